@@ -1,0 +1,105 @@
+import { GatewayError } from '../../errors.ts';
+import type { CallDescription } from '../../ledger/records.ts';
+import { worstCaseCost } from '../../pricing/cost.ts';
+import { priceUnknown, type Model, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import type { BackendId, ChatMessage, ModelCall } from '../ports.ts';
+import { requestDefaults, type LlmRequest } from './request.ts';
+import { inputTokenBound } from './tokenBound.ts';
+
+const maxReasonLength = 1000;
+
+export interface AdmissionPolicy {
+  minReasonLength: number;
+  defaultUser: string;
+}
+
+/** A call that may be made if its money can be held. */
+export interface AdmittedCall {
+  model: Model;
+  call: ModelCall;
+  inputTokensBound: number;
+  /** Micro-USD. */
+  worstCase: bigint;
+}
+
+/** The part of the audit record that is known before anything is decided. */
+export function describeRequest(request: LlmRequest, backend: BackendId, policy: AdmissionPolicy): CallDescription {
+  return {
+    user_id: (request.userId?.trim() || policy.defaultUser).toWellFormed(),
+    reason: (request.auditReason ?? '').trim().slice(0, maxReasonLength).toWellFormed(),
+    model: (request.modelId ?? requestDefaults.modelId).toWellFormed(),
+    model_id: null,
+    backend,
+    priority: request.priority ?? requestDefaults.priority,
+    workspace: request.origin?.workspace ?? null,
+    branch: request.origin?.branch ?? null,
+    command: request.origin?.command ?? null,
+  };
+}
+
+/** Refuses a call without a reason; nothing else is looked at before. Throws `audit_reason_missing`. */
+export function requireReason(request: LlmRequest, policy: AdmissionPolicy): void {
+  // Callers from outside TypeScript may leave the reason out.
+  const reason = (request.auditReason as string | undefined)?.trim() ?? '';
+  if (reason.length === 0) {
+    throw new GatewayError('audit_reason_missing', 'Every call needs an audit reason.', {
+      hint: 'Say why the call is made, for example a ticket and a few words.',
+    });
+  }
+  if (reason.length < policy.minReasonLength) {
+    throw new GatewayError(
+      'audit_reason_missing',
+      `The audit reason is too short: at least ${policy.minReasonLength} characters are needed.`,
+      { hint: 'Say why the call is made, for example a ticket and a few words.' },
+    );
+  }
+  if (reason.length > maxReasonLength) {
+    throw new GatewayError('invalid_request', `The audit reason is longer than ${maxReasonLength} characters.`, {
+      hint: 'Shorten it; a ticket and a sentence are enough.',
+    });
+  }
+}
+
+/** Checks a request and works out what it is and what it may cost. Throws `GatewayError`. */
+export function admit(callId: string, request: LlmRequest, catalogue: ModelCatalogue): AdmittedCall {
+  const messages = messagesOf(request);
+  const temperature = request.temperature ?? requestDefaults.temperature;
+  if (!(temperature >= 0 && temperature <= 1)) {
+    throw new GatewayError('invalid_request', `The temperature must be from 0 to 1, not ${temperature}.`);
+  }
+  const model = catalogue.resolve(request.modelId ?? requestDefaults.modelId);
+  const call: ModelCall = {
+    callId,
+    modelId: model.modelId,
+    system: request.system ?? null,
+    messages,
+    temperature: model.samplingParameters ? temperature : null,
+    maxTokens: maxTokensOf(request, model),
+    stream: request.stream ?? true,
+    metadata: { tidyllm_call_id: callId },
+  };
+  const inputTokensBound = inputTokenBound(call);
+  const worstCase = worstCaseCost(model.tiers, inputTokensBound, call.maxTokens);
+  if (worstCase === null) throw priceUnknown(model.modelId, ' for input and output');
+  return { model, call, inputTokensBound, worstCase };
+}
+
+function messagesOf(request: LlmRequest): ChatMessage[] {
+  if ((request.prompt === undefined) === (request.messages === undefined)) {
+    throw new GatewayError('invalid_request', 'A request has either a prompt or messages.');
+  }
+  const messages = request.messages ?? [{ role: 'user' as const, content: request.prompt ?? '' }];
+  if (messages.at(-1)?.role !== 'user' || messages.some(({ content }) => content.trim() === '')) {
+    throw new GatewayError('invalid_request', 'The prompt is empty.', { hint: 'Write what the model should answer.' });
+  }
+  return messages.map(({ role, content }) => ({ role, content: content.toWellFormed() }));
+}
+
+function maxTokensOf(request: LlmRequest, model: Model): number {
+  const most = model.maxOutputTokens ?? Number.MAX_SAFE_INTEGER;
+  if (request.maxTokens === undefined) return Math.min(requestDefaults.maxTokens, most);
+  if (!Number.isSafeInteger(request.maxTokens) || request.maxTokens < 1 || request.maxTokens > most) {
+    throw new GatewayError('invalid_request', `max_tokens must be from 1 to ${most} for ${model.name}.`);
+  }
+  return request.maxTokens;
+}

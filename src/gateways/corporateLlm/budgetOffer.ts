@@ -1,0 +1,63 @@
+import { GatewayError } from '../../errors.ts';
+import { formatUsd, worstCaseCost } from '../../pricing/cost.ts';
+import type { Model, ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import type { AdmittedCall } from './admission.ts';
+
+/** What would fit into the day where a call didn't. */
+export interface BudgetOffer {
+  /** Largest answer of the same model that fits; null when not even one token does. */
+  maxTokens: number | null;
+  /** Cheaper models whose worst case fits, cheapest first. */
+  models: { name: string; worstCase: bigint }[];
+  resetsAt: Date;
+}
+
+/** `budget_exceeded`, with what would fit instead. */
+export class BudgetExceeded extends GatewayError {
+  readonly offer: BudgetOffer;
+
+  constructor(admitted: AdmittedCall, limit: bigint, remaining: bigint, offer: BudgetOffer) {
+    const hints = [
+      ...(offer.maxTokens === null ? [] : [`an answer of at most ${offer.maxTokens} tokens`]),
+      ...offer.models.slice(0, 2).map(({ name, worstCase }) => `${name} (at most ${formatUsd(worstCase)})`),
+    ];
+    const fits = hints.length > 0 ? `Would fit: ${hints.join(', ')}. ` : '';
+    super(
+      'budget_exceeded',
+      `The call may cost ${formatUsd(admitted.worstCase)}, and ${formatUsd(remaining)} of today's ${formatUsd(limit)} is left.`,
+      { hint: `${fits}The day resets at ${offer.resetsAt.toISOString()}; the limit is budget.daily_limit_usd.` },
+    );
+    this.offer = offer;
+  }
+}
+
+/** Works out what fits into `remaining` micro-USD. */
+export function budgetOffer(
+  admitted: AdmittedCall,
+  remaining: bigint,
+  catalogue: ModelCatalogue,
+  resetsAt: Date,
+): BudgetOffer {
+  const worstCase = (model: Model): bigint | null =>
+    worstCaseCost(model.tiers, admitted.inputTokensBound, Math.min(admitted.call.maxTokens, model.maxOutputTokens ?? Infinity));
+  const models = catalogue
+    .available()
+    .flatMap((model) => {
+      const cost = worstCase(model);
+      return cost !== null && cost <= remaining ? [{ name: model.name, worstCase: cost }] : [];
+    })
+    .sort((a, b) => (a.worstCase < b.worstCase ? -1 : 1));
+  return { maxTokens: largestAnswer(admitted, remaining), models, resetsAt };
+}
+
+function largestAnswer({ model, inputTokensBound, call }: AdmittedCall, remaining: bigint): number | null {
+  let fits = 0;
+  let tooLarge = call.maxTokens;
+  while (tooLarge - fits > 1) {
+    const middle = Math.floor((fits + tooLarge) / 2);
+    const cost = worstCaseCost(model.tiers, inputTokensBound, middle);
+    if (cost !== null && cost <= remaining) fits = middle;
+    else tooLarge = middle;
+  }
+  return fits === 0 ? null : fits;
+}

@@ -1,0 +1,294 @@
+import { randomUUID } from 'node:crypto';
+import { GatewayError } from '../../errors.ts';
+import type { ContentHasher } from '../../ledger/contentHash.ts';
+import { nextDayStart } from '../../ledger/day.ts';
+import type { Ledger, Receipt } from '../../ledger/ledger.ts';
+import type { CallDescription, SettledOutcome, TokenCounts } from '../../ledger/records.ts';
+import { costOf, noTokens, worstCaseCost, type TokenUsage } from '../../pricing/cost.ts';
+import type { ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import type { Gateway, Health } from '../gateway.ts';
+import type { ModelBackend, ModelEvent } from '../ports.ts';
+import { admit, describeRequest, requireReason, type AdmissionPolicy, type AdmittedCall } from './admission.ts';
+import { BudgetExceeded, budgetOffer } from './budgetOffer.ts';
+import type { CallOptions, LlmRequest, LlmResponse } from './request.ts';
+import { textTokenBound } from './tokenBound.ts';
+
+export interface CorporateLlmPolicy extends AdmissionPolicy {
+  /** Micro-USD. */
+  dailyLimit: bigint;
+}
+
+export interface CorporateLlmDependencies {
+  backend: ModelBackend;
+  ledger: Ledger;
+  catalogue: ModelCatalogue;
+  /** Null when policy keeps no hash of the content. */
+  hasher: ContentHasher | null;
+  policy: CorporateLlmPolicy;
+}
+
+/** What is known of an answer while it arrives. */
+interface Answer {
+  content: string;
+  usage: TokenUsage | null;
+  stopReason: string | null;
+  firstTokenMs: number | null;
+}
+
+/** What is the same for every response to one request. */
+interface Attempt {
+  callId: string;
+  startedAt: number;
+  description: CallDescription;
+}
+
+/**
+ * Level 1 and the choke point: the only caller of a model. Each call is admitted, its worst case is
+ * reserved and recorded, then it is dispatched, streamed and settled. NO DIRECT AWS CALLS ALLOWED.
+ */
+export class CorporateLlmGateway implements Gateway {
+  readonly id = 'corporate_llm';
+  readonly #backend: ModelBackend;
+  readonly #ledger: Ledger;
+  readonly #catalogue: ModelCatalogue;
+  readonly #hasher: ContentHasher | null;
+  readonly #policy: CorporateLlmPolicy;
+
+  constructor({ backend, ledger, catalogue, hasher, policy }: CorporateLlmDependencies) {
+    this.#backend = backend;
+    this.#ledger = ledger;
+    this.#catalogue = catalogue;
+    this.#hasher = hasher;
+    this.#policy = policy;
+  }
+
+  getCapabilities(): { providers: string[]; models: string[]; mlflowEnabled: boolean } {
+    const models = this.#catalogue.available().map(({ name }) => name);
+    return { providers: [this.#backend.id], models, mlflowEnabled: false };
+  }
+
+  /** The most a request may cost, in micro-USD, before it is made. Throws as `executeLlmRequest` would refuse. */
+  worstCase(request: LlmRequest): bigint {
+    return admit('', request, this.#catalogue).worstCase;
+  }
+
+  /** Healthy when its ledger can be read and its back-end answers. */
+  async checkHealth(signal: AbortSignal): Promise<Health> {
+    const startedAt = performance.now();
+    const checkedAt = new Date().toISOString();
+    try {
+      await this.#ledger.budget();
+    } catch (error) {
+      if (!GatewayError.is(error)) throw error;
+      return { state: 'failed', latencyMs: null, evidence: 'The ledger refuses calls.', error, checkedAt };
+    }
+    const backend = await this.#backend.checkHealth(signal);
+    const evidence = backend.state === 'healthy' ? 'Ledger and back-end are up.' : 'The back-end is not up.';
+    return { ...backend, evidence, latencyMs: performance.now() - startedAt };
+  }
+
+  /** Makes one governed call. Never throws for a call that fails: the response says how it ended. */
+  async executeLlmRequest(request: LlmRequest, options: CallOptions = {}): Promise<LlmResponse> {
+    const signal = options.signal ?? new AbortController().signal;
+    const attempt: Attempt = {
+      callId: randomUUID(),
+      startedAt: performance.now(),
+      description: describeRequest(request, this.#backend.id, this.#policy),
+    };
+    let admitted: AdmittedCall;
+    try {
+      requireReason(request, this.#policy);
+      admitted = admit(attempt.callId, request, this.#catalogue);
+      attempt.description.model_id = admitted.model.modelId;
+      signal.throwIfAborted();
+      await this.#backend.prepare(signal);
+    } catch (error) {
+      return this.#refuse(attempt, asGatewayError(error, signal));
+    }
+    try {
+      const reservation = await this.#reserve(attempt, admitted);
+      if (!reservation.granted) return this.#overBudget(attempt, admitted, reservation);
+    } catch (error) {
+      return this.#response(attempt, { status: 'failed', error: asGatewayError(error, signal) });
+    }
+    return this.#dispatch(attempt, admitted, signal, options.onText);
+  }
+
+  #reserve({ callId, description }: Attempt, { call, model, inputTokensBound, worstCase }: AdmittedCall) {
+    const content = JSON.stringify({ system: call.system, messages: call.messages });
+    return this.#ledger.reserve(callId, {
+      ...description,
+      amount: worstCase,
+      limit: this.#policy.dailyLimit,
+      region: this.#backend.region,
+      price_key: model.priceKey,
+      input_tokens_bound: inputTokensBound,
+      max_tokens: call.maxTokens,
+      temperature: call.temperature,
+      request_hmac: this.#hasher?.hash(description.user_id, callId, content) ?? null,
+    });
+  }
+
+  #overBudget(attempt: Attempt, admitted: AdmittedCall, { receipt, remaining }: { receipt: Receipt; remaining: bigint }): LlmResponse {
+    const resetsAt = nextDayStart(new Date(), this.#ledger.timeZone);
+    const offer = budgetOffer(admitted, remaining, this.#catalogue, resetsAt);
+    const error = new BudgetExceeded(admitted, this.#policy.dailyLimit, remaining, offer);
+    return this.#response(attempt, { status: 'refused', error, receipt });
+  }
+
+  /** Everything after the intent is durable: the call itself and the record of how it ended. */
+  async #dispatch(attempt: Attempt, admitted: AdmittedCall, signal: AbortSignal, onText: CallOptions['onText']): Promise<LlmResponse> {
+    const answer: Answer = { content: '', usage: null, stopReason: null, firstTokenMs: null };
+    let error: GatewayError | null = null;
+    try {
+      for await (const event of this.#backend.converse(admitted.call, signal)) {
+        take(answer, event, attempt.startedAt);
+        if (event.type === 'text') onText?.(event.text);
+      }
+    } catch (thrown) {
+      error = asGatewayError(thrown, signal);
+    }
+    try {
+      return await this.#settle(attempt, admitted, answer, error);
+    } catch (thrown) {
+      const ledgerError = asGatewayError(thrown, signal);
+      const { cost, estimated } = this.#charge(admitted, answer, error);
+      return this.#response(attempt, { status: 'failed', error: ledgerError, answer, cost, estimated });
+    }
+  }
+
+  async #settle(attempt: Attempt, admitted: AdmittedCall, answer: Answer, error: GatewayError | null): Promise<LlmResponse> {
+    const processingTimeMs = Math.round(performance.now() - attempt.startedAt);
+    if (error && error.billing === 'none' && answer.usage === null) {
+      const status = error.code === 'cancelled' ? 'cancelled' : 'failed';
+      const receipt = await this.#ledger.void(attempt.callId, {
+        outcome: status,
+        processing_time_ms: processingTimeMs,
+        error_code: error.code,
+      });
+      return this.#response(attempt, { status, error, answer, receipt });
+    }
+    const status = settledOutcome(error, answer);
+    const { cost, estimated, usage } = this.#charge(admitted, answer, error);
+    const receipt = await this.#ledger.settle(attempt.callId, {
+      outcome: status,
+      cost_micro_usd: cost.toString(),
+      estimated,
+      tokens: tokenCounts(usage),
+      processing_time_ms: processingTimeMs,
+      time_to_first_token_ms: answer.firstTokenMs === null ? null : Math.round(answer.firstTokenMs),
+      stop_reason: answer.stopReason,
+      error_code: error?.code ?? null,
+      response_hmac: this.#hasher?.hash(attempt.description.user_id, attempt.callId, answer.content) ?? null,
+    });
+    return this.#response(attempt, { status, error, answer: { ...answer, usage }, receipt, cost, estimated });
+  }
+
+  /** What the call is charged: the provider's own figures, or the most it can have been. */
+  #charge(admitted: AdmittedCall, answer: Answer, error: GatewayError | null): { cost: bigint; estimated: boolean; usage: TokenUsage } {
+    const { model, inputTokensBound, call, worstCase } = admitted;
+    if (answer.usage) {
+      const cost = costOf(model.tiers, answer.usage);
+      if (typeof cost === 'bigint') return { cost, estimated: false, usage: answer.usage };
+      // A class nobody has a price for is charged at the dearest there is, never at nothing.
+      const { input, cacheRead, cacheWrite5m, cacheWrite1h, output } = answer.usage;
+      const dearest = worstCaseCost(model.tiers, input + cacheRead + cacheWrite5m + cacheWrite1h, output);
+      return { cost: dearest ?? worstCase, estimated: true, usage: answer.usage };
+    }
+    if (error?.billing === 'none') return { cost: 0n, estimated: false, usage: noTokens };
+    const output = error?.billing === 'received' ? Math.min(textTokenBound(answer.content), call.maxTokens) : call.maxTokens;
+    const cost = worstCaseCost(model.tiers, inputTokensBound, output) ?? worstCase;
+    return { cost, estimated: true, usage: { ...noTokens, input: inputTokensBound, output } };
+  }
+
+  /** Records a refusal. When even that fails, the response says it isn't tracked. */
+  async #refuse(attempt: Attempt, error: GatewayError): Promise<LlmResponse> {
+    const status = error.code === 'cancelled' ? 'cancelled' : error.exitCode === 6 ? 'failed' : 'refused';
+    try {
+      const receipt = await this.#ledger.refuse(attempt.callId, {
+        ...attempt.description,
+        outcome: status,
+        error_code: error.code,
+      });
+      return this.#response(attempt, { status, error, receipt });
+    } catch (ledgerError) {
+      if (!GatewayError.is(ledgerError)) throw ledgerError;
+      return this.#response(attempt, { status, error });
+    }
+  }
+
+  #response(
+    { callId, startedAt, description }: Attempt,
+    end: {
+      status: LlmResponse['status'];
+      error: GatewayError | null;
+      receipt?: Receipt;
+      answer?: Answer;
+      cost?: bigint;
+      estimated?: boolean;
+    },
+  ): LlmResponse {
+    const { status, error, receipt, answer } = end;
+    return {
+      content: answer?.content ?? '',
+      success: status === 'success',
+      status,
+      modelUsed: description.model_id ?? description.model,
+      backend: this.#backend.id,
+      processingTimeMs: performance.now() - startedAt,
+      timeToFirstTokenMs: answer?.firstTokenMs ?? null,
+      tokenUsage: answer?.usage ?? noTokens,
+      cost: end.cost ?? 0n,
+      costEstimated: end.estimated ?? false,
+      simulated: this.#backend.simulated,
+      attempts: answer ? 1 : 0,
+      error,
+      auditTrail: receipt
+        ? { callId, sequence: receipt.sequence, hash: receipt.hash, ledger: this.#ledger.directory }
+        : null,
+      gatewayTracked: receipt !== undefined,
+    };
+  }
+}
+
+function take(answer: Answer, event: ModelEvent, startedAt: number): void {
+  switch (event.type) {
+    case 'text':
+      answer.firstTokenMs ??= performance.now() - startedAt;
+      answer.content += event.text;
+      return;
+    case 'stop':
+      answer.stopReason = event.reason;
+      return;
+    case 'usage':
+      answer.usage = event.usage;
+      return;
+  }
+}
+
+function settledOutcome(error: GatewayError | null, answer: Answer): SettledOutcome {
+  if (error === null) return 'success';
+  if (error.code === 'cancelled') return 'cancelled';
+  return answer.content === '' && answer.usage === null ? 'failed' : 'incomplete';
+}
+
+function tokenCounts(usage: TokenUsage): TokenCounts {
+  return {
+    input_tokens: usage.input,
+    output_tokens: usage.output,
+    cache_read_input_tokens: usage.cacheRead,
+    cache_write_5m_input_tokens: usage.cacheWrite5m,
+    cache_write_1h_input_tokens: usage.cacheWrite1h,
+  };
+}
+
+/** Back-ends throw `GatewayError`; anything else is a fault of ours, charged as unknown. */
+function asGatewayError(error: unknown, signal: AbortSignal): GatewayError {
+  if (GatewayError.is(error)) return error;
+  if (signal.aborted) return new GatewayError('cancelled', 'The call was stopped.', { cause: error });
+  return new GatewayError('backend_failed', 'The call failed for an unexpected reason.', {
+    hint: 'The output has the details.',
+    billing: 'unknown',
+    cause: error,
+  });
+}

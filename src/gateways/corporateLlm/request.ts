@@ -1,0 +1,77 @@
+import type { GatewayError } from '../../errors.ts';
+import type { CallOutcome } from '../../ledger/records.ts';
+import type { TokenUsage } from '../../pricing/cost.ts';
+import type { BackendId, ChatMessage } from '../ports.ts';
+
+export type Priority = 'low' | 'normal' | 'high';
+
+/** Where a call comes from, for its audit record. */
+export interface CallOrigin {
+  workspace: string | null;
+  branch: string | null;
+  /** The front door: `chat`, `cli`. */
+  command: string;
+}
+
+/** What a caller asks for. Either `prompt` or `messages`. */
+export interface LlmRequest {
+  prompt?: string;
+  messages?: ChatMessage[];
+  system?: string;
+  /** Friendly name, model id, inference-profile id or ARN. */
+  modelId?: string;
+  /** 0 to 1. */
+  temperature?: number;
+  maxTokens?: number;
+  userId?: string;
+  /** Why the call is made. Mandatory: blank is refused before anything is sent. */
+  auditReason: string;
+  priority?: Priority;
+  /** False asks for the whole answer at once. */
+  stream?: boolean;
+  origin?: CallOrigin;
+}
+
+export const requestDefaults = {
+  modelId: 'claude-3-sonnet',
+  temperature: 0.7,
+  maxTokens: 4000,
+  priority: 'normal',
+} as const;
+
+/** Where the call stands in the audit journal. */
+export interface AuditTrail {
+  callId: string;
+  /** Of the record that ended the call. */
+  sequence: number;
+  hash: string;
+  ledger: string;
+}
+
+/** How a call ended. Never thrown: a failed call is a response with an `error` and what it cost. */
+export interface LlmResponse {
+  content: string;
+  success: boolean;
+  status: Exclude<CallOutcome, 'orphaned' | 'pending'>;
+  modelUsed: string;
+  backend: BackendId;
+  processingTimeMs: number;
+  timeToFirstTokenMs: number | null;
+  tokenUsage: TokenUsage;
+  /** Micro-USD. */
+  cost: bigint;
+  /** True when `cost` is an upper bound because the provider never said what was used. */
+  costEstimated: boolean;
+  simulated: boolean;
+  attempts: number;
+  error: GatewayError | null;
+  auditTrail: AuditTrail | null;
+  /** True only when the record of how the call ended is durable. */
+  gatewayTracked: boolean;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal;
+  /** Gets the answer piece by piece as it arrives. */
+  onText?: (text: string) => void;
+}

@@ -1,0 +1,125 @@
+import { GatewayError } from '../errors.ts';
+import type { CorporateLlmGateway } from './corporateLlm/corporateLlmGateway.ts';
+import { gatewayIds, type Gateway, type GatewayId, type Health } from './gateway.ts';
+
+/** The gateways that are installed, by id. */
+export interface InstalledGateways {
+  corporate_llm: CorporateLlmGateway;
+}
+
+interface KnownService {
+  level: 1 | 2 | 3;
+  description: string;
+  dependsOn: readonly GatewayId[];
+}
+
+const knownServices: Readonly<Record<GatewayId, KnownService>> = {
+  corporate_llm: { level: 1, description: 'Governance: reason, budget, audit', dependsOn: [] },
+  ai_processing: { level: 2, description: 'Cache, retry and back-end choice', dependsOn: ['corporate_llm'] },
+  workflow_optimizer: {
+    level: 3,
+    description: 'Workflow analysis and runs',
+    dependsOn: ['corporate_llm', 'ai_processing'],
+  },
+};
+
+/** Makes an installed gateway; throws `GatewayError` when it can't come up. */
+export type GatewayFactories = { [Id in keyof InstalledGateways]: () => Promise<InstalledGateways[Id]> };
+
+export interface ServiceInfo extends KnownService {
+  id: GatewayId;
+  state: 'initialized' | 'failed' | 'not_installed';
+  /** Why it isn't initialized. */
+  error: GatewayError | null;
+}
+
+/** Knows every gateway, brings up those that are installed, and says why the others are not there. */
+export class GatewayRegistry {
+  readonly #factories: GatewayFactories;
+  readonly #gateways = new Map<GatewayId, Gateway>();
+  readonly #failures = new Map<GatewayId, GatewayError>();
+
+  constructor(factories: GatewayFactories) {
+    this.#factories = factories;
+  }
+
+  /** Makes every installed gateway, lowest level first. A failure is kept for `listServices`, not thrown. */
+  async autoConfigure(): Promise<void> {
+    for (const id of gatewayIds) {
+      if (!(id in this.#factories)) continue;
+      this.#failures.delete(id);
+      try {
+        this.#gateways.set(id, await this.#factories[id as keyof InstalledGateways]());
+      } catch (error) {
+        if (!GatewayError.is(error)) throw error;
+        this.#gateways.delete(id);
+        this.#failures.set(id, error);
+      }
+    }
+  }
+
+  /** Throws `gateway_unavailable`: there is no other route to a model. */
+  get<Id extends keyof InstalledGateways>(id: Id): InstalledGateways[Id] {
+    const gateway = this.#gateways.get(id);
+    if (gateway) return gateway as InstalledGateways[Id];
+    throw gatewayUnavailable(id, this.#failures.get(id));
+  }
+
+  getAvailableServices(): GatewayId[] {
+    return gatewayIds.filter((id) => this.#gateways.has(id));
+  }
+
+  listServices(): ServiceInfo[] {
+    return gatewayIds.map((id) => {
+      const error = this.#failures.get(id) ?? null;
+      const state = this.#gateways.has(id) ? 'initialized' : error ? 'failed' : 'not_installed';
+      return { id, ...knownServices[id], state, error };
+    });
+  }
+
+  /** The health of every known gateway; those that aren't installed are never healthy. */
+  async healthCheck(signal: AbortSignal): Promise<Record<GatewayId, Health>> {
+    const checks = this.listServices().map(async (service) => [service.id, await this.#health(service, signal)] as const);
+    return Object.fromEntries(await Promise.all(checks)) as Record<GatewayId, Health>;
+  }
+
+  getRegistryStats(): { total: number; initialized: number; failed: number; notInstalled: number } {
+    const states = this.listServices().map(({ state }) => state);
+    const count = (wanted: ServiceInfo['state']): number => states.filter((state) => state === wanted).length;
+    return {
+      total: states.length,
+      initialized: count('initialized'),
+      failed: count('failed'),
+      notInstalled: count('not_installed'),
+    };
+  }
+
+  async #health({ id, state, error, dependsOn }: ServiceInfo, signal: AbortSignal): Promise<Health> {
+    const gateway = this.#gateways.get(id);
+    if (gateway) return gateway.checkHealth(signal);
+    const evidence = state === 'failed' ? 'It did not start.' : `Not installed; will need ${dependsOn.join(' and ')}.`;
+    return {
+      state: state === 'failed' ? 'failed' : 'not_installed',
+      latencyMs: null,
+      evidence,
+      error,
+      checkedAt: new Date().toISOString(),
+    };
+  }
+}
+
+/** The fail-safe: what callers get instead of a model while a gateway is not up. */
+export function gatewayUnavailable(id: GatewayId, cause?: GatewayError): GatewayError {
+  const reason = cause ? ` ${cause.message}` : '';
+  return new GatewayError('gateway_unavailable', `NO DIRECT AWS CALLS ALLOWED: the gateway ${id} is not up.${reason}`, {
+    hint: cause?.hint || 'Open the health view, or run "tidyllm status", to see why.',
+    cause,
+  });
+}
+
+/** Makes a registry with everything that can come up. */
+export async function initGateways(factories: GatewayFactories): Promise<GatewayRegistry> {
+  const registry = new GatewayRegistry(factories);
+  await registry.autoConfigure();
+  return registry;
+}

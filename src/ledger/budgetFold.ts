@@ -1,0 +1,102 @@
+import { ChainFault } from './chain.ts';
+import type { LedgerRecord, ReserveRecord, TokenCounts } from './records.ts';
+
+/** A call that holds money: reserved and neither settled nor released. */
+export interface OpenCall {
+  reserve: ReserveRecord;
+  dispatched: boolean;
+}
+
+export interface Spending {
+  calls: number;
+  spent: bigint;
+  tokens: number;
+}
+
+/** Money of one policy day, in micro-USD. */
+export interface DayTotals {
+  spent: bigint;
+  reserved: bigint;
+  /** By the name that was asked for. */
+  byModel: Map<string, Spending>;
+}
+
+/** The budget as a fold over the journal: the same records give the same state in every process. */
+export class BudgetFold {
+  readonly open = new Map<string, OpenCall>();
+  readonly #days = new Map<string, DayTotals>();
+
+  day(day: string): DayTotals {
+    let totals = this.#days.get(day);
+    if (!totals) {
+      totals = { spent: 0n, reserved: 0n, byModel: new Map() };
+      this.#days.set(day, totals);
+    }
+    return totals;
+  }
+
+  /** Throws `ChainFault` for a record that can't follow those before it. */
+  apply(record: LedgerRecord): void {
+    switch (record.kind) {
+      case 'RESERVE': {
+        if (this.open.has(record.call_id)) throw inconsistent(record, 'is reserved twice');
+        this.day(record.day).reserved += money(record, record.reserved_micro_usd);
+        this.open.set(record.call_id, { reserve: record, dispatched: false });
+        return;
+      }
+      case 'DISPATCH':
+        this.#opened(record.call_id, record).dispatched = true;
+        return;
+      case 'SETTLE':
+        this.#close(record, record.cost_micro_usd, countTokens(record.tokens));
+        return;
+      case 'EXPIRED_CHARGED':
+        this.#close(record, record.cost_micro_usd, 0);
+        return;
+      case 'VOID':
+        this.#close(record, '0', 0);
+        return;
+      case 'header':
+      case 'REFUSE':
+      case 'recovery':
+        return;
+      default:
+        throw new ChainFault('unknown_version', `record kind "${String((record as LedgerRecord).kind)}" is not known`);
+    }
+  }
+
+  #opened(callId: string, record: LedgerRecord): OpenCall {
+    const call = this.open.get(callId);
+    if (!call) throw inconsistent(record, 'has no open reservation');
+    return call;
+  }
+
+  #close(record: LedgerRecord & { call_id: string; day: string }, cost: string, tokens: number): void {
+    const { reserve } = this.#opened(record.call_id, record);
+    if (reserve.day !== record.day) throw inconsistent(record, 'is settled on another day than it was reserved');
+    const spent = money(record, cost);
+    const day = this.day(reserve.day);
+    day.reserved -= BigInt(reserve.reserved_micro_usd);
+    day.spent += spent;
+    this.open.delete(record.call_id);
+    const model = day.byModel.get(reserve.model) ?? { calls: 0, spent: 0n, tokens: 0 };
+    day.byModel.set(reserve.model, {
+      calls: model.calls + 1,
+      spent: model.spent + spent,
+      tokens: model.tokens + tokens,
+    });
+  }
+}
+
+function countTokens(tokens: TokenCounts): number {
+  return Object.values(tokens).reduce((sum, count) => sum + count, 0);
+}
+
+function money(record: LedgerRecord, text: string): bigint {
+  if (!/^\d{1,18}$/.test(text)) throw inconsistent(record, `has an amount that is not micro-USD: "${text}"`);
+  return BigInt(text);
+}
+
+function inconsistent(record: LedgerRecord, what: string): ChainFault {
+  return new ChainFault('inconsistent', `call ${String(record.call_id)} ${what} (record ${record.seq})`);
+}

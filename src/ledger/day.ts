@@ -1,0 +1,26 @@
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** The policy day of an instant, YYYY-MM-DD in an IANA time zone. */
+export function dayOf(time: Date, timeZone: string): string {
+  let format = formats.get(timeZone);
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' });
+    formats.set(timeZone, format);
+  }
+  return format.format(time);
+}
+
+/** The first instant of the day after the one that holds `time`, to the minute. */
+export function nextDayStart(time: Date, timeZone: string): Date {
+  const today = dayOf(time, timeZone);
+  const minute = 60_000;
+  // Days last 23 to 25 hours where clocks change, so the boundary is searched, not computed.
+  let low = Math.floor(time.getTime() / minute);
+  let high = low + 26 * 60;
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (dayOf(new Date(middle * minute), timeZone) === today) low = middle;
+    else high = middle;
+  }
+  return new Date(high * minute);
+}

@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DatabaseSync } from 'node:sqlite';
+import { GatewayError, messageOf } from '../errors.ts';
+
+const sqliteBusy = 5;
+/** Constant and short: random or growing back-off starves whoever lost last time. */
+const pollMs = 1;
+
+/**
+ * A lock between processes that the kernel releases when its holder dies: an exclusive SQLite
+ * transaction that never writes. The file must never be opened through `fs`: closing any descriptor
+ * of it would drop the process's POSIX locks.
+ */
+export class KernelLock {
+  readonly #database: DatabaseSync;
+  #held = false;
+
+  /** Throws `ledger_unavailable` when the file can't be opened or this runtime has no `node:sqlite`. */
+  constructor(path: string) {
+    const sqlite = process.getBuiltinModule('node:sqlite') as typeof import('node:sqlite') | undefined;
+    if (!sqlite) {
+      throw new GatewayError('ledger_unavailable', `Node.js ${process.version} has no node:sqlite, which locks the ledger.`, {
+        hint: 'Use Node.js 22.13 or later, or VS Code 1.105 or later.',
+      });
+    }
+    this.#database = new sqlite.DatabaseSync(path, { timeout: 0 });
+  }
+
+  get held(): boolean {
+    return this.#held;
+  }
+
+  tryAcquire(): boolean {
+    try {
+      this.#database.exec('BEGIN EXCLUSIVE');
+      this.#held = true;
+      return true;
+    } catch (error) {
+      if ((error as { errcode?: number }).errcode === sqliteBusy) return false;
+      throw error;
+    }
+  }
+
+  /** Throws `ledger_unavailable` when another process holds the lock for longer than `timeoutMs`. */
+  async acquire(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!this.tryAcquire()) {
+      if (performance.now() > deadline) {
+        throw new GatewayError('ledger_unavailable', `Another process has held the ledger for ${timeoutMs / 1000} s.`, {
+          hint: 'Try again; if it stays so, end the process that is stuck.',
+          retryable: true,
+        });
+      }
+      await delay(pollMs);
+    }
+  }
+
+  /** ROLLBACK, not COMMIT, which can itself fail with SQLITE_BUSY. */
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#database.exec('ROLLBACK');
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}
+
+/** Whether the process that owns a lock file is gone. A file that can't be opened says nothing: not dead. */
+export function isReleased(path: string): boolean {
+  let lock: KernelLock;
+  try {
+    lock = new KernelLock(path);
+  } catch (error) {
+    if (GatewayError.is(error)) throw error;
+    throw new GatewayError('ledger_unavailable', `The lock ${path} can't be opened: ${messageOf(error)}`, { cause: error });
+  }
+  try {
+    return lock.tryAcquire();
+  } finally {
+    lock.release();
+    lock.close();
+  }
+}
