@@ -1,0 +1,168 @@
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type BrowserContext, type Page } from 'playwright-core';
+import { inject } from 'vitest';
+import { calmSettings, folderUrl, freePort, startEditor, writeSettings } from '../../../tools/editor.mjs';
+import { processes } from '../../../tools/processes.mjs';
+import { copySample } from '../../../tools/sample.mjs';
+import { EditorWindow } from './editorWindow.ts';
+
+export interface EditorOptions {
+  /** Environment of the extension host, for example AWS_ENDPOINT_URL_BEDROCK_RUNTIME. */
+  env?: Record<string, string>;
+  /** User settings besides the calm ones. */
+  settings?: Record<string, unknown>;
+  /** Whether every folder is trusted (the default), or the editor asks. */
+  trust?: boolean;
+}
+
+export interface OpenOptions {
+  theme?: keyof typeof themes;
+  viewport?: { width: number; height: number };
+  /** Whether to wait for the extension's status item; needless where it must not start. */
+  awaitExtension?: boolean;
+  /** Prepares the page before the editor loads in it. */
+  prepare?: (page: Page) => Promise<void>;
+}
+
+const themes = {
+  dark: { name: 'Dark Modern', marker: 'vs-dark' },
+  light: { name: 'Light Modern', marker: 'vs' },
+  highContrast: { name: 'Default High Contrast', marker: 'hc-black' },
+};
+
+const chromiumFlags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** AWS variables of the machine must not reach a test. */
+const noCredentials = {
+  AWS_PROFILE: '',
+  AWS_ACCESS_KEY_ID: '',
+  AWS_SECRET_ACCESS_KEY: '',
+  AWS_SESSION_TOKEN: '',
+  AWS_EC2_METADATA_DISABLED: 'true',
+};
+
+/** A running editor with the packaged extension, a browser, and all their state in one temporary folder. */
+export class Editor implements AsyncDisposable {
+  /** Holds everything below; deleted at the end. */
+  readonly folder: string;
+  /** TIDYLLM_HOME of the extension host. */
+  readonly home: string;
+  /** A copy of the sample project, a git repository on branch JIRA-123-fix-flaky-login-test. */
+  readonly workspace: string;
+  readonly url: string;
+  readonly #server: Awaited<ReturnType<typeof startEditor>>;
+  readonly #browser: BrowserContext;
+  readonly #profile: string;
+  readonly #settings: Record<string, unknown>;
+
+  private constructor(
+    folder: string,
+    server: Awaited<ReturnType<typeof startEditor>>,
+    browser: BrowserContext,
+    settings: Record<string, unknown>,
+  ) {
+    this.folder = folder;
+    this.home = join(folder, 'home');
+    this.workspace = join(folder, 'workspace');
+    this.url = server.url;
+    this.#server = server;
+    this.#browser = browser;
+    this.#profile = join(folder, 'profile');
+    this.#settings = settings;
+  }
+
+  /** Starts an editor on a free port with a copy of the profile that holds the packaged extension. */
+  static async start(options: EditorOptions = {}): Promise<Editor> {
+    const folder = await mkdtemp(join(tmpdir(), 'tidyllm-editor-'));
+    const profile = join(folder, 'profile');
+    const settings = { ...calmSettings, ...options.settings };
+    await cp(inject('profile'), profile, { recursive: true });
+    await writeSettings(profile, settings);
+    await copySample(join(folder, 'workspace'));
+    await mkdir(join(folder, 'home'));
+    const server = await startEditor({
+      profile,
+      port: await freePort(),
+      trust: options.trust ?? true,
+      env: { ...noCredentials, TIDYLLM_HOME: join(folder, 'home'), ...options.env },
+    });
+    try {
+      const browser = await chromium.launchPersistentContext(join(folder, 'browser'), {
+        executablePath: inject('browser'),
+        args: chromiumFlags,
+      });
+      await browser.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.url });
+      return new Editor(folder, server, browser, settings);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+  }
+
+  /** Opens a folder, the sample by default, in a window of its own and waits until it can be used. */
+  async open(folder = this.workspace, options: OpenOptions = {}): Promise<EditorWindow> {
+    const theme = themes[options.theme ?? 'dark'];
+    await this.changeSettings({ 'workbench.colorTheme': theme.name });
+    const page = await this.#browser.newPage();
+    page.setDefaultTimeout(30_000);
+    await page.setViewportSize(options.viewport ?? { width: 1280, height: 800 });
+    await options.prepare?.(page);
+    const window = new EditorWindow(page);
+    await page.goto(folderUrl(this.url, folder));
+    await page.locator(`.monaco-workbench.${theme.marker}`).waitFor({ timeout: 60_000 });
+    if (options.awaitExtension ?? true) await window.statusItem().waitFor({ timeout: 60_000 });
+    return window;
+  }
+
+  /** Changes user settings; an open window follows after `reload`. */
+  async changeSettings(settings: Record<string, unknown>): Promise<void> {
+    Object.assign(this.#settings, settings);
+    await writeSettings(this.#profile, this.#settings);
+  }
+
+  /** A path as the workbench in the browser names it. */
+  remoteUri(path: string): { scheme: string; authority: string; path: string } {
+    return { scheme: 'vscode-remote', authority: new URL(this.url).host, path };
+  }
+
+  /** Process ids of the extension hosts, one for each open window. */
+  extensionHosts(): number[] {
+    return processes()
+      .filter(({ group, command }) => group === this.#server.pid && command.includes('--type=extensionHost'))
+      .map(({ pid }) => pid);
+  }
+
+  /** Kills every extension host at once, as a crash would, and returns their process ids. */
+  killExtensionHosts(): number[] {
+    const hosts = this.extensionHosts();
+    if (hosts.length === 0) throw new Error('No extension host is running.');
+    for (const pid of hosts) process.kill(pid, 'SIGKILL');
+    return hosts;
+  }
+
+  /** What the editor's server printed. */
+  log(): string {
+    return this.#server.log();
+  }
+
+  /** Ends the browser and the editor to the last process and deletes their files. */
+  async dispose(): Promise<void> {
+    await this.#browser.close();
+    await this.#server.stop();
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}

@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import { AxeBuilder } from '@axe-core/playwright';
+import type { FrameLocator, Locator, Page } from 'playwright-core';
+
+const extensionId = 'tidyllm.tidyllm-gateway';
+
+/** One window of the editor and what the tests look at in it. */
+export class EditorWindow {
+  readonly page: Page;
+
+  constructor(page: Page) {
+    this.page = page;
+  }
+
+  /** The budget in the status bar. */
+  statusItem(name = 'budget'): Locator {
+    return this.page.locator(`[id="${extensionId}.${name}"]`);
+  }
+
+  /** Runs a command from the palette by its full title, for example `TidyLLM: Open Budget`. */
+  async palette(title: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    await this.page.locator('.quick-input-widget:visible input.input').fill(`>${title}`);
+    await this.quickPick(title).first().click();
+  }
+
+  /** The rows of the open quick pick that hold a text. */
+  quickPick(text: string | RegExp): Locator {
+    return this.page
+      .locator('.quick-input-widget:visible .quick-input-list .monaco-list-row')
+      .filter({ hasText: text });
+  }
+
+  /** Types into the open input box and confirms. */
+  async answer(text: string): Promise<void> {
+    const input = this.page.locator('.quick-input-widget:visible input.input');
+    await input.fill(text);
+    await input.press('Enter');
+  }
+
+  /** Shows the extension's container in the side bar. */
+  async showContainer(): Promise<void> {
+    const tab = this.page.locator('.activitybar').getByRole('tab', { name: 'TidyLLM' });
+    if ((await tab.getAttribute('aria-selected')) !== 'true') await tab.click();
+  }
+
+  /** The content of the chat view, once `showContainer` has shown it. */
+  chatFrame(): FrameLocator {
+    return this.#webview('iframe.webview.ready[src*="purpose=webviewView"]:visible');
+  }
+
+  /** The content of the webview in the active editor. */
+  editorFrame(): FrameLocator {
+    return this.#webview('iframe.webview.ready:not([src*="purpose=webviewView"]):visible');
+  }
+
+  #webview(selector: string): FrameLocator {
+    return this.page.frameLocator(selector).frameLocator('iframe#active-frame');
+  }
+
+  tree(name: string): Locator {
+    return this.page.getByRole('tree', { name });
+  }
+
+  treeItem(tree: string, item: string | RegExp): Locator {
+    return this.tree(tree).getByRole('treeitem', { name: item });
+  }
+
+  notification(text: string | RegExp): Locator {
+    return this.page.locator('.notification-list-item').filter({ hasText: text });
+  }
+
+  dialog(): Locator {
+    return this.page.locator('.monaco-dialog-box');
+  }
+
+  /** Loads the window again, as after a change of settings, and waits for the extension. */
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.statusItem().waitFor({ timeout: 60_000 });
+  }
+
+  /** What axe finds wrong in the visible webviews; the title of their outer frame is the editor's own. */
+  async accessibilityFindings(): Promise<string[]> {
+    const { violations } = await new AxeBuilder({ page: this.page }).include('iframe.webview').analyze();
+    return violations
+      .filter(({ id }) => id !== 'frame-title')
+      .flatMap(({ id, help, nodes }) => nodes.map(({ target }) => `${id}: ${help} (${target.join(' ')})`));
+  }
+
+  /** Saves a picture of the window under test-results/. */
+  async screenshot(name: string): Promise<void> {
+    await this.page.screenshot({ path: join('test-results', 'screenshots', `${name}.png`) });
+  }
+
+  close(): Promise<void> {
+    return this.page.close();
+  }
+}

@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Editor } from './harness/editor.ts';
+import type { EditorWindow } from './harness/editorWindow.ts';
+
+describe('the extension in the editor', () => {
+  let editor: Editor;
+  let window: EditorWindow;
+
+  beforeAll(async () => {
+    editor = await Editor.start();
+    window = await editor.open();
+  });
+
+  afterAll(() => editor.dispose());
+
+  test('the status bar shows the budget', async () => {
+    await expect.poll(() => window.statusItem().innerText()).toContain('$');
+  });
+
+  test('the container shows the chat and the health of the gateway', async () => {
+    await window.showContainer();
+    await window.chatFrame().locator('body').waitFor();
+    await window.treeItem('Health', /Bedrock/).waitFor();
+    await window.screenshot('container');
+  });
+
+  test('the gateway is back after its extension host was killed', async () => {
+    const killed = editor.killExtensionHosts();
+    await expect
+      .poll(() => editor.extensionHosts().filter((pid) => !killed.includes(pid)), { timeout: 30_000 })
+      .not.toEqual([]);
+    await expect.poll(() => window.statusItem().innerText(), { timeout: 30_000 }).toContain('$');
+  });
+});

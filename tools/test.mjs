@@ -1,0 +1,115 @@
+// Sets up everything and runs every check and test. The last line printed is `N passed, N failed`.
+import { randomUUID } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runChecks } from './check.mjs';
+import { capture, killGroups, processes, signal } from './processes.mjs';
+import { browser, dependencies, editor, environment, main, node24, root } from './setup.mjs';
+
+const results = join(root, 'test-results');
+const stageLimit = 20 * 60 * 1000;
+/** Marks every process of this run, so that none is left behind unnoticed. */
+const marker = `TEST_RUN=${randomUUID()}`;
+
+const stages = [
+  { name: 'check', run: check },
+  { name: 'build', run: build },
+  ...['unit', 'integration', 'faults', 'workbench'].map((name) => ({ name, run: () => vitest(name) })),
+  { name: 'processes', run: leftovers },
+];
+
+await main(async () => {
+  process.env['TEST_RUN'] = marker.slice(marker.indexOf('=') + 1);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => process.exit(130));
+  process.on('exit', () => {
+    killGroups();
+    for (const { pid } of ofThisRun()) signal(pid, 'SIGKILL');
+  });
+  await dependencies();
+  await editor();
+  await browser();
+  await rm(results, { recursive: true, force: true });
+  let passed = 0;
+  let failed = 0;
+  for (const { name, run } of stages) {
+    const start = performance.now();
+    const outcome = await run();
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    passed += outcome.passed;
+    failed += outcome.failed;
+    console.log(`${name.padEnd(12)}${summary(outcome).padEnd(40)}${seconds.padStart(6)} s`);
+    if (outcome.output) console.log(`${outcome.output.trim().replaceAll(/^/gm, '    ')}\n`);
+  }
+  if (failed > 0 || passed === 0) process.exitCode = 1;
+  console.log(`${passed} passed, ${failed} failed`);
+});
+
+/** @typedef {{ passed: number, failed: number, skipped?: number, output?: string }} Outcome */
+
+/** @returns {Promise<Outcome>} */
+async function check() {
+  const checks = await runChecks();
+  const failures = checks.filter((one) => !one.passed);
+  return {
+    passed: checks.length - failures.length,
+    failed: failures.length,
+    output: failures.map(({ name, output }) => `${name}\n${output}`).join('\n'),
+  };
+}
+
+/** @returns {Promise<Outcome>} */
+async function build() {
+  const { code, output } = await runWithNode24('node', ['tools/package.mjs']);
+  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, output };
+}
+
+/** @returns {Promise<Outcome>} */
+async function vitest(project) {
+  const file = join(results, `${project}.json`);
+  const { code, output } = await runWithNode24('vitest', [
+    ...['run', '--project', project],
+    ...['--reporter=dot', '--reporter=json', `--outputFile.json=${file}`],
+  ]);
+  const report = await readJson(file);
+  const host = project === 'workbench' ? await readJson(join(results, 'host.json')) : undefined;
+  const passed = (report?.numPassedTests ?? 0) + (host?.stats.passes ?? 0);
+  const failed = (report?.numFailedTests ?? 0) + (host?.stats.failures ?? 0);
+  const skipped = (report?.numPendingTests ?? 0) + (host?.stats.pending ?? 0);
+  // A file that could not be loaded or a run that broke off has no failed test of its own.
+  const broken = failed === 0 && (code !== 0 || passed === 0) ? 1 : 0;
+  return { passed, failed: failed + broken, skipped, ...(failed + broken > 0 && { output }) };
+}
+
+/**
+ * Nothing that the tests started may outlive them.
+ * @returns {Promise<Outcome>}
+ */
+async function leftovers() {
+  const left = ofThisRun();
+  return left.length === 0
+    ? { passed: 1, failed: 0 }
+    : { passed: 0, failed: 1, output: left.map(({ pid, command }) => `${pid} ${command}`).join('\n') };
+}
+
+function ofThisRun() {
+  return processes().filter(({ pid, environment }) => pid !== process.pid && environment.includes(marker));
+}
+
+async function runWithNode24(command, parameters) {
+  const env = { ...environment(await node24()), ...(!process.stdout.isTTY && { NO_COLOR: '1' }) };
+  return capture(command, parameters, { cwd: root, env, limit: stageLimit });
+}
+
+function summary({ passed, failed, skipped }) {
+  return [`${passed} passed`, failed && `${failed} failed`, skipped && `${skipped} skipped`]
+    .filter(Boolean)
+    .join(', ');
+}
+
+async function readJson(file) {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
