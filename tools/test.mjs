@@ -1,6 +1,8 @@
 // Sets up everything and runs every check and test. The last line printed is `N passed, N failed`.
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChecks } from './check.mjs';
 import { capture, killGroups, processes, signal } from './processes.mjs';
@@ -9,21 +11,23 @@ import { browser, dependencies, editor, environment, main, node24, root } from '
 const results = join(root, 'test-results');
 const stageLimit = 20 * 60 * 1000;
 /** Marks every process of this run, so that none is left behind unnoticed. */
-const marker = `TEST_RUN=${randomUUID()}`;
+const run = randomUUID();
 
 const stages = [
-  { name: 'check', run: check },
-  { name: 'build', run: build },
-  ...['unit', 'integration', 'faults', 'workbench'].map((name) => ({ name, run: () => vitest(name) })),
-  { name: 'processes', run: leftovers },
+  { name: 'check', work: check },
+  { name: 'build', work: build },
+  ...['unit', 'integration', 'faults', 'workbench'].map((name) => ({ name, work: () => vitest(name) })),
+  { name: 'processes', work: leftovers },
 ];
 
 await main(async () => {
-  process.env['TEST_RUN'] = marker.slice(marker.indexOf('=') + 1);
+  process.env['TEST_RUN'] = run;
+  process.env['TMPDIR'] = mkdtempSync(join(tmpdir(), 'tidyllm-test-'));
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => process.exit(130));
   process.on('exit', () => {
     killGroups();
     for (const { pid } of ofThisRun()) signal(pid, 'SIGKILL');
+    rmSync(process.env['TMPDIR'], { recursive: true, force: true, maxRetries: 3 });
   });
   await dependencies();
   await editor();
@@ -31,9 +35,9 @@ await main(async () => {
   await rm(results, { recursive: true, force: true });
   let passed = 0;
   let failed = 0;
-  for (const { name, run } of stages) {
+  for (const { name, work } of stages) {
     const start = performance.now();
-    const outcome = await run();
+    const outcome = await work();
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     passed += outcome.passed;
     failed += outcome.failed;
@@ -92,7 +96,9 @@ async function leftovers() {
 }
 
 function ofThisRun() {
-  return processes().filter(({ pid, environment }) => pid !== process.pid && environment.includes(marker));
+  return processes().filter(
+    ({ pid, environment }) => pid !== process.pid && environment.includes(`TEST_RUN=${run}`),
+  );
 }
 
 async function runWithNode24(command, parameters) {
@@ -100,6 +106,7 @@ async function runWithNode24(command, parameters) {
   return capture(command, parameters, { cwd: root, env, limit: stageLimit });
 }
 
+/** @param {Outcome} outcome */
 function summary({ passed, failed, skipped }) {
   return [`${passed} passed`, failed && `${failed} failed`, skipped && `${skipped} skipped`]
     .filter(Boolean)
