@@ -1,39 +1,18 @@
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { createBedrockBackend, findCredentials } from './adapters/bedrock.ts';
 import { MockBackend } from './adapters/mockModel.ts';
 import { GatewayError } from './errors.ts';
 import { CorporateLlmGateway } from './gateways/corporateLlm/corporateLlmGateway.ts';
+import type { ComposeOptions, Core } from './gateways/core.ts';
 import type { BackendId, ModelBackend } from './gateways/ports.ts';
-import { initGateways, type GatewayRegistry } from './gateways/registry.ts';
-import { budgetStatus, type BudgetStatus } from './ledger/budgetStatus.ts';
+import { initGateways } from './gateways/registry.ts';
+import { budgetStatus } from './ledger/budgetStatus.ts';
 import { ContentHasher } from './ledger/contentHash.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { usdToMicro } from './pricing/cost.ts';
 import { ModelCatalogue } from './pricing/modelCatalogue.ts';
-import { loadSettings, userDirectories, type LoadedSettings, type SettingsOverrides } from './settings/loadSettings.ts';
+import { loadSettings, userDirectories } from './settings/loadSettings.ts';
 import type { Settings } from './settings/schema.ts';
-
-/** What the command line's global options, or VS Code's settings of the same names, say. */
-export interface ComposeOptions extends SettingsOverrides {
-  environment: Readonly<Record<string, string | undefined>>;
-  backend?: string | undefined;
-  user?: string | undefined;
-}
-
-/** The assembled product: what every front door works with. */
-export interface Core {
-  readonly loaded: LoadedSettings;
-  readonly catalogue: ModelCatalogue;
-  readonly backend: ModelBackend;
-  /** Why answers are simulated; null when they are real. */
-  readonly simulatedBecause: string | null;
-  readonly ledger: Ledger;
-  readonly registry: GatewayRegistry;
-  /** Of today, or of a day YYYY-MM-DD. */
-  budget(day?: string): Promise<BudgetStatus>;
-  dispose(): Promise<void>;
-}
 
 /** Reads the settings, chooses the adapters and wires the core. Throws `GatewayError`. */
 export async function compose(options: ComposeOptions): Promise<Core> {
@@ -104,6 +83,8 @@ async function chooseBackend(
   if (!candidates.includes('bedrock')) {
     return { backend: new MockBackend(), simulatedBecause: 'The mock back-end was chosen.' };
   }
+  // Loaded here and not above, so that the AWS SDK costs nothing before it is needed.
+  const { createBedrockBackend, findCredentials } = await import('./adapters/bedrock.ts');
   if (mockAllowed && (await findCredentials(bedrock)) === 'absent') {
     return { backend: new MockBackend(), simulatedBecause: 'No AWS credentials were found.' };
   }

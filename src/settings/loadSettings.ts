@@ -34,15 +34,19 @@ export function userDirectories(environment: Environment): { state: string; conf
   return { state: process.platform === 'linux' ? paths.log : paths.data, config: paths.config };
 }
 
+/** The file that settings are read from: the one that is named, otherwise the user's own. */
+export function settingsPath(environment: Environment, { settingsFile }: SettingsOverrides = {}): string {
+  return settingsFile ?? environment['TIDYLLM_SETTINGS'] ?? join(userDirectories(environment).config, 'settings.yaml');
+}
+
 /**
  * Reads settings in the order environment > settings.yaml > defaults.
  * Throws `settings_invalid` with every fault at file:line:column.
  */
 export async function loadSettings(environment: Environment, overrides: SettingsOverrides = {}): Promise<LoadedSettings> {
-  const userFile = join(userDirectories(environment).config, 'settings.yaml');
-  const named = overrides.settingsFile ?? environment['TIDYLLM_SETTINGS'];
-  const path = named ?? userFile;
-  const text = await readText(path, named !== undefined);
+  const userFile = settingsPath({ ...environment, TIDYLLM_SETTINGS: undefined });
+  const path = settingsPath(environment, overrides);
+  const text = await readText(path, path !== userFile);
   const source = parseYaml(path, text ?? '');
   const values = source.document.toJS() as unknown;
   const merged = withOverrides(withEnvironment(values ?? {}, environment), overrides);
