@@ -1,11 +1,16 @@
-// Bundles the extension, the command line, the verification worker and the webviews: node esbuild.mjs [--dev] [--watch]
+// Bundles the extension, the command line, the verification worker and the webviews: node esbuild.mjs [--dev] [--watch] [FOLDER]
 import { chmod, rm } from 'node:fs/promises';
 import { existsSync, globSync } from 'node:fs';
-import { basename } from 'node:path';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build, context } from 'esbuild';
 
-const watch = process.argv.includes('--watch');
-const development = watch || process.argv.includes('--dev');
+const { values, positionals } = parseArgs({
+  options: { dev: { type: 'boolean' }, watch: { type: 'boolean' } },
+  allowPositionals: true,
+});
+const outdir = positionals[0] ?? 'dist';
+const development = values.dev ?? values.watch ?? false;
 
 /** @type {import('esbuild').BuildOptions} */
 const common = {
@@ -25,7 +30,7 @@ const common = {
 const node = {
   ...common,
   entryPoints: ['src/extension.ts', 'src/cli.ts', 'src/ledger/verifyWorker.ts'].filter(existsSync),
-  outdir: 'dist',
+  outdir,
   entryNames: '[name]',
   // Beside the entry points, so that `new URL('./verifyWorker.js', import.meta.url)` holds in every chunk.
   chunkNames: 'chunk-[name]-[hash]',
@@ -47,7 +52,7 @@ const webviews = {
     ...globSync('src/views/*/webview/main.tsx').map((path) => ({ in: path, out: path.split(/[\\/]/)[2] })),
     { in: '@vscode/codicons/dist/codicon.css', out: 'codicon' },
   ],
-  outdir: 'dist/webview',
+  outdir: join(outdir, 'webview'),
   assetNames: '[name]',
   loader: { '.ttf': 'file' },
   platform: 'browser',
@@ -57,23 +62,27 @@ const webviews = {
   jsxImportSource: 'preact',
 };
 
-await rm('dist', { recursive: true, force: true });
-if (watch) {
+await rm(outdir, { recursive: true, force: true });
+if (values.watch) {
   const contexts = await Promise.all([context(node), context(webviews)]);
   await Promise.all(contexts.map((one) => one.watch()));
   console.log('Watching …');
 } else {
   const results = await Promise.all([build(node), build(webviews)]);
-  if (existsSync('dist/cli.js')) await chmod('dist/cli.js', 0o755);
+  const cli = join(outdir, 'cli.js');
+  if (existsSync(cli)) await chmod(cli, 0o755);
   printSizes(results.map((result) => result.metafile));
 }
 
 function printSizes(metafiles) {
-  const outputs = metafiles.flatMap((metafile) => Object.entries(metafile.outputs));
-  const chunks = outputs.filter(([path]) => basename(path).startsWith('chunk-') && !path.endsWith('.map'));
-  const named = outputs.filter(([path]) => !basename(path).startsWith('chunk-') && !path.endsWith('.map'));
-  const kilobytes = (bytes) => `${(bytes / 1024).toFixed(1).padStart(8)} kB`;
-  for (const [path, { bytes }] of named) console.log(kilobytes(bytes), path);
-  const total = chunks.reduce((sum, [, { bytes }]) => sum + bytes, 0);
-  console.log(kilobytes(total), `dist/chunk-*.js (${chunks.length})`);
+  const outputs = metafiles
+    .flatMap((metafile) => Object.entries(metafile.outputs))
+    .map(([path, { bytes }]) => ({ path: relative(outdir, path), bytes }))
+    .filter(({ path }) => !path.endsWith('.map'));
+  const [chunks, named] = [true, false].map((is) =>
+    outputs.filter(({ path }) => path.startsWith('chunk-') === is),
+  );
+  const total = chunks.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const { path, bytes } of [...named, { path: `chunk-*.js (${chunks.length})`, bytes: total }])
+    console.log(`${(bytes / 1024).toFixed(1).padStart(8)} kB ${path}`);
 }

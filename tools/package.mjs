@@ -1,31 +1,53 @@
-// Builds for production and packs the VSIX: tidyllm-gateway-<version>.vsix
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+// Builds for production and packs the VSIX: npm run package [-- FILE], by default tidyllm-gateway-<version>.vsix
+import { cp, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
 import { capture } from './processes.mjs';
 import { dependencies, environment, isMain, main, node24, root } from './setup.mjs';
 
 /**
- * Builds and packs the extension.
- * @param {string} [vsix] where to; by default at the root of the project
+ * Builds and packs the extension into a file; returns what the build tells about sizes.
+ * @param {string} vsix
+ * @param {{ scan?: boolean }} [options] whether to search the bundles for secrets: some seconds, for what is published
  */
-export async function packageExtension(vsix) {
+export async function packageExtension(vsix, { scan = false } = {}) {
   await dependencies();
-  const { name, version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-  vsix ??= join(root, `${name}-${version}.vsix`);
-  const sizes = await run('node', ['esbuild.mjs']);
-  await run('vsce', ['package', '--no-dependencies', '--allow-missing-repository', '--out', vsix]);
-  return { vsix, sizes };
+  const folder = await mkdtemp(join(tmpdir(), 'tidyllm-package-'));
+  try {
+    const { files } = await manifest();
+    for (const file of ['package.json', ...files.filter((file) => file !== 'dist')])
+      await cp(join(root, file), join(folder, file), { recursive: true });
+    const sizes = await run(root, 'node', ['esbuild.mjs', join(folder, 'dist')]);
+    const unscanned = ['--allow-package-all-secrets', '--allow-package-env-file'];
+    const options = ['--no-dependencies', '--allow-missing-repository', ...(scan ? [] : unscanned)];
+    // In a folder of its own: vsce matches every file that it sees against every pattern.
+    await run(folder, 'vsce', ['package', ...options, '--out', vsix]);
+    return sizes;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
-async function run(command, parameters) {
+async function manifest() {
+  return JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+}
+
+/** @param {number} bytes */
+function kilobytes(bytes) {
+  return `${(bytes / 1024).toFixed(1).padStart(8)} kB`;
+}
+
+async function run(cwd, command, parameters) {
   const env = { ...environment(await node24()), NO_COLOR: '1' };
-  const { code, output } = await capture(command, parameters, { cwd: root, env });
+  const { code, output } = await capture(command, parameters, { cwd, env });
   if (code !== 0) throw new Error(`${command} ${parameters.join(' ')} failed.\n${output}`);
   return output;
 }
 
 if (isMain(import.meta.url))
   await main(async () => {
-    const { vsix, sizes } = await packageExtension();
-    console.log(`${sizes}${vsix}`);
+    const { name, version } = await manifest();
+    const vsix = resolve(process.argv[2] ?? join(root, `${name}-${version}.vsix`));
+    const sizes = await packageExtension(vsix, { scan: true });
+    console.log(`${sizes}${kilobytes((await stat(vsix)).size)} ${basename(vsix)}`);
   });

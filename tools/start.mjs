@@ -32,7 +32,8 @@ await main(async () => {
   process.env['TIDYLLM_HOME'] ??= join(folder, 'home');
   await mkdir(process.env['TIDYLLM_HOME'], { recursive: true });
   if (!existsSync(workspace)) await copySample(workspace);
-  const { vsix } = await packageExtension(join(folder, 'extension.vsix'));
+  const vsix = join(folder, 'extension.vsix');
+  await packageExtension(vsix);
   const profile = join(folder, code ? 'code' : 'profile');
   await rm(profile, { recursive: true, force: true });
   await writeSettings(profile, { ...calmSettings, 'workbench.startupEditor': 'readme' });

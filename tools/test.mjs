@@ -23,6 +23,7 @@ const stages = [
 await main(async () => {
   process.env['TEST_RUN'] = run;
   process.env['TMPDIR'] = mkdtempSync(join(tmpdir(), 'tidyllm-test-'));
+  process.env['VSIX'] = join(process.env['TMPDIR'], 'extension.vsix');
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => process.exit(130));
   process.on('exit', () => {
     killGroups();
@@ -61,10 +62,18 @@ async function check() {
   };
 }
 
-/** @returns {Promise<Outcome>} */
+/**
+ * What is built here is what the later stages test.
+ * @returns {Promise<Outcome>}
+ */
 async function build() {
-  const { code, output } = await runWithNode24('node', ['tools/package.mjs']);
-  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, output };
+  const outcome = { passed: 0, failed: 0, output: '' };
+  for (const parameters of [['esbuild.mjs'], ['tools/package.mjs', process.env['VSIX']]]) {
+    const { code, output } = await runWithNode24('node', parameters);
+    if (code === 0) outcome.passed += 1;
+    else Object.assign(outcome, { failed: outcome.failed + 1, output: outcome.output + output });
+  }
+  return outcome;
 }
 
 /** @returns {Promise<Outcome>} */

@@ -20,8 +20,8 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'tidyllm-profile-'));
   const profile = join(folder, 'profile');
-  const given = process.env['VSIX'];
-  const { vsix } = given ? { vsix: resolve(given) } : await packageExtension(join(folder, 'extension.vsix'));
+  const vsix = resolve(process.env['VSIX'] ?? join(folder, 'extension.vsix'));
+  if (!process.env['VSIX']) await packageExtension(vsix);
   await writeSettings(profile, calmSettings);
   await installExtension(profile, vsix);
   project.provide('vsix', vsix);
