@@ -3,7 +3,7 @@ import { cp, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { capture } from './processes.mjs';
-import { dependencies, environment, isMain, main, node24, root } from './setup.mjs';
+import { dependencies, environment, isMain, main, node24, root, ToolError } from './setup.mjs';
 
 /**
  * Builds and packs the extension into a file; returns what the build tells about sizes.
@@ -40,7 +40,7 @@ function kilobytes(bytes) {
 async function run(cwd, command, parameters) {
   const env = { ...environment(await node24()), NO_COLOR: '1' };
   const { code, output } = await capture(command, parameters, { cwd, env });
-  if (code !== 0) throw new Error(`${command} ${parameters.join(' ')} failed.\n${output}`);
+  if (code !== 0) throw new ToolError(`${command} ${parameters.join(' ')} failed.\n${output}`);
   return output;
 }
 

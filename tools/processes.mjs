@@ -5,43 +5,43 @@ import { availableParallelism } from 'node:os';
 const groups = new Set();
 
 /**
- * Runs a command in a process group of its own and collects what it prints.
- * The group ends with the command, or after the time limit, to the last process.
+ * Runs a command and collects what it prints. With a time limit it gets a process group of its own,
+ * which ends with the command, or after the limit, to the last process.
  * @param {string} command
  * @param {string[]} parameters
- * @param {import('node:child_process').SpawnOptions & { limit?: number }} [options]
+ * @param {import('node:child_process').SpawnOptions & { limit?: number }} [options] limit in milliseconds
  * @returns {Promise<{ code: number | null, output: string }>}
  */
 export async function capture(command, parameters, { limit, ...options } = {}) {
-  const child = spawn(command, parameters, { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const detached = limit !== undefined;
+  const child = spawn(command, parameters, { ...options, detached, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text) => (output += text));
-  const timer =
-    limit &&
-    setTimeout(() => {
-      output += `\nStopped after ${limit / 1000} s.`;
-      signal(-child.pid, 'SIGKILL');
-    }, limit);
-  groups.add(child.pid);
-  try {
-    const code = await new Promise((resolve) => {
-      child.on('error', (error) => {
-        output += error.message;
-        resolve(null);
-      });
-      // What the command leaves behind would keep its output open.
-      child.on('exit', () => signal(-child.pid, 'SIGKILL'));
-      child.on('close', resolve);
+  const closed = new Promise((resolve) => {
+    child.on('close', resolve);
+    child.on('error', (error) => {
+      output += error.message;
+      resolve(null);
     });
-    return { code, output };
-  } finally {
-    clearTimeout(timer);
-    groups.delete(child.pid);
-  }
+  });
+  if (!detached || child.pid === undefined) return { code: await closed, output };
+
+  const endGroup = () => signal(-child.pid, 'SIGKILL');
+  const timer = setTimeout(() => {
+    output += `\nStopped after ${limit / 1000} s.`;
+    endGroup();
+  }, limit);
+  groups.add(child.pid);
+  // What the command leaves behind would keep its output open.
+  child.on('exit', endGroup);
+  const code = await closed;
+  clearTimeout(timer);
+  groups.delete(child.pid);
+  return { code, output };
 }
 
-/** Ends every group that `capture` started and that still runs. */
+/** Ends every process group that `capture` started and that still runs. */
 export function killGroups() {
   for (const group of groups) signal(-group, 'SIGKILL');
 }

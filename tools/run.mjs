@@ -1,11 +1,11 @@
 // Runs a command of the project with Node 24 and the installed packages: node tools/run.mjs vitest run
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { dependencies, environment, main, node24, SetupError } from './setup.mjs';
+import { dependencies, environment, main, node24, ToolError } from './setup.mjs';
 
 await main(async () => {
   const [command, ...parameters] = process.argv.slice(2);
-  if (!command) throw new SetupError('Usage: node tools/run.mjs COMMAND [ARGUMENTS…]');
+  if (!command) throw new ToolError('Usage: node tools/run.mjs COMMAND [ARGUMENTS…]');
   await dependencies();
   const child = spawn(command, parameters, {
     stdio: 'inherit',
@@ -18,7 +18,7 @@ await main(async () => {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
     });
   process.exitCode = await new Promise((resolve, reject) => {
-    child.on('error', (error) => reject(new SetupError(`${command}: ${error.message}`)));
+    child.on('error', (error) => reject(new ToolError(`${command}: ${error.message}`)));
     child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
   });
 });

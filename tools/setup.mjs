@@ -19,8 +19,8 @@ export const cache = join(root, '.cache');
 const editorVersion = '4.139.1';
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
-/** A step that could not be done; its message tells the person what to do. */
-export class SetupError extends Error {}
+/** Something that a tool could not do; its message tells the person what to mend. */
+export class ToolError extends Error {}
 
 /** Installs the packages of package-lock.json when node_modules holds other ones. */
 export async function dependencies() {
@@ -50,7 +50,7 @@ export async function editor() {
   const folder = join(cache, 'vscode', editorVersion);
   const server = join('node_modules', 'code-server');
   if (process.platform === 'win32')
-    throw new SetupError(
+    throw new ToolError(
       'code-server does not run on Windows: use `npm start -- --code` with the VS Code you have.',
     );
   const bin = await node24();
@@ -73,7 +73,7 @@ export async function browser() {
   const help =
     'The tests need Chromium or Chrome on the PATH: install it (Debian: `apt-get install chromium`).';
   if (process.platform !== 'linux' || process.getuid?.() !== 0 || !onPath('apt-get'))
-    throw new SetupError(help);
+    throw new ToolError(help);
   await exclusively('browser', () => {
     if (findBrowser()) return;
     step('Installing Chromium');
@@ -84,7 +84,7 @@ export async function browser() {
     });
   });
   const installed = findBrowser();
-  if (!installed) throw new SetupError(help);
+  if (!installed) throw new ToolError(help);
   return installed;
 }
 
@@ -104,7 +104,7 @@ export async function main(work) {
   try {
     await work();
   } catch (error) {
-    console.error(error instanceof SetupError ? error.message : error);
+    console.error(error instanceof ToolError ? error.message : error);
     process.exitCode = 1;
   }
 }
@@ -219,7 +219,7 @@ function run(command, parameters, options) {
   const advice = offline
     ? '\nThe package registry cannot be reached: check the network connection and try again.'
     : '';
-  throw new SetupError(`${output}\n\`${command} ${parameters.join(' ')}\` failed.${advice}`);
+  throw new ToolError(`${output}\n\`${command} ${parameters.join(' ')}\` failed.${advice}`);
 }
 
 function step(title) {

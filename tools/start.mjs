@@ -14,7 +14,7 @@ import {
 } from './editor.mjs';
 import { packageExtension } from './package.mjs';
 import { copySample } from './sample.mjs';
-import { cache, dependencies, editor, main, onPath, SetupError } from './setup.mjs';
+import { cache, dependencies, editor, main, onPath, ToolError } from './setup.mjs';
 
 const folder = join(cache, 'start');
 const workspace = join(folder, 'workspace');
@@ -24,7 +24,7 @@ const usualPort = 8765;
 await main(async () => {
   const { code, port } = readOptions();
   if (code && !onPath('code'))
-    throw new SetupError(
+    throw new ToolError(
       'There is no `code` on the PATH. In VS Code run "Shell Command: Install \'code\' command in PATH".',
     );
   await dependencies();
@@ -44,7 +44,7 @@ await main(async () => {
 async function openInBrowser(profile, vsix, wanted) {
   await installExtension(profile, vsix);
   const port = await freePort(wanted ?? usualPort);
-  if (wanted && port !== wanted) throw new SetupError(`Port ${wanted} is in use: choose another one.`);
+  if (wanted && port !== wanted) throw new ToolError(`Port ${wanted} is in use: choose another one.`);
   const server = await startEditor({ profile, port });
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, server.stop);
   const url = folderUrl(server.url, workspace);
@@ -73,6 +73,6 @@ function readOptions() {
   const { values } = parseArgs({ options: { code: { type: 'boolean' }, port: { type: 'string' } } });
   const port = values.port === undefined ? undefined : Number(values.port);
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65536))
-    throw new SetupError(`--port needs a number from 1 to 65535, not ${values.port}.`);
+    throw new ToolError(`--port needs a number from 1 to 65535, not ${values.port}.`);
   return { code: values.code ?? false, port };
 }
