@@ -1,6 +1,6 @@
 /**
  * What each folder may import besides itself and the shared files at the root of src.
- * Read from top to bottom it is the layering: settings, pricing ← ledger ← gateways ← flow, chat ← host, views.
+ * Read from top to bottom it is the layering: settings, pricing ← ledger ← gateways ← flow, chat ← cli, host, views.
  */
 const mayImport = {
   settings: ['pricing'],
@@ -11,6 +11,7 @@ const mayImport = {
   chat: ['settings', 'pricing', 'ledger', 'gateways', 'flow'],
   sessions: ['settings', 'pricing', 'ledger', 'gateways'],
   adapters: ['settings', 'pricing', 'ledger', 'gateways', 'sessions'],
+  cli: ['settings', 'pricing', 'ledger', 'gateways', 'flow', 'chat', 'sessions'],
   host: ['settings', 'pricing', 'ledger', 'gateways', 'flow', 'chat', 'sessions', 'views'],
   views: ['settings', 'pricing', 'ledger', 'gateways', 'flow', 'chat', 'sessions', 'host'],
 };

@@ -104,7 +104,8 @@ export async function main(work) {
   try {
     await work();
   } catch (error) {
-    console.error(error instanceof ToolError ? error.message : error);
+    const expected = error instanceof ToolError || error.code?.startsWith('ERR_PARSE_ARGS');
+    console.error(expected ? error.message : error);
     process.exitCode = 1;
   }
 }

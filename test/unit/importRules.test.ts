@@ -32,7 +32,8 @@ const lawful: Record<string, string[]> = {
   'src/views/chat/webview/list.tsx': ['preact'],
   'src/views/webviewKit/button.tsx': ['preact'],
   'src/compose.ts': ['./adapters/bedrock.ts', './chat/manager.ts'],
-  'src/cli.ts': ['./compose.ts'],
+  'src/cli/budget.ts': ['../ledger/ledger.ts'],
+  'src/cli.ts': ['./compose.ts', './cli/budget.ts'],
   'src/extension.ts': ['vscode', './compose.ts', './views/chat/panel.ts'],
 };
 
@@ -48,6 +49,8 @@ const offences: [file: string, imported: string, rule: string][] = [
   ['src/chat/a.ts', '../views/chat/panel.ts', 'one-way-chat'],
   ['src/sessions/a.ts', '../chat/manager.ts', 'one-way-sessions'],
   ['src/adapters/a.ts', '../host/commands.ts', 'one-way-adapters'],
+  ['src/cli/a.ts', '../host/commands.ts', 'one-way-cli'],
+  ['src/flow/f.ts', '../cli/budget.ts', 'one-way-flow'],
   ['src/host/a.ts', '../extension.ts', 'front-doors-on-top'],
   ['src/views/chat/a.ts', '../../compose.ts', 'front-doors-on-top'],
   ['src/shared.ts', './pricing/cost.ts', 'shared-files-at-the-bottom'],
