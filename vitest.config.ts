@@ -11,6 +11,7 @@ export default defineConfig({
           name: 'workbench',
           include: ['test/workbench/*.test.ts'],
           globalSetup: 'test/workbench/globalSetup.ts',
+          setupFiles: 'test/workbench/harness/pictureOnFailure.ts',
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

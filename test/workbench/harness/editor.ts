@@ -51,8 +51,11 @@ const noCredentials = {
   AWS_EC2_METADATA_DISABLED: 'true',
 };
 
+/** Every window of the running test file; a failed test leaves a picture of each. */
+export const openWindows = new Set<EditorWindow>();
+
 /** A running editor with the packaged extension, a browser, and all their state in one temporary folder. */
-export class Editor implements AsyncDisposable {
+export class Editor {
   /** Holds everything below; deleted at the end. */
   readonly folder: string;
   /** TIDYLLM_HOME of the extension host. */
@@ -118,6 +121,8 @@ export class Editor implements AsyncDisposable {
     await page.setViewportSize(options.viewport ?? { width: 1280, height: 800 });
     await options.prepare?.(page);
     const window = new EditorWindow(page);
+    openWindows.add(window);
+    page.on('close', () => openWindows.delete(window));
     await page.goto(folderUrl(this.url, folder));
     await page.locator(`.monaco-workbench.${theme.marker}`).waitFor({ timeout: 60_000 });
     if (options.awaitExtension ?? true) await window.statusItem().waitFor({ timeout: 60_000 });
@@ -155,14 +160,13 @@ export class Editor implements AsyncDisposable {
     return this.#server.log();
   }
 
-  /** Ends the browser and the editor to the last process and deletes their files. */
+  /**
+   * Ends the browser and the editor to the last process and deletes their files.
+   * Call it in `afterAll` or `onTestFinished`, when the pictures of a failed test are taken.
+   */
   async dispose(): Promise<void> {
     await this.#browser.close();
     await this.#server.stop();
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.dispose();
   }
 }

@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { globSync } from 'node:fs';
+import { onTestFinished } from 'vitest';
 import { Editor } from './editor.ts';
 
 export interface HostTestReport {
@@ -21,7 +22,8 @@ export async function runHostTests(): Promise<HostTestReport> {
   await bundleSuite(bundle);
   await mkdir(results, { recursive: true });
   await rm(report, { force: true });
-  await using editor = await Editor.start({ env: { HOST_TEST_RESULTS: results } });
+  const editor = await Editor.start({ env: { HOST_TEST_RESULTS: results } });
+  onTestFinished(() => editor.dispose());
   const ended = Promise.withResolvers<number>();
   const developmentOptions = {
     extensions: [editor.remoteUri(bundle)],
