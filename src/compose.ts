@@ -37,7 +37,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
           backend,
           ledger,
           catalogue,
-          hasher: settings.audit.content === 'hash' ? new ContentHasher(join(state, 'content', 'keys')) : null,
+          hasher:
+            settings.audit.content === 'hash' ? new ContentHasher(join(state, 'content', 'keys')) : null,
           policy: {
             dailyLimit: limit,
             minReasonLength: settings.audit.min_reason_length,
@@ -53,7 +54,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     simulatedBecause,
     ledger,
     registry,
-    budget: async (day) => budgetStatus(await ledger.budget(day), { limit, timeZone, alerts: settings.budget.alerts }),
+    budget: async (day) =>
+      budgetStatus(await ledger.budget(day), { limit, timeZone, alerts: settings.budget.alerts }),
     dispose: async () => {
       await ledger.dispose();
       backend.dispose();

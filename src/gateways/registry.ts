@@ -23,6 +23,8 @@ const knownServices: Readonly<Record<GatewayId, KnownService>> = {
   },
 };
 
+const installedIds = ['corporate_llm'] as const satisfies readonly (keyof InstalledGateways)[];
+
 /** Makes an installed gateway; throws `GatewayError` when it can't come up. */
 export type GatewayFactories = { [Id in keyof InstalledGateways]: () => Promise<InstalledGateways[Id]> };
 
@@ -36,7 +38,7 @@ export interface ServiceInfo extends KnownService {
 /** Knows every gateway, brings up those that are installed, and says why the others are not there. */
 export class GatewayRegistry {
   readonly #factories: GatewayFactories;
-  readonly #gateways = new Map<GatewayId, Gateway>();
+  #gateways: { [Id in keyof InstalledGateways]?: InstalledGateways[Id] | undefined } = {};
   readonly #failures = new Map<GatewayId, GatewayError>();
 
   constructor(factories: GatewayFactories) {
@@ -45,14 +47,13 @@ export class GatewayRegistry {
 
   /** Makes every installed gateway, lowest level first. A failure is kept for `listServices`, not thrown. */
   async autoConfigure(): Promise<void> {
-    for (const id of gatewayIds) {
-      if (!(id in this.#factories)) continue;
+    for (const id of installedIds) {
       this.#failures.delete(id);
       try {
-        this.#gateways.set(id, await this.#factories[id as keyof InstalledGateways]());
+        this.#gateways[id] = await this.#factories[id]();
       } catch (error) {
         if (!GatewayError.is(error)) throw error;
-        this.#gateways.delete(id);
+        this.#gateways = { ...this.#gateways, [id]: undefined };
         this.#failures.set(id, error);
       }
     }
@@ -60,26 +61,28 @@ export class GatewayRegistry {
 
   /** Throws `gateway_unavailable`: there is no other route to a model. */
   get<Id extends keyof InstalledGateways>(id: Id): InstalledGateways[Id] {
-    const gateway = this.#gateways.get(id);
-    if (gateway) return gateway as InstalledGateways[Id];
+    const gateway = this.#gateways[id];
+    if (gateway) return gateway;
     throw gatewayUnavailable(id, this.#failures.get(id));
   }
 
   getAvailableServices(): GatewayId[] {
-    return gatewayIds.filter((id) => this.#gateways.has(id));
+    return gatewayIds.filter((id) => this.#installed(id) !== undefined);
   }
 
   listServices(): ServiceInfo[] {
     return gatewayIds.map((id) => {
       const error = this.#failures.get(id) ?? null;
-      const state = this.#gateways.has(id) ? 'initialized' : error ? 'failed' : 'not_installed';
+      const state = this.#installed(id) ? 'initialized' : error ? 'failed' : 'not_installed';
       return { id, ...knownServices[id], state, error };
     });
   }
 
   /** The health of every known gateway; those that aren't installed are never healthy. */
   async healthCheck(signal: AbortSignal): Promise<Record<GatewayId, Health>> {
-    const checks = this.listServices().map(async (service) => [service.id, await this.#health(service, signal)] as const);
+    const checks = this.listServices().map(
+      async (service) => [service.id, await this.#health(service, signal)] as const,
+    );
     return Object.fromEntries(await Promise.all(checks)) as Record<GatewayId, Health>;
   }
 
@@ -94,10 +97,15 @@ export class GatewayRegistry {
     };
   }
 
+  #installed(id: GatewayId): Gateway | undefined {
+    return Object.hasOwn(this.#gateways, id) ? this.#gateways[id as keyof InstalledGateways] : undefined;
+  }
+
   async #health({ id, state, error, dependsOn }: ServiceInfo, signal: AbortSignal): Promise<Health> {
-    const gateway = this.#gateways.get(id);
+    const gateway = this.#installed(id);
     if (gateway) return gateway.checkHealth(signal);
-    const evidence = state === 'failed' ? 'It did not start.' : `Not installed; will need ${dependsOn.join(' and ')}.`;
+    const evidence =
+      state === 'failed' ? 'It did not start.' : `Not installed; will need ${dependsOn.join(' and ')}.`;
     return {
       state: state === 'failed' ? 'failed' : 'not_installed',
       latencyMs: null,
@@ -111,10 +119,14 @@ export class GatewayRegistry {
 /** The fail-safe: what callers get instead of a model while a gateway is not up. */
 export function gatewayUnavailable(id: GatewayId, cause?: GatewayError): GatewayError {
   const reason = cause ? ` ${cause.message}` : '';
-  return new GatewayError('gateway_unavailable', `NO DIRECT AWS CALLS ALLOWED: the gateway ${id} is not up.${reason}`, {
-    hint: cause?.hint || 'Open the health view, or run "tidyllm status", to see why.',
-    cause,
-  });
+  return new GatewayError(
+    'gateway_unavailable',
+    `NO DIRECT AWS CALLS ALLOWED: the gateway ${id} is not up.${reason}`,
+    {
+      hint: cause?.hint || 'Open the health view, or run "tidyllm status", to see why.',
+      cause,
+    },
+  );
 }
 
 /** Makes a registry with everything that can come up. */

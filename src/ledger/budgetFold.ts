@@ -1,9 +1,18 @@
 import { ChainFault } from './chain.ts';
-import type { LedgerRecord, ReserveRecord, TokenCounts } from './records.ts';
+import type {
+  ExpiredChargedRecord,
+  LedgerRecord,
+  ReserveRecord,
+  SettleRecord,
+  TokenCounts,
+  VoidRecord,
+} from './records.ts';
 
 /** A call that holds money: reserved and neither settled nor released. */
 export interface OpenCall {
   reserve: ReserveRecord;
+  /** Lower-case hex of the RESERVE record's hash. */
+  hash: string;
   dispatched: boolean;
 }
 
@@ -35,13 +44,13 @@ export class BudgetFold {
     return totals;
   }
 
-  /** Throws `ChainFault` for a record that can't follow those before it. */
-  apply(record: LedgerRecord): void {
+  /** Takes the next record and its hash. Throws `ChainFault` for one that can't follow those before it. */
+  apply(record: LedgerRecord, hash: Buffer): void {
     switch (record.kind) {
       case 'RESERVE': {
         if (this.open.has(record.call_id)) throw inconsistent(record, 'is reserved twice');
         this.day(record.day).reserved += money(record, record.reserved_micro_usd);
-        this.open.set(record.call_id, { reserve: record, dispatched: false });
+        this.open.set(record.call_id, { reserve: record, hash: hash.toString('hex'), dispatched: false });
         return;
       }
       case 'DISPATCH':
@@ -61,7 +70,10 @@ export class BudgetFold {
       case 'recovery':
         return;
       default:
-        throw new ChainFault('unknown_version', `record kind "${String((record as LedgerRecord).kind)}" is not known`);
+        throw new ChainFault(
+          'unknown_version',
+          `record kind "${(record as LedgerRecord).kind}" is not known`,
+        );
     }
   }
 
@@ -71,9 +83,11 @@ export class BudgetFold {
     return call;
   }
 
-  #close(record: LedgerRecord & { call_id: string; day: string }, cost: string, tokens: number): void {
-    const { reserve } = this.#opened(record.call_id, record);
-    if (reserve.day !== record.day) throw inconsistent(record, 'is settled on another day than it was reserved');
+  #close(record: SettleRecord | VoidRecord | ExpiredChargedRecord, cost: string, tokens: number): void {
+    const { reserve, hash } = this.#opened(record.call_id, record);
+    if (record.opening_hash !== hash) throw inconsistent(record, 'names another reservation than its own');
+    if (reserve.day !== record.day)
+      throw inconsistent(record, 'is settled on another day than it was reserved');
     const spent = money(record, cost);
     const day = this.day(reserve.day);
     day.reserved -= BigInt(reserve.reserved_micro_usd);
@@ -89,7 +103,7 @@ export class BudgetFold {
 }
 
 function countTokens(tokens: TokenCounts): number {
-  return Object.values(tokens).reduce((sum, count) => sum + count, 0);
+  return (Object.values(tokens) as number[]).reduce((sum, count) => sum + count, 0);
 }
 
 function money(record: LedgerRecord, text: string): bigint {

@@ -26,6 +26,7 @@ export function budgetStatus(
   const sorted = policy.alerts.toSorted((a, b) => b - a);
   const reached = (share: number | undefined): boolean =>
     share !== undefined && used * 1_000_000n >= limit * BigInt(Math.round(share * 1_000_000));
-  const level = left <= 0n ? 'exceeded' : reached(sorted[0]) ? 'critical' : reached(sorted[1]) ? 'warning' : 'ok';
+  const level =
+    left <= 0n ? 'exceeded' : reached(sorted[0]) ? 'critical' : reached(sorted[1]) ? 'warning' : 'ok';
   return { ...budget, timeZone, limit, remaining: left > 0n ? left : 0n, level };
 }

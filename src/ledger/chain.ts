@@ -63,7 +63,11 @@ export function recordHash(ledgerId: Buffer, previous: Buffer, body: Buffer): Bu
 }
 
 /** One journal line `hash SP body LF` for a record, and the head after it. */
-export function encodeRecord(ledgerId: Buffer, head: Head, record: LedgerRecord): { line: Buffer; head: Head } {
+export function encodeRecord(
+  ledgerId: Buffer,
+  head: Head,
+  record: LedgerRecord,
+): { line: Buffer; head: Head } {
   const text = canonicalize(record);
   if (text === undefined) throw new TypeError('a record must be a JSON object');
   const body = Buffer.from(text, 'utf8');
@@ -86,13 +90,15 @@ export function decodeRecord(
     throw new ChainFault('malformed_line', 'the line is not a hash, a space and a record');
   }
   const body = line.subarray(hashHexLength + 1);
-  let record: LedgerRecord;
+  let parsed: unknown;
   try {
-    record = JSON.parse(body.toString('utf8')) as LedgerRecord;
+    parsed = JSON.parse(body.toString('utf8'));
   } catch {
     throw new ChainFault('malformed_line', 'the record is not JSON');
   }
-  if (record === null || typeof record !== 'object') throw new ChainFault('malformed_line', 'the record is not an object');
+  if (parsed === null || typeof parsed !== 'object')
+    throw new ChainFault('malformed_line', 'the record is not an object');
+  const record = parsed as LedgerRecord;
   const id = ledgerId ?? idFromHeader(record);
   const digest = recordHash(id, head.hash, body);
   if (digest.toString('hex') !== line.toString('latin1', 0, hashHexLength)) {
@@ -109,7 +115,9 @@ export function decodeRecord(
 
 function idFromHeader(record: LedgerRecord): Buffer {
   const header = record as Partial<HeaderRecord>;
-  const id = header.kind === 'header' && typeof header.ledger_id === 'string' ? ledgerIdBytes(header.ledger_id) : null;
-  if (id?.length !== 16) throw new ChainFault('bad_header', 'the first record is not a header with a ledger id');
+  const id =
+    header.kind === 'header' && typeof header.ledger_id === 'string' ? ledgerIdBytes(header.ledger_id) : null;
+  if (id?.length !== 16)
+    throw new ChainFault('bad_header', 'the first record is not a header with a ledger id');
   return id;
 }

@@ -62,13 +62,18 @@ function readKey(path: string): Buffer | null {
     if (systemCodeOf(error) === 'ENOENT') return null;
     throw unusable(path, error);
   }
-  if (key.length !== keyBytes) throw unusable(path, new Error(`it has ${key.length} bytes instead of ${keyBytes}`));
+  if (key.length !== keyBytes)
+    throw unusable(path, new Error(`it has ${key.length} bytes instead of ${keyBytes}`));
   return key;
 }
 
 function unusable(path: string, error: unknown): GatewayError {
-  return new GatewayError('ledger_unavailable', `The content key ${path} can't be used: ${messageOf(error)}.`, {
-    hint: 'Check the permissions and free space of the folder, or set audit.content to "none".',
-    cause: error,
-  });
+  return new GatewayError(
+    'ledger_unavailable',
+    `The content key ${path} can't be used: ${messageOf(error)}.`,
+    {
+      hint: 'Check the permissions and free space of the folder, or set audit.content to "none".',
+      cause: error,
+    },
+  );
 }

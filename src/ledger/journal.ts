@@ -1,10 +1,30 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, existsSync, fdatasync, fstatSync, fsyncSync, ftruncateSync, openSync, readdirSync, readSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fdatasync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BudgetFold } from './budgetFold.ts';
-import { ChainFault, decodeRecord, emptyHead, encodeRecord, ledgerIdBytes, type Fault, type Head } from './chain.ts';
-import { recordVersion, type LedgerMode, type LedgerRecord, type RecordDraft } from './records.ts';
+import {
+  ChainFault,
+  decodeRecord,
+  emptyHead,
+  encodeRecord,
+  ledgerIdBytes,
+  type Fault,
+  type Head,
+} from './chain.ts';
+import { recordVersion, type LedgerMode, type RecordDraft } from './records.ts';
 
 const fdatasyncAsync = promisify(fdatasync);
 const firstSegment = '00000001.journal';
@@ -78,7 +98,8 @@ export class Journal {
    * Returns how many bytes follow the last complete line.
    */
   catchUp(): { added: number; tailBytes: number } {
-    if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode) throw this.#damaged('unreadable', 'the file was moved, deleted or replaced while in use');
+    if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode)
+      throw this.#damaged('unreadable', 'the file was moved, deleted or replaced while in use');
     const { size } = fstatSync(this.#descriptor);
     if (size < this.#offset) throw this.#damaged('unreadable', 'the file is shorter than it was');
     const before = this.#head.sequence;
@@ -89,7 +110,8 @@ export class Journal {
       const read = readSync(this.#descriptor, chunk, 0, chunk.length, position);
       if (read === 0) break;
       position += read;
-      pending = pending.length === 0 ? chunk.subarray(0, read) : Buffer.concat([pending, chunk.subarray(0, read)]);
+      pending =
+        pending.length === 0 ? chunk.subarray(0, read) : Buffer.concat([pending, chunk.subarray(0, read)]);
       pending = this.#consume(pending);
     }
     return { added: this.#head.sequence - before, tailBytes: pending.length };
@@ -108,9 +130,12 @@ export class Journal {
     try {
       const { record, head, ledgerId } = decodeRecord(this.#ledgerId, this.#head, line);
       if (record.kind === 'header' && record.mode !== this.#mode) {
-        throw new ChainFault('bad_header', `this is a ${record.mode} ledger where a ${this.#mode} one belongs`);
+        throw new ChainFault(
+          'bad_header',
+          `this is a ${record.mode} ledger where a ${this.#mode} one belongs`,
+        );
       }
-      this.fold.apply(record);
+      this.fold.apply(record, head.hash);
       this.#ledgerId = ledgerId;
       this.#head = head;
     } catch (error) {
@@ -182,11 +207,11 @@ export class Journal {
   /** Gives records their place in the chain and folds them; they become durable with the next `flush`. */
   stage(drafts: readonly RecordDraft[], time: string): void {
     for (const draft of drafts) {
-      const record = { ...draft, v: recordVersion, seq: this.#head.sequence + 1, time } as LedgerRecord;
+      const record = { ...draft, v: recordVersion, seq: this.#head.sequence + 1, time };
       if (record.kind === 'header') this.#ledgerId ??= ledgerIdBytes(record.ledger_id);
       if (this.#ledgerId === null) throw new TypeError('the first record of a ledger is its header');
       const { line, head } = encodeRecord(this.#ledgerId, this.#head, record);
-      this.fold.apply(record);
+      this.fold.apply(record, head.hash);
       this.#head = head;
       this.#staged.push(line);
     }
@@ -246,5 +271,6 @@ function syncDirectory(directory: string): void {
 
 function writeAll(descriptor: number, bytes: Buffer, position: number): void {
   let written = 0;
-  while (written < bytes.length) written += writeSync(descriptor, bytes, written, bytes.length - written, position + written);
+  while (written < bytes.length)
+    written += writeSync(descriptor, bytes, written, bytes.length - written, position + written);
 }

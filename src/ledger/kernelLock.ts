@@ -19,9 +19,13 @@ export class KernelLock {
   constructor(path: string) {
     const sqlite = process.getBuiltinModule('node:sqlite') as typeof import('node:sqlite') | undefined;
     if (!sqlite) {
-      throw new GatewayError('ledger_unavailable', `Node.js ${process.version} has no node:sqlite, which locks the ledger.`, {
-        hint: 'Use Node.js 22.13 or later, or VS Code 1.105 or later.',
-      });
+      throw new GatewayError(
+        'ledger_unavailable',
+        `Node.js ${process.version} has no node:sqlite, which locks the ledger.`,
+        {
+          hint: 'Use Node.js 22.13 or later, or VS Code 1.105 or later.',
+        },
+      );
     }
     this.#database = new sqlite.DatabaseSync(path, { timeout: 0 });
   }
@@ -46,10 +50,14 @@ export class KernelLock {
     const deadline = performance.now() + timeoutMs;
     while (!this.tryAcquire()) {
       if (performance.now() > deadline) {
-        throw new GatewayError('ledger_unavailable', `Another process has held the ledger for ${timeoutMs / 1000} s.`, {
-          hint: 'Try again; if it stays so, end the process that is stuck.',
-          retryable: true,
-        });
+        throw new GatewayError(
+          'ledger_unavailable',
+          `Another process has held the ledger for ${timeoutMs / 1000} s.`,
+          {
+            hint: 'Try again; if it stays so, end the process that is stuck.',
+            retryable: true,
+          },
+        );
       }
       await delay(pollMs);
     }
@@ -74,7 +82,9 @@ export function isReleased(path: string): boolean {
     lock = new KernelLock(path);
   } catch (error) {
     if (GatewayError.is(error)) throw error;
-    throw new GatewayError('ledger_unavailable', `The lock ${path} can't be opened: ${messageOf(error)}`, { cause: error });
+    throw new GatewayError('ledger_unavailable', `The lock ${path} can't be opened: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   try {
     return lock.tryAcquire();

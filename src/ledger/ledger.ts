@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, statSync, watch, type FSWatcher } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
-import type { DayTotals } from './budgetFold.ts';
+import type { DayTotals, OpenCall } from './budgetFold.ts';
 import type { Head } from './chain.ts';
 import { dayOf } from './day.ts';
 import { Journal, JournalDamaged, journalExists } from './journal.ts';
@@ -40,7 +40,7 @@ export interface Receipt {
   ledgerId: string;
 }
 
-type PlacedByLedger = 'kind' | 'v' | 'seq' | 'time' | 'call_id' | 'day';
+type PlacedByLedger = 'kind' | 'v' | 'seq' | 'time' | 'call_id' | 'day' | 'opening_hash';
 type HeldByLedger = 'instance' | 'reserved_micro_usd' | 'limit_micro_usd';
 
 export interface ReserveInput extends Omit<ReserveRecord, PlacedByLedger | HeldByLedger> {
@@ -53,7 +53,8 @@ export type SettleInput = Omit<SettleRecord, PlacedByLedger>;
 export type VoidInput = Omit<VoidRecord, PlacedByLedger>;
 export type RefuseInput = Omit<RefuseRecord, PlacedByLedger>;
 
-export type Reservation = { granted: true; receipt: Receipt } | { granted: false; receipt: Receipt; remaining: bigint };
+export type Reservation =
+  { granted: true; receipt: Receipt } | { granted: false; receipt: Receipt; remaining: bigint };
 
 /** A day's money, in micro-USD. */
 export interface DayBudget {
@@ -126,7 +127,9 @@ export class Ledger {
         const totals = journal.fold.day(day);
         remaining = limit - totals.spent - totals.reserved;
         if (amount > remaining) {
-          return [refusal(callId, day, { ...describe(record), outcome: 'refused', error_code: 'budget_exceeded' })];
+          return [
+            refusal(callId, day, { ...describe(record), outcome: 'refused', error_code: 'budget_exceeded' }),
+          ];
         }
         const money = { reserved_micro_usd: amount.toString(), limit_micro_usd: limit.toString() };
         return [
@@ -135,7 +138,8 @@ export class Ledger {
         ];
       },
       (receipt): Reservation => {
-        if (amount > remaining) return { granted: false, receipt, remaining: remaining > 0n ? remaining : 0n };
+        if (amount > remaining)
+          return { granted: false, receipt, remaining: remaining > 0n ? remaining : 0n };
         this.#inFlight.add(callId);
         return { granted: true, receipt };
       },
@@ -144,12 +148,12 @@ export class Ledger {
 
   /** Records what a call cost. A second ending of the same call returns the first one's receipt. */
   settle(callId: string, input: SettleInput): Promise<Receipt> {
-    return this.#end(callId, (day) => ({ ...input, kind: 'SETTLE', call_id: callId, day }));
+    return this.#end(callId, (ending) => ({ ...input, ...ending, kind: 'SETTLE' }));
   }
 
   /** Releases a reservation: nothing was spent. */
   void(callId: string, input: VoidInput): Promise<Receipt> {
-    return this.#end(callId, (day) => ({ ...input, kind: 'VOID', call_id: callId, day }));
+    return this.#end(callId, (ending) => ({ ...input, ...ending, kind: 'VOID' }));
   }
 
   /** Records a call that was refused, or failed, before any reservation. */
@@ -212,14 +216,15 @@ export class Ledger {
     if (this.#inFlight.size === 0) rmSync(this.#alivePath(this.#instance), { force: true });
   }
 
-  #end(callId: string, draft: (day: string) => RecordDraft): Promise<Receipt> {
+  #end(callId: string, draft: (ending: Ending) => RecordDraft): Promise<Receipt> {
     const first = this.#endings.get(callId);
     if (first) return Promise.resolve(first);
     return this.#enqueue(
       (journal) => {
         const call = journal.fold.open.get(callId);
-        if (!call) throw new GatewayError('ledger_damaged', `The ledger has no open reservation for call ${callId}.`);
-        const record = draft(call.reserve.day);
+        if (!call)
+          throw new GatewayError('ledger_damaged', `The ledger has no open reservation for call ${callId}.`);
+        const record = draft(endingOf(call));
         this.#owed.set(callId, record);
         return [record];
       },
@@ -306,10 +311,13 @@ export class Ledger {
       this.#holdAlive();
       this.#journal ??= this.#openJournal(true);
       const journal = this.#journal;
-      if (journal.catchUp().tailBytes > 0 || journal.head.sequence === 0) await journal.repairTail(this.#time(journal));
+      if (journal.catchUp().tailBytes > 0 || journal.head.sequence === 0)
+        await journal.repairTail(this.#time(journal));
       this.#requireSameLedger(journal);
       if (!this.#recovered) {
         journal.stage(this.#orphanEndings(journal), this.#time(journal));
+        await journal.flush();
+        this.#removeDeadLocks();
         this.#recovered = true;
       }
       await this.#writeOwed(journal);
@@ -322,7 +330,11 @@ export class Ledger {
   /** Endings that failed to be written earlier; one that did reach the disk is not written twice. */
   async #writeOwed(journal: Journal): Promise<void> {
     const owed = [...this.#owed].filter(([callId]) => journal.fold.open.has(callId));
-    if (owed.length > 0) journal.stage(owed.map(([, draft]) => draft), this.#time(journal));
+    if (owed.length > 0)
+      journal.stage(
+        owed.map(([, draft]) => draft),
+        this.#time(journal),
+      );
     await journal.flush();
     for (const callId of this.#owed.keys()) this.#ended(callId, receiptOf(journal.head, journal.ledgerId));
   }
@@ -331,7 +343,8 @@ export class Ledger {
   #orphanEndings(journal: Journal): RecordDraft[] {
     const dead = new Map<string, boolean>();
     const drafts: RecordDraft[] = [];
-    for (const [callId, { reserve, dispatched }] of journal.fold.open) {
+    for (const [callId, call] of journal.fold.open) {
+      const { reserve, dispatched } = call;
       const own = reserve.instance === this.#instance;
       if (own && (this.#inFlight.has(callId) || this.#owed.has(callId))) continue;
       if (!own) {
@@ -339,15 +352,29 @@ export class Ledger {
         dead.set(reserve.instance, gone);
         if (!gone) continue;
       }
-      const ending = { call_id: callId, day: reserve.day, outcome: 'orphaned' as const };
+      const ending = { ...endingOf(call), outcome: 'orphaned' as const };
       // An own reservation without acknowledgement was never handed to a back-end.
       drafts.push(
         dispatched && !own
-          ? { ...ending, kind: 'EXPIRED_CHARGED', cost_micro_usd: reserve.reserved_micro_usd, estimated: true }
+          ? {
+              ...ending,
+              kind: 'EXPIRED_CHARGED',
+              cost_micro_usd: reserve.reserved_micro_usd,
+              estimated: true,
+            }
           : { ...ending, kind: 'VOID', processing_time_ms: 0, error_code: null },
       );
     }
     return drafts;
+  }
+
+  /** Liveness locks are made under the ledger's lock, so one that is free here belongs to nobody. */
+  #removeDeadLocks(): void {
+    for (const name of readdirSync(this.#options.directory)) {
+      const instance = /^alive-(.+)\.db$/.exec(name)?.[1];
+      if (instance === undefined || instance === this.#instance || !this.#isGone(instance)) continue;
+      rmSync(this.#alivePath(instance), { force: true });
+    }
   }
 
   #isGone(instance: string): boolean {
@@ -368,7 +395,8 @@ export class Ledger {
     } catch (error) {
       this.#closeFiles();
       // A write may have been seen half done; only what is wrong under the lock is wrong.
-      if (error instanceof JournalDamaged) return this.#locked((journal) => Promise.resolve(journal)).catch(this.#rethrow);
+      if (error instanceof JournalDamaged)
+        return this.#locked((journal) => Promise.resolve(journal)).catch(this.#rethrow);
       throw this.#explain(error);
     }
   }
@@ -386,9 +414,13 @@ export class Ledger {
     if (journal.ledgerId === '') return;
     this.#ledgerId ??= journal.ledgerId;
     if (this.#ledgerId === journal.ledgerId) return;
-    throw new GatewayError('ledger_damaged', `Another ledger was put in the place of ${this.#options.directory}.`, {
-      hint: 'Put the folder back, or reload the window to begin with the new one.',
-    });
+    throw new GatewayError(
+      'ledger_damaged',
+      `Another ledger was put in the place of ${this.#options.directory}.`,
+      {
+        hint: 'Put the folder back, or reload the window to begin with the new one.',
+      },
+    );
   }
 
   #openLock(): KernelLock {
@@ -407,7 +439,8 @@ export class Ledger {
     if (this.#alive && existsSync(this.#alivePath(this.#instance))) return;
     this.#alive?.close();
     this.#alive = new KernelLock(this.#alivePath(this.#instance));
-    if (!this.#alive.tryAcquire()) throw new GatewayError('ledger_unavailable', 'The liveness lock of this process is taken.');
+    if (!this.#alive.tryAcquire())
+      throw new GatewayError('ledger_unavailable', 'The liveness lock of this process is taken.');
   }
 
   #alivePath(instance: string): string {
@@ -460,12 +493,19 @@ export class Ledger {
     if (GatewayError.is(error)) return error;
     const { directory } = this.#options;
     if (error instanceof JournalDamaged) {
-      return new GatewayError('ledger_damaged', `The ledger in ${directory} is damaged at ${error.message}.`, {
-        hint: 'No calls are made until it is mended. Run "tidyllm audit verify" and restore the file from a backup.',
-        cause: error,
-      });
+      return new GatewayError(
+        'ledger_damaged',
+        `The ledger in ${directory} is damaged at ${error.message}.`,
+        {
+          hint: 'No calls are made until it is mended. Run "tidyllm audit verify" and restore the file from a backup.',
+          cause: error,
+        },
+      );
     }
-    const [what, hint] = systemFailures[systemCodeOf(error) ?? ''] ?? [messageOf(error), 'See the output for details.'];
+    const [what, hint] = systemFailures[systemCodeOf(error) ?? ''] ?? [
+      messageOf(error),
+      'See the output for details.',
+    ];
     return new GatewayError('ledger_unavailable', `The ledger in ${directory} can't be written: ${what}.`, {
       hint: `${hint} No call is made without its record.`,
       cause: error,
@@ -476,15 +516,31 @@ export class Ledger {
 const systemFailures: Readonly<Record<string, [what: string, hint: string]>> = {
   ENOSPC: ['the disk is full', 'Free some space and try again; nothing recorded is lost.'],
   EDQUOT: ['the disk quota is used up', 'Free some space and try again; nothing recorded is lost.'],
-  EACCES: ['permission denied', 'Give this user read and write access to the folder, or set TIDYLLM_HOME to another.'],
-  EPERM: ['permission denied', 'Give this user read and write access to the folder, or set TIDYLLM_HOME to another.'],
+  EACCES: [
+    'permission denied',
+    'Give this user read and write access to the folder, or set TIDYLLM_HOME to another.',
+  ],
+  EPERM: [
+    'permission denied',
+    'Give this user read and write access to the folder, or set TIDYLLM_HOME to another.',
+  ],
   EROFS: ['the file system is read-only', 'Set TIDYLLM_HOME to a folder that can be written.'],
   ENOENT: ['the folder is missing', 'Put the folder back, or set TIDYLLM_HOME to another.'],
   ENOTDIR: ['a part of the path is not a folder', 'Set TIDYLLM_HOME to a folder that can be written.'],
   EMFILE: ['too many files are open', 'Close some windows and try again.'],
   EIO: ['the disk reports an error', 'Check the disk; nothing recorded is lost.'],
-  ERR_SQLITE_ERROR: ['its lock file can’t be opened', 'Check that the folder exists and that this user can write to it.'],
+  ERR_SQLITE_ERROR: [
+    'its lock file can’t be opened',
+    'Check that the folder exists and that this user can write to it.',
+  ],
 };
+
+/** What every record that ends a call has from its beginning. */
+type Ending = Pick<SettleRecord, 'call_id' | 'day' | 'opening_hash'>;
+
+function endingOf({ reserve, hash }: OpenCall): Ending {
+  return { call_id: reserve.call_id, day: reserve.day, opening_hash: hash };
+}
 
 function receiptOf(head: Head, ledgerId: string): Receipt {
   return { sequence: head.sequence, hash: head.hash.toString('hex'), ledgerId };

@@ -65,7 +65,7 @@ async function* readBatches(directory: string, signal?: AbortSignal): AsyncGener
         try {
           const decoded = decodeRecord(ledgerId, head, data.subarray(start, end));
           requireHeader(decoded.record, line, head);
-          fold.apply(decoded.record);
+          fold.apply(decoded.record, decoded.head.hash);
           ({ head, ledgerId } = decoded);
           records.push({ record: decoded.record, hash: head.hash.toString('hex'), segment, line: line + 1 });
         } catch (error) {
@@ -90,7 +90,10 @@ async function* readBatches(directory: string, signal?: AbortSignal): AsyncGener
 /** A segment begins with a header that names the hash it follows, and has no other. */
 function requireHeader(record: LedgerRecord, line: number, before: Head): void {
   if ((line === 0) !== (record.kind === 'header')) {
-    throw new ChainFault('bad_header', line === 0 ? 'the first record is not a header' : 'a header stands inside a segment');
+    throw new ChainFault(
+      'bad_header',
+      line === 0 ? 'the first record is not a header' : 'a header stands inside a segment',
+    );
   }
   if (record.kind === 'header' && record.prev !== before.hash.toString('hex')) {
     throw new ChainFault('bad_header', 'the header does not name the hash it follows');

@@ -76,18 +76,35 @@ export interface TokenCounts {
   cache_write_1h_input_tokens: number;
 }
 
+/** USD per 1,000,000 tokens, decimal strings, as they were applied. */
+export interface UnitPrices {
+  above_input_tokens: number;
+  input: string | null;
+  output: string | null;
+  cache_read: string | null;
+  cache_write_5m: string | null;
+  cache_write_1h: string | null;
+}
+
+/** What ends a call repeats the hash of its RESERVE: reason, prompt hash, cost and outcome are one proof. */
+interface EndingBase extends RecordBase {
+  call_id: string;
+  day: string;
+  opening_hash: string;
+}
+
 export type SettledOutcome = 'success' | 'failed' | 'cancelled' | 'incomplete';
 
 /** The call ended and this is what it cost. Durable before the caller is told so. */
-export interface SettleRecord extends RecordBase {
+export interface SettleRecord extends EndingBase {
   kind: 'SETTLE';
-  call_id: string;
-  day: string;
   outcome: SettledOutcome;
   cost_micro_usd: string;
   /** True when the provider never said what was used, and the cost is an upper bound. */
   estimated: boolean;
   tokens: TokenCounts;
+  /** Null when the cost is an upper bound. */
+  unit_prices: UnitPrices | null;
   processing_time_ms: number;
   time_to_first_token_ms: number | null;
   stop_reason: string | null;
@@ -96,20 +113,16 @@ export interface SettleRecord extends RecordBase {
 }
 
 /** The reservation is released; nothing was spent. */
-export interface VoidRecord extends RecordBase {
+export interface VoidRecord extends EndingBase {
   kind: 'VOID';
-  call_id: string;
-  day: string;
   outcome: 'failed' | 'cancelled' | 'orphaned';
   processing_time_ms: number;
   error_code: string | null;
 }
 
 /** The process died after DISPATCH: the worst case is charged until a bill says otherwise. */
-export interface ExpiredChargedRecord extends RecordBase {
+export interface ExpiredChargedRecord extends EndingBase {
   kind: 'EXPIRED_CHARGED';
-  call_id: string;
-  day: string;
   outcome: 'orphaned';
   cost_micro_usd: string;
   estimated: true;

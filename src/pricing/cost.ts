@@ -39,7 +39,8 @@ const priceScale = 10n ** BigInt(priceDecimals);
 /** A decimal string as an integer count of 10^-12. Throws `RangeError` on anything else. */
 export function parseDecimal(text: string): bigint {
   const match = /^(\d{1,15})(?:\.(\d{1,12}))?$/.exec(text);
-  if (!match) throw new RangeError(`"${text}" is not a decimal number with at most ${priceDecimals} decimals`);
+  if (!match)
+    throw new RangeError(`"${text}" is not a decimal number with at most ${priceDecimals} decimals`);
   return BigInt(match[1] ?? '0') * priceScale + BigInt((match[2] ?? '').padEnd(priceDecimals, '0'));
 }
 
@@ -78,8 +79,14 @@ export function costOf(tiers: readonly PriceTier[], usage: TokenUsage): bigint |
  * billed in any tier it could reach, and `maxTokens` of output at the dearest output price.
  * Null when input or output has no price.
  */
-export function worstCaseCost(tiers: readonly PriceTier[], inputTokens: number, maxTokens: number): bigint | null {
-  const reachable = tiers.filter((tier) => tier.aboveInputTokens === 0 || inputTokens > tier.aboveInputTokens);
+export function worstCaseCost(
+  tiers: readonly PriceTier[],
+  inputTokens: number,
+  maxTokens: number,
+): bigint | null {
+  const reachable = tiers.filter(
+    (tier) => tier.aboveInputTokens === 0 || inputTokens > tier.aboveInputTokens,
+  );
   const dearest = (classes: readonly PriceClass[]): bigint | null => {
     const prices = reachable.flatMap((tier) => classes.flatMap((name) => tier[name] ?? [])).map(parseDecimal);
     return prices.length === 0 ? null : prices.reduce((a, b) => (a > b ? a : b));
@@ -109,7 +116,8 @@ export function formatUsd(micro: bigint): string {
   const usd = Number(micro) / 1e6;
   const magnitude = Math.abs(usd);
   if (magnitude !== 0 && magnitude < 0.000001) return '< $0.000001';
-  const fractionDigits = magnitude === 0 || Number.isInteger(usd) ? 0 : magnitude < 0.01 ? 6 : magnitude < 1 ? 4 : 2;
+  const fractionDigits =
+    magnitude === 0 || Number.isInteger(usd) ? 0 : magnitude < 0.01 ? 6 : magnitude < 1 ? 4 : 2;
   const text = new Intl.NumberFormat('en-US', {
     minimumFractionDigits: fractionDigits === 6 ? 4 : fractionDigits === 4 ? 2 : fractionDigits,
     maximumFractionDigits: fractionDigits,

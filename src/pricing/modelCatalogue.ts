@@ -196,7 +196,9 @@ function profilePrefix(baseId: string): string | null {
 
 function retired(name: string, baseId: string): GatewayError {
   const family = /(opus|sonnet|haiku)/.exec(baseId)?.[1];
-  const successors = Object.entries(builtInAliases).filter(([alias]) => family && alias === `claude-${family}`);
+  const successors = Object.entries(builtInAliases).filter(
+    ([alias]) => family && alias === `claude-${family}`,
+  );
   const named = successors.map(([alias, id]) => `${alias} (${id})`).join(', ');
   return new GatewayError('model_retired', `AWS no longer serves the model ${baseId}.`, {
     hint: `Use ${named || 'a current model'} instead of "${name}", or map the name in bedrock.model_mapping.`,
@@ -206,7 +208,10 @@ function retired(name: string, baseId: string): GatewayError {
 function nearestNames(name: string, known: readonly string[]): string[] {
   const bareName = name.toLowerCase();
   return known
-    .map((candidate) => ({ candidate, score: distance(bareName, candidate) / Math.max(bareName.length, candidate.length) }))
+    .map((candidate) => ({
+      candidate,
+      score: distance(bareName, candidate) / Math.max(bareName.length, candidate.length),
+    }))
     .sort((a, b) => a.score - b.score)
     .slice(0, 3)
     .map(({ candidate }) => candidate);

@@ -36,14 +36,21 @@ export function userDirectories(environment: Environment): { state: string; conf
 
 /** The file that settings are read from: the one that is named, otherwise the user's own. */
 export function settingsPath(environment: Environment, { settingsFile }: SettingsOverrides = {}): string {
-  return settingsFile ?? environment['TIDYLLM_SETTINGS'] ?? join(userDirectories(environment).config, 'settings.yaml');
+  return (
+    settingsFile ??
+    environment['TIDYLLM_SETTINGS'] ??
+    join(userDirectories(environment).config, 'settings.yaml')
+  );
 }
 
 /**
  * Reads settings in the order environment > settings.yaml > defaults.
  * Throws `settings_invalid` with every fault at file:line:column.
  */
-export async function loadSettings(environment: Environment, overrides: SettingsOverrides = {}): Promise<LoadedSettings> {
+export async function loadSettings(
+  environment: Environment,
+  overrides: SettingsOverrides = {},
+): Promise<LoadedSettings> {
   const userFile = settingsPath({ ...environment, TIDYLLM_SETTINGS: undefined });
   const path = settingsPath(environment, overrides);
   const text = await readText(path, path !== userFile);
@@ -63,10 +70,14 @@ async function readText(path: string, required: boolean): Promise<string | null>
     return await readFile(path, 'utf8');
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT' && !required) return null;
-    throw new GatewayError('settings_invalid', `The settings file ${path} can't be read: ${messageOf(error)}`, {
-      hint: 'Check the path and its permissions, or leave the setting out to use the defaults.',
-      cause: error,
-    });
+    throw new GatewayError(
+      'settings_invalid',
+      `The settings file ${path} can't be read: ${messageOf(error)}`,
+      {
+        hint: 'Check the path and its permissions, or leave the setting out to use the defaults.',
+        cause: error,
+      },
+    );
   }
 }
 
@@ -81,7 +92,9 @@ function parseYaml(path: string, text: string): Source {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
     throw invalid(
-      document.errors.map((error) => `${position(path, lines, error.pos[0])}: ${error.message.split('\n')[0] ?? ''}`),
+      document.errors.map(
+        (error) => `${position(path, lines, error.pos[0])}: ${error.message.split('\n')[0] ?? ''}`,
+      ),
     );
   }
   if (document.contents !== null && !isMap(document.contents)) {
@@ -150,12 +163,17 @@ function withOverrides<T extends { values: unknown }>(merged: T, overrides: Sett
 function scalarPaths(defaults: object, prefix: string[] = []): string[][] {
   return Object.entries(defaults).flatMap(([key, value]) => {
     const path = [...prefix, key];
-    return value !== null && typeof value === 'object' && !Array.isArray(value) ? scalarPaths(value as object, path) : [path];
+    return value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? scalarPaths(value as object, path)
+      : [path];
   });
 }
 
 function fromText(text: string, path: string[]): unknown {
-  const initial = path.reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], settingsSchema.parse({}));
+  const initial = path.reduce<unknown>(
+    (node, key) => (node as Record<string, unknown>)[key],
+    settingsSchema.parse({}),
+  );
   if (Array.isArray(initial)) {
     const items = text.split(',').map((item) => item.trim());
     return typeof initial[0] === 'number' ? items.map(Number) : items;

@@ -42,7 +42,12 @@ const later = z.looseObject({}).optional();
 export const settingsSchema = z.strictObject({
   aws: z
     .strictObject({
-      profile: z.string().min(1).nullable().default(null).describe('AWS profile; null takes what the AWS SDK finds.'),
+      profile: z
+        .string()
+        .min(1)
+        .nullable()
+        .default(null)
+        .describe('AWS profile; null takes what the AWS SDK finds.'),
       region: z.string().min(1).nullable().default(null).describe('AWS region of every service.'),
       bedrock: z
         .strictObject({
@@ -67,7 +72,9 @@ export const settingsSchema = z.strictObject({
     .describe('Prices by model id, USD per 1,000,000 tokens, before the built-in table.'),
   budget: z
     .strictObject({
-      daily_limit_usd: decimal.default('1000').describe('Most that may be spent in a day by the whole ledger.'),
+      daily_limit_usd: decimal
+        .default('1000')
+        .describe('Most that may be spent in a day by the whole ledger.'),
       timezone: timeZone.default('UTC').describe('Where the day begins.'),
       alerts: z
         .array(z.number().gt(0).lte(1))
@@ -84,7 +91,9 @@ export const settingsSchema = z.strictObject({
   audit: z
     .strictObject({
       content: z
-        .enum(['none', 'hash'], { error: 'must be "none" or "hash"; "redacted" and "full" are not available yet' })
+        .enum(['none', 'hash'], {
+          error: 'must be "none" or "hash"; "redacted" and "full" are not available yet',
+        })
         .default('hash')
         .describe('What is kept of prompts and answers: nothing, or a keyed hash.'),
       min_reason_length: z.int().min(1).default(3).describe('Fewest characters of an audit reason.'),
@@ -101,7 +110,11 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   retry: z
     .strictObject({
-      idle_timeout_ms: z.int().min(100).default(60_000).describe('Silence after which a call counts as stalled.'),
+      idle_timeout_ms: z
+        .int()
+        .min(100)
+        .default(60_000)
+        .describe('Silence after which a call counts as stalled.'),
     })
     .prefault({}),
   cache: later,

@@ -23,7 +23,11 @@ export interface AdmittedCall {
 }
 
 /** The part of the audit record that is known before anything is decided. */
-export function describeRequest(request: LlmRequest, backend: BackendId, policy: AdmissionPolicy): CallDescription {
+export function describeRequest(
+  request: LlmRequest,
+  backend: BackendId,
+  policy: AdmissionPolicy,
+): CallDescription {
   return {
     user_id: (request.userId?.trim() || policy.defaultUser).toWellFormed(),
     reason: (request.auditReason ?? '').trim().slice(0, maxReasonLength).toWellFormed(),
@@ -39,8 +43,7 @@ export function describeRequest(request: LlmRequest, backend: BackendId, policy:
 
 /** Refuses a call without a reason; nothing else is looked at before. Throws `audit_reason_missing`. */
 export function requireReason(request: LlmRequest, policy: AdmissionPolicy): void {
-  // Callers from outside TypeScript may leave the reason out.
-  const reason = (request.auditReason as string | undefined)?.trim() ?? '';
+  const reason = request.auditReason?.trim() ?? '';
   if (reason.length === 0) {
     throw new GatewayError('audit_reason_missing', 'Every call needs an audit reason.', {
       hint: 'Say why the call is made, for example a ticket and a few words.',
@@ -54,9 +57,13 @@ export function requireReason(request: LlmRequest, policy: AdmissionPolicy): voi
     );
   }
   if (reason.length > maxReasonLength) {
-    throw new GatewayError('invalid_request', `The audit reason is longer than ${maxReasonLength} characters.`, {
-      hint: 'Shorten it; a ticket and a sentence are enough.',
-    });
+    throw new GatewayError(
+      'invalid_request',
+      `The audit reason is longer than ${maxReasonLength} characters.`,
+      {
+        hint: 'Shorten it; a ticket and a sentence are enough.',
+      },
+    );
   }
 }
 
@@ -90,7 +97,9 @@ function messagesOf(request: LlmRequest): ChatMessage[] {
   }
   const messages = request.messages ?? [{ role: 'user' as const, content: request.prompt ?? '' }];
   if (messages.at(-1)?.role !== 'user' || messages.some(({ content }) => content.trim() === '')) {
-    throw new GatewayError('invalid_request', 'The prompt is empty.', { hint: 'Write what the model should answer.' });
+    throw new GatewayError('invalid_request', 'The prompt is empty.', {
+      hint: 'Write what the model should answer.',
+    });
   }
   return messages.map(({ role, content }) => ({ role, content: content.toWellFormed() }));
 }

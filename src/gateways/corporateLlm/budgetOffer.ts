@@ -25,7 +25,9 @@ export class BudgetExceeded extends GatewayError {
     super(
       'budget_exceeded',
       `The call may cost ${formatUsd(admitted.worstCase)}, and ${formatUsd(remaining)} of today's ${formatUsd(limit)} is left.`,
-      { hint: `${fits}The day resets at ${offer.resetsAt.toISOString()}; the limit is budget.daily_limit_usd.` },
+      {
+        hint: `${fits}The day resets at ${offer.resetsAt.toISOString()}; the limit is budget.daily_limit_usd.`,
+      },
     );
     this.offer = offer;
   }
@@ -39,7 +41,11 @@ export function budgetOffer(
   resetsAt: Date,
 ): BudgetOffer {
   const worstCase = (model: Model): bigint | null =>
-    worstCaseCost(model.tiers, admitted.inputTokensBound, Math.min(admitted.call.maxTokens, model.maxOutputTokens ?? Infinity));
+    worstCaseCost(
+      model.tiers,
+      admitted.inputTokensBound,
+      Math.min(admitted.call.maxTokens, model.maxOutputTokens ?? Infinity),
+    );
   const models = catalogue
     .available()
     .flatMap((model) => {

@@ -3,12 +3,25 @@ import { GatewayError } from '../../errors.ts';
 import type { ContentHasher } from '../../ledger/contentHash.ts';
 import { nextDayStart } from '../../ledger/day.ts';
 import type { Ledger, Receipt } from '../../ledger/ledger.ts';
-import type { CallDescription, SettledOutcome, TokenCounts } from '../../ledger/records.ts';
-import { costOf, noTokens, worstCaseCost, type TokenUsage } from '../../pricing/cost.ts';
+import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
+import {
+  costOf,
+  noTokens,
+  tierFor,
+  worstCaseCost,
+  type PriceTier,
+  type TokenUsage,
+} from '../../pricing/cost.ts';
 import type { ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import type { Gateway, Health } from '../gateway.ts';
 import type { ModelBackend, ModelEvent } from '../ports.ts';
-import { admit, describeRequest, requireReason, type AdmissionPolicy, type AdmittedCall } from './admission.ts';
+import {
+  admit,
+  describeRequest,
+  requireReason,
+  type AdmissionPolicy,
+  type AdmittedCall,
+} from './admission.ts';
 import { BudgetExceeded, budgetOffer } from './budgetOffer.ts';
 import type { CallOptions, LlmRequest, LlmResponse } from './request.ts';
 import { textTokenBound } from './tokenBound.ts';
@@ -129,7 +142,11 @@ export class CorporateLlmGateway implements Gateway {
     });
   }
 
-  #overBudget(attempt: Attempt, admitted: AdmittedCall, { receipt, remaining }: { receipt: Receipt; remaining: bigint }): LlmResponse {
+  #overBudget(
+    attempt: Attempt,
+    admitted: AdmittedCall,
+    { receipt, remaining }: { receipt: Receipt; remaining: bigint },
+  ): LlmResponse {
     const resetsAt = nextDayStart(new Date(), this.#ledger.timeZone);
     const offer = budgetOffer(admitted, remaining, this.#catalogue, resetsAt);
     const error = new BudgetExceeded(admitted, this.#policy.dailyLimit, remaining, offer);
@@ -137,7 +154,12 @@ export class CorporateLlmGateway implements Gateway {
   }
 
   /** Everything after the intent is durable: the call itself and the record of how it ended. */
-  async #dispatch(attempt: Attempt, admitted: AdmittedCall, signal: AbortSignal, onText: CallOptions['onText']): Promise<LlmResponse> {
+  async #dispatch(
+    attempt: Attempt,
+    admitted: AdmittedCall,
+    signal: AbortSignal,
+    onText: CallOptions['onText'],
+  ): Promise<LlmResponse> {
     const answer: Answer = { content: '', usage: null, stopReason: null, firstTokenMs: null };
     let error: GatewayError | null = null;
     try {
@@ -157,7 +179,12 @@ export class CorporateLlmGateway implements Gateway {
     }
   }
 
-  async #settle(attempt: Attempt, admitted: AdmittedCall, answer: Answer, error: GatewayError | null): Promise<LlmResponse> {
+  async #settle(
+    attempt: Attempt,
+    admitted: AdmittedCall,
+    answer: Answer,
+    error: GatewayError | null,
+  ): Promise<LlmResponse> {
     const processingTimeMs = Math.round(performance.now() - attempt.startedAt);
     if (error && error.billing === 'none' && answer.usage === null) {
       const status = error.code === 'cancelled' ? 'cancelled' : 'failed';
@@ -170,11 +197,13 @@ export class CorporateLlmGateway implements Gateway {
     }
     const status = settledOutcome(error, answer);
     const { cost, estimated, usage } = this.#charge(admitted, answer, error);
+    const tier = estimated ? undefined : tierFor(admitted.model.tiers, usage);
     const receipt = await this.#ledger.settle(attempt.callId, {
       outcome: status,
       cost_micro_usd: cost.toString(),
       estimated,
       tokens: tokenCounts(usage),
+      unit_prices: tier ? unitPrices(tier) : null,
       processing_time_ms: processingTimeMs,
       time_to_first_token_ms: answer.firstTokenMs === null ? null : Math.round(answer.firstTokenMs),
       stop_reason: answer.stopReason,
@@ -185,7 +214,11 @@ export class CorporateLlmGateway implements Gateway {
   }
 
   /** What the call is charged: the provider's own figures, or the most it can have been. */
-  #charge(admitted: AdmittedCall, answer: Answer, error: GatewayError | null): { cost: bigint; estimated: boolean; usage: TokenUsage } {
+  #charge(
+    admitted: AdmittedCall,
+    answer: Answer,
+    error: GatewayError | null,
+  ): { cost: bigint; estimated: boolean; usage: TokenUsage } {
     const { model, inputTokensBound, call, worstCase } = admitted;
     if (answer.usage) {
       const cost = costOf(model.tiers, answer.usage);
@@ -196,7 +229,10 @@ export class CorporateLlmGateway implements Gateway {
       return { cost: dearest ?? worstCase, estimated: true, usage: answer.usage };
     }
     if (error?.billing === 'none') return { cost: 0n, estimated: false, usage: noTokens };
-    const output = error?.billing === 'received' ? Math.min(textTokenBound(answer.content), call.maxTokens) : call.maxTokens;
+    const output =
+      error?.billing === 'received'
+        ? Math.min(textTokenBound(answer.content), call.maxTokens)
+        : call.maxTokens;
     const cost = worstCaseCost(model.tiers, inputTokensBound, output) ?? worstCase;
     return { cost, estimated: true, usage: { ...noTokens, input: inputTokensBound, output } };
   }
@@ -279,6 +315,17 @@ function tokenCounts(usage: TokenUsage): TokenCounts {
     cache_read_input_tokens: usage.cacheRead,
     cache_write_5m_input_tokens: usage.cacheWrite5m,
     cache_write_1h_input_tokens: usage.cacheWrite1h,
+  };
+}
+
+function unitPrices(tier: PriceTier): UnitPrices {
+  return {
+    above_input_tokens: tier.aboveInputTokens,
+    input: tier.input ?? null,
+    output: tier.output ?? null,
+    cache_read: tier.cacheRead ?? null,
+    cache_write_5m: tier.cacheWrite5m ?? null,
+    cache_write_1h: tier.cacheWrite1h ?? null,
   };
 }
 

@@ -25,7 +25,7 @@ export interface LlmRequest {
   maxTokens?: number;
   userId?: string;
   /** Why the call is made. Mandatory: blank is refused before anything is sent. */
-  auditReason: string;
+  auditReason?: string;
   priority?: Priority;
   /** False asks for the whole answer at once. */
   stream?: boolean;

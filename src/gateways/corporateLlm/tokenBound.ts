@@ -14,6 +14,9 @@ export function textTokenBound(text: string): number {
 
 /** An upper bound of the input tokens of a call. */
 export function inputTokenBound(call: Pick<ModelCall, 'system' | 'messages'>): number {
-  const messages = call.messages.reduce((sum, { content }) => sum + textTokenBound(content) + framingPerMessage, 0);
+  const messages = call.messages.reduce(
+    (sum, { content }) => sum + textTokenBound(content) + framingPerMessage,
+    0,
+  );
   return framingPerCall + textTokenBound(call.system ?? '') + messages;
 }

@@ -1,0 +1,275 @@
+import {
+  BedrockRuntimeClient,
+  ConverseCommand,
+  ConverseStreamCommand,
+  type ConverseCommandInput,
+  type TokenUsage as BedrockUsage,
+} from '@aws-sdk/client-bedrock-runtime';
+import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
+import { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } from '@smithy/core/config';
+import { getEndpointFromInstructions } from '@smithy/core/endpoints';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { GatewayError, messageOf } from '../errors.ts';
+import type { Health } from '../gateways/gateway.ts';
+import type { ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';
+import type { TokenUsage } from '../pricing/cost.ts';
+import {
+  brokenStream,
+  failedCall,
+  failedCredentials,
+  incompleteStream,
+  stalledStream,
+} from './bedrockErrors.ts';
+
+/** A place without instance credentials must say so quickly. */
+const metadataTimeoutMs = 500;
+const connectionTimeoutMs = 5_000;
+const fallbackRegion = 'us-east-1';
+
+export interface BedrockOptions {
+  /** Null takes whatever the AWS SDK finds. */
+  profile: string | null;
+  region: string | null;
+  /** Null takes the SDK's own endpoint and its environment variables. */
+  endpoint: string | null;
+  /** Silence after which a call counts as stalled, in milliseconds. */
+  idleTimeoutMs: number;
+}
+
+/**
+ * Whether anything about AWS credentials is configured. Broken ones (an expired login, a profile that
+ * isn't there) count as found, so that they are reported and never quietly replaced by the mock.
+ */
+export async function findCredentials(options: Pick<BedrockOptions, 'profile'>): Promise<'found' | 'absent'> {
+  if (options.profile !== null && options.profile !== 'default') return 'found';
+  try {
+    await credentialChain(options.profile)();
+    return 'found';
+  } catch (error) {
+    return /could not load credentials from any providers/i.test(messageOf(error)) ? 'absent' : 'found';
+  }
+}
+
+/** Amazon Bedrock through the AWS SDK's Converse and ConverseStream. */
+export async function createBedrockBackend(options: BedrockOptions): Promise<ModelBackend> {
+  const region = options.region ?? (await regionOfProfile(options.profile));
+  const client = new BedrockRuntimeClient({
+    region,
+    ...(options.profile === null ? {} : { profile: options.profile }),
+    ...(options.endpoint === null ? {} : { endpoint: options.endpoint }),
+    credentials: credentialChain(options.profile),
+    // A bearer key in the environment would otherwise replace the credentials that were chosen.
+    authSchemePreference: ['sigv4'],
+    // HTTP/1.1: broken streams throw, and corporate proxies understand it.
+    requestHandler: new NodeHttpHandler({ connectionTimeout: connectionTimeoutMs }),
+    // Each attempt is a reservation of its own, so the SDK makes one.
+    maxAttempts: 1,
+  });
+  return new BedrockBackend(client, region, await endpointOf(client, region), options);
+}
+
+/** The region of the profile, as every AWS tool reads it. */
+async function regionOfProfile(profile: string | null): Promise<string> {
+  const sources = { ...NODE_REGION_CONFIG_FILE_OPTIONS, ...(profile === null ? {} : { profile }) };
+  return loadConfig({ ...NODE_REGION_CONFIG_OPTIONS, default: fallbackRegion }, sources)();
+}
+
+function credentialChain(profile: string | null): ReturnType<typeof fromNodeProviderChain> {
+  return fromNodeProviderChain({
+    ...(profile === null ? {} : { profile }),
+    timeout: metadataTimeoutMs,
+    maxRetries: 0,
+    ignoreCache: true,
+  });
+}
+
+/** Where the SDK will send calls, its environment variables and profile settings included. */
+async function endpointOf(client: BedrockRuntimeClient, region: string): Promise<string> {
+  const command = { getEndpointParameterInstructions: () => ConverseCommand.getEndpointParameterInstructions() };
+  const { url } = await getEndpointFromInstructions({ Region: region }, command, { ...client.config });
+  return url.origin;
+}
+
+class BedrockBackend implements ModelBackend {
+  readonly id = 'bedrock';
+  readonly simulated = false;
+  readonly region: string;
+  readonly location: string;
+  readonly #client: BedrockRuntimeClient;
+  readonly #endpoint: string;
+  readonly #idleTimeoutMs: number;
+  readonly #profile: string | null;
+
+  constructor(client: BedrockRuntimeClient, region: string, endpoint: string, options: BedrockOptions) {
+    this.#client = client;
+    this.region = region;
+    this.#endpoint = endpoint;
+    this.#idleTimeoutMs = options.idleTimeoutMs;
+    this.#profile = options.profile;
+    this.location = `${region} · ${endpoint}`;
+  }
+
+  async prepare(): Promise<void> {
+    try {
+      await this.#client.config.credentials();
+    } catch (error) {
+      throw failedCredentials(error, this.#profile);
+    }
+  }
+
+  async *converse(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelEvent> {
+    const watchdog = new IdleWatchdog(this.#idleTimeoutMs, signal);
+    try {
+      yield* call.stream ? this.#stream(call, watchdog) : this.#whole(call, watchdog);
+    } finally {
+      watchdog.stop();
+    }
+  }
+
+  async *#whole(call: ModelCall, watchdog: IdleWatchdog): AsyncGenerator<ModelEvent> {
+    const command = new ConverseCommand(inputOf(call));
+    const response = await this.#client
+      .send(command, { abortSignal: watchdog.signal })
+      .catch((error: unknown) =>
+        Promise.reject(watchdog.explain(error, 'unknown') ?? failedCall(error, this.#where(call))),
+      );
+    const text = (response.output?.message?.content ?? []).map((block) => block.text ?? '').join('');
+    if (text) yield { type: 'text', text };
+    if (!response.usage) throw incompleteStream();
+    yield { type: 'stop', reason: response.stopReason ?? 'unknown' };
+    yield { type: 'usage', usage: usageOf(response.usage) };
+  }
+
+  async *#stream(call: ModelCall, watchdog: IdleWatchdog): AsyncGenerator<ModelEvent> {
+    const command = new ConverseStreamCommand(inputOf(call));
+    const response = await this.#client
+      .send(command, { abortSignal: watchdog.signal })
+      .catch((error: unknown) =>
+        Promise.reject(watchdog.explain(error, 'received') ?? failedCall(error, this.#where(call))),
+      );
+    let stopped = false;
+    let measured = false;
+    try {
+      for await (const event of response.stream ?? []) {
+        watchdog.reset();
+        const text = event.contentBlockDelta?.delta?.text;
+        if (text) yield { type: 'text', text };
+        if (event.messageStop) {
+          stopped = true;
+          yield { type: 'stop', reason: event.messageStop.stopReason ?? 'unknown' };
+        }
+        if (event.metadata?.usage) {
+          measured = true;
+          yield { type: 'usage', usage: usageOf(event.metadata.usage) };
+        }
+      }
+    } catch (error) {
+      throw watchdog.explain(error, 'received') ?? brokenStream(error);
+    }
+    // Some ways to stop end the iterator without an error.
+    const interrupted = watchdog.explain(null, 'received');
+    if (interrupted && !(stopped && measured)) throw interrupted;
+    if (!stopped || !measured) throw incompleteStream();
+  }
+
+  /** An unsigned request to the endpoint's root: any answer shows that it is reachable and how far away. */
+  async checkHealth(signal: AbortSignal): Promise<Health> {
+    const checkedAt = new Date().toISOString();
+    const startedAt = performance.now();
+    try {
+      await this.prepare();
+      await fetch(this.#endpoint, { method: 'HEAD', signal, redirect: 'manual' });
+    } catch (thrown) {
+      const error = GatewayError.is(thrown)
+        ? thrown
+        : failedCall(reasonOf(thrown), { region: this.region, modelId: '' });
+      return { state: 'failed', latencyMs: null, evidence: this.location, error, checkedAt };
+    }
+    const latencyMs = performance.now() - startedAt;
+    return {
+      state: 'healthy',
+      latencyMs,
+      evidence: `Credentials found; ${this.#endpoint} answers.`,
+      error: null,
+      checkedAt,
+    };
+  }
+
+  dispose(): void {
+    this.#client.destroy();
+  }
+
+  #where(call: ModelCall): { region: string; modelId: string } {
+    return { region: this.region, modelId: call.modelId };
+  }
+}
+
+/** fetch wraps the reason of a failed connection in its `cause`. */
+function reasonOf(error: unknown): unknown {
+  return error instanceof TypeError && error.cause !== undefined ? error.cause : error;
+}
+
+function inputOf(call: ModelCall): ConverseCommandInput {
+  return {
+    modelId: call.modelId,
+    messages: call.messages.map(({ role, content }) => ({ role, content: [{ text: content }] })),
+    ...(call.system === null ? {} : { system: [{ text: call.system }] }),
+    inferenceConfig: {
+      maxTokens: call.maxTokens,
+      ...(call.temperature === null ? {} : { temperature: call.temperature }),
+    },
+    requestMetadata: call.metadata,
+  };
+}
+
+function usageOf(usage: BedrockUsage): TokenUsage {
+  const written = usage.cacheWriteInputTokens ?? 0;
+  const oneHour = (usage.cacheDetails ?? [])
+    .filter(({ ttl }) => ttl === '1h')
+    .reduce((sum, { inputTokens }) => sum + (inputTokens ?? 0), 0);
+  return {
+    input: usage.inputTokens ?? 0,
+    output: usage.outputTokens ?? 0,
+    cacheRead: usage.cacheReadInputTokens ?? 0,
+    cacheWrite5m: written - oneHour,
+    cacheWrite1h: oneHour,
+  };
+}
+
+/** Ends a call that stays silent, and tells that apart from a caller who stopped it. */
+class IdleWatchdog {
+  readonly #idleTimeoutMs: number;
+  readonly #caller: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  #stalled = false;
+
+  constructor(idleTimeoutMs: number, caller: AbortSignal) {
+    this.#idleTimeoutMs = idleTimeoutMs;
+    this.#caller = caller;
+    this.#timer = setTimeout(() => {
+      this.#stalled = true;
+      this.#controller.abort();
+    }, idleTimeoutMs);
+  }
+
+  get signal(): AbortSignal {
+    return AbortSignal.any([this.#caller, this.#controller.signal]);
+  }
+
+  reset(): void {
+    this.#timer.refresh();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** The error of a call that was stopped or stalled; null when neither happened. */
+  explain(cause: unknown, billing: 'received' | 'unknown'): GatewayError | null {
+    if (this.#stalled) return stalledStream(this.#idleTimeoutMs, cause);
+    if (this.#caller.aborted)
+      return new GatewayError('cancelled', 'The call was stopped.', { billing, cause });
+    return null;
+  }
+}

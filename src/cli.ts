@@ -1,0 +1,142 @@
+import { Command, CommanderError } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import { auditList, auditShow, auditVerify } from './cli/audit.ts';
+import { budget } from './cli/budget.ts';
+import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
+import { gateways, gatewayStats, status } from './cli/status.ts';
+import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
+import { compose } from './compose.ts';
+import type { Core } from './gateways/core.ts';
+import { GatewayError, messageOf } from './errors.ts';
+
+interface GlobalOptions {
+  settings?: string;
+  profile?: string;
+  region?: string;
+  backend?: string;
+  user?: string;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+const program = new Command('tidyllm')
+  .description('Governed calls to language models: a reason, a budget and an audit record for each.')
+  .version(manifest.version)
+  .option('--settings <file>', 'settings.yaml to use instead of the user’s own')
+  .option('--profile <name>', 'AWS profile')
+  .option('--region <region>', 'AWS region')
+  .option('--backend <id>', 'bedrock or mock')
+  .option('--user <id>', 'who is asking, for the audit record')
+  .option('--json', 'print exactly one JSON document')
+  .option('--quiet', 'print no messages')
+  .exitOverride()
+  .showHelpAfterError('(see --help)');
+
+program
+  .command('chat')
+  .description('make one governed call and stream the answer')
+  .argument('<prompt>', 'what to ask; - reads standard input')
+  .option('--reason <text>', 'why the call is made (mandatory)')
+  .option('--model <name>', 'friendly name, model id, inference-profile id or ARN')
+  .option('--max-tokens <n>', 'longest answer')
+  .option('--temperature <t>', '0 to 1')
+  .option('--mode <mode>', 'chat mode', 'direct')
+  .option(
+    '--file <path>',
+    'text file to send along (repeatable)',
+    (path: string, all: string[]) => [...all, path],
+    [],
+  )
+  .option('--no-stream', 'wait for the whole answer')
+  .action((prompt: string, options: ChatOptions) => {
+    const failed = (error: GatewayError): object => unreachableJson(error, options.model ?? '');
+    return run((core, terminal) => chat(core, prompt, options, terminal), failed);
+  });
+
+program
+  .command('budget')
+  .description('what today has spent, holds and has left')
+  .option('--day <day>', 'another day, YYYY-MM-DD')
+  .action(({ day }: { day?: string }) => run((core, terminal) => budget(core, day, terminal)));
+
+const audit = program.command('audit').description('the audit history');
+audit
+  .command('list')
+  .description('calls, newest first')
+  .option('--limit <n>', 'how many', '20')
+  .option('--cursor <c>', 'next_cursor of the page before')
+  .action((options: { limit: string; cursor?: string }) =>
+    run((core, terminal) => auditList(core, options, terminal)),
+  );
+audit
+  .command('show')
+  .description('one call with all its records')
+  .argument('<id>', 'call id or sequence number')
+  .action((id: string) => run((core, terminal) => auditShow(core, id, terminal)));
+audit
+  .command('verify')
+  .description('check that no record was changed')
+  .action(() => run(auditVerify));
+
+program
+  .command('gateways')
+  .description('known gateways and their state')
+  .argument('[what]', '"stats" for counts')
+  .action((what: string | undefined) => {
+    if (what !== undefined && what !== 'stats')
+      throw new CommanderError(2, 'usage', `error: unknown argument '${what}'`);
+    return run((core, terminal) =>
+      what ? Promise.resolve(gatewayStats(core, terminal)) : gateways(core, terminal),
+    );
+  });
+
+program
+  .command('status')
+  .description('whether everything that is installed works')
+  .action(() => run(status));
+
+/** Runs a command on a composed core and keeps its exit code. */
+async function run(
+  command: (core: Core, terminal: Terminal) => Promise<number>,
+  failed: (error: GatewayError) => object = (error) => ({ error: errorJson(error) }),
+): Promise<void> {
+  const options = program.opts<GlobalOptions>();
+  const terminal: Terminal = { json: options.json ?? false, quiet: options.quiet ?? false };
+  let core: Core | null = null;
+  try {
+    core = await compose({
+      environment: process.env,
+      settingsFile: options.settings,
+      profile: options.profile,
+      region: options.region,
+      backend: options.backend,
+      user: options.user,
+    });
+    await settleOrphans(core, terminal);
+    process.exitCode = await command(core, terminal);
+  } catch (error) {
+    if (!GatewayError.is(error)) throw error;
+    if (terminal.json) printJson(failed(error));
+    else printError(error);
+    process.exitCode = error.exitCode;
+  } finally {
+    await core?.dispose();
+  }
+}
+
+/** Ends what dead processes left open, so that reports are right. A ledger that can't be written is only noted. */
+async function settleOrphans(core: Core, terminal: Terminal): Promise<void> {
+  try {
+    if (await core.ledger.head()) await core.ledger.recover();
+  } catch (error) {
+    note(terminal, messageOf(error));
+  }
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // commander has already said what is wrong; help and version are not failures.
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}

@@ -1,0 +1,160 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import type { Core } from '../gateways/core.ts';
+import { GatewayError, messageOf } from '../errors.ts';
+import type { LlmRequest, LlmResponse } from '../gateways/corporateLlm/request.ts';
+import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
+import { errorJson, note, printError, printJson, type Terminal } from './terminal.ts';
+
+export interface ChatOptions {
+  reason?: string;
+  model?: string;
+  maxTokens?: string;
+  temperature?: string;
+  mode: string;
+  file: string[];
+  stream: boolean;
+}
+
+/** `tidyllm chat`: one governed call. Returns the exit code. */
+export async function chat(
+  core: Core,
+  prompt: string,
+  options: ChatOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const request = await requestFrom(core, prompt, options);
+  if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
+  const stopped = new AbortController();
+  const stop = (): void => {
+    stopped.abort();
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  const response = await core.registry.get('corporate_llm').executeLlmRequest(request, {
+    signal: stopped.signal,
+    ...(terminal.json ? {} : { onText: (piece: string) => process.stdout.write(piece) }),
+  });
+  process.off('SIGINT', stop);
+  process.off('SIGTERM', stop);
+  if (terminal.json) printJson(responseJson(response));
+  else printOutcome(response, terminal);
+  return response.error?.exitCode ?? 0;
+}
+
+async function requestFrom(core: Core, prompt: string, options: ChatOptions): Promise<LlmRequest> {
+  if (options.mode !== 'direct') {
+    throw new GatewayError(
+      'invalid_request',
+      `The chat mode "${options.mode}" is not installed; use direct.`,
+    );
+  }
+  const question = prompt === '-' ? await text(process.stdin) : prompt;
+  const files = await Promise.all(options.file.map(attachment));
+  return {
+    prompt: [...files, question].join('\n\n'),
+    auditReason: options.reason ?? '',
+    modelId: options.model ?? core.loaded.settings.aws.bedrock.default_model,
+    stream: options.stream,
+    origin: { workspace: process.cwd(), branch: await currentBranch(), command: 'cli' },
+    ...(options.maxTokens === undefined ? {} : { maxTokens: Number(options.maxTokens) }),
+    ...(options.temperature === undefined ? {} : { temperature: Number(options.temperature) }),
+  };
+}
+
+async function attachment(path: string): Promise<string> {
+  try {
+    const content = await readFile(path, 'utf8');
+    const fence = '`'.repeat(Math.max(3, ...[...content.matchAll(/`+/g)].map(([run]) => run.length + 1)));
+    return `${basename(path)}:\n${fence}\n${content}\n${fence}`;
+  } catch (error) {
+    throw new GatewayError('invalid_request', `The file ${path} can't be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The git branch of the working directory; null outside a repository or without git. */
+async function currentBranch(): Promise<string | null> {
+  try {
+    const { stdout } = await promisify(execFile)('git', ['symbolic-ref', '--short', '-q', 'HEAD'], {
+      timeout: 2000,
+    });
+    return stdout.trim() || null;
+  } catch {
+    return null;
+  }
+}
+
+function printOutcome(response: LlmResponse, terminal: Terminal): void {
+  if (response.content) process.stdout.write('\n');
+  if (response.error) printError(response.error);
+  const { input, output } = response.tokenUsage;
+  const parts = [
+    ...(response.simulated ? ['SIMULATED'] : []),
+    `${(response.processingTimeMs / 1000).toFixed(1)} s`,
+    ...(totalTokens(response.tokenUsage) > 0 ? [`${input} → ${output} tokens`] : []),
+    `${formatUsd(response.cost)}${response.costEstimated ? ' (estimated)' : ''}`,
+    response.auditTrail ? `#${response.auditTrail.sequence}` : 'not recorded',
+  ];
+  note(terminal, parts.join(' · '));
+}
+
+/** The document of `chat --json`. */
+export function responseJson(response: LlmResponse): object {
+  const { tokenUsage: usage, auditTrail } = response;
+  return {
+    content: response.content,
+    success: response.success,
+    status: response.status,
+    model_used: response.modelUsed,
+    backend: response.backend,
+    processing_time_ms: Math.round(response.processingTimeMs * 1000) / 1000,
+    time_to_first_token_ms:
+      response.timeToFirstTokenMs === null ? null : Math.round(response.timeToFirstTokenMs * 1000) / 1000,
+    token_usage: {
+      input_tokens: usage.input,
+      output_tokens: usage.output,
+      cache_read_input_tokens: usage.cacheRead,
+      cache_write_input_tokens: usage.cacheWrite5m + usage.cacheWrite1h,
+      total_tokens: totalTokens(usage),
+    },
+    cost_usd: microToUsd(response.cost),
+    cost_estimated: response.costEstimated,
+    cache_hit: false,
+    attempts: response.attempts,
+    simulated: response.simulated,
+    error: response.error && errorJson(response.error),
+    audit_trail: auditTrail && {
+      call_id: auditTrail.callId,
+      sequence: auditTrail.sequence,
+      hash: auditTrail.hash,
+      ledger: auditTrail.ledger,
+    },
+    gateway_tracked: response.gatewayTracked,
+  };
+}
+
+/** The document of `chat --json` for a call that never reached a gateway. */
+export function unreachableJson(error: GatewayError, model: string): object {
+  return responseJson({
+    content: '',
+    success: false,
+    status: 'failed',
+    modelUsed: model,
+    backend: 'bedrock',
+    processingTimeMs: 0,
+    timeToFirstTokenMs: null,
+    tokenUsage: { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 },
+    cost: 0n,
+    costEstimated: false,
+    simulated: false,
+    attempts: 0,
+    error,
+    auditTrail: null,
+    gatewayTracked: false,
+  });
+}

@@ -1,0 +1,50 @@
+import type { GatewayError } from '../errors.ts';
+
+/** What a command may print: answers and documents on stdout, everything else on stderr. */
+export interface Terminal {
+  json: boolean;
+  quiet: boolean;
+}
+
+/** The one JSON document of a command. */
+export function printJson(document: unknown): void {
+  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+}
+
+export function printLine(text = ''): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** A message to the person at the terminal; silent with `--quiet`. */
+export function note({ quiet }: Terminal, text: string): void {
+  if (!quiet) process.stderr.write(`${text}\n`);
+}
+
+/** An error in the JSON form that every command shares. */
+export function errorJson(error: GatewayError): { code: string; message: string; hint: string } {
+  return { code: error.code, message: error.message, hint: error.hint };
+}
+
+export function printError(error: GatewayError): void {
+  process.stderr.write(`Error: ${error.message}\n${error.hint ? `${error.hint}\n` : ''}`);
+}
+
+/** Rows as columns, each as wide as its widest cell; columns named in `right` are aligned to the right. */
+export function table(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: readonly string[] = [],
+): string {
+  const widths = header.map((name, column) =>
+    Math.max(name.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return right.includes(header[column] ?? '') ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join('  ')
+      .trimEnd();
+  return [line(header), ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,56 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { readRecords, verifyLedger } from '../../src/ledger/readJournal.ts';
+import { startBedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { isolatedEnvironment } from '../support/gateways.ts';
+import { openLedger } from '../support/ledgers.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { bundleCaller, startCaller } from './callers.ts';
+
+const processes = 8;
+const callsEach = 200;
+/** Ten tokens of output at $10 per million, input free: every call costs exactly what it reserves. */
+const settings = `
+bedrock: { model_mapping: { exact: my.exact-model } }
+prices: { my.exact-model: { input: "0", output: "10" } }
+budget: { daily_limit_usd: "0.1" }
+`;
+const costOfCall = 100n;
+const limit = 100_000n;
+
+it(`${processes} processes × ${callsEach} calls spend the limit to the micro-dollar and not one more`, async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'settings.yaml'), settings);
+  const script = await bundleCaller(folder);
+  const standIn = await startBedrockStandIn();
+  onTestFinished(() => standIn.close());
+  const environment = {
+    ...isolatedEnvironment(folder),
+    AWS_ACCESS_KEY_ID: 'AKIASTANDIN',
+    AWS_SECRET_ACCESS_KEY: 'secret',
+    AWS_ENDPOINT_URL_BEDROCK_RUNTIME: standIn.url,
+    CALLS: String(callsEach),
+    MODEL: 'exact',
+  };
+  const callers = Array.from({ length: processes }, () => startCaller(script, environment));
+  const ends = await Promise.all(callers.map(({ ended }) => ended));
+  expect(ends.map(({ code }) => code)).toEqual(ends.map(() => 0));
+
+  const acknowledged = callers.flatMap((caller) => caller.acknowledged);
+  const successes = acknowledged.filter(({ status }) => status === 'success');
+  expect(acknowledged).toHaveLength(processes * callsEach);
+  expect(successes).toHaveLength(Number(limit / costOfCall));
+  expect(acknowledged.filter(({ status }) => status === 'refused')).toHaveLength(
+    processes * callsEach - successes.length,
+  );
+  expect(standIn.calls).toHaveLength(successes.length);
+
+  const directory = join(folder, 'ledger', 'live');
+  expect(await verifyLedger(directory)).toMatchObject({ ok: true });
+  expect(await openLedger(directory).budget()).toMatchObject({ spent: limit, reserved: 0n });
+  const settled = new Set<string>();
+  for await (const { record } of readRecords(directory))
+    if (record.kind === 'SETTLE') settled.add(record.call_id);
+  for (const { metadata } of standIn.calls) expect(settled).toContain(metadata['tidyllm_call_id']);
+});

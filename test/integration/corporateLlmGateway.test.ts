@@ -1,0 +1,254 @@
+import { describe, expect, it } from 'vitest';
+import { BudgetExceeded } from '../../src/gateways/corporateLlm/budgetOffer.ts';
+import type { LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import { verifyLedger } from '../../src/ledger/readJournal.ts';
+import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
+import { storedRecords } from '../support/ledgers.ts';
+
+const reason = 'JIRA-1 test the gateway';
+
+async function ask(
+  { core }: TestGateway,
+  request: Partial<LlmRequest>,
+  options: { signal?: AbortSignal; onText?: (text: string) => void } = {},
+): Promise<LlmResponse> {
+  const gateway = core.registry.get('corporate_llm');
+  return gateway.executeLlmRequest({ prompt: 'hello', auditReason: reason, ...request }, options);
+}
+
+function kinds({ core }: TestGateway): string[] {
+  return storedRecords(core.ledger.directory).map(({ kind }) => kind);
+}
+
+describe('a governed call', () => {
+  it('streams the answer, settles the exact cost and is recorded', async () => {
+    const gateway = await gatewayOnStandIn();
+    const pieces: string[] = [];
+    const usage = {
+      inputTokens: 1000,
+      outputTokens: 200,
+      totalTokens: 1200,
+      cacheReadInputTokens: 500,
+      cacheWriteInputTokens: 300,
+      cacheDetails: [{ ttl: '1h', inputTokens: 100 }],
+    };
+    const prompt = `@stand-in:usage=${JSON.stringify(usage)}`;
+    const response = await ask(gateway, { prompt }, { onText: (text) => pieces.push(text) });
+    expect(response).toMatchObject({
+      success: true,
+      status: 'success',
+      modelUsed: 'us.anthropic.claude-sonnet-4-6',
+      backend: 'bedrock',
+      simulated: false,
+      tokenUsage: { input: 1000, output: 200, cacheRead: 500, cacheWrite5m: 200, cacheWrite1h: 100 },
+      // 1000 × 3.3 + 200 × 16.5 + 500 × 0.33 + 200 × 4.125 + 100 × 6.6
+      cost: 8250n,
+      costEstimated: false,
+      gatewayTracked: true,
+      error: null,
+    });
+    expect(pieces.length).toBeGreaterThan(10);
+    expect(pieces.join('')).toBe(response.content);
+    expect(kinds(gateway)).toEqual(['header', 'RESERVE', 'DISPATCH', 'SETTLE']);
+    expect(await gateway.core.budget()).toMatchObject({ spent: 8250n, reserved: 0n });
+    expect(await verifyLedger(gateway.core.ledger.directory)).toMatchObject({ ok: true, records: 4 });
+  });
+
+  it('sends the seeds’ defaults, the call id and neither reason nor user', async () => {
+    const gateway = await gatewayOnStandIn();
+    const response = await ask(gateway, {});
+    const [call] = gateway.standIn.calls;
+    expect(call?.body.inferenceConfig).toEqual({ maxTokens: 4000, temperature: 0.7 });
+    expect(call?.metadata).toEqual({ tidyllm_call_id: response.auditTrail?.callId });
+  });
+
+  it('keeps the prompt and the answer out of the journal', async () => {
+    const gateway = await gatewayOnStandIn();
+    const response = await ask(gateway, { prompt: 'the secret recipe @stand-in:text=rosemary' });
+    expect(response.content).toBe('rosemary');
+    const journal = JSON.stringify(storedRecords(gateway.core.ledger.directory));
+    expect(journal).not.toContain('recipe');
+    expect(journal).not.toContain('rosemary');
+    expect(journal).toContain('request_hmac');
+  });
+
+  it('asks for the whole answer at once when told so', async () => {
+    const gateway = await gatewayOnStandIn();
+    const response = await ask(gateway, { stream: false });
+    expect(response.success).toBe(true);
+    expect(gateway.standIn.calls[0]?.operation).toBe('converse');
+  });
+
+  it('is durable before the first byte leaves', async () => {
+    const gateway = await gatewayOnStandIn();
+    const answer = ask(gateway, { prompt: '@stand-in:gate' }, { onText: () => undefined });
+    await expect.poll(() => gateway.standIn.calls.length).toBe(1);
+    expect(kinds(gateway)).toEqual(['header', 'RESERVE', 'DISPATCH']);
+    expect((await gateway.core.budget()).reserved).toBeGreaterThan(0n);
+    gateway.standIn.openGate();
+    expect((await answer).success).toBe(true);
+  });
+});
+
+describe('a call is refused before any byte leaves', () => {
+  it.each<[string, Partial<LlmRequest>, string, number]>([
+    ['without a reason', { auditReason: '' }, 'audit_reason_missing', 4],
+    ['with a blank reason', { auditReason: ' \t\n' }, 'audit_reason_missing', 4],
+    ['with too short a reason', { auditReason: 'x' }, 'audit_reason_missing', 4],
+    ['with an unknown model', { modelId: 'gpt-nothing' }, 'model_not_recognized', 5],
+    ['with a retired model', { modelId: 'anthropic.claude-3-sonnet-20240229-v1:0' }, 'model_retired', 5],
+    ['with an empty prompt', { prompt: '  ' }, 'invalid_request', 2],
+    ['with a temperature out of range', { temperature: 1.5 }, 'invalid_request', 2],
+    ['with too long an answer', { maxTokens: 10_000_000 }, 'invalid_request', 2],
+  ])('%s', async (_name, request, code, exitCode) => {
+    const gateway = await gatewayOnStandIn();
+    const response = await ask(gateway, request);
+    expect(response).toMatchObject({ success: false, status: 'refused', cost: 0n, gatewayTracked: true });
+    expect(response.error).toMatchObject({ code, exitCode });
+    expect(gateway.standIn.calls).toHaveLength(0);
+    expect(kinds(gateway)).toEqual(['header', 'REFUSE']);
+  });
+
+  it('when its worst case doesn’t fit, with what would', async () => {
+    const gateway = await gatewayOnStandIn({ TIDYLLM_BUDGET_DAILY_LIMIT_USD: '0.01' });
+    const response = await ask(gateway, {});
+    expect(response.error).toBeInstanceOf(BudgetExceeded);
+    expect(response.error?.exitCode).toBe(3);
+    const { offer } = response.error as BudgetExceeded;
+    const smaller = await ask(gateway, { maxTokens: offer.maxTokens ?? 0 });
+    expect(smaller.success).toBe(true);
+    expect(gateway.standIn.calls).toHaveLength(1);
+    const cheaper = await gatewayOnStandIn({ TIDYLLM_BUDGET_DAILY_LIMIT_USD: '0.01' });
+    expect((await ask(cheaper, { modelId: offer.models[0]?.name ?? '' })).success).toBe(true);
+  });
+});
+
+describe('a call that fails', () => {
+  it.each<[string, string]>([
+    ['throttled', 'backend_throttled'],
+    ['not-ready', 'backend_throttled'],
+    ['quota', 'backend_throttled'],
+    ['validation', 'backend_rejected'],
+    ['on-demand', 'backend_rejected'],
+    ['denied', 'access_denied'],
+    ['expired', 'credentials_expired'],
+    ['not-found', 'backend_rejected'],
+    ['internal', 'backend_failed'],
+    ['unavailable', 'backend_failed'],
+  ])('with %s before its stream costs nothing and releases the reservation', async (directive, code) => {
+    const gateway = await gatewayOnStandIn();
+    const response = await ask(gateway, { prompt: `@stand-in:${directive}` });
+    expect(response).toMatchObject({ success: false, status: 'failed', cost: 0n, gatewayTracked: true });
+    expect(response.error?.code).toBe(code);
+    expect(response.error?.hint).not.toBe('');
+    expect(gateway.standIn.calls).toHaveLength(1);
+    expect(kinds(gateway).at(-1)).toBe('VOID');
+    expect(await gateway.core.budget()).toMatchObject({ spent: 0n, reserved: 0n });
+  });
+
+  it.each<[string, string, string]>([
+    ['timeout', 'backend_failed', 'failed'],
+    ['model-error', 'backend_failed', 'failed'],
+    ['reset', 'backend_unreachable', 'failed'],
+    ['hang', 'stream_stalled', 'failed'],
+    ['stall', 'stream_stalled', 'incomplete'],
+    ['cut', 'stream_incomplete', 'incomplete'],
+    ['early-end', 'stream_incomplete', 'incomplete'],
+    ['no-metadata', 'stream_incomplete', 'incomplete'],
+  ])('with %s is charged its worst case, marked as estimated', async (directive, code, status) => {
+    const gateway = await gatewayOnStandIn({ TIDYLLM_RETRY_IDLE_TIMEOUT_MS: '200' });
+    const prompt = `@stand-in:${directive}`;
+    const worstCase = gateway.core.registry.get('corporate_llm').worstCase({ prompt, auditReason: reason });
+    const response = await ask(gateway, { prompt });
+    expect(response).toMatchObject({ success: false, status, cost: worstCase, costEstimated: true });
+    expect(response.error?.code).toBe(code);
+    expect(storedRecords(gateway.core.ledger.directory).at(-1)).toMatchObject({
+      kind: 'SETTLE',
+      estimated: true,
+    });
+    expect(await gateway.core.budget()).toMatchObject({ spent: worstCase, reserved: 0n });
+  });
+
+  it('with an exception in mid-stream keeps what arrived and charges for it', async () => {
+    const gateway = await gatewayOnStandIn();
+    const response = await ask(gateway, { prompt: '@stand-in:exception' });
+    expect(response).toMatchObject({ success: false, status: 'incomplete', costEstimated: true });
+    expect(response.error?.code).toBe('backend_throttled');
+    expect(response.content.length).toBeGreaterThan(20);
+    expect(response.cost).toBeGreaterThan(0n);
+    expect(response.cost).toBeLessThan(66_000n);
+  });
+
+  it('because nothing listens at the endpoint costs nothing', async () => {
+    const gateway = await gatewayOnStandIn({ AWS_ENDPOINT_URL_BEDROCK_RUNTIME: 'http://127.0.0.1:9' });
+    const response = await ask(gateway, {});
+    expect(response).toMatchObject({ status: 'failed', cost: 0n });
+    expect(response.error?.code).toBe('backend_unreachable');
+  });
+
+  it('because the region does not exist says so', async () => {
+    const gateway = await gatewayOnStandIn({
+      AWS_REGION: 'us-atlantis-1',
+      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: '',
+    });
+    const response = await ask(gateway, {});
+    expect(response.error?.code).toBe('backend_unreachable');
+    expect(response.error?.hint).toContain('us-atlantis-1');
+  });
+});
+
+describe('a call that is stopped', () => {
+  it('in mid-stream is charged for what arrived, marked as estimated', async () => {
+    const gateway = await gatewayOnStandIn();
+    const stop = new AbortController();
+    let seen = '';
+    const response = await ask(
+      gateway,
+      { prompt: '@stand-in:slow' },
+      {
+        signal: stop.signal,
+        onText: (text) => {
+          seen += text;
+          if (seen.length > 20) stop.abort();
+        },
+      },
+    );
+    expect(response).toMatchObject({
+      status: 'cancelled',
+      success: false,
+      costEstimated: true,
+      gatewayTracked: true,
+    });
+    expect(response.error?.exitCode).toBe(130);
+    expect(response.content).toBe(seen);
+    expect(response.cost).toBeGreaterThan(0n);
+    expect(response.cost).toBeLessThan(66_000n);
+  });
+
+  it('before it is sent costs nothing and sends nothing', async () => {
+    const gateway = await gatewayOnStandIn();
+    const response = await ask(gateway, {}, { signal: AbortSignal.abort() });
+    expect(response).toMatchObject({ status: 'cancelled', cost: 0n });
+    expect(gateway.standIn.calls).toHaveLength(0);
+  });
+});
+
+describe('calls at once', () => {
+  it('never hold more than the limit', async () => {
+    const gateway = await gatewayOnStandIn({ TIDYLLM_BUDGET_DAILY_LIMIT_USD: '0.5' });
+    const responses = await Promise.all(
+      Array.from({ length: 30 }, () => ask(gateway, { prompt: '@stand-in:stall' })).map((call) =>
+        Promise.race([
+          call,
+          expect
+            .poll(() => gateway.standIn.calls.length)
+            .toBe(7)
+            .then(() => null),
+        ]),
+      ),
+    );
+    expect(responses.filter((response) => response?.status === 'refused')).toHaveLength(23);
+    expect((await gateway.core.budget()).reserved).toBeLessThanOrEqual(500_000n);
+    await gateway.standIn.close();
+  });
+});

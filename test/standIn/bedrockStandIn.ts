@@ -1,0 +1,252 @@
+import { createServer as createHttp1Server, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
+import { createServer as createSocketServer, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { EventStreamCodec } from '@smithy/core/event-streams';
+import { fromUtf8, toUtf8 } from '@smithy/core/serde';
+
+/** A call as it arrived. */
+export interface SeenCall {
+  operation: 'converse' | 'converse-stream';
+  modelId: string;
+  httpVersion: string;
+  /** `requestMetadata` of the request. */
+  metadata: Record<string, string>;
+  body: ConverseBody;
+}
+
+interface ConverseBody {
+  messages?: { content?: { text?: string }[] }[];
+  system?: { text?: string }[];
+  inferenceConfig?: { maxTokens?: number; temperature?: number };
+  requestMetadata?: Record<string, string>;
+}
+
+export interface BedrockStandIn {
+  url: string;
+  calls: SeenCall[];
+  /** Opens the gate of calls whose prompt says `@stand-in:gate`. */
+  openGate: () => void;
+  close: () => Promise<void>;
+}
+
+/** Errors that Bedrock answers with before a stream: directive, status, exception. */
+const refusals: Readonly<Record<string, [status: number, exception: string, message: string]>> = {
+  throttled: [429, 'ThrottlingException', 'Too many requests, please wait before trying again.'],
+  'not-ready': [429, 'ModelNotReadyException', 'The model is not ready.'],
+  validation: [400, 'ValidationException', 'Malformed input request.'],
+  'on-demand': [400, 'ValidationException', 'Invocation with on-demand throughput isn’t supported.'],
+  quota: [400, 'ServiceQuotaExceededException', 'Quota exceeded.'],
+  denied: [403, 'AccessDeniedException', 'You don’t have access to the model with the specified model ID.'],
+  expired: [403, 'ExpiredTokenException', 'The security token included in the request is expired'],
+  'not-found': [404, 'ResourceNotFoundException', 'This model version has reached the end of its life.'],
+  timeout: [408, 'ModelTimeoutException', 'Model has timed out in processing the request.'],
+  'model-error': [424, 'ModelErrorException', 'The model failed.'],
+  internal: [500, 'InternalServerException', 'Internal error.'],
+  unavailable: [503, 'ServiceUnavailableException', 'Service unavailable.'],
+};
+
+const codec = new EventStreamCodec(toUtf8, fromUtf8);
+
+function eventFrame(type: string, payload: object): Buffer {
+  return frame({ ':message-type': 'event', ':event-type': type }, payload);
+}
+
+function exceptionFrame(type: string, message: string): Buffer {
+  return frame({ ':message-type': 'exception', ':exception-type': type }, { message });
+}
+
+function frame(headers: Record<string, string>, payload: object): Buffer {
+  const all = { ...headers, ':content-type': 'application/json' };
+  return Buffer.from(
+    codec.encode({
+      headers: Object.fromEntries(
+        Object.entries(all).map(([name, value]) => [name, { type: 'string' as const, value }]),
+      ),
+      body: fromUtf8(JSON.stringify(payload)),
+    }),
+  );
+}
+
+/**
+ * Speaks Bedrock's Converse and ConverseStream over HTTP/1.1 and cleartext HTTP/2 on one port, to the
+ * real AWS SDK. What it does is chosen by a directive in the prompt: `@stand-in:NAME` or `NAME=VALUE`,
+ * where NAME is a refusal above, or one of: slow, stall, cut, early-end, no-metadata, exception, gate, hang, cut-early,
+ * reset, usage={…JSON…}, text=….
+ */
+export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
+  const calls: SeenCall[] = [];
+  const sockets = new Set<Socket>();
+  let openGate = (): void => undefined;
+  const gate = new Promise<void>((resolve) => {
+    openGate = resolve;
+  });
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    answer(request, response, calls, gate).catch(() => {
+      request.socket.destroy();
+    });
+  };
+  const http1 = createHttp1Server(handle);
+  const http2 = createHttp2Server((request, response) => {
+    // HTTP/2's compatibility objects have the same members, but no common type.
+    handle(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+  });
+  const server = createSocketServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => undefined);
+    socket.setNoDelay(true);
+    socket.once('data', (first) => {
+      socket.pause();
+      socket.unshift(first);
+      (first.toString('latin1').startsWith('PRI ') ? http2 : http1).emit('connection', socket);
+      socket.resume();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls,
+    openGate,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  calls: SeenCall[],
+  gate: Promise<void>,
+): Promise<void> {
+  const match = /^\/model\/([^/]+)\/(converse|converse-stream)$/.exec(request.url ?? '');
+  if (!match || request.method !== 'POST') {
+    response.writeHead(404).end();
+    return;
+  }
+  const body = JSON.parse(await bodyOf(request)) as ConverseBody;
+  if (!String(request.headers.authorization).startsWith('AWS4-HMAC-SHA256 Credential=')) {
+    refuse(response, refusals['denied']);
+    return;
+  }
+  const operation = match[2] as SeenCall['operation'];
+  calls.push({
+    operation,
+    modelId: decodeURIComponent(match[1] ?? ''),
+    httpVersion: request.httpVersion,
+    metadata: body.requestMetadata ?? {},
+    body,
+  });
+  const prompt = body.messages?.at(-1)?.content?.[0]?.text ?? '';
+  const directive = directiveIn(prompt);
+  if (/Credential=EXPIRED\//.test(String(request.headers.authorization))) {
+    refuse(response, refusals['expired']);
+    return;
+  }
+  if (directive.name in refusals) {
+    refuse(response, refusals[directive.name]);
+    return;
+  }
+  if (directive.name === 'reset') {
+    request.socket.destroy();
+    return;
+  }
+  if (directive.name === 'hang') return;
+  const text = directive.name === 'text' ? directive.value : answerText(prompt);
+  const words = (text.match(/\s*\S+/g) ?? []).slice(0, body.inferenceConfig?.maxTokens);
+  const usage =
+    directive.name === 'usage' ? (JSON.parse(directive.value) as object) : usageFor(body, words.length);
+  if (operation === 'converse') {
+    const output = { message: { role: 'assistant', content: [{ text: words.join('') }] } };
+    const reply = { output, stopReason: 'end_turn', usage, metrics: { latencyMs: 1 } };
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
+    return;
+  }
+  await stream(response, request, directive.name, words, usage, gate);
+}
+
+async function stream(
+  response: ServerResponse,
+  request: IncomingMessage,
+  mode: string,
+  words: string[],
+  usage: object,
+  gate: Promise<void>,
+): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
+  const start = eventFrame('messageStart', { role: 'assistant' });
+  const deltas = words.map((text) =>
+    eventFrame('contentBlockDelta', { contentBlockIndex: 0, delta: { text } }),
+  );
+  const end = [
+    eventFrame('contentBlockStop', { contentBlockIndex: 0 }),
+    eventFrame('messageStop', { stopReason: 'end_turn' }),
+    eventFrame('metadata', { usage, metrics: { latencyMs: 1 } }),
+  ];
+  const half = Buffer.concat([start, ...deltas.slice(0, Math.ceil(deltas.length / 2))]);
+  switch (mode) {
+    case 'slow':
+      response.write(start);
+      for (const delta of deltas) {
+        if (response.destroyed) return;
+        response.write(delta);
+        await delay(25);
+      }
+      response.end(Buffer.concat(end));
+      return;
+    case 'gate':
+      response.write(half);
+      await gate;
+      response.end(Buffer.concat([...deltas.slice(Math.ceil(deltas.length / 2)), ...end]));
+      return;
+    case 'stall':
+      response.write(half);
+      return;
+    case 'cut':
+      response.write(half, () => {
+        setImmediate(() => request.socket.destroy());
+      });
+      return;
+    case 'early-end':
+      response.end(half);
+      return;
+    case 'no-metadata':
+      response.end(Buffer.concat([start, ...deltas, ...end.slice(0, 2)]));
+      return;
+    case 'exception':
+      response.end(Buffer.concat([half, exceptionFrame('throttlingException', 'Too many tokens')]));
+      return;
+    default:
+      // One write: two small ones and delayed acknowledgements would cost 40 ms.
+      response.end(Buffer.concat([start, ...deltas, ...end]));
+  }
+}
+
+function directiveIn(prompt: string): { name: string; value: string } {
+  const match = /@stand-in:([a-z-]+)(?:=(.*))?/s.exec(prompt);
+  return { name: match?.[1] ?? '', value: match?.[2] ?? '' };
+}
+
+function answerText(prompt: string): string {
+  return `This answer comes from a stand-in for Amazon Bedrock, not from a model. It was asked ${prompt.length} characters, counted the words it says, and reports them as the tokens it used.\n\n\`\`\`typescript\nexport const standIn = true;\n\`\`\``;
+}
+
+function usageFor(body: ConverseBody, outputTokens: number): object {
+  const texts = [...(body.system ?? []), ...(body.messages ?? []).flatMap(({ content }) => content ?? [])];
+  const inputTokens = Math.ceil(texts.reduce((sum, { text }) => sum + (text ?? '').length, 0) / 4);
+  return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
+}
+
+function refuse(response: ServerResponse, refusal: readonly [number, string, string] | undefined): void {
+  const [status, exception, message] = refusal ?? [500, 'InternalServerException', 'no refusal'];
+  const headers = { 'content-type': 'application/json', 'x-amzn-errortype': exception };
+  response.writeHead(status, headers).end(JSON.stringify({ message }));
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
