@@ -74,6 +74,16 @@ export class EditorWindow {
     return this.page.locator('.monaco-dialog-box');
   }
 
+  /** Trusts the folder of a window whose editor was started with `trust: false`. */
+  async grantTrust(): Promise<void> {
+    await this.page.locator('[id="status.workspaceTrust"]').click();
+    await this.page
+      .locator('.workspace-trust-editor')
+      .getByRole('button', { name: 'Trust', exact: true })
+      .click();
+    await this.page.locator('[id="status.workspaceTrust"]').waitFor({ state: 'detached' });
+  }
+
   /** Loads the window again, as after a change of settings, and waits for the extension. */
   async reload(): Promise<void> {
     await this.page.reload();
