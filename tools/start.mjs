@@ -29,8 +29,8 @@ await main(async () => {
     );
   await dependencies();
   if (!code) await editor();
-  process.env['TIDYLLM_HOME'] ??= join(folder, 'home');
-  await mkdir(process.env['TIDYLLM_HOME'], { recursive: true });
+  process.env.TIDYLLM_HOME ??= join(folder, 'home');
+  await mkdir(process.env.TIDYLLM_HOME, { recursive: true });
   if (!existsSync(workspace)) await copySample(workspace);
   const vsix = join(folder, 'extension.vsix');
   await packageExtension(vsix);
@@ -65,7 +65,7 @@ function openInCode(profile, vsix) {
 /** Shows the address in a browser where there is a screen. */
 function openAddress(url) {
   const command = process.platform === 'darwin' ? 'open' : 'xdg-open';
-  const screen = process.platform === 'darwin' || process.env['DISPLAY'] || process.env['WAYLAND_DISPLAY'];
+  const screen = process.platform === 'darwin' || process.env.DISPLAY || process.env.WAYLAND_DISPLAY;
   if (screen && onPath(command)) spawn(command, [url], { stdio: 'ignore', detached: true }).unref();
 }
 

@@ -14,6 +14,7 @@ const stageLimit = 20 * 60 * 1000;
 const run = randomUUID();
 
 const stages = [
+  { name: 'set-up', work: setUp },
   { name: 'check', work: check },
   { name: 'build', work: build },
   ...['unit', 'integration', 'faults', 'workbench'].map((name) => ({ name, work: () => vitest(name) })),
@@ -21,24 +22,21 @@ const stages = [
 ];
 
 await main(async () => {
-  process.env['TEST_RUN'] = run;
-  process.env['TMPDIR'] = mkdtempSync(join(tmpdir(), 'tidyllm-test-'));
-  process.env['VSIX'] = join(process.env['TMPDIR'], 'extension.vsix');
+  process.env.TEST_RUN = run;
+  process.env.TMPDIR = mkdtempSync(join(tmpdir(), 'tidyllm-test-'));
+  process.env.VSIX = join(process.env.TMPDIR, 'extension.vsix');
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => process.exit(130));
   process.on('exit', () => {
     killGroups();
     for (const { pid } of ofThisRun()) signal(pid, 'SIGKILL');
-    rmSync(process.env['TMPDIR'], { recursive: true, force: true, maxRetries: 3 });
+    rmSync(process.env.TMPDIR, { recursive: true, force: true, maxRetries: 3 });
   });
-  await dependencies();
-  await editor();
-  await browser();
   await rm(results, { recursive: true, force: true });
   let passed = 0;
   let failed = 0;
   for (const { name, work } of stages) {
     const start = performance.now();
-    const outcome = await work();
+    const outcome = await work().catch((error) => ({ passed: 0, failed: 1, output: String(error.stack) }));
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     passed += outcome.passed;
     failed += outcome.failed;
@@ -50,6 +48,14 @@ await main(async () => {
 });
 
 /** @typedef {{ passed: number, failed: number, skipped?: number, output?: string }} Outcome */
+
+/** @returns {Promise<Outcome>} */
+async function setUp() {
+  await dependencies();
+  await editor();
+  await browser();
+  return { passed: 0, failed: 0 };
+}
 
 /** @returns {Promise<Outcome>} */
 async function check() {
@@ -68,7 +74,7 @@ async function check() {
  */
 async function build() {
   const outcome = { passed: 0, failed: 0, output: '' };
-  for (const parameters of [['esbuild.mjs'], ['tools/package.mjs', process.env['VSIX']]]) {
+  for (const parameters of [['esbuild.mjs'], ['tools/package.mjs', process.env.VSIX]]) {
     const { code, output } = await runWithNode24('node', parameters);
     if (code === 0) outcome.passed += 1;
     else Object.assign(outcome, { failed: outcome.failed + 1, output: outcome.output + output });

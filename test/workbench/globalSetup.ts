@@ -20,8 +20,8 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'tidyllm-profile-'));
   const profile = join(folder, 'profile');
-  const vsix = resolve(process.env['VSIX'] ?? join(folder, 'extension.vsix'));
-  if (!process.env['VSIX']) await packageExtension(vsix);
+  const vsix = resolve(process.env.VSIX ?? join(folder, 'extension.vsix'));
+  if (!process.env.VSIX) await packageExtension(vsix);
   await writeSettings(profile, calmSettings);
   await installExtension(profile, vsix);
   project.provide('vsix', vsix);

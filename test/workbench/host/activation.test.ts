@@ -45,7 +45,7 @@ describe('activation', () => {
     const loadMs = at('didLoadExtensionCode') - at('willLoadExtensionCode');
     const activateMs = at('didActivateExtension') - at('willActivateExtension');
     const report = JSON.stringify({ loadMs, activateMs });
-    writeFileSync(join(process.env['HOST_TEST_RESULTS'] ?? '.', 'activation.json'), report);
+    writeFileSync(join(process.env.HOST_TEST_RESULTS ?? '.', 'activation.json'), report);
     assert.ok(activateMs < 1000, `activation took ${activateMs} ms`);
   });
 });

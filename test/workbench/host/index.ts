@@ -8,7 +8,7 @@ export async function run(): Promise<void> {
     ui: 'bdd',
     timeout: 30_000,
     reporter: 'json',
-    reporterOptions: { output: join(process.env['HOST_TEST_RESULTS'] ?? '.', 'host.json') },
+    reporterOptions: { output: join(process.env.HOST_TEST_RESULTS ?? '.', 'host.json') },
   });
   for (const file of readdirSync(__dirname))
     if (file.endsWith('.test.js')) mocha.addFile(join(__dirname, file));
