@@ -14,6 +14,7 @@ const pollMs = 1;
 export class KernelLock {
   readonly #database: DatabaseSync;
   #held = false;
+  #journalInMemory = false;
 
   /** Throws `ledger_unavailable` when the file can't be opened or this runtime has no `node:sqlite`. */
   constructor(path: string) {
@@ -36,6 +37,9 @@ export class KernelLock {
 
   tryAcquire(): boolean {
     try {
+      // Without this each transaction makes and deletes a journal file; it too fails while another holds the lock.
+      if (!this.#journalInMemory) this.#database.exec('PRAGMA journal_mode = MEMORY');
+      this.#journalInMemory = true;
       this.#database.exec('BEGIN EXCLUSIVE');
       this.#held = true;
       return true;

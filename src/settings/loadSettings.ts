@@ -69,7 +69,7 @@ async function readText(path: string, required: boolean): Promise<string | null>
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT' && !required) return null;
+    if (!required && ['ENOENT', 'ENOTDIR'].includes(systemCodeOf(error) ?? '')) return null;
     throw new GatewayError(
       'settings_invalid',
       `The settings file ${path} can't be read: ${messageOf(error)}`,

@@ -1,0 +1,342 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
+import { isolatedEnvironment } from '../support/gateways.ts';
+import { journalPath } from '../support/ledgers.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const reason = ['--reason', 'JIRA-1 test the command'];
+
+function simulated(extra: Record<string, string> = {}): {
+  environment: Record<string, string>;
+  home: string;
+} {
+  const home = temporaryFolder();
+  return { home, environment: { ...isolatedEnvironment(home), TIDYLLM_USER: 'ada', ...extra } };
+}
+
+async function onStandIn(extra: Record<string, string> = {}): Promise<{
+  environment: Record<string, string>;
+  home: string;
+  standIn: BedrockStandIn;
+}> {
+  const standIn = await startBedrockStandIn();
+  onTestFinished(() => standIn.close());
+  const { home, environment } = simulated(extra);
+  writeFileSync(
+    join(home, 'aws-credentials'),
+    '[work]\naws_access_key_id = AKIASTANDIN\naws_secret_access_key = secret\n[old]\naws_access_key_id = EXPIRED\naws_secret_access_key = secret\n',
+  );
+  return {
+    home,
+    standIn,
+    environment: {
+      ...environment,
+      AWS_PROFILE: 'work',
+      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: standIn.url,
+      ...extra,
+    },
+  };
+}
+
+describe('tidyllm chat', () => {
+  it('prints exactly the contract’s document with --json', async () => {
+    const { environment, home } = await onStandIn();
+    const { code, document } = await tidyllmJson(['chat', ...reason, 'hello'], { environment });
+    expect(code).toBe(0);
+    expect(document).toEqual({
+      content: expect.stringContaining('stand-in for Amazon Bedrock') as string,
+      success: true,
+      status: 'success',
+      model_used: 'us.anthropic.claude-sonnet-4-6',
+      backend: 'bedrock',
+      processing_time_ms: expect.any(Number) as number,
+      time_to_first_token_ms: expect.any(Number) as number,
+      token_usage: {
+        input_tokens: 2,
+        output_tokens: 38,
+        cache_read_input_tokens: 0,
+        cache_write_input_tokens: 0,
+        total_tokens: 40,
+      },
+      // 2 × 3.3 + 38 × 16.5 = 633.6, rounded up
+      cost_usd: '0.000634',
+      cost_estimated: false,
+      cache_hit: false,
+      attempts: 1,
+      simulated: false,
+      error: null,
+      audit_trail: {
+        call_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+        sequence: 4,
+        hash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+        ledger: join(home, 'ledger', 'live'),
+      },
+      gateway_tracked: true,
+    });
+  });
+
+  it('streams the answer to stdout and its cost to stderr', async () => {
+    const { environment } = await onStandIn();
+    const { code, stdout, stderr } = await tidyllm(['chat', ...reason, 'hello'], { environment });
+    expect(code).toBe(0);
+    expect(stdout).toContain('This answer comes from a stand-in');
+    expect(stderr).toContain('$0.000634 · #4');
+  });
+
+  it('says SIMULATED on the mock, and keeps its money in a ledger of its own', async () => {
+    const { environment, home } = simulated();
+    const { code, stdout, stderr } = await tidyllm(['chat', ...reason, 'hello'], { environment });
+    expect(code).toBe(0);
+    expect(stdout).toContain('SIMULATED');
+    expect(stderr).toContain('SIMULATED: No AWS credentials were found.');
+    expect(readFileSync(journalPath(join(home, 'ledger', 'simulated')), 'utf8')).toContain(
+      '"mode":"simulated"',
+    );
+    const { document } = await tidyllmJson(['budget'], { environment });
+    expect(document).toMatchObject({ scopes: [{ scope: 'ledger', key: 'simulated' }] });
+  });
+
+  it('gives the same simulated answer to the same question', async () => {
+    const { environment } = simulated();
+    const [one, two] = await Promise.all(
+      [1, 2].map(() => tidyllmJson(['chat', ...reason, 'hello'], { environment })),
+    );
+    expect(one?.document['content']).toBe(two?.document['content']);
+  });
+
+  it('reads the prompt from standard input and sends files along', async () => {
+    const { environment, home, standIn } = await onStandIn();
+    const file = join(home, 'login.test.ts');
+    writeFileSync(file, 'expect(1).toBe(1)');
+    await tidyllm(['chat', ...reason, '--file', file, '-'], { environment, stdin: 'why is it flaky?' });
+    const prompt = standIn.calls[0]?.body.messages?.[0]?.content?.[0]?.text;
+    expect(prompt).toContain('login.test.ts:\n```\nexpect(1).toBe(1)');
+    expect(prompt).toContain('why is it flaky?');
+  });
+
+  it.each<[string, string[], number, string]>([
+    ['no reason', ['chat', 'hello'], 4, 'audit_reason_missing'],
+    ['a blank reason', ['chat', '--reason', '  ', 'hello'], 4, 'audit_reason_missing'],
+    ['an unknown model', ['chat', ...reason, '--model', 'claude-sonet', 'hello'], 5, 'model_not_recognized'],
+    ['an unknown mode', ['chat', ...reason, '--mode', 'rag', 'hello'], 2, 'invalid_request'],
+    ['a bad temperature', ['chat', ...reason, '--temperature', 'warm', 'hello'], 2, 'invalid_request'],
+    ['a missing file', ['chat', ...reason, '--file', '/nowhere/x', 'hello'], 2, 'invalid_request'],
+    ['a refused request', ['chat', ...reason, '@stand-in:denied'], 6, 'access_denied'],
+    ['an answer cut half-way', ['chat', ...reason, '@stand-in:cut'], 6, 'stream_incomplete'],
+    [
+      'a back-end that is not allowed',
+      ['--backend', 'openai', 'chat', ...reason, 'hello'],
+      6,
+      'backend_not_allowed',
+    ],
+    [
+      'a profile that does not exist',
+      ['--profile', 'nobody', 'chat', ...reason, 'hello'],
+      6,
+      'credentials_missing',
+    ],
+    ['an expired login', ['--profile', 'old', 'chat', ...reason, 'hello'], 6, 'credentials_expired'],
+    [
+      'another region’s model',
+      ['--region', 'eu-central-1', 'chat', ...reason, 'hello'],
+      5,
+      'model_not_in_region',
+    ],
+  ])('with %s prints the whole document with its error', async (_name, args, exitCode, errorCode) => {
+    const { environment } = await onStandIn();
+    const { code, document } = await tidyllmJson(args, { environment });
+    expect(code).toBe(exitCode);
+    expect(document).toMatchObject({
+      success: false,
+      error: { code: errorCode, message: expect.any(String) as string },
+    });
+    expect(Object.keys(document)).toHaveLength(16);
+  });
+
+  it('sends nothing without a reason', async () => {
+    const { environment, standIn } = await onStandIn();
+    const { code, stderr } = await tidyllm(['chat', 'hello'], { environment });
+    expect(code).toBe(4);
+    expect(stderr).toContain('Every call needs an audit reason.');
+    expect(standIn.calls).toHaveLength(0);
+  });
+
+  it('over the cap is refused with what would fit', async () => {
+    const { environment, standIn } = await onStandIn({ TIDYLLM_BUDGET_DAILY_LIMIT_USD: '0.01' });
+    const { code, stderr } = await tidyllm(['chat', ...reason, 'hello'], { environment });
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/Would fit: an answer of at most \d+ tokens/);
+    expect(standIn.calls).toHaveLength(0);
+  });
+
+  it('stopped with Ctrl-C ends with 130, charged and recorded', async () => {
+    const { environment, standIn } = await onStandIn();
+    const { code, document } = await tidyllmJson(['chat', ...reason, '@stand-in:stall'], {
+      environment,
+      started: (child) => {
+        void expect
+          .poll(() => standIn.calls.length, { timeout: 20_000 })
+          .toBe(1)
+          .then(() => child.kill('SIGINT'));
+      },
+    });
+    expect(code).toBe(130);
+    expect(document).toMatchObject({ status: 'cancelled', cost_estimated: true, gateway_tracked: true });
+  });
+});
+
+describe('tidyllm budget and audit', () => {
+  it('report what the calls cost, one entry a call, newest first', async () => {
+    const { environment } = await onStandIn();
+    await tidyllm(['chat', ...reason, 'hello'], { environment });
+    await tidyllm(['chat', 'no reason'], { environment });
+    const { document: budget } = await tidyllmJson(['budget'], { environment });
+    expect(budget).toEqual({
+      day: new Date().toISOString().slice(0, 10),
+      timezone: 'UTC',
+      limit_usd: '1000',
+      spent_usd: '0.000634',
+      reserved_usd: '0',
+      remaining_usd: '999.999366',
+      status: 'ok',
+      scopes: [{ scope: 'ledger', key: 'live', limit_usd: '1000', spent_usd: '0.000634', reserved_usd: '0' }],
+    });
+    const { document: list } = await tidyllmJson(['audit', 'list', '--limit', '1'], { environment });
+    expect(list).toMatchObject({ records: [{ outcome: 'refused', cost_usd: '0' }], next_cursor: '5' });
+    const { document: next } = await tidyllmJson(['audit', 'list', '--cursor', '5'], { environment });
+    const records = next['records'] as Record<string, unknown>[];
+    expect(Object.keys(records[0] ?? {}).sort()).toEqual(
+      [
+        'call_id',
+        'sequence',
+        'time',
+        'user_id',
+        'model',
+        'backend',
+        'reason',
+        'outcome',
+        'token_usage',
+        'cost_usd',
+        'cost_estimated',
+        'processing_time_ms',
+        'cache_hit',
+        'workspace',
+        'branch',
+        'hash',
+      ].sort(),
+    );
+    expect(next).toMatchObject({
+      records: [{ outcome: 'success', user_id: 'ada', sequence: 4 }],
+      next_cursor: null,
+    });
+    const show = await tidyllmJson(['audit', 'show', String(records[0]?.['call_id'])], { environment });
+    expect(show.document['records']).toHaveLength(3);
+  });
+
+  it('verify an intact ledger, and exit with 7 at the first fault of a changed one', async () => {
+    const { environment, home } = await onStandIn();
+    await tidyllm(['chat', ...reason, 'hello'], { environment });
+    const intact = await tidyllmJson(['audit', 'verify'], { environment });
+    expect(intact.code).toBe(0);
+    expect(intact.document).toMatchObject({ ok: true, records: 4, segments: 1, first_fault: null });
+    const path = journalPath(join(home, 'ledger', 'live'));
+    writeFileSync(path, readFileSync(path, 'utf8').replace('JIRA-1', 'JIRA-2'));
+    const changed = await tidyllmJson(['audit', 'verify'], { environment });
+    expect(changed.code).toBe(7);
+    expect(changed.document).toMatchObject({
+      ok: false,
+      first_fault: { segment: '00000001.journal', line: 2, sequence: 2, kind: 'hash_mismatch' },
+    });
+    const refused = await tidyllmJson(['chat', ...reason, 'hello'], { environment });
+    expect(refused.code).toBe(7);
+    expect(refused.document).toMatchObject({ gateway_tracked: false, error: { code: 'ledger_damaged' } });
+  });
+
+  it('say so when there is no such call', async () => {
+    const { environment } = simulated();
+    expect((await tidyllm(['audit', 'show', 'nobody'], { environment })).code).toBe(2);
+  });
+});
+
+describe('tidyllm status and gateways', () => {
+  it('show one gateway of three at work and the others as not installed', async () => {
+    const { environment } = await onStandIn();
+    const { code, document } = await tidyllmJson(['status'], { environment });
+    expect(code).toBe(0);
+    expect(document).toMatchObject({
+      verdict: 'OPERATIONAL',
+      simulated: false,
+      gateways: { initialized: 1, total: 3 },
+      infrastructure: { bedrock: { state: 'healthy' } },
+    });
+    const { document: list } = await tidyllmJson(['gateways'], { environment });
+    expect(list).toMatchObject({
+      services: [
+        { id: 'corporate_llm', state: 'initialized', health: { state: 'healthy' } },
+        { id: 'ai_processing', state: 'not_installed', depends_on: ['corporate_llm'] },
+        { id: 'workflow_optimizer', state: 'not_installed', depends_on: ['corporate_llm', 'ai_processing'] },
+      ],
+      available: ['corporate_llm'],
+    });
+    const { document: stats } = await tidyllmJson(['gateways', 'stats'], { environment });
+    expect(stats).toEqual({ total: 3, initialized: 1, failed: 0, not_installed: 2 });
+  });
+
+  it('are degraded, with the reason, when the back-end can’t be reached', async () => {
+    const { environment, standIn } = await onStandIn();
+    await standIn.close();
+    const { code, document } = await tidyllmJson(['status'], { environment });
+    expect(code).toBe(6);
+    expect(document).toMatchObject({
+      verdict: 'DEGRADED',
+      infrastructure: { bedrock: { state: 'failed', error: { code: 'backend_unreachable' } } },
+    });
+  });
+});
+
+describe('bad surroundings', () => {
+  it('malformed settings are refused with their line and exit code 2', async () => {
+    const { environment, home } = simulated();
+    writeFileSync(join(home, 'settings.yaml'), 'budget:\n  daily_limit_usd: lots\n');
+    const { code, stderr } = await tidyllm(['chat', ...reason, 'hello'], { environment });
+    expect(code).toBe(2);
+    expect(stderr).toContain('settings.yaml:2:3: budget.daily_limit_usd');
+  });
+
+  it.each(['chat', 'nothing', 'audit'])('unknown usage of %s exits with 2', async (command) => {
+    const { environment } = simulated();
+    expect((await tidyllm([command, '--frobnicate'], { environment })).code).toBe(2);
+  });
+
+  it('a home that is a file is named, with exit code 7', async () => {
+    const { environment, home } = simulated();
+    const file = join(home, 'file');
+    writeFileSync(file, '');
+    const { code, stderr } = await tidyllm(['chat', ...reason, 'hello'], {
+      environment: { ...environment, TIDYLLM_HOME: join(file, 'home') },
+    });
+    expect(code).toBe(7);
+    expect(stderr).toContain(join(file, 'home', 'ledger'));
+  });
+
+  it('a lock that can’t be opened is named, with exit code 7, and nothing is sent', async () => {
+    const { environment, home, standIn } = await onStandIn();
+    mkdirSync(join(home, 'ledger', 'live', 'lock.db'), { recursive: true });
+    const { code, stderr } = await tidyllm(['chat', ...reason, 'hello'], { environment });
+    expect(code).toBe(7);
+    expect(stderr).toContain(join(home, 'ledger', 'live'));
+    expect(standIn.calls).toHaveLength(0);
+  });
+
+  it('a journal that can’t be opened is named, with exit code 7, and nothing is sent', async () => {
+    const { environment, home, standIn } = await onStandIn();
+    mkdirSync(journalPath(join(home, 'ledger', 'live')), { recursive: true });
+    const { code, document } = await tidyllmJson(['chat', ...reason, 'hello'], { environment });
+    expect(code).toBe(7);
+    expect(document).toMatchObject({ gateway_tracked: false, error: { code: 'ledger_unavailable' } });
+    expect(standIn.calls).toHaveLength(0);
+  });
+});
