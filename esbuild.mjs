@@ -33,7 +33,7 @@ const node = {
   outdir,
   entryNames: '[name]',
   // Beside the entry points, so that `new URL('./verifyWorker.js', import.meta.url)` holds in every chunk.
-  chunkNames: 'chunk-[name]-[hash]',
+  chunkNames: '[name]-[hash]',
   platform: 'node',
   target: 'node22',
   format: 'esm',
@@ -79,10 +79,10 @@ function printSizes(metafiles) {
     .flatMap((metafile) => Object.entries(metafile.outputs))
     .map(([path, { bytes }]) => ({ path: relative(outdir, path), bytes }))
     .filter(({ path }) => !path.endsWith('.map'));
-  const [chunks, named] = [true, false].map((is) =>
-    outputs.filter(({ path }) => path.startsWith('chunk-') === is),
-  );
+  const isChunk = ({ path }) => /-[A-Z0-9]{8}\.js$/.test(path);
+  const chunks = outputs.filter(isChunk);
+  const named = outputs.filter((output) => !isChunk(output));
   const total = chunks.reduce((sum, { bytes }) => sum + bytes, 0);
-  for (const { path, bytes } of [...named, { path: `chunk-*.js (${chunks.length})`, bytes: total }])
+  for (const { path, bytes } of [...named, { path: `in ${chunks.length} chunks`, bytes: total }])
     console.log(`${(bytes / 1024).toFixed(1).padStart(8)} kB ${path}`);
 }
