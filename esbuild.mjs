@@ -1,6 +1,6 @@
 // Bundles the extension, the command line, the verification worker and the webviews: node esbuild.mjs [--dev] [--watch] [FOLDER]
 import { chmod, rm } from 'node:fs/promises';
-import { existsSync, globSync } from 'node:fs';
+import { globSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, context } from 'esbuild';
@@ -29,7 +29,7 @@ const common = {
  */
 const node = {
   ...common,
-  entryPoints: ['src/extension.ts', 'src/cli.ts', 'src/ledger/verifyWorker.ts'].filter(existsSync),
+  entryPoints: ['src/extension.ts', 'src/cli.ts', 'src/ledger/verifyWorker.ts'],
   outdir,
   entryNames: '[name]',
   // Beside the entry points, so that `new URL('./verifyWorker.js', import.meta.url)` holds in every chunk.
@@ -69,8 +69,7 @@ if (values.watch) {
   console.log('Watching …');
 } else {
   const results = await Promise.all([build(node), build(webviews)]);
-  const cli = join(outdir, 'cli.js');
-  if (existsSync(cli)) await chmod(cli, 0o755);
+  await chmod(join(outdir, 'cli.js'), 0o755);
   printSizes(results.map((result) => result.metafile));
 }
 
