@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events';
 import {
   BedrockRuntimeClient,
   ConverseCommand,
@@ -109,10 +110,11 @@ class BedrockBackend implements ModelBackend {
     this.location = `${region} · ${endpoint}`;
   }
 
-  async prepare(): Promise<void> {
+  async prepare(signal: AbortSignal): Promise<void> {
     try {
-      await this.#client.config.credentials();
+      await unlessAborted(this.#client.config.credentials(), signal);
     } catch (error) {
+      signal.throwIfAborted();
       throw failedCredentials(error, this.#profile);
     }
   }
@@ -177,7 +179,7 @@ class BedrockBackend implements ModelBackend {
     const checkedAt = new Date().toISOString();
     const startedAt = performance.now();
     try {
-      await this.prepare();
+      await this.prepare(signal);
       await fetch(this.#endpoint, { method: 'HEAD', signal, redirect: 'manual' });
     } catch (thrown) {
       const error = GatewayError.is(thrown)
@@ -207,6 +209,15 @@ class BedrockBackend implements ModelBackend {
 /** fetch wraps the reason of a failed connection in its `cause`. */
 function reasonOf(error: unknown): unknown {
   return error instanceof TypeError && error.cause !== undefined ? error.cause : error;
+}
+
+/** A login helper may take for ever; the caller need not wait for it. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  using _listener = addAbortListener(signal, () => {
+    aborted.reject(signal.reason as Error);
+  });
+  return await Promise.race([work, aborted.promise]);
 }
 
 function inputOf(call: ModelCall): ConverseCommandInput {

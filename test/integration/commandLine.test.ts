@@ -319,7 +319,7 @@ describe('bad surroundings', () => {
       environment: { ...environment, TIDYLLM_HOME: join(file, 'home') },
     });
     expect(code).toBe(7);
-    expect(stderr).toContain(join(file, 'home', 'ledger'));
+    expect(stderr).toContain(join(file, 'home'));
   });
 
   it('a lock that can’t be opened is named, with exit code 7, and nothing is sent', async () => {

@@ -163,6 +163,8 @@ export class CorporateLlmGateway implements Gateway {
     const answer: Answer = { content: '', usage: null, stopReason: null, firstTokenMs: null };
     let error: GatewayError | null = null;
     try {
+      // Stopped while the reservation was written: nothing has left.
+      signal.throwIfAborted();
       for await (const event of this.#backend.converse(admitted.call, signal)) {
         take(answer, event, attempt.startedAt);
         if (event.type === 'text') onText?.(event.text);
