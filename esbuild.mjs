@@ -39,9 +39,13 @@ const node = {
   format: 'esm',
   splitting: true,
   external: ['vscode'],
-  // Bundled CommonJS packages call require for Node's own modules.
   banner: {
-    js: `import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);`,
+    js: [
+      // For cli.js; in the other files it means nothing.
+      '#!/usr/bin/env node',
+      // Bundled CommonJS packages call require for Node's own modules.
+      `import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);`,
+    ].join('\n'),
   },
 };
 
