@@ -1,0 +1,75 @@
+import * as vscode from 'vscode';
+import type { Core } from './gateways/core.ts';
+import { AuditTrail } from './host/auditTrail.ts';
+import { registerCommands } from './host/commands.ts';
+import { connectAws } from './host/connectAws.ts';
+import { CoreHolder } from './host/coreHolder.ts';
+import { DisposableStore } from './host/disposables.ts';
+import type { SettingsPlace } from './host/fixes.ts';
+import { GitContext } from './host/gitContext.ts';
+import { SettingsFile } from './host/settingsFile.ts';
+import { ChatPanel } from './views/chat/panel.ts';
+import { HealthTree } from './views/health/healthTree.ts';
+import { BudgetItem } from './views/statusBar.ts';
+
+/** What other extensions and the tests get. */
+export interface TidyLlmApi {
+  /** The core, once it is up. Rejects with `gateway_unavailable` while it can't come up. */
+  whenReady(): Promise<Core>;
+}
+
+const store = new DisposableStore();
+let holder: CoreHolder | null = null;
+
+/** Registers everything and returns; the core is composed afterwards. */
+export function activate(context: vscode.ExtensionContext): TidyLlmApi {
+  const log = vscode.window.createOutputChannel('TidyLLM', { log: true });
+  context.subscriptions.push(log);
+  const core = new CoreHolder(async (options) => (await import('./compose.ts')).compose(options), log);
+  holder = core;
+  const reconnect = (): void => void core.reconnect();
+  const git = store.add(new GitContext());
+  const example = vscode.Uri.joinPath(context.extensionUri, 'media', 'settings.example.yaml');
+  const settingsFile = store.add(new SettingsFile(example, reconnect));
+  const auditTrail = store.add(new AuditTrail(core));
+  const { extensionUri, workspaceState: memory } = context;
+  const chat = store.add(new ChatPanel({ extensionUri, memory, holder: core, git, auditTrail, log }));
+  const health = store.add(new HealthTree(core, auditTrail, settingsFile, log));
+  store.add(new BudgetItem(core));
+  store.add(
+    registerCommands(
+      {
+        'tidyllm.openChat': () => chat.open(),
+        'tidyllm.newConversation': () => chat.newConversation(),
+        'tidyllm.ask': () => chat.askFromPalette(),
+        'tidyllm.chooseModel': () => chat.chooseModel(),
+        'tidyllm.chooseReason': () => chat.chooseReason(),
+        'tidyllm.stopAnswer': () => chat.stop(),
+        'tidyllm.reconnect': () => core.reconnect(),
+        'tidyllm.connectAws': () => connectAws(core, log),
+        'tidyllm.openSettingsFile': (from?: { place?: SettingsPlace }) => settingsFile.open(from?.place),
+        'tidyllm.verifyAuditTrail': () => auditTrail.verify(),
+        'tidyllm.showAuditRecords': () => auditTrail.pickCall(),
+        'tidyllm.revealLedger': () => auditTrail.reveal(),
+        'tidyllm.refreshHealth': () => health.refresh(),
+        'tidyllm.showOutput': () => log.show(),
+      },
+      log,
+    ),
+  );
+  store.add(
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration('tidyllm')) reconnect();
+    }),
+  );
+  store.add(core.onDidChange(() => void settingsFile.follow()));
+  const start = setImmediate(reconnect);
+  store.add({ dispose: () => clearImmediate(start) });
+  return { whenReady: () => core.whenReady() };
+}
+
+/** Stops what runs, so that its cost is settled, and closes the ledger. */
+export async function deactivate(): Promise<void> {
+  store.dispose();
+  await holder?.close();
+}

@@ -1,0 +1,19 @@
+/** Every command of the extension; package.json declares the same ones. */
+export const commandIds = [
+  'tidyllm.openChat',
+  'tidyllm.newConversation',
+  'tidyllm.ask',
+  'tidyllm.chooseModel',
+  'tidyllm.chooseReason',
+  'tidyllm.stopAnswer',
+  'tidyllm.reconnect',
+  'tidyllm.connectAws',
+  'tidyllm.openSettingsFile',
+  'tidyllm.verifyAuditTrail',
+  'tidyllm.showAuditRecords',
+  'tidyllm.revealLedger',
+  'tidyllm.refreshHealth',
+  'tidyllm.showOutput',
+] as const;
+
+export type CommandId = (typeof commandIds)[number];

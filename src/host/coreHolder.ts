@@ -1,0 +1,116 @@
+import * as vscode from 'vscode';
+import { GatewayError, messageOf } from '../errors.ts';
+import type { ComposeOptions, Core } from '../gateways/core.ts';
+import { gatewayUnavailable } from '../gateways/registry.ts';
+import { composeOptions } from './configuration.ts';
+import { errorText } from './errorText.ts';
+
+export type CoreState =
+  | { kind: 'starting' }
+  | { kind: 'ready'; core: Core }
+  /** The reason stays until the next attempt, so that every view can show it with its fix. */
+  | { kind: 'failed'; error: GatewayError };
+
+/** Keeps the one core of this window: composes it, replaces it when the configuration changes, closes it. */
+export class CoreHolder {
+  readonly #compose: (options: ComposeOptions) => Promise<Core>;
+  readonly #log: vscode.LogOutputChannel;
+  readonly #changed = new vscode.EventEmitter<CoreState>();
+  readonly #users = new Map<Core, number>();
+  readonly #retired = new Set<Core>();
+  #state: CoreState = { kind: 'starting' };
+  #attempt: Promise<void> | null = null;
+  #again = false;
+
+  readonly onDidChange = this.#changed.event;
+
+  constructor(compose: (options: ComposeOptions) => Promise<Core>, log: vscode.LogOutputChannel) {
+    this.#compose = compose;
+    this.#log = log;
+  }
+
+  get state(): CoreState {
+    return this.#state;
+  }
+
+  /** Composes from the configuration as it is now and resolves when that succeeded or failed. */
+  reconnect(): Promise<void> {
+    this.#again = true;
+    this.#attempt ??= this.#composeUntilCurrent().finally(() => (this.#attempt = null));
+    return this.#attempt;
+  }
+
+  /** The core, once it is up. Throws `gateway_unavailable`: there is no other route to a model. */
+  async whenReady(): Promise<Core> {
+    await (this.#state.kind === 'starting' ? this.#attempt ?? this.reconnect() : this.#attempt);
+    if (this.#state.kind === 'ready') return this.#state.core;
+    throw gatewayUnavailable('corporate_llm', this.#state.kind === 'failed' ? this.#state.error : undefined);
+  }
+
+  /** Runs work that needs the core to stay open until it ends, even when another one takes its place. */
+  async use<T>(work: (core: Core) => Promise<T>): Promise<T> {
+    const core = await this.whenReady();
+    this.#users.set(core, (this.#users.get(core) ?? 0) + 1);
+    try {
+      return await work(core);
+    } finally {
+      this.#users.set(core, (this.#users.get(core) ?? 1) - 1);
+      await this.#closeWhenUnused(core);
+    }
+  }
+
+  /** Ends the attempt that runs and closes the core as soon as nobody uses it. */
+  async close(): Promise<void> {
+    this.#again = false;
+    await this.#attempt;
+    const error = new GatewayError('gateway_unavailable', 'The window is closing.');
+    await this.#setState({ kind: 'failed', error });
+    this.#changed.dispose();
+  }
+
+  async #composeUntilCurrent(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      await this.#setState(await this.#composeOnce());
+    }
+  }
+
+  async #composeOnce(): Promise<CoreState> {
+    try {
+      const core = await this.#compose(composeOptions());
+      this.#log.info(`Gateway composed: ${core.backend.id} (${core.backend.location}), ledger ${core.ledger.directory}`);
+      this.#settleOpenCalls(core);
+      return { kind: 'ready', core };
+    } catch (error) {
+      this.#log.error(`The gateway did not start.\n${errorText(error)}`);
+      if (GatewayError.is(error)) return { kind: 'failed', error };
+      const explained = new GatewayError('gateway_unavailable', `The gateway did not start: ${messageOf(error)}`, {
+        hint: 'The output has the details.',
+        cause: error,
+      });
+      return { kind: 'failed', error: explained };
+    }
+  }
+
+  /** Ends the calls that a dead window left open; a ledger that refuses shows in the health view. */
+  #settleOpenCalls(core: Core): void {
+    core.ledger.recover().catch((error: unknown) => {
+      this.#log.error(`The ledger could not be made ready.\n${errorText(error)}`);
+    });
+  }
+
+  async #setState(state: CoreState): Promise<void> {
+    const before = this.#state;
+    this.#state = state;
+    this.#changed.fire(state);
+    if (before.kind !== 'ready') return;
+    this.#retired.add(before.core);
+    await this.#closeWhenUnused(before.core);
+  }
+
+  async #closeWhenUnused(core: Core): Promise<void> {
+    if ((this.#users.get(core) ?? 0) > 0 || !this.#retired.delete(core)) return;
+    this.#users.delete(core);
+    await core.dispose();
+  }
+}

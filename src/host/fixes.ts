@@ -1,0 +1,91 @@
+import { GatewayError } from '../errors.ts';
+import { BudgetExceeded } from '../gateways/corporateLlm/budgetOffer.ts';
+import { formatUsd } from '../pricing/cost.ts';
+import type { CommandId } from './commandIds.ts';
+
+/** Where to open settings.yaml: at a key, or at a place from 1. */
+export type SettingsPlace = { key: string } | { line: number; column: number };
+
+/** What a person can do about an error, as data: it is stored with a conversation and sent to a webview. */
+export type Fix =
+  /** Asks the same again, perhaps otherwise. */
+  | { kind: 'retry'; maxTokens?: number | undefined; model?: string | undefined; atMost?: string | undefined }
+  | { kind: 'command'; command: CommandId; place?: SettingsPlace | undefined };
+
+/** A shorter answer than this is not worth offering. */
+const smallestOffer = 50;
+
+/** The fixes of an error, best first and at most three. */
+export function fixesFor(error: GatewayError): Fix[] {
+  switch (error.code) {
+    case 'budget_exceeded':
+      return [...budgetFixes(error), openSettings({ key: 'daily_limit_usd' })];
+    case 'credentials_missing':
+    case 'credentials_expired':
+      return [run('tidyllm.connectAws'), retry];
+    case 'access_denied':
+      return [run('tidyllm.chooseModel'), run('tidyllm.connectAws')];
+    case 'model_not_recognized':
+    case 'model_retired':
+    case 'model_not_in_region':
+      return [run('tidyllm.chooseModel'), openSettings({ key: 'model_mapping' })];
+    case 'price_unknown':
+      return [run('tidyllm.chooseModel'), openSettings({ key: 'prices' })];
+    case 'backend_not_allowed':
+      return [openSettings({ key: 'backends' })];
+    case 'settings_invalid':
+      return [openSettings(placeIn(error.message)), run('tidyllm.reconnect')];
+    case 'ledger_damaged':
+      return [run('tidyllm.verifyAuditTrail'), run('tidyllm.revealLedger')];
+    case 'ledger_unavailable':
+      return [run('tidyllm.revealLedger'), retry];
+    case 'gateway_unavailable':
+      return unavailableFixes(error);
+    case 'backend_rejected':
+      return [run('tidyllm.chooseModel'), run('tidyllm.showOutput')];
+    case 'backend_throttled':
+    case 'backend_unreachable':
+    case 'backend_failed':
+    case 'stream_stalled':
+    case 'stream_incomplete':
+      return error.retryable ? [retry, run('tidyllm.showOutput')] : [run('tidyllm.showOutput')];
+    case 'invalid_request':
+    case 'audit_reason_missing':
+    case 'cancelled':
+      return [];
+  }
+}
+
+const retry: Fix = { kind: 'retry' };
+
+function run(command: CommandId): Fix {
+  return { kind: 'command', command };
+}
+
+function openSettings(place: SettingsPlace | undefined): Fix {
+  return { kind: 'command', command: 'tidyllm.openSettingsFile', place };
+}
+
+function budgetFixes(error: GatewayError): Fix[] {
+  if (!(error instanceof BudgetExceeded)) return [];
+  const { maxTokens, models } = error.offer;
+  const [cheapest] = models;
+  return [
+    ...(maxTokens !== null && maxTokens >= smallestOffer ? [{ kind: 'retry' as const, maxTokens }] : []),
+    ...(cheapest
+      ? [{ kind: 'retry' as const, model: cheapest.name, atMost: formatUsd(cheapest.worstCase) }]
+      : []),
+  ];
+}
+
+/** What keeps the gateway down is what has to be mended. */
+function unavailableFixes({ cause }: GatewayError): Fix[] {
+  const fixes = GatewayError.is(cause) ? fixesFor(cause).filter(({ kind }) => kind === 'command') : [];
+  return fixes.length > 0 ? fixes : [run('tidyllm.reconnect'), run('tidyllm.showOutput')];
+}
+
+/** The place that the first fault of a `settings_invalid` names as file:line:column. */
+function placeIn(message: string): SettingsPlace | undefined {
+  const [, line, column] = /:(\d+):(\d+): /.exec(message) ?? [];
+  return line === undefined ? undefined : { line: Number(line), column: Number(column) };
+}

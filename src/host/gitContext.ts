@@ -1,0 +1,77 @@
+import * as vscode from 'vscode';
+
+/** The part of the built-in git extension's API that is used here. */
+interface GitRepository {
+  readonly state: { readonly HEAD: { readonly name?: string } | undefined; readonly onDidChange: vscode.Event<void> };
+  getCommit(ref: string): Promise<{ readonly message: string }>;
+}
+interface GitApi {
+  readonly onDidOpenRepository: vscode.Event<GitRepository>;
+  getRepository(uri: vscode.Uri): GitRepository | null;
+}
+interface GitExtension {
+  readonly enabled: boolean;
+  getAPI(version: 1): GitApi;
+}
+
+/** Which folder, branch and commit the person works on, as far as git knows. */
+export class GitContext implements vscode.Disposable {
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly #followed = new Map<GitRepository, vscode.Disposable>();
+  #api: Promise<GitApi | null> | null = null;
+  #opened: vscode.Disposable | null = null;
+
+  /** A repository was found, or its branch or commit changed. */
+  readonly onDidChange = this.#changed.event;
+
+  /** The folder of the active editor, otherwise the first one. */
+  get folder(): vscode.WorkspaceFolder | undefined {
+    const active = vscode.window.activeTextEditor?.document.uri;
+    return (active && vscode.workspace.getWorkspaceFolder(active)) ?? vscode.workspace.workspaceFolders?.[0];
+  }
+
+  async branch(): Promise<string | null> {
+    return (await this.#repository())?.state.HEAD?.name ?? null;
+  }
+
+  /** First line of the last commit's message. */
+  async lastCommit(): Promise<string | null> {
+    try {
+      const commit = await (await this.#repository())?.getCommit('HEAD');
+      return commit?.message.split('\n', 1)[0]?.trim() || null;
+    } catch {
+      // A repository without a commit.
+      return null;
+    }
+  }
+
+  dispose(): void {
+    this.#opened?.dispose();
+    for (const following of this.#followed.values()) following.dispose();
+    this.#changed.dispose();
+  }
+
+  async #repository(): Promise<GitRepository | null> {
+    const { folder } = this;
+    if (!folder) return null;
+    this.#api ??= this.#openApi();
+    const repository = (await this.#api)?.getRepository(folder.uri) ?? null;
+    if (repository && !this.#followed.has(repository)) {
+      this.#followed.set(repository, repository.state.onDidChange(() => this.#changed.fire()));
+    }
+    return repository;
+  }
+
+  /** Null where git is not installed or switched off. */
+  async #openApi(): Promise<GitApi | null> {
+    try {
+      const git = await vscode.extensions.getExtension<GitExtension>('vscode.git')?.activate();
+      if (!git?.enabled) return null;
+      const api = git.getAPI(1);
+      this.#opened = api.onDidOpenRepository(() => this.#changed.fire());
+      return api;
+    } catch {
+      return null;
+    }
+  }
+}

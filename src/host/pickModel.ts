@@ -1,0 +1,32 @@
+import * as vscode from 'vscode';
+import type { Core } from '../gateways/core.ts';
+import type { Model } from '../pricing/modelCatalogue.ts';
+
+/** Lets the person choose among the models that can be called here, with what they cost and take. */
+export async function pickModel({ catalogue }: Core, current: string): Promise<string | undefined> {
+  const items = catalogue.available().map((model) => ({
+    label: model.name,
+    description: [model.name === current ? vscode.l10n.t('in use') : '', describePrice(model), describeSize(model)]
+      .filter(Boolean)
+      .join(' · '),
+    detail: model.modelId,
+  }));
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: vscode.l10n.t('Model'),
+    placeHolder: vscode.l10n.t('Prices are in USD per 1,000,000 tokens, input → output'),
+    matchOnDetail: true,
+  });
+  return chosen?.label;
+}
+
+/** Of the lowest tier; long contexts may cost more. */
+function describePrice({ tiers }: Model): string {
+  const base = tiers.find(({ aboveInputTokens }) => aboveInputTokens === 0);
+  return base?.input !== undefined && base.output !== undefined ? `$${base.input} → $${base.output}` : '';
+}
+
+function describeSize({ maxInputTokens }: Model): string {
+  if (maxInputTokens === null) return '';
+  const size = new Intl.NumberFormat('en-US', { notation: 'compact' }).format(maxInputTokens);
+  return vscode.l10n.t('{0} tokens of context', size);
+}

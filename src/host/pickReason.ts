@@ -1,0 +1,50 @@
+import * as vscode from 'vscode';
+import { reasonFromBranch } from './auditReason.ts';
+import type { GitContext } from './gitContext.ts';
+
+interface OfferedReason {
+  reason: string;
+  from: string;
+}
+
+/** Reasons to offer, the likeliest first: what the branch says, the last commit, those used before. */
+export async function offeredReasons(git: GitContext, used: readonly string[]): Promise<OfferedReason[]> {
+  const [branch, commit] = await Promise.all([git.branch(), git.lastCommit()]);
+  const fromBranch = branch === null ? null : reasonFromBranch(branch);
+  const offered = [
+    ...(fromBranch === null ? [] : [{ reason: fromBranch, from: vscode.l10n.t('from the branch') }]),
+    ...used.map((reason) => ({ reason, from: vscode.l10n.t('used before') })),
+    ...(commit === null ? [] : [{ reason: commit, from: vscode.l10n.t('from the last commit') }]),
+  ];
+  return offered.filter(({ reason }, index) => offered.findIndex((other) => other.reason === reason) === index);
+}
+
+/** Lets the person choose an offered reason or write another one. */
+export async function pickReason(git: GitContext, used: readonly string[], current: string): Promise<string | undefined> {
+  const offered = await offeredReasons(git, used);
+  const items = offered.map(({ reason, from }): vscode.QuickPickItem => ({ label: reason, description: from }));
+  const picker = vscode.window.createQuickPick();
+  picker.title = vscode.l10n.t('Audit reason');
+  picker.placeholder = vscode.l10n.t('Why is the call made? Choose, or write a ticket and a few words');
+  picker.items = items;
+  picker.value = '';
+  picker.ignoreFocusOut = true;
+  // What is typed is offered too, as long as nothing else says the same.
+  picker.onDidChangeValue((value) => {
+    const written = value.trim();
+    const known = written === '' || offered.some(({ reason }) => reason === written);
+    picker.items = known ? items : [{ label: written, description: vscode.l10n.t('as written'), alwaysShow: true }, ...items];
+  });
+  picker.activeItems = items.filter(({ label }) => label === current);
+  picker.show();
+  return new Promise((resolve) => {
+    picker.onDidAccept(() => {
+      resolve(picker.activeItems[0]?.label);
+      picker.hide();
+    });
+    picker.onDidHide(() => {
+      resolve(undefined);
+      picker.dispose();
+    });
+  });
+}

@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import { GatewayError, messageOf } from '../../errors.ts';
+import type { Core } from '../../gateways/core.ts';
+import type { CallOrigin, LlmRequest, LlmResponse } from '../../gateways/corporateLlm/request.ts';
+import type { ChatMessage } from '../../gateways/ports.ts';
+import { fixesFor, type Fix } from '../../host/fixes.ts';
+import { contextTokens, formatUsd } from '../../pricing/cost.ts';
+import type { Failure, HostMessage, Turn, TurnResult } from './protocol.ts';
+
+const turnsKept = 100;
+/** Pieces of an answer that arrive this close together make one message to the view. */
+const textDelayMs = 30;
+
+export interface ConversationDependencies {
+  /** Runs work with the core; throws `gateway_unavailable` while there is none. */
+  use: <T>(work: (core: Core) => Promise<T>) => Promise<T>;
+  origin: () => Promise<CallOrigin>;
+  fixLabel: (fix: Fix) => string;
+  /** Tells the view, if there is one. */
+  post: (message: HostMessage) => void;
+  /** After every change that is worth keeping. */
+  onDidChange: () => void;
+  /** For the log; what people need to know is in the conversation. */
+  onError: (error: unknown) => void;
+}
+
+/** What of an earlier question changes when it is asked again. */
+export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens'>>;
+
+/** The conversation as the extension holds it. Every answer comes through the corporate gateway. */
+export class Conversation {
+  readonly #dependencies: ConversationDependencies;
+  #turns: Turn[];
+  #running: AbortController | null = null;
+  #text: TextBuffer | null = null;
+  reason: string;
+
+  constructor(dependencies: ConversationDependencies, kept: { turns: Turn[]; reason: string }) {
+    this.#dependencies = dependencies;
+    // What was under way when the window closed has no end here; the ledger has it.
+    this.#turns = kept.turns.map((turn) => (turn.result ? turn : { ...turn, result: interrupted }));
+    this.reason = kept.reason;
+  }
+
+  /** As far as the answers have arrived; the view gets later text as it comes. */
+  get turns(): Turn[] {
+    this.#text?.flush();
+    return this.#turns;
+  }
+
+  get answering(): boolean {
+    return this.#running !== null;
+  }
+
+  turn(id: string): Turn | undefined {
+    return this.#turns.find((turn) => turn.id === id);
+  }
+
+  /** Stops the answer and forgets everything, the reason too. */
+  clear(): void {
+    this.stop();
+    this.#running = null;
+    this.#turns = [];
+    this.reason = '';
+    this.#dependencies.onDidChange();
+  }
+
+  stop(): void {
+    this.#running?.abort();
+  }
+
+  /** Asks and streams the answer into a new turn. While one is on its way, another question is not taken. */
+  async ask(question: string, model: string, change: Change = {}): Promise<void> {
+    if (this.#running) return;
+    const running = new AbortController();
+    this.#running = running;
+    const turn: Turn = {
+      id: randomUUID(),
+      question,
+      reason: this.reason,
+      model: change.modelId ?? model,
+      answer: '',
+      result: null,
+    };
+    const request = await this.#request(question, turn.model, change.maxTokens);
+    this.#turns = [...this.#turns, turn].slice(-turnsKept);
+    this.#changed(turn);
+    const text = new TextBuffer((piece) => this.#dependencies.post({ type: 'text', id: turn.id, text: piece }));
+    this.#text = text;
+    try {
+      const response = await this.#dependencies.use((core) =>
+        core.registry.get('corporate_llm').executeLlmRequest(request, {
+          signal: running.signal,
+          onText: (piece) => {
+            turn.answer += piece;
+            text.add(piece);
+          },
+        }),
+      );
+      turn.result = this.#resultOf(response);
+      if (response.error?.code === 'audit_reason_missing') this.#refuseReason(turn, response.error);
+    } catch (error) {
+      turn.result = { ...interrupted, status: 'failed', failure: this.#failureOf(error) };
+    }
+    text.flush();
+    if (this.#running === running) this.#running = null;
+    this.#changed(turn);
+  }
+
+  /** Asks a turn's question again; a turn without any answer makes room for the new one. */
+  async askAgain(turn: Turn, change: Change = {}): Promise<void> {
+    if (this.#running) return;
+    if (turn.answer === '') this.#remove(turn);
+    await this.ask(turn.question, turn.model, change);
+  }
+
+  /** The most that asking this now may cost, in micro-USD. Throws `GatewayError` where it would be refused. */
+  async worstCase(question: string, model: string): Promise<bigint> {
+    const request = await this.#request(question, model, undefined);
+    return this.#dependencies.use((core) => Promise.resolve(core.registry.get('corporate_llm').worstCase(request)));
+  }
+
+  async #request(question: string, modelId: string, maxTokens: number | undefined): Promise<LlmRequest> {
+    const before = this.#turns
+      .filter(({ answer }) => answer.trim() !== '')
+      .flatMap((turn): ChatMessage[] => [
+        { role: 'user', content: turn.question },
+        { role: 'assistant', content: turn.answer },
+      ]);
+    return {
+      messages: [...before, { role: 'user', content: question }],
+      modelId,
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+      auditReason: this.reason,
+      origin: await this.#dependencies.origin(),
+    };
+  }
+
+  #changed(turn: Turn): void {
+    if (!this.#turns.includes(turn)) return;
+    this.#dependencies.post({ type: 'turn', turn });
+    this.#dependencies.onDidChange();
+  }
+
+  #remove(turn: Turn): void {
+    this.#turns = this.#turns.filter((other) => other !== turn);
+    this.#dependencies.post({ type: 'turnRemoved', id: turn.id });
+  }
+
+  #refuseReason(turn: Turn, error: GatewayError): void {
+    if (!this.#turns.includes(turn)) return;
+    this.#remove(turn);
+    const message = `${error.message} ${error.hint}`;
+    this.#dependencies.post({ type: 'reasonRefused', message, question: turn.question });
+    this.#dependencies.onDidChange();
+  }
+
+  #resultOf(response: LlmResponse): TurnResult {
+    const { status, simulated, processingTimeMs, tokenUsage, cost, costEstimated, auditTrail, error } = response;
+    return {
+      status,
+      simulated,
+      processingTimeMs,
+      tokens: { input: contextTokens(tokenUsage), output: tokenUsage.output },
+      cost: formatUsd(cost),
+      costEstimated,
+      record:
+        response.gatewayTracked && auditTrail
+          ? { ledger: auditTrail.ledger, callId: auditTrail.callId, sequence: auditTrail.sequence }
+          : null,
+      failure: error && error.code !== 'cancelled' ? this.#failureOf(error) : null,
+    };
+  }
+
+  #failureOf(error: unknown): Failure {
+    this.#dependencies.onError(error);
+    if (!GatewayError.is(error)) return { message: messageOf(error), hint: '', fixes: [] };
+    return failureOf(error, this.#dependencies.fixLabel);
+  }
+}
+
+/** An error as the view shows it. */
+export function failureOf(error: GatewayError, fixLabel: (fix: Fix) => string): Failure {
+  const fixes = fixesFor(error).map((fix) => ({ label: fixLabel(fix), fix }));
+  return { message: error.message, hint: error.hint, fixes };
+}
+
+const interrupted: TurnResult = {
+  status: 'interrupted',
+  simulated: false,
+  processingTimeMs: null,
+  tokens: null,
+  cost: null,
+  costEstimated: false,
+  record: null,
+  failure: null,
+};
+
+/** Gathers the pieces of an answer, so that a fast model doesn't make a message of every word. */
+class TextBuffer {
+  readonly #send: (text: string) => void;
+  #text = '';
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(send: (text: string) => void) {
+    this.#send = send;
+  }
+
+  add(piece: string): void {
+    this.#text += piece;
+    this.#timer ??= setTimeout(() => this.flush(), textDelayMs);
+  }
+
+  flush(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#text !== '') this.#send(this.#text);
+    this.#text = '';
+  }
+}

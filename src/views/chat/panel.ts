@@ -1,0 +1,334 @@
+import * as vscode from 'vscode';
+import * as z from 'zod/mini';
+import { GatewayError } from '../../errors.ts';
+import type { Core } from '../../gateways/core.ts';
+import type { AuditTrail } from '../../host/auditTrail.ts';
+import { rememberReason } from '../../host/auditReason.ts';
+import type { CommandId } from '../../host/commandIds.ts';
+import type { CoreHolder } from '../../host/coreHolder.ts';
+import { errorText } from '../../host/errorText.ts';
+import { applyFix, fixLabel, inBackground } from '../../host/failures.ts';
+import type { Fix } from '../../host/fixes.ts';
+import type { GitContext } from '../../host/gitContext.ts';
+import { pickModel } from '../../host/pickModel.ts';
+import { offeredReasons, pickReason } from '../../host/pickReason.ts';
+import { formatUsd } from '../../pricing/cost.ts';
+import { webviewPage, webviewRoot } from '../webviewPage.ts';
+import { Conversation, failureOf, type Change } from './conversation.ts';
+import {
+  turnSchema,
+  viewMessageSchema,
+  type HostMessage,
+  type Surroundings,
+  type ViewMessage,
+} from './protocol.ts';
+
+const viewId = 'tidyllm.chat';
+/** Larger conversations stay in memory only. */
+const keptCharacters = 262_144;
+
+const keptSchema = z.object({ turns: z.array(turnSchema), reason: z.string() });
+type Kept = z.infer<typeof keptSchema>;
+
+export interface ChatPanelDependencies {
+  extensionUri: vscode.Uri;
+  /** Keeps the conversation, the reasons and the model of this workspace. */
+  memory: vscode.Memento;
+  holder: CoreHolder;
+  git: GitContext;
+  auditTrail: AuditTrail;
+  log: vscode.LogOutputChannel;
+}
+
+/** The chat view's extension side: it holds the conversation and tells the view what to show. */
+export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable {
+  readonly #dependencies: ChatPanelDependencies;
+  readonly #conversation: Conversation;
+  readonly #subscriptions: vscode.Disposable;
+  #view: vscode.WebviewView | null = null;
+  #stopLedger = (): void => undefined;
+  #latestDraft = 0;
+  #focusWhenReady = false;
+
+  constructor(dependencies: ChatPanelDependencies) {
+    const { memory, holder, git, log } = dependencies;
+    this.#dependencies = dependencies;
+    this.#conversation = new Conversation(
+      {
+        use: (work) => holder.use(work),
+        origin: async () => ({ workspace: git.folder?.uri.fsPath ?? null, branch: await git.branch(), command: 'chat' }),
+        fixLabel,
+        post: (message) => this.#post(message),
+        onDidChange: () => this.#keep(),
+        onError: (error) => log.error(errorText(error)),
+      },
+      remembered(memory),
+    );
+    this.#subscriptions = vscode.Disposable.from(
+      holder.onDidChange(() => this.#follow()),
+      git.onDidChange(() => this.#refresh()),
+      vscode.window.registerWebviewViewProvider(viewId, this),
+    );
+    this.#follow();
+  }
+
+  resolveWebviewView(view: vscode.WebviewView): void {
+    const { extensionUri } = this.#dependencies;
+    this.#view = view;
+    view.webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
+    view.webview.onDidReceiveMessage((message) => inBackground(this.#dependencies.log, this.#receive(message)));
+    view.onDidDispose(() => (this.#view = null));
+    view.webview.html = webviewPage(view.webview, extensionUri, 'chat', vscode.l10n.t('Chat'));
+  }
+
+  /** Shows the view with the cursor where the next question is written. */
+  async open(): Promise<void> {
+    this.#focusWhenReady = !this.#view?.visible;
+    await vscode.commands.executeCommand(`${viewId}.focus`);
+    this.#post({ type: 'focus' });
+  }
+
+  async newConversation(): Promise<void> {
+    this.#conversation.clear();
+    this.#showConversation();
+    await this.open();
+  }
+
+  /** From the palette: asks for what is missing, then shows the answer in the view. */
+  async askFromPalette(): Promise<void> {
+    const reason = this.#conversation.reason || (await this.#pickReason());
+    if (!reason) return;
+    const question = await vscode.window.showInputBox({
+      title: vscode.l10n.t('Ask {0}', await this.#model()),
+      prompt: vscode.l10n.t('Reason: {0}', reason),
+      placeHolder: vscode.l10n.t('What should the model answer?'),
+      ignoreFocusOut: true,
+    });
+    if (!question?.trim()) return;
+    this.#setReason(reason);
+    await this.open();
+    await this.#ask(question);
+  }
+
+  async chooseModel(): Promise<void> {
+    const chosen = await pickModel(await this.#dependencies.holder.whenReady(), await this.#model());
+    if (chosen === undefined) return;
+    await this.#dependencies.memory.update('model', chosen);
+    await this.#showSurroundings();
+  }
+
+  async chooseReason(): Promise<void> {
+    const chosen = await this.#pickReason();
+    if (chosen) this.#setReason(chosen);
+    await this.open();
+  }
+
+  stop(): void {
+    this.#conversation.stop();
+  }
+
+  dispose(): void {
+    this.#conversation.stop();
+    this.#stopLedger();
+    this.#subscriptions.dispose();
+  }
+
+  async #receive(raw: unknown): Promise<void> {
+    await this.#handle(viewMessageSchema.parse(raw));
+  }
+
+  async #handle(message: ViewMessage): Promise<void> {
+    switch (message.type) {
+      case 'ready':
+        this.#showConversation();
+        await this.#showSurroundings();
+        if (this.#focusWhenReady) this.#post({ type: 'focus' });
+        this.#focusWhenReady = false;
+        return;
+      case 'ask':
+        this.#conversation.reason = message.reason;
+        return this.#ask(message.question);
+      case 'draft':
+        return this.#showWorstCase(message.question);
+      case 'reason':
+        this.#conversation.reason = message.reason;
+        this.#keep();
+        return;
+      case 'stop':
+        this.stop();
+        return;
+      case 'chooseModel':
+        return void (await run('tidyllm.chooseModel'));
+      case 'chooseReason':
+        return void (await run('tidyllm.chooseReason'));
+      case 'connectAws':
+        return void (await run('tidyllm.connectAws'));
+      case 'fix':
+        return this.#applyFix(message.turn, message.index);
+      case 'showRecord': {
+        const record = this.#conversation.turn(message.turn)?.result?.record;
+        if (record) await this.#dependencies.auditTrail.showCall(record.ledger, record);
+        return;
+      }
+      case 'copy':
+        return vscode.env.clipboard.writeText(message.text);
+      case 'insert':
+        return insertAtCursor(message.text);
+    }
+  }
+
+  async #ask(question: string): Promise<void> {
+    const { memory } = this.#dependencies;
+    const { reason } = this.#conversation;
+    if (reason.trim() !== '') await memory.update('reasons', rememberReason(memory.get('reasons', []), reason.trim()));
+    await this.#answering(async () => this.#conversation.ask(question, await this.#model()));
+  }
+
+  async #applyFix(turnId: string | null, index: number): Promise<void> {
+    const { state } = this.#dependencies.holder;
+    if (turnId === null) {
+      const fix = state.kind === 'failed' ? failureOf(state.error, fixLabel).fixes[index]?.fix : undefined;
+      if (fix) await this.#apply(fix as Fix, () => Promise.resolve());
+      return;
+    }
+    const turn = this.#conversation.turn(turnId);
+    const fix = turn?.result?.failure?.fixes[index]?.fix;
+    if (!turn || !fix) return;
+    await this.#apply(fix as Fix, (change) => this.#answering(() => this.#conversation.askAgain(turn, change)));
+  }
+
+  async #apply(fix: Fix, askAgain: (change: Change) => Promise<void>): Promise<void> {
+    if (fix.kind === 'command') await applyFix(fix);
+    else await askAgain({ ...(fix.model && { modelId: fix.model }), ...(fix.maxTokens && { maxTokens: fix.maxTokens }) });
+  }
+
+  /** Lets the stop command and its key know that there is something to stop. */
+  async #answering(work: () => Promise<void>): Promise<void> {
+    const set = (value: boolean): Thenable<unknown> => vscode.commands.executeCommand('setContext', 'tidyllm.answering', value);
+    void set(true);
+    try {
+      await work();
+    } finally {
+      void set(this.#conversation.answering);
+    }
+  }
+
+  async #showWorstCase(question: string): Promise<void> {
+    const draft = ++this.#latestDraft;
+    const cost = question.trim() === '' ? null : await this.#worstCase(question);
+    if (draft === this.#latestDraft) this.#post({ type: 'worstCase', cost });
+  }
+
+  /** Null where the question would be refused: the answer to sending it says why. */
+  async #worstCase(question: string): Promise<string | null> {
+    try {
+      return formatUsd(await this.#conversation.worstCase(question, await this.#model()));
+    } catch (error) {
+      if (GatewayError.is(error)) return null;
+      throw error;
+    }
+  }
+
+  #showConversation(): void {
+    this.#post({ type: 'conversation', turns: this.#conversation.turns, reason: this.#conversation.reason });
+  }
+
+  #refresh(): void {
+    inBackground(this.#dependencies.log, this.#showSurroundings());
+  }
+
+  async #showSurroundings(): Promise<void> {
+    if (this.#view) this.#post({ type: 'surroundings', surroundings: await this.#surroundings() });
+  }
+
+  async #surroundings(): Promise<Surroundings> {
+    const { holder, git } = this.#dependencies;
+    const [suggested] = await offeredReasons(git, []);
+    const suggestedReason = suggested?.reason ?? null;
+    const { state } = holder;
+    if (state.kind === 'starting') return { gateway: { state: 'starting' }, model: '', budget: null, suggestedReason };
+    if (state.kind === 'failed') {
+      const gateway = { state: 'failed' as const, failure: failureOf(state.error, fixLabel) };
+      return { gateway, model: '', budget: null, suggestedReason };
+    }
+    const gateway = { state: 'ready' as const, simulatedBecause: state.core.simulatedBecause };
+    return { gateway, model: await this.#model(), budget: await this.#budget(state.core), suggestedReason };
+  }
+
+  /** Null while the ledger refuses: sending a question says why. */
+  async #budget(core: Core): Promise<Surroundings['budget']> {
+    try {
+      const { remaining, limit, level } = await core.budget();
+      const shareLeft = limit === 0n ? 0 : Number((remaining * 1000n) / limit) / 1000;
+      return { left: formatUsd(remaining), shareLeft, level };
+    } catch (error) {
+      if (GatewayError.is(error)) return null;
+      throw error;
+    }
+  }
+
+  async #model(): Promise<string> {
+    const chosen = this.#dependencies.memory.get<string>('model');
+    if (chosen !== undefined) return chosen;
+    const { state } = this.#dependencies.holder;
+    const core = state.kind === 'ready' ? state.core : await this.#dependencies.holder.whenReady();
+    return core.loaded.settings.aws.bedrock.default_model;
+  }
+
+  #follow(): void {
+    const { state } = this.#dependencies.holder;
+    this.#stopLedger();
+    this.#stopLedger =
+      state.kind === 'ready' ? state.core.ledger.onDidChange(() => this.#refresh()) : () => undefined;
+    this.#refresh();
+  }
+
+  #pickReason(): Promise<string | undefined> {
+    const { git, memory } = this.#dependencies;
+    return pickReason(git, memory.get<string[]>('reasons', []), this.#conversation.reason);
+  }
+
+  #setReason(reason: string): void {
+    this.#conversation.reason = reason;
+    this.#post({ type: 'reason', reason });
+    this.#keep();
+  }
+
+  /**
+   * Keeps the conversation for the next start in VS Code's storage of this workspace, unless the policy
+   * says that no content is kept.
+   */
+  #keep(): void {
+    const { holder, memory, log } = this.#dependencies;
+    const { state } = holder;
+    const allowed = state.kind === 'ready' && state.core.loaded.settings.audit.content !== 'none';
+    const kept: Kept = { turns: allowed ? this.#conversation.turns : [], reason: this.#conversation.reason };
+    const small = JSON.stringify(kept).length <= keptCharacters;
+    inBackground(log, memory.update('conversation', small ? kept : { ...kept, turns: [] }));
+  }
+
+  #post(message: HostMessage): void {
+    void this.#view?.webview.postMessage(message);
+  }
+}
+
+function run(command: CommandId): Thenable<unknown> {
+  return vscode.commands.executeCommand(command);
+}
+
+function remembered(memory: vscode.Memento): Kept {
+  const kept = keptSchema.safeParse(memory.get('conversation'));
+  return kept.success ? kept.data : { turns: [], reason: '' };
+}
+
+async function insertAtCursor(text: string): Promise<void> {
+  const editor = vscode.window.activeTextEditor;
+  if (!editor) {
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content: text }));
+    return;
+  }
+  await editor.edit((edit) => {
+    for (const selection of editor.selections) edit.replace(selection, text);
+  });
+  await vscode.window.showTextDocument(editor.document, editor.viewColumn);
+}

@@ -1,0 +1,96 @@
+import * as z from 'zod/mini';
+
+/** A button of an error: the extension keeps what it does. */
+const fix = z.object({ label: z.string(), fix: z.unknown() });
+
+const failure = z.object({ message: z.string(), hint: z.string(), fixes: z.array(fix) });
+
+/** How an answer ended, and what it cost. */
+const result = z.object({
+  status: z.enum(['success', 'refused', 'failed', 'cancelled', 'incomplete', 'interrupted']),
+  simulated: z.boolean(),
+  processingTimeMs: z.nullable(z.number()),
+  tokens: z.nullable(z.object({ input: z.number(), output: z.number() })),
+  /** As people read it; null when nobody knows. */
+  cost: z.nullable(z.string()),
+  costEstimated: z.boolean(),
+  /** The durable audit record; null when the call is not tracked. */
+  record: z.nullable(z.object({ ledger: z.string(), callId: z.string(), sequence: z.number() })),
+  failure: z.nullable(failure),
+});
+
+/** One question with its answer. */
+export const turnSchema = z.object({
+  id: z.string(),
+  question: z.string(),
+  reason: z.string(),
+  model: z.string(),
+  /** Markdown, as far as it has arrived. */
+  answer: z.string(),
+  /** Null while the answer is on its way. */
+  result: z.nullable(result),
+});
+
+/** What the view shows around the conversation. */
+const surroundings = z.object({
+  gateway: z.discriminatedUnion('state', [
+    z.object({ state: z.literal('starting') }),
+    z.object({ state: z.literal('ready'), simulatedBecause: z.nullable(z.string()) }),
+    z.object({ state: z.literal('failed'), failure }),
+  ]),
+  model: z.string(),
+  budget: z.nullable(
+    z.object({
+      left: z.string(),
+      /** Of the limit, 0 to 1. */
+      shareLeft: z.number(),
+      level: z.enum(['ok', 'warning', 'critical', 'exceeded']),
+    }),
+  ),
+  /** A reason to offer, from the git branch. */
+  suggestedReason: z.nullable(z.string()),
+});
+
+/** From the extension to the view. */
+export const hostMessageSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('conversation'),
+    turns: z.array(turnSchema),
+    reason: z.string(),
+  }),
+  z.object({ type: z.literal('surroundings'), surroundings }),
+  /** A new turn, or all of one that changed. */
+  z.object({ type: z.literal('turn'), turn: turnSchema }),
+  z.object({ type: z.literal('turnRemoved'), id: z.string() }),
+  z.object({ type: z.literal('text'), id: z.string(), text: z.string() }),
+  z.object({ type: z.literal('reason'), reason: z.string() }),
+  /** The reason was not accepted; the question goes back to where it was written. */
+  z.object({ type: z.literal('reasonRefused'), message: z.string(), question: z.string() }),
+  z.object({ type: z.literal('worstCase'), cost: z.nullable(z.string()) }),
+  z.object({ type: z.literal('focus') }),
+]);
+
+/** From the view to the extension. */
+export const viewMessageSchema = z.discriminatedUnion('type', [
+  /** The view was loaded and needs everything. */
+  z.object({ type: z.literal('ready') }),
+  z.object({ type: z.literal('ask'), question: z.string(), reason: z.string() }),
+  z.object({ type: z.literal('draft'), question: z.string() }),
+  z.object({ type: z.literal('reason'), reason: z.string() }),
+  z.object({ type: z.literal('stop') }),
+  z.object({ type: z.literal('chooseModel') }),
+  z.object({ type: z.literal('chooseReason') }),
+  z.object({ type: z.literal('connectAws') }),
+  /** Presses a button of an error, of a turn's or (without a turn) of the gateway's. */
+  z.object({ type: z.literal('fix'), turn: z.nullable(z.string()), index: z.number() }),
+  z.object({ type: z.literal('showRecord'), turn: z.string() }),
+  z.object({ type: z.literal('copy'), text: z.string() }),
+  z.object({ type: z.literal('insert'), text: z.string() }),
+]);
+
+export type Turn = z.infer<typeof turnSchema>;
+export type TurnResult = NonNullable<Turn['result']>;
+export type Failure = z.infer<typeof failure>;
+export type Surroundings = z.infer<typeof surroundings>;
+export type HostMessage = z.infer<typeof hostMessageSchema>;
+export type ViewMessage = z.infer<typeof viewMessageSchema>;

@@ -1,0 +1,50 @@
+import DOMPurify from 'dompurify';
+import type { Token } from 'marked';
+import type { TargetedMouseEvent } from 'preact';
+import { useMemo } from 'preact/hooks';
+import { blockHtml, markdownBlocks } from './markdown.ts';
+
+const copiedMs = 1500;
+
+const allowed = {
+  ALLOWED_TAGS: [
+    ...['p', 'br', 'hr', 'strong', 'em', 'del', 'a', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li'],
+    ...['h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'div', 'span', 'button'],
+  ],
+  ALLOWED_ATTR: ['href', 'title', 'class', 'start', 'align', 'type', 'tabindex', 'aria-label', 'aria-hidden', 'data-code-action'],
+  ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
+};
+
+interface AnswerProperties {
+  text: string;
+  onCopy: (code: string) => void;
+  onInsert: (code: string) => void;
+}
+
+/** Markdown that grows: only the block that changed is rendered again. */
+export function Answer({ text, onCopy, onInsert }: AnswerProperties) {
+  const onClick = (event: TargetedMouseEvent<HTMLElement>) => {
+    const button = (event.target as Element).closest<HTMLElement>('[data-code-action]');
+    const code = button?.closest('.code')?.querySelector('code')?.textContent;
+    if (!button || code === undefined) return;
+    if (button.dataset['codeAction'] === 'insert') {
+      onInsert(code);
+      return;
+    }
+    onCopy(code);
+    button.classList.add('copied');
+    setTimeout(() => button.classList.remove('copied'), copiedMs);
+  };
+  return (
+    <div class="answer" onClick={onClick}>
+      {markdownBlocks(text).map((block, index) => (
+        <Block key={index} block={block} />
+      ))}
+    </div>
+  );
+}
+
+function Block({ block }: { block: Token }) {
+  const __html = useMemo(() => DOMPurify.sanitize(blockHtml(block), allowed), [block.raw]);
+  return <div class="block" dangerouslySetInnerHTML={{ __html }} />;
+}

@@ -1,0 +1,204 @@
+import type { TargetedKeyboardEvent } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { Icon } from '../../webviewKit/icon.tsx';
+import { t } from '../../webviewKit/l10n.ts';
+import type { Surroundings, ViewMessage } from '../protocol.ts';
+import { isAnswering, type ChatState, type Edit } from './state.ts';
+import { FailureCard, TurnView } from './turn.tsx';
+
+export interface ChatProperties {
+  state: ChatState;
+  post: (message: ViewMessage) => void;
+  edit: (edit: Edit) => void;
+  send: () => void;
+}
+
+/** How near the end the reader has to be for the view to follow a growing answer, in pixels. */
+const nearEnd = 40;
+
+export function Chat(properties: ChatProperties) {
+  const { state, post } = properties;
+  return (
+    <>
+      <header>
+        <ModelAndMeter surroundings={state.surroundings} onChooseModel={() => post({ type: 'chooseModel' })} />
+        <ReasonField {...properties} />
+        <Notice surroundings={state.surroundings} post={post} />
+      </header>
+      <Log {...properties} />
+      <Composer {...properties} />
+    </>
+  );
+}
+
+function ModelAndMeter({ surroundings, onChooseModel }: { surroundings: Surroundings; onChooseModel: () => void }) {
+  const { model, budget } = surroundings;
+  return (
+    <div class="bar">
+      <button type="button" class="model" title={t('Choose the model')} disabled={model === ''} onClick={onChooseModel}>
+        <span class="model-name">{model || '…'}</span> <Icon name="chevron-down" />
+      </button>
+      {budget && (
+        <div class={`left level-${budget.level}`} title={t('What is left of today’s budget')}>
+          <span class="left-amount">{t('{0} left', budget.left)}</span>
+          <meter aria-label={t('Left of today’s budget')} min={0} max={1} value={budget.shareLeft} />
+        </div>
+      )}
+    </div>
+  );
+}
+
+function ReasonField({ state, post, edit }: ChatProperties) {
+  const { reason, reasonProblem, surroundings } = state;
+  const suggested = surroundings.suggestedReason;
+  const onKeyDown = (event: TargetedKeyboardEvent<HTMLInputElement>) => {
+    if (event.isComposing) return;
+    if (event.key === 'Enter') document.getElementById('question')?.focus();
+    if (event.key === 'ArrowDown') post({ type: 'chooseReason' });
+  };
+  return (
+    <div class="reason">
+      <div class="reason-row">
+        <label for="reason">{t('Reason')}</label>
+        <input
+          id="reason"
+          value={reason}
+          placeholder={t('Why is the call made?')}
+          autocomplete="off"
+          aria-required
+          aria-invalid={reasonProblem !== null}
+          aria-describedby={reasonProblem === null ? undefined : 'reason-problem'}
+          onInput={(event) => edit({ type: 'reasonWritten', reason: event.currentTarget.value })}
+          onKeyDown={onKeyDown}
+        />
+        <button
+          type="button"
+          class="icon-button"
+          title={t('Choose a reason (↓)')}
+          aria-label={t('Choose a reason')}
+          onClick={() => post({ type: 'chooseReason' })}
+        >
+          <Icon name="list-selection" />
+        </button>
+      </div>
+      {reasonProblem !== null && (
+        <p id="reason-problem" class="problem" role="alert">
+          {reasonProblem}
+        </p>
+      )}
+      {reason === '' && suggested !== null && (
+        <button type="button" class="suggestion" onClick={() => edit({ type: 'reasonWritten', reason: suggested })}>
+          <Icon name="git-branch" /> <span>{suggested}</span>
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Notice({ surroundings: { gateway }, post }: { surroundings: Surroundings; post: ChatProperties['post'] }) {
+  if (gateway.state === 'failed') {
+    return <FailureCard failure={gateway.failure} onFix={(index) => post({ type: 'fix', turn: null, index })} />;
+  }
+  if (gateway.state === 'starting' || gateway.simulatedBecause === null) return null;
+  return (
+    <p class="notice">
+      <Icon name="beaker" />
+      <span>
+        {t('Answers are simulated. {0}', gateway.simulatedBecause)}{' '}
+        <button type="button" class="link" onClick={() => post({ type: 'connectAws' })}>
+          {t('Connect AWS…')}
+        </button>
+      </span>
+    </p>
+  );
+}
+
+function Log({ state, post, edit }: ChatProperties) {
+  const scroller = useRef<HTMLElement>(null);
+  const following = useRef(true);
+  const { turns } = state;
+  useLayoutEffect(() => {
+    following.current = true;
+  }, [turns.length]);
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element && following.current) element.scrollTop = element.scrollHeight;
+  });
+  const onScroll = () => {
+    const element = scroller.current;
+    if (element) following.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearEnd;
+  };
+  return (
+    <main ref={scroller} onScroll={onScroll} tabIndex={turns.length > 0 ? 0 : -1} aria-label={t('Conversation')}>
+      <div role="log" aria-live="polite" aria-label={t('Answers')}>
+        {turns.map((turn) => (
+          <TurnView key={turn.id} turn={turn} post={post} />
+        ))}
+      </div>
+      {turns.length === 0 && <Welcome onTry={(question) => edit({ type: 'questionWritten', question })} />}
+    </main>
+  );
+}
+
+function Welcome({ onTry }: { onTry: (question: string) => void }) {
+  const examples = [
+    t('Write a retry helper in TypeScript with a bounded number of attempts.'),
+    t('Why can a log-in test time out only now and then?'),
+    t('Draft a commit message for a fix of a flaky test.'),
+  ];
+  return (
+    <section class="welcome">
+      <h2>{t('Every answer has a reason, a price and a record.')}</h2>
+      <p>{t('Things to try:')}</p>
+      {examples.map((example) => (
+        <button key={example} type="button" class="example" onClick={() => onTry(example)}>
+          {example}
+        </button>
+      ))}
+    </section>
+  );
+}
+
+function Composer({ state, post, edit, send }: ChatProperties) {
+  const { question, worstCase } = state;
+  const answering = isAnswering(state);
+  const onKeyDown = (event: TargetedKeyboardEvent<HTMLTextAreaElement>) => {
+    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    send();
+  };
+  return (
+    <footer class="composer">
+      <textarea
+        id="question"
+        rows={1}
+        value={question}
+        placeholder={t('Ask …')}
+        aria-label={t('Question')}
+        onInput={(event) => edit({ type: 'questionWritten', question: event.currentTarget.value })}
+        onKeyDown={onKeyDown}
+      />
+      <div class="composer-bar">
+        <span class="worst-case" title={t('The most this question can cost')}>
+          {worstCase !== null && `≤ ${worstCase}`}
+        </span>
+        {answering ? (
+          <button type="button" class="icon-button" title={t('Stop (Escape)')} aria-label={t('Stop')} onClick={() => post({ type: 'stop' })}>
+            <Icon name="debug-stop" />
+          </button>
+        ) : (
+          <button
+            type="button"
+            class="icon-button"
+            title={t('Send (Enter)')}
+            aria-label={t('Send')}
+            disabled={question.trim() === ''}
+            onClick={send}
+          >
+            <Icon name="send" />
+          </button>
+        )}
+      </div>
+    </footer>
+  );
+}

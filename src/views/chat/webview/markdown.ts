@@ -1,0 +1,49 @@
+import hljs from 'highlight.js/lib/common';
+import { Marked, type Token } from 'marked';
+import { t } from '../../webviewKit/l10n.ts';
+
+/** Longer code is shown without colours, so that a stream of it stays smooth. */
+const highlightedCharacters = 50_000;
+
+/** Markdown without HTML of its own and without images; code gets buttons to copy and insert it. */
+const marked = new Marked({
+  renderer: {
+    html: ({ text }) => escapeHtml(text),
+    image: ({ href, text }) => `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`,
+    // The view's own headings are above those of an answer.
+    heading({ tokens, depth }) {
+      const level = Math.min(depth + 2, 6);
+      return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>`;
+    },
+    checkbox: ({ checked }) => `<span class="codicon codicon-${checked ? 'check' : 'circle-large'}"></span> `,
+    code: ({ text, lang }) => codeBlock(text, (lang ?? '').split(/\s/, 1)[0] ?? ''),
+  },
+});
+
+/** The blocks of a text: paragraphs, lists, code and so on, each with its source. */
+export function markdownBlocks(text: string): Token[] {
+  return [...marked.lexer(text)];
+}
+
+/** Not sanitised yet. */
+export function blockHtml(block: Token): string {
+  return marked.parser([block]);
+}
+
+function codeBlock(text: string, language: string): string {
+  const known = hljs.getLanguage(language) !== undefined && text.length <= highlightedCharacters;
+  const code = known ? hljs.highlight(text, { language }).value : escapeHtml(text);
+  return `<div class="code">
+    <div class="code-bar"><span class="code-language">${escapeHtml(language)}</span>
+      ${codeButton('copy', 'copy', t('Copy code'))}${codeButton('insert', 'insert', t('Insert at cursor'))}</div>
+    <pre tabindex="0"><code>${code}</code></pre>
+  </div>`;
+}
+
+function codeButton(action: 'copy' | 'insert', icon: string, label: string): string {
+  return `<button type="button" class="icon-button" data-code-action="${action}" title="${label}" aria-label="${label}"><span class="codicon codicon-${icon}" aria-hidden="true"></span></button>`;
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+}

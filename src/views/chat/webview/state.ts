@@ -1,0 +1,72 @@
+import type { HostMessage, Surroundings, Turn } from '../protocol.ts';
+
+/** What the view shows. */
+export interface ChatState {
+  turns: Turn[];
+  surroundings: Surroundings;
+  reason: string;
+  /** Why the reason was not accepted. */
+  reasonProblem: string | null;
+  question: string;
+  /** The most that asking the question may cost. */
+  worstCase: string | null;
+}
+
+/** What the person does in the fields. */
+export type Edit =
+  | { type: 'questionWritten'; question: string }
+  | { type: 'reasonWritten'; reason: string }
+  | { type: 'reasonProblem'; problem: string };
+
+export const initialState: ChatState = {
+  turns: [],
+  surroundings: { gateway: { state: 'starting' }, model: '', budget: null, suggestedReason: null },
+  reason: '',
+  reasonProblem: null,
+  question: '',
+  worstCase: null,
+};
+
+/** The state after a message of the extension or an edit of the person. */
+export function reduce(state: ChatState, message: HostMessage | Edit): ChatState {
+  switch (message.type) {
+    case 'conversation':
+      return { ...state, turns: message.turns, reason: message.reason, reasonProblem: null };
+    case 'surroundings':
+      return { ...state, surroundings: message.surroundings };
+    case 'turn':
+      return { ...state, turns: withTurn(state.turns, message.turn) };
+    case 'turnRemoved':
+      return { ...state, turns: state.turns.filter(({ id }) => id !== message.id) };
+    case 'text':
+      return {
+        ...state,
+        turns: state.turns.map((turn) =>
+          turn.id === message.id ? { ...turn, answer: turn.answer + message.text } : turn,
+        ),
+      };
+    case 'worstCase':
+      return { ...state, worstCase: message.cost };
+    case 'reason':
+    case 'reasonWritten':
+      return { ...state, reason: message.reason, reasonProblem: null };
+    case 'reasonRefused':
+      return { ...state, reasonProblem: message.message, question: state.question || message.question };
+    case 'reasonProblem':
+      return { ...state, reasonProblem: message.problem };
+    case 'questionWritten':
+      return { ...state, question: message.question, worstCase: message.question.trim() ? state.worstCase : null };
+    case 'focus':
+      return state;
+  }
+}
+
+/** Whether an answer is on its way. */
+export function isAnswering({ turns }: ChatState): boolean {
+  return turns.at(-1)?.result === null;
+}
+
+function withTurn(turns: readonly Turn[], changed: Turn): Turn[] {
+  const known = turns.some(({ id }) => id === changed.id);
+  return known ? turns.map((turn) => (turn.id === changed.id ? changed : turn)) : [...turns, changed];
+}

@@ -1,0 +1,96 @@
+import { Icon } from '../../webviewKit/icon.tsx';
+import { t } from '../../webviewKit/l10n.ts';
+import type { Failure, Turn, TurnResult, ViewMessage } from '../protocol.ts';
+import { Answer } from './answer.tsx';
+
+type Post = (message: ViewMessage) => void;
+
+/** One question, its answer as far as it has arrived, and what became of it. */
+export function TurnView({ turn, post }: { turn: Turn; post: Post }) {
+  const { id, question, model, answer, result } = turn;
+  return (
+    <article class="turn" aria-busy={result === null}>
+      <h2 class="speaker">{t('You')}</h2>
+      <p class="question">{question}</p>
+      <h2 class="speaker">
+        {model}
+        {result?.simulated && <span class="badge">{t('SIMULATED')}</span>}
+      </h2>
+      {answer !== '' && (
+        <Answer
+          text={answer}
+          onCopy={(text) => post({ type: 'copy', text })}
+          onInsert={(text) => post({ type: 'insert', text })}
+        />
+      )}
+      {result === null && (
+        <p class="waiting">
+          <Icon name="loading" spin /> {t('Answering …')}
+        </p>
+      )}
+      {result?.failure && <FailureCard failure={result.failure} onFix={(index) => post({ type: 'fix', turn: id, index })} />}
+      {result && <Footer result={result} onShowRecord={() => post({ type: 'showRecord', turn: id })} />}
+    </article>
+  );
+}
+
+/** What happened, what to do, and the buttons that do it. */
+export function FailureCard({ failure, onFix }: { failure: Failure; onFix: (index: number) => void }) {
+  return (
+    <div class="card failure">
+      <p class="card-message">
+        <Icon name="error" /> <span>{failure.message}</span>
+      </p>
+      {failure.hint && <p class="card-hint">{failure.hint}</p>}
+      {failure.fixes.length > 0 && (
+        <p class="card-actions">
+          {failure.fixes.map(({ label }, index) => (
+            <button key={label} type="button" class={index === 0 ? 'button' : 'button secondary'} onClick={() => onFix(index)}>
+              {label}
+            </button>
+          ))}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Footer({ result, onShowRecord }: { result: TurnResult; onShowRecord: () => void }) {
+  const { record } = result;
+  if (result.status === 'interrupted') {
+    return <p class="footer">{t('The window closed before the answer ended. Its cost is in the audit records.')}</p>;
+  }
+  return (
+    <p class="footer">
+      {facts(result).map((fact) => (
+        <span key={fact}>{fact}</span>
+      ))}
+      {record && (
+        <button type="button" class="record" title={t('Show the audit record')} onClick={onShowRecord}>
+          #{record.sequence} <Icon name="check" />
+        </button>
+      )}
+      {!record && <span class="untracked">{t('not recorded')}</span>}
+    </p>
+  );
+}
+
+function facts({ status, processingTimeMs, tokens, cost, costEstimated }: TurnResult): string[] {
+  const seconds = new Intl.NumberFormat(document.documentElement.lang, {
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+  });
+  const counted = tokens && tokens.input + tokens.output > 0 ? tokens : null;
+  return [
+    ...(status === 'cancelled' ? [t('stopped')] : []),
+    ...(status === 'refused' ? [t('refused')] : []),
+    ...(processingTimeMs === null || status === 'refused' ? [] : [t('{0} s', seconds.format(processingTimeMs / 1000))]),
+    ...(counted ? [t('{0} → {1} tokens', counted.input.toLocaleString(), counted.output.toLocaleString())] : []),
+    ...(cost === null ? [] : [costText(cost, status, costEstimated)]),
+  ];
+}
+
+function costText(cost: string, status: TurnResult['status'], estimated: boolean): string {
+  if (estimated) return t('charged {0} (estimated)', cost);
+  return status === 'success' ? cost : t('charged {0}', cost);
+}

@@ -1,0 +1,126 @@
+import * as vscode from 'vscode';
+import type { CommandId } from '../host/commandIds.ts';
+import type { CoreHolder, CoreState } from '../host/coreHolder.ts';
+import type { BudgetStatus } from '../ledger/budgetStatus.ts';
+import { nextDayStart } from '../ledger/day.ts';
+import { formatUsd } from '../pricing/cost.ts';
+import { messageOf } from '../errors.ts';
+import { escapeMarkdown } from './markdownText.ts';
+
+type Background = 'statusBarItem.warningBackground' | 'statusBarItem.errorBackground' | null;
+
+/** The status-bar item: today's spend against the limit, as the ledger that all windows share has it. */
+export class BudgetItem implements vscode.Disposable {
+  readonly #item = vscode.window.createStatusBarItem('budget', vscode.StatusBarAlignment.Right, 100);
+  readonly #holder: CoreHolder;
+  readonly #following: vscode.Disposable;
+  #stopLedger = (): void => undefined;
+  #midnight: NodeJS.Timeout | undefined;
+  /** The refresh whose result counts; a slower one before it is dropped. */
+  #latest = 0;
+
+  constructor(holder: CoreHolder) {
+    this.#holder = holder;
+    this.#item.name = vscode.l10n.t('TidyLLM budget');
+    this.#item.command = 'tidyllm.openChat' satisfies CommandId;
+    this.#following = holder.onDidChange((state) => this.#follow(state));
+    this.#follow(holder.state);
+    this.#item.show();
+  }
+
+  dispose(): void {
+    this.#following.dispose();
+    this.#stopLedger();
+    clearTimeout(this.#midnight);
+    this.#item.dispose();
+  }
+
+  #follow(state: CoreState): void {
+    this.#stopLedger();
+    this.#stopLedger = state.kind === 'ready' ? state.core.ledger.onDidChange(() => void this.#refresh()) : () => undefined;
+    void this.#refresh();
+  }
+
+  async #refresh(): Promise<void> {
+    const refresh = ++this.#latest;
+    const { state } = this.#holder;
+    if (state.kind === 'starting') {
+      this.#show('$(shield) TidyLLM', vscode.l10n.t('The gateway is starting.'), null);
+      return;
+    }
+    if (state.kind === 'failed') {
+      this.#showBlocked(state.error.message);
+      return;
+    }
+    const { core } = state;
+    try {
+      const budget = await core.budget();
+      if (refresh !== this.#latest) return;
+      const text = core.backend.simulated
+        ? `$(beaker) ${vscode.l10n.t('simulated {0}', formatUsd(budget.spent))}`
+        : `$(shield) ${formatUsd(budget.spent)} / ${formatUsd(budget.limit)}`;
+      this.#show(text, tooltip(budget, core.simulatedBecause), backgrounds[budget.level]);
+      this.#refreshAtMidnight(budget.timeZone);
+    } catch (error) {
+      if (refresh === this.#latest) this.#showBlocked(messageOf(error));
+    }
+  }
+
+  #showBlocked(reason: string): void {
+    const text = new vscode.MarkdownString(`${vscode.l10n.t('No calls are made.')} ${escapeMarkdown(reason)}\n\n`);
+    this.#show(`$(error) ${vscode.l10n.t('TidyLLM blocked')}`, withLinks(text), 'statusBarItem.errorBackground');
+  }
+
+  #show(text: string, tip: string | vscode.MarkdownString, background: Background): void {
+    this.#item.text = text;
+    this.#item.tooltip = tip;
+    this.#item.backgroundColor = background ? new vscode.ThemeColor(background) : undefined;
+  }
+
+  /** The new day's money shows although nobody makes a call. */
+  #refreshAtMidnight(timeZone: string): void {
+    clearTimeout(this.#midnight);
+    const now = new Date();
+    this.#midnight = setTimeout(() => void this.#refresh(), nextDayStart(now, timeZone).getTime() - now.getTime());
+  }
+}
+
+const backgrounds: Record<BudgetStatus['level'], Background> = {
+  ok: null,
+  warning: 'statusBarItem.warningBackground',
+  critical: 'statusBarItem.errorBackground',
+  exceeded: 'statusBarItem.errorBackground',
+};
+
+function tooltip(budget: BudgetStatus, simulatedBecause: string | null): vscode.MarkdownString {
+  const rows = [...budget.byModel]
+    .sort(([, a], [, b]) => (a.spent < b.spent ? 1 : -1))
+    .map(([model, { calls, spent }]) => `|${escapeMarkdown(model)}|${calls}|${formatUsd(spent)}|`);
+  const table = [`|${vscode.l10n.t('Model')}|${vscode.l10n.t('Calls')}|${vscode.l10n.t('Spent')}|`, '|:--|--:|--:|', ...rows].join('\n');
+  const resets = new Intl.DateTimeFormat(vscode.env.language, {
+    timeStyle: 'short',
+    timeZone: budget.timeZone,
+  }).format(nextDayStart(new Date(), budget.timeZone));
+  const paragraphs = [
+    `**${vscode.l10n.t('{0} of {1} spent today', formatUsd(budget.spent), formatUsd(budget.limit))}**`,
+    ...(simulatedBecause === null
+      ? []
+      : [`$(beaker) ${vscode.l10n.t('Simulated money, in a ledger of its own.')} ${escapeMarkdown(simulatedBecause)}`]),
+    rows.length > 0 ? table : vscode.l10n.t('No calls yet.'),
+    vscode.l10n.t('{0} reserved now, {1} left. Resets at {2} ({3}).', formatUsd(budget.reserved), formatUsd(budget.remaining), resets, budget.timeZone),
+    '',
+  ];
+  return withLinks(new vscode.MarkdownString(paragraphs.join('\n\n'), true));
+}
+
+function withLinks(text: vscode.MarkdownString): vscode.MarkdownString {
+  const links: [label: string, command: string][] = [
+    [vscode.l10n.t('Chat'), 'tidyllm.openChat'],
+    [vscode.l10n.t('Health'), 'tidyllm.health.focus'],
+    [vscode.l10n.t('Audit records'), 'tidyllm.showAuditRecords'],
+    [vscode.l10n.t('Settings'), 'tidyllm.openSettingsFile'],
+  ];
+  text.appendMarkdown(links.map(([label, command]) => `[${label}](command:${command})`).join(' · '));
+  text.isTrusted = { enabledCommands: links.map(([, command]) => command) };
+  return text;
+}
