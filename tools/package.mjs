@@ -19,7 +19,9 @@ export async function packageExtension(vsix, { scan = false } = {}) {
       await cp(join(root, file), join(folder, file), { recursive: true });
     const sizes = await run(root, 'node', ['esbuild.mjs', join(folder, 'dist')]);
     const unscanned = ['--allow-package-all-secrets', '--allow-package-env-file'];
-    const options = ['--no-dependencies', '--allow-missing-repository', ...(scan ? [] : unscanned)];
+    // There is no public repository yet that links and pictures of the README could point to.
+    const publication = ['--allow-missing-repository', '--no-rewrite-relative-links'];
+    const options = ['--no-dependencies', ...publication, ...(scan ? [] : unscanned)];
     // In a folder of its own: vsce matches every file that it sees against every pattern.
     await run(folder, 'vsce', ['package', ...options, '--out', vsix]);
     return sizes;
