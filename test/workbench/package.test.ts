@@ -10,7 +10,7 @@ const allowed = [
   /^LICENSE(\.txt)?$/,
   /^dist\/[\w-]+\.js$/,
   /^dist\/webview\/[\w-]+\.(js|css|ttf)$/,
-  /^media\/.+\.(svg|png|md)$/,
+  /^media\/.+\.(svg|png|md|yaml)$/,
   /^schemas\/[\w.-]+\.json$/,
   // The editor adds this one when it installs the extension.
   /^\.vsixmanifest$/,
