@@ -1,18 +1,29 @@
-const formats = new Map<string, Intl.DateTimeFormat>();
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+/** Zones are whole minutes from UTC, so all instants of a minute share their day. */
+let lastAsked: { minute: number; timeZone: string; day: string } | null = null;
 
 /** The policy day of an instant, YYYY-MM-DD in an IANA time zone. */
 export function dayOf(time: Date, timeZone: string): string {
-  let format = formats.get(timeZone);
-  if (!format) {
-    format = new Intl.DateTimeFormat('en-CA', {
+  const minute = Math.floor(time.getTime() / 60_000);
+  if (lastAsked?.minute === minute && lastAsked.timeZone === timeZone) return lastAsked.day;
+  const day = format(time, timeZone);
+  lastAsked = { minute, timeZone, day };
+  return day;
+}
+
+function format(time: Date, timeZone: string): string {
+  let formatter = formatters.get(timeZone);
+  if (!formatter) {
+    formatter = new Intl.DateTimeFormat('en-CA', {
       timeZone,
       year: 'numeric',
       month: '2-digit',
       day: '2-digit',
     });
-    formats.set(timeZone, format);
+    formatters.set(timeZone, formatter);
   }
-  return format.format(time);
+  return formatter.format(time);
 }
 
 /** The first instant of the day after the one that holds `time`, to the minute. */

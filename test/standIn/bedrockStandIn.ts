@@ -1,6 +1,7 @@
 import { createServer as createHttp1Server, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import { createServer as createSocketServer, type AddressInfo, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EventStreamCodec } from '@smithy/core/event-streams';
 import { fromUtf8, toUtf8 } from '@smithy/core/serde';
@@ -99,7 +100,10 @@ export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
     socket.once('data', (first) => {
       socket.pause();
       socket.unshift(first);
-      (first.toString('latin1').startsWith('PRI ') ? http2 : http1).emit('connection', socket);
+      // A bare socket's HTTP/2 session reads from the kernel and would miss the bytes that were put back.
+      if (first.toString('latin1').startsWith('PRI '))
+        http2.emit('connection', Duplex.from({ readable: socket, writable: socket }));
+      else http1.emit('connection', socket);
       socket.resume();
     });
   });

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { budgetStatus } from '../../../src/ledger/budgetStatus.ts';
+
+const policy = { limit: 1000n, alerts: [0.5, 0.8, 0.95], timeZone: 'UTC' };
+
+it.each([
+  [0n, 0n, 'ok', 1000n],
+  [799n, 0n, 'ok', 201n],
+  [800n, 0n, 'warning', 200n],
+  [500n, 300n, 'warning', 200n],
+  [950n, 0n, 'critical', 50n],
+  [1000n, 0n, 'exceeded', 0n],
+  [1200n, 0n, 'exceeded', 0n],
+])('spent %s and reserved %s of 1000 is %s with %s left', (spent, reserved, level, remaining) => {
+  const budget = { day: '2026-01-31', spent, reserved, byModel: new Map() };
+  expect(budgetStatus(budget, policy)).toMatchObject({ level, remaining });
+});
