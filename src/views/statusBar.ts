@@ -6,6 +6,7 @@ import { nextDayStart } from '../ledger/day.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import { messageOf } from '../errors.ts';
 import { escapeMarkdown } from './markdownText.ts';
+import { formatLeft } from './moneyText.ts';
 
 type Background = 'statusBarItem.warningBackground' | 'statusBarItem.errorBackground' | null;
 
@@ -107,7 +108,7 @@ function tooltip(budget: BudgetStatus, simulatedBecause: string | null): vscode.
       ? []
       : [`$(beaker) ${vscode.l10n.t('Simulated money, in a ledger of its own.')} ${escapeMarkdown(simulatedBecause)}`]),
     rows.length > 0 ? table : vscode.l10n.t('No calls yet.'),
-    vscode.l10n.t('{0} reserved now, {1} left. Resets at {2} ({3}).', formatUsd(budget.reserved), formatUsd(budget.remaining), resets, budget.timeZone),
+    vscode.l10n.t('{0} reserved now, {1} left. Resets at {2} ({3}).', formatUsd(budget.reserved), formatLeft(budget.remaining), resets, budget.timeZone),
     '',
   ];
   return withLinks(new vscode.MarkdownString(paragraphs.join('\n\n'), true));

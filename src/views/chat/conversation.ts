@@ -79,6 +79,7 @@ export class Conversation {
       question,
       reason: this.reason,
       model: change.modelId ?? model,
+      simulated: false,
       answer: '',
       result: null,
     };
@@ -88,15 +89,17 @@ export class Conversation {
     const text = new TextBuffer((piece) => this.#dependencies.post({ type: 'text', id: turn.id, text: piece }));
     this.#text = text;
     try {
-      const response = await this.#dependencies.use((core) =>
-        core.registry.get('corporate_llm').executeLlmRequest(request, {
+      const response = await this.#dependencies.use((core) => {
+        turn.simulated = core.backend.simulated;
+        this.#changed(turn);
+        return core.registry.get('corporate_llm').executeLlmRequest(request, {
           signal: running.signal,
           onText: (piece) => {
             turn.answer += piece;
             text.add(piece);
           },
-        }),
-      );
+        });
+      });
       turn.result = this.#resultOf(response);
       if (response.error?.code === 'audit_reason_missing') this.#refuseReason(turn, response.error);
     } catch (error) {
@@ -156,10 +159,9 @@ export class Conversation {
   }
 
   #resultOf(response: LlmResponse): TurnResult {
-    const { status, simulated, processingTimeMs, tokenUsage, cost, costEstimated, auditTrail, error } = response;
+    const { status, processingTimeMs, tokenUsage, cost, costEstimated, auditTrail, error } = response;
     return {
       status,
-      simulated,
       processingTimeMs,
       tokens: { input: contextTokens(tokenUsage), output: tokenUsage.output },
       cost: formatUsd(cost),
@@ -187,7 +189,6 @@ export function failureOf(error: GatewayError, fixLabel: (fix: Fix) => string): 
 
 const interrupted: TurnResult = {
   status: 'interrupted',
-  simulated: false,
   processingTimeMs: null,
   tokens: null,
   cost: null,

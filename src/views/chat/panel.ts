@@ -13,6 +13,7 @@ import type { GitContext } from '../../host/gitContext.ts';
 import { pickModel } from '../../host/pickModel.ts';
 import { offeredReasons, pickReason } from '../../host/pickReason.ts';
 import { formatUsd } from '../../pricing/cost.ts';
+import { formatLeft } from '../moneyText.ts';
 import { webviewPage, webviewRoot } from '../webviewPage.ts';
 import { Conversation, failureOf, type Change } from './conversation.ts';
 import {
@@ -260,7 +261,7 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
     try {
       const { remaining, limit, level } = await core.budget();
       const shareLeft = limit === 0n ? 0 : Number((remaining * 1000n) / limit) / 1000;
-      return { left: formatUsd(remaining), shareLeft, level };
+      return { left: formatLeft(remaining), shareLeft, level };
     } catch (error) {
       if (GatewayError.is(error)) return null;
       throw error;

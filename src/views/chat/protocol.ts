@@ -8,7 +8,6 @@ const failure = z.object({ message: z.string(), hint: z.string(), fixes: z.array
 /** How an answer ended, and what it cost. */
 const result = z.object({
   status: z.enum(['success', 'refused', 'failed', 'cancelled', 'incomplete', 'interrupted']),
-  simulated: z.boolean(),
   processingTimeMs: z.nullable(z.number()),
   tokens: z.nullable(z.object({ input: z.number(), output: z.number() })),
   /** As people read it; null when nobody knows. */
@@ -25,6 +24,8 @@ export const turnSchema = z.object({
   question: z.string(),
   reason: z.string(),
   model: z.string(),
+  /** Whether the answer comes from no model. */
+  simulated: z.boolean(),
   /** Markdown, as far as it has arrived. */
   answer: z.string(),
   /** Null while the answer is on its way. */

@@ -12,6 +12,7 @@ import { fixesFor, type SettingsPlace } from '../../host/fixes.ts';
 import type { BudgetStatus } from '../../ledger/budgetStatus.ts';
 import type { Receipt } from '../../ledger/ledger.ts';
 import { formatUsd } from '../../pricing/cost.ts';
+import { formatLeft } from '../moneyText.ts';
 
 export type Tone = 'healthy' | 'degraded' | 'failed' | 'absent' | 'checking' | 'plain';
 
@@ -137,7 +138,7 @@ function todayNode({ spent, reserved, remaining, limit, level, day, timeZone }: 
     evidence: [
       [vscode.l10n.t('Spent'), formatUsd(spent)],
       [vscode.l10n.t('Reserved'), formatUsd(reserved)],
-      [vscode.l10n.t('Left'), formatUsd(remaining)],
+      [vscode.l10n.t('Left'), formatLeft(remaining)],
       [vscode.l10n.t('Day'), `${day} (${timeZone})`],
     ],
     actions: ['open'],

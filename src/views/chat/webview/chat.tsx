@@ -23,7 +23,7 @@ export function Chat(properties: ChatProperties) {
       <header>
         <ModelAndMeter surroundings={state.surroundings} onChooseModel={() => post({ type: 'chooseModel' })} />
         <ReasonField {...properties} />
-        <Notice surroundings={state.surroundings} post={post} />
+        <Notice state={state} post={post} />
       </header>
       <Log {...properties} />
       <Composer {...properties} />
@@ -95,20 +95,22 @@ function ReasonField({ state, post, edit }: ChatProperties) {
   );
 }
 
-function Notice({ surroundings: { gateway }, post }: { surroundings: Surroundings; post: ChatProperties['post'] }) {
+function Notice({ state, post }: Pick<ChatProperties, 'state' | 'post'>) {
+  const { gateway } = state.surroundings;
   if (gateway.state === 'failed') {
     return <FailureCard failure={gateway.failure} onFix={(index) => post({ type: 'fix', turn: null, index })} />;
   }
   if (gateway.state === 'starting' || gateway.simulatedBecause === null) return null;
+  const why = t('Answers are simulated. {0}', gateway.simulatedBecause);
   return (
-    <p class="notice">
+    <p class={state.turns.length > 0 ? 'notice short' : 'notice'}>
       <Icon name="beaker" />
-      <span>
-        {t('Answers are simulated. {0}', gateway.simulatedBecause)}{' '}
-        <button type="button" class="link" onClick={() => post({ type: 'connectAws' })}>
-          {t('Connect AWS…')}
-        </button>
+      <span class="notice-text" title={why}>
+        {why}
       </span>
+      <button type="button" class="link" onClick={() => post({ type: 'connectAws' })}>
+        {t('Connect AWS…')}
+      </button>
     </p>
   );
 }
@@ -122,8 +124,17 @@ function Log({ state, post, edit }: ChatProperties) {
   }, [turns.length]);
   useLayoutEffect(() => {
     const element = scroller.current;
-    if (element && following.current) element.scrollTop = element.scrollHeight;
+    if (element && turns.length > 0 && following.current) element.scrollTop = element.scrollHeight;
   });
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => {
+      if (following.current && element.querySelector('.turn')) element.scrollTop = element.scrollHeight;
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
   const onScroll = () => {
     const element = scroller.current;
     if (element) following.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearEnd;

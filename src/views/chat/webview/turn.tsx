@@ -7,14 +7,14 @@ type Post = (message: ViewMessage) => void;
 
 /** One question, its answer as far as it has arrived, and what became of it. */
 export function TurnView({ turn, post }: { turn: Turn; post: Post }) {
-  const { id, question, model, answer, result } = turn;
+  const { id, question, model, simulated, answer, result } = turn;
   return (
     <article class="turn" aria-busy={result === null}>
       <h2 class="speaker">{t('You')}</h2>
       <p class="question">{question}</p>
       <h2 class="speaker">
         {model}
-        {result?.simulated && <span class="badge">{t('SIMULATED')}</span>}
+        {simulated && <span class="badge">{t('SIMULATED')}</span>}
       </h2>
       {answer !== '' && (
         <Answer
@@ -63,14 +63,17 @@ function Footer({ result, onShowRecord }: { result: TurnResult; onShowRecord: ()
   return (
     <p class="footer">
       {facts(result).map((fact) => (
-        <span key={fact}>{fact}</span>
+        <span key={fact} class="fact">
+          {fact}
+        </span>
       ))}
-      {record && (
+      {record ? (
         <button type="button" class="record" title={t('Show the audit record')} onClick={onShowRecord}>
           #{record.sequence} <Icon name="check" />
         </button>
+      ) : (
+        <span class="untracked">{t('not recorded')}</span>
       )}
-      {!record && <span class="untracked">{t('not recorded')}</span>}
     </p>
   );
 }
