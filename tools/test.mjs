@@ -123,9 +123,8 @@ async function runWithNode24(command, parameters) {
 
 /** @param {Outcome} outcome */
 function summary({ passed, failed, skipped }) {
-  return [`${passed} passed`, failed && `${failed} failed`, skipped && `${skipped} skipped`]
-    .filter(Boolean)
-    .join(', ');
+  const parts = [passed && `${passed} passed`, failed && `${failed} failed`, skipped && `${skipped} skipped`];
+  return parts.filter(Boolean).join(', ') || 'done';
 }
 
 async function readJson(file) {
