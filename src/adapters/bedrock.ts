@@ -86,7 +86,9 @@ function credentialChain(profile: string | null): ReturnType<typeof fromNodeProv
 
 /** Where the SDK will send calls, its environment variables and profile settings included. */
 async function endpointOf(client: BedrockRuntimeClient, region: string): Promise<string> {
-  const command = { getEndpointParameterInstructions: () => ConverseCommand.getEndpointParameterInstructions() };
+  const command = {
+    getEndpointParameterInstructions: () => ConverseCommand.getEndpointParameterInstructions(),
+  };
   const { url } = await getEndpointFromInstructions({ Region: region }, command, { ...client.config });
   return url.origin;
 }

@@ -1,4 +1,11 @@
-import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
+import {
+  createHash,
+  createHmac,
+  createSecretKey,
+  randomBytes,
+  randomUUID,
+  type KeyObject,
+} from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
@@ -6,28 +13,28 @@ import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 const keyBytes = 32;
 
 /**
- * Keyed hashes of prompts and answers. Each subject has a key of its own in a file, and each call a salt
- * derived from it, so that deleting one file makes every hash of that subject meaningless.
+ * Keyed hashes of prompts and answers. Each subject has a key of its own in a file, so that deleting one
+ * file makes every hash of that subject meaningless; the call's id salts each hash.
  */
 export class ContentHasher {
   readonly #directory: string;
-  readonly #keys = new Map<string, Buffer>();
+  readonly #keys = new Map<string, KeyObject>();
 
   constructor(directory: string) {
     this.#directory = directory;
   }
 
-  /** HMAC-SHA256, lower-case hex, of `content` under the subject's key and the call's salt. */
+  /** HMAC-SHA256, lower-case hex, of the call's id, a NUL and `content` under the subject's key. */
   hash(subject: string, callId: string, content: string): string {
-    const salt = createHmac('sha256', this.#key(subject)).update(callId).digest();
-    return createHmac('sha256', salt).update(content, 'utf8').digest('hex');
+    return createHmac('sha256', this.#key(subject)).update(`${callId}\0${content}`, 'utf8').digest('hex');
   }
 
-  #key(subject: string): Buffer {
+  #key(subject: string): KeyObject {
     const known = this.#keys.get(subject);
     if (known) return known;
     const path = join(this.#directory, `${createHash('sha256').update(subject).digest('hex')}.key`);
-    const key = readKey(path) ?? this.#createKey(path);
+    // Kept as a key object: making one costs more than the hash.
+    const key = createSecretKey(readKey(path) ?? this.#createKey(path));
     this.#keys.set(subject, key);
     return key;
   }
