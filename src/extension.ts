@@ -8,6 +8,7 @@ import { DisposableStore } from './host/disposables.ts';
 import type { SettingsPlace } from './host/fixes.ts';
 import { GitContext } from './host/gitContext.ts';
 import { SettingsFile } from './host/settingsFile.ts';
+import { ChatMemory } from './views/chat/memory.ts';
 import { ChatPanel } from './views/chat/panel.ts';
 import { HealthTree } from './views/health/healthTree.ts';
 import { BudgetItem } from './views/statusBar.ts';
@@ -32,7 +33,8 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   const example = vscode.Uri.joinPath(context.extensionUri, 'media', 'settings.example.yaml');
   const settingsFile = store.add(new SettingsFile(example, reconnect));
   const auditTrail = store.add(new AuditTrail(core));
-  const { extensionUri, workspaceState: memory } = context;
+  const memory = new ChatMemory(context.workspaceState);
+  const { extensionUri } = context;
   const chat = store.add(new ChatPanel({ extensionUri, memory, holder: core, git, auditTrail, log }));
   const health = store.add(new HealthTree(core, auditTrail, settingsFile, log));
   store.add(new BudgetItem(core));

@@ -1,4 +1,13 @@
-const sharedBranches = new Set(['main', 'master', 'trunk', 'develop', 'development', 'dev', 'release', 'HEAD']);
+const sharedBranches = new Set([
+  'main',
+  'master',
+  'trunk',
+  'develop',
+  'development',
+  'dev',
+  'release',
+  'HEAD',
+]);
 
 /**
  * The audit reason that a branch's name stands for: `JIRA-123-fix-flaky-login-test` is

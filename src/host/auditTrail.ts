@@ -58,7 +58,10 @@ export class AuditTrail implements vscode.TextDocumentContentProvider, vscode.Di
     const { ledger } = await this.#holder.whenReady();
     const items = loadCalls(ledger.directory);
     const chosen = await vscode.window.showQuickPick(items, {
-      title: vscode.l10n.t('Audit records: {0}', ledger.mode === 'live' ? vscode.l10n.t('live') : vscode.l10n.t('simulated')),
+      title: vscode.l10n.t(
+        'Audit records: {0}',
+        ledger.mode === 'live' ? vscode.l10n.t('live') : vscode.l10n.t('simulated'),
+      ),
       placeHolder: vscode.l10n.t('Choose a call to see its records'),
       matchOnDescription: true,
       matchOnDetail: true,
@@ -86,7 +89,9 @@ export class AuditTrail implements vscode.TextDocumentContentProvider, vscode.Di
     const { findCall } = await import('../ledger/history.ts');
     const { directory, callId } = JSON.parse(uri.query) as { directory: string; callId: string };
     const found = await findCall(directory, callId);
-    return found ? recordDocument(directory, found.call, found.records) : vscode.l10n.t('This call is not in the ledger.');
+    return found
+      ? recordDocument(directory, found.call, found.records)
+      : vscode.l10n.t('This call is not in the ledger.');
   }
 
   dispose(): void {
@@ -98,7 +103,14 @@ export class AuditTrail implements vscode.TextDocumentContentProvider, vscode.Di
     const open = vscode.l10n.t('Open the record');
     const { segment, line, sequence, kind, detail } = fault;
     const chosen = await vscode.window.showErrorMessage(
-      vscode.l10n.t('The audit trail is broken at {0}:{1}, record #{2}: {3} ({4}).', segment, line, sequence, detail, kind),
+      vscode.l10n.t(
+        'The audit trail is broken at {0}:{1}, record #{2}: {3} ({4}).',
+        segment,
+        line,
+        sequence,
+        detail,
+        kind,
+      ),
       open,
     );
     if (chosen !== open) return;
@@ -112,7 +124,13 @@ export class AuditTrail implements vscode.TextDocumentContentProvider, vscode.Di
 async function showIntact({ records, segments, head }: VerificationResult): Promise<void> {
   await vscode.window.showInformationMessage(
     head
-      ? vscode.l10n.t('{0} records in {1} segment(s) are intact. Head: #{2} {3}…', records, segments, head.sequence, head.hash.slice(0, 12))
+      ? vscode.l10n.t(
+          '{0} records in {1} segment(s) are intact. Head: #{2} {3}…',
+          records,
+          segments,
+          head.sequence,
+          head.hash.slice(0, 12),
+        )
       : vscode.l10n.t('The audit trail is empty: nothing was recorded yet.'),
   );
 }
@@ -123,7 +141,10 @@ function runVerification(
   progress: vscode.Progress<{ message?: string; increment?: number }>,
   token: vscode.CancellationToken,
 ): Promise<VerificationResult | null> {
-  const total = globSync('*.journal', { cwd: directory }).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+  const total = globSync('*.journal', { cwd: directory }).reduce(
+    (sum, name) => sum + statSync(join(directory, name)).size,
+    0,
+  );
   let reported = 0;
   return new Promise((resolve, reject) => {
     const workerData: VerifyWorkerData = { directory };
@@ -155,7 +176,11 @@ async function loadCalls(directory: string): Promise<CallItem[]> {
   return calls.map((call) => ({
     call,
     label: `#${call.sequence}  ${call.opening.model}`,
-    description: [call.outcome, `${formatUsd(call.cost)}${call.costEstimated ? ` ${vscode.l10n.t('(estimated)')}` : ''}`, time.format(new Date(call.time))].join(' · '),
+    description: [
+      call.outcome,
+      `${formatUsd(call.cost)}${call.costEstimated ? ` ${vscode.l10n.t('(estimated)')}` : ''}`,
+      time.format(new Date(call.time)),
+    ].join(' · '),
     detail: call.opening.reason || vscode.l10n.t('(no reason)'),
   }));
 }
@@ -172,8 +197,11 @@ function recordDocument(directory: string, call: CallEntry, records: readonly Pl
     cost_usd: microToUsd(call.cost),
     cost_estimated: call.costEstimated,
     ledger: directory,
-    records: records.map(({ record, hash, segment, line }) => ({ place: `${segment}:${line}`, hash, record })),
+    records: records.map(({ record, hash, segment, line }) => ({
+      place: `${segment}:${line}`,
+      hash,
+      record,
+    })),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }
-

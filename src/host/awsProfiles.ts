@@ -11,7 +11,9 @@ export interface AwsProfile {
 }
 
 /** The profiles in the AWS configuration files of this user; none where there are no files. */
-export async function findAwsProfiles(environment: Readonly<Record<string, string | undefined>>): Promise<AwsProfile[]> {
+export async function findAwsProfiles(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<AwsProfile[]> {
   const folder = join(homedir(), '.aws');
   const [config, credentials] = await Promise.all([
     readOrEmpty(environment['AWS_CONFIG_FILE'] ?? join(folder, 'config')),
@@ -47,7 +49,7 @@ function iniSections(text: string): [section: string, values: Map<string, string
   const sections: [string, Map<string, string>][] = [];
   for (const line of text.split(/\r?\n/)) {
     const section = /^\s*\[([^\]]+)\]/.exec(line)?.[1];
-    if (section !== undefined) sections.push([section.trim(), new Map()]);
+    if (section !== undefined) sections.push([section.trim(), new Map<string, string>()]);
     // Indented lines belong to a nested value such as `s3 =`.
     const [, key, value] = /^([^\s#;=[][^=]*?)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
     if (key !== undefined && value !== undefined) sections.at(-1)?.[1].set(key, value);

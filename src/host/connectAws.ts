@@ -47,7 +47,9 @@ export async function connectAws(holder: CoreHolder, log: vscode.LogOutputChanne
       title: vscode.l10n.t('Connect AWS'),
       placeHolder:
         profiles.length === 0
-          ? vscode.l10n.t('No profile was found: make one, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY')
+          ? vscode.l10n.t(
+              'No profile was found: make one, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+            )
           : vscode.l10n.t('Choose the profile with which Bedrock is called'),
       matchOnDescription: true,
     },
@@ -111,6 +113,10 @@ async function showConnection(
     return;
   }
   await vscode.window.showInformationMessage(
-    vscode.l10n.t('Connected to {0} in {1} ms. Answers are real from now on, and cost money.', backend.location, Math.round(latencyMs ?? 0)),
+    vscode.l10n.t(
+      'Connected to {0} in {1} ms. Answers are real from now on, and cost money.',
+      backend.location,
+      Math.round(latencyMs ?? 0),
+    ),
   );
 }

@@ -16,8 +16,8 @@ export class CoreHolder {
   readonly #compose: (options: ComposeOptions) => Promise<Core>;
   readonly #log: vscode.LogOutputChannel;
   readonly #changed = new vscode.EventEmitter<CoreState>();
-  readonly #users = new Map<Core, number>();
-  readonly #retired = new Set<Core>();
+  readonly #uses = new Map<Core, Set<Promise<unknown>>>();
+  readonly #closing = new Set<Promise<void>>();
   #state: CoreState = { kind: 'starting' };
   #attempt: Promise<void> | null = null;
   #again = false;
@@ -42,7 +42,7 @@ export class CoreHolder {
 
   /** The core, once it is up. Throws `gateway_unavailable`: there is no other route to a model. */
   async whenReady(): Promise<Core> {
-    await (this.#state.kind === 'starting' ? this.#attempt ?? this.reconnect() : this.#attempt);
+    await (this.#state.kind === 'starting' ? (this.#attempt ?? this.reconnect()) : this.#attempt);
     if (this.#state.kind === 'ready') return this.#state.core;
     throw gatewayUnavailable('corporate_llm', this.#state.kind === 'failed' ? this.#state.error : undefined);
   }
@@ -50,44 +50,53 @@ export class CoreHolder {
   /** Runs work that needs the core to stay open until it ends, even when another one takes its place. */
   async use<T>(work: (core: Core) => Promise<T>): Promise<T> {
     const core = await this.whenReady();
-    this.#users.set(core, (this.#users.get(core) ?? 0) + 1);
+    const use = Promise.resolve(core).then(work);
+    const uses = this.#usesOf(core).add(use);
     try {
-      return await work(core);
+      return await use;
     } finally {
-      this.#users.set(core, (this.#users.get(core) ?? 1) - 1);
-      await this.#closeWhenUnused(core);
+      uses.delete(use);
     }
   }
 
-  /** Ends the attempt that runs and closes the core as soon as nobody uses it. */
+  /** Takes no more work and resolves once what runs has ended and the ledger is closed. */
   async close(): Promise<void> {
     this.#again = false;
     await this.#attempt;
-    const error = new GatewayError('gateway_unavailable', 'The window is closing.');
-    await this.#setState({ kind: 'failed', error });
+    this.#setState({
+      kind: 'failed',
+      error: new GatewayError('gateway_unavailable', 'The window is closing.'),
+    });
     this.#changed.dispose();
+    await Promise.all(this.#closing);
   }
 
   async #composeUntilCurrent(): Promise<void> {
     while (this.#again) {
       this.#again = false;
-      await this.#setState(await this.#composeOnce());
+      this.#setState(await this.#composeOnce());
     }
   }
 
   async #composeOnce(): Promise<CoreState> {
     try {
       const core = await this.#compose(composeOptions());
-      this.#log.info(`Gateway composed: ${core.backend.id} (${core.backend.location}), ledger ${core.ledger.directory}`);
+      this.#log.info(
+        `Gateway composed: ${core.backend.id} (${core.backend.location}), ledger ${core.ledger.directory}`,
+      );
       this.#settleOpenCalls(core);
       return { kind: 'ready', core };
     } catch (error) {
       this.#log.error(`The gateway did not start.\n${errorText(error)}`);
       if (GatewayError.is(error)) return { kind: 'failed', error };
-      const explained = new GatewayError('gateway_unavailable', `The gateway did not start: ${messageOf(error)}`, {
-        hint: 'The output has the details.',
-        cause: error,
-      });
+      const explained = new GatewayError(
+        'gateway_unavailable',
+        `The gateway did not start: ${messageOf(error)}`,
+        {
+          hint: 'The output has the details.',
+          cause: error,
+        },
+      );
       return { kind: 'failed', error: explained };
     }
   }
@@ -99,18 +108,29 @@ export class CoreHolder {
     });
   }
 
-  async #setState(state: CoreState): Promise<void> {
+  #setState(state: CoreState): void {
     const before = this.#state;
     this.#state = state;
     this.#changed.fire(state);
     if (before.kind !== 'ready') return;
-    this.#retired.add(before.core);
-    await this.#closeWhenUnused(before.core);
+    const closing = this.#closeWhenUnused(before.core).finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 
   async #closeWhenUnused(core: Core): Promise<void> {
-    if ((this.#users.get(core) ?? 0) > 0 || !this.#retired.delete(core)) return;
-    this.#users.delete(core);
-    await core.dispose();
+    const uses = this.#usesOf(core);
+    while (uses.size > 0) await Promise.allSettled(uses);
+    this.#uses.delete(core);
+    try {
+      await core.dispose();
+    } catch (error) {
+      this.#log.error(`The gateway did not close well.\n${errorText(error)}`);
+    }
+  }
+
+  #usesOf(core: Core): Set<Promise<unknown>> {
+    const uses = this.#uses.get(core) ?? new Set();
+    this.#uses.set(core, uses);
+    return uses;
   }
 }

@@ -11,7 +11,11 @@ export interface Remedy extends vscode.MessageItem {
 /** What a fix is called on its button. */
 export function fixLabel(fix: Fix): string {
   if (fix.kind === 'retry') {
-    if (fix.maxTokens !== undefined) return vscode.l10n.t('Retry with at most {0} tokens', fix.maxTokens);
+    if (fix.maxTokens !== undefined)
+      return vscode.l10n.t(
+        'Retry with at most {0} tokens',
+        fix.maxTokens.toLocaleString(vscode.env.language),
+      );
     if (fix.model !== undefined) return vscode.l10n.t('Use {0} (≤ {1})', fix.model, fix.atMost ?? '');
     return vscode.l10n.t('Try again');
   }

@@ -2,7 +2,10 @@ import * as vscode from 'vscode';
 
 /** The part of the built-in git extension's API that is used here. */
 interface GitRepository {
-  readonly state: { readonly HEAD: { readonly name?: string } | undefined; readonly onDidChange: vscode.Event<void> };
+  readonly state: {
+    readonly HEAD: { readonly name?: string } | undefined;
+    readonly onDidChange: vscode.Event<void>;
+  };
   getCommit(ref: string): Promise<{ readonly message: string }>;
 }
 interface GitApi {
@@ -57,7 +60,10 @@ export class GitContext implements vscode.Disposable {
     this.#api ??= this.#openApi();
     const repository = (await this.#api)?.getRepository(folder.uri) ?? null;
     if (repository && !this.#followed.has(repository)) {
-      this.#followed.set(repository, repository.state.onDidChange(() => this.#changed.fire()));
+      this.#followed.set(
+        repository,
+        repository.state.onDidChange(() => this.#changed.fire()),
+      );
     }
     return repository;
   }

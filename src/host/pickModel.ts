@@ -4,13 +4,20 @@ import type { Model } from '../pricing/modelCatalogue.ts';
 
 /** Lets the person choose among the models that can be called here, with what they cost and take. */
 export async function pickModel({ catalogue }: Core, current: string): Promise<string | undefined> {
-  const items = catalogue.available().map((model) => ({
-    label: model.name,
-    description: [model.name === current ? vscode.l10n.t('in use') : '', describePrice(model), describeSize(model)]
-      .filter(Boolean)
-      .join(' · '),
-    detail: model.modelId,
-  }));
+  const models = Map.groupBy(catalogue.available(), ({ modelId }) => modelId);
+  const items = [...models.values()].flatMap(([model, ...aliases]): vscode.QuickPickItem[] => {
+    if (!model) return [];
+    const names = [model, ...aliases].map(({ name }) => name);
+    const inUse = names.includes(current) ? vscode.l10n.t('in use') : '';
+    const also = aliases.length > 0 ? vscode.l10n.t('also {0}', names.slice(1).join(', ')) : '';
+    return [
+      {
+        label: model.name,
+        description: [inUse, describePrice(model), describeSize(model)].filter(Boolean).join(' · '),
+        detail: [model.modelId, also].filter(Boolean).join(' · '),
+      },
+    ];
+  });
   const chosen = await vscode.window.showQuickPick(items, {
     title: vscode.l10n.t('Model'),
     placeHolder: vscode.l10n.t('Prices are in USD per 1,000,000 tokens, input → output'),

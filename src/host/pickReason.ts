@@ -16,13 +16,22 @@ export async function offeredReasons(git: GitContext, used: readonly string[]): 
     ...used.map((reason) => ({ reason, from: vscode.l10n.t('used before') })),
     ...(commit === null ? [] : [{ reason: commit, from: vscode.l10n.t('from the last commit') }]),
   ];
-  return offered.filter(({ reason }, index) => offered.findIndex((other) => other.reason === reason) === index);
+  return offered.filter(
+    ({ reason }, index) => offered.findIndex((other) => other.reason === reason) === index,
+  );
 }
 
 /** Lets the person choose an offered reason or write another one. */
-export async function pickReason(git: GitContext, used: readonly string[], current: string): Promise<string | undefined> {
+export async function pickReason(
+  git: GitContext,
+  used: readonly string[],
+  current: string,
+): Promise<string | undefined> {
   const offered = await offeredReasons(git, used);
-  const items = offered.map(({ reason, from }): vscode.QuickPickItem => ({ label: reason, description: from }));
+  const items = offered.map(({ reason, from }): vscode.QuickPickItem => ({
+    label: reason,
+    description: from,
+  }));
   const picker = vscode.window.createQuickPick();
   picker.title = vscode.l10n.t('Audit reason');
   picker.placeholder = vscode.l10n.t('Why is the call made? Choose, or write a ticket and a few words');
@@ -33,7 +42,9 @@ export async function pickReason(git: GitContext, used: readonly string[], curre
   picker.onDidChangeValue((value) => {
     const written = value.trim();
     const known = written === '' || offered.some(({ reason }) => reason === written);
-    picker.items = known ? items : [{ label: written, description: vscode.l10n.t('as written'), alwaysShow: true }, ...items];
+    picker.items = known
+      ? items
+      : [{ label: written, description: vscode.l10n.t('as written'), alwaysShow: true }, ...items];
   });
   picker.activeItems = items.filter(({ label }) => label === current);
   picker.show();

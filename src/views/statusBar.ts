@@ -38,7 +38,8 @@ export class BudgetItem implements vscode.Disposable {
 
   #follow(state: CoreState): void {
     this.#stopLedger();
-    this.#stopLedger = state.kind === 'ready' ? state.core.ledger.onDidChange(() => void this.#refresh()) : () => undefined;
+    this.#stopLedger =
+      state.kind === 'ready' ? state.core.ledger.onDidChange(() => void this.#refresh()) : () => undefined;
     void this.#refresh();
   }
 
@@ -68,8 +69,14 @@ export class BudgetItem implements vscode.Disposable {
   }
 
   #showBlocked(reason: string): void {
-    const text = new vscode.MarkdownString(`${vscode.l10n.t('No calls are made.')} ${escapeMarkdown(reason)}\n\n`);
-    this.#show(`$(error) ${vscode.l10n.t('TidyLLM blocked')}`, withLinks(text), 'statusBarItem.errorBackground');
+    const text = new vscode.MarkdownString(
+      `${vscode.l10n.t('No calls are made.')} ${escapeMarkdown(reason)}\n\n`,
+    );
+    this.#show(
+      `$(error) ${vscode.l10n.t('TidyLLM blocked')}`,
+      withLinks(text),
+      'statusBarItem.errorBackground',
+    );
   }
 
   #show(text: string, tip: string | vscode.MarkdownString, background: Background): void {
@@ -82,7 +89,10 @@ export class BudgetItem implements vscode.Disposable {
   #refreshAtMidnight(timeZone: string): void {
     clearTimeout(this.#midnight);
     const now = new Date();
-    this.#midnight = setTimeout(() => void this.#refresh(), nextDayStart(now, timeZone).getTime() - now.getTime());
+    this.#midnight = setTimeout(
+      () => void this.#refresh(),
+      nextDayStart(now, timeZone).getTime() - now.getTime(),
+    );
   }
 }
 
@@ -97,7 +107,11 @@ function tooltip(budget: BudgetStatus, simulatedBecause: string | null): vscode.
   const rows = [...budget.byModel]
     .sort(([, a], [, b]) => (a.spent < b.spent ? 1 : -1))
     .map(([model, { calls, spent }]) => `|${escapeMarkdown(model)}|${calls}|${formatUsd(spent)}|`);
-  const table = [`|${vscode.l10n.t('Model')}|${vscode.l10n.t('Calls')}|${vscode.l10n.t('Spent')}|`, '|:--|--:|--:|', ...rows].join('\n');
+  const table = [
+    `|${vscode.l10n.t('Model')}|${vscode.l10n.t('Calls')}|${vscode.l10n.t('Spent')}|`,
+    '|:--|--:|--:|',
+    ...rows,
+  ].join('\n');
   const resets = new Intl.DateTimeFormat(vscode.env.language, {
     timeStyle: 'short',
     timeZone: budget.timeZone,
@@ -106,9 +120,17 @@ function tooltip(budget: BudgetStatus, simulatedBecause: string | null): vscode.
     `**${vscode.l10n.t('{0} of {1} spent today', formatUsd(budget.spent), formatUsd(budget.limit))}**`,
     ...(simulatedBecause === null
       ? []
-      : [`$(beaker) ${vscode.l10n.t('Simulated money, in a ledger of its own.')} ${escapeMarkdown(simulatedBecause)}`]),
+      : [
+          `$(beaker) ${vscode.l10n.t('Simulated money, in a ledger of its own.')} ${escapeMarkdown(simulatedBecause)}`,
+        ]),
     rows.length > 0 ? table : vscode.l10n.t('No calls yet.'),
-    vscode.l10n.t('{0} reserved now, {1} left. Resets at {2} ({3}).', formatUsd(budget.reserved), formatLeft(budget.remaining), resets, budget.timeZone),
+    vscode.l10n.t(
+      '{0} reserved now, {1} left. Resets at {2} ({3}).',
+      formatUsd(budget.reserved),
+      formatLeft(budget.remaining),
+      resets,
+      budget.timeZone,
+    ),
     '',
   ];
   return withLinks(new vscode.MarkdownString(paragraphs.join('\n\n'), true));

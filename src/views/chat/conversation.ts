@@ -86,7 +86,9 @@ export class Conversation {
     const request = await this.#request(question, turn.model, change.maxTokens);
     this.#turns = [...this.#turns, turn].slice(-turnsKept);
     this.#changed(turn);
-    const text = new TextBuffer((piece) => this.#dependencies.post({ type: 'text', id: turn.id, text: piece }));
+    const text = new TextBuffer((piece) =>
+      this.#dependencies.post({ type: 'text', id: turn.id, text: piece }),
+    );
     this.#text = text;
     try {
       const response = await this.#dependencies.use((core) => {
@@ -120,7 +122,9 @@ export class Conversation {
   /** The most that asking this now may cost, in micro-USD. Throws `GatewayError` where it would be refused. */
   async worstCase(question: string, model: string): Promise<bigint> {
     const request = await this.#request(question, model, undefined);
-    return this.#dependencies.use((core) => Promise.resolve(core.registry.get('corporate_llm').worstCase(request)));
+    return this.#dependencies.use((core) =>
+      Promise.resolve(core.registry.get('corporate_llm').worstCase(request)),
+    );
   }
 
   async #request(question: string, modelId: string, maxTokens: number | undefined): Promise<LlmRequest> {

@@ -1,10 +1,7 @@
 import * as vscode from 'vscode';
-import * as z from 'zod/mini';
 import { GatewayError } from '../../errors.ts';
 import type { Core } from '../../gateways/core.ts';
 import type { AuditTrail } from '../../host/auditTrail.ts';
-import { rememberReason } from '../../host/auditReason.ts';
-import type { CommandId } from '../../host/commandIds.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import { errorText } from '../../host/errorText.ts';
 import { applyFix, fixLabel, inBackground } from '../../host/failures.ts';
@@ -16,25 +13,14 @@ import { formatUsd } from '../../pricing/cost.ts';
 import { formatLeft } from '../moneyText.ts';
 import { webviewPage, webviewRoot } from '../webviewPage.ts';
 import { Conversation, failureOf, type Change } from './conversation.ts';
-import {
-  turnSchema,
-  viewMessageSchema,
-  type HostMessage,
-  type Surroundings,
-  type ViewMessage,
-} from './protocol.ts';
+import type { ChatMemory } from './memory.ts';
+import { viewMessageSchema, type HostMessage, type Surroundings, type ViewMessage } from './protocol.ts';
 
 const viewId = 'tidyllm.chat';
-/** Larger conversations stay in memory only. */
-const keptCharacters = 262_144;
-
-const keptSchema = z.object({ turns: z.array(turnSchema), reason: z.string() });
-type Kept = z.infer<typeof keptSchema>;
 
 export interface ChatPanelDependencies {
   extensionUri: vscode.Uri;
-  /** Keeps the conversation, the reasons and the model of this workspace. */
-  memory: vscode.Memento;
+  memory: ChatMemory;
   holder: CoreHolder;
   git: GitContext;
   auditTrail: AuditTrail;
@@ -50,6 +36,8 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   #stopLedger = (): void => undefined;
   #latestDraft = 0;
   #focusWhenReady = false;
+  /** Whether the policy lets prompts and answers be kept; null until the settings were read. */
+  #mayKeep: boolean | null = null;
 
   constructor(dependencies: ChatPanelDependencies) {
     const { memory, holder, git, log } = dependencies;
@@ -57,13 +45,17 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
     this.#conversation = new Conversation(
       {
         use: (work) => holder.use(work),
-        origin: async () => ({ workspace: git.folder?.uri.fsPath ?? null, branch: await git.branch(), command: 'chat' }),
+        origin: async () => ({
+          workspace: git.folder?.uri.fsPath ?? null,
+          branch: await git.branch(),
+          command: 'chat',
+        }),
         fixLabel,
         post: (message) => this.#post(message),
         onDidChange: () => this.#keep(),
         onError: (error) => log.error(errorText(error)),
       },
-      remembered(memory),
+      memory.conversation,
     );
     this.#subscriptions = vscode.Disposable.from(
       holder.onDidChange(() => this.#follow()),
@@ -77,7 +69,9 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
     const { extensionUri } = this.#dependencies;
     this.#view = view;
     view.webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
-    view.webview.onDidReceiveMessage((message) => inBackground(this.#dependencies.log, this.#receive(message)));
+    view.webview.onDidReceiveMessage((message) =>
+      inBackground(this.#dependencies.log, this.#receive(message)),
+    );
     view.onDidDispose(() => (this.#view = null));
     view.webview.html = webviewPage(view.webview, extensionUri, 'chat', vscode.l10n.t('Chat'));
   }
@@ -97,6 +91,7 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
 
   /** From the palette: asks for what is missing, then shows the answer in the view. */
   async askFromPalette(): Promise<void> {
+    if (this.#conversation.answering) return this.open();
     const reason = this.#conversation.reason || (await this.#pickReason());
     if (!reason) return;
     const question = await vscode.window.showInputBox({
@@ -114,7 +109,7 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   async chooseModel(): Promise<void> {
     const chosen = await pickModel(await this.#dependencies.holder.whenReady(), await this.#model());
     if (chosen === undefined) return;
-    await this.#dependencies.memory.update('model', chosen);
+    await this.#dependencies.memory.chooseModel(chosen);
     await this.#showSurroundings();
   }
 
@@ -146,6 +141,9 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
         if (this.#focusWhenReady) this.#post({ type: 'focus' });
         this.#focusWhenReady = false;
         return;
+      case 'focused':
+        await setContext('tidyllm.chatFocused', message.focused);
+        return;
       case 'ask':
         this.#conversation.reason = message.reason;
         return this.#ask(message.question);
@@ -155,15 +153,9 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
         this.#conversation.reason = message.reason;
         this.#keep();
         return;
-      case 'stop':
-        this.stop();
+      case 'run':
+        await vscode.commands.executeCommand(message.command);
         return;
-      case 'chooseModel':
-        return void (await run('tidyllm.chooseModel'));
-      case 'chooseReason':
-        return void (await run('tidyllm.chooseReason'));
-      case 'connectAws':
-        return void (await run('tidyllm.connectAws'));
       case 'fix':
         return this.#applyFix(message.turn, message.index);
       case 'showRecord': {
@@ -179,9 +171,8 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   }
 
   async #ask(question: string): Promise<void> {
-    const { memory } = this.#dependencies;
-    const { reason } = this.#conversation;
-    if (reason.trim() !== '') await memory.update('reasons', rememberReason(memory.get('reasons', []), reason.trim()));
+    const reason = this.#conversation.reason.trim();
+    if (reason !== '') await this.#dependencies.memory.addReason(reason);
     await this.#answering(async () => this.#conversation.ask(question, await this.#model()));
   }
 
@@ -195,22 +186,27 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
     const turn = this.#conversation.turn(turnId);
     const fix = turn?.result?.failure?.fixes[index]?.fix;
     if (!turn || !fix) return;
-    await this.#apply(fix as Fix, (change) => this.#answering(() => this.#conversation.askAgain(turn, change)));
+    await this.#apply(fix as Fix, (change) =>
+      this.#answering(() => this.#conversation.askAgain(turn, change)),
+    );
   }
 
   async #apply(fix: Fix, askAgain: (change: Change) => Promise<void>): Promise<void> {
     if (fix.kind === 'command') await applyFix(fix);
-    else await askAgain({ ...(fix.model && { modelId: fix.model }), ...(fix.maxTokens && { maxTokens: fix.maxTokens }) });
+    else
+      await askAgain({
+        ...(fix.model && { modelId: fix.model }),
+        ...(fix.maxTokens && { maxTokens: fix.maxTokens }),
+      });
   }
 
   /** Lets the stop command and its key know that there is something to stop. */
   async #answering(work: () => Promise<void>): Promise<void> {
-    const set = (value: boolean): Thenable<unknown> => vscode.commands.executeCommand('setContext', 'tidyllm.answering', value);
-    void set(true);
+    void setContext('tidyllm.answering', true);
     try {
       await work();
     } finally {
-      void set(this.#conversation.answering);
+      void setContext('tidyllm.answering', this.#conversation.answering);
     }
   }
 
@@ -247,7 +243,8 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
     const [suggested] = await offeredReasons(git, []);
     const suggestedReason = suggested?.reason ?? null;
     const { state } = holder;
-    if (state.kind === 'starting') return { gateway: { state: 'starting' }, model: '', budget: null, suggestedReason };
+    if (state.kind === 'starting')
+      return { gateway: { state: 'starting' }, model: '', budget: null, suggestedReason };
     if (state.kind === 'failed') {
       const gateway = { state: 'failed' as const, failure: failureOf(state.error, fixLabel) };
       return { gateway, model: '', budget: null, suggestedReason };
@@ -268,12 +265,15 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
     }
   }
 
+  /** The model that was chosen, otherwise that of the settings; empty while there is no core. */
   async #model(): Promise<string> {
-    const chosen = this.#dependencies.memory.get<string>('model');
-    if (chosen !== undefined) return chosen;
-    const { state } = this.#dependencies.holder;
-    const core = state.kind === 'ready' ? state.core : await this.#dependencies.holder.whenReady();
-    return core.loaded.settings.aws.bedrock.default_model;
+    const { memory, holder } = this.#dependencies;
+    if (memory.model !== undefined) return memory.model;
+    try {
+      return (await holder.whenReady()).loaded.settings.aws.bedrock.default_model;
+    } catch {
+      return '';
+    }
   }
 
   #follow(): void {
@@ -281,12 +281,13 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
     this.#stopLedger();
     this.#stopLedger =
       state.kind === 'ready' ? state.core.ledger.onDidChange(() => this.#refresh()) : () => undefined;
+    if (state.kind === 'ready') this.#mayKeep = state.core.loaded.settings.audit.content !== 'none';
     this.#refresh();
   }
 
   #pickReason(): Promise<string | undefined> {
     const { git, memory } = this.#dependencies;
-    return pickReason(git, memory.get<string[]>('reasons', []), this.#conversation.reason);
+    return pickReason(git, memory.reasons, this.#conversation.reason);
   }
 
   #setReason(reason: string): void {
@@ -295,17 +296,11 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
     this.#keep();
   }
 
-  /**
-   * Keeps the conversation for the next start in VS Code's storage of this workspace, unless the policy
-   * says that no content is kept.
-   */
   #keep(): void {
-    const { holder, memory, log } = this.#dependencies;
-    const { state } = holder;
-    const allowed = state.kind === 'ready' && state.core.loaded.settings.audit.content !== 'none';
-    const kept: Kept = { turns: allowed ? this.#conversation.turns : [], reason: this.#conversation.reason };
-    const small = JSON.stringify(kept).length <= keptCharacters;
-    inBackground(log, memory.update('conversation', small ? kept : { ...kept, turns: [] }));
+    const { memory, log } = this.#dependencies;
+    const { turns, reason } = this.#conversation;
+    if (this.#mayKeep === null && turns.length > 0) return;
+    inBackground(log, memory.keepConversation({ turns, reason }, this.#mayKeep ?? false));
   }
 
   #post(message: HostMessage): void {
@@ -313,13 +308,8 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   }
 }
 
-function run(command: CommandId): Thenable<unknown> {
-  return vscode.commands.executeCommand(command);
-}
-
-function remembered(memory: vscode.Memento): Kept {
-  const kept = keptSchema.safeParse(memory.get('conversation'));
-  return kept.success ? kept.data : { turns: [], reason: '' };
+function setContext(name: string, value: boolean): Thenable<unknown> {
+  return vscode.commands.executeCommand('setContext', name, value);
 }
 
 async function insertAtCursor(text: string): Promise<void> {

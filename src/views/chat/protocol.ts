@@ -75,13 +75,20 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
 export const viewMessageSchema = z.discriminatedUnion('type', [
   /** The view was loaded and needs everything. */
   z.object({ type: z.literal('ready') }),
+  /** The keyboard is in the view, or left it: the editor does not know by itself. */
+  z.object({ type: z.literal('focused'), focused: z.boolean() }),
   z.object({ type: z.literal('ask'), question: z.string(), reason: z.string() }),
   z.object({ type: z.literal('draft'), question: z.string() }),
   z.object({ type: z.literal('reason'), reason: z.string() }),
-  z.object({ type: z.literal('stop') }),
-  z.object({ type: z.literal('chooseModel') }),
-  z.object({ type: z.literal('chooseReason') }),
-  z.object({ type: z.literal('connectAws') }),
+  z.object({
+    type: z.literal('run'),
+    command: z.enum([
+      'tidyllm.chooseModel',
+      'tidyllm.chooseReason',
+      'tidyllm.connectAws',
+      'tidyllm.stopAnswer',
+    ]),
+  }),
   /** Presses a button of an error, of a turn's or (without a turn) of the gateway's. */
   z.object({ type: z.literal('fix'), turn: z.nullable(z.string()), index: z.number() }),
   z.object({ type: z.literal('showRecord'), turn: z.string() }),

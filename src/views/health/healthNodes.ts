@@ -58,11 +58,16 @@ export function startGroup(error: GatewayError | null): HealthNode {
 export function gatewayGroup({ registry }: Core, { gateways }: Findings): HealthNode {
   const { initialized, total } = registry.getRegistryStats();
   const verdict = vscode.l10n.t('{0} of {1} up', initialized, total);
-  const nodes = registry.listServices().map((service) => gatewayNode(service, gateways?.[service.id] ?? null));
+  const nodes = registry
+    .listServices()
+    .map((service) => gatewayNode(service, gateways?.[service.id] ?? null));
   return group('gateways', vscode.l10n.t('Gateways'), verdict, nodes, ['reconnect']);
 }
 
-function gatewayNode({ id, level, description, dependsOn, state }: ServiceInfo, health: Health | null): HealthNode {
+function gatewayNode(
+  { id, level, description, dependsOn, state }: ServiceInfo,
+  health: Health | null,
+): HealthNode {
   const evidence: HealthNode['evidence'] = [
     [vscode.l10n.t('Level'), String(level)],
     [vscode.l10n.t('Does'), description],
@@ -90,7 +95,11 @@ export function backendGroup({ backend, simulatedBecause, loaded }: Core, findin
   ]);
 }
 
-export function ledgerGroup({ ledger }: Core, { ledger: facts }: Findings, last: Verification | null): HealthNode {
+export function ledgerGroup(
+  { ledger }: Core,
+  { ledger: facts }: Findings,
+  last: Verification | null,
+): HealthNode {
   const mode = ledger.mode === 'live' ? vscode.l10n.t('live') : vscode.l10n.t('simulated');
   const label = vscode.l10n.t('Journal');
   const folder: HealthNode['evidence'][number] = [vscode.l10n.t('Folder'), ledger.directory];
@@ -108,10 +117,10 @@ function journalNode(
   folder: HealthNode['evidence'][number],
   verification: Verification | null,
 ): HealthNode {
-  const place = head ? `#${head.sequence} · ${head.hash.slice(0, 12)}…` : vscode.l10n.t('no record yet');
   const verdict = verification && verdictOf(verification);
+  const place = head && `#${head.sequence} · ${verdict ?? `${head.hash.slice(0, 12)}…`}`;
   return {
-    ...line('ledger.journal', label, [place, verdict].filter(Boolean).join(' · '), 'healthy'),
+    ...line('ledger.journal', label, place ?? vscode.l10n.t('no record yet'), 'healthy'),
     tone: verification?.result.ok === false ? 'failed' : 'healthy',
     evidence: [
       folder,
@@ -176,7 +185,12 @@ function editorSettingsNode(): HealthNode {
     .join(' · ');
   const title = vscode.l10n.t('Open the settings of TidyLLM');
   return {
-    ...line('configuration.editor', vscode.l10n.t('VS Code settings'), changed || vscode.l10n.t('defaults'), 'plain'),
+    ...line(
+      'configuration.editor',
+      vscode.l10n.t('VS Code settings'),
+      changed || vscode.l10n.t('defaults'),
+      'plain',
+    ),
     icon: 'settings-gear',
     command: { command: 'workbench.action.openSettings', title, arguments: ['@ext:tidyllm.tidyllm-gateway'] },
   };
@@ -197,7 +211,13 @@ function line(id: string, label: string, description: string, tone: Tone): Healt
   return { id, label, description, tone, evidence: [], actions: [] };
 }
 
-function group(id: string, label: string, description: string, children: HealthNode[], actions: Action[] = []): HealthNode {
+function group(
+  id: string,
+  label: string,
+  description: string,
+  children: HealthNode[],
+  actions: Action[] = [],
+): HealthNode {
   return { ...line(id, label, description, 'plain'), children, actions };
 }
 
@@ -212,7 +232,9 @@ function checked(
   if (!health) return { ...line(id, label, vscode.l10n.t('checking …'), 'checking'), evidence };
   const { state, error, checkedAt } = health;
   const latency = health.latencyMs === null ? null : vscode.l10n.t('{0} ms', Math.round(health.latencyMs));
-  const time = new Intl.DateTimeFormat(vscode.env.language, { timeStyle: 'medium' }).format(new Date(checkedAt));
+  const time = new Intl.DateTimeFormat(vscode.env.language, { timeStyle: 'medium' }).format(
+    new Date(checkedAt),
+  );
   const states: Record<Health['state'], string> = {
     healthy: vscode.l10n.t('healthy'),
     degraded: vscode.l10n.t('degraded'),
@@ -234,10 +256,19 @@ function checked(
   };
 }
 
-function failed(id: string, label: string, error: GatewayError, evidence: HealthNode['evidence'] = []): HealthNode {
+function failed(
+  id: string,
+  label: string,
+  error: GatewayError,
+  evidence: HealthNode['evidence'] = [],
+): HealthNode {
   return {
     ...line(id, label, firstLine(error.message), 'failed'),
-    evidence: [...evidence, [vscode.l10n.t('Error'), error.message], [vscode.l10n.t('What to do'), error.hint]],
+    evidence: [
+      ...evidence,
+      [vscode.l10n.t('Error'), error.message],
+      [vscode.l10n.t('What to do'), error.hint],
+    ],
     actions: actionsFor(error),
     place: placeFor(error),
   };
@@ -253,7 +284,9 @@ const actionsOfCommands: Partial<Record<CommandId, Action>> = {
 };
 
 function actionsFor(error: GatewayError): Action[] {
-  return fixesFor(error).flatMap((fix) => (fix.kind === 'command' ? (actionsOfCommands[fix.command] ?? []) : []));
+  return fixesFor(error).flatMap((fix) =>
+    fix.kind === 'command' ? (actionsOfCommands[fix.command] ?? []) : [],
+  );
 }
 
 function placeFor(error: GatewayError): SettingsPlace | undefined {

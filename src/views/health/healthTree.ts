@@ -35,12 +35,20 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
 
   readonly onDidChangeTreeData = this.#changed.event;
 
-  constructor(holder: CoreHolder, auditTrail: AuditTrail, settingsFile: SettingsFile, log: vscode.LogOutputChannel) {
+  constructor(
+    holder: CoreHolder,
+    auditTrail: AuditTrail,
+    settingsFile: SettingsFile,
+    log: vscode.LogOutputChannel,
+  ) {
     this.#holder = holder;
     this.#auditTrail = auditTrail;
     this.#settingsFile = settingsFile;
     this.#log = log;
-    this.#view = vscode.window.createTreeView('tidyllm.health', { treeDataProvider: this, showCollapseAll: true });
+    this.#view = vscode.window.createTreeView('tidyllm.health', {
+      treeDataProvider: this,
+      showCollapseAll: true,
+    });
     this.#following = vscode.Disposable.from(
       holder.onDidChange(() => this.#follow()),
       auditTrail.onDidVerify(() => this.#changed.fire(undefined)),
@@ -60,7 +68,10 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
     item.accessibilityInformation = { label: [node.label, node.description].filter(Boolean).join(', ') };
     if (node.command) item.command = node.command;
     if (!node.children) {
-      item.iconPath = new vscode.ThemeIcon(node.icon ?? icon, color === undefined ? color : new vscode.ThemeColor(color));
+      item.iconPath = new vscode.ThemeIcon(
+        node.icon ?? icon,
+        color === undefined ? color : new vscode.ThemeColor(color),
+      );
     }
     return item;
   }
@@ -79,8 +90,14 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
     const signal = AbortSignal.timeout(checkTimeoutMs);
     const gateways = core.registry.healthCheck(signal);
     const backend = core.backend.checkHealth(signal);
-    this.#inBackground(inTime(gateways, signal, () => ({ corporate_llm: timedOut() })).then((found) => this.#found({ gateways: found }, core)));
-    this.#inBackground(inTime(backend, signal, timedOut).then((found) => this.#found({ backend: found }, core)));
+    this.#inBackground(
+      inTime(gateways, signal, () => ({ corporate_llm: timedOut() })).then((found) =>
+        this.#found({ gateways: found }, core),
+      ),
+    );
+    this.#inBackground(
+      inTime(backend, signal, timedOut).then((found) => this.#found({ backend: found }, core)),
+    );
     this.#inBackground(this.#readLedger(core));
   }
 
@@ -145,7 +162,9 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
 
   /** Only what needs a person is counted. */
   #showBadge(groups: readonly HealthNode[]): void {
-    const value = groups.flatMap(({ children }) => children ?? []).filter(({ tone }) => tone === 'failed').length;
+    const value = groups
+      .flatMap(({ children }) => children ?? [])
+      .filter(({ tone }) => tone === 'failed').length;
     this.#view.badge = value === 0 ? undefined : { value, tooltip: vscode.l10n.t('{0} to be mended', value) };
   }
 }
@@ -162,7 +181,9 @@ const icons: Record<Tone, [icon: string, color?: string]> = {
 function tooltip({ label, description, evidence }: HealthNode): vscode.MarkdownString {
   const rows = evidence.map(([name, value]) => `|${cell(name)}|${cell(value)}|`);
   const head = `**${escapeMarkdown(label)}** ${escapeMarkdown(description)}`;
-  return new vscode.MarkdownString(rows.length === 0 ? head : [head, '', '|||', '|:--|:--|', ...rows].join('\n'));
+  return new vscode.MarkdownString(
+    rows.length === 0 ? head : [head, '', '|||', '|:--|:--|', ...rows].join('\n'),
+  );
 }
 
 function cell(text: string): string {
@@ -171,7 +192,10 @@ function cell(text: string): string {
 
 /** A check that ignores its signal must not keep the view waiting. */
 function inTime<T>(check: Promise<T>, signal: AbortSignal, late: () => T): Promise<T> {
-  return Promise.race([check, new Promise<T>((resolve) => signal.addEventListener('abort', () => resolve(late())))]);
+  return Promise.race([
+    check,
+    new Promise<T>((resolve) => signal.addEventListener('abort', () => resolve(late()))),
+  ]);
 }
 
 function timedOut(): Health {

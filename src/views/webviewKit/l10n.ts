@@ -1,6 +1,11 @@
-const translations = JSON.parse(document.body.dataset['translations'] ?? '{}') as Record<string, string | undefined>;
+const translations = JSON.parse(document.body.dataset['translations'] ?? '{}') as Record<
+  string,
+  string | undefined
+>;
 
 /** The text in the language of the editor, with `{0}`, `{1}` … replaced. */
 export function t(text: string, ...values: (string | number)[]): string {
-  return (translations[text] ?? text).replace(/\{(\d)\}/g, (_, index: string) => String(values[Number(index)] ?? ''));
+  return (translations[text] ?? text).replace(/\{(\d)\}/g, (_, index: string) =>
+    String(values[Number(index)] ?? ''),
+  );
 }

@@ -21,7 +21,10 @@ export function Chat(properties: ChatProperties) {
   return (
     <>
       <header>
-        <ModelAndMeter surroundings={state.surroundings} onChooseModel={() => post({ type: 'chooseModel' })} />
+        <ModelAndMeter
+          surroundings={state.surroundings}
+          onChooseModel={() => post({ type: 'run', command: 'tidyllm.chooseModel' })}
+        />
         <ReasonField {...properties} />
         <Notice state={state} post={post} />
       </header>
@@ -31,11 +34,23 @@ export function Chat(properties: ChatProperties) {
   );
 }
 
-function ModelAndMeter({ surroundings, onChooseModel }: { surroundings: Surroundings; onChooseModel: () => void }) {
+function ModelAndMeter({
+  surroundings,
+  onChooseModel,
+}: {
+  surroundings: Surroundings;
+  onChooseModel: () => void;
+}) {
   const { model, budget } = surroundings;
   return (
     <div class="bar">
-      <button type="button" class="model" title={t('Choose the model')} disabled={model === ''} onClick={onChooseModel}>
+      <button
+        type="button"
+        class="model"
+        title={t('Choose the model')}
+        disabled={model === ''}
+        onClick={onChooseModel}
+      >
         <span class="model-name">{model || '…'}</span> <Icon name="chevron-down" />
       </button>
       {budget && (
@@ -54,7 +69,7 @@ function ReasonField({ state, post, edit }: ChatProperties) {
   const onKeyDown = (event: TargetedKeyboardEvent<HTMLInputElement>) => {
     if (event.isComposing) return;
     if (event.key === 'Enter') document.getElementById('question')?.focus();
-    if (event.key === 'ArrowDown') post({ type: 'chooseReason' });
+    if (event.key === 'ArrowDown') post({ type: 'run', command: 'tidyllm.chooseReason' });
   };
   return (
     <div class="reason">
@@ -76,7 +91,7 @@ function ReasonField({ state, post, edit }: ChatProperties) {
           class="icon-button"
           title={t('Choose a reason (↓)')}
           aria-label={t('Choose a reason')}
-          onClick={() => post({ type: 'chooseReason' })}
+          onClick={() => post({ type: 'run', command: 'tidyllm.chooseReason' })}
         >
           <Icon name="list-selection" />
         </button>
@@ -87,7 +102,11 @@ function ReasonField({ state, post, edit }: ChatProperties) {
         </p>
       )}
       {reason === '' && suggested !== null && (
-        <button type="button" class="suggestion" onClick={() => edit({ type: 'reasonWritten', reason: suggested })}>
+        <button
+          type="button"
+          class="suggestion"
+          onClick={() => edit({ type: 'reasonWritten', reason: suggested })}
+        >
           <Icon name="git-branch" /> <span>{suggested}</span>
         </button>
       )}
@@ -98,7 +117,9 @@ function ReasonField({ state, post, edit }: ChatProperties) {
 function Notice({ state, post }: Pick<ChatProperties, 'state' | 'post'>) {
   const { gateway } = state.surroundings;
   if (gateway.state === 'failed') {
-    return <FailureCard failure={gateway.failure} onFix={(index) => post({ type: 'fix', turn: null, index })} />;
+    return (
+      <FailureCard failure={gateway.failure} onFix={(index) => post({ type: 'fix', turn: null, index })} />
+    );
   }
   if (gateway.state === 'starting' || gateway.simulatedBecause === null) return null;
   const why = t('Answers are simulated. {0}', gateway.simulatedBecause);
@@ -108,7 +129,7 @@ function Notice({ state, post }: Pick<ChatProperties, 'state' | 'post'>) {
       <span class="notice-text" title={why}>
         {why}
       </span>
-      <button type="button" class="link" onClick={() => post({ type: 'connectAws' })}>
+      <button type="button" class="link" onClick={() => post({ type: 'run', command: 'tidyllm.connectAws' })}>
         {t('Connect AWS…')}
       </button>
     </p>
@@ -137,10 +158,16 @@ function Log({ state, post, edit }: ChatProperties) {
   }, []);
   const onScroll = () => {
     const element = scroller.current;
-    if (element) following.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearEnd;
+    if (element)
+      following.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearEnd;
   };
   return (
-    <main ref={scroller} onScroll={onScroll} tabIndex={turns.length > 0 ? 0 : -1} aria-label={t('Conversation')}>
+    <main
+      ref={scroller}
+      onScroll={onScroll}
+      tabIndex={turns.length > 0 ? 0 : -1}
+      aria-label={t('Conversation')}
+    >
       <div role="log" aria-live="polite" aria-label={t('Answers')}>
         {turns.map((turn) => (
           <TurnView key={turn.id} turn={turn} post={post} />
@@ -194,7 +221,13 @@ function Composer({ state, post, edit, send }: ChatProperties) {
           {worstCase !== null && `≤ ${worstCase}`}
         </span>
         {answering ? (
-          <button type="button" class="icon-button" title={t('Stop (Escape)')} aria-label={t('Stop')} onClick={() => post({ type: 'stop' })}>
+          <button
+            type="button"
+            class="icon-button"
+            title={t('Stop (Escape)')}
+            aria-label={t('Stop')}
+            onClick={() => post({ type: 'run', command: 'tidyllm.stopAnswer' })}
+          >
             <Icon name="debug-stop" />
           </button>
         ) : (

@@ -21,6 +21,12 @@ const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (
   if (message.type === 'surroundings' || message.type === 'turn') postDraft();
 });
 
+for (const [event, focused] of [
+  ['focus', true],
+  ['blur', false],
+] as const) {
+  window.addEventListener(event, () => post({ type: 'focused', focused }));
+}
 change({ type: 'questionWritten', question: state.question });
 post({ type: 'ready' });
 

@@ -55,7 +55,11 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
     case 'reasonProblem':
       return { ...state, reasonProblem: message.problem };
     case 'questionWritten':
-      return { ...state, question: message.question, worstCase: message.question.trim() ? state.worstCase : null };
+      return {
+        ...state,
+        question: message.question,
+        worstCase: message.question.trim() ? state.worstCase : null,
+      };
     case 'focus':
       return state;
   }

@@ -13,7 +13,7 @@ export function TurnView({ turn, post }: { turn: Turn; post: Post }) {
       <h2 class="speaker">{t('You')}</h2>
       <p class="question">{question}</p>
       <h2 class="speaker">
-        {model}
+        {model || t('Gateway')}
         {simulated && <span class="badge">{t('SIMULATED')}</span>}
       </h2>
       {answer !== '' && (
@@ -28,7 +28,9 @@ export function TurnView({ turn, post }: { turn: Turn; post: Post }) {
           <Icon name="loading" spin /> {t('Answering …')}
         </p>
       )}
-      {result?.failure && <FailureCard failure={result.failure} onFix={(index) => post({ type: 'fix', turn: id, index })} />}
+      {result?.failure && (
+        <FailureCard failure={result.failure} onFix={(index) => post({ type: 'fix', turn: id, index })} />
+      )}
       {result && <Footer result={result} onShowRecord={() => post({ type: 'showRecord', turn: id })} />}
     </article>
   );
@@ -45,7 +47,12 @@ export function FailureCard({ failure, onFix }: { failure: Failure; onFix: (inde
       {failure.fixes.length > 0 && (
         <p class="card-actions">
           {failure.fixes.map(({ label }, index) => (
-            <button key={label} type="button" class={index === 0 ? 'button' : 'button secondary'} onClick={() => onFix(index)}>
+            <button
+              key={label}
+              type="button"
+              class={index === 0 ? 'button' : 'button secondary'}
+              onClick={() => onFix(index)}
+            >
               {label}
             </button>
           ))}
@@ -58,7 +65,11 @@ export function FailureCard({ failure, onFix }: { failure: Failure; onFix: (inde
 function Footer({ result, onShowRecord }: { result: TurnResult; onShowRecord: () => void }) {
   const { record } = result;
   if (result.status === 'interrupted') {
-    return <p class="footer">{t('The window closed before the answer ended. Its cost is in the audit records.')}</p>;
+    return (
+      <p class="footer">
+        {t('The window closed before the answer ended. Its cost is in the audit records.')}
+      </p>
+    );
   }
   return (
     <p class="footer">
@@ -79,21 +90,27 @@ function Footer({ result, onShowRecord }: { result: TurnResult; onShowRecord: ()
 }
 
 function facts({ status, processingTimeMs, tokens, cost, costEstimated }: TurnResult): string[] {
-  const seconds = new Intl.NumberFormat(document.documentElement.lang, {
-    minimumFractionDigits: 1,
-    maximumFractionDigits: 1,
-  });
-  const counted = tokens && tokens.input + tokens.output > 0 ? tokens : null;
+  // Estimated counts are bounds, not what was used.
+  const counted = tokens && !costEstimated && tokens.input + tokens.output > 0 ? tokens : null;
   return [
     ...(status === 'cancelled' ? [t('stopped')] : []),
     ...(status === 'refused' ? [t('refused')] : []),
-    ...(processingTimeMs === null || status === 'refused' ? [] : [t('{0} s', seconds.format(processingTimeMs / 1000))]),
-    ...(counted ? [t('{0} → {1} tokens', counted.input.toLocaleString(), counted.output.toLocaleString())] : []),
+    ...(processingTimeMs === null || status === 'refused' ? [] : [duration(processingTimeMs)]),
+    ...(counted
+      ? [t('{0} → {1} tokens', counted.input.toLocaleString(), counted.output.toLocaleString())]
+      : []),
     ...(cost === null ? [] : [costText(cost, status, costEstimated)]),
   ];
 }
 
+function duration(milliseconds: number): string {
+  if (milliseconds < 1000) return t('{0} ms', Math.round(milliseconds));
+  const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+  return t('{0} s', (milliseconds / 1000).toLocaleString(undefined, digits));
+}
+
 function costText(cost: string, status: TurnResult['status'], estimated: boolean): string {
   if (estimated) return t('charged {0} (estimated)', cost);
-  return status === 'success' ? cost : t('charged {0}', cost);
+  if (status === 'success') return cost;
+  return cost === '$0' ? t('nothing charged') : t('charged {0}', cost);
 }
