@@ -19,7 +19,7 @@ const mayImport = {
 const frontDoors = '^src/(extension|cli|compose)\\.ts$';
 const entryPoints = '^src/((extension|cli)\\.ts|ledger/verifyWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
 const browserLibraries =
-  'preact|marked|marked-highlight|dompurify|highlight\\.js|uplot|zod|@vscode/codicons|@vscode-elements/elements';
+  'preact|marked|dompurify|highlight\\.js|uplot|zod|@vscode/codicons|@vscode-elements/elements';
 
 /** @type {import('dependency-cruiser').IForbiddenRuleType[]} */
 const layers = Object.entries(mayImport).map(([folder, others]) => ({

@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import type { Core } from '../../src/gateways/core.ts';
+import { gatewayUnavailable } from '../../src/gateways/registry.ts';
+import { Conversation } from '../../src/views/chat/conversation.ts';
+import type { HostMessage, Turn } from '../../src/views/chat/protocol.ts';
+import { gatewayOnMock, gatewayOnStandIn } from '../support/gateways.ts';
+
+const reason = 'JIRA-1 test the chat';
+
+interface Opened {
+  conversation: Conversation;
+  posted: HostMessage[];
+  last: () => Turn;
+}
+
+function open(core: Core | null, kept: Turn[] = []): Opened {
+  const posted: HostMessage[] = [];
+  const conversation = new Conversation(
+    {
+      use: async (work) => {
+        if (!core) throw gatewayUnavailable('corporate_llm');
+        return work(core);
+      },
+      origin: () => Promise.resolve({ workspace: '/w', branch: 'b', command: 'chat' }),
+      fixLabel: (fix) => (fix.kind === 'command' ? fix.command : fix.kind),
+      // As it is sent: later changes of a turn do not reach a message that has gone.
+      post: (message) => posted.push(structuredClone(message)),
+      onDidChange: () => undefined,
+      onError: () => undefined,
+    },
+    { turns: kept, reason },
+  );
+  return { conversation, posted, last: () => conversation.turns.at(-1)! };
+}
+
+function textOf(posted: readonly HostMessage[]): string {
+  return posted.map((message) => (message.type === 'text' ? message.text : '')).join('');
+}
+
+describe('a conversation', () => {
+  it('streams an answer piece by piece and tells what it cost', async () => {
+    const { core } = await gatewayOnMock();
+    const { conversation, posted, last } = open(core);
+    await conversation.ask('Why?', 'claude-sonnet');
+    const turn = last();
+    expect(turn).toMatchObject({ question: 'Why?', reason, model: 'claude-sonnet', simulated: true });
+    expect(turn.result).toMatchObject({ status: 'success', costEstimated: false, failure: null });
+    expect(turn.result?.cost).toMatch(/^\$0\.\d+$/);
+    expect(turn.result?.record?.sequence).toBe(4);
+    expect(textOf(posted)).toBe(turn.answer);
+    expect(posted.filter(({ type }) => type === 'text').length).toBeGreaterThan(3);
+    expect(posted.at(-1)).toEqual({ type: 'turn', turn });
+  });
+
+  it('sends what was said before, without the questions that got no answer', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation } = open(core);
+    await conversation.ask('@stand-in:text=Because.', 'claude-sonnet');
+    await conversation.ask('@stand-in:denied', 'claude-sonnet');
+    await conversation.ask('Go on', 'claude-sonnet');
+    expect(standIn.calls.at(-1)?.body.messages).toEqual([
+      { role: 'user', content: [{ text: '@stand-in:text=Because.' }] },
+      { role: 'assistant', content: [{ text: 'Because.' }] },
+      { role: 'user', content: [{ text: 'Go on' }] },
+    ]);
+  });
+
+  it('shows what is left when it is asked for in the middle of an answer', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation, posted, last } = open(core);
+    const answered = conversation.ask('@stand-in:gate', 'claude-sonnet');
+    await expect.poll(() => last().answer).not.toBe('');
+    const shown = structuredClone(conversation.turns);
+    const before = posted.length;
+    standIn.openGate();
+    await answered;
+    expect(shown[0]!.answer + textOf(posted.slice(before))).toBe(last().answer);
+  });
+
+  it('charges a stopped answer and says so', async () => {
+    const { core } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    const answered = conversation.ask('@stand-in:gate', 'claude-sonnet');
+    await expect.poll(() => last().answer).not.toBe('');
+    conversation.stop();
+    await answered;
+    expect(last().result).toMatchObject({ status: 'cancelled', costEstimated: true, failure: null });
+    expect(last().result?.cost).not.toBe('$0');
+    expect(conversation.answering).toBe(false);
+  });
+
+  it('keeps what arrived before a failure', async () => {
+    const { core } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    await conversation.ask('@stand-in:cut', 'claude-sonnet');
+    expect(last().answer).toContain('This answer');
+    expect(last().result).toMatchObject({
+      status: 'incomplete',
+      failure: { fixes: [{ label: 'retry' }, {}] },
+    });
+  });
+
+  it('offers what fits when the budget does not, and asks again with it', async () => {
+    const { core } = await gatewayOnMock({ TIDYLLM_BUDGET_DAILY_LIMIT_USD: '0.01' });
+    const { conversation, posted, last } = open(core);
+    await conversation.ask('Why?', 'claude-sonnet');
+    const refused = last();
+    expect(refused.result).toMatchObject({ status: 'refused', cost: '$0' });
+    const fixes = refused.result?.failure?.fixes.map(({ fix }) => fix);
+    expect(fixes).toMatchObject([
+      { kind: 'retry', maxTokens: expect.any(Number) as number },
+      { kind: 'retry', model: 'nova-micro' },
+      { kind: 'command', command: 'tidyllm.openSettingsFile', place: { key: 'daily_limit_usd' } },
+    ]);
+    await conversation.askAgain(refused, { modelId: 'nova-micro' });
+    expect(conversation.turns).toHaveLength(1);
+    expect(last()).toMatchObject({ question: 'Why?', model: 'nova-micro', result: { status: 'success' } });
+    expect(posted).toContainEqual({ type: 'turnRemoved', id: refused.id });
+  });
+
+  it('gives the question back when the gateway does not accept the reason', async () => {
+    const { core } = await gatewayOnMock();
+    const { conversation, posted } = open(core);
+    conversation.reason = 'ab';
+    await conversation.ask('Why?', 'claude-sonnet');
+    expect(conversation.turns).toEqual([]);
+    expect(posted.at(-1)).toMatchObject({ type: 'reasonRefused', question: 'Why?' });
+  });
+
+  it('says that there is no other way while the gateway is down', async () => {
+    const { conversation, last } = open(null);
+    await conversation.ask('Why?', '');
+    expect(last().result?.failure?.message).toContain('NO DIRECT AWS CALLS ALLOWED');
+    expect(last().result?.record).toBeNull();
+  });
+
+  it('knows the worst case before it is asked', async () => {
+    const { core } = await gatewayOnMock();
+    const { conversation } = open(core);
+    const alone = await conversation.worstCase('Why?', 'claude-sonnet');
+    await conversation.ask('Why?', 'claude-sonnet');
+    expect(await conversation.worstCase('Why?', 'claude-sonnet')).toBeGreaterThan(alone);
+  });
+
+  it('begins anew at once, even in the middle of an answer', async () => {
+    const { core } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    const first = conversation.ask('@stand-in:gate', 'claude-sonnet');
+    await expect.poll(() => last().answer).not.toBe('');
+    conversation.clear();
+    expect(conversation).toMatchObject({ turns: [], reason: '' });
+    conversation.reason = reason;
+    await conversation.ask('Hello', 'claude-sonnet');
+    await first;
+    expect(conversation.turns.map(({ question }) => question)).toEqual(['Hello']);
+  });
+
+  it('shows an answer that a closed window cut off', () => {
+    const running: Turn = {
+      id: '1',
+      question: 'Why?',
+      reason,
+      model: 'claude-sonnet',
+      simulated: false,
+      answer: 'Beca',
+      result: null,
+    };
+    expect(open(null, [running]).last().result?.status).toBe('interrupted');
+  });
+});

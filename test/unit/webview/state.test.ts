@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import type { Turn } from '../../../src/views/chat/protocol.ts';
+import { initialState, isAnswering, reduce, type ChatState } from '../../../src/views/chat/webview/state.ts';
+
+const turn: Turn = {
+  id: '1',
+  question: 'Why?',
+  reason: 'JIRA-1',
+  model: 'claude-sonnet',
+  simulated: true,
+  answer: '',
+  result: null,
+};
+
+function after(...messages: Parameters<typeof reduce>[1][]): ChatState {
+  return messages.reduce(reduce, initialState);
+}
+
+describe('the state of the chat view', () => {
+  it('grows an answer', () => {
+    const state = after(
+      { type: 'turn', turn },
+      { type: 'text', id: '1', text: 'Be' },
+      { type: 'text', id: '1', text: 'cause' },
+    );
+    expect(state.turns).toEqual([{ ...turn, answer: 'Because' }]);
+    expect(isAnswering(state)).toBe(true);
+  });
+
+  it('ignores text for a turn that it does not show', () => {
+    expect(after({ type: 'text', id: 'gone', text: 'x' }).turns).toEqual([]);
+  });
+
+  it('replaces a turn that changed and removes one', () => {
+    const changed = { ...turn, answer: 'Because' };
+    expect(after({ type: 'turn', turn }, { type: 'turn', turn: changed }).turns).toEqual([changed]);
+    expect(after({ type: 'turn', turn }, { type: 'turnRemoved', id: '1' }).turns).toEqual([]);
+  });
+
+  it('forgets the problem of the reason once another one is written', () => {
+    const problem = { type: 'reasonProblem', problem: 'Say why.' } as const;
+    expect(after(problem).reasonProblem).toBe('Say why.');
+    expect(after(problem, { type: 'reasonWritten', reason: 'J' }).reasonProblem).toBeNull();
+  });
+
+  it('gives a refused question back, but not over a new one', () => {
+    const refused = { type: 'reasonRefused', message: 'Too short.', question: 'Why?' } as const;
+    expect(after(refused)).toMatchObject({ question: 'Why?', reasonProblem: 'Too short.' });
+    expect(after({ type: 'questionWritten', question: 'New' }, refused).question).toBe('New');
+  });
+});
