@@ -20,6 +20,13 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      {
+        test: {
+          name: 'bench',
+          include: ['test/bench/**/*.test.ts'],
+          globalSetup: 'test/workbench/globalSetup.ts',
+        },
+      },
     ],
   },
 });

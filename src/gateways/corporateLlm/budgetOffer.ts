@@ -9,14 +9,17 @@ export interface BudgetOffer {
   maxTokens: number | null;
   /** Cheaper models whose worst case fits, cheapest first. */
   models: { name: string; worstCase: bigint }[];
-  resetsAt: Date;
 }
 
 /** `budget_exceeded`, with what would fit instead. */
 export class BudgetExceeded extends GatewayError {
   readonly offer: BudgetOffer;
 
-  constructor(admitted: AdmittedCall, limit: bigint, remaining: bigint, offer: BudgetOffer) {
+  constructor(
+    admitted: AdmittedCall,
+    day: { limit: bigint; remaining: bigint; timeZone: string },
+    offer: BudgetOffer,
+  ) {
     const hints = [
       ...(offer.maxTokens === null ? [] : [`an answer of at most ${offer.maxTokens} tokens`]),
       ...offer.models.slice(0, 2).map(({ name, worstCase }) => `${name} (at most ${formatUsd(worstCase)})`),
@@ -24,9 +27,9 @@ export class BudgetExceeded extends GatewayError {
     const fits = hints.length > 0 ? `Would fit: ${hints.join(', ')}. ` : '';
     super(
       'budget_exceeded',
-      `The call may cost ${formatUsd(admitted.worstCase)}, and ${formatUsd(remaining)} of today's ${formatUsd(limit)} is left.`,
+      `The call may cost ${formatUsd(admitted.worstCase)}, and ${formatUsd(day.remaining)} of today's ${formatUsd(day.limit)} is left.`,
       {
-        hint: `${fits}The day resets at ${offer.resetsAt.toISOString()}; the limit is budget.daily_limit_usd.`,
+        hint: `${fits}The day ends at midnight (${day.timeZone}); the limit is budget.daily_limit_usd.`,
       },
     );
     this.offer = offer;
@@ -38,7 +41,6 @@ export function budgetOffer(
   admitted: AdmittedCall,
   remaining: bigint,
   catalogue: ModelCatalogue,
-  resetsAt: Date,
 ): BudgetOffer {
   const worstCase = (model: Model): bigint | null =>
     worstCaseCost(
@@ -53,7 +55,7 @@ export function budgetOffer(
       return cost !== null && cost <= remaining ? [{ name: model.name, worstCase: cost }] : [];
     })
     .sort((a, b) => (a.worstCase < b.worstCase ? -1 : 1));
-  return { maxTokens: largestAnswer(admitted, remaining), models, resetsAt };
+  return { maxTokens: largestAnswer(admitted, remaining), models };
 }
 
 function largestAnswer({ model, inputTokensBound, call }: AdmittedCall, remaining: bigint): number | null {

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { ContentHasher } from '../../ledger/contentHash.ts';
-import { nextDayStart } from '../../ledger/day.ts';
 import type { Ledger, Receipt } from '../../ledger/ledger.ts';
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import {
@@ -147,9 +146,9 @@ export class CorporateLlmGateway implements Gateway {
     admitted: AdmittedCall,
     { receipt, remaining }: { receipt: Receipt; remaining: bigint },
   ): LlmResponse {
-    const resetsAt = nextDayStart(new Date(), this.#ledger.timeZone);
-    const offer = budgetOffer(admitted, remaining, this.#catalogue, resetsAt);
-    const error = new BudgetExceeded(admitted, this.#policy.dailyLimit, remaining, offer);
+    const offer = budgetOffer(admitted, remaining, this.#catalogue);
+    const day = { limit: this.#policy.dailyLimit, remaining, timeZone: this.#ledger.timeZone };
+    const error = new BudgetExceeded(admitted, day, offer);
     return this.#response(attempt, { status: 'refused', error, receipt });
   }
 
