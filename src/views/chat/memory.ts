@@ -29,6 +29,15 @@ export class ChatMemory {
     return this.#storage.update('conversation', small ? conversation : { ...conversation, turns: [] });
   }
 
+  /** The question that is being written. */
+  get draft(): string {
+    return this.#storage.get('draft', '');
+  }
+
+  keepDraft(question: string): Thenable<void> {
+    return this.#storage.update('draft', question);
+  }
+
   /** The reasons that were used, latest first. */
   get reasons(): string[] {
     return this.#storage.get('reasons', []);

@@ -17,6 +17,8 @@ import type { ChatMemory } from './memory.ts';
 import { viewMessageSchema, type HostMessage, type Surroundings, type ViewMessage } from './protocol.ts';
 
 const viewId = 'tidyllm.chat';
+/** Long enough not to price a question at every key. */
+const draftDelayMs = 150;
 
 export interface ChatPanelDependencies {
   extensionUri: vscode.Uri;
@@ -34,7 +36,8 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   readonly #subscriptions: vscode.Disposable;
   #view: vscode.WebviewView | null = null;
   #stopLedger = (): void => undefined;
-  #latestDraft = 0;
+  #draft: string;
+  #draftTimer: NodeJS.Timeout | undefined;
   #focusWhenReady = false;
   /** Whether the policy lets prompts and answers be kept; null until the settings were read. */
   #mayKeep: boolean | null = null;
@@ -42,6 +45,7 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   constructor(dependencies: ChatPanelDependencies) {
     const { memory, holder, git, log } = dependencies;
     this.#dependencies = dependencies;
+    this.#draft = memory.draft;
     this.#conversation = new Conversation(
       {
         use: (work) => holder.use(work),
@@ -126,6 +130,7 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   dispose(): void {
     this.#conversation.stop();
     this.#stopLedger();
+    clearTimeout(this.#draftTimer);
     this.#subscriptions.dispose();
   }
 
@@ -148,7 +153,9 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
         this.#conversation.reason = message.reason;
         return this.#ask(message.question);
       case 'draft':
-        return this.#showWorstCase(message.question);
+        this.#draft = message.question;
+        this.#priceDraftSoon();
+        return;
       case 'reason':
         this.#conversation.reason = message.reason;
         this.#keep();
@@ -210,10 +217,20 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
     }
   }
 
-  async #showWorstCase(question: string): Promise<void> {
-    const draft = ++this.#latestDraft;
-    const cost = question.trim() === '' ? null : await this.#worstCase(question);
-    if (draft === this.#latestDraft) this.#post({ type: 'worstCase', cost });
+  #priceDraftSoon(): void {
+    clearTimeout(this.#draftTimer);
+    this.#draftTimer = setTimeout(
+      () => inBackground(this.#dependencies.log, this.#priceDraft()),
+      draftDelayMs,
+    );
+  }
+
+  /** Keeps the question that is being written and tells the most that it can cost. */
+  async #priceDraft(): Promise<void> {
+    const draft = this.#draft;
+    if (this.#mayKeep) await this.#dependencies.memory.keepDraft(draft);
+    const cost = draft.trim() === '' ? null : await this.#worstCase(draft);
+    if (draft === this.#draft) this.#post({ type: 'worstCase', cost });
   }
 
   /** Null where the question would be refused: the answer to sending it says why. */
@@ -227,7 +244,8 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   }
 
   #showConversation(): void {
-    this.#post({ type: 'conversation', turns: this.#conversation.turns, reason: this.#conversation.reason });
+    const { turns, reason } = this.#conversation;
+    this.#post({ type: 'conversation', turns, reason, draft: this.#draft });
   }
 
   #refresh(): void {
@@ -235,7 +253,10 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   }
 
   async #showSurroundings(): Promise<void> {
-    if (this.#view) this.#post({ type: 'surroundings', surroundings: await this.#surroundings() });
+    if (!this.#view) return;
+    this.#post({ type: 'surroundings', surroundings: await this.#surroundings() });
+    // Another model or a longer conversation costs otherwise.
+    this.#priceDraftSoon();
   }
 
   async #surroundings(): Promise<Surroundings> {

@@ -58,6 +58,8 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
     type: z.literal('conversation'),
     turns: z.array(turnSchema),
     reason: z.string(),
+    /** The question that is being written. */
+    draft: z.string(),
   }),
   z.object({ type: z.literal('surroundings'), surroundings }),
   /** A new turn, or all of one that changed. */

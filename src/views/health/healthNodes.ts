@@ -125,7 +125,7 @@ function journalNode(
     evidence: [
       folder,
       [vscode.l10n.t('Ledger'), head?.ledgerId ?? '–'],
-      [vscode.l10n.t('Head'), head ? `#${head.sequence} ${head.hash}` : '–'],
+      [vscode.l10n.t('Head'), head ? `#${head.sequence} ${head.hash.slice(0, 32)}…` : '–'],
       [vscode.l10n.t('Verified'), verdict ?? vscode.l10n.t('not since this window was opened')],
     ],
     actions: ['verify', 'reveal', 'records'],

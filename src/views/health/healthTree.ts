@@ -179,11 +179,10 @@ const icons: Record<Tone, [icon: string, color?: string]> = {
 };
 
 function tooltip({ label, description, evidence }: HealthNode): vscode.MarkdownString {
-  const rows = evidence.map(([name, value]) => `|${cell(name)}|${cell(value)}|`);
-  const head = `**${escapeMarkdown(label)}** ${escapeMarkdown(description)}`;
-  return new vscode.MarkdownString(
-    rows.length === 0 ? head : [head, '', '|||', '|:--|:--|', ...rows].join('\n'),
+  const rows = [[label, description] as const, ...evidence].map(
+    ([name, value]) => `|${cell(name)}|${cell(value)}|`,
   );
+  return new vscode.MarkdownString(rows.toSpliced(1, 0, '|:--|:--|').join('\n'));
 }
 
 function cell(text: string): string {

@@ -1,10 +1,6 @@
 import type * as z from 'zod/mini';
 
-declare function acquireVsCodeApi(): {
-  postMessage(message: unknown): void;
-  getState(): unknown;
-  setState(state: unknown): void;
-};
+declare function acquireVsCodeApi(): { postMessage(message: unknown): void };
 
 const api = acquireVsCodeApi();
 
@@ -15,14 +11,4 @@ export function connect<Outgoing, Schema extends z.ZodMiniType>(
 ): (message: Outgoing) => void {
   window.addEventListener('message', ({ data }) => receive(schema.parse(data)));
   return (message) => api.postMessage(message);
-}
-
-/** A text that survives hiding the view and reloading the window. */
-export function rememberText(text: string): void {
-  api.setState(text);
-}
-
-export function rememberedText(): string {
-  const text = api.getState();
-  return typeof text === 'string' ? text : '';
 }

@@ -30,6 +30,7 @@ const themes = {
   dark: { name: 'Dark Modern', marker: 'vs-dark' },
   light: { name: 'Light Modern', marker: 'vs' },
   highContrast: { name: 'Default High Contrast', marker: 'hc-black' },
+  highContrastLight: { name: 'Default High Contrast Light', marker: 'hc-light' },
 };
 
 const chromiumFlags = [

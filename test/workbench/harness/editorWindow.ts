@@ -46,7 +46,8 @@ export class EditorWindow {
 
   /** The content of the chat view, once `showContainer` has shown it. */
   chatFrame(): FrameLocator {
-    return this.#webview('iframe.webview.ready[src*="purpose=webviewView"]:visible');
+    // A view that was hidden comes back without its purpose in the address.
+    return this.#webview('iframe.webview.ready:visible');
   }
 
   /** The content of the webview in the active editor. */

@@ -11,18 +11,9 @@ const allowed = {
     ...['p', 'br', 'hr', 'strong', 'em', 'del', 'a', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li'],
     ...['h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'div', 'span', 'button'],
   ],
-  ALLOWED_ATTR: [
-    'href',
-    'title',
-    'class',
-    'start',
-    'align',
-    'type',
-    'tabindex',
-    'aria-label',
-    'aria-hidden',
-    'data-code-action',
-  ],
+  ALLOWED_ATTR: ['href', 'title', 'class', 'start', 'align', 'type', 'tabindex', 'data-code-action'],
+  // Their values are no addresses.
+  ADD_URI_SAFE_ATTR: ['start', 'align', 'type', 'tabindex'],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
 };
 

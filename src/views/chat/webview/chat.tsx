@@ -68,8 +68,10 @@ function ReasonField({ state, post, edit }: ChatProperties) {
   const suggested = surroundings.suggestedReason;
   const onKeyDown = (event: TargetedKeyboardEvent<HTMLInputElement>) => {
     if (event.isComposing) return;
+    if (event.key !== 'Enter' && event.key !== 'ArrowDown') return;
+    event.preventDefault();
     if (event.key === 'Enter') document.getElementById('question')?.focus();
-    if (event.key === 'ArrowDown') post({ type: 'run', command: 'tidyllm.chooseReason' });
+    else post({ type: 'run', command: 'tidyllm.chooseReason' });
   };
   return (
     <div class="reason">
@@ -156,6 +158,10 @@ function Log({ state, post, edit }: ChatProperties) {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
+  const onTry = (question: string) => {
+    edit({ type: 'questionWritten', question });
+    document.getElementById('question')?.focus();
+  };
   const onScroll = () => {
     const element = scroller.current;
     if (element)
@@ -173,7 +179,7 @@ function Log({ state, post, edit }: ChatProperties) {
           <TurnView key={turn.id} turn={turn} post={post} />
         ))}
       </div>
-      {turns.length === 0 && <Welcome onTry={(question) => edit({ type: 'questionWritten', question })} />}
+      {turns.length === 0 && <Welcome onTry={onTry} />}
     </main>
   );
 }

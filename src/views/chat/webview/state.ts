@@ -30,8 +30,10 @@ export const initialState: ChatState = {
 /** The state after a message of the extension or an edit of the person. */
 export function reduce(state: ChatState, message: HostMessage | Edit): ChatState {
   switch (message.type) {
-    case 'conversation':
-      return { ...state, turns: message.turns, reason: message.reason, reasonProblem: null };
+    case 'conversation': {
+      const { turns, reason, draft } = message;
+      return { ...state, turns, reason, reasonProblem: null, question: state.question || draft };
+    }
     case 'surroundings':
       return { ...state, surroundings: message.surroundings };
     case 'turn':

@@ -1,0 +1,205 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { ChatView } from './harness/chatView.ts';
+import { Editor } from './harness/editor.ts';
+import type { EditorWindow } from './harness/editorWindow.ts';
+import { startOnStandIn } from './harness/standIn.ts';
+
+describe('the chat with simulated answers', () => {
+  let editor: Editor;
+  let window: EditorWindow;
+  let chat: ChatView;
+
+  beforeAll(async () => {
+    editor = await Editor.start();
+    window = await editor.open();
+    chat = await ChatView.open(window);
+  });
+
+  afterAll(() => editor.dispose());
+
+  test('says that answers are simulated, why, and how to get real ones', async () => {
+    await chat.frame.getByText('Answers are simulated. No AWS credentials were found.').waitFor();
+    await chat.button('Connect AWS…').click();
+    await window.quickPick('What the AWS SDK finds').waitFor();
+    await window.page.keyboard.press('Escape');
+  });
+
+  test('asks for a reason before anything is sent', async () => {
+    await chat.question.fill('Why does login.test.ts time out?');
+    await chat.question.press('Enter');
+    await chat.frame.getByRole('alert').filter({ hasText: 'Say why' }).waitFor();
+    expect(await chat.reason.evaluate((element) => element === document.activeElement)).toBe(true);
+    expect(await chat.reason.getAttribute('aria-invalid')).toBe('true');
+    expect(await chat.turns.count()).toBe(0);
+  });
+
+  test('offers the reason that the git branch stands for', async () => {
+    await chat.button('JIRA-123 fix flaky login test').click();
+    expect(await chat.reason.inputValue()).toBe('JIRA-123 fix flaky login test');
+    expect(await chat.frame.getByRole('alert').count()).toBe(0);
+  });
+
+  test('tells the most that a question can cost', async () => {
+    await expect.poll(() => chat.frame.locator('.worst-case').innerText()).toMatch(/^≤ \$0\.\d+$/);
+  });
+
+  test('answers a question that is sent from the keyboard, and says what it cost', async () => {
+    const { keyboard } = window.page;
+    await chat.question.fill('');
+    await window.palette('TidyLLM: New Conversation');
+    await expect
+      .poll(() => chat.question.evaluate((element) => element === document.activeElement))
+      .toBe(true);
+    await keyboard.type('Why does it time out?');
+    await keyboard.press('Shift+Enter');
+    await keyboard.type('Only at times.');
+    await keyboard.press('Enter');
+    await keyboard.type('JIRA-123 keyboard');
+    await keyboard.press('Enter');
+    await keyboard.press('Enter');
+    await chat.turns.first().waitFor();
+    const turn = await chat.ended();
+    expect(await turn.innerText()).toContain('SIMULATED');
+    expect(await turn.locator('.question').innerText()).toBe('Why does it time out?\nOnly at times.');
+    expect(await turn.locator('.footer').innerText()).toMatch(/tokens.*\$0\.\d+.*#4/s);
+    await turn.locator('.code .hljs-keyword').first().waitFor();
+  });
+
+  test('shows the money in the status bar', async () => {
+    await expect.poll(() => window.statusItem().innerText()).toMatch(/simulated \$0\.\d+/);
+  });
+
+  test('copies code and inserts it at the cursor', async () => {
+    await window.palette('File: New Untitled Text File');
+    const block = chat.turns.last().locator('.code');
+    const code = await block.locator('code').innerText();
+    await block.getByRole('button', { name: 'Copy code' }).click();
+    await expect.poll(() => window.page.evaluate(() => navigator.clipboard.readText())).toBe(code);
+    await block.getByRole('button', { name: 'Insert at cursor' }).click();
+    await window.page.locator('.view-line').filter({ hasText: 'export async function retry' }).waitFor();
+  });
+
+  test('shows the audit record of an answer', async () => {
+    await chat.button('#4').click();
+    await window.page.getByRole('tab', { name: 'Call #4.json' }).waitFor();
+    await window.page.locator('.view-line').filter({ hasText: 'JIRA-123 keyboard' }).first().waitFor();
+  });
+
+  test('is as it was after the view was hidden and the window loaded again', async () => {
+    await chat.question.fill('a question that is not sent');
+    const before = await chat.turns.last().innerText();
+    await window.page
+      .locator('.activitybar')
+      .getByRole('tab', { name: /^Explorer/ })
+      .click();
+    await window.showContainer();
+    await expect.poll(() => chat.question.inputValue()).toBe('a question that is not sent');
+    expect(await chat.turns.last().innerText()).toBe(before);
+    await window.reload();
+    await ChatView.open(window);
+    expect(await chat.question.inputValue()).toBe('a question that is not sent');
+    expect(await chat.turns.last().innerText()).toBe(before);
+    expect(await chat.reason.inputValue()).toBe('JIRA-123 keyboard');
+  });
+
+  test('says how a reason must be when policy refuses it', async () => {
+    await chat.reason.fill('x');
+    await chat.question.fill('too short a reason');
+    await chat.question.press('Enter');
+    await chat.frame.getByRole('alert').filter({ hasText: 'at least 3 characters' }).waitFor();
+    expect(await chat.question.inputValue()).toBe('too short a reason');
+  });
+});
+
+describe('the look of the chat', () => {
+  let editor: Editor;
+
+  beforeAll(async () => {
+    editor = await Editor.start();
+  });
+
+  afterAll(() => editor.dispose());
+
+  test.each(['dark', 'light', 'highContrast', 'highContrastLight'] as const)(
+    'nothing keeps people out in the theme %s, wide and narrow',
+    async (theme) => {
+      const window = await editor.open(editor.workspace, { theme });
+      const chat = await ChatView.open(window);
+      if ((await chat.turns.count()) === 0) await chat.ask('Show some code');
+      await chat.ended();
+      expect(await window.accessibilityFindings()).toEqual([]);
+      await window.screenshot(`chat-${theme}`);
+      await window.page.setViewportSize({ width: 480, height: 800 });
+      expect(await window.accessibilityFindings()).toEqual([]);
+      expect(await chat.frame.locator('html').evaluate((page) => page.scrollWidth <= page.clientWidth)).toBe(
+        true,
+      );
+      await window.screenshot(`chat-${theme}-narrow`);
+      await window.close();
+    },
+  );
+});
+
+describe('the chat with Bedrock', () => {
+  let editor: Editor;
+  let standIn: BedrockStandIn;
+  let window: EditorWindow;
+  let chat: ChatView;
+
+  beforeAll(async () => {
+    ({ editor, standIn } = await startOnStandIn());
+    window = await editor.open();
+    chat = await ChatView.open(window);
+  });
+
+  afterAll(async () => {
+    await editor.dispose();
+    await standIn.close();
+  });
+
+  test('streams, and Escape stops the answer, which is charged', async () => {
+    await chat.ask('@stand-in:gate');
+    await chat.turns.last().getByText('This answer comes from').waitFor();
+    await chat.button('Stop').waitFor();
+    await chat.question.press('Escape');
+    const turn = await chat.ended();
+    expect(await turn.innerText()).toContain('This answer comes from');
+    expect(await turn.locator('.footer').innerText()).toMatch(/stopped.*charged \$0\.\d+ \(estimated\)/s);
+    expect(await turn.innerText()).not.toContain('SIMULATED');
+    await chat.button('Send').waitFor();
+  });
+
+  test('tells an error with what to do, and asks again', async () => {
+    await chat.ask('@stand-in:throttled');
+    const turn = await chat.ended();
+    expect(await turn.innerText()).toContain('Bedrock is throttling this account.');
+    expect(await turn.locator('.footer').innerText()).toContain('nothing charged');
+    const before = standIn.calls.length;
+    await chat.button('Try again').click();
+    await expect.poll(() => standIn.calls.length).toBe(before + 1);
+    await chat.ended();
+  });
+
+  test('shows Markdown, but no HTML and no picture', async () => {
+    const answer =
+      '**bold** <b id="raw">raw</b> ![picture](https://example.com/x.png)\n\n| a |\n|---|\n| 1 |';
+    await chat.ask(`@stand-in:text=${answer}`);
+    const turn = await chat.ended();
+    expect(await turn.locator('strong').innerText()).toBe('bold');
+    expect(await turn.locator('.answer img, .answer #raw').count()).toBe(0);
+    expect(await turn.locator('.answer td').innerText()).toBe('1');
+    expect(await turn.getByRole('link', { name: 'picture' }).getAttribute('href')).toBe(
+      'https://example.com/x.png',
+    );
+  });
+
+  test('takes another model, by its price', async () => {
+    await chat.button('claude-sonnet').click();
+    await window.quickPick(/nova-micro.*\$0\.035 → \$0\.14.*128K/).click();
+    await chat.button('nova-micro').waitFor();
+    await chat.ask('Which model?');
+    await chat.ended();
+    expect(standIn.calls.at(-1)?.modelId).toBe('us.amazon.nova-micro-v1:0');
+  });
+});

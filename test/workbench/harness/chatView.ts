@@ -1,0 +1,46 @@
+import type { FrameLocator, Locator } from 'playwright-core';
+import type { EditorWindow } from './editorWindow.ts';
+
+/** The chat view of a window and what the tests touch in it. */
+export class ChatView {
+  readonly frame: FrameLocator;
+  readonly reason: Locator;
+  readonly question: Locator;
+  /** Questions with their answers, oldest first. */
+  readonly turns: Locator;
+
+  private constructor(frame: FrameLocator) {
+    this.frame = frame;
+    this.reason = frame.getByRole('textbox', { name: 'Reason' });
+    this.question = frame.getByRole('textbox', { name: 'Question' });
+    this.turns = frame.getByRole('article');
+  }
+
+  /** Shows the view and waits until questions are taken. */
+  static async open(window: EditorWindow): Promise<ChatView> {
+    await window.showContainer();
+    const view = new ChatView(window.chatFrame());
+    await view.frame.locator('.model:enabled').waitFor();
+    return view;
+  }
+
+  button(name: string | RegExp): Locator {
+    return this.frame.getByRole('button', { name });
+  }
+
+  /** Writes and sends; a reason is given where the conversation has none. */
+  async ask(question: string): Promise<void> {
+    if ((await this.reason.inputValue()) === '') await this.reason.fill('JIRA-123 test the chat');
+    const before = await this.turns.count();
+    await this.question.fill(question);
+    await this.question.press('Enter');
+    await this.turns.nth(before).waitFor();
+  }
+
+  /** The last turn, once its answer has ended. */
+  async ended(): Promise<Locator> {
+    const last = this.turns.last();
+    await last.locator('.footer').waitFor();
+    return last;
+  }
+}

@@ -1,0 +1,19 @@
+import { startBedrockStandIn, type BedrockStandIn } from '../../standIn/bedrockStandIn.ts';
+import { Editor } from './editor.ts';
+
+/** An editor whose Bedrock is the stand-in. */
+export async function startOnStandIn(
+  env: Record<string, string> = {},
+): Promise<{ editor: Editor; standIn: BedrockStandIn }> {
+  const standIn = await startBedrockStandIn();
+  const editor = await Editor.start({
+    env: {
+      AWS_ACCESS_KEY_ID: 'AKIASTANDIN',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+      AWS_REGION: 'us-east-1',
+      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: standIn.url,
+      ...env,
+    },
+  });
+  return { editor, standIn };
+}

@@ -1,0 +1,90 @@
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ChatView } from './harness/chatView.ts';
+import { Editor } from './harness/editor.ts';
+import type { EditorWindow } from './harness/editorWindow.ts';
+
+describe('the health view', () => {
+  let editor: Editor;
+  let window: EditorWindow;
+  let chat: ChatView;
+
+  beforeAll(async () => {
+    editor = await Editor.start();
+    window = await editor.open(editor.workspace, { viewport: { width: 1280, height: 1200 } });
+    chat = await ChatView.open(window);
+    await chat.ask('Hello');
+    await chat.ended();
+  });
+
+  afterAll(() => editor.dispose());
+
+  test.each([
+    /^Gateways, 1 of 3 up/,
+    /^corporate_llm, healthy · \d+ ms/,
+    /^ai_processing, not installed — needs corporate_llm/,
+    /^workflow_optimizer, not installed — needs corporate_llm, ai_processing/,
+    /^Bedrock, not connected/,
+    /^Simulated answers, No AWS credentials/,
+    /^Ledger, simulated/,
+    /^Journal, #4/,
+    /^Today, \$0\.\d+ of \$1,000/,
+    /^settings\.yaml, none yet/,
+  ])('has the line %s', async (line) => {
+    await window.treeItem('Health', line).waitFor();
+  });
+
+  test('has a fix for a line', async () => {
+    const line = window.treeItem('Health', /^Bedrock/);
+    await line.hover();
+    await line.getByRole('button', { name: 'Connect AWS…' }).click();
+    await window.quickPick('What the AWS SDK finds').waitFor();
+    await window.page.keyboard.press('Escape');
+  });
+
+  test('has evidence for a line', async () => {
+    await window
+      .treeItem('Health', /^Journal/)
+      .getByText('Journal', { exact: true })
+      .hover();
+    await window.page
+      .locator('.monaco-hover:visible')
+      .getByText(join(editor.home, 'ledger', 'simulated'))
+      .waitFor();
+  });
+
+  test('verifies the audit trail', async () => {
+    await window.palette('TidyLLM: Verify Audit Trail');
+    await window.notification('4 records in 1 segment(s) are intact').waitFor();
+    await window.treeItem('Health', /^Journal, #4 · 4 records intact/).waitFor();
+  });
+
+  test('names the exact record that was changed', async () => {
+    const [segment] = globSync('ledger/simulated/*.journal', { cwd: editor.home });
+    const path = join(editor.home, segment!);
+    const whole = readFileSync(path, 'utf8');
+    writeFileSync(path, whole.replace('"outcome":"success"', '"outcome":"failure"'));
+    await window.palette('TidyLLM: Verify Audit Trail');
+    const broken = window.notification('00000001.journal:4');
+    await broken.getByRole('button', { name: 'Open the record' }).click();
+    await window.page.getByRole('tab', { name: '00000001.journal' }).waitFor();
+    writeFileSync(path, whole);
+  });
+
+  test('shows a fault of settings.yaml everywhere, and nothing is called', async () => {
+    const file = join(editor.home, 'settings.yaml');
+    writeFileSync(file, 'budget:\n  daily_limit: 5\n');
+    await window.treeItem('Health', /^settings\.yaml, .*settings\.yaml:2:3: unknown key/).waitFor();
+    await expect.poll(() => window.statusItem().innerText()).toContain('TidyLLM blocked');
+    await chat.frame.locator('header').getByText('unknown key "budget.daily_limit"').waitFor();
+    await chat.ask('Is anybody there?');
+    expect(await (await chat.ended()).innerText()).toContain('NO DIRECT AWS CALLS ALLOWED');
+    await chat.frame.locator('header').getByRole('button', { name: 'Open settings.yaml' }).click();
+    await window.page.getByRole('tab', { name: 'settings.yaml' }).waitFor();
+    await window.page.getByRole('button', { name: 'Ln 2, Col 3' }).waitFor();
+    writeFileSync(file, 'budget:\n  daily_limit_usd: 5\n');
+    await window.treeItem('Health', /^Today, \$0\.\d+ of \$5/).waitFor();
+    await expect.poll(() => window.statusItem().innerText()).toContain('simulated $0.0');
+  });
+});
