@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { auditList, auditShow, auditVerify } from './cli/audit.ts';
 import { budget } from './cli/budget.ts';
@@ -49,7 +49,8 @@ program
   )
   .option('--no-stream', 'wait for the whole answer')
   .action((prompt: string, options: ChatOptions) => {
-    const failed = (error: GatewayError): object => unreachableJson(error, options.model ?? '');
+    const failed = (error: GatewayError): object =>
+      unreachableJson(error, options.model ?? '', program.opts<GlobalOptions>().backend);
     return run((core, terminal) => chat(core, prompt, options, terminal), failed);
   });
 
@@ -81,14 +82,12 @@ audit
 program
   .command('gateways')
   .description('known gateways and their state')
-  .argument('[what]', '"stats" for counts')
-  .action((what: string | undefined) => {
-    if (what !== undefined && what !== 'stats')
-      throw new CommanderError(2, 'usage', `error: unknown argument '${what}'`);
-    return run((core, terminal) =>
+  .addArgument(new Argument('[what]', 'for counts').choices(['stats']))
+  .action((what: string | undefined) =>
+    run((core, terminal) =>
       what ? Promise.resolve(gatewayStats(core, terminal)) : gateways(core, terminal),
-    );
-  });
+    ),
+  );
 
 program
   .command('status')
@@ -112,16 +111,28 @@ async function run(
       backend: options.backend,
       user: options.user,
     });
-    await settleOrphans(core, terminal);
+    if (core.loaded.unused.length > 0) {
+      note(
+        terminal,
+        `Not used by this version: ${core.loaded.unused.join(', ')} in ${core.loaded.file ?? 'settings'}.`,
+      );
+    }
+    if (command !== auditVerify && command !== status) await settleOrphans(core, terminal);
     process.exitCode = await command(core, terminal);
-  } catch (error) {
-    if (!GatewayError.is(error)) throw error;
+  } catch (thrown) {
+    const error = GatewayError.is(thrown) ? thrown : unexpected(thrown);
     if (terminal.json) printJson(failed(error));
     else printError(error);
     process.exitCode = error.exitCode;
   } finally {
     await core?.dispose();
   }
+}
+
+function unexpected(error: unknown): GatewayError {
+  return new GatewayError('internal_error', `Something unexpected failed: ${messageOf(error)}`, {
+    cause: error,
+  });
 }
 
 /** Ends what dead processes left open, so that reports are right. A ledger that can't be written is only noted. */
@@ -133,10 +144,15 @@ async function settleOrphans(core: Core, terminal: Terminal): Promise<void> {
   }
 }
 
+// A reader that went away, as `head` does, is no reason to crash.
+process.stdout.on('error', () => undefined);
 try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
-  // commander has already said what is wrong; help and version are not failures.
+  // commander has already said what is wrong on stderr; help and version are not failures.
   process.exitCode = error.exitCode === 0 ? 0 : 2;
+  if (error.exitCode !== 0 && process.argv.includes('--json')) {
+    printJson({ error: { code: 'invalid_request', message: error.message, hint: 'See --help.' } });
+  }
 }

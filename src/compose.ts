@@ -42,7 +42,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
           policy: {
             dailyLimit: limit,
             minReasonLength: settings.audit.min_reason_length,
-            defaultUser: options.user ?? options.environment['TIDYLLM_USER'] ?? userInfo().username,
+            defaultUser: options.user?.trim() || options.environment['TIDYLLM_USER']?.trim() || systemUser(),
           },
         }),
       ),
@@ -61,6 +61,15 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       backend.dispose();
     },
   };
+}
+
+/** The account's name; in a container it may have none. */
+function systemUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 /** Bedrock where it is allowed and anything about AWS is configured; the mock otherwise, saying why. */

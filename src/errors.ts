@@ -21,6 +21,7 @@ export const errorExitCodes = {
   backend_throttled: 6,
   backend_unreachable: 6,
   backend_failed: 6,
+  internal_error: 6,
   stream_stalled: 6,
   stream_incomplete: 6,
   ledger_unavailable: 7,

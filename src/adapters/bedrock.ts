@@ -26,6 +26,12 @@ import {
 const metadataTimeoutMs = 500;
 const connectionTimeoutMs = 5_000;
 const fallbackRegion = 'us-east-1';
+/** A whole answer at once is silent until it is there; the longest take minutes. */
+const wholeAnswerTimeoutMs = 600_000;
+/** A connection whose answer is complete gets this long to end by itself. */
+const endTimeoutMs = 1_000;
+/** No context is near this; more is a fault of whoever counted. */
+const mostTokens = 1_000_000_000;
 
 export interface BedrockOptions {
   /** Null takes whatever the AWS SDK finds. */
@@ -122,7 +128,10 @@ class BedrockBackend implements ModelBackend {
   }
 
   async *converse(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelEvent> {
-    const watchdog = new IdleWatchdog(this.#idleTimeoutMs, signal);
+    const watchdog = new IdleWatchdog(
+      call.stream ? this.#idleTimeoutMs : Math.max(this.#idleTimeoutMs, wholeAnswerTimeoutMs),
+      signal,
+    );
     try {
       yield* call.stream ? this.#stream(call, watchdog) : this.#whole(call, watchdog);
     } finally {
@@ -139,7 +148,6 @@ class BedrockBackend implements ModelBackend {
       );
     const text = (response.output?.message?.content ?? []).map((block) => block.text ?? '').join('');
     if (text) yield { type: 'text', text };
-    if (!response.usage) throw incompleteStream();
     yield { type: 'stop', reason: response.stopReason ?? 'unknown' };
     yield { type: 'usage', usage: usageOf(response.usage) };
   }
@@ -156,19 +164,23 @@ class BedrockBackend implements ModelBackend {
     try {
       for await (const event of response.stream ?? []) {
         watchdog.reset();
-        const text = event.contentBlockDelta?.delta?.text;
-        if (text) yield { type: 'text', text };
+        const delta = event.contentBlockDelta?.delta;
+        if (delta?.text) yield { type: 'text', text: delta.text };
+        else if (delta) yield { type: 'hidden', bytes: Buffer.byteLength(JSON.stringify(delta)) };
         if (event.messageStop) {
           stopped = true;
           yield { type: 'stop', reason: event.messageStop.stopReason ?? 'unknown' };
         }
-        if (event.metadata?.usage) {
+        if (event.metadata) {
           measured = true;
           yield { type: 'usage', usage: usageOf(event.metadata.usage) };
         }
+        // All is said; a connection that stays open need not end.
+        if (stopped && measured) watchdog.expectEnd();
       }
     } catch (error) {
-      throw watchdog.explain(error, 'received') ?? brokenStream(error);
+      if (GatewayError.is(error)) throw error;
+      if (!stopped || !measured) throw watchdog.explain(error, 'received') ?? brokenStream(error);
     }
     // Some ways to stop end the iterator without an error.
     const interrupted = watchdog.explain(null, 'received');
@@ -235,18 +247,25 @@ function inputOf(call: ModelCall): ConverseCommandInput {
   };
 }
 
-function usageOf(usage: BedrockUsage): TokenUsage {
+/** Throws `stream_incomplete` for figures that can't be true: what they would cost is unknown. */
+function usageOf(usage: BedrockUsage | undefined): TokenUsage {
+  if (!usage) throw incompleteStream();
   const written = usage.cacheWriteInputTokens ?? 0;
   const oneHour = (usage.cacheDetails ?? [])
     .filter(({ ttl }) => ttl === '1h')
     .reduce((sum, { inputTokens }) => sum + (inputTokens ?? 0), 0);
-  return {
-    input: usage.inputTokens ?? 0,
-    output: usage.outputTokens ?? 0,
+  const counted = {
+    input: usage.inputTokens ?? -1,
+    output: usage.outputTokens ?? -1,
     cacheRead: usage.cacheReadInputTokens ?? 0,
     cacheWrite5m: written - oneHour,
     cacheWrite1h: oneHour,
   };
+  const possible = Object.values(counted).every(
+    (count) => Number.isSafeInteger(count) && count >= 0 && count < mostTokens,
+  );
+  if (!possible) throw incompleteStream();
+  return counted;
 }
 
 /** Ends a call that stays silent, and tells that apart from a caller who stopped it. */
@@ -254,16 +273,26 @@ class IdleWatchdog {
   readonly #idleTimeoutMs: number;
   readonly #caller: AbortSignal;
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
   #stalled = false;
 
   constructor(idleTimeoutMs: number, caller: AbortSignal) {
     this.#idleTimeoutMs = idleTimeoutMs;
     this.#caller = caller;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#start(idleTimeoutMs);
+  }
+
+  #start(timeoutMs: number): NodeJS.Timeout {
+    return setTimeout(() => {
       this.#stalled = true;
       this.#controller.abort();
-    }, idleTimeoutMs);
+    }, timeoutMs);
+  }
+
+  /** The answer is complete: from now on silence is short. */
+  expectEnd(): void {
+    clearTimeout(this.#timer);
+    this.#timer = this.#start(endTimeoutMs);
   }
 
   get signal(): AbortSignal {

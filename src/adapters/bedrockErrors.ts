@@ -95,18 +95,25 @@ export function failedCall(error: unknown, where: { region: string; modelId: str
   }
   if (name === 'CredentialsProviderError') return failedCredentials(error, null);
   const status = httpStatusOf(error);
-  if (status !== null) {
-    return new GatewayError(
-      status >= 500 ? 'backend_failed' : 'backend_rejected',
-      `Bedrock answered with HTTP ${status}: ${messageOf(error)}`,
-      {
-        hint: 'Check the endpoint, the proxy and the region.',
-        retryable: status >= 500,
-        cause: error,
-      },
-    );
-  }
+  if (status !== null) return unreadable(status, error);
   return unreachable(error, where.region);
+}
+
+/** An answer that isn't Bedrock's: a proxy's page, or one that was cut. Its text may hold anything, so it isn't shown. */
+function unreadable(status: number, error: unknown): GatewayError {
+  const failed = status >= 500;
+  const refused = status >= 300 && !failed;
+  return new GatewayError(
+    refused ? 'backend_rejected' : 'backend_failed',
+    `Bedrock’s answer can’t be read (HTTP ${status}).`,
+    {
+      hint: 'Check the endpoint, the proxy and the region.',
+      retryable: failed,
+      // Behind a success or a gateway’s own failure the model may have answered.
+      billing: refused ? 'none' : 'unknown',
+      cause: error instanceof Error ? error.name : undefined,
+    },
+  );
 }
 
 function unreachable(error: unknown, region: string): GatewayError {

@@ -54,7 +54,7 @@ export async function auditShow(core: Core, id: string, terminal: Terminal): Pro
 
 /** `tidyllm audit verify`: checks every record of the ledger; exit code 7 when one is wrong. */
 export async function auditVerify(core: Core, terminal: Terminal): Promise<number> {
-  const result = await verifyLedger(core.ledger.directory);
+  const result = await verifyLedger(core.ledger);
   if (terminal.json) {
     printJson({
       ok: result.ok,

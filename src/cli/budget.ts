@@ -5,7 +5,7 @@ import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
 /** `tidyllm budget`: what a day has spent, holds and has left. */
 export async function budget(core: Core, day: string | undefined, terminal: Terminal): Promise<number> {
-  if (day !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(day)) {
+  if (day !== undefined && !isDay(day)) {
     throw new GatewayError('invalid_request', `"${day}" is not a day such as 2026-01-31.`);
   }
   const status = await core.budget(day);
@@ -30,7 +30,7 @@ export async function budget(core: Core, day: string | undefined, terminal: Term
   printLine(
     `${status.day} ${status.timeZone}${label}: ${formatUsd(spent)} of ${formatUsd(limit)} spent, ${status.level}`,
   );
-  printLine(`${formatUsd(reserved)} reserved by calls under way, ${formatUsd(remaining)} left`);
+  printLine(`${formatUsd(reserved)} reserved by calls under way, $${microToUsd(remaining)} left`);
   if (status.byModel.size > 0) {
     const rows = [...status.byModel].map(([model, use]) => [
       model,
@@ -42,4 +42,9 @@ export async function budget(core: Core, day: string | undefined, terminal: Term
     printLine(table(['model', 'calls', 'tokens', 'spent'], rows, ['calls', 'tokens', 'spent']));
   }
   return 0;
+}
+
+function isDay(text: string): boolean {
+  const date = new Date(`${text}T00:00:00Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text) && text.length === 10;
 }

@@ -7,7 +7,7 @@ import type { Core } from '../gateways/core.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { LlmRequest, LlmResponse } from '../gateways/corporateLlm/request.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
-import { errorJson, note, printError, printJson, type Terminal } from './terminal.ts';
+import { errorJson, note, printAnswer, printError, printJson, type Terminal } from './terminal.ts';
 
 export interface ChatOptions {
   reason?: string;
@@ -18,6 +18,8 @@ export interface ChatOptions {
   file: string[];
   stream: boolean;
 }
+
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** `tidyllm chat`: one governed call. Returns the exit code. */
 export async function chat(
@@ -32,14 +34,14 @@ export async function chat(
   const stop = (): void => {
     stopped.abort();
   };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  for (const signal of endings) process.once(signal, stop);
+  // Whoever read the answer has gone: it is stopped, and what it cost is settled.
+  process.stdout.on('error', stop);
   const response = await core.registry.get('corporate_llm').executeLlmRequest(request, {
     signal: stopped.signal,
-    ...(terminal.json ? {} : { onText: (piece: string) => process.stdout.write(piece) }),
+    ...(terminal.json ? {} : { onText: printAnswer }),
   });
-  process.off('SIGINT', stop);
-  process.off('SIGTERM', stop);
+  for (const signal of endings) process.off(signal, stop);
   if (terminal.json) printJson(responseJson(response));
   else printOutcome(response, terminal);
   return response.error?.exitCode ?? 0;
@@ -60,9 +62,18 @@ async function requestFrom(core: Core, prompt: string, options: ChatOptions): Pr
     modelId: options.model ?? core.loaded.settings.aws.bedrock.default_model,
     stream: options.stream,
     origin: { workspace: process.cwd(), branch: await currentBranch(), command: 'cli' },
-    ...(options.maxTokens === undefined ? {} : { maxTokens: Number(options.maxTokens) }),
-    ...(options.temperature === undefined ? {} : { temperature: Number(options.temperature) }),
+    ...(options.maxTokens === undefined
+      ? {}
+      : { maxTokens: numberOf(options.maxTokens, '--max-tokens', /^\d+$/) }),
+    ...(options.temperature === undefined
+      ? {}
+      : { temperature: numberOf(options.temperature, '--temperature', /^\d*\.?\d+$/) }),
   };
+}
+
+function numberOf(text: string, option: string, form: RegExp): number {
+  if (form.test(text)) return Number(text);
+  throw new GatewayError('invalid_request', `${option} must be a number, not "${text}".`);
 }
 
 async function attachment(path: string): Promise<string> {
@@ -139,19 +150,19 @@ export function responseJson(response: LlmResponse): object {
 }
 
 /** The document of `chat --json` for a call that never reached a gateway. */
-export function unreachableJson(error: GatewayError, model: string): object {
+export function unreachableJson(error: GatewayError, model: string, backend: string | undefined): object {
   return responseJson({
     content: '',
     success: false,
     status: 'failed',
     modelUsed: model,
-    backend: 'bedrock',
+    backend: backend === 'mock' ? 'mock' : 'bedrock',
     processingTimeMs: 0,
     timeToFirstTokenMs: null,
     tokenUsage: { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 },
     cost: 0n,
     costEstimated: false,
-    simulated: false,
+    simulated: backend === 'mock',
     attempts: 0,
     error,
     auditTrail: null,

@@ -71,7 +71,7 @@ export async function status(core: Core, terminal: Terminal): Promise<number> {
       },
       flow_agreements: { state: 'not_installed' },
       cache: { state: 'not_installed' },
-      configuration: { state: 'valid', file: loaded.file, user_file: loaded.userFile },
+      configuration: { state: 'valid', file: loaded.file, user_file: loaded.userFile, unused: loaded.unused },
       ledger: { state: ledger.ok ? 'intact' : 'damaged', ...ledger },
     });
   } else {
@@ -114,7 +114,7 @@ interface LedgerState {
 async function ledgerState({ ledger }: Core): Promise<LedgerState> {
   const common = { mode: ledger.mode, path: ledger.directory };
   try {
-    const { ok, records, head, firstFault } = await verifyLedger(ledger.directory);
+    const { ok, records, head, firstFault } = await verifyLedger(ledger);
     const detail =
       firstFault && `${firstFault.segment}:${firstFault.line} ${firstFault.kind}: ${firstFault.detail}`;
     return { ...common, ok, records, head, detail };

@@ -29,22 +29,33 @@ export function printError(error: GatewayError): void {
   process.stderr.write(`Error: ${error.message}\n${error.hint ? `${error.hint}\n` : ''}`);
 }
 
+/** Text that can't move the cursor, colour the screen or pass for another row. */
+function plain(text: string): string {
+  return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, '\ufffd');
+}
+
+/** An answer as a terminal may show it: line ends and tabs are its only controls. A pipe gets it as it is. */
+export function printAnswer(text: string): void {
+  process.stdout.write(process.stdout.isTTY ? text.replace(/[^\P{Cc}\n\t]/gu, '\ufffd') : text);
+}
+
 /** Rows as columns, each as wide as its widest cell; columns named in `right` are aligned to the right. */
 export function table(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   right: readonly string[] = [],
 ): string {
+  const cells = rows.map((row) => row.map(plain));
   const widths = header.map((name, column) =>
-    Math.max(name.length, ...rows.map((row) => row[column]?.length ?? 0)),
+    Math.max(name.length, ...cells.map((row) => row[column]?.length ?? 0)),
   );
-  const line = (cells: readonly string[]): string =>
-    cells
+  const line = (row: readonly string[]): string =>
+    row
       .map((cell, column) => {
         const width = widths[column] ?? 0;
         return right.includes(header[column] ?? '') ? cell.padStart(width) : cell.padEnd(width);
       })
       .join('  ')
       .trimEnd();
-  return [line(header), ...rows.map(line)].join('\n');
+  return [line(header), ...cells.map(line)].join('\n');
 }

@@ -12,11 +12,15 @@ export interface ComposeOptions extends SettingsOverrides {
   user?: string | undefined;
 }
 
+/** A back-end without the way to a model. */
+export type BackendInfo = Pick<ModelBackend, 'id' | 'simulated' | 'location' | 'region' | 'checkHealth'>;
+
 /** The assembled product: what every front door works with. */
 export interface Core {
   readonly loaded: LoadedSettings;
   readonly catalogue: ModelCatalogue;
-  readonly backend: ModelBackend;
+  /** What is known of the back-end; only the corporate gateway can call it. */
+  readonly backend: BackendInfo;
   /** Why answers are simulated; null when they are real. */
   readonly simulatedBecause: string | null;
   readonly ledger: Ledger;

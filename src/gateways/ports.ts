@@ -26,7 +26,11 @@ export interface ModelCall {
 
 /** What a back-end reports while it answers. `usage` and `stop` come once each in a complete answer. */
 export type ModelEvent =
-  { type: 'text'; text: string } | { type: 'stop'; reason: string } | { type: 'usage'; usage: TokenUsage };
+  | { type: 'text'; text: string }
+  /** Output that isn't shown but is billed, such as reasoning. */
+  | { type: 'hidden'; bytes: number }
+  | { type: 'stop'; reason: string }
+  | { type: 'usage'; usage: TokenUsage };
 
 /**
  * A provider of models. Only the corporate gateway calls `converse`, inside a reservation.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import * as vscode from 'vscode';
 import type { CallEntry } from '../ledger/history.ts';
-import type { PlacedRecord, VerificationResult } from '../ledger/readJournal.ts';
+import type { LedgerLocation, PlacedRecord, VerificationResult } from '../ledger/readJournal.ts';
 import type { VerifyWorkerData, VerifyWorkerMessage } from '../ledger/verifyWorker.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import type { CoreHolder } from './coreHolder.ts';
@@ -45,7 +45,7 @@ export class AuditTrail implements vscode.TextDocumentContentProvider, vscode.Di
         title: vscode.l10n.t('Verifying the audit trail'),
         cancellable: true,
       },
-      (progress, token) => runVerification(directory, progress, token),
+      (progress, token) => runVerification(ledger, progress, token),
     );
     if (!result) return;
     this.#lastVerification = { directory, result, at: new Date() };
@@ -137,7 +137,7 @@ async function showIntact({ records, segments, head }: VerificationResult): Prom
 
 /** Null when the person cancelled. */
 function runVerification(
-  directory: string,
+  { directory, mode }: LedgerLocation,
   progress: vscode.Progress<{ message?: string; increment?: number }>,
   token: vscode.CancellationToken,
 ): Promise<VerificationResult | null> {
@@ -147,7 +147,7 @@ function runVerification(
   );
   let reported = 0;
   return new Promise((resolve, reject) => {
-    const workerData: VerifyWorkerData = { directory };
+    const workerData: VerifyWorkerData = { directory, mode };
     const worker = new Worker(new URL('./verifyWorker.js', import.meta.url), { workerData });
     token.onCancellationRequested(() => {
       resolve(null);

@@ -45,6 +45,7 @@ export function fixesFor(error: GatewayError): Fix[] {
       return [run('tidyllm.chooseModel'), run('tidyllm.showOutput')];
     case 'backend_throttled':
     case 'backend_unreachable':
+    case 'internal_error':
     case 'backend_failed':
     case 'stream_stalled':
     case 'stream_incomplete':

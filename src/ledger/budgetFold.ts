@@ -1,4 +1,5 @@
 import { ChainFault } from './chain.ts';
+import { dayOf } from './day.ts';
 import type {
   ExpiredChargedRecord,
   LedgerRecord,
@@ -49,7 +50,8 @@ export class BudgetFold {
     switch (record.kind) {
       case 'RESERVE': {
         if (this.open.has(record.call_id)) throw inconsistent(record, 'is reserved twice');
-        this.day(record.day).reserved += money(record, record.reserved_micro_usd);
+        if (!isDayOf(record)) throw inconsistent(record, 'belongs to another day');
+        this.day(record.day).reserved += BigInt(record.reserved_micro_usd);
         this.open.set(record.call_id, { reserve: record, hash: hash.toString('hex'), dispatched: false });
         return;
       }
@@ -69,11 +71,6 @@ export class BudgetFold {
       case 'REFUSE':
       case 'recovery':
         return;
-      default:
-        throw new ChainFault(
-          'unknown_version',
-          `record kind "${(record as LedgerRecord).kind}" is not known`,
-        );
     }
   }
 
@@ -88,7 +85,7 @@ export class BudgetFold {
     if (record.opening_hash !== hash) throw inconsistent(record, 'names another reservation than its own');
     if (reserve.day !== record.day)
       throw inconsistent(record, 'is settled on another day than it was reserved');
-    const spent = money(record, cost);
+    const spent = BigInt(cost);
     const day = this.day(reserve.day);
     day.reserved -= BigInt(reserve.reserved_micro_usd);
     day.spent += spent;
@@ -106,9 +103,13 @@ function countTokens(tokens: TokenCounts): number {
   return (Object.values(tokens) as number[]).reduce((sum, count) => sum + count, 0);
 }
 
-function money(record: LedgerRecord, text: string): bigint {
-  if (!/^\d{1,18}$/.test(text)) throw inconsistent(record, `has an amount that is not micro-USD: "${text}"`);
-  return BigInt(text);
+function isDayOf({ time, timezone, day }: ReserveRecord): boolean {
+  try {
+    return dayOf(new Date(time), timezone) === day;
+  } catch {
+    // The zone is not one that this runtime knows.
+    return false;
+  }
 }
 
 function inconsistent(record: LedgerRecord, what: string): ChainFault {

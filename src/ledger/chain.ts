@@ -104,6 +104,10 @@ export function decodeRecord(
   if (digest.toString('hex') !== line.toString('latin1', 0, hashHexLength)) {
     throw new ChainFault('hash_mismatch', 'the hash does not fit the record and the one before it');
   }
+  // Two readers must see the same record: no second key of a name, no other spelling.
+  if (JSON.stringify(parsed) !== body.toString('utf8')) {
+    throw new ChainFault('malformed_line', 'the record is not canonical JSON');
+  }
   if (record.v !== recordVersion) {
     throw new ChainFault('unknown_version', `record version ${String(record.v)} is newer than this program`);
   }

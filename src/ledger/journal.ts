@@ -14,17 +14,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { BudgetFold } from './budgetFold.ts';
-import {
-  ChainFault,
-  decodeRecord,
-  emptyHead,
-  encodeRecord,
-  ledgerIdBytes,
-  type Fault,
-  type Head,
-} from './chain.ts';
-import { recordVersion, type LedgerMode, type RecordDraft } from './records.ts';
+import { ChainFault, emptyHead, type Fault } from './chain.ts';
+import { LedgerState } from './ledgerState.ts';
+import type { LedgerMode, RecordDraft } from './records.ts';
 
 const fdatasyncAsync = promisify(fdatasync);
 const firstSegment = '00000001.journal';
@@ -58,20 +50,19 @@ export class JournalDamaged extends Error {
  * and folded. `catchUp` may run at any time; `repairTail`, `stage` and `flush` only under the ledger's lock.
  */
 export class Journal {
-  readonly fold = new BudgetFold();
+  readonly state: LedgerState;
   readonly #directory: string;
   readonly #mode: LedgerMode;
   readonly #path: string;
   readonly #descriptor: number;
   readonly #inode: number;
-  #ledgerId: Buffer | null = null;
-  #head: Head = emptyHead;
   #offset = 0;
   #lines = 0;
   #staged: Buffer[] = [];
 
   /** Creates the file when `create` says so. Throws the system error otherwise. */
   constructor(directory: string, mode: LedgerMode, create: boolean) {
+    this.state = new LedgerState(mode);
     this.#directory = directory;
     this.#mode = mode;
     this.#path = join(directory, firstSegment);
@@ -79,30 +70,16 @@ export class Journal {
     this.#inode = fstatSync(this.#descriptor).ino;
   }
 
-  get head(): Head {
-    return this.#head;
-  }
-
-  /** Lower-case hex of the ledger's id; empty before the first record. */
-  get ledgerId(): string {
-    return this.#ledgerId?.toString('hex') ?? '';
-  }
-
-  get path(): string {
-    return this.#path;
-  }
-
   /**
    * Reads, checks and folds what was added since the last time.
    * Throws `JournalDamaged`, also when the file is no longer the one that was opened.
    * Returns how many bytes follow the last complete line.
    */
-  catchUp(): { added: number; tailBytes: number } {
+  catchUp(): number {
     if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode)
       throw this.#damaged('unreadable', 'the file was moved, deleted or replaced while in use');
     const { size } = fstatSync(this.#descriptor);
     if (size < this.#offset) throw this.#damaged('unreadable', 'the file is shorter than it was');
-    const before = this.#head.sequence;
     let pending: Buffer = Buffer.alloc(0);
     let position = this.#offset;
     while (position < size) {
@@ -110,40 +87,26 @@ export class Journal {
       const read = readSync(this.#descriptor, chunk, 0, chunk.length, position);
       if (read === 0) break;
       position += read;
-      pending =
-        pending.length === 0 ? chunk.subarray(0, read) : Buffer.concat([pending, chunk.subarray(0, read)]);
-      pending = this.#consume(pending);
+      pending = this.#consume(Buffer.concat([pending, chunk.subarray(0, read)]));
     }
-    return { added: this.#head.sequence - before, tailBytes: pending.length };
+    return pending.length;
   }
 
+  /** Takes every complete line and returns what follows the last. */
   #consume(bytes: Buffer): Buffer {
     let start = 0;
-    for (let end = bytes.indexOf(lineFeed, start); end !== -1; end = bytes.indexOf(lineFeed, start)) {
-      this.#take(bytes.subarray(start, end), end + 1 - start);
+    for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, start)) {
+      try {
+        this.state.take(bytes.subarray(start, end), this.#lines === 0);
+      } catch (error) {
+        if (error instanceof ChainFault) throw this.#damaged(error.kind, error.message);
+        throw error;
+      }
+      this.#offset += end + 1 - start;
+      this.#lines += 1;
       start = end + 1;
     }
     return bytes.subarray(start);
-  }
-
-  #take(line: Buffer, length: number): void {
-    try {
-      const { record, head, ledgerId } = decodeRecord(this.#ledgerId, this.#head, line);
-      if (record.kind === 'header' && record.mode !== this.#mode) {
-        throw new ChainFault(
-          'bad_header',
-          `this is a ${record.mode} ledger where a ${this.#mode} one belongs`,
-        );
-      }
-      this.fold.apply(record, head.hash);
-      this.#ledgerId = ledgerId;
-      this.#head = head;
-    } catch (error) {
-      if (error instanceof ChainFault) throw this.#damaged(error.kind, error.message);
-      throw error;
-    }
-    this.#offset += length;
-    this.#lines += 1;
   }
 
   /**
@@ -151,33 +114,22 @@ export class Journal {
    * anything else is set aside in a quarantine file, and a `recovery` record says so.
    */
   async repairTail(time: string): Promise<void> {
-    const { tailBytes } = this.catchUp();
-    if (tailBytes > 0) {
-      const tail = Buffer.alloc(tailBytes);
-      readSync(this.#descriptor, tail, 0, tailBytes, this.#offset);
-      if (this.#verifies(tail)) {
-        writeSync(this.#descriptor, Buffer.of(lineFeed), 0, 1, this.#offset + tailBytes);
-        await fdatasyncAsync(this.#descriptor);
-        this.catchUp();
-      } else {
-        this.#quarantine(tail, time);
-      }
+    const tail = Buffer.alloc(this.catchUp());
+    readSync(this.#descriptor, tail, 0, tail.length, this.#offset);
+    let recovery: RecordDraft | null = null;
+    if (tail.length > 0 && this.state.verifies(tail)) {
+      writeAll(this.#descriptor, Buffer.of(lineFeed), this.#offset + tail.length);
+      await fdatasyncAsync(this.#descriptor);
+      this.catchUp();
+    } else if (tail.length > 0) {
+      recovery = this.#quarantine(tail);
     }
-    if (this.#head.sequence === 0) this.stage([this.#header()], time);
+    if (this.#lines === 0) this.stage([this.#header()], time);
+    if (recovery) this.stage([recovery], time);
     await this.flush();
   }
 
-  #verifies(tail: Buffer): boolean {
-    try {
-      decodeRecord(this.#ledgerId, this.#head, tail);
-      return true;
-    } catch (error) {
-      if (error instanceof ChainFault) return false;
-      throw error;
-    }
-  }
-
-  #quarantine(tail: Buffer, time: string): void {
+  #quarantine(tail: Buffer): RecordDraft {
     const quarantine = `quarantine-${randomUUID()}.bin`;
     const copy = openSync(join(this.#directory, quarantine), 'wx', 0o600);
     try {
@@ -189,8 +141,7 @@ export class Journal {
     syncDirectory(this.#directory);
     ftruncateSync(this.#descriptor, this.#offset);
     const sha256 = createHash('sha256').update(tail).digest('hex');
-    const recovery: RecordDraft = { kind: 'recovery', call_id: null, bytes: tail.length, sha256, quarantine };
-    this.stage(this.#lines === 0 ? [this.#header(), recovery] : [recovery], time);
+    return { kind: 'recovery', call_id: null, bytes: tail.length, sha256, quarantine };
   }
 
   #header(): RecordDraft {
@@ -206,26 +157,23 @@ export class Journal {
 
   /** Gives records their place in the chain and folds them; they become durable with the next `flush`. */
   stage(drafts: readonly RecordDraft[], time: string): void {
-    for (const draft of drafts) {
-      const record = { ...draft, v: recordVersion, seq: this.#head.sequence + 1, time };
-      if (record.kind === 'header') this.#ledgerId ??= ledgerIdBytes(record.ledger_id);
-      if (this.#ledgerId === null) throw new TypeError('the first record of a ledger is its header');
-      const { line, head } = encodeRecord(this.#ledgerId, this.#head, record);
-      this.fold.apply(record, head.hash);
-      this.#head = head;
-      this.#staged.push(line);
-    }
+    for (const draft of drafts) this.#staged.push(this.state.add(draft, time));
   }
 
   /**
-   * Writes what is staged in one write and one fdatasync.
-   * After any error the journal must be thrown away and opened again: what reached the disk is unknown.
+   * Writes what is staged in one write and one fdatasync. When that fails, the file is cut back to what
+   * was durable before, since nobody can say what of the rest is, and the journal must be opened again.
    */
   async flush(): Promise<void> {
     if (this.#staged.length === 0) return;
     const bytes = Buffer.concat(this.#staged);
-    writeAll(this.#descriptor, bytes, this.#offset);
-    await fdatasyncAsync(this.#descriptor);
+    try {
+      writeAll(this.#descriptor, bytes, this.#offset);
+      await fdatasyncAsync(this.#descriptor);
+    } catch (error) {
+      ftruncateSync(this.#descriptor, this.#offset);
+      throw error;
+    }
     this.#offset += bytes.length;
     this.#lines += this.#staged.length;
     this.#staged = [];
@@ -239,7 +187,7 @@ export class Journal {
     return new JournalDamaged({
       segment: firstSegment,
       line: this.#lines + 1,
-      sequence: this.#head.sequence + 1,
+      sequence: this.state.head.sequence + 1,
       kind,
       detail,
     });

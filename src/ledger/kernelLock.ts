@@ -12,6 +12,7 @@ const pollMs = 1;
  * of it would drop the process's POSIX locks.
  */
 export class KernelLock {
+  readonly #path: string;
   readonly #database: DatabaseSync;
   #held = false;
   #journalInMemory = false;
@@ -28,13 +29,15 @@ export class KernelLock {
         },
       );
     }
-    this.#database = new sqlite.DatabaseSync(path, { timeout: 0 });
+    this.#path = path;
+    try {
+      this.#database = new sqlite.DatabaseSync(path, { timeout: 0 });
+    } catch (error) {
+      throw unusable(path, error);
+    }
   }
 
-  get held(): boolean {
-    return this.#held;
-  }
-
+  /** False while another process holds it. Throws `ledger_unavailable` when the file is not a lock. */
   tryAcquire(): boolean {
     try {
       // Without this each transaction makes and deletes a journal file; it too fails while another holds the lock.
@@ -45,7 +48,7 @@ export class KernelLock {
       return true;
     } catch (error) {
       if ((error as { errcode?: number }).errcode === sqliteBusy) return false;
-      throw error;
+      throw unusable(this.#path, error);
     }
   }
 
@@ -79,21 +82,24 @@ export class KernelLock {
   }
 }
 
-/** Whether the process that owns a lock file is gone. A file that can't be opened says nothing: not dead. */
+/** Whether the process that owns a lock file is gone. A file that can't be used as a lock says nothing: not gone. */
 export function isReleased(path: string): boolean {
-  let lock: KernelLock;
+  let lock: KernelLock | null = null;
   try {
     lock = new KernelLock(path);
-  } catch (error) {
-    if (GatewayError.is(error)) throw error;
-    throw new GatewayError('ledger_unavailable', `The lock ${path} can't be opened: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-  try {
     return lock.tryAcquire();
+  } catch (error) {
+    if (GatewayError.is(error, 'ledger_unavailable')) return false;
+    throw error;
   } finally {
-    lock.release();
-    lock.close();
+    lock?.release();
+    lock?.close();
   }
+}
+
+function unusable(path: string, error: unknown): GatewayError {
+  return new GatewayError('ledger_unavailable', `The lock ${path} can't be used: ${messageOf(error)}.`, {
+    hint: 'Check that this user can write there. If the file is damaged, delete it while no window uses the ledger.',
+    cause: error,
+  });
 }

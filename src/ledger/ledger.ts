@@ -3,10 +3,12 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync, watch, type FSWat
 import { join } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import type { DayTotals, OpenCall } from './budgetFold.ts';
-import type { Head } from './chain.ts';
+import { ChainFault } from './chain.ts';
 import { dayOf } from './day.ts';
 import { Journal, JournalDamaged, journalExists } from './journal.ts';
 import { isReleased, KernelLock } from './kernelLock.ts';
+import type { LedgerState } from './ledgerState.ts';
+import { ledgerDamaged } from './readJournal.ts';
 import type {
   CallDescription,
   LedgerMode,
@@ -40,7 +42,7 @@ export interface Receipt {
   ledgerId: string;
 }
 
-type PlacedByLedger = 'kind' | 'v' | 'seq' | 'time' | 'call_id' | 'day' | 'opening_hash';
+type PlacedByLedger = 'kind' | 'v' | 'seq' | 'time' | 'call_id' | 'day' | 'timezone' | 'opening_hash';
 type HeldByLedger = 'instance' | 'reserved_micro_usd' | 'limit_micro_usd';
 
 export interface ReserveInput extends Omit<ReserveRecord, PlacedByLedger | HeldByLedger> {
@@ -69,8 +71,13 @@ interface Step {
   plan: (journal: Journal, time: string) => RecordDraft[];
   /** Called once the step's records are durable, with the last one's place in the chain. */
   done: (receipt: Receipt) => void;
-  failed: (error: unknown) => void;
+  /** Called when there is nothing to write: the plan failed. */
+  refused: (error: GatewayError) => void;
+  /** Called when the records could not be made durable. */
+  unwritten: (error: GatewayError) => void;
 }
+
+type DraftEnding = (ending: Ending) => RecordDraft;
 
 /**
  * Audit journal and budget in one. Every step is written and synced under a lock that all processes
@@ -84,8 +91,8 @@ export class Ledger {
   /** Calls of this process that are reserved, acknowledged and not ended. */
   readonly #inFlight = new Set<string>();
   /** Endings that could not be written; they go first when the ledger can be written again. */
-  readonly #owed = new Map<string, RecordDraft>();
-  readonly #endings = new Map<string, Receipt>();
+  readonly #owed = new Map<string, DraftEnding>();
+  readonly #endings = new Map<string, Promise<Receipt>>();
   readonly #listeners = new Set<() => void>();
   #journal: Journal | null = null;
   #recovered = false;
@@ -124,16 +131,15 @@ export class Ledger {
     return this.#enqueue(
       (journal, time) => {
         const day = this.#dayOf(time);
-        const totals = journal.fold.day(day);
+        const totals = journal.state.fold.day(day.day);
         remaining = limit - totals.spent - totals.reserved;
         if (amount > remaining) {
-          return [
-            refusal(callId, day, { ...describe(record), outcome: 'refused', error_code: 'budget_exceeded' }),
-          ];
+          const refused = { ...describe(record), outcome: 'refused' as const, error_code: 'budget_exceeded' };
+          return [{ ...refused, ...day, kind: 'REFUSE', call_id: callId }];
         }
         const money = { reserved_micro_usd: amount.toString(), limit_micro_usd: limit.toString() };
         return [
-          { ...record, ...money, kind: 'RESERVE', call_id: callId, day, instance: this.#instance },
+          { ...record, ...money, ...day, kind: 'RESERVE', call_id: callId, instance: this.#instance },
           { kind: 'DISPATCH', call_id: callId },
         ];
       },
@@ -159,15 +165,17 @@ export class Ledger {
   /** Records a call that was refused, or failed, before any reservation. */
   refuse(callId: string, input: RefuseInput): Promise<Receipt> {
     return this.#enqueue(
-      (_journal, time) => [refusal(callId, this.#dayOf(time), input)],
+      (_journal, time) => [{ ...input, ...this.#dayOf(time), kind: 'REFUSE', call_id: callId }],
       (receipt) => receipt,
     );
   }
 
   /** Makes the ledger ready for calls: repairs a torn tail and ends what dead processes left open. */
   recover(): Promise<void> {
+    // Done before the next batch is planned, where no new reservation can be taken for an orphan.
+    this.#recovered = false;
     return this.#enqueue(
-      (journal) => this.#orphanEndings(journal),
+      () => [],
       () => undefined,
     );
   }
@@ -175,8 +183,8 @@ export class Ledger {
   /** A day's money as the journal has it now, other processes' included; today when no day is named. */
   async budget(day?: string): Promise<DayBudget> {
     const journal = await this.#exclusive(() => this.#refresh());
-    const wanted = day ?? this.#dayOf(this.#time(journal));
-    const totals = journal?.fold.day(wanted);
+    const wanted = day ?? this.#dayOf(this.#time(journal)).day;
+    const totals = journal?.state.fold.day(wanted);
     return {
       day: wanted,
       spent: totals?.spent ?? 0n,
@@ -188,7 +196,7 @@ export class Ledger {
   /** The chain's head as the journal has it now; null while there is no record. */
   async head(): Promise<Receipt | null> {
     const journal = await this.#exclusive(() => this.#refresh());
-    return journal && journal.head.sequence > 0 ? receiptOf(journal.head, journal.ledgerId) : null;
+    return journal && journal.state.head.sequence > 0 ? receiptOf(journal.state) : null;
   }
 
   /** Calls back after records were added, by this process or another. Call the result to stop. */
@@ -206,7 +214,9 @@ export class Ledger {
     this.#watcher?.close();
     this.#watcher = null;
     if (this.#watchTimer) clearTimeout(this.#watchTimer);
-    await this.#queue.catch(() => undefined);
+    await this.#queue;
+    // The last chance of endings that could not be written: after this they count as orphans.
+    if (this.#owed.size > 0) await this.recover().catch(() => undefined);
     this.#closeFiles();
     if (!this.#alive) return;
     this.#alive.release();
@@ -216,40 +226,40 @@ export class Ledger {
     if (this.#inFlight.size === 0) rmSync(this.#alivePath(this.#instance), { force: true });
   }
 
-  #end(callId: string, draft: (ending: Ending) => RecordDraft): Promise<Receipt> {
+  #end(callId: string, draft: DraftEnding): Promise<Receipt> {
     const first = this.#endings.get(callId);
-    if (first) return Promise.resolve(first);
-    return this.#enqueue(
-      (journal) => {
-        const call = journal.fold.open.get(callId);
-        if (!call)
-          throw new GatewayError('ledger_damaged', `The ledger has no open reservation for call ${callId}.`);
-        const record = draft(endingOf(call));
-        this.#owed.set(callId, record);
-        return [record];
-      },
-      (receipt) => this.#ended(callId, receipt),
+    if (first) return first;
+    const receipt = this.#enqueue(
+      (journal) => [draft(endingOf(openCall(journal, callId)))],
+      (written) => this.#ended(callId, written),
+      () => this.#owed.set(callId, draft),
     );
-  }
-
-  #ended(callId: string, receipt: Receipt): Receipt {
-    this.#owed.delete(callId);
-    this.#inFlight.delete(callId);
     this.#endings.set(callId, receipt);
+    receipt.catch(() => this.#endings.delete(callId));
     const oldest = this.#endings.keys().next();
     if (this.#endings.size > endingsKept && !oldest.done) this.#endings.delete(oldest.value);
     return receipt;
   }
 
-  /** Queues a step; `result` runs as soon as its records are durable. */
-  #enqueue<T>(plan: Step['plan'], result: (receipt: Receipt) => T): Promise<T> {
+  #ended(callId: string, receipt: Receipt): Receipt {
+    this.#owed.delete(callId);
+    this.#inFlight.delete(callId);
+    return receipt;
+  }
+
+  /** Queues a step. `result` runs as soon as its records are durable, `unwritten` when they could not be written. */
+  #enqueue<T>(plan: Step['plan'], result: (receipt: Receipt) => T, unwritten?: () => void): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#steps.push({
         plan,
         done: (receipt) => {
           resolve(result(receipt));
         },
-        failed: reject,
+        refused: reject,
+        unwritten: (error) => {
+          unwritten?.();
+          reject(error);
+        },
       });
       if (this.#draining) return;
       this.#draining = true;
@@ -277,7 +287,7 @@ export class Ledger {
       } catch (error) {
         this.#closeFiles();
         const explained = this.#explain(error);
-        for (const step of batch.length > 0 ? batch : this.#steps.splice(0)) step.failed(explained);
+        for (const step of batch.length > 0 ? batch : this.#steps.splice(0)) step.unwritten(explained);
       }
     }
     this.#draining = false;
@@ -288,16 +298,13 @@ export class Ledger {
     const time = this.#time(journal);
     const staged: { step: Step; receipt: Receipt }[] = [];
     for (const step of batch) {
-      let drafts: RecordDraft[];
       try {
-        drafts = step.plan(journal, time);
+        // Staged at once, so that the next plan of the batch sees what this one holds.
+        journal.stage(step.plan(journal, time), time);
+        staged.push({ step, receipt: receiptOf(journal.state) });
       } catch (error) {
-        step.failed(error);
-        continue;
+        step.refused(this.#explain(error));
       }
-      // Staged at once, so that the next plan of the batch sees what this one holds.
-      journal.stage(drafts, time);
-      staged.push({ step, receipt: receiptOf(journal.head, journal.ledgerId) });
     }
     await journal.flush();
     for (const { step, receipt } of staged) step.done(receipt);
@@ -311,7 +318,7 @@ export class Ledger {
       this.#holdAlive();
       this.#journal ??= this.#openJournal(true);
       const journal = this.#journal;
-      if (journal.catchUp().tailBytes > 0 || journal.head.sequence === 0)
+      if (journal.catchUp() > 0 || journal.state.head.sequence === 0)
         await journal.repairTail(this.#time(journal));
       this.#requireSameLedger(journal);
       if (!this.#recovered) {
@@ -327,23 +334,24 @@ export class Ledger {
     }
   }
 
-  /** Endings that failed to be written earlier; one that did reach the disk is not written twice. */
+  /** Endings that could not be written earlier; one that did reach the disk is not written twice. */
   async #writeOwed(journal: Journal): Promise<void> {
-    const owed = [...this.#owed].filter(([callId]) => journal.fold.open.has(callId));
-    if (owed.length > 0)
-      journal.stage(
-        owed.map(([, draft]) => draft),
-        this.#time(journal),
-      );
+    const written: [callId: string, receipt: Receipt][] = [];
+    for (const [callId, draft] of this.#owed) {
+      const call = journal.state.fold.open.get(callId);
+      if (call) journal.stage([draft(endingOf(call))], this.#time(journal));
+      written.push([callId, receiptOf(journal.state)]);
+    }
     await journal.flush();
-    for (const callId of this.#owed.keys()) this.#ended(callId, receiptOf(journal.head, journal.ledgerId));
+    for (const [callId, receipt] of written)
+      this.#endings.set(callId, Promise.resolve(this.#ended(callId, receipt)));
   }
 
   /** Endings of calls whose process is gone, and of own reservations that were never acknowledged. */
   #orphanEndings(journal: Journal): RecordDraft[] {
     const dead = new Map<string, boolean>();
     const drafts: RecordDraft[] = [];
-    for (const [callId, call] of journal.fold.open) {
+    for (const [callId, call] of journal.state.fold.open) {
       const { reserve, dispatched } = call;
       const own = reserve.instance === this.#instance;
       if (own && (this.#inFlight.has(callId) || this.#owed.has(callId))) continue;
@@ -411,9 +419,10 @@ export class Ledger {
   }
 
   #requireSameLedger(journal: Journal): void {
-    if (journal.ledgerId === '') return;
-    this.#ledgerId ??= journal.ledgerId;
-    if (this.#ledgerId === journal.ledgerId) return;
+    const { ledgerId } = journal.state;
+    if (ledgerId === '') return;
+    this.#ledgerId ??= ledgerId;
+    if (this.#ledgerId === ledgerId) return;
     throw new GatewayError(
       'ledger_damaged',
       `Another ledger was put in the place of ${this.#options.directory}.`,
@@ -478,29 +487,26 @@ export class Ledger {
     for (const listener of this.#listeners) listener();
   }
 
-  #dayOf(time: string): string {
-    return dayOf(new Date(time), this.#options.timeZone);
+  #dayOf(time: string): { day: string; timezone: string } {
+    const { timeZone } = this.#options;
+    return { day: dayOf(new Date(time), timeZone), timezone: timeZone };
   }
 
   /** The clock, but never before the last record: a clock set back stays in the later day. */
   #time(journal: Journal | null): string {
     const wall = new Date((this.#options.now ?? Date.now)()).toISOString();
-    const last = journal?.head.time ?? '';
+    const last = journal?.state.head.time ?? '';
     return wall > last ? wall : last;
   }
 
   #explain(error: unknown): GatewayError {
     if (GatewayError.is(error)) return error;
     const { directory } = this.#options;
-    if (error instanceof JournalDamaged) {
-      return new GatewayError(
-        'ledger_damaged',
-        `The ledger in ${directory} is damaged at ${error.message}.`,
-        {
-          hint: 'No calls are made until it is mended. Run "tidyllm audit verify" and restore the file from a backup.',
-          cause: error,
-        },
-      );
+    if (error instanceof JournalDamaged) return ledgerDamaged(directory, error.fault);
+    if (error instanceof ChainFault) {
+      return new GatewayError('ledger_damaged', `A record can't be written: ${error.message}.`, {
+        cause: error,
+      });
     }
     const [what, hint] = systemFailures[systemCodeOf(error) ?? ''] ?? [
       messageOf(error),
@@ -542,12 +548,16 @@ function endingOf({ reserve, hash }: OpenCall): Ending {
   return { call_id: reserve.call_id, day: reserve.day, opening_hash: hash };
 }
 
-function receiptOf(head: Head, ledgerId: string): Receipt {
-  return { sequence: head.sequence, hash: head.hash.toString('hex'), ledgerId };
+function openCall(journal: Journal, callId: string): OpenCall {
+  const call = journal.state.fold.open.get(callId);
+  if (call) return call;
+  throw new GatewayError('ledger_damaged', `The ledger has no open reservation for call ${callId}.`, {
+    hint: 'Another process has ended the call; its record is in the audit history.',
+  });
 }
 
-function refusal(callId: string, day: string, input: RefuseInput): RecordDraft {
-  return { ...input, kind: 'REFUSE', call_id: callId, day };
+function receiptOf({ head, ledgerId }: LedgerState): Receipt {
+  return { sequence: head.sequence, hash: head.hash.toString('hex'), ledgerId };
 }
 
 function describe(record: CallDescription): CallDescription {

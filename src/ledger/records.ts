@@ -48,8 +48,9 @@ export interface ReserveRecord extends RecordBase, CallDescription {
   call_id: string;
   /** The process that holds the call; its liveness lock is `alive-<instance>.db`. */
   instance: string;
-  /** Policy day the money belongs to, YYYY-MM-DD. */
+  /** Policy day the money belongs to, YYYY-MM-DD, and the IANA zone in which it begins. */
   day: string;
+  timezone: string;
   reserved_micro_usd: string;
   /** The ledger's daily limit that admitted the call. */
   limit_micro_usd: string;
@@ -133,6 +134,7 @@ export interface RefuseRecord extends RecordBase, CallDescription {
   kind: 'REFUSE';
   call_id: string;
   day: string;
+  timezone: string;
   outcome: 'refused' | 'failed' | 'cancelled';
   error_code: string;
 }

@@ -13,10 +13,15 @@ interface PriceEntry {
   supports?: Record<string, boolean>;
 }
 
-const entries = table.models as Record<string, PriceEntry>;
+/** Null prototypes: a model called "constructor" is not known. */
+const entries = withoutPrototype(table.models as Record<string, PriceEntry>);
+
+function withoutPrototype<T>(entries: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
+  return Object.assign(Object.create(null) as Record<string, T>, entries);
+}
 
 /** Friendly names that work in us-east-1 as they are; `bedrock.model_mapping` stands above them. */
-const builtInAliases: Readonly<Record<string, string>> = {
+const builtInAliases: Readonly<Record<string, string>> = withoutPrototype({
   'claude-sonnet': 'us.anthropic.claude-sonnet-4-6',
   'claude-3-sonnet': 'us.anthropic.claude-sonnet-4-6',
   'claude-haiku': 'us.anthropic.claude-haiku-4-5-20251001-v1:0',
@@ -25,7 +30,7 @@ const builtInAliases: Readonly<Record<string, string>> = {
   'nova-micro': 'us.amazon.nova-micro-v1:0',
   'nova-lite': 'us.amazon.nova-lite-v1:0',
   'nova-pro': 'us.amazon.nova-pro-v1:0',
-};
+});
 
 /** Inference-profile prefixes that route within one geography, and the regions that can call them. */
 const profileRegions: Readonly<Record<string, RegExp>> = {
@@ -80,7 +85,11 @@ export class ModelCatalogue {
   readonly #options: CatalogueOptions;
 
   constructor(options: CatalogueOptions) {
-    this.#options = options;
+    this.#options = {
+      ...options,
+      mapping: withoutPrototype(options.mapping),
+      prices: withoutPrototype(options.prices),
+    };
   }
 
   /** Every friendly name, the user's own first. */
@@ -109,6 +118,15 @@ export class ModelCatalogue {
     const baseId = idInArn(modelId);
     const entry = entries[baseId];
     if (entry?.retired) throw retired(name, baseId);
+    if (entry?.mode === 'embedding') {
+      throw new GatewayError(
+        'model_not_recognized',
+        `The model ${baseId} makes embeddings; it can't answer.`,
+        {
+          hint: `Choose one of: ${this.names().join(', ')}.`,
+        },
+      );
+    }
     this.#requireRegion(name, baseId);
     const { key, tiers } = this.#price(modelId, baseId);
     return {

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import envPaths from 'env-paths';
 import { closest } from 'fastest-levenshtein';
 import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import type * as z from 'zod';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
-import { settingsSchema, type Settings } from './schema.ts';
+import { laterKeys, settingsSchema, type Settings } from './schema.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Path = readonly PropertyKey[];
@@ -23,12 +23,21 @@ export interface LoadedSettings {
   file: string | null;
   /** Where the user's file is looked for when none is named. */
   userFile: string;
+  /** What the file sets for services that are not installed: accepted, and without effect. */
+  unused: string[];
 }
 
 /** Directories of this user: state (ledger) and configuration (settings.yaml). `TIDYLLM_HOME` relocates both. */
 export function userDirectories(environment: Environment): { state: string; config: string } {
   const home = environment['TIDYLLM_HOME'];
-  if (home) return { state: home, config: home };
+  if (home) {
+    if (!isAbsolute(home)) {
+      throw new GatewayError('settings_invalid', `TIDYLLM_HOME must be an absolute path, not "${home}".`, {
+        hint: 'A relative one would be another ledger, and another budget, in each folder.',
+      });
+    }
+    return { state: home, config: home };
+  }
   const paths = envPaths('tidyllm', { suffix: '' });
   // env-paths keeps XDG_STATE_HOME for `log`; elsewhere data is the platform's place for state.
   return { state: process.platform === 'linux' ? paths.log : paths.data, config: paths.config };
@@ -55,14 +64,19 @@ export async function loadSettings(
   const path = settingsPath(environment, overrides);
   const text = await readText(path, path !== userFile);
   const source = parseYaml(path, text ?? '');
-  const values = source.document.toJS() as unknown;
+  const values = plainValues(source);
   const merged = withOverrides(withEnvironment(values ?? {}, environment), overrides);
   const result = settingsSchema.safeParse(merged.values);
   if (!result.success) {
     const faults = result.error.issues.flatMap((issue) => describeIssue(issue, source, merged.origins));
     throw invalid(faults);
   }
-  return { settings: result.data, file: text === null ? null : path, userFile };
+  return {
+    settings: result.data,
+    file: text === null ? null : path,
+    userFile,
+    unused: unusedKeys(result.data),
+  };
 }
 
 async function readText(path: string, required: boolean): Promise<string | null> {
@@ -101,6 +115,15 @@ function parseYaml(path: string, text: string): Source {
     throw invalid([`${path}:1:1: the file must be a mapping such as "budget: { daily_limit_usd: 50 }"`]);
   }
   return { path, document, lines };
+}
+
+function plainValues({ path, document }: Source): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    // Aliases without an anchor, or too many of them, are found only now.
+    throw invalid([`${path}:1:1: ${messageOf(error)}`]);
+  }
 }
 
 function position(path: string, lines: LineCounter, offset: number): string {
@@ -206,7 +229,9 @@ function describeIssue(issue: z.core.$ZodIssue, source: Source, origins: Map<str
       return `${locate(source, [...issue.path, key])}: unknown key "${[...issue.path, key].join('.')}"${hint}`;
     });
   }
-  const origin = origins.get(dotted);
+  const origin = issue.path
+    .map((_, index) => origins.get(issue.path.slice(0, index + 1).join('.')))
+    .find(Boolean);
   const where = origin === undefined ? locate(source, issue.path) : `environment variable ${origin}`;
   return [`${where}: ${dotted || 'settings'} ${lowerFirst(issue.message)}`];
 }
@@ -239,4 +264,13 @@ function locate(source: Source, path: Path): string {
     node = pair.value as Node | null;
   }
   return position(source.path, source.lines, offset);
+}
+
+function unusedKeys(settings: Settings): string[] {
+  return laterKeys.filter((path) => {
+    const value = path
+      .split('.')
+      .reduce<unknown>((node, key) => (node as Record<string, unknown> | undefined)?.[key], settings);
+    return value !== undefined;
+  });
 }

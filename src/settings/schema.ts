@@ -32,8 +32,29 @@ const price = z.strictObject({
   cache_write_1h: decimal.optional(),
 });
 
-/** Sections of services that are not installed yet: known by name, so that one file serves every version. */
-const later = z.looseObject({}).optional();
+/** Keys of services that are not installed yet: known by name, so that one file serves every version. */
+const later = z.unknown().optional();
+
+/** Their paths. */
+export const laterKeys = [
+  'budget.per_user_usd',
+  'budget.per_model_usd',
+  'budget.per_workspace_usd',
+  'audit.retention_days',
+  'ai.concurrency',
+  'ai.fallback_models',
+  'retry.attempts',
+  'retry.base_delay_ms',
+  'retry.max_delay_ms',
+  'cache',
+  'compliance',
+  'mlflow',
+  'postgres',
+  's3',
+  'team',
+  'workflow',
+  'flow',
+] as const;
 
 /**
  * settings.yaml: the one description of its keys, types, defaults and meaning.
@@ -86,6 +107,9 @@ export const settingsSchema = z.strictObject({
         .min(1)
         .default('refuse')
         .describe('"refuse", or the price-table entry that prices models nobody has a price for.'),
+      per_user_usd: later,
+      per_model_usd: later,
+      per_workspace_usd: later,
     })
     .prefault({}),
   audit: z
@@ -97,6 +121,7 @@ export const settingsSchema = z.strictObject({
         .default('hash')
         .describe('What is kept of prompts and answers: nothing, or a keyed hash.'),
       min_reason_length: z.int().min(1).default(3).describe('Fewest characters of an audit reason.'),
+      retention_days: later,
     })
     .prefault({}),
   ai: z
@@ -106,6 +131,8 @@ export const settingsSchema = z.strictObject({
         .min(1)
         .default(['bedrock', 'mock'])
         .describe('Back-ends that policy allows.'),
+      concurrency: later,
+      fallback_models: later,
     })
     .prefault({}),
   retry: z
@@ -115,6 +142,9 @@ export const settingsSchema = z.strictObject({
         .min(100)
         .default(60_000)
         .describe('Silence after which a call counts as stalled.'),
+      attempts: later,
+      base_delay_ms: later,
+      max_delay_ms: later,
     })
     .prefault({}),
   cache: later,

@@ -47,7 +47,7 @@ it(`${processes} processes × ${callsEach} calls spend the limit to the micro-do
   expect(standIn.calls).toHaveLength(successes.length);
 
   const directory = join(folder, 'ledger', 'live');
-  expect(await verifyLedger(directory)).toMatchObject({ ok: true });
+  expect(await verifyLedger({ directory: directory, mode: null })).toMatchObject({ ok: true });
   expect(await openLedger(directory).budget()).toMatchObject({ spent: limit, reserved: 0n });
   const settled = new Set<string>();
   for await (const { record } of readRecords(directory))

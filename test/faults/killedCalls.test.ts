@@ -49,7 +49,7 @@ it(`${kills} processes killed around a call lose nothing that was acknowledged`,
   const directory = join(folder, 'ledger', 'live');
   const ledger = openLedger(directory);
   await ledger.recover();
-  expect(await verifyLedger(directory)).toMatchObject({ ok: true });
+  expect(await verifyLedger({ directory: directory, mode: null })).toMatchObject({ ok: true });
   const records: LedgerRecord[] = [];
   for await (const { record } of readRecords(directory)) records.push(record);
   const reserved = new Set(records.filter(({ kind }) => kind === 'RESERVE').map(({ call_id }) => call_id));

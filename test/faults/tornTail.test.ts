@@ -25,7 +25,7 @@ it('a journal cut at any byte verifies after recovery and keeps every record bef
     const after = readFileSync(journalPath(folder));
     const kept = cut.lastIndexOf(0x0a) + 1;
     expect(after.subarray(0, kept).equals(whole.subarray(0, kept))).toBe(true);
-    expect(await verifyLedger(folder)).toMatchObject({ ok: true });
+    expect(await verifyLedger({ directory: folder, mode: null })).toMatchObject({ ok: true });
     const torn = length - kept;
     const recoveries = storedRecords(folder).filter(({ kind }) => kind === 'recovery');
     const completed = torn > 0 && whole[length] === 0x0a;

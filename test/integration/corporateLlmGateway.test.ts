@@ -51,7 +51,7 @@ describe('a governed call', () => {
     expect(pieces.join('')).toBe(response.content);
     expect(kinds(gateway)).toEqual(['header', 'RESERVE', 'DISPATCH', 'SETTLE']);
     expect(await gateway.core.budget()).toMatchObject({ spent: 8250n, reserved: 0n });
-    expect(await verifyLedger(gateway.core.ledger.directory)).toMatchObject({ ok: true, records: 4 });
+    expect(await verifyLedger(gateway.core.ledger)).toMatchObject({ ok: true, records: 4 });
   });
 
   it('sends the seeds’ defaults, the call id and neither reason nor user', async () => {

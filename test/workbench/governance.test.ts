@@ -99,7 +99,7 @@ describe('on Bedrock', () => {
     await expect
       .poll(async () => (await listCalls(directory, { limit: 1 })).calls[0], { timeout: 30_000 })
       .toMatchObject({ outcome: 'orphaned', costEstimated: true, opening: { reason } });
-    expect(await verifyLedger(directory)).toMatchObject({ ok: true });
+    expect(await verifyLedger({ directory: directory, mode: null })).toMatchObject({ ok: true });
     const { document } = await tidyllmJson(['budget'], { environment });
     expect(document).toMatchObject({ reserved_usd: '0' });
     await window.page.close();

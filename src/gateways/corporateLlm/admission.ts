@@ -7,6 +7,21 @@ import { requestDefaults, type LlmRequest } from './request.ts';
 import { inputTokenBound } from './tokenBound.ts';
 
 const maxReasonLength = 1000;
+const maxNameLength = 200;
+
+/** Text as a person sees it: one line, without characters that are invisible or turn the reading direction. */
+function visible(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Z}]+/gu, ' ')
+    .replace(/[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, '')
+    .trim();
+}
+
+/** A name for the record; anything that can't be one may be a misplaced prompt, and is left out. */
+function modelName(name: string): string {
+  return /^[\w.:/@-]{1,200}$/.test(name) ? name : '(not a model name)';
+}
 
 export interface AdmissionPolicy {
   minReasonLength: number;
@@ -29,9 +44,10 @@ export function describeRequest(
   policy: AdmissionPolicy,
 ): CallDescription {
   return {
-    user_id: (request.userId?.trim() || policy.defaultUser).toWellFormed(),
-    reason: (request.auditReason ?? '').trim().slice(0, maxReasonLength).toWellFormed(),
-    model: (request.modelId ?? requestDefaults.modelId).toWellFormed(),
+    user_id:
+      visible(request.userId ?? '').slice(0, maxNameLength) || policy.defaultUser.slice(0, maxNameLength),
+    reason: visible(request.auditReason ?? '').slice(0, maxReasonLength),
+    model: modelName(request.modelId ?? requestDefaults.modelId),
     model_id: null,
     backend,
     priority: request.priority ?? requestDefaults.priority,
@@ -43,8 +59,8 @@ export function describeRequest(
 
 /** Refuses a call without a reason; nothing else is looked at before. Throws `audit_reason_missing`. */
 export function requireReason(request: LlmRequest, policy: AdmissionPolicy): void {
-  const reason = request.auditReason?.trim() ?? '';
-  if (reason.length === 0) {
+  const reason = visible(request.auditReason ?? '');
+  if (!/[\p{L}\p{N}]/u.test(reason)) {
     throw new GatewayError('audit_reason_missing', 'Every call needs an audit reason.', {
       hint: 'Say why the call is made, for example a ticket and a few words.',
     });

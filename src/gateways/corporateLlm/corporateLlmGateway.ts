@@ -42,6 +42,8 @@ export interface CorporateLlmDependencies {
 /** What is known of an answer while it arrives. */
 interface Answer {
   content: string;
+  /** Bytes of output that were not shown. */
+  hiddenBytes: number;
   usage: TokenUsage | null;
   stopReason: string | null;
   firstTokenMs: number | null;
@@ -111,6 +113,7 @@ export class CorporateLlmGateway implements Gateway {
     try {
       requireReason(request, this.#policy);
       admitted = admit(attempt.callId, request, this.#catalogue);
+      attempt.description.model = admitted.model.name;
       attempt.description.model_id = admitted.model.modelId;
       signal.throwIfAborted();
       await this.#backend.prepare(signal);
@@ -159,7 +162,7 @@ export class CorporateLlmGateway implements Gateway {
     signal: AbortSignal,
     onText: CallOptions['onText'],
   ): Promise<LlmResponse> {
-    const answer: Answer = { content: '', usage: null, stopReason: null, firstTokenMs: null };
+    const answer: Answer = { content: '', hiddenBytes: 0, usage: null, stopReason: null, firstTokenMs: null };
     let error: GatewayError | null = null;
     try {
       // Stopped while the reservation was written: nothing has left.
@@ -232,7 +235,7 @@ export class CorporateLlmGateway implements Gateway {
     if (error?.billing === 'none') return { cost: 0n, estimated: false, usage: noTokens };
     const output =
       error?.billing === 'received'
-        ? Math.min(textTokenBound(answer.content), call.maxTokens)
+        ? Math.min(textTokenBound(answer.content) + answer.hiddenBytes, call.maxTokens)
         : call.maxTokens;
     const cost = worstCaseCost(model.tiers, inputTokensBound, output) ?? worstCase;
     return { cost, estimated: true, usage: { ...noTokens, input: inputTokensBound, output } };
@@ -294,6 +297,9 @@ function take(answer: Answer, event: ModelEvent, startedAt: number): void {
       answer.firstTokenMs ??= performance.now() - startedAt;
       answer.content += event.text;
       return;
+    case 'hidden':
+      answer.hiddenBytes += event.bytes;
+      return;
     case 'stop':
       answer.stopReason = event.reason;
       return;
@@ -334,7 +340,7 @@ function unitPrices(tier: PriceTier): UnitPrices {
 function asGatewayError(error: unknown, signal: AbortSignal): GatewayError {
   if (GatewayError.is(error)) return error;
   if (signal.aborted) return new GatewayError('cancelled', 'The call was stopped.', { cause: error });
-  return new GatewayError('backend_failed', 'The call failed for an unexpected reason.', {
+  return new GatewayError('internal_error', 'The call failed for an unexpected reason.', {
     hint: 'The output has the details.',
     billing: 'unknown',
     cause: error,

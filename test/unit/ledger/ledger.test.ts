@@ -197,7 +197,7 @@ describe('a torn tail', () => {
     if (recovery?.kind !== 'recovery') throw new Error('there is no recovery record');
     expect(recovery.bytes).toBe(19);
     expect(readFileSync(join(folder, recovery.quarantine), 'utf8')).toBe('deadbeef {"v":1,"se');
-    expect(await verifyLedger(folder)).toMatchObject({ ok: true });
+    expect(await verifyLedger({ directory: folder, mode: null })).toMatchObject({ ok: true });
     expect(await ledger.budget()).toMatchObject({ spent: 250n });
   });
 });
@@ -240,7 +240,7 @@ describe('a damaged journal', () => {
     ['a removed header', (lines) => lines.slice(1), 1, 'bad_header'],
   ])('is found at its line: %s', async (_name, change, line, kind) => {
     const folder = await damaged(change);
-    expect(await verifyLedger(folder)).toMatchObject({
+    expect(await verifyLedger({ directory: folder, mode: null })).toMatchObject({
       ok: false,
       firstFault: { segment: '00000001.journal', line, kind },
     });
