@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { ChainFault, encodeRecord, ledgerIdBytes } from '../../../src/ledger/chain.ts';
+import { LedgerState } from '../../../src/ledger/ledgerState.ts';
+import type { LedgerRecord, RecordDraft } from '../../../src/ledger/records.ts';
+import { reserveInput, settleInput } from '../../support/ledgers.ts';
+
+const time = '2026-01-31T10:00:00.000Z';
+const header: RecordDraft = {
+  kind: 'header',
+  call_id: null,
+  ledger_id: '00112233-4455-6677-8899-aabbccddeeff',
+  prev: '0'.repeat(64),
+  segment: 1,
+  mode: 'live',
+};
+const { amount: _amount, limit: _limit, ...described } = reserveInput(0n);
+const reserve: RecordDraft = {
+  ...described,
+  kind: 'RESERVE',
+  call_id: 'a',
+  instance: 'i',
+  day: '2026-01-31',
+  timezone: 'UTC',
+  reserved_micro_usd: '600',
+  limit_micro_usd: '1000',
+};
+
+/** A state after the header and a reservation, and the reservation's hash. */
+function afterReserve(): { state: LedgerState; openingHash: string } {
+  const state = new LedgerState('live');
+  state.add(header, time);
+  state.add(reserve, time);
+  return { state, openingHash: state.head.hash.toString('hex') };
+}
+
+/** Takes a record whose hash is right, whatever it says: what a forger with the ledger's id can write. */
+function forge(state: LedgerState, record: object, firstOfSegment = false): string {
+  const full = { v: 1, seq: state.head.sequence + 1, time, ...record } as unknown as LedgerRecord;
+  const { line } = encodeRecord(ledgerIdBytes('00112233-4455-6677-8899-aabbccddeeff'), state.head, full);
+  try {
+    state.take(line.subarray(0, -1), firstOfSegment);
+  } catch (error) {
+    if (error instanceof ChainFault) return error.kind;
+    throw error;
+  }
+  return 'taken';
+}
+
+describe('a record with a right hash is still refused when it', () => {
+  const settle = { ...settleInput(250n), kind: 'SETTLE', call_id: 'a', day: '2026-01-31' };
+
+  it.each<[string, (openingHash: string) => object, string]>([
+    ['names another reservation', () => ({ ...settle, opening_hash: '1'.repeat(64) }), 'inconsistent'],
+    [
+      'is settled on another day',
+      (opening_hash) => ({ ...settle, opening_hash, day: '2026-02-01' }),
+      'inconsistent',
+    ],
+    [
+      'ends a call that is not open',
+      (opening_hash) => ({ ...settle, opening_hash, call_id: 'b' }),
+      'inconsistent',
+    ],
+    [
+      'has a negative cost',
+      (opening_hash) => ({ ...settle, opening_hash, cost_micro_usd: '-1' }),
+      'inconsistent',
+    ],
+    [
+      'has a cost that is a number',
+      (opening_hash) => ({ ...settle, opening_hash, cost_micro_usd: 1 }),
+      'inconsistent',
+    ],
+    ['has no tokens', (opening_hash) => ({ ...settle, opening_hash, tokens: undefined }), 'inconsistent'],
+    ['has a field more', (opening_hash) => ({ ...settle, opening_hash, extra: 1 }), 'inconsistent'],
+    ['is of an unknown kind', () => ({ kind: 'GIFT', call_id: null }), 'unknown_version'],
+    [
+      'is before the last one',
+      (opening_hash) => ({ ...settle, opening_hash, time: '2026-01-31T09:59:59.000Z' }),
+      'inconsistent',
+    ],
+    ['has no time', (opening_hash) => ({ ...settle, opening_hash, time: 'zzz' }), 'inconsistent'],
+    ['is reserved twice', () => reserve, 'inconsistent'],
+    [
+      'is reserved on a day that isn’t its time’s',
+      () => ({ ...reserve, call_id: 'b', day: '2026-01-30' }),
+      'inconsistent',
+    ],
+    [
+      'is reserved in no zone',
+      () => ({ ...reserve, call_id: 'b', timezone: 'Mars/Olympus' }),
+      'inconsistent',
+    ],
+    ['is a second header', () => ({ ...header, segment: 2 }), 'bad_header'],
+  ])('%s', (_name, record, kind) => {
+    const { state, openingHash } = afterReserve();
+    expect(forge(state, record(openingHash))).toBe(kind);
+  });
+
+  it('is a header that names another hash than the one it follows', () => {
+    const { state } = afterReserve();
+    expect(forge(state, { ...header, segment: 2 }, true)).toBe('bad_header');
+    expect(forge(state, { ...header, segment: 2, prev: state.head.hash.toString('hex') }, true)).toBe(
+      'taken',
+    );
+  });
+
+  it('has a key twice', () => {
+    const state = new LedgerState('live');
+    const line = state.add(header, time);
+    const twice = Buffer.from(line.toString().replace('"v":1', '"v":1,"v":1'));
+    expect(() => new LedgerState('live').take(twice.subarray(0, -1), true)).toThrow(ChainFault);
+  });
+
+  it('and is taken when it says what it must', () => {
+    const { state, openingHash } = afterReserve();
+    expect(forge(state, { ...settle, opening_hash: openingHash })).toBe('taken');
+    expect(state.fold.day('2026-01-31')).toMatchObject({ spent: 250n, reserved: 0n });
+  });
+});
