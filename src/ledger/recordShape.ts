@@ -141,7 +141,7 @@ export function requireShape(record: LedgerRecord): void {
   const kind: string = record.kind;
   if (!Object.hasOwn(shapes, kind))
     throw new ChainFault('unknown_version', `record kind "${kind}" is not known`);
-  const shape = shapes[record.kind] as Readonly<Record<string, Check>>;
+  const shape: Readonly<Record<string, Check>> = shapes[record.kind];
   const fields = record as unknown as Record<string, unknown>;
   const wrong = Object.keys(shape).find((field) => !shape[field]?.(fields[field]));
   if (wrong !== undefined) throw new ChainFault('inconsistent', `${kind} has no valid "${wrong}"`);

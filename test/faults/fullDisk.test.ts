@@ -2,10 +2,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { command } from '../support/commandLine.ts';
 import { isolatedEnvironment } from '../support/gateways.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
-const command = join(import.meta.dirname, '../../dist/cli.js');
 const mayMount = spawnSync('unshare', ['-rm', 'true']).status === 0;
 
 /**

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
-import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
+import { command, tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { isolatedEnvironment } from '../support/gateways.ts';
 import { journalPath } from '../support/ledgers.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -122,6 +123,7 @@ describe('tidyllm chat', () => {
     ['a blank reason', ['chat', '--reason', '  ', 'hello'], 4, 'audit_reason_missing'],
     ['an unknown model', ['chat', ...reason, '--model', 'claude-sonet', 'hello'], 5, 'model_not_recognized'],
     ['an unknown mode', ['chat', ...reason, '--mode', 'rag', 'hello'], 2, 'invalid_request'],
+    ['a number that is none', ['chat', ...reason, '--max-tokens', '0x10', 'hello'], 2, 'invalid_request'],
     ['a bad temperature', ['chat', ...reason, '--temperature', 'warm', 'hello'], 2, 'invalid_request'],
     ['a missing file', ['chat', ...reason, '--file', '/nowhere/x', 'hello'], 2, 'invalid_request'],
     ['a refused request', ['chat', ...reason, '@stand-in:denied'], 6, 'access_denied'],
@@ -255,6 +257,27 @@ describe('tidyllm budget and audit', () => {
     expect(refused.document).toMatchObject({ gateway_tracked: false, error: { code: 'ledger_damaged' } });
   });
 
+  it('never pass a damaged ledger off as a complete one', async () => {
+    const { environment, home } = await onStandIn();
+    for (const question of ['one', 'two']) await tidyllm(['chat', ...reason, question], { environment });
+    const path = journalPath(join(home, 'ledger', 'live'));
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/"cost_micro_usd":"\d+"/, '"cost_micro_usd":"1"'));
+    for (const args of [['audit', 'list'], ['audit', 'show', '7'], ['status']]) {
+      expect((await tidyllmJson(args, { environment })).code).toBe(7);
+    }
+  });
+
+  it('verify without changing anything, a torn tail included', async () => {
+    const { environment, home } = await onStandIn();
+    await tidyllm(['chat', ...reason, 'hello'], { environment });
+    const path = journalPath(join(home, 'ledger', 'live'));
+    appendFileSync(path, 'torn');
+    const { code, document } = await tidyllmJson(['audit', 'verify'], { environment });
+    expect(code).toBe(7);
+    expect(document).toMatchObject({ first_fault: { kind: 'unterminated_tail', line: 5 } });
+    expect(readFileSync(path, 'utf8').endsWith('torn')).toBe(true);
+  });
+
   it('say so when there is no such call', async () => {
     const { environment } = simulated();
     expect((await tidyllm(['audit', 'show', 'nobody'], { environment })).code).toBe(2);
@@ -294,6 +317,40 @@ describe('tidyllm status and gateways', () => {
       verdict: 'DEGRADED',
       infrastructure: { bedrock: { state: 'failed', error: { code: 'backend_unreachable' } } },
     });
+  });
+});
+
+describe('a terminal', () => {
+  it('whose reader went away stops the call, settles it and doesn’t crash', async () => {
+    const { environment, home } = simulated();
+    const pipeline = '"$NODE" "$COMMAND" chat --reason "JIRA-1 test a pipe" hello | head -c 1';
+    const { stderr } = spawnSync('sh', ['-c', pipeline], {
+      env: { PATH: process.env['PATH'], ...environment, NODE: process.execPath, COMMAND: command },
+      encoding: 'utf8',
+    });
+    expect(stderr).not.toContain('at ');
+    const { document } = await tidyllmJson(['audit', 'list'], { environment });
+    expect(document).toMatchObject({ records: [{ outcome: 'cancelled' }] });
+    expect(readFileSync(journalPath(join(home, 'ledger', 'simulated')), 'utf8')).not.toContain(
+      'EXPIRED_CHARGED',
+    );
+  });
+
+  it('gets a document for wrong usage too when it asked for JSON', async () => {
+    const { environment } = simulated();
+    const { code, document } = await tidyllmJson(['gateways', 'everything'], { environment });
+    expect(code).toBe(2);
+    expect(document).toMatchObject({ error: { code: 'invalid_request' } });
+  });
+
+  it('is told which settings have no effect yet', async () => {
+    const { environment, home } = simulated();
+    writeFileSync(
+      join(home, 'settings.yaml'),
+      'compliance: { secrets: block }\nbudget: { per_user_usd: { ada: "1" } }\n',
+    );
+    const { stderr } = await tidyllm(['budget'], { environment });
+    expect(stderr).toContain('Not used by this version: budget.per_user_usd, compliance');
   });
 });
 

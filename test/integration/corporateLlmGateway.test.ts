@@ -1,3 +1,4 @@
+import { renameSync, rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { BudgetExceeded } from '../../src/gateways/corporateLlm/budgetOffer.ts';
 import type { LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
@@ -79,6 +80,43 @@ describe('a governed call', () => {
     expect(gateway.standIn.calls[0]?.operation).toBe('converse');
   });
 
+  it('is complete when all was said, though the connection stays open', async () => {
+    const gateway = await gatewayOnStandIn();
+    expect(await ask(gateway, { prompt: '@stand-in:open-end' })).toMatchObject({
+      success: true,
+      costEstimated: false,
+    });
+  });
+
+  it('charges tokens of a class without a price at the dearest there is, marked as estimated', async () => {
+    const gateway = await gatewayOnStandIn();
+    const usage = { inputTokens: 0, outputTokens: 0, totalTokens: 1000, cacheReadInputTokens: 1000 };
+    const prompt = `@stand-in:usage=${JSON.stringify(usage)}`;
+    const response = await ask(gateway, { prompt, modelId: 'mistral.mistral-7b-instruct-v0:2' });
+    expect(response).toMatchObject({ success: true, costEstimated: true });
+    expect(response.cost).toBe(150n);
+  });
+
+  it('is signed with the chosen credentials, whatever bearer key is in the environment', async () => {
+    const gateway = await gatewayOnStandIn({ AWS_BEARER_TOKEN_BEDROCK: 'somebody-elses-key' });
+    expect((await ask(gateway, {})).success).toBe(true);
+  });
+
+  it('names in the record what a person can see: one line, no hidden characters, no prompt for a model', async () => {
+    const gateway = await gatewayOnStandIn();
+    await ask(gateway, {
+      auditReason: 'JIRA-1\n#99 success\u202e ok',
+      userId: '  ',
+      modelId: 'my secret prompt',
+    });
+    const record = storedRecords(gateway.core.ledger.directory).at(-1);
+    expect(record).toMatchObject({
+      reason: 'JIRA-1 #99 success ok',
+      user_id: 'ada',
+      model: '(not a model name)',
+    });
+  });
+
   it('is durable before the first byte leaves', async () => {
     const gateway = await gatewayOnStandIn();
     const answer = ask(gateway, { prompt: '@stand-in:gate' }, { onText: () => undefined });
@@ -95,6 +133,10 @@ describe('a call is refused before any byte leaves', () => {
     ['without a reason', { auditReason: '' }, 'audit_reason_missing', 4],
     ['with a blank reason', { auditReason: ' \t\n' }, 'audit_reason_missing', 4],
     ['with too short a reason', { auditReason: 'x' }, 'audit_reason_missing', 4],
+    ['with an invisible reason', { auditReason: '\u200b\u200b\u200b' }, 'audit_reason_missing', 4],
+    ['with a reason without a word', { auditReason: '...' }, 'audit_reason_missing', 4],
+    ['with the name of a built-in', { modelId: 'constructor' }, 'model_not_recognized', 5],
+    ['with a model of embeddings', { modelId: 'amazon.titan-embed-text-v2:0' }, 'model_not_recognized', 5],
     ['with an unknown model', { modelId: 'gpt-nothing' }, 'model_not_recognized', 5],
     ['with a retired model', { modelId: 'anthropic.claude-3-sonnet-20240229-v1:0' }, 'model_retired', 5],
     ['with an empty prompt', { prompt: '  ' }, 'invalid_request', 2],
@@ -169,6 +211,68 @@ describe('a call that fails', () => {
     expect(await gateway.core.budget()).toMatchObject({ spent: worstCase, reserved: 0n });
   });
 
+  it.each([
+    ['html', true],
+    ['html', false],
+    ['proxy-failure', true],
+    ['proxy-failure', false],
+  ])(
+    'with %s in place of an answer (stream %s) is charged its worst case, and the page isn’t shown',
+    async (name, stream) => {
+      const gateway = await gatewayOnStandIn({ TIDYLLM_RETRY_IDLE_TIMEOUT_MS: '2000' });
+      const response = await ask(gateway, { prompt: `@stand-in:${name}`, stream });
+      expect(response).toMatchObject({ success: false, costEstimated: true, gatewayTracked: true });
+      expect(response.cost).toBeGreaterThan(60_000n);
+      expect(`${response.error?.message ?? ''}${response.error?.hint ?? ''}`).not.toContain('SECRET');
+    },
+  );
+
+  it.each([
+    '{}',
+    '{"inputTokens":1.5,"outputTokens":1}',
+    '{"inputTokens":-100,"outputTokens":1}',
+    '{"inputTokens":1e30,"outputTokens":1}',
+    '{"inputTokens":10}',
+    '{"inputTokens":1,"outputTokens":1,"cacheWriteInputTokens":1,"cacheDetails":[{"ttl":"1h","inputTokens":100}]}',
+  ])('with the impossible usage %s is charged its worst case, never less', async (usage) => {
+    const gateway = await gatewayOnStandIn();
+    for (const stream of [true, false]) {
+      const response = await ask(gateway, { prompt: `@stand-in:usage=${usage}`, stream });
+      expect(response).toMatchObject({ success: false, costEstimated: true, gatewayTracked: true });
+      expect(response.error?.code).toBe('stream_incomplete');
+      expect(response.cost).toBeGreaterThan(60_000n);
+    }
+    expect((await ask(gateway, {})).success).toBe(true);
+  });
+
+  it('because the ledger could not record its end is no success', async () => {
+    const gateway = await gatewayOnStandIn();
+    const { directory } = gateway.core.ledger;
+    const answer = ask(gateway, { prompt: '@stand-in:gate' });
+    await expect.poll(() => gateway.standIn.calls.length).toBe(1);
+    renameSync(directory, `${directory}-away`);
+    gateway.standIn.openGate();
+    const response = await answer;
+    expect(response).toMatchObject({ success: false, status: 'failed', gatewayTracked: false });
+    expect(response.error?.exitCode).toBe(7);
+    expect(response.content).not.toBe('');
+    rmSync(directory, { recursive: true, force: true });
+    renameSync(`${directory}-away`, directory);
+    await gateway.core.ledger.recover();
+    expect(await gateway.core.budget()).toMatchObject({ reserved: 0n, spent: response.cost });
+  });
+
+  it('for want of credentials has no reservation', async () => {
+    const gateway = await gatewayOnStandIn({
+      AWS_ACCESS_KEY_ID: '',
+      AWS_SECRET_ACCESS_KEY: '',
+      AWS_PROFILE: 'nobody',
+    });
+    const response = await ask(gateway, {});
+    expect(response.error?.code).toBe('credentials_missing');
+    expect(kinds(gateway)).toEqual(['header', 'REFUSE']);
+  });
+
   it('with an exception in mid-stream keeps what arrived and charges for it', async () => {
     const gateway = await gatewayOnStandIn();
     const response = await ask(gateway, { prompt: '@stand-in:exception' });
@@ -223,6 +327,20 @@ describe('a call that is stopped', () => {
     expect(response.content).toBe(seen);
     expect(response.cost).toBeGreaterThan(0n);
     expect(response.cost).toBeLessThan(66_000n);
+  });
+
+  it('while the model reasons unseen is charged for the reasoning too', async () => {
+    const gateway = await gatewayOnStandIn();
+    const stop = new AbortController();
+    const answer = ask(gateway, { prompt: '@stand-in:reasoning', maxTokens: 4000 }, { signal: stop.signal });
+    await expect.poll(() => gateway.standIn.calls.length).toBe(1);
+    // The reasoning is in one write with the head of the answer.
+    await new Promise((resolve) => setImmediate(resolve));
+    await expect.poll(async () => (await fetch(gateway.standIn.url)).status).toBe(404);
+    stop.abort();
+    const response = await answer;
+    expect(response).toMatchObject({ status: 'cancelled', content: '' });
+    expect(response.tokenUsage.output).toBeGreaterThan(1000);
   });
 
   it('before it is sent costs nothing and sends nothing', async () => {

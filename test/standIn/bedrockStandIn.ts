@@ -72,8 +72,8 @@ function frame(headers: Record<string, string>, payload: object): Buffer {
 /**
  * Speaks Bedrock's Converse and ConverseStream over HTTP/1.1 and cleartext HTTP/2 on one port, to the
  * real AWS SDK. What it does is chosen by a directive in the prompt: `@stand-in:NAME` or `NAME=VALUE`,
- * where NAME is a refusal above, or one of: slow, stall, cut, early-end, no-metadata, exception, gate, hang, cut-early,
- * reset, usage={…JSON…}, text=….
+ * where NAME is a refusal above, or one of: slow, stall, cut, early-end, no-metadata, exception, gate,
+ * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=….
  */
 export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
   const calls: SeenCall[] = [];
@@ -158,6 +158,14 @@ async function answer(
     return;
   }
   if (directive.name === 'hang') return;
+  if (directive.name === 'html') {
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<html>SECRET page of a proxy</html>');
+    return;
+  }
+  if (directive.name === 'proxy-failure') {
+    response.writeHead(504).end('gateway time-out');
+    return;
+  }
   const text = directive.name === 'text' ? directive.value : answerText(prompt);
   const words = (text.match(/\s*\S+/g) ?? []).slice(0, body.inferenceConfig?.maxTokens);
   const usage =
@@ -219,6 +227,12 @@ async function stream(
     case 'no-metadata':
       response.end(Buffer.concat([start, ...deltas, ...end.slice(0, 2)]));
       return;
+    case 'reasoning':
+      response.write(Buffer.concat([start, ...Array.from({ length: 40 }, () => reasoning)]));
+      return;
+    case 'open-end':
+      response.write(Buffer.concat([start, ...deltas, ...end]));
+      return;
     case 'exception':
       response.end(Buffer.concat([half, exceptionFrame('throttlingException', 'Too many tokens')]));
       return;
@@ -227,6 +241,11 @@ async function stream(
       response.end(Buffer.concat([start, ...deltas, ...end]));
   }
 }
+
+const reasoning = eventFrame('contentBlockDelta', {
+  contentBlockIndex: 0,
+  delta: { reasoningContent: { text: 'thinking about it, but not aloud ' } },
+});
 
 function directiveIn(prompt: string): { name: string; value: string } {
   const match = /@stand-in:([a-z-]+)(?:=(.*))?/s.exec(prompt);

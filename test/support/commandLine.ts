@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
 
-const script = join(import.meta.dirname, '../../dist/cli.js');
+/** The built `tidyllm`. */
+export const command = join(import.meta.dirname, '../../dist/cli.js');
 
 export interface Finished {
   code: number | null;
@@ -19,7 +20,7 @@ export interface RunOptions {
 
 /** Runs the built `tidyllm` command with nothing but the given environment. */
 export async function tidyllm(args: readonly string[], options: RunOptions): Promise<Finished> {
-  const child = spawn(process.execPath, [script, ...args], {
+  const child = spawn(process.execPath, [command, ...args], {
     env: { PATH: process.env['PATH'], HOME: options.environment['TIDYLLM_HOME'], ...options.environment },
   });
   options.started?.(child);

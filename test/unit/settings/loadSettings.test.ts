@@ -61,8 +61,9 @@ describe('settings', () => {
   });
 
   it('accept sections of services that are not installed yet', async () => {
-    const { settings } = await load('mlflow: { enabled: true }\npostgres: { host: null }');
+    const { settings, unused } = await load('mlflow: { enabled: true }\npostgres: { host: null }');
     expect(settings.mlflow).toEqual({ enabled: true });
+    expect(unused).toEqual(['mlflow', 'postgres']);
   });
 });
 
@@ -100,6 +101,17 @@ describe('faults in settings are named at their place', () => {
     );
   });
 
+  it.each([
+    ['TIDYLLM_BUDGET_ALERTS', '0.5,abc'],
+    ['TIDYLLM_AI_BACKENDS', 'foo'],
+  ])('names %s when one of its items is bad', async (name, value) => {
+    expect(await failure('', { [name]: value })).toContain(name);
+  });
+
+  it('names an alias without an anchor', async () => {
+    expect(await failure('budget: *nothing')).toMatch(/settings\.yaml:\d+:\d+: /);
+  });
+
   it('says so when a named file is missing', async () => {
     const missing = join(temporaryFolder(), 'none.yaml');
     await expect(loadSettings({}, { settingsFile: missing })).rejects.toThrow(missing);
@@ -109,5 +121,9 @@ describe('faults in settings are named at their place', () => {
 describe('directories', () => {
   it('follow TIDYLLM_HOME', () => {
     expect(userDirectories({ TIDYLLM_HOME: '/x' })).toEqual({ state: '/x', config: '/x' });
+  });
+
+  it('refuse a relative home, which would be another ledger in each folder', () => {
+    expect(() => userDirectories({ TIDYLLM_HOME: 'state' })).toThrow('absolute');
   });
 });
