@@ -5,11 +5,11 @@ import { registerCommands } from './host/commands.ts';
 import { connectAws } from './host/connectAws.ts';
 import { CoreHolder } from './host/coreHolder.ts';
 import { DisposableStore } from './host/disposables.ts';
+import { inBackground } from './host/failures.ts';
 import type { SettingsPlace } from './host/fixes.ts';
 import { GitContext } from './host/gitContext.ts';
 import { SettingsFile } from './host/settingsFile.ts';
-import { ChatMemory } from './views/chat/memory.ts';
-import { ChatPanel } from './views/chat/panel.ts';
+import type { ChatPanel } from './views/chat/panel.ts';
 import { HealthTree } from './views/health/healthTree.ts';
 import { BudgetItem } from './views/statusBar.ts';
 
@@ -33,20 +33,30 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   const example = vscode.Uri.joinPath(context.extensionUri, 'media', 'settings.example.yaml');
   const settingsFile = store.add(new SettingsFile(example, reconnect));
   const auditTrail = store.add(new AuditTrail(core));
-  const memory = new ChatMemory(context.workspaceState);
-  const { extensionUri } = context;
-  const chat = store.add(new ChatPanel({ extensionUri, memory, holder: core, git, auditTrail, log }));
+  let openedChat: ChatPanel | null = null;
+  // Loaded when it is first shown: most of a start is reading code.
+  const chat = async (): Promise<ChatPanel> => {
+    const { ChatPanel } = await import('./views/chat/panel.ts');
+    const { extensionUri, workspaceState: storage } = context;
+    openedChat ??= store.add(new ChatPanel({ extensionUri, storage, holder: core, git, auditTrail, log }));
+    return openedChat;
+  };
+  store.add(
+    vscode.window.registerWebviewViewProvider('tidyllm.chat', {
+      resolveWebviewView: async (view) => (await chat()).show(view),
+    }),
+  );
   const health = store.add(new HealthTree(core, auditTrail, settingsFile, log));
   store.add(new BudgetItem(core));
   store.add(
     registerCommands(
       {
-        'tidyllm.openChat': () => chat.open(),
-        'tidyllm.newConversation': () => chat.newConversation(),
-        'tidyllm.ask': () => chat.askFromPalette(),
-        'tidyllm.chooseModel': () => chat.chooseModel(),
-        'tidyllm.chooseReason': () => chat.chooseReason(),
-        'tidyllm.stopAnswer': () => chat.stop(),
+        'tidyllm.openChat': async () => (await chat()).open(),
+        'tidyllm.newConversation': async () => (await chat()).newConversation(),
+        'tidyllm.ask': async () => (await chat()).askFromPalette(),
+        'tidyllm.chooseModel': async () => (await chat()).chooseModel(),
+        'tidyllm.chooseReason': async () => (await chat()).chooseReason(),
+        'tidyllm.stopAnswer': async () => (await chat()).stop(),
         'tidyllm.reconnect': () => core.reconnect(),
         'tidyllm.connectAws': () => connectAws(core, log),
         'tidyllm.openSettingsFile': (from?: { place?: SettingsPlace }) => settingsFile.open(from?.place),
@@ -64,7 +74,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
       if (change.affectsConfiguration('tidyllm')) reconnect();
     }),
   );
-  store.add(core.onDidChange(() => void settingsFile.follow()));
+  store.add(core.onDidChange(() => inBackground(log, settingsFile.follow())));
   const start = setImmediate(reconnect);
   store.add({ dispose: () => clearImmediate(start) });
   return { whenReady: () => core.whenReady() };

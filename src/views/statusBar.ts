@@ -82,6 +82,10 @@ export class BudgetItem implements vscode.Disposable {
   #show(text: string, tip: string | vscode.MarkdownString, background: Background): void {
     this.#item.text = text;
     this.#item.tooltip = tip;
+    this.#item.accessibilityInformation = {
+      label: `TidyLLM: ${text.replace(/\$\([^)]*\)\s*/, '')}`,
+      role: 'button',
+    };
     this.#item.backgroundColor = background ? new vscode.ThemeColor(background) : undefined;
   }
 

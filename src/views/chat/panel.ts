@@ -13,7 +13,7 @@ import { formatUsd } from '../../pricing/cost.ts';
 import { formatLeft } from '../moneyText.ts';
 import { webviewPage, webviewRoot } from '../webviewPage.ts';
 import { Conversation, failureOf, type Change } from './conversation.ts';
-import type { ChatMemory } from './memory.ts';
+import { ChatMemory } from './memory.ts';
 import { viewMessageSchema, type HostMessage, type Surroundings, type ViewMessage } from './protocol.ts';
 
 const viewId = 'tidyllm.chat';
@@ -22,7 +22,7 @@ const draftDelayMs = 150;
 
 export interface ChatPanelDependencies {
   extensionUri: vscode.Uri;
-  memory: ChatMemory;
+  storage: vscode.Memento;
   holder: CoreHolder;
   git: GitContext;
   auditTrail: AuditTrail;
@@ -30,8 +30,9 @@ export interface ChatPanelDependencies {
 }
 
 /** The chat view's extension side: it holds the conversation and tells the view what to show. */
-export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable {
+export class ChatPanel implements vscode.Disposable {
   readonly #dependencies: ChatPanelDependencies;
+  readonly #memory: ChatMemory;
   readonly #conversation: Conversation;
   readonly #subscriptions: vscode.Disposable;
   #view: vscode.WebviewView | null = null;
@@ -43,9 +44,10 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   #mayKeep: boolean | null = null;
 
   constructor(dependencies: ChatPanelDependencies) {
-    const { memory, holder, git, log } = dependencies;
+    const { storage, holder, git, log } = dependencies;
     this.#dependencies = dependencies;
-    this.#draft = memory.draft;
+    this.#memory = new ChatMemory(storage);
+    this.#draft = this.#memory.draft;
     this.#conversation = new Conversation(
       {
         use: (work) => holder.use(work),
@@ -59,17 +61,17 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
         onDidChange: () => this.#keep(),
         onError: (error) => log.error(errorText(error)),
       },
-      memory.conversation,
+      this.#memory.conversation,
     );
     this.#subscriptions = vscode.Disposable.from(
       holder.onDidChange(() => this.#follow()),
       git.onDidChange(() => this.#refresh()),
-      vscode.window.registerWebviewViewProvider(viewId, this),
     );
     this.#follow();
   }
 
-  resolveWebviewView(view: vscode.WebviewView): void {
+  /** Fills the view, whenever the editor makes one. */
+  show(view: vscode.WebviewView): void {
     const { extensionUri } = this.#dependencies;
     this.#view = view;
     view.webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
@@ -113,7 +115,7 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   async chooseModel(): Promise<void> {
     const chosen = await pickModel(await this.#dependencies.holder.whenReady(), await this.#model());
     if (chosen === undefined) return;
-    await this.#dependencies.memory.chooseModel(chosen);
+    await this.#memory.chooseModel(chosen);
     await this.#showSurroundings();
   }
 
@@ -179,7 +181,7 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
 
   async #ask(question: string): Promise<void> {
     const reason = this.#conversation.reason.trim();
-    if (reason !== '') await this.#dependencies.memory.addReason(reason);
+    if (reason !== '') await this.#memory.addReason(reason);
     await this.#answering(async () => this.#conversation.ask(question, await this.#model()));
   }
 
@@ -228,7 +230,7 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   /** Keeps the question that is being written and tells the most that it can cost. */
   async #priceDraft(): Promise<void> {
     const draft = this.#draft;
-    if (this.#mayKeep) await this.#dependencies.memory.keepDraft(draft);
+    if (this.#mayKeep) await this.#memory.keepDraft(draft);
     const cost = draft.trim() === '' ? null : await this.#worstCase(draft);
     if (draft === this.#draft) this.#post({ type: 'worstCase', cost });
   }
@@ -288,10 +290,9 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
 
   /** The model that was chosen, otherwise that of the settings; empty while there is no core. */
   async #model(): Promise<string> {
-    const { memory, holder } = this.#dependencies;
-    if (memory.model !== undefined) return memory.model;
+    if (this.#memory.model !== undefined) return this.#memory.model;
     try {
-      return (await holder.whenReady()).loaded.settings.aws.bedrock.default_model;
+      return (await this.#dependencies.holder.whenReady()).loaded.settings.aws.bedrock.default_model;
     } catch {
       return '';
     }
@@ -307,8 +308,7 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   }
 
   #pickReason(): Promise<string | undefined> {
-    const { git, memory } = this.#dependencies;
-    return pickReason(git, memory.reasons, this.#conversation.reason);
+    return pickReason(this.#dependencies.git, this.#memory.reasons, this.#conversation.reason);
   }
 
   #setReason(reason: string): void {
@@ -318,10 +318,12 @@ export class ChatPanel implements vscode.WebviewViewProvider, vscode.Disposable 
   }
 
   #keep(): void {
-    const { memory, log } = this.#dependencies;
     const { turns, reason } = this.#conversation;
     if (this.#mayKeep === null && turns.length > 0) return;
-    inBackground(log, memory.keepConversation({ turns, reason }, this.#mayKeep ?? false));
+    inBackground(
+      this.#dependencies.log,
+      this.#memory.keepConversation({ turns, reason }, this.#mayKeep ?? false),
+    );
   }
 
   #post(message: HostMessage): void {
