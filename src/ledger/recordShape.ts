@@ -128,7 +128,7 @@ const shapes: { readonly [Kind in LedgerRecord['kind']]: Shape<Fields<Kind>> } =
 };
 
 function shapeOf<T>(shape: Shape<T>): Check {
-  const fields = Object.entries(shape) as [string, Check][];
+  const fields = Object.entries<Check>(shape);
   return (value) =>
     typeof value === 'object' &&
     value !== null &&
