@@ -169,6 +169,19 @@ function settingsFileNode(state: CoreState, path: string | null): HealthNode {
   if (state.kind === 'failed' && state.error.code === 'settings_invalid') {
     return failed('configuration.file', label, state.error, file);
   }
+  const unused = state.kind === 'ready' ? state.core.loaded.unused : [];
+  if (unused.length > 0) {
+    return {
+      ...line(
+        'configuration.file',
+        label,
+        vscode.l10n.t('without effect in this version: {0}', unused.join(', ')),
+        'degraded',
+      ),
+      evidence: [...file, [vscode.l10n.t('Without effect'), unused.join(', ')]],
+      actions: ['open'],
+    };
+  }
   const absent = state.kind === 'ready' && state.core.loaded.file === null;
   const description = absent ? vscode.l10n.t('none yet: defaults and environment') : (path ?? '');
   return {
