@@ -114,9 +114,9 @@ async function showConnection(
   }
   await vscode.window.showInformationMessage(
     vscode.l10n.t(
-      'Connected to {0} in {1} ms. Answers are real from now on, and cost money.',
-      backend.location,
+      'Bedrock answered in {0} ms ({1}). Answers cost real money from now on.',
       Math.round(latencyMs ?? 0),
+      backend.location,
     ),
   );
 }

@@ -7,3 +7,8 @@ export function errorText(error: unknown): string {
   const text = error.stack ?? `${error.name}: ${error.message}`;
   return error.cause === undefined ? text : `${text}\nCaused by: ${errorText(error.cause)}`;
 }
+
+/** The message of an error as views show it: a settings file goes by its name, the folder is known. */
+export function briefMessage({ message }: Error): string {
+  return message.replace(/^.*[\\/](?=[^\\/]+:\d+:\d+: )/gm, '');
+}

@@ -46,7 +46,8 @@ export async function pickReason(
       ? items
       : [{ label: written, description: vscode.l10n.t('as written'), alwaysShow: true }, ...items];
   });
-  picker.activeItems = items.filter(({ label }) => label === current);
+  const inUse = items.filter(({ label }) => label === current);
+  if (inUse.length > 0) picker.activeItems = inUse;
   picker.show();
   return new Promise((resolve) => {
     picker.onDidAccept(() => {

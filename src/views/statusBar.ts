@@ -1,10 +1,11 @@
 import * as vscode from 'vscode';
+import { messageOf } from '../errors.ts';
 import type { CommandId } from '../host/commandIds.ts';
 import type { CoreHolder, CoreState } from '../host/coreHolder.ts';
+import { briefMessage } from '../host/errorText.ts';
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
 import { nextDayStart } from '../ledger/day.ts';
 import { formatUsd } from '../pricing/cost.ts';
-import { messageOf } from '../errors.ts';
 import { escapeMarkdown } from './markdownText.ts';
 import { formatLeft } from './moneyText.ts';
 
@@ -51,7 +52,7 @@ export class BudgetItem implements vscode.Disposable {
       return;
     }
     if (state.kind === 'failed') {
-      this.#showBlocked(state.error.message);
+      this.#showBlocked(briefMessage(state.error));
       return;
     }
     const { core } = state;

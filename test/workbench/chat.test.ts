@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { ChatView } from './harness/chatView.ts';
 import { Editor } from './harness/editor.ts';
@@ -130,15 +130,31 @@ describe('the look of the chat', () => {
       await chat.ended();
       expect(await window.accessibilityFindings()).toEqual([]);
       await window.screenshot(`chat-${theme}`);
-      await window.page.setViewportSize({ width: 480, height: 800 });
+      // The side bar gets what the editor leaves: about 170 pixels.
+      await window.page.setViewportSize({ width: 440, height: 800 });
       expect(await window.accessibilityFindings()).toEqual([]);
-      expect(await chat.frame.locator('html').evaluate((page) => page.scrollWidth <= page.clientWidth)).toBe(
-        true,
-      );
+      const cut = await chat.frame
+        .locator('html, header, main, .composer')
+        .evaluateAll((parts) => parts.filter((part) => part.scrollWidth > part.clientWidth).map(String));
+      expect(cut).toEqual([]);
       await window.screenshot(`chat-${theme}-narrow`);
       await window.close();
     },
   );
+});
+
+test('a question from the palette, with a reason from the branch, is answered in the chat', async () => {
+  const editor = await Editor.start();
+  onTestFinished(() => editor.dispose());
+  const window = await editor.open();
+  await window.palette('TidyLLM: Ask…');
+  await window.quickPick('JIRA-123 fix flaky login test').click();
+  await window.answer('Why does login.test.ts time out?');
+  await window.tree('Health').waitFor();
+  const chat = await ChatView.open(window);
+  const turn = await chat.ended();
+  expect(await turn.locator('.question').innerText()).toBe('Why does login.test.ts time out?');
+  expect(await chat.reason.inputValue()).toBe('JIRA-123 fix flaky login test');
 });
 
 describe('the chat with Bedrock', () => {

@@ -3,6 +3,7 @@ import { GatewayError, messageOf } from '../../errors.ts';
 import type { Core } from '../../gateways/core.ts';
 import type { CallOrigin, LlmRequest, LlmResponse } from '../../gateways/corporateLlm/request.ts';
 import type { ChatMessage } from '../../gateways/ports.ts';
+import { briefMessage } from '../../host/errorText.ts';
 import { fixesFor, type Fix } from '../../host/fixes.ts';
 import { contextTokens, formatUsd } from '../../pricing/cost.ts';
 import type { Failure, HostMessage, Turn, TurnResult } from './protocol.ts';
@@ -188,7 +189,7 @@ export class Conversation {
 /** An error as the view shows it. */
 export function failureOf(error: GatewayError, fixLabel: (fix: Fix) => string): Failure {
   const fixes = fixesFor(error).map((fix) => ({ label: fixLabel(fix), fix }));
-  return { message: error.message, hint: error.hint, fixes };
+  return { message: briefMessage(error), hint: error.hint, fixes };
 }
 
 const interrupted: TurnResult = {

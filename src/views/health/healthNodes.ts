@@ -8,6 +8,7 @@ import type { Verification } from '../../host/auditTrail.ts';
 import type { CommandId } from '../../host/commandIds.ts';
 import { composeOptions } from '../../host/configuration.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
+import { briefMessage } from '../../host/errorText.ts';
 import { fixesFor, type SettingsPlace } from '../../host/fixes.ts';
 import type { BudgetStatus } from '../../ledger/budgetStatus.ts';
 import type { Receipt } from '../../ledger/ledger.ts';
@@ -50,8 +51,12 @@ export const nothingFound: Findings = { gateways: null, backend: null, ledger: n
 /** In place of everything that needs a core, while there is none. */
 export function startGroup(error: GatewayError | null): HealthNode {
   const label = vscode.l10n.t('Gateway');
-  const starting = vscode.l10n.t('starting …');
-  const node = error ? failed('gateway', label, error) : line('gateway', label, starting, 'checking');
+  const node =
+    error === null
+      ? line('gateway', label, vscode.l10n.t('starting …'), 'checking')
+      : error.code === 'settings_invalid'
+        ? line('gateway', label, vscode.l10n.t('waits for correct settings'), 'absent')
+        : failed('gateway', label, error);
   return group('gateways', vscode.l10n.t('Gateways'), '', [node], ['reconnect']);
 }
 
@@ -254,7 +259,9 @@ function checked(
     failed: vscode.l10n.t('failed'),
     not_installed: vscode.l10n.t('not installed'),
   };
-  const description = [states[state], error ? firstLine(error.message) : latency].filter(Boolean).join(' · ');
+  const description = [states[state], error ? firstLine(briefMessage(error)) : latency]
+    .filter(Boolean)
+    .join(' · ');
   return {
     ...line(id, label, description, state === 'not_installed' ? 'absent' : state),
     evidence: [
@@ -276,7 +283,7 @@ function failed(
   evidence: HealthNode['evidence'] = [],
 ): HealthNode {
   return {
-    ...line(id, label, firstLine(error.message), 'failed'),
+    ...line(id, label, firstLine(briefMessage(error)), 'failed'),
     evidence: [
       ...evidence,
       [vscode.l10n.t('Error'), error.message],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { errorExitCodes, GatewayError, type GatewayErrorCode } from '../../../src/errors.ts';
-import { errorText } from '../../../src/host/errorText.ts';
+import { briefMessage, errorText } from '../../../src/host/errorText.ts';
 import { fixesFor } from '../../../src/host/fixes.ts';
 import { gatewayUnavailable } from '../../../src/gateways/registry.ts';
 
@@ -44,5 +44,13 @@ describe('an error in the log', () => {
     expect(text).toContain('It failed.');
     expect(text).toContain('Caused by: Error: socket closed');
     expect(text).not.toContain('the prompt');
+  });
+});
+
+describe('an error in a view', () => {
+  it('names a settings file without its folder', () => {
+    const faults = '/home/ada/.config/settings.yaml:2:3: unknown key\nC:\\u\\settings.yaml:9:1: wrong';
+    expect(briefMessage(new Error(faults))).toBe('settings.yaml:2:3: unknown key\nsettings.yaml:9:1: wrong');
+    expect(briefMessage(new Error('No such file: /a/b'))).toBe('No such file: /a/b');
   });
 });

@@ -20,7 +20,7 @@ export class ChatView {
   static async open(window: EditorWindow): Promise<ChatView> {
     await window.showContainer();
     const view = new ChatView(window.chatFrame());
-    await view.frame.locator('.model:enabled').waitFor();
+    await view.frame.locator('.model').waitFor();
     return view;
   }
 

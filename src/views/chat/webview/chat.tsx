@@ -42,16 +42,11 @@ function ModelAndMeter({
   onChooseModel: () => void;
 }) {
   const { model, budget } = surroundings;
+  if (model === '') return null;
   return (
     <div class="bar">
-      <button
-        type="button"
-        class="model"
-        title={t('Choose the model')}
-        disabled={model === ''}
-        onClick={onChooseModel}
-      >
-        <span class="model-name">{model || '…'}</span> <Icon name="chevron-down" />
+      <button type="button" class="model" title={t('Choose the model')} onClick={onChooseModel}>
+        <span class="model-name">{model}</span> <Icon name="chevron-down" />
       </button>
       {budget && (
         <div class={`left level-${budget.level}`} title={t('What is left of today’s budget')}>
@@ -126,11 +121,10 @@ function Notice({ state, post }: Pick<ChatProperties, 'state' | 'post'>) {
   if (gateway.state === 'starting' || gateway.simulatedBecause === null) return null;
   const why = t('Answers are simulated. {0}', gateway.simulatedBecause);
   return (
-    <p class={state.turns.length > 0 ? 'notice short' : 'notice'}>
+    <p class={state.turns.length > 0 ? 'notice short' : 'notice'} title={why}>
       <Icon name="beaker" />
-      <span class="notice-text" title={why}>
-        {why}
-      </span>
+      <span class="notice-text">{why}</span>
+      <span class="notice-brief">{t('Simulated')}</span>
       <button type="button" class="link" onClick={() => post({ type: 'run', command: 'tidyllm.connectAws' })}>
         {t('Connect AWS…')}
       </button>
@@ -155,7 +149,7 @@ function Log({ state, post, edit }: ChatProperties) {
     const observer = new ResizeObserver(() => {
       if (following.current && element.querySelector('.turn')) element.scrollTop = element.scrollHeight;
     });
-    observer.observe(element);
+    for (const observed of [element, element.firstElementChild]) if (observed) observer.observe(observed);
     return () => observer.disconnect();
   }, []);
   const onTry = (question: string) => {
