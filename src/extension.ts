@@ -63,7 +63,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
         'tidyllm.verifyAuditTrail': () => auditTrail.verify(),
         'tidyllm.showAuditRecords': () => auditTrail.pickCall(),
         'tidyllm.revealLedger': () => auditTrail.reveal(),
-        'tidyllm.refreshHealth': () => health.refresh(),
+        'tidyllm.refreshHealth': () => health.open(),
         'tidyllm.showOutput': () => log.show(),
       },
       log,

@@ -8,7 +8,7 @@ interface OfferedReason {
 }
 
 /** Reasons to offer, the likeliest first: what the branch says, the last commit, those used before. */
-export async function offeredReasons(git: GitContext, used: readonly string[]): Promise<OfferedReason[]> {
+async function offeredReasons(git: GitContext, used: readonly string[]): Promise<OfferedReason[]> {
   const [branch, commit] = await Promise.all([git.branch(), git.lastCommit()]);
   const fromBranch = branch === null ? null : reasonFromBranch(branch);
   const offered = [

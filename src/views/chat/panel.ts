@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { GatewayError } from '../../errors.ts';
 import type { Core } from '../../gateways/core.ts';
+import { reasonFromBranch } from '../../host/auditReason.ts';
 import type { AuditTrail } from '../../host/auditTrail.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import { errorText } from '../../host/errorText.ts';
@@ -8,7 +9,7 @@ import { applyFix, fixLabel, inBackground } from '../../host/failures.ts';
 import type { Fix } from '../../host/fixes.ts';
 import type { GitContext } from '../../host/gitContext.ts';
 import { pickModel } from '../../host/pickModel.ts';
-import { offeredReasons, pickReason } from '../../host/pickReason.ts';
+import { pickReason } from '../../host/pickReason.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import { formatLeft } from '../moneyText.ts';
 import { webviewPage, webviewRoot } from '../webviewPage.ts';
@@ -37,6 +38,8 @@ export class ChatPanel implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable;
   #view: vscode.WebviewView | null = null;
   #stopLedger = (): void => undefined;
+  /** The one that counts; slower ones before it are dropped. */
+  #latestSurroundings = 0;
   #draft: string;
   #draftTimer: NodeJS.Timeout | undefined;
   #focusWhenReady = false;
@@ -256,15 +259,18 @@ export class ChatPanel implements vscode.Disposable {
 
   async #showSurroundings(): Promise<void> {
     if (!this.#view) return;
-    this.#post({ type: 'surroundings', surroundings: await this.#surroundings() });
+    const latest = ++this.#latestSurroundings;
+    const surroundings = await this.#surroundings();
+    if (latest !== this.#latestSurroundings) return;
+    this.#post({ type: 'surroundings', surroundings });
     // Another model or a longer conversation costs otherwise.
     this.#priceDraftSoon();
   }
 
   async #surroundings(): Promise<Surroundings> {
     const { holder, git } = this.#dependencies;
-    const [suggested] = await offeredReasons(git, []);
-    const suggestedReason = suggested?.reason ?? null;
+    const branch = await git.branch();
+    const suggestedReason = branch === null ? null : reasonFromBranch(branch);
     const { state } = holder;
     if (state.kind === 'starting')
       return { gateway: { state: 'starting' }, model: '', budget: null, suggestedReason };

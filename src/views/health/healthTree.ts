@@ -52,7 +52,7 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
     this.#following = vscode.Disposable.from(
       holder.onDidChange(() => this.#follow()),
       auditTrail.onDidVerify(() => this.#changed.fire(undefined)),
-      this.#view.onDidChangeVisibility(() => this.refresh()),
+      this.#view.onDidChangeVisibility(() => this.#refresh()),
     );
     this.#follow();
   }
@@ -80,8 +80,21 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
     return node ? (node.children ?? []) : this.#groups();
   }
 
-  /** Checks everything again while the view is visible; each result shows as soon as it is there. */
-  refresh(): void {
+  /** Shows the view and checks everything again. */
+  async open(): Promise<void> {
+    await vscode.commands.executeCommand('tidyllm.health.focus');
+    this.#refresh();
+  }
+
+  dispose(): void {
+    this.#following.dispose();
+    this.#stopLedger();
+    this.#view.dispose();
+    this.#changed.dispose();
+  }
+
+  /** Each result shows as soon as it is there. */
+  #refresh(): void {
     if (!this.#view.visible) return;
     this.#inBackground(this.#settingsFile.path().then((settingsFile) => this.#found({ settingsFile })));
     const { state } = this.#holder;
@@ -101,13 +114,6 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
     this.#inBackground(this.#readLedger(core));
   }
 
-  dispose(): void {
-    this.#following.dispose();
-    this.#stopLedger();
-    this.#view.dispose();
-    this.#changed.dispose();
-  }
-
   #follow(): void {
     const { state } = this.#holder;
     this.#stopLedger();
@@ -119,7 +125,7 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
         : () => undefined;
     this.#findings = nothingFound;
     this.#changed.fire(undefined);
-    this.refresh();
+    this.#refresh();
   }
 
   async #readLedger(core: Core): Promise<void> {

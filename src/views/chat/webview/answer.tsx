@@ -37,9 +37,10 @@ export function Answer({ text, onCopy, onInsert }: AnswerProperties) {
     button.classList.add('copied');
     setTimeout(() => button.classList.remove('copied'), copiedMs);
   };
+  const blocks = useMemo(() => markdownBlocks(text), [text]);
   return (
     <div class="answer" onClick={onClick}>
-      {markdownBlocks(text).map((block, index) => (
+      {blocks.map((block, index) => (
         <Block key={index} block={block} />
       ))}
     </div>

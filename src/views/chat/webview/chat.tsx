@@ -65,8 +65,12 @@ function ReasonField({ state, post, edit }: ChatProperties) {
     if (event.isComposing) return;
     if (event.key !== 'Enter' && event.key !== 'ArrowDown') return;
     event.preventDefault();
-    if (event.key === 'Enter') document.getElementById('question')?.focus();
+    if (event.key === 'Enter') focusQuestion();
     else post({ type: 'run', command: 'tidyllm.chooseReason' });
+  };
+  const onTakeSuggestion = () => {
+    edit({ type: 'reasonWritten', reason: suggested ?? '' });
+    focusQuestion();
   };
   return (
     <div class="reason">
@@ -99,11 +103,7 @@ function ReasonField({ state, post, edit }: ChatProperties) {
         </p>
       )}
       {reason === '' && suggested !== null && (
-        <button
-          type="button"
-          class="suggestion"
-          onClick={() => edit({ type: 'reasonWritten', reason: suggested })}
-        >
+        <button type="button" class="suggestion" onClick={onTakeSuggestion}>
           <Icon name="git-branch" /> <span>{suggested}</span>
         </button>
       )}
@@ -154,7 +154,7 @@ function Log({ state, post, edit }: ChatProperties) {
   }, []);
   const onTry = (question: string) => {
     edit({ type: 'questionWritten', question });
-    document.getElementById('question')?.focus();
+    focusQuestion();
   };
   const onScroll = () => {
     const element = scroller.current;
@@ -245,4 +245,8 @@ function Composer({ state, post, edit, send }: ChatProperties) {
       </div>
     </footer>
   );
+}
+
+function focusQuestion(): void {
+  document.getElementById('question')?.focus();
 }

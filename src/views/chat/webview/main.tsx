@@ -30,7 +30,13 @@ function change(message: HostMessage | Edit): void {
 }
 
 function draw(): void {
-  render(<Chat state={state} post={post} edit={edit} send={send} />, root);
+  render(<Chat state={state} post={act} edit={edit} send={send} />, root);
+}
+
+function act(message: ViewMessage): void {
+  post(message);
+  // These buttons go away when they have been pressed, and the keyboard must not go with them.
+  if (message.type === 'fix' || message.type === 'run') focus('question');
 }
 
 function edit(made: Edit): void {
