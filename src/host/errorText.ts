@@ -10,5 +10,5 @@ export function errorText(error: unknown): string {
 
 /** The message of an error as views show it: a settings file goes by its name, the folder is known. */
 export function briefMessage({ message }: Error): string {
-  return message.replace(/^.*[\\/](?=[^\\/]+:\d+:\d+: )/gm, '');
+  return message.replace(/(?:[A-Za-z]:)?[\\/][^\n:]*[\\/](?=[^\n\\/:]+:\d+:\d+: )/g, '');
 }

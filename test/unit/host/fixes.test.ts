@@ -51,6 +51,8 @@ describe('an error in a view', () => {
   it('names a settings file without its folder', () => {
     const faults = '/home/ada/.config/settings.yaml:2:3: unknown key\nC:\\u\\settings.yaml:9:1: wrong';
     expect(briefMessage(new Error(faults))).toBe('settings.yaml:2:3: unknown key\nsettings.yaml:9:1: wrong');
+    const down = new Error('The gateway corporate_llm is not up. /my home/settings.yaml:2:3: unknown key');
+    expect(briefMessage(down)).toBe('The gateway corporate_llm is not up. settings.yaml:2:3: unknown key');
     expect(briefMessage(new Error('No such file: /a/b'))).toBe('No such file: /a/b');
   });
 });
