@@ -65,6 +65,8 @@ describe('the health view', () => {
     const path = join(editor.home, segment!);
     const whole = readFileSync(path, 'utf8');
     writeFileSync(path, whole.replace('"outcome":"success"', '"outcome":"failure"'));
+    // The editor drops the toast of a fourth notification within a second.
+    await window.palette('Notifications: Clear All Notifications');
     await window.palette('TidyLLM: Verify Audit Trail');
     const broken = window.notification('00000001.journal:4');
     await broken.getByRole('button', { name: 'Open the record' }).click();
