@@ -50,7 +50,13 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   return {
     loaded,
     catalogue,
-    backend,
+    backend: {
+      id: backend.id,
+      simulated: backend.simulated,
+      location: backend.location,
+      region: backend.region,
+      checkHealth: (signal) => backend.checkHealth(signal),
+    },
     simulatedBecause,
     ledger,
     registry,

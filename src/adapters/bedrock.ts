@@ -7,10 +7,15 @@ import {
   type TokenUsage as BedrockUsage,
 } from '@aws-sdk/client-bedrock-runtime';
 import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
-import { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } from '@smithy/core/config';
+import {
+  loadConfig,
+  loadSharedConfigFiles,
+  NODE_REGION_CONFIG_FILE_OPTIONS,
+  NODE_REGION_CONFIG_OPTIONS,
+} from '@smithy/core/config';
 import { getEndpointFromInstructions } from '@smithy/core/endpoints';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { GatewayError, messageOf } from '../errors.ts';
+import { GatewayError, type GatewayErrorCode } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
 import type { ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';
 import type { TokenUsage } from '../pricing/cost.ts';
@@ -49,13 +54,30 @@ export interface BedrockOptions {
  */
 export async function findCredentials(options: Pick<BedrockOptions, 'profile'>): Promise<'found' | 'absent'> {
   if (options.profile !== null && options.profile !== 'default') return 'found';
+  if (await isConfigured()) return 'found';
   try {
     await credentialChain(options.profile)();
     return 'found';
-  } catch (error) {
-    return /could not load credentials from any providers/i.test(messageOf(error)) ? 'absent' : 'found';
+  } catch {
+    // Only the machine's own role is left to ask, and it has none.
+    return 'absent';
   }
 }
+
+/** Whether the environment or the default profile says where credentials come from, right or wrong. */
+async function isConfigured(): Promise<boolean> {
+  if (credentialVariables.some((name) => process.env[name])) return true;
+  const { configFile, credentialsFile } = await loadSharedConfigFiles({ ignoreCache: true });
+  const keys = Object.keys({ ...configFile['default'], ...credentialsFile['default'] });
+  return keys.some((key) => !['region', 'output'].includes(key));
+}
+
+const credentialVariables = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_WEB_IDENTITY_TOKEN_FILE',
+  'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
+  'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+];
 
 /** Amazon Bedrock through the AWS SDK's Converse and ConverseStream. */
 export async function createBedrockBackend(options: BedrockOptions): Promise<ModelBackend> {
@@ -108,6 +130,8 @@ class BedrockBackend implements ModelBackend {
   readonly #endpoint: string;
   readonly #idleTimeoutMs: number;
   readonly #profile: string | null;
+  /** How the last call ended: what no check without a call can know. */
+  #lastCall: { error: GatewayError | null; at: Date } | null = null;
 
   constructor(client: BedrockRuntimeClient, region: string, endpoint: string, options: BedrockOptions) {
     this.#client = client;
@@ -128,6 +152,16 @@ class BedrockBackend implements ModelBackend {
   }
 
   async *converse(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelEvent> {
+    try {
+      yield* this.#converse(call, signal);
+      this.#lastCall = { error: null, at: new Date() };
+    } catch (error) {
+      if (GatewayError.is(error) && error.code !== 'cancelled') this.#lastCall = { error, at: new Date() };
+      throw error;
+    }
+  }
+
+  async *#converse(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelEvent> {
     const watchdog = new IdleWatchdog(
       call.stream ? this.#idleTimeoutMs : Math.max(this.#idleTimeoutMs, wholeAnswerTimeoutMs),
       signal,
@@ -202,13 +236,11 @@ class BedrockBackend implements ModelBackend {
       return { state: 'failed', latencyMs: null, evidence: this.location, error, checkedAt };
     }
     const latencyMs = performance.now() - startedAt;
-    return {
-      state: 'healthy',
-      latencyMs,
-      evidence: `Credentials found; ${this.#endpoint} answers.`,
-      error: null,
-      checkedAt,
-    };
+    const last = this.#lastCall;
+    const evidence = `Credentials found; ${this.#endpoint} answers; ${describeLast(last)}.`;
+    const refused = last?.error && refusals.includes(last.error.code) ? last.error : null;
+    if (refused) return { state: 'failed', latencyMs, evidence, error: refused, checkedAt };
+    return { state: 'healthy', latencyMs, evidence, error: null, checkedAt };
   }
 
   dispose(): void {
@@ -218,6 +250,16 @@ class BedrockBackend implements ModelBackend {
   #where(call: ModelCall): { region: string; modelId: string } {
     return { region: this.region, modelId: call.modelId };
   }
+}
+
+/** Failures that the next call would meet again. */
+const refusals: readonly GatewayErrorCode[] = ['credentials_expired', 'access_denied'];
+
+function describeLast(last: { error: GatewayError | null; at: Date } | null): string {
+  if (!last) return 'no call was made yet';
+  return last.error
+    ? `the last call failed at ${last.at.toISOString()}: ${last.error.message}`
+    : `the last call succeeded at ${last.at.toISOString()}`;
 }
 
 /** fetch wraps the reason of a failed connection in its `cause`. */

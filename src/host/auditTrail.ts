@@ -1,4 +1,4 @@
-import { globSync, statSync } from 'node:fs';
+import { existsSync, globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import * as vscode from 'vscode';
@@ -79,10 +79,21 @@ export class AuditTrail implements vscode.TextDocumentContentProvider, vscode.Di
     await vscode.window.showTextDocument(uri, { preview: true });
   }
 
-  /** Shows the ledger's folder in the system's file manager, or in the explorer of a remote window. */
+  /** Shows the ledger's folder in the system's file manager, or says where it is where there is none. */
   async reveal(): Promise<void> {
     const { ledger } = await this.#holder.whenReady();
-    await vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(ledger.directory));
+    const { directory } = ledger;
+    if (existsSync(directory) && (await vscode.commands.getCommands(true)).includes('revealFileInOS')) {
+      await vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(directory));
+      return;
+    }
+    const copy = vscode.l10n.t('Copy Path');
+    const where = existsSync(directory)
+      ? vscode.l10n.t('The ledger is in {0}.', directory)
+      : vscode.l10n.t('The ledger’s folder is missing: {0}.', directory);
+    if ((await vscode.window.showInformationMessage(where, copy)) === copy) {
+      await vscode.env.clipboard.writeText(directory);
+    }
   }
 
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {

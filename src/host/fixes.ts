@@ -24,13 +24,13 @@ export function fixesFor(error: GatewayError): Fix[] {
     case 'credentials_expired':
       return [run('tidyllm.connectAws'), retry];
     case 'access_denied':
-      return [run('tidyllm.chooseModel'), run('tidyllm.connectAws')];
+      return [run('tidyllm.chooseModel'), run('tidyllm.connectAws'), retry];
     case 'model_not_recognized':
     case 'model_retired':
     case 'model_not_in_region':
-      return [run('tidyllm.chooseModel'), openSettings({ key: 'model_mapping' })];
+      return [run('tidyllm.chooseModel'), openSettings({ key: 'model_mapping' }), retry];
     case 'price_unknown':
-      return [run('tidyllm.chooseModel'), openSettings({ key: 'prices' })];
+      return [run('tidyllm.chooseModel'), openSettings({ key: 'prices' }), retry];
     case 'backend_not_allowed':
       return [openSettings({ key: 'backends' })];
     case 'settings_invalid':
@@ -82,7 +82,9 @@ function budgetFixes(error: GatewayError): Fix[] {
 /** What keeps the gateway down is what has to be mended. */
 function unavailableFixes({ cause }: GatewayError): Fix[] {
   const fixes = GatewayError.is(cause) ? fixesFor(cause).filter(({ kind }) => kind === 'command') : [];
-  return fixes.length > 0 ? fixes : [run('tidyllm.reconnect'), run('tidyllm.showOutput')];
+  return fixes.length > 0
+    ? [...fixes.slice(0, 2), retry]
+    : [run('tidyllm.reconnect'), run('tidyllm.showOutput'), retry];
 }
 
 /** The place that the first fault of a `settings_invalid` names as file:line:column. */

@@ -1,10 +1,12 @@
-import { renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BudgetExceeded } from '../../src/gateways/corporateLlm/budgetOffer.ts';
 import type { LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
 import { verifyLedger } from '../../src/ledger/readJournal.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { storedRecords } from '../support/ledgers.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 
 const reason = 'JIRA-1 test the gateway';
 
@@ -298,6 +300,36 @@ describe('a call that fails', () => {
     const response = await ask(gateway, {});
     expect(response.error?.code).toBe('backend_unreachable');
     expect(response.error?.hint).toContain('us-atlantis-1');
+  });
+});
+
+describe('the health of Bedrock', () => {
+  it('is failed after AWS refused the credentials, and healthy after the next answer', async () => {
+    const gateway = await gatewayOnStandIn();
+    const check = () => gateway.core.backend.checkHealth(AbortSignal.timeout(5000));
+    expect(await check()).toMatchObject({
+      state: 'healthy',
+      evidence: expect.stringContaining('no call was made'),
+    });
+    await ask(gateway, { prompt: '@stand-in:expired' });
+    expect(await check()).toMatchObject({ state: 'failed', error: { code: 'credentials_expired' } });
+    await ask(gateway, {});
+    expect(await check()).toMatchObject({ state: 'healthy', evidence: expect.stringContaining('succeeded') });
+  });
+
+  it('stands for a broken credential helper, which is never taken for no AWS at all', async () => {
+    const folder = temporaryFolder();
+    const config = join(folder, 'config');
+    writeFileSync(config, '[default]\ncredential_process = /bin/false\n');
+    const gateway = await gatewayOnStandIn({
+      AWS_ACCESS_KEY_ID: '',
+      AWS_SECRET_ACCESS_KEY: '',
+      AWS_CONFIG_FILE: config,
+    });
+    expect(gateway.core.backend.simulated).toBe(false);
+    const response = await ask(gateway, {});
+    expect(response.error?.code).toBe('credentials_missing');
+    expect(gateway.standIn.calls).toHaveLength(0);
   });
 });
 

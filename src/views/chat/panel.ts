@@ -184,15 +184,16 @@ export class ChatPanel implements vscode.Disposable {
 
   async #ask(question: string): Promise<void> {
     const reason = this.#conversation.reason.trim();
-    if (reason !== '') await this.#memory.addReason(reason);
     await this.#answering(async () => this.#conversation.ask(question, await this.#model()));
+    // A reason that was refused is not worth remembering.
+    if (this.#conversation.turns.at(-1)?.reason.trim() === reason) await this.#memory.addReason(reason);
   }
 
   async #applyFix(turnId: string | null, index: number): Promise<void> {
     const { state } = this.#dependencies.holder;
     if (turnId === null) {
       const fix = state.kind === 'failed' ? failureOf(state.error, fixLabel).fixes[index]?.fix : undefined;
-      if (fix) await this.#apply(fix as Fix, () => Promise.resolve());
+      if (fix) await this.#apply(fix as Fix, () => this.#dependencies.holder.reconnect());
       return;
     }
     const turn = this.#conversation.turn(turnId);
@@ -207,7 +208,8 @@ export class ChatPanel implements vscode.Disposable {
     if (fix.kind === 'command') await applyFix(fix);
     else
       await askAgain({
-        ...(fix.model && { modelId: fix.model }),
+        // Another model may have been chosen since.
+        modelId: fix.model ?? (await this.#model()),
         ...(fix.maxTokens && { maxTokens: fix.maxTokens }),
       });
   }
@@ -309,8 +311,17 @@ export class ChatPanel implements vscode.Disposable {
     this.#stopLedger();
     this.#stopLedger =
       state.kind === 'ready' ? state.core.ledger.onDidChange(() => this.#refresh()) : () => undefined;
-    if (state.kind === 'ready') this.#mayKeep = state.core.loaded.settings.audit.content !== 'none';
+    if (state.kind === 'ready') {
+      this.#mayKeep = state.core.loaded.settings.audit.content !== 'none';
+      if (!this.#mayKeep) this.#forget();
+    }
     this.#refresh();
+  }
+
+  /** Policy keeps nothing: what was kept before goes too. */
+  #forget(): void {
+    this.#keep();
+    inBackground(this.#dependencies.log, this.#memory.keepDraft(''));
   }
 
   #pickReason(): Promise<string | undefined> {
@@ -343,12 +354,13 @@ function setContext(name: string, value: boolean): Thenable<unknown> {
 
 async function insertAtCursor(text: string): Promise<void> {
   const editor = vscode.window.activeTextEditor;
-  if (!editor) {
+  const inserted = await editor?.edit((edit) => {
+    for (const selection of editor.selections) edit.replace(selection, text);
+  });
+  if (!editor || !inserted) {
+    // There is no editor, or it is read-only.
     await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content: text }));
     return;
   }
-  await editor.edit((edit) => {
-    for (const selection of editor.selections) edit.replace(selection, text);
-  });
   await vscode.window.showTextDocument(editor.document, editor.viewColumn);
 }

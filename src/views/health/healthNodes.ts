@@ -131,7 +131,7 @@ function journalNode(
       folder,
       [vscode.l10n.t('Ledger'), head?.ledgerId ?? '–'],
       [vscode.l10n.t('Head'), head ? `#${head.sequence} ${head.hash.slice(0, 32)}…` : '–'],
-      [vscode.l10n.t('Verified'), verdict ?? vscode.l10n.t('not since this window was opened')],
+      [vscode.l10n.t('Verified'), verdict ?? vscode.l10n.t('when it was opened; not since')],
     ],
     actions: ['verify', 'reveal', 'records'],
   };

@@ -27,6 +27,7 @@ describe('the fixes of an error', () => {
     const cause = new GatewayError('credentials_expired', 'expired');
     expect(fixesFor(gatewayUnavailable('corporate_llm', cause))).toEqual([
       { kind: 'command', command: 'tidyllm.connectAws' },
+      { kind: 'retry' },
     ]);
   });
 
