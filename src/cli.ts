@@ -1,4 +1,4 @@
-import { Argument, Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { auditList, auditShow, auditVerify } from './cli/audit.ts';
 import { budget } from './cli/budget.ts';
@@ -7,6 +7,7 @@ import { gateways, gatewayStats, status } from './cli/status.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
 import { compose } from './compose.ts';
 import type { Core } from './gateways/core.ts';
+import { requestServiceTiers } from './gateways/corporateLlm/request.ts';
 import { GatewayError, messageOf } from './errors.ts';
 
 interface GlobalOptions {
@@ -40,6 +41,7 @@ program
   .option('--model <name>', 'friendly name, model id, inference-profile id or ARN')
   .option('--max-tokens <n>', 'longest answer')
   .option('--temperature <t>', '0 to 1')
+  .addOption(new Option('--service-tier <tier>', 'how Bedrock serves it').choices(requestServiceTiers))
   .option('--mode <mode>', 'chat mode', 'direct')
   .option(
     '--file <path>',

@@ -4,6 +4,7 @@ import {
   ConverseCommand,
   ConverseStreamCommand,
   type ConverseCommandInput,
+  type ServiceTier as BedrockServiceTier,
   type TokenUsage as BedrockUsage,
 } from '@aws-sdk/client-bedrock-runtime';
 import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
@@ -18,7 +19,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { GatewayError, type GatewayErrorCode } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
 import type { ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';
-import type { TokenUsage } from '../pricing/cost.ts';
+import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import {
   brokenStream,
   failedCall,
@@ -183,7 +184,11 @@ class BedrockBackend implements ModelBackend {
     const text = (response.output?.message?.content ?? []).map((block) => block.text ?? '').join('');
     if (text) yield { type: 'text', text };
     yield { type: 'stop', reason: response.stopReason ?? 'unknown' };
-    yield { type: 'usage', usage: usageOf(response.usage) };
+    yield {
+      type: 'usage',
+      usage: usageOf(response.usage),
+      serviceTier: servedIn(response.serviceTier),
+    };
   }
 
   async *#stream(call: ModelCall, watchdog: IdleWatchdog): AsyncGenerator<ModelEvent> {
@@ -207,7 +212,11 @@ class BedrockBackend implements ModelBackend {
         }
         if (event.metadata) {
           measured = true;
-          yield { type: 'usage', usage: usageOf(event.metadata.usage) };
+          yield {
+            type: 'usage',
+            usage: usageOf(event.metadata.usage),
+            serviceTier: servedIn(event.metadata.serviceTier),
+          };
         }
         // All is said; a connection that stays open need not end.
         if (stopped && measured) watchdog.expectEnd();
@@ -285,8 +294,17 @@ function inputOf(call: ModelCall): ConverseCommandInput {
       maxTokens: call.maxTokens,
       ...(call.temperature === null ? {} : { temperature: call.temperature }),
     },
+    ...(call.serviceTier === 'flex' || call.serviceTier === 'priority'
+      ? { serviceTier: { type: call.serviceTier } }
+      : {}),
     requestMetadata: call.metadata,
   };
+}
+
+/** Reserved capacity is paid for by the hour; its tokens count as standard ones, the most they can be. */
+function servedIn(serviceTier: BedrockServiceTier | undefined): ServiceTier | undefined {
+  const type = serviceTier?.type;
+  return type === 'default' || type === 'reserved' ? 'standard' : type;
 }
 
 /** Throws `stream_incomplete` for figures that can't be true: what they would cost is unknown. */

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import type { Core } from '../gateways/core.ts';
 import { GatewayError, messageOf } from '../errors.ts';
-import type { LlmRequest, LlmResponse } from '../gateways/corporateLlm/request.ts';
+import type { LlmRequest, LlmResponse, RequestServiceTier } from '../gateways/corporateLlm/request.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
 import { errorJson, note, printAnswer, printError, printJson, type Terminal } from './terminal.ts';
 
@@ -14,6 +14,7 @@ export interface ChatOptions {
   model?: string;
   maxTokens?: string;
   temperature?: string;
+  serviceTier?: RequestServiceTier;
   mode: string;
   file: string[];
   stream: boolean;
@@ -65,6 +66,7 @@ async function requestFrom(core: Core, prompt: string, options: ChatOptions): Pr
     ...(options.maxTokens === undefined
       ? {}
       : { maxTokens: numberOf(options.maxTokens, '--max-tokens', /^\d+$/) }),
+    ...(options.serviceTier === undefined ? {} : { serviceTier: options.serviceTier }),
     ...(options.temperature === undefined
       ? {}
       : { temperature: numberOf(options.temperature, '--temperature', /^\d*\.?\d+$/) }),

@@ -1,4 +1,4 @@
-import type { TokenUsage } from '../pricing/cost.ts';
+import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import type { Health } from './gateway.ts';
 
 export const backendIds = ['bedrock', 'mock'] as const;
@@ -20,6 +20,8 @@ export interface ModelCall {
   temperature: number | null;
   maxTokens: number;
   stream: boolean;
+  /** How the provider is to serve the call. */
+  serviceTier: ServiceTier;
   /** Sent along for the provider's own invocation log: call id and user, never the reason's text. */
   metadata: Record<string, string>;
 }
@@ -30,7 +32,8 @@ export type ModelEvent =
   /** Output that isn't shown but is billed, such as reasoning. */
   | { type: 'hidden'; bytes: number }
   | { type: 'stop'; reason: string }
-  | { type: 'usage'; usage: TokenUsage };
+  /** With the service tier the provider says it used, where it says so. */
+  | { type: 'usage'; usage: TokenUsage; serviceTier?: ServiceTier | undefined };
 
 /**
  * A provider of models. Only the corporate gateway calls `converse`, inside a reservation.

@@ -18,6 +18,10 @@ export interface PriceTier {
   cacheWrite1h?: string | undefined;
 }
 
+/** How a request is served: `flex` may wait, `priority` is preferred, `batch` is a job of many requests. */
+export const serviceTiers = ['standard', 'flex', 'priority', 'batch'] as const;
+export type ServiceTier = (typeof serviceTiers)[number];
+
 export type PriceClass = keyof TokenUsage;
 export const priceClasses = ['input', 'output', 'cacheRead', 'cacheWrite5m', 'cacheWrite1h'] as const;
 

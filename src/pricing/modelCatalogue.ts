@@ -1,11 +1,13 @@
 import { distance } from 'fastest-levenshtein';
 import { GatewayError } from '../errors.ts';
 import table from './bedrockPrices.json' with { type: 'json' };
-import type { PriceTier } from './cost.ts';
+import { serviceTiers, type PriceTier, type ServiceTier } from './cost.ts';
 
 interface PriceEntry {
   mode: string;
   tiers: PriceTier[];
+  /** Prices of tiers other than standard, up to the first long-context threshold. */
+  serviceTiers?: Partial<Record<ServiceTier, Omit<PriceTier, 'aboveInputTokens'>>>;
   maxInputTokens?: number;
   maxOutputTokens?: number;
   retired?: boolean;
@@ -65,15 +67,20 @@ export interface CatalogueOptions {
   region: string;
 }
 
+/** What a model costs, by how it is served; a tier without prices is missing. */
+export type PricesByServiceTier = Readonly<Partial<Record<ServiceTier, readonly PriceTier[]>>>;
+
 /** A model that may be called: known, not retired, priced. */
 export interface Model {
   /** The name that was asked for. */
   name: string;
   /** What Bedrock is sent: model id, inference-profile id or ARN. */
   modelId: string;
-  /** The price entry that was used, for the record. */
+  /** The price entry that was used, for the record; `#flex` at its end names a service tier. */
   priceKey: string;
+  /** Prices of the service tier that was asked for. */
   tiers: readonly PriceTier[];
+  prices: PricesByServiceTier;
   maxInputTokens: number | null;
   maxOutputTokens: number | null;
   /** False where the model refuses temperature and topP. */
@@ -110,10 +117,10 @@ export class ModelCatalogue {
   }
 
   /**
-   * Finds the model behind a friendly name, model id, inference-profile id or ARN.
+   * Finds the model behind a friendly name, model id, inference-profile id or ARN, priced as it is to be served.
    * Throws `model_not_recognized`, `model_retired`, `model_not_in_region` or `price_unknown`.
    */
-  resolve(name: string): Model {
+  resolve(name: string, serviceTier: ServiceTier = 'standard'): Model {
     const modelId = this.#modelId(name);
     const baseId = idInArn(modelId);
     const entry = entries[baseId];
@@ -128,12 +135,20 @@ export class ModelCatalogue {
       );
     }
     this.#requireRegion(name, baseId);
-    const { key, tiers } = this.#price(modelId, baseId);
+    const { key, prices } = this.#price(modelId, baseId);
+    const tiers = prices[serviceTier];
+    if (!tiers) {
+      const message = `No price is known for ${modelId} in the service tier ${serviceTier}.`;
+      throw new GatewayError('price_unknown', message, {
+        hint: 'Leave the service tier out: standard has a price.',
+      });
+    }
     return {
       name,
       modelId,
-      priceKey: key,
+      priceKey: serviceTier === 'standard' ? key : `${key}#${serviceTier}`,
       tiers,
+      prices,
       maxInputTokens: entry?.maxInputTokens ?? null,
       maxOutputTokens: entry?.maxOutputTokens ?? null,
       samplingParameters: entry?.supports?.['samplingParams'] !== false,
@@ -166,19 +181,19 @@ export class ModelCatalogue {
     });
   }
 
-  #price(modelId: string, baseId: string): { key: string; tiers: readonly PriceTier[] } {
+  #price(modelId: string, baseId: string): { key: string; prices: PricesByServiceTier } {
     const { prices, region, unknownPrice } = this.#options;
     for (const key of [modelId, baseId]) {
       const override = prices[key];
-      if (override) return { key: `settings:${key}`, tiers: [fromOverride(override)] };
+      if (override) return { key: `settings:${key}`, prices: { standard: [fromOverride(override)] } };
     }
     const candidates = [`bedrock/${region}/${baseId}`, baseId];
     if (unknownPrice !== 'refuse') candidates.push(unknownPrice);
     for (const key of candidates) {
-      const tiers = entries[key]?.tiers;
-      if (tiers) return { key, tiers };
+      const entry = entries[key];
+      if (entry) return { key, prices: pricesByServiceTier(entry) };
       const override = prices[key];
-      if (override) return { key: `settings:${key}`, tiers: [fromOverride(override)] };
+      if (override) return { key: `settings:${key}`, prices: { standard: [fromOverride(override)] } };
     }
     throw priceUnknown(modelId);
   }
@@ -188,6 +203,19 @@ export function priceUnknown(modelId: string, detail = ''): GatewayError {
   return new GatewayError('price_unknown', `No price is known for ${modelId}${detail}.`, {
     hint: `Add prices."${modelId}" with input and output (USD per 1,000,000 tokens) to settings.yaml.`,
   });
+}
+
+/** Beyond a long-context threshold only the standard tier has prices; those of the others are unknown there. */
+export function pricesByServiceTier(entry: Pick<PriceEntry, 'tiers' | 'serviceTiers'>): PricesByServiceTier {
+  const unknownBeyond = entry.tiers
+    .filter(({ aboveInputTokens }) => aboveInputTokens > 0)
+    .map(({ aboveInputTokens }) => ({ aboveInputTokens }));
+  const prices: Partial<Record<ServiceTier, readonly PriceTier[]>> = { standard: entry.tiers };
+  for (const serviceTier of serviceTiers) {
+    const other = entry.serviceTiers?.[serviceTier];
+    if (other) prices[serviceTier] = [{ aboveInputTokens: 0, ...other }, ...unknownBeyond];
+  }
+  return prices;
 }
 
 function fromOverride(price: PriceOverrides[string]): PriceTier {

@@ -21,6 +21,7 @@ interface ConverseBody {
   system?: { text?: string }[];
   inferenceConfig?: { maxTokens?: number; temperature?: number };
   requestMetadata?: Record<string, string>;
+  serviceTier?: { type?: string };
 }
 
 export interface BedrockStandIn {
@@ -73,7 +74,7 @@ function frame(headers: Record<string, string>, payload: object): Buffer {
  * Speaks Bedrock's Converse and ConverseStream over HTTP/1.1 and cleartext HTTP/2 on one port, to the
  * real AWS SDK. What it does is chosen by a directive in the prompt: `@stand-in:NAME` or `NAME=VALUE`,
  * where NAME is a refusal above, or one of: slow, stall, cut, early-end, no-metadata, exception, gate,
- * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=….
+ * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=…, served=TIER.
  */
 export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
   const calls: SeenCall[] = [];
@@ -170,13 +171,16 @@ async function answer(
   const words = (text.match(/\s*\S+/g) ?? []).slice(0, body.inferenceConfig?.maxTokens);
   const usage =
     directive.name === 'usage' ? (JSON.parse(directive.value) as object) : usageFor(body, words.length);
+  // Like Bedrock, it says how it served the call.
+  const serviceTier =
+    directive.name === 'served' ? { type: directive.value } : (body.serviceTier ?? { type: 'default' });
   if (operation === 'converse') {
     const output = { message: { role: 'assistant', content: [{ text: words.join('') }] } };
-    const reply = { output, stopReason: 'end_turn', usage, metrics: { latencyMs: 1 } };
+    const reply = { output, stopReason: 'end_turn', usage, serviceTier, metrics: { latencyMs: 1 } };
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
     return;
   }
-  await stream(response, request, directive.name, words, usage, gate);
+  await stream(response, request, directive.name, words, { usage, serviceTier }, gate);
 }
 
 async function stream(
@@ -184,7 +188,7 @@ async function stream(
   request: IncomingMessage,
   mode: string,
   words: string[],
-  usage: object,
+  report: { usage: object; serviceTier: object },
   gate: Promise<void>,
 ): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
@@ -195,7 +199,7 @@ async function stream(
   const end = [
     eventFrame('contentBlockStop', { contentBlockIndex: 0 }),
     eventFrame('messageStop', { stopReason: 'end_turn' }),
-    eventFrame('metadata', { usage, metrics: { latencyMs: 1 } }),
+    eventFrame('metadata', { ...report, metrics: { latencyMs: 1 } }),
   ];
   const half = Buffer.concat([start, ...deltas.slice(0, Math.ceil(deltas.length / 2))]);
   switch (mode) {

@@ -90,7 +90,8 @@ export function admit(callId: string, request: LlmRequest, catalogue: ModelCatal
   if (!(temperature >= 0 && temperature <= 1)) {
     throw new GatewayError('invalid_request', `The temperature must be from 0 to 1, not ${temperature}.`);
   }
-  const model = catalogue.resolve(request.modelId ?? requestDefaults.modelId);
+  const serviceTier = request.serviceTier ?? requestDefaults.serviceTier;
+  const model = catalogue.resolve(request.modelId ?? requestDefaults.modelId, serviceTier);
   const call: ModelCall = {
     callId,
     modelId: model.modelId,
@@ -99,6 +100,7 @@ export function admit(callId: string, request: LlmRequest, catalogue: ModelCatal
     temperature: model.samplingParameters ? temperature : null,
     maxTokens: maxTokensOf(request, model),
     stream: request.stream ?? true,
+    serviceTier,
     metadata: { tidyllm_call_id: callId },
   };
   const inputTokensBound = inputTokenBound(call);

@@ -9,6 +9,7 @@ import {
   tierFor,
   worstCaseCost,
   type PriceTier,
+  type ServiceTier,
   type TokenUsage,
 } from '../../pricing/cost.ts';
 import type { ModelCatalogue } from '../../pricing/modelCatalogue.ts';
@@ -45,6 +46,8 @@ interface Answer {
   /** Bytes of output that were not shown. */
   hiddenBytes: number;
   usage: TokenUsage | null;
+  /** Null where the provider doesn't say how it served the call. */
+  serviceTier: ServiceTier | null;
   stopReason: string | null;
   firstTokenMs: number | null;
 }
@@ -162,7 +165,14 @@ export class CorporateLlmGateway implements Gateway {
     signal: AbortSignal,
     onText: CallOptions['onText'],
   ): Promise<LlmResponse> {
-    const answer: Answer = { content: '', hiddenBytes: 0, usage: null, stopReason: null, firstTokenMs: null };
+    const answer: Answer = {
+      content: '',
+      hiddenBytes: 0,
+      usage: null,
+      serviceTier: null,
+      stopReason: null,
+      firstTokenMs: null,
+    };
     let error: GatewayError | null = null;
     try {
       // Stopped while the reservation was written: nothing has left.
@@ -200,8 +210,8 @@ export class CorporateLlmGateway implements Gateway {
       return this.#response(attempt, { status, error, answer, receipt });
     }
     const status = settledOutcome(error, answer);
-    const { cost, estimated, usage } = this.#charge(admitted, answer, error);
-    const tier = estimated ? undefined : tierFor(admitted.model.tiers, usage);
+    const { cost, estimated, usage, tiers } = this.#charge(admitted, answer, error);
+    const tier = estimated ? undefined : tierFor(tiers, usage);
     const receipt = await this.#ledger.settle(attempt.callId, {
       outcome: status,
       cost_micro_usd: cost.toString(),
@@ -222,23 +232,25 @@ export class CorporateLlmGateway implements Gateway {
     admitted: AdmittedCall,
     answer: Answer,
     error: GatewayError | null,
-  ): { cost: bigint; estimated: boolean; usage: TokenUsage } {
+  ): { cost: bigint; estimated: boolean; usage: TokenUsage; tiers: readonly PriceTier[] } {
     const { model, inputTokensBound, call, worstCase } = admitted;
+    // A call may be served, and billed, in another tier than it asked for.
+    const tiers = (answer.serviceTier === null ? undefined : model.prices[answer.serviceTier]) ?? model.tiers;
     if (answer.usage) {
-      const cost = costOf(model.tiers, answer.usage);
-      if (typeof cost === 'bigint') return { cost, estimated: false, usage: answer.usage };
+      const cost = costOf(tiers, answer.usage);
+      if (typeof cost === 'bigint') return { cost, estimated: false, usage: answer.usage, tiers };
       // A class nobody has a price for is charged at the dearest there is, never at nothing.
       const { input, cacheRead, cacheWrite5m, cacheWrite1h, output } = answer.usage;
-      const dearest = worstCaseCost(model.tiers, input + cacheRead + cacheWrite5m + cacheWrite1h, output);
-      return { cost: dearest ?? worstCase, estimated: true, usage: answer.usage };
+      const dearest = worstCaseCost(tiers, input + cacheRead + cacheWrite5m + cacheWrite1h, output);
+      return { cost: dearest ?? worstCase, estimated: true, usage: answer.usage, tiers };
     }
-    if (error?.billing === 'none') return { cost: 0n, estimated: false, usage: noTokens };
+    if (error?.billing === 'none') return { cost: 0n, estimated: false, usage: noTokens, tiers };
     const output =
       error?.billing === 'received'
         ? Math.min(textTokenBound(answer.content) + answer.hiddenBytes, call.maxTokens)
         : call.maxTokens;
-    const cost = worstCaseCost(model.tiers, inputTokensBound, output) ?? worstCase;
-    return { cost, estimated: true, usage: { ...noTokens, input: inputTokensBound, output } };
+    const cost = worstCaseCost(tiers, inputTokensBound, output) ?? worstCase;
+    return { cost, estimated: true, usage: { ...noTokens, input: inputTokensBound, output }, tiers };
   }
 
   /** Records a refusal. When even that fails, the response says it isn't tracked. */
@@ -305,6 +317,7 @@ function take(answer: Answer, event: ModelEvent, startedAt: number): void {
       return;
     case 'usage':
       answer.usage = event.usage;
+      answer.serviceTier = event.serviceTier ?? null;
       return;
   }
 }

@@ -1,9 +1,13 @@
 import type { GatewayError } from '../../errors.ts';
 import type { CallOutcome } from '../../ledger/records.ts';
-import type { TokenUsage } from '../../pricing/cost.ts';
+import type { ServiceTier, TokenUsage } from '../../pricing/cost.ts';
 import type { BackendId, ChatMessage } from '../ports.ts';
 
 export type Priority = 'low' | 'normal' | 'high';
+
+/** Service tiers a single call may ask for. */
+export const requestServiceTiers = ['standard', 'flex', 'priority'] as const satisfies readonly ServiceTier[];
+export type RequestServiceTier = (typeof requestServiceTiers)[number];
 
 /** Where a call comes from, for its audit record. */
 export interface CallOrigin {
@@ -27,6 +31,8 @@ export interface LlmRequest {
   /** Why the call is made. Mandatory: blank is refused before anything is sent. */
   auditReason?: string;
   priority?: Priority;
+  /** How Bedrock serves the call, and at which prices. */
+  serviceTier?: RequestServiceTier;
   /** False asks for the whole answer at once. */
   stream?: boolean;
   origin?: CallOrigin;
@@ -37,6 +43,7 @@ export const requestDefaults = {
   temperature: 0.7,
   maxTokens: 4000,
   priority: 'normal',
+  serviceTier: 'standard',
 } as const;
 
 /** Where the call stands in the audit journal. */

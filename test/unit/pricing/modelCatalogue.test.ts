@@ -45,6 +45,24 @@ describe('model names', () => {
     });
   });
 
+  it('prices a call by the service tier it asks for, and refuses one without a price', () => {
+    const id = 'us.amazon.nova-2-lite-v1:0';
+    const standard = catalogue().resolve(id);
+    const priority = catalogue().resolve(id, 'priority');
+    expect(priority.priceKey).toBe(`${id}#priority`);
+    expect(worstCaseCost(priority.tiers, 1000, 1000)).toBeGreaterThan(
+      worstCaseCost(standard.tiers, 1000, 1000) ?? 0n,
+    );
+    expect(priority.prices.standard).toEqual(standard.tiers);
+    expect(failure(() => catalogue().resolve('claude-sonnet', 'priority')).code).toBe('price_unknown');
+  });
+
+  it('knows no batch price beyond a long-context threshold', () => {
+    const { tiers } = catalogue().resolve('us.anthropic.claude-sonnet-4-5-20250929-v1:0', 'batch');
+    expect(worstCaseCost(tiers, 200_000, 1)).toBe(330_009n);
+    expect(worstCaseCost(tiers, 200_001, 1)).toBeNull();
+  });
+
   it('names the nearest known model and the place to add an unknown one', () => {
     const error = failure(() => catalogue().resolve('claude-sonet'));
     expect(error.code).toBe('model_not_recognized');
