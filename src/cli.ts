@@ -1,7 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { auditList, auditShow, auditVerify } from './cli/audit.ts';
-import { budget } from './cli/budget.ts';
+import { budget, budgetAcknowledge, budgetRaise, type RaiseOptions } from './cli/budget.ts';
 import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
 import { gateways, gatewayStats, status } from './cli/status.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
@@ -56,11 +56,31 @@ program
     return run((core, terminal) => chat(core, prompt, options, terminal), failed);
   });
 
-program
+const budgets = program
   .command('budget')
   .description('what today has spent, holds and has left')
   .option('--day <day>', 'another day, YYYY-MM-DD')
   .action(({ day }: { day?: string }) => run((core, terminal) => budget(core, day, terminal)));
+budgets
+  .command('raise')
+  .description('set a higher cap for today')
+  .requiredOption('--limit <usd>', 'the cap, in USD')
+  .option('--reason <text>', 'why (mandatory)')
+  .option('--for-user <id>', 'the cap of a user instead of the whole ledger’s')
+  .option('--model <name>', 'the cap of a model')
+  .option('--workspace <folder>', 'the cap of a workspace folder')
+  .action(({ forUser, ...options }: RaiseOptions & { forUser?: string }) =>
+    run((core, terminal) =>
+      budgetRaise(core, { ...options, ...(forUser !== undefined && { user: forUser }) }, terminal),
+    ),
+  );
+budgets
+  .command('acknowledge')
+  .description('let today take calls again after one cost more than was reserved')
+  .option('--reason <text>', 'why (mandatory)')
+  .action((options: { reason?: string }) =>
+    run((core, terminal) => budgetAcknowledge(core, options, terminal)),
+  );
 
 const audit = program.command('audit').description('the audit history');
 audit

@@ -2,14 +2,19 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { MockBackend } from './adapters/mockModel.ts';
 import { GatewayError } from './errors.ts';
+import { requireReason } from './gateways/corporateLlm/admission.ts';
+import { capsFrom } from './gateways/corporateLlm/caps.ts';
 import { CorporateLlmGateway } from './gateways/corporateLlm/corporateLlmGateway.ts';
 import type { ComposeOptions, Core } from './gateways/core.ts';
 import type { BackendId, ModelBackend } from './gateways/ports.ts';
 import { initGateways } from './gateways/registry.ts';
-import { budgetStatus } from './ledger/budgetStatus.ts';
+import { idOf, type Cap } from './ledger/budgetFold.ts';
+import { budgetStatus, type BudgetStatus } from './ledger/budgetStatus.ts';
 import { ContentHasher } from './ledger/contentHash.ts';
 import { Ledger } from './ledger/ledger.ts';
-import { usdToMicro } from './pricing/cost.ts';
+import { dayInJournal } from './ledger/pastDay.ts';
+import { signingKeyFile } from './ledger/signingKey.ts';
+import { formatUsd } from './pricing/cost.ts';
 import { ModelCatalogue } from './pricing/modelCatalogue.ts';
 import { loadSettings, userDirectories } from './settings/loadSettings.ts';
 import type { Settings } from './settings/schema.ts';
@@ -22,14 +27,33 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const { state } = userDirectories(options.environment);
   const mode = backend.simulated ? 'simulated' : 'live';
   const timeZone = settings.budget.timezone;
-  const ledger = new Ledger({ directory: join(state, 'ledger', mode), mode, timeZone });
+  const user = options.user?.trim() || options.environment['TIDYLLM_USER']?.trim() || systemUser();
+  const signingKeys = options.signingKeys ?? signingKeyFile(state);
+  const ledger = new Ledger({
+    directory: join(state, 'ledger', mode),
+    mode,
+    user,
+    timeZone,
+    signer: await signingKeys.load(),
+    retentionDays: settings.audit.retention_days,
+  });
   const catalogue = new ModelCatalogue({
     mapping: settings.bedrock.model_mapping,
     prices: settings.prices,
     unknownPrice: settings.budget.unknown_price,
     region: backend.region,
   });
-  const limit = usdToMicro(settings.budget.daily_limit_usd);
+  const capOf = capsFrom({
+    budget: settings.budget,
+    modelIdOf: (name) => modelIdOf(catalogue, name),
+    originOf: loaded.originOf,
+  });
+  const policy = { capOf, minReasonLength: settings.audit.min_reason_length, defaultUser: user };
+  const budget = async (day?: string): Promise<BudgetStatus> => {
+    const today = await ledger.budget();
+    const asked = day === undefined || day === today.day ? today : await dayInJournal(ledger.directory, day);
+    return budgetStatus(asked, { capOf, timeZone, alerts: settings.budget.alerts });
+  };
   const registry = await initGateways({
     corporate_llm: () =>
       Promise.resolve(
@@ -39,11 +63,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
           catalogue,
           hasher:
             settings.audit.content === 'hash' ? new ContentHasher(join(state, 'content', 'keys')) : null,
-          policy: {
-            dailyLimit: limit,
-            minReasonLength: settings.audit.min_reason_length,
-            defaultUser: options.user?.trim() || options.environment['TIDYLLM_USER']?.trim() || systemUser(),
-          },
+          policy,
         }),
       ),
   });
@@ -60,13 +80,45 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     simulatedBecause,
     ledger,
     registry,
-    budget: async (day) =>
-      budgetStatus(await ledger.budget(day), { limit, timeZone, alerts: settings.budget.alerts }),
+    user,
+    signingKeys,
+    budget,
+    raiseCap: async (cap, reason) => {
+      const by = { userId: user, reason: requireReason(reason, policy) };
+      const before = (await budget()).caps.find((one) => idOf(one) === idOf(cap));
+      const limit = before?.limit ?? capOf(cap)?.limit;
+      if (limit === undefined || cap.limit <= limit) throw notHigher(cap, limit);
+      return ledger.raiseCap(cap, by);
+    },
+    acknowledgeOverruns: async (reason) =>
+      ledger.acknowledgeOverruns({ userId: user, reason: requireReason(reason, policy) }),
     dispose: async () => {
       await ledger.dispose();
       backend.dispose();
     },
   };
+}
+
+function modelIdOf(catalogue: ModelCatalogue, name: string): string {
+  try {
+    return catalogue.resolve(name).modelId;
+  } catch (error) {
+    // A model that can't be called here has no calls to cap.
+    if (GatewayError.is(error)) return name;
+    throw error;
+  }
+}
+
+function notHigher({ limit, ...scope }: Cap, before: bigint | undefined): GatewayError {
+  const what = scope.scope === 'ledger' ? 'The day' : `The ${scope.scope} ${scope.key}`;
+  return before === undefined
+    ? new GatewayError('invalid_request', `${what} has no cap to raise.`, {
+        hint: `Caps are budget.daily_limit_usd and budget.per_${scope.scope}_usd of settings.yaml.`,
+      })
+    : new GatewayError(
+        'invalid_request',
+        `${what} already has a cap of ${formatUsd(before)}; ${formatUsd(limit)} is not above it.`,
+      );
 }
 
 /** The account's name; in a container it may have none. */

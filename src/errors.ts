@@ -7,6 +7,7 @@ export const errorExitCodes = {
   invalid_request: 2,
   settings_invalid: 2,
   budget_exceeded: 3,
+  budget_blocked: 3,
   audit_reason_missing: 4,
   model_not_recognized: 5,
   model_retired: 5,

@@ -1,6 +1,7 @@
-import type { Core } from '../gateways/core.ts';
 import { GatewayError } from '../errors.ts';
-import { formatUsd, microToUsd } from '../pricing/cost.ts';
+import type { Core } from '../gateways/core.ts';
+import type { Cap } from '../ledger/budgetFold.ts';
+import { formatUsd, microToUsd, usdToMicro } from '../pricing/cost.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
 /** `tidyllm budget`: what a day has spent, holds and has left. */
@@ -11,18 +12,21 @@ export async function budget(core: Core, day: string | undefined, terminal: Term
   const status = await core.budget(day);
   const { limit, spent, reserved, remaining } = status;
   if (terminal.json) {
-    const money = {
-      limit_usd: microToUsd(limit),
-      spent_usd: microToUsd(spent),
-      reserved_usd: microToUsd(reserved),
-    };
     printJson({
       day: status.day,
       timezone: status.timeZone,
-      ...money,
+      limit_usd: microToUsd(limit),
+      spent_usd: microToUsd(spent),
+      reserved_usd: microToUsd(reserved),
       remaining_usd: microToUsd(remaining),
       status: status.level,
-      scopes: [{ scope: 'ledger', key: core.ledger.mode, ...money }],
+      scopes: status.caps.map((cap) => ({
+        scope: cap.scope,
+        key: cap.scope === 'ledger' ? core.ledger.mode : cap.key,
+        limit_usd: microToUsd(cap.limit),
+        spent_usd: microToUsd(cap.spent),
+        reserved_usd: microToUsd(cap.reserved),
+      })),
     });
     return 0;
   }
@@ -31,17 +35,77 @@ export async function budget(core: Core, day: string | undefined, terminal: Term
     `${status.day} ${status.timeZone}${label}: ${formatUsd(spent)} of ${formatUsd(limit)} spent, ${status.level}`,
   );
   printLine(`${formatUsd(reserved)} reserved by calls under way, $${microToUsd(remaining)} left`);
-  if (status.byModel.size > 0) {
-    const rows = [...status.byModel].map(([model, use]) => [
-      model,
-      String(use.calls),
-      String(use.tokens),
-      formatUsd(use.spent),
-    ]);
+  if (status.overruns > 0) {
+    printLine(`Blocked: ${status.overruns} call(s) cost more than was reserved.`);
+    printLine('Look at them, then: tidyllm budget acknowledge --reason …');
+  }
+  const limits = new Map(status.caps.map(({ scope, key, limit: most }) => [`${scope} ${key}`, most]));
+  const rows = status.scopes.map((scope) => [
+    ...[scope.scope, scope.name, String(scope.calls), String(scope.tokens), formatUsd(scope.spent)],
+    ...[formatUsd(scope.reserved), formatCap(limits.get(`${scope.scope} ${scope.key}`))],
+  ]);
+  if (rows.length > 0) {
+    const figures = ['calls', 'tokens', 'spent', 'reserved', 'cap'];
     printLine();
-    printLine(table(['model', 'calls', 'tokens', 'spent'], rows, ['calls', 'tokens', 'spent']));
+    printLine(table(['by', 'name', ...figures], rows, figures));
   }
   return 0;
+}
+
+/** Whose cap `budget raise` sets. */
+export interface RaiseOptions {
+  limit: string;
+  reason?: string;
+  user?: string;
+  model?: string;
+  workspace?: string;
+}
+
+/** `tidyllm budget raise`: a higher cap for today, with its reason. */
+export async function budgetRaise(core: Core, options: RaiseOptions, terminal: Terminal): Promise<number> {
+  const scopes = [
+    ...(options.user === undefined ? [] : [{ scope: 'user' as const, key: options.user }]),
+    ...(options.model === undefined
+      ? []
+      : [{ scope: 'model' as const, key: core.catalogue.resolve(options.model).modelId }]),
+    ...(options.workspace === undefined ? [] : [{ scope: 'workspace' as const, key: options.workspace }]),
+  ];
+  if (scopes.length > 1)
+    throw new GatewayError('invalid_request', 'Raise one cap at a time: --for-user, --model or --workspace.');
+  const cap: Cap = { ...(scopes[0] ?? { scope: 'ledger', key: '' }), limit: usdOf(options.limit) };
+  const receipt = await core.raiseCap(cap, options.reason ?? '');
+  return printReceipt(terminal, receipt, `${formatUsd(cap.limit)} may be spent today.`);
+}
+
+/** `tidyllm budget acknowledge`: lets the day take calls again after an overrun. */
+export async function budgetAcknowledge(
+  core: Core,
+  { reason }: { reason?: string },
+  terminal: Terminal,
+): Promise<number> {
+  return printReceipt(terminal, await core.acknowledgeOverruns(reason ?? ''), 'Calls are made again today.');
+}
+
+function printReceipt(
+  terminal: Terminal,
+  { sequence, hash }: { sequence: number; hash: string },
+  text: string,
+): number {
+  if (terminal.json) printJson({ sequence, hash });
+  else printLine(`${text} Recorded as #${sequence}.`);
+  return 0;
+}
+
+function formatCap(limit: bigint | undefined): string {
+  return limit === undefined ? '' : formatUsd(limit);
+}
+
+function usdOf(text: string): bigint {
+  try {
+    return usdToMicro(text);
+  } catch {
+    throw new GatewayError('invalid_request', `--limit must be an amount such as 12.50, not "${text}".`);
+  }
 }
 
 function isDay(text: string): boolean {

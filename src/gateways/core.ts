@@ -1,5 +1,7 @@
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Cap } from '../ledger/budgetFold.ts';
+import type { Ledger, Receipt } from '../ledger/ledger.ts';
+import type { SigningKeyStore } from '../ledger/signingKey.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { LoadedSettings, SettingsOverrides } from '../settings/loadSettings.ts';
 import type { ModelBackend } from './ports.ts';
@@ -10,6 +12,8 @@ export interface ComposeOptions extends SettingsOverrides {
   environment: Readonly<Record<string, string | undefined>>;
   backend?: string | undefined;
   user?: string | undefined;
+  /** Where the signing key is kept; a file of this user's when it isn't said. */
+  signingKeys?: SigningKeyStore | undefined;
 }
 
 /** A back-end without the way to a model. */
@@ -25,7 +29,14 @@ export interface Core {
   readonly simulatedBecause: string | null;
   readonly ledger: Ledger;
   readonly registry: GatewayRegistry;
-  /** Of today, or of a day YYYY-MM-DD. */
+  /** Who calls are recorded for when a request doesn't say. */
+  readonly user: string;
+  readonly signingKeys: SigningKeyStore;
+  /** Of today, or of a day YYYY-MM-DD against the caps of today. */
   budget(day?: string): Promise<BudgetStatus>;
+  /** Sets a higher cap for today. Throws `audit_reason_missing`, `invalid_request` or what the ledger throws. */
+  raiseCap(cap: Cap, reason: string): Promise<Receipt>;
+  /** Lets today take calls again after an overrun. Throws as `raiseCap` does. */
+  acknowledgeOverruns(reason: string): Promise<Receipt>;
   dispose(): Promise<void>;
 }

@@ -20,6 +20,8 @@ export function fixesFor(error: GatewayError): Fix[] {
   switch (error.code) {
     case 'budget_exceeded':
       return [...budgetFixes(error), openSettings({ key: 'daily_limit_usd' })];
+    case 'budget_blocked':
+      return [run('tidyllm.showAuditRecords')];
     case 'credentials_missing':
     case 'credentials_expired':
       return [run('tidyllm.connectAws'), retry];

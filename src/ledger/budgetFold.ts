@@ -1,62 +1,152 @@
-import { ChainFault } from './chain.ts';
 import { dayOf } from './day.ts';
+import { ChainFault } from './fault.ts';
+import type { FoldedFields, FoldedRecord } from './recordShape.ts';
 import type {
-  ExpiredChargedRecord,
-  LedgerRecord,
-  ReserveRecord,
-  SettleRecord,
+  BudgetScope,
+  CapRecord,
+  CarriedCall,
+  CarriedDay,
+  CarriedState,
+  ScopeKey,
   TokenCounts,
-  VoidRecord,
 } from './records.ts';
 
 /** A call that holds money: reserved and neither settled nor released. */
-export interface OpenCall {
-  reserve: ReserveRecord;
+export interface OpenCall extends CallScopes {
+  callId: string;
   /** Lower-case hex of the RESERVE record's hash. */
   hash: string;
   dispatched: boolean;
+  instance: string;
+  day: string;
+  /** Micro-USD. */
+  reserved: bigint;
+  model: string;
 }
 
-export interface Spending {
+/** What decides which caps a call is under. */
+export interface CallScopes {
+  userId: string;
+  model: string;
+  modelId: string | null;
+  workspace: string | null;
+}
+
+/** Money of one scope on one policy day, in micro-USD. */
+export interface ScopeTotals extends ScopeKey {
+  /** As people know it: for a model the name that was last asked for. */
+  name: string;
   calls: number;
-  spent: bigint;
   tokens: number;
-}
-
-/** Money of one policy day, in micro-USD. */
-export interface DayTotals {
   spent: bigint;
   reserved: bigint;
-  /** By the name that was asked for. */
-  byModel: Map<string, Spending>;
 }
+
+/** A cap, in micro-USD. */
+export interface Cap extends ScopeKey {
+  limit: bigint;
+}
+
+class Day {
+  spent = 0n;
+  reserved = 0n;
+  readonly scopes = new Map<string, ScopeTotals>();
+  readonly raised = new Map<string, Cap>();
+  readonly overruns = new Set<string>();
+
+  scope({ scope, key }: ScopeKey, name: string): ScopeTotals {
+    const id = idOf({ scope, key });
+    let totals = this.scopes.get(id);
+    if (!totals) {
+      totals = { scope, key, name, calls: 0, tokens: 0, spent: 0n, reserved: 0n };
+      this.scopes.set(id, totals);
+    }
+    totals.name = name;
+    return totals;
+  }
+
+  /** What a cap counts: spent and reserved. */
+  used(scope: ScopeKey): bigint {
+    if (scope.scope === 'ledger') return this.spent + this.reserved;
+    const totals = this.scopes.get(idOf(scope));
+    return totals ? totals.spent + totals.reserved : 0n;
+  }
+}
+
+/** A day's money as a reader sees it. */
+export type DayTotals = Readonly<Pick<Day, 'spent' | 'reserved'>> & {
+  readonly scopes: ReadonlyMap<string, Readonly<ScopeTotals>>;
+  readonly raised: ReadonlyMap<string, Cap>;
+  readonly overruns: ReadonlySet<string>;
+};
 
 /** The budget as a fold over the journal: the same records give the same state in every process. */
 export class BudgetFold {
   readonly open = new Map<string, OpenCall>();
-  readonly #days = new Map<string, DayTotals>();
+  /** Standing caps, as policy_change records set them. */
+  readonly policy = new Map<string, Cap>();
+  /** Calls whose cost was above their reservation, and whose OVERRUN is not written yet. */
+  readonly unrecordedOverruns = new Map<string, FoldedFields<'OVERRUN'>>();
+  readonly #days = new Map<string, Day>();
+
+  /** Begins with what a header carries. */
+  restore(carried: CarriedState): void {
+    for (const cap of carried.policy) this.policy.set(idOf(cap), capOf(cap));
+    for (const { day, spent_micro_usd, scopes, raised, overruns } of carried.days) {
+      const totals = this.#day(day);
+      totals.spent = BigInt(spent_micro_usd);
+      for (const { name, calls, tokens, spent_micro_usd: spent, ...key } of scopes)
+        Object.assign(totals.scope(key, name), { calls, tokens, spent: BigInt(spent) });
+      for (const cap of raised) totals.raised.set(idOf(cap), capOf(cap));
+      for (const callId of overruns) totals.overruns.add(callId);
+    }
+    for (const call of carried.open) this.#hold(openCallOf(call));
+  }
+
+  /**
+   * What a header carries of it. Forgets days that no longer count: all but the last two and those of
+   * calls that are open or cost too much.
+   */
+  carry(): Pick<CarriedState, 'days' | 'open' | 'policy'> {
+    if (this.unrecordedOverruns.size > 0)
+      throw new ChainFault('inconsistent', 'the OVERRUN of a call is missing before the header');
+    const latest = [...this.#days.keys()].sort().slice(-2);
+    const held = new Set([...this.open.values()].map(({ day }) => day));
+    for (const [day, { overruns }] of this.#days)
+      if (!latest.includes(day) && !held.has(day) && overruns.size === 0) this.#days.delete(day);
+    return {
+      days: [...this.#days].sort(byName).map(([day, totals]) => carriedDay(day, totals)),
+      open: [...this.open].sort(byName).map(([, call]) => carriedCall(call)),
+      policy: [...this.policy].sort(byName).map(([, cap]) => capRecord(cap)),
+    };
+  }
 
   day(day: string): DayTotals {
-    let totals = this.#days.get(day);
-    if (!totals) {
-      totals = { spent: 0n, reserved: 0n, byModel: new Map() };
-      this.#days.set(day, totals);
-    }
-    return totals;
+    return this.#days.get(day) ?? new Day();
+  }
+
+  /** The caps a call of that day is under, the ledger's first. */
+  capsOf(call: CallScopes, day: string): Cap[] {
+    const totals = this.#days.get(day);
+    return scopesOf(call).flatMap((scope) => {
+      const id = idOf(scope);
+      return totals?.raised.get(id) ?? this.policy.get(id) ?? [];
+    });
+  }
+
+  /** What is left under a cap on a day, in micro-USD; below zero when more was spent. */
+  left(cap: Cap, day: string): bigint {
+    return cap.limit - (this.#days.get(day)?.used(cap) ?? 0n);
   }
 
   /** Takes the next record and its hash. Throws `ChainFault` for one that can't follow those before it. */
-  apply(record: LedgerRecord, hash: Buffer): void {
+  apply(record: FoldedRecord, hash: string): void {
     switch (record.kind) {
-      case 'RESERVE': {
-        if (this.open.has(record.call_id)) throw inconsistent(record, 'is reserved twice');
-        if (!isDayOf(record)) throw inconsistent(record, 'belongs to another day');
-        this.day(record.day).reserved += BigInt(record.reserved_micro_usd);
-        this.open.set(record.call_id, { reserve: record, hash: hash.toString('hex'), dispatched: false });
+      case 'RESERVE':
+        this.#reserve(record, hash);
         return;
-      }
       case 'DISPATCH':
-        this.#opened(record.call_id, record).dispatched = true;
+        this.#opened(record.call_id, record.seq).dispatched = true;
         return;
       case 'SETTLE':
         this.#close(record, record.cost_micro_usd, countTokens(record.tokens));
@@ -67,43 +157,179 @@ export class BudgetFold {
       case 'VOID':
         this.#close(record, '0', 0);
         return;
-      case 'header':
-      case 'REFUSE':
-      case 'recovery':
+      case 'OVERRUN':
+        this.#recordOverrun(record);
+        return;
+      case 'acknowledgement':
+        if (this.day(record.day).overruns.size === 0)
+          throw new ChainFault('inconsistent', `nothing to acknowledge on ${record.day}`);
+        this.#day(record.day).overruns.clear();
+        return;
+      case 'policy_change':
+        this.#changePolicy(record);
+        return;
+      case 'ADJUST':
+        this.#adjust(record);
+        return;
+      default:
         return;
     }
   }
 
-  #opened(callId: string, record: LedgerRecord): OpenCall {
+  #day(day: string): Day {
+    let totals = this.#days.get(day);
+    if (!totals) {
+      totals = new Day();
+      this.#days.set(day, totals);
+    }
+    return totals;
+  }
+
+  #reserve(record: FoldedFields<'RESERVE'>, hash: string): void {
+    const { call_id: callId, day } = record;
+    if (this.open.has(callId)) throw inconsistent(callId, 'is reserved twice', record.seq);
+    if (!isDayOf(record)) throw inconsistent(callId, 'belongs to another day', record.seq);
+    const call: OpenCall = {
+      callId,
+      hash,
+      dispatched: false,
+      instance: record.instance,
+      day,
+      reserved: BigInt(record.reserved_micro_usd),
+      userId: record.user_id,
+      model: record.model,
+      modelId: record.model_id,
+      workspace: record.workspace,
+    };
+    const caps = this.capsOf(call, day);
+    if (caps[0]?.scope !== 'ledger') throw inconsistent(callId, 'is reserved under no cap', record.seq);
+    for (const cap of caps)
+      if (call.reserved > this.left(cap, day))
+        throw inconsistent(callId, `is above the cap of its ${cap.scope}`, record.seq);
+    if (this.day(day).overruns.size > 0)
+      throw inconsistent(callId, 'is reserved while its day is blocked by an overrun', record.seq);
+    this.#hold(call);
+  }
+
+  #hold(call: OpenCall): void {
+    const day = this.#day(call.day);
+    day.reserved += call.reserved;
+    for (const { name, ...scope } of namedScopesOf(call)) day.scope(scope, name).reserved += call.reserved;
+    this.open.set(call.callId, call);
+  }
+
+  #opened(callId: string, sequence: number): OpenCall {
     const call = this.open.get(callId);
-    if (!call) throw inconsistent(record, 'has no open reservation');
+    if (!call) throw inconsistent(callId, 'has no open reservation', sequence);
     return call;
   }
 
-  #close(record: SettleRecord | VoidRecord | ExpiredChargedRecord, cost: string, tokens: number): void {
-    const { reserve, hash } = this.#opened(record.call_id, record);
-    if (record.opening_hash !== hash) throw inconsistent(record, 'names another reservation than its own');
-    if (reserve.day !== record.day)
-      throw inconsistent(record, 'is settled on another day than it was reserved');
+  #close(
+    record: FoldedFields<'SETTLE' | 'VOID' | 'EXPIRED_CHARGED'> & { opening_hash: string },
+    cost: string,
+    tokens: number,
+  ): void {
+    const { call_id: callId, seq } = record;
+    const call = this.#opened(callId, seq);
+    if (record.opening_hash !== call.hash)
+      throw inconsistent(callId, 'names another reservation than its own', seq);
+    if (call.day !== record.day)
+      throw inconsistent(callId, 'is settled on another day than it was reserved', seq);
     const spent = BigInt(cost);
-    const day = this.day(reserve.day);
-    day.reserved -= BigInt(reserve.reserved_micro_usd);
+    const day = this.#day(call.day);
+    day.reserved -= call.reserved;
     day.spent += spent;
-    this.open.delete(record.call_id);
-    const model = day.byModel.get(reserve.model) ?? { calls: 0, spent: 0n, tokens: 0 };
-    day.byModel.set(reserve.model, {
-      calls: model.calls + 1,
-      spent: model.spent + spent,
-      tokens: model.tokens + tokens,
+    for (const { name, ...key } of namedScopesOf(call)) {
+      const scope = day.scope(key, name);
+      scope.reserved -= call.reserved;
+      scope.spent += spent;
+      scope.calls += 1;
+      scope.tokens += tokens;
+    }
+    this.open.delete(callId);
+    if (spent <= call.reserved) return;
+    day.overruns.add(callId);
+    this.unrecordedOverruns.set(callId, {
+      seq,
+      time: record.time,
+      call_id: callId,
+      day: call.day,
+      reserved_micro_usd: call.reserved.toString(),
+      cost_micro_usd: cost,
     });
+  }
+
+  #recordOverrun(record: FoldedFields<'OVERRUN'>): void {
+    const expected = this.unrecordedOverruns.get(record.call_id);
+    const fits =
+      expected?.day === record.day &&
+      expected.cost_micro_usd === record.cost_micro_usd &&
+      expected.reserved_micro_usd === record.reserved_micro_usd;
+    if (!fits) throw inconsistent(record.call_id, 'did not cost what its OVERRUN says', record.seq);
+    this.unrecordedOverruns.delete(record.call_id);
+  }
+
+  #changePolicy(change: FoldedFields<'policy_change'>): void {
+    const { day, from_micro_usd: from, to_micro_usd: to } = change;
+    const id = idOf(change);
+    const caps = day === null ? this.policy : this.#day(day).raised;
+    const before = caps.get(id) ?? this.policy.get(id);
+    if ((before?.limit.toString() ?? null) !== from)
+      throw new ChainFault('inconsistent', `the cap before record ${change.seq} is not what it says`);
+    if (to === null) caps.delete(id);
+    else caps.set(id, { scope: change.scope, key: change.key, limit: BigInt(to) });
+  }
+
+  #adjust(record: FoldedFields<'ADJUST'>): void {
+    const difference = BigInt(record.difference_micro_usd);
+    if (BigInt(record.billed_micro_usd) - BigInt(record.recorded_micro_usd) !== difference)
+      throw new ChainFault(
+        'inconsistent',
+        `the difference in record ${record.seq} is not that of its amounts`,
+      );
+    // Days that were forgotten take no more calls, so nothing hangs on their totals.
+    const day = this.#days.get(record.day);
+    if (!day) return;
+    day.spent += difference;
+    const model = { scope: 'model', key: record.model_id } as const;
+    day.scope(model, day.scopes.get(idOf(model))?.name ?? record.model_id).spent += difference;
   }
 }
 
-function countTokens(tokens: TokenCounts): number {
-  return (Object.values(tokens) as number[]).reduce((sum, count) => sum + count, 0);
+/** The key of a scope in the maps above. */
+export function idOf({ scope, key }: ScopeKey): string {
+  return `${scope}\0${key}`;
 }
 
-function isDayOf({ time, timezone, day }: ReserveRecord): boolean {
+/** The ledger itself. */
+export const everybody: ScopeKey = { scope: 'ledger', key: '' };
+
+/** Scopes of a call besides the ledger, with the names people know them by. */
+function namedScopesOf({ userId, modelId, model, workspace }: CallScopes): (ScopeKey & { name: string })[] {
+  const named = (scope: BudgetScope, key: string, name = key) => ({ scope, key, name });
+  return [
+    named('user', userId),
+    named('model', modelId ?? model, model),
+    ...(workspace === null ? [] : [named('workspace', workspace)]),
+  ];
+}
+
+/** What a call counts towards, the ledger first. */
+export function scopesOf(call: CallScopes): ScopeKey[] {
+  return [everybody, ...namedScopesOf(call)];
+}
+
+function countTokens(tokens: TokenCounts): number {
+  return (
+    tokens.input_tokens +
+    tokens.output_tokens +
+    tokens.cache_read_input_tokens +
+    tokens.cache_write_5m_input_tokens +
+    tokens.cache_write_1h_input_tokens
+  );
+}
+
+function isDayOf({ time, timezone, day }: FoldedFields<'RESERVE'>): boolean {
   try {
     return dayOf(new Date(time), timezone) === day;
   } catch {
@@ -112,6 +338,62 @@ function isDayOf({ time, timezone, day }: ReserveRecord): boolean {
   }
 }
 
-function inconsistent(record: LedgerRecord, what: string): ChainFault {
-  return new ChainFault('inconsistent', `call ${String(record.call_id)} ${what} (record ${record.seq})`);
+function inconsistent(callId: string, what: string, sequence: number): ChainFault {
+  return new ChainFault('inconsistent', `call ${callId} ${what} (record ${sequence})`);
+}
+
+/** By UTF-16 code units, the order of canonical JSON: the same in every locale. */
+function byName([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : 1;
+}
+
+function capOf({ scope, key, limit_micro_usd }: CapRecord): Cap {
+  return { scope, key, limit: BigInt(limit_micro_usd) };
+}
+
+export function capRecord({ scope, key, limit }: Cap): CapRecord {
+  return { scope, key, limit_micro_usd: limit.toString() };
+}
+
+function carriedDay(day: string, { spent, scopes, raised, overruns }: Day): CarriedDay {
+  return {
+    day,
+    spent_micro_usd: spent.toString(),
+    scopes: [...scopes].sort(byName).map(([, { scope, key, name, calls, tokens, spent: ofScope }]) => ({
+      ...{ scope, key, name, calls, tokens },
+      spent_micro_usd: ofScope.toString(),
+    })),
+    raised: [...raised].sort(byName).map(([, cap]) => capRecord(cap)),
+    overruns: [...overruns].sort(),
+  };
+}
+
+function carriedCall(call: OpenCall): CarriedCall {
+  return {
+    call_id: call.callId,
+    opening_hash: call.hash,
+    dispatched: call.dispatched,
+    instance: call.instance,
+    day: call.day,
+    reserved_micro_usd: call.reserved.toString(),
+    user_id: call.userId,
+    model: call.model,
+    model_id: call.modelId,
+    workspace: call.workspace,
+  };
+}
+
+function openCallOf(call: CarriedCall): OpenCall {
+  return {
+    callId: call.call_id,
+    hash: call.opening_hash,
+    dispatched: call.dispatched,
+    instance: call.instance,
+    day: call.day,
+    reserved: BigInt(call.reserved_micro_usd),
+    userId: call.user_id,
+    model: call.model,
+    modelId: call.model_id,
+    workspace: call.workspace,
+  };
 }

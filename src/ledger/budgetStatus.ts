@@ -1,32 +1,68 @@
-import type { DayBudget } from './ledger.ts';
+import { everybody, idOf, type Cap } from './budgetFold.ts';
+import type { CapSetting, DayBudget } from './ledger.ts';
+import type { ScopeKey } from './records.ts';
 
 /** How far a day's money is used: by the alerts of settings.yaml, highest last. */
 export type BudgetLevel = 'ok' | 'warning' | 'critical' | 'exceeded';
 
 export interface BudgetStatus extends DayBudget {
   timeZone: string;
+  /** Where the ledger's cap comes from; null when it was raised for the day. */
+  origin: string | null;
   /** Micro-USD. */
   limit: bigint;
   /** Micro-USD; never below zero. */
   remaining: bigint;
   level: BudgetLevel;
+  /** Every cap with what counts towards it, the ledger's first. */
+  caps: CapStatus[];
+}
+
+/** A cap and what counts towards it, in micro-USD. */
+export interface CapStatus extends Cap {
+  name: string;
+  spent: bigint;
+  reserved: bigint;
+}
+
+/** What the settings say of budgets, as far as a day's status needs it. */
+export interface BudgetPolicy {
+  /** The cap of a scope; undefined where there is none. */
+  capOf: (scope: ScopeKey) => CapSetting | undefined;
+  alerts: readonly number[];
+  timeZone: string;
 }
 
 /**
  * A day's money against its limit. With alerts at 0.5, 0.8 and 0.95, `warning` begins at the second
  * highest and `critical` at the highest; what reservations hold counts as used.
  */
-export function budgetStatus(
-  budget: DayBudget,
-  policy: { limit: bigint; alerts: readonly number[]; timeZone: string },
-): BudgetStatus {
-  const { limit, timeZone } = policy;
-  const used = budget.spent + budget.reserved;
-  const left = limit - used;
-  const sorted = policy.alerts.toSorted((a, b) => b - a);
+export function budgetStatus(budget: DayBudget, policy: BudgetPolicy): BudgetStatus {
+  const raised = new Map(budget.raised.map((cap) => [idOf(cap), cap]));
+  const standing = policy.capOf(everybody);
+  const forDay = raised.get(idOf(everybody));
+  const limit = forDay?.limit ?? standing?.limit ?? 0n;
+  const left = limit - budget.spent - budget.reserved;
+  const scoped = budget.scopes.flatMap(({ scope, key, name, spent, reserved }) => {
+    const cap = raised.get(idOf({ scope, key })) ?? policy.capOf({ scope, key });
+    return cap ? [{ scope, key, limit: cap.limit, name, spent, reserved }] : [];
+  });
+  const whole = { spent: budget.spent, reserved: budget.reserved };
+  return {
+    ...budget,
+    timeZone: policy.timeZone,
+    limit,
+    origin: forDay ? null : (standing?.origin ?? null),
+    remaining: left > 0n ? left : 0n,
+    level: budget.overruns > 0 ? 'exceeded' : levelOf(budget.spent + budget.reserved, limit, policy.alerts),
+    caps: [{ ...everybody, limit, name: '', ...whole }, ...scoped],
+  };
+}
+
+function levelOf(used: bigint, limit: bigint, alerts: readonly number[]): BudgetLevel {
+  if (used >= limit) return 'exceeded';
+  const sorted = alerts.toSorted((a, b) => b - a);
   const reached = (share: number | undefined): boolean =>
     share !== undefined && used * 1_000_000n >= limit * BigInt(Math.round(share * 1_000_000));
-  const level =
-    left <= 0n ? 'exceeded' : reached(sorted[0]) ? 'critical' : reached(sorted[1]) ? 'warning' : 'ok';
-  return { ...budget, timeZone, limit, remaining: left > 0n ? left : 0n, level };
+  return reached(sorted[0]) ? 'critical' : reached(sorted[1]) ? 'warning' : 'ok';
 }

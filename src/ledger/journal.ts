@@ -14,24 +14,37 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ChainFault, emptyHead, type Fault } from './chain.ts';
+import { dayOf } from './day.ts';
+import { ChainFault, type Fault } from './fault.ts';
 import { LedgerState } from './ledgerState.ts';
 import type { LedgerMode, RecordDraft } from './records.ts';
+import type { Signer } from './signing.ts';
 
 const fdatasyncAsync = promisify(fdatasync);
-const firstSegment = '00000001.journal';
 const readSize = 1 << 20;
 const lineFeed = 0x0a;
+/** Opening a ledger reads its last segment, so that this bounds how long it takes. */
+const segmentBytes = 16 << 20;
+
+/** File name of a segment, numbered from 1. */
+export function segmentName(segment: number): string {
+  return `${String(segment).padStart(8, '0')}.journal`;
+}
+
+export function segmentNumber(name: string): number {
+  return Number.parseInt(name, 10);
+}
 
 /** Journal segments of a ledger directory, oldest first. */
 export function segmentNames(directory: string): string[] {
   return readdirSync(directory)
-    .filter((name) => name.endsWith('.journal'))
+    .filter((name) => /^\d{8}\.journal$/.test(name))
     .sort();
 }
 
+/** Whether a directory holds a ledger. */
 export function journalExists(directory: string): boolean {
-  return existsSync(join(directory, firstSegment));
+  return existsSync(directory) && segmentNames(directory).length > 0;
 }
 
 /** A damaged journal: carries the first fault and where it is. */
@@ -45,46 +58,95 @@ export class JournalDamaged extends Error {
   }
 }
 
+export interface JournalOptions {
+  directory: string;
+  mode: LedgerMode;
+  /** Signs the checkpoint that closes a segment. */
+  signer: Signer;
+}
+
+/** The segment file that is being read and written. Everything up to `offset` has been checked and folded. */
+interface Segment {
+  name: string;
+  descriptor: number;
+  inode: number;
+  offset: number;
+  lines: number;
+}
+
 /**
- * The journal file of one ledger as this process knows it: everything up to `#offset` has been checked
- * and folded. `catchUp` may run at any time; `repairTail`, `stage` and `flush` only under the ledger's lock.
+ * The journal of one ledger as this process knows it, from its last segment on, whose header carries what
+ * the segments before come to. `catchUp` may run at any time; all that writes only under the ledger's lock.
  */
 export class Journal {
   readonly state: LedgerState;
-  readonly #directory: string;
-  readonly #mode: LedgerMode;
-  readonly #path: string;
-  readonly #descriptor: number;
-  readonly #inode: number;
-  #offset = 0;
-  #lines = 0;
+  readonly #options: JournalOptions;
+  #segment: Segment;
   #staged: Buffer[] = [];
 
-  /** Creates the file when `create` says so. Throws the system error otherwise. */
-  constructor(directory: string, mode: LedgerMode, create: boolean) {
-    this.state = new LedgerState(mode);
-    this.#directory = directory;
-    this.#mode = mode;
-    this.#path = join(directory, firstSegment);
-    this.#descriptor = openJournal(this.#path, create);
-    this.#inode = fstatSync(this.#descriptor).ino;
+  /** Creates the first segment when `create` says so. Throws `JournalDamaged`, or the system error. */
+  constructor(options: JournalOptions, create: boolean) {
+    const { directory, mode } = options;
+    this.#options = options;
+    const names = segmentNames(directory);
+    const begun = names.findLast((name) => name === names[0] || firstLine(join(directory, name)) !== null);
+    const name = begun ?? segmentName(1);
+    this.#segment = openSegment(directory, name, create && begun === undefined);
+    const header = firstLine(join(directory, name));
+    try {
+      this.state = header === null ? new LedgerState(mode) : LedgerState.before(header, mode);
+    } catch (error) {
+      closeSync(this.#segment.descriptor);
+      if (error instanceof ChainFault)
+        throw new JournalDamaged({
+          segment: name,
+          line: 1,
+          sequence: 0,
+          kind: error.kind,
+          detail: error.message,
+        });
+      throw error;
+    }
+  }
+
+  /** Whether the segment has its header. */
+  get begun(): boolean {
+    return this.#segment.lines > 0;
   }
 
   /**
-   * Reads, checks and folds what was added since the last time.
-   * Throws `JournalDamaged`, also when the file is no longer the one that was opened.
+   * Reads, checks and folds what was added since the last time, following into new segments.
+   * Throws `JournalDamaged`, also when a file is no longer the one that was opened.
    * Returns how many bytes follow the last complete line.
    */
   catchUp(): number {
-    if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode)
+    for (;;) {
+      const pending = this.#readSegment();
+      const next = segmentName(segmentNumber(this.#segment.name) + 1);
+      if (this.#segment.lines === 0 || !existsSync(join(this.#options.directory, next))) return pending;
+      // What was added between reading and looking belongs before what the next segment has.
+      if (this.#readSegment() > 0)
+        throw this.#damaged('unterminated_tail', 'a segment that was closed ends in half a record');
+      this.#enter(openSegment(this.#options.directory, next, false));
+    }
+  }
+
+  #enter(segment: Segment): void {
+    closeSync(this.#segment.descriptor);
+    this.#segment = segment;
+  }
+
+  #readSegment(): number {
+    const { name, descriptor, inode } = this.#segment;
+    if (statSync(join(this.#options.directory, name), { throwIfNoEntry: false })?.ino !== inode)
       throw this.#damaged('unreadable', 'the file was moved, deleted or replaced while in use');
-    const { size } = fstatSync(this.#descriptor);
-    if (size < this.#offset) throw this.#damaged('unreadable', 'the file is shorter than it was');
+    const { size } = fstatSync(descriptor);
+    if (size < this.#segment.offset) throw this.#damaged('unreadable', 'the file is shorter than it was');
     let pending: Buffer = Buffer.alloc(0);
-    let position = this.#offset;
+    let position = this.#segment.offset;
     while (position < size) {
       const chunk = Buffer.allocUnsafe(Math.min(readSize, size - position));
-      const read = readSync(this.#descriptor, chunk, 0, chunk.length, position);
+      const read = readSync(descriptor, chunk, 0, chunk.length, position);
       if (read === 0) break;
       position += read;
       pending = this.#consume(Buffer.concat([pending, chunk.subarray(0, read)]));
@@ -97,13 +159,13 @@ export class Journal {
     let start = 0;
     for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, start)) {
       try {
-        this.state.take(bytes.subarray(start, end), this.#lines === 0);
+        this.state.take(bytes.subarray(start, end), this.#segment.lines === 0);
       } catch (error) {
         if (error instanceof ChainFault) throw this.#damaged(error.kind, error.message);
         throw error;
       }
-      this.#offset += end + 1 - start;
-      this.#lines += 1;
+      this.#segment.offset += end + 1 - start;
+      this.#segment.lines += 1;
       start = end + 1;
     }
     return bytes.subarray(start);
@@ -115,44 +177,49 @@ export class Journal {
    */
   async repairTail(time: string): Promise<void> {
     const tail = Buffer.alloc(this.catchUp());
-    readSync(this.#descriptor, tail, 0, tail.length, this.#offset);
+    const { descriptor, offset } = this.#segment;
+    readSync(descriptor, tail, 0, tail.length, offset);
     let recovery: RecordDraft | null = null;
     if (tail.length > 0 && this.state.verifies(tail)) {
-      writeAll(this.#descriptor, Buffer.of(lineFeed), this.#offset + tail.length);
-      await fdatasyncAsync(this.#descriptor);
+      writeAll(descriptor, Buffer.of(lineFeed), offset + tail.length);
+      await fdatasyncAsync(descriptor);
       this.catchUp();
     } else if (tail.length > 0) {
       recovery = this.#quarantine(tail);
     }
-    if (this.#lines === 0) this.stage([this.#header()], time);
+    if (this.#segment.lines === 0) this.#stageHeader(time);
     if (recovery) this.stage([recovery], time);
     await this.flush();
   }
 
+  /** Closes the segment when it is full or its policy day is over, and begins the next. Nothing may be staged. */
+  rotate(time: string, timeZone: string): void {
+    const { name, offset, lines } = this.#segment;
+    const day = (when: string): string => dayOf(new Date(when), timeZone);
+    if (lines === 0 || (offset < segmentBytes && day(time) <= day(this.state.segmentBegan))) return;
+    this.#enter(openSegment(this.#options.directory, segmentName(segmentNumber(name) + 1), true));
+    this.#stageHeader(time);
+  }
+
+  #stageHeader(time: string): void {
+    const { mode, signer } = this.#options;
+    this.stage([this.state.nextHeader(randomUUID(), mode, signer)], time);
+  }
+
   #quarantine(tail: Buffer): RecordDraft {
+    const { directory } = this.#options;
     const quarantine = `quarantine-${randomUUID()}.bin`;
-    const copy = openSync(join(this.#directory, quarantine), 'wx', 0o600);
+    const copy = openSync(join(directory, quarantine), 'wx', 0o600);
     try {
       writeAll(copy, tail, 0);
       fsyncSync(copy);
     } finally {
       closeSync(copy);
     }
-    syncDirectory(this.#directory);
-    ftruncateSync(this.#descriptor, this.#offset);
+    syncDirectory(directory);
+    ftruncateSync(this.#segment.descriptor, this.#segment.offset);
     const sha256 = createHash('sha256').update(tail).digest('hex');
     return { kind: 'recovery', call_id: null, bytes: tail.length, sha256, quarantine };
-  }
-
-  #header(): RecordDraft {
-    return {
-      kind: 'header',
-      call_id: null,
-      ledger_id: randomUUID(),
-      prev: emptyHead.hash.toString('hex'),
-      segment: 1,
-      mode: this.#mode,
-    };
   }
 
   /** Gives records their place in the chain and folds them; they become durable with the next `flush`. */
@@ -167,26 +234,27 @@ export class Journal {
   async flush(): Promise<void> {
     if (this.#staged.length === 0) return;
     const bytes = Buffer.concat(this.#staged);
+    const { descriptor, offset } = this.#segment;
     try {
-      writeAll(this.#descriptor, bytes, this.#offset);
-      await fdatasyncAsync(this.#descriptor);
+      writeAll(descriptor, bytes, offset);
+      await fdatasyncAsync(descriptor);
     } catch (error) {
-      ftruncateSync(this.#descriptor, this.#offset);
+      ftruncateSync(descriptor, offset);
       throw error;
     }
-    this.#offset += bytes.length;
-    this.#lines += this.#staged.length;
+    this.#segment.offset += bytes.length;
+    this.#segment.lines += this.#staged.length;
     this.#staged = [];
   }
 
   close(): void {
-    closeSync(this.#descriptor);
+    closeSync(this.#segment.descriptor);
   }
 
   #damaged(kind: Fault['kind'], detail: string): JournalDamaged {
     return new JournalDamaged({
-      segment: firstSegment,
-      line: this.#lines + 1,
+      segment: this.#segment.name,
+      line: this.#segment.lines + 1,
       sequence: this.state.head.sequence + 1,
       kind,
       detail,
@@ -194,7 +262,30 @@ export class Journal {
   }
 }
 
-function openJournal(path: string, create: boolean): number {
+/** The first line of a file without its LF; null when it has no complete one. */
+export function firstLine(path: string): Buffer | null {
+  const descriptor = openSync(path, 'r');
+  try {
+    let bytes: Buffer = Buffer.alloc(0);
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(1 << 14);
+      const read = readSync(descriptor, chunk, 0, chunk.length, bytes.length);
+      bytes = Buffer.concat([bytes, chunk.subarray(0, read)]);
+      const end = bytes.indexOf(lineFeed);
+      if (end !== -1) return bytes.subarray(0, end);
+      if (read === 0) return null;
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function openSegment(directory: string, name: string, create: boolean): Segment {
+  const descriptor = openFile(join(directory, name), create);
+  return { name, descriptor, inode: fstatSync(descriptor).ino, offset: 0, lines: 0 };
+}
+
+function openFile(path: string, create: boolean): number {
   try {
     return openSync(path, 'r+');
   } catch (error) {
@@ -206,8 +297,8 @@ function openJournal(path: string, create: boolean): number {
   return descriptor;
 }
 
-/** Makes a new name in a directory durable; Windows keeps directories durable by itself. */
-function syncDirectory(directory: string): void {
+/** Makes a new or removed name in a directory durable; Windows keeps directories durable by itself. */
+export function syncDirectory(directory: string): void {
   if (process.platform === 'win32') return;
   const descriptor = openSync(directory, 'r');
   try {

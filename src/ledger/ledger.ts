@@ -2,33 +2,59 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
-import type { DayTotals, OpenCall } from './budgetFold.ts';
-import { ChainFault } from './chain.ts';
+import {
+  capRecord,
+  idOf,
+  scopesOf,
+  type Cap,
+  type CallScopes,
+  type OpenCall,
+  type ScopeTotals,
+} from './budgetFold.ts';
 import { dayOf } from './day.ts';
+import { ChainFault } from './fault.ts';
 import { Journal, JournalDamaged, journalExists } from './journal.ts';
 import { isReleased, KernelLock } from './kernelLock.ts';
 import type { LedgerState } from './ledgerState.ts';
+import { requireLocalDisk } from './localDisk.ts';
 import { ledgerDamaged } from './readJournal.ts';
 import type {
+  AdjustRecord,
   CallDescription,
   LedgerMode,
+  PolicyChangeRecord,
   RecordDraft,
   RefuseRecord,
   ReserveRecord,
+  ScopeKey,
   SettleRecord,
+  TombstoneRecord,
   VoidRecord,
 } from './records.ts';
+import { oldestToKeep, removeSegmentsBefore } from './retention.ts';
+import { enrolmentText, keyIdOf, policyText, signCheckpoint, type Signer } from './signing.ts';
 
 const lockTimeoutMs = 15_000;
 const watchDelayMs = 50;
 /** Endings of this many calls are remembered, so that ending a call twice gives the first receipt. */
 const endingsKept = 1000;
+/** A clock this far behind the last record was set back; less is the difference between two processes. */
+const clockToleranceMs = 1_000;
+const dayMs = 86_400_000;
 
 export interface LedgerOptions {
   directory: string;
   mode: LedgerMode;
+  /** Who works here, for records that no call brings. */
+  user: string;
   /** IANA zone in which policy days begin. */
   timeZone: string;
+  /** This installation's key: signs checkpoints and changes of policy. */
+  signer: Signer;
+  /** Closed segments older than this are dropped when the next begins. */
+  retentionDays: number;
+  /** Called after segments were dropped, with the first policy day that is kept. */
+  onRetention?: (firstDay: string) => void;
   /** Milliseconds since the epoch. */
   now?: () => number;
 }
@@ -43,27 +69,44 @@ export interface Receipt {
 }
 
 type PlacedByLedger = 'kind' | 'v' | 'seq' | 'time' | 'call_id' | 'day' | 'timezone' | 'opening_hash';
-type HeldByLedger = 'instance' | 'reserved_micro_usd' | 'limit_micro_usd';
 
-export interface ReserveInput extends Omit<ReserveRecord, PlacedByLedger | HeldByLedger> {
+/** A daily cap that the settings give, and where they give it. */
+export interface CapSetting extends Cap {
+  origin: string;
+}
+
+export interface ReserveInput extends Omit<
+  ReserveRecord,
+  PlacedByLedger | 'instance' | 'reserved_micro_usd'
+> {
   /** Worst case, micro-USD. */
   amount: bigint;
-  /** Daily limit of the ledger, micro-USD. */
-  limit: bigint;
+  /** Daily caps that the settings put on the call, the ledger's among them. */
+  caps: readonly CapSetting[];
 }
 export type SettleInput = Omit<SettleRecord, PlacedByLedger>;
 export type VoidInput = Omit<VoidRecord, PlacedByLedger>;
-export type RefuseInput = Omit<RefuseRecord, PlacedByLedger>;
+export type RefuseInput = Omit<RefuseRecord, PlacedByLedger | 'cap'>;
+export type AdjustInput = Omit<AdjustRecord, 'kind' | 'v' | 'seq' | 'time' | 'call_id'>;
+export type TombstoneInput = Omit<TombstoneRecord, 'kind' | 'v' | 'seq' | 'time' | 'call_id'>;
 
 export type Reservation =
-  { granted: true; receipt: Receipt } | { granted: false; receipt: Receipt; remaining: bigint };
+  | { granted: true; receipt: Receipt }
+  /** The tightest cap it doesn't fit under and what is left there, or an overrun nobody has acknowledged. */
+  | { granted: false; receipt: Receipt; cap: Cap; left: bigint }
+  | { granted: false; receipt: Receipt; overruns: number };
 
 /** A day's money, in micro-USD. */
 export interface DayBudget {
   day: string;
   spent: bigint;
   reserved: bigint;
-  byModel: DayTotals['byModel'];
+  /** By user, model and workspace. */
+  scopes: readonly Readonly<ScopeTotals>[];
+  /** Caps that hold for this day instead of those of the settings. */
+  raised: readonly Cap[];
+  /** Calls that cost more than they reserved; the day takes no calls until they are acknowledged. */
+  overruns: number;
 }
 
 /** One step under the lock: looks at the state, says what to record, and learns how that went. */
@@ -77,7 +120,7 @@ interface Step {
   unwritten: (error: GatewayError) => void;
 }
 
-type DraftEnding = (ending: Ending) => RecordDraft;
+type DraftEnding = (call: OpenCall) => RecordDraft[];
 
 /**
  * Audit journal and budget in one. Every step is written and synced under a lock that all processes
@@ -86,6 +129,7 @@ type DraftEnding = (ending: Ending) => RecordDraft;
  */
 export class Ledger {
   readonly #options: LedgerOptions;
+  #signer: Signer;
   readonly #instance = randomUUID();
   readonly #steps: Step[] = [];
   /** Calls of this process that are reserved, acknowledged and not ended. */
@@ -96,6 +140,9 @@ export class Ledger {
   readonly #listeners = new Set<() => void>();
   #journal: Journal | null = null;
   #recovered = false;
+  #clockBehind = false;
+  /** The segment at whose beginning old ones were last looked for. */
+  #checkedForRetention = 0;
   #lock: { kernel: KernelLock; inode: number } | null = null;
   #alive: KernelLock | null = null;
   /** Id of the ledger this process began with; another one in its place is not accepted. */
@@ -107,6 +154,7 @@ export class Ledger {
 
   constructor(options: LedgerOptions) {
     this.#options = options;
+    this.#signer = options.signer;
   }
 
   get directory(): string {
@@ -122,30 +170,31 @@ export class Ledger {
   }
 
   /**
-   * Holds the worst case of a call in its day and marks the call as dispatched, in one durable write.
-   * When it doesn't fit, the refusal is recorded instead.
+   * Holds the worst case of a call under every cap it is under and marks the call as dispatched, in one
+   * durable write. When it doesn't fit, the refusal is recorded instead.
    */
   reserve(callId: string, input: ReserveInput): Promise<Reservation> {
-    const { amount, limit, ...record } = input;
-    let remaining = 0n;
+    const { amount, caps, ...record } = input;
+    const scopes = { userId: record.user_id, modelId: record.model_id, ...record };
+    let refusal: { cap: Cap; left: bigint } | { overruns: number } | null = null;
     return this.#enqueue(
-      (journal, time) => {
+      ({ state }, time) => {
         const day = this.#dayOf(time);
-        const totals = journal.state.fold.day(day.day);
-        remaining = limit - totals.spent - totals.reserved;
-        if (amount > remaining) {
-          const refused = { ...describe(record), outcome: 'refused' as const, error_code: 'budget_exceeded' };
-          return [{ ...refused, ...day, kind: 'REFUSE', call_id: callId }];
+        const policy = this.#policyDrafts(state, scopes, caps);
+        refusal = refusalOf(state, { scopes, amount, caps, day: day.day });
+        if (refusal) {
+          const refused = { ...describe(record), outcome: 'refused' as const, ...refusedBy(refusal) };
+          return [...policy, { ...refused, ...day, kind: 'REFUSE', call_id: callId }];
         }
-        const money = { reserved_micro_usd: amount.toString(), limit_micro_usd: limit.toString() };
+        const held = { instance: this.#instance, reserved_micro_usd: amount.toString() };
         return [
-          { ...record, ...money, ...day, kind: 'RESERVE', call_id: callId, instance: this.#instance },
+          ...policy,
+          { ...record, ...held, ...day, kind: 'RESERVE', call_id: callId },
           { kind: 'DISPATCH', call_id: callId },
         ];
       },
       (receipt): Reservation => {
-        if (amount > remaining)
-          return { granted: false, receipt, remaining: remaining > 0n ? remaining : 0n };
+        if (refusal) return { granted: false, receipt, ...refusal };
         this.#inFlight.add(callId);
         return { granted: true, receipt };
       },
@@ -154,19 +203,75 @@ export class Ledger {
 
   /** Records what a call cost. A second ending of the same call returns the first one's receipt. */
   settle(callId: string, input: SettleInput): Promise<Receipt> {
-    return this.#end(callId, (ending) => ({ ...input, ...ending, kind: 'SETTLE' }));
+    return this.#end(callId, (call) => [
+      { ...input, ...endingOf(call), kind: 'SETTLE' },
+      ...(BigInt(input.cost_micro_usd) > call.reserved ? [overrunOf(call, input.cost_micro_usd)] : []),
+    ]);
   }
 
   /** Releases a reservation: nothing was spent. */
   void(callId: string, input: VoidInput): Promise<Receipt> {
-    return this.#end(callId, (ending) => ({ ...input, ...ending, kind: 'VOID' }));
+    return this.#end(callId, (call) => [{ ...input, ...endingOf(call), kind: 'VOID' }]);
   }
 
   /** Records a call that was refused, or failed, before any reservation. */
   refuse(callId: string, input: RefuseInput): Promise<Receipt> {
     return this.#enqueue(
-      (_journal, time) => [{ ...input, ...this.#dayOf(time), kind: 'REFUSE', call_id: callId }],
+      (_journal, time) => [{ ...input, ...this.#dayOf(time), kind: 'REFUSE', call_id: callId, cap: null }],
       (receipt) => receipt,
+    );
+  }
+
+  /** Sets a cap for today in place of that of the settings, signed. `limit` in micro-USD. */
+  raiseCap({ scope, key, limit }: Cap, by: { userId: string; reason: string }): Promise<Receipt> {
+    return this.#enqueue(
+      ({ state }, time) => {
+        const { day } = this.#dayOf(time);
+        const id = idOf({ scope, key });
+        const from = state.fold.day(day).raised.get(id) ?? state.fold.policy.get(id) ?? null;
+        return [this.#policyChange(state, { scope, key }, { day, from, to: limit }, by)];
+      },
+      (receipt) => receipt,
+    );
+  }
+
+  /** Lets today take calls again after some cost more than they reserved. Throws `invalid_request` when none did. */
+  acknowledgeOverruns(by: { userId: string; reason: string }): Promise<Receipt> {
+    return this.#enqueue(
+      ({ state }, time) => {
+        const { day } = this.#dayOf(time);
+        if (state.fold.day(day).overruns.size === 0)
+          throw new GatewayError('invalid_request', `No call of ${day} cost more than it had reserved.`);
+        return [{ kind: 'acknowledgement', call_id: null, day, user_id: by.userId, reason: by.reason }];
+      },
+      (receipt) => receipt,
+    );
+  }
+
+  /** Records where a bill differs from what calls were settled at. */
+  adjust(inputs: readonly AdjustInput[]): Promise<Receipt> {
+    return this.#enqueue(
+      () => inputs.map((input) => ({ ...input, kind: 'ADJUST', call_id: null })),
+      (receipt) => receipt,
+    );
+  }
+
+  /** Records that a subject's content was erased. */
+  tombstone(input: TombstoneInput): Promise<Receipt> {
+    return this.#enqueue(
+      () => [{ ...input, kind: 'tombstone', call_id: null }],
+      (receipt) => receipt,
+    );
+  }
+
+  /** Enrols `next` in place of this installation's key, which endorses it and signs nothing from here on. */
+  rotateKey(next: Signer, userId: string): Promise<Receipt> {
+    return this.#enqueue(
+      ({ state }) => [this.#enrolment(state, next, userId, this.#signer)],
+      (receipt) => {
+        this.#signer = next;
+        return receipt;
+      },
     );
   }
 
@@ -180,23 +285,30 @@ export class Ledger {
     );
   }
 
-  /** A day's money as the journal has it now, other processes' included; today when no day is named. */
-  async budget(day?: string): Promise<DayBudget> {
+  /** Today's money as the journal has it now, other processes' included. */
+  async budget(): Promise<DayBudget> {
     const journal = await this.#exclusive(() => this.#refresh());
-    const wanted = day ?? this.#dayOf(this.#time(journal)).day;
-    const totals = journal?.state.fold.day(wanted);
+    const { day } = this.#dayOf(this.#time(journal));
+    const totals = journal?.state.fold.day(day);
     return {
-      day: wanted,
+      day,
       spent: totals?.spent ?? 0n,
       reserved: totals?.reserved ?? 0n,
-      byModel: new Map(totals?.byModel),
+      scopes: [...(totals?.scopes.values() ?? [])].map((scope) => ({ ...scope })),
+      raised: [...(totals?.raised.values() ?? [])],
+      overruns: totals?.overruns.size ?? 0,
     };
   }
 
-  /** The chain's head as the journal has it now; null while there is no record. */
-  async head(): Promise<Receipt | null> {
+  /** The chain's head as the journal has it now, with a checkpoint of it; null while there is no record. */
+  async head(): Promise<(Receipt & { checkpoint: string }) | null> {
     const journal = await this.#exclusive(() => this.#refresh());
-    return journal && journal.state.head.sequence > 0 ? receiptOf(journal.state) : null;
+    if (!journal || journal.state.head.sequence === 0) return null;
+    const { state } = journal;
+    return {
+      ...receiptOf(state),
+      checkpoint: signCheckpoint(state.ledgerId, state.checkpoint, this.#signer),
+    };
   }
 
   /** Calls back after records were added, by this process or another. Call the result to stop. */
@@ -230,7 +342,7 @@ export class Ledger {
     const first = this.#endings.get(callId);
     if (first) return first;
     const receipt = this.#enqueue(
-      (journal) => [draft(endingOf(openCall(journal, callId)))],
+      (journal) => draft(openCall(journal, callId)),
       (written) => this.#ended(callId, written),
       () => this.#owed.set(callId, draft),
     );
@@ -296,6 +408,9 @@ export class Ledger {
 
   async #writeBatch(journal: Journal, batch: readonly Step[]): Promise<void> {
     const time = this.#time(journal);
+    journal.rotate(time, this.#options.timeZone);
+    await this.#dropOldSegments(journal);
+    journal.stage(this.#clockAnomaly(journal), time);
     const staged: { step: Step; receipt: Receipt }[] = [];
     for (const step of batch) {
       try {
@@ -318,11 +433,10 @@ export class Ledger {
       this.#holdAlive();
       this.#journal ??= this.#openJournal(true);
       const journal = this.#journal;
-      if (journal.catchUp() > 0 || journal.state.head.sequence === 0)
-        await journal.repairTail(this.#time(journal));
+      if (journal.catchUp() > 0 || !journal.begun) await journal.repairTail(this.#time(journal));
       this.#requireSameLedger(journal);
       if (!this.#recovered) {
-        journal.stage(this.#orphanEndings(journal), this.#time(journal));
+        journal.stage(this.#recoveryDrafts(journal), this.#time(journal));
         await journal.flush();
         this.#removeDeadLocks();
         this.#recovered = true;
@@ -339,7 +453,7 @@ export class Ledger {
     const written: [callId: string, receipt: Receipt][] = [];
     for (const [callId, draft] of this.#owed) {
       const call = journal.state.fold.open.get(callId);
-      if (call) journal.stage([draft(endingOf(call))], this.#time(journal));
+      if (call) journal.stage(draft(call), this.#time(journal));
       written.push([callId, receiptOf(journal.state)]);
     }
     await journal.flush();
@@ -347,17 +461,109 @@ export class Ledger {
       this.#endings.set(callId, Promise.resolve(this.#ended(callId, receipt)));
   }
 
+  /** What a ledger needs before it takes calls: this installation's key, and what a torn write left out. */
+  #recoveryDrafts({ state }: Journal): RecordDraft[] {
+    const known = state.enrolled.has(keyIdOf(state.ledgerId, this.#signer.publicKey));
+    return [
+      ...(known ? [] : [this.#enrolment(state, this.#signer, this.#options.user, null)]),
+      ...[...state.fold.unrecordedOverruns.values()].map(
+        ({ call_id, day, reserved_micro_usd, cost_micro_usd }): RecordDraft => ({
+          ...{ kind: 'OVERRUN', call_id, day, reserved_micro_usd, cost_micro_usd },
+        }),
+      ),
+      ...this.#orphanEndings(state),
+    ];
+  }
+
+  #enrolment(state: LedgerState, signer: Signer, userId: string, replaced: Signer | null): RecordDraft {
+    const { ledgerId } = state;
+    const key_id = keyIdOf(ledgerId, signer.publicKey);
+    const text = enrolmentText(ledgerId, key_id);
+    return {
+      kind: 'key',
+      call_id: null,
+      key_id,
+      public_key: signer.publicKey,
+      user_id: userId,
+      proof: signer.sign(text),
+      replaces: replaced && keyIdOf(ledgerId, replaced.publicKey),
+      endorsement: replaced && replaced.sign(text),
+    };
+  }
+
+  /** Changes of the standing caps that bring them to what the settings say for this call. */
+  #policyDrafts(state: LedgerState, scopes: CallScopes, caps: readonly CapSetting[]): RecordDraft[] {
+    const wanted = new Map(caps.map((cap) => [idOf(cap), cap]));
+    const drafts: RecordDraft[] = [];
+    for (const scope of scopesOf(scopes)) {
+      const id = idOf(scope);
+      const from = state.fold.policy.get(id) ?? null;
+      const to = wanted.get(id) ?? null;
+      if (from?.limit === to?.limit) continue;
+      const by = { userId: scopes.userId, reason: to ? `set by ${to.origin}` : 'no longer set' };
+      drafts.push(this.#policyChange(state, scope, { day: null, from, to: to?.limit ?? null }, by));
+    }
+    return drafts;
+  }
+
+  #policyChange(
+    state: LedgerState,
+    { scope, key }: ScopeKey,
+    { day, from, to }: { day: string | null; from: Cap | null; to: bigint | null },
+    by: { userId: string; reason: string },
+  ): RecordDraft {
+    const change = {
+      scope,
+      key,
+      day,
+      from_micro_usd: from && from.limit.toString(),
+      to_micro_usd: to === null ? null : to.toString(),
+      user_id: by.userId,
+      reason: by.reason,
+      key_id: keyIdOf(state.ledgerId, this.#signer.publicKey),
+    } satisfies Partial<PolicyChangeRecord>;
+    const signature = this.#signer.sign(policyText(state.ledgerId, change));
+    return { ...change, kind: 'policy_change', call_id: null, signature };
+  }
+
+  /** A clock that was set back is recorded once, until it has caught up. */
+  #clockAnomaly({ state }: Journal): RecordDraft[] {
+    const wall = this.#wall();
+    const behind = Date.parse(state.head.time) - wall.getTime();
+    if (behind <= clockToleranceMs) this.#clockBehind = false;
+    if (behind <= clockToleranceMs || this.#clockBehind) return [];
+    this.#clockBehind = true;
+    return [{ kind: 'clock_anomaly', call_id: null, wall_time: wall.toISOString() }];
+  }
+
+  /** Drops closed segments that policy no longer keeps: first the record of it, then the files. */
+  async #dropOldSegments(journal: Journal): Promise<void> {
+    const { directory, retentionDays, timeZone, onRetention } = this.#options;
+    const { state } = journal;
+    if (state.segment === this.#checkedForRetention) return;
+    this.#checkedForRetention = state.segment;
+    const now = Date.parse(state.head.time);
+    const kept = oldestToKeep(directory, state.segment, now - retentionDays * dayMs);
+    if (kept && kept.segment > state.firstSegment) {
+      const retention = { first_segment: kept.segment, retention_days: retentionDays };
+      journal.stage([{ ...retention, kind: 'retention', call_id: null }], this.#time(journal));
+      await journal.flush();
+    }
+    removeSegmentsBefore(directory, state.firstSegment);
+    if (kept) onRetention?.(dayOf(new Date(kept.began), timeZone));
+  }
+
   /** Endings of calls whose process is gone, and of own reservations that were never acknowledged. */
-  #orphanEndings(journal: Journal): RecordDraft[] {
+  #orphanEndings(state: LedgerState): RecordDraft[] {
     const dead = new Map<string, boolean>();
     const drafts: RecordDraft[] = [];
-    for (const [callId, call] of journal.state.fold.open) {
-      const { reserve, dispatched } = call;
-      const own = reserve.instance === this.#instance;
+    for (const [callId, call] of state.fold.open) {
+      const { instance, dispatched, reserved } = call;
+      const own = instance === this.#instance;
       if (own && (this.#inFlight.has(callId) || this.#owed.has(callId))) continue;
       if (!own) {
-        const gone = dead.get(reserve.instance) ?? this.#isGone(reserve.instance);
-        dead.set(reserve.instance, gone);
+        const gone = dead.get(instance) ?? this.#isGone(instance);
+        dead.set(instance, gone);
         if (!gone) continue;
       }
       const ending = { ...endingOf(call), outcome: 'orphaned' as const };
@@ -367,7 +573,7 @@ export class Ledger {
           ? {
               ...ending,
               kind: 'EXPIRED_CHARGED',
-              cost_micro_usd: reserve.reserved_micro_usd,
+              cost_micro_usd: reserved.toString(),
               estimated: true,
             }
           : { ...ending, kind: 'VOID', processing_time_ms: 0, error_code: null },
@@ -415,7 +621,8 @@ export class Ledger {
   };
 
   #openJournal(create: boolean): Journal {
-    return new Journal(this.#options.directory, this.#options.mode, create);
+    const { directory, mode } = this.#options;
+    return new Journal({ directory, mode, signer: this.#signer }, create);
   }
 
   #requireSameLedger(journal: Journal): void {
@@ -436,6 +643,7 @@ export class Ledger {
     const path = join(this.#options.directory, 'lock.db');
     if (this.#lock && statSync(path, { throwIfNoEntry: false })?.ino !== this.#lock.inode) this.#closeFiles();
     if (!this.#lock) {
+      requireLocalDisk(this.#options.directory);
       mkdirSync(this.#options.directory, { recursive: true, mode: 0o700 });
       const kernel = new KernelLock(path);
       this.#lock = { kernel, inode: statSync(path).ino };
@@ -494,9 +702,13 @@ export class Ledger {
 
   /** The clock, but never before the last record: a clock set back stays in the later day. */
   #time(journal: Journal | null): string {
-    const wall = new Date((this.#options.now ?? Date.now)()).toISOString();
+    const wall = this.#wall().toISOString();
     const last = journal?.state.head.time ?? '';
     return wall > last ? wall : last;
+  }
+
+  #wall(): Date {
+    return new Date((this.#options.now ?? Date.now)());
   }
 
   #explain(error: unknown): GatewayError {
@@ -544,8 +756,47 @@ const systemFailures: Readonly<Record<string, [what: string, hint: string]>> = {
 /** What every record that ends a call has from its beginning. */
 type Ending = Pick<SettleRecord, 'call_id' | 'day' | 'opening_hash'>;
 
-function endingOf({ reserve, hash }: OpenCall): Ending {
-  return { call_id: reserve.call_id, day: reserve.day, opening_hash: hash };
+function endingOf({ callId, day, hash }: OpenCall): Ending {
+  return { call_id: callId, day, opening_hash: hash };
+}
+
+function overrunOf({ callId, day, reserved }: OpenCall, cost: string): RecordDraft {
+  return {
+    kind: 'OVERRUN',
+    call_id: callId,
+    day,
+    reserved_micro_usd: reserved.toString(),
+    cost_micro_usd: cost,
+  };
+}
+
+interface Wanted {
+  scopes: CallScopes;
+  amount: bigint;
+  caps: readonly Cap[];
+  day: string;
+}
+
+/** Why a call may not be made now: the cap with the least left, among those it doesn't fit under. */
+function refusalOf(
+  { fold }: LedgerState,
+  { scopes, amount, caps, day }: Wanted,
+): { cap: Cap; left: bigint } | { overruns: number } | null {
+  const { overruns, raised } = fold.day(day);
+  if (overruns.size > 0) return { overruns: overruns.size };
+  const standing = new Map(caps.map((cap) => [idOf(cap), cap]));
+  const tight = scopesOf(scopes)
+    .flatMap((scope) => raised.get(idOf(scope)) ?? standing.get(idOf(scope)) ?? [])
+    .map((cap) => ({ cap, left: fold.left(cap, day) }))
+    .filter(({ left }) => amount > left)
+    .sort((a, b) => (a.left < b.left ? -1 : 1));
+  return tight[0] ?? null;
+}
+
+function refusedBy(refusal: { cap: Cap } | { overruns: number }): Pick<RefuseRecord, 'error_code' | 'cap'> {
+  return 'cap' in refusal
+    ? { error_code: 'budget_exceeded', cap: capRecord(refusal.cap) }
+    : { error_code: 'budget_blocked', cap: null };
 }
 
 function openCall(journal: Journal, callId: string): OpenCall {
@@ -557,7 +808,7 @@ function openCall(journal: Journal, callId: string): OpenCall {
 }
 
 function receiptOf({ head, ledgerId }: LedgerState): Receipt {
-  return { sequence: head.sequence, hash: head.hash.toString('hex'), ledgerId };
+  return { sequence: head.sequence, hash: head.hash, ledgerId };
 }
 
 function describe(record: CallDescription): CallDescription {

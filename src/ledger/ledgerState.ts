@@ -1,21 +1,68 @@
+import canonicalize from 'canonicalize';
 import { BudgetFold } from './budgetFold.ts';
-import { ChainFault, decodeRecord, emptyHead, encodeRecord, ledgerIdBytes, type Head } from './chain.ts';
-import { requireShape } from './recordShape.ts';
-import { recordVersion, type LedgerMode, type LedgerRecord, type RecordDraft } from './records.ts';
+import { decodeRecord, emptyHead, encodeRecord, ledgerIdHex, splitLine, type Head } from './chain.ts';
+import { ChainFault } from './fault.ts';
+import { MerkleTree } from './merkleTree.ts';
+import type { FoldedFields, FoldedRecord } from './recordShape.ts';
+import { foldedRecord } from './recordShape.ts';
+import {
+  recordVersion,
+  type CarriedState,
+  type HeaderRecord,
+  type LedgerMode,
+  type LedgerRecord,
+  type RecordDraft,
+} from './records.ts';
+import {
+  enrolmentText,
+  isSignedBy,
+  keyIdOf,
+  parseCheckpoint,
+  policyText,
+  signCheckpoint,
+  type Checkpoint,
+  type Signer,
+} from './signing.ts';
 
 /**
- * A ledger after some of its records: where the chain stands and what the budget is. Writer and verifier
- * take records through it, so that they accept exactly the same ledgers.
+ * A ledger after some of its records: where the chain stands, the tree over it, who may sign, and what the
+ * budget is. Writer and verifier take records through it, so that they accept exactly the same ledgers.
  */
 export class LedgerState {
   readonly fold = new BudgetFold();
+  /** Public keys that may sign, by key id. */
+  readonly enrolled = new Map<string, string>();
   readonly #mode: LedgerMode | null;
-  #ledgerId: Buffer | null = null;
+  #ledgerId: string | null = null;
   #head: Head = emptyHead;
+  #tree = new MerkleTree();
+  #segment = 0;
+  #segmentBegan = '';
+  #firstSegment = 1;
 
   /** `mode` is what the header must say; null takes either. */
   constructor(mode: LedgerMode | null) {
     this.#mode = mode;
+  }
+
+  /**
+   * The state before a segment, from what its header (without its LF) carries. Taking that header next
+   * shows whether it hangs together. Throws `ChainFault`.
+   */
+  static before(header: Buffer, mode: LedgerMode | null): LedgerState {
+    const state = new LedgerState(mode);
+    const record = foldedRecord(splitLine(header).body.toString('utf8'));
+    if (record.kind !== 'header') throw new ChainFault('bad_header', 'the first record is not a header');
+    const { carried, seq, prev, segment } = record;
+    state.#segment = segment - 1;
+    if (!carried) return state;
+    state.#ledgerId = ledgerIdHex(record.ledger_id);
+    state.#head = { sequence: seq - 1, hash: prev, time: '' };
+    state.#firstSegment = carried.first_segment;
+    state.#tree = new MerkleTree(seq - 1, carried.tree);
+    for (const { key_id: keyId, public_key: key } of carried.enrolled) state.enrolled.set(keyId, key);
+    state.fold.restore(carried);
+    return state;
   }
 
   get head(): Head {
@@ -24,19 +71,38 @@ export class LedgerState {
 
   /** Lower-case hex; empty before the first record. */
   get ledgerId(): string {
-    return this.#ledgerId?.toString('hex') ?? '';
+    return this.#ledgerId ?? '';
+  }
+
+  /** Number of the segment that the last record is in; 0 before the first. */
+  get segment(): number {
+    return this.#segment;
+  }
+
+  /** When that segment began, ISO 8601; empty before the first record. */
+  get segmentBegan(): string {
+    return this.#segmentBegan;
+  }
+
+  /** The oldest segment that retention has left. */
+  get firstSegment(): number {
+    return this.#firstSegment;
+  }
+
+  get checkpoint(): Checkpoint {
+    return { size: this.#head.sequence, root: this.#tree.root() };
   }
 
   /** Checks and folds the next stored line, without its LF. Throws `ChainFault`. */
-  take(line: Buffer, firstOfSegment: boolean): LedgerRecord {
+  take(line: Buffer, firstOfSegment: boolean): FoldedRecord {
     const { record, head, ledgerId } = decodeRecord(this.#ledgerId, this.#head, line);
-    requireShape(record);
     if (record.time < this.#head.time)
       throw new ChainFault('inconsistent', 'the time is before that of the last record');
-    this.#requireHeader(record, firstOfSegment);
-    this.fold.apply(record, head.hash);
-    this.#ledgerId = ledgerId;
-    this.#head = head;
+    if (firstOfSegment !== (record.kind === 'header')) {
+      const detail = firstOfSegment ? 'the first record is not a header' : 'a header stands inside a segment';
+      throw new ChainFault('bad_header', detail);
+    }
+    this.#apply(record, head, ledgerId);
     return record;
   }
 
@@ -54,28 +120,126 @@ export class LedgerState {
   /** Gives a new record its place in the chain, folds it, and returns its line. Throws `ChainFault`. */
   add(draft: RecordDraft, time: string): Buffer {
     const record: LedgerRecord = { ...draft, v: recordVersion, seq: this.#head.sequence + 1, time };
-    requireShape(record);
-    const ledgerId = this.#ledgerId ?? (record.kind === 'header' ? ledgerIdBytes(record.ledger_id) : null);
+    const ledgerId = this.#ledgerId ?? (record.kind === 'header' ? ledgerIdHex(record.ledger_id) : null);
     if (ledgerId === null) throw new ChainFault('bad_header', 'the first record of a ledger is its header');
-    const { line, head } = encodeRecord(ledgerId, this.#head, record);
-    this.fold.apply(record, head.hash);
-    this.#ledgerId = ledgerId;
-    this.#head = head;
+    const { text, line, head } = encodeRecord(ledgerId, this.#head, record);
+    this.#apply(foldedRecord(text), head, ledgerId);
     return line;
   }
 
-  /** A segment begins with a header that names the hash it follows, and has no other. */
-  #requireHeader(record: LedgerRecord, firstOfSegment: boolean): void {
-    if (firstOfSegment !== (record.kind === 'header')) {
-      const detail = firstOfSegment ? 'the first record is not a header' : 'a header stands inside a segment';
+  /** The header of the next segment, which carries this state. `ledgerUuid` names a ledger that begins. */
+  nextHeader(ledgerUuid: string, mode: LedgerMode, signer: Signer): RecordDraft {
+    const first = this.#head.sequence === 0;
+    return {
+      kind: 'header',
+      call_id: null,
+      ledger_id: first ? ledgerUuid : uuidOf(this.ledgerId),
+      prev: this.#head.hash,
+      segment: this.#segment + 1,
+      mode,
+      carried: first ? null : this.#carry(),
+      checkpoint: first ? null : signCheckpoint(this.ledgerId, this.checkpoint, signer),
+    };
+  }
+
+  #apply(record: FoldedRecord, head: Head, ledgerId: string): void {
+    switch (record.kind) {
+      case 'header':
+        this.#takeHeader(record);
+        break;
+      case 'key':
+        this.#takeKey(record);
+        break;
+      case 'policy_change':
+        this.#requireSignature(record);
+        break;
+      case 'retention':
+        if (record.first_segment <= this.#firstSegment || record.first_segment > this.#segment)
+          throw new ChainFault('inconsistent', `record ${record.seq} drops segments that were not there`);
+        this.#firstSegment = record.first_segment;
+        break;
+      default:
+    }
+    this.fold.apply(record, head.hash);
+    this.#tree.add(head.hash);
+    this.#ledgerId = ledgerId;
+    this.#head = head;
+  }
+
+  #carry(): CarriedState {
+    const enrolled = [...this.enrolled]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key_id, public_key]) => ({ key_id, public_key }));
+    return { tree: this.#tree.subtrees, first_segment: this.#firstSegment, enrolled, ...this.fold.carry() };
+  }
+
+  /** A segment begins with a header that names the hash it follows and carries the state before it, signed. */
+  #takeHeader(header: FoldedFields<'header'>): void {
+    if (header.prev !== this.#head.hash)
+      throw new ChainFault('bad_header', 'the header does not name the hash it follows');
+    if (this.#mode !== null && header.mode !== this.#mode) {
+      const detail = `this is a ${header.mode} ledger where a ${this.#mode} one belongs`;
       throw new ChainFault('bad_header', detail);
     }
-    if (record.kind !== 'header') return;
-    if (record.prev !== this.#head.hash.toString('hex')) {
-      throw new ChainFault('bad_header', 'the header does not name the hash it follows');
+    if (header.segment !== this.#segment + 1)
+      throw new ChainFault('bad_header', `segment ${header.segment} follows ${this.#segment}`);
+    if (this.#ledgerId !== null) this.#requireCarried(header, this.#ledgerId);
+    else if (header.carried !== null || header.checkpoint !== null || header.segment !== 1)
+      throw new ChainFault('bad_header', 'the first header carries what cannot be');
+    this.#segment = header.segment;
+    this.#segmentBegan = header.time;
+  }
+
+  #requireCarried({ carried, checkpoint, ledger_id }: HeaderFields, ledgerId: string): void {
+    if (ledgerIdHex(ledger_id) !== ledgerId)
+      throw new ChainFault('bad_header', 'the header names another ledger');
+    if (canonicalize(carried) !== canonicalize(this.#carry()))
+      throw new ChainFault('inconsistent', 'the header carries another state than its records come to');
+    const note = checkpoint === null ? null : parseCheckpoint(checkpoint);
+    const { size, root } = this.checkpoint;
+    if (note?.size !== size || note.root !== root || note.ledgerId !== ledgerId)
+      throw new ChainFault('bad_signature', 'the checkpoint is not one of the records before');
+    if (!this.isSigned(note)) throw new ChainFault('bad_signature', 'no enrolled key signed the checkpoint');
+  }
+
+  /** Whether an enrolled key signed a checkpoint. */
+  isSigned({
+    text,
+    signatures,
+  }: {
+    text: string;
+    signatures: { keyId: string; signature: string }[];
+  }): boolean {
+    return signatures.some(({ keyId, signature }) => this.#isSignedBy(keyId, text, signature));
+  }
+
+  #isSignedBy(keyId: string, text: string, signature: string): boolean {
+    const key = this.enrolled.get(keyId);
+    return key !== undefined && isSignedBy(key, text, signature);
+  }
+
+  #takeKey({ key_id, public_key, proof, replaces, endorsement, seq }: FoldedFields<'key'>): void {
+    const text = enrolmentText(this.ledgerId, key_id);
+    if (key_id !== keyIdOf(this.ledgerId, public_key) || !isSignedBy(public_key, text, proof))
+      throw new ChainFault('bad_signature', `record ${seq} enrols a key without proof of it`);
+    if ((replaces === null) !== (endorsement === null))
+      throw new ChainFault('inconsistent', `record ${seq} replaces a key without its consent`);
+    if (replaces !== null) {
+      if (!this.#isSignedBy(replaces, text, endorsement ?? ''))
+        throw new ChainFault('bad_signature', `the key that record ${seq} replaces did not sign it`);
+      this.enrolled.delete(replaces);
     }
-    if (this.#mode !== null && record.mode !== this.#mode) {
-      throw new ChainFault('bad_header', `this is a ${record.mode} ledger where a ${this.#mode} one belongs`);
-    }
+    this.enrolled.set(key_id, public_key);
+  }
+
+  #requireSignature(change: FoldedFields<'policy_change'>): void {
+    if (!this.#isSignedBy(change.key_id, policyText(this.ledgerId, change), change.signature))
+      throw new ChainFault('bad_signature', `no enrolled key signed the change of policy ${change.seq}`);
   }
 }
+
+function uuidOf(hex: string): string {
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+type HeaderFields = Pick<HeaderRecord, 'carried' | 'checkpoint' | 'ledger_id'>;

@@ -1,20 +1,46 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
-import { ChainFault, emptyHead, type Fault, type Head } from './chain.ts';
-import { segmentNames } from './journal.ts';
+import { recordHash, splitLine } from './chain.ts';
+import { ChainFault, type Fault, type FaultKind } from './fault.ts';
+import { firstLine, segmentName, segmentNames, segmentNumber } from './journal.ts';
 import { LedgerState } from './ledgerState.ts';
+import { foldedRecord } from './recordShape.ts';
 import type { LedgerMode, LedgerRecord } from './records.ts';
+import type { SignedCheckpoint } from './signing.ts';
 
 const readSize = 1 << 20;
 const lineFeed = 0x0a;
+const firstHash = '0'.repeat(64);
 
 /** A record that was checked, with its hash (lower-case hex) and its place. */
-export interface PlacedRecord {
+export interface PlacedRecord extends RecordPlace {
   record: LedgerRecord;
   hash: string;
+}
+
+/** Where a record is stored. */
+export interface RecordPlace {
+  /** File name. */
   segment: string;
+  /** From 1. */
   line: number;
+  /** Of the line's first byte in its file. */
+  offset: number;
+  /** Of the line without its LF, in bytes. */
+  length: number;
+}
+
+/** Where a reader stands: everything before was read. */
+export interface JournalPosition {
+  /** From 1. */
+  segment: number;
+  /** Bytes and lines of the segment that were read. */
+  offset: number;
+  line: number;
+  /** Of the last record that was read; 0 and 64 zeros before the first. */
+  sequence: number;
+  hash: string;
 }
 
 export interface VerificationResult {
@@ -22,15 +48,9 @@ export interface VerificationResult {
   records: number;
   segments: number;
   head: { sequence: number; hash: string } | null;
+  /** Anchored checkpoints that were found to fit. */
+  anchors: number;
   firstFault: Fault | null;
-}
-
-interface Batch {
-  records: PlacedRecord[];
-  /** Bytes read so far, over all segments. */
-  bytes: number;
-  head: Head;
-  fault: Fault | null;
 }
 
 /** A ledger to read. */
@@ -40,56 +60,270 @@ export interface LedgerLocation {
   mode: LedgerMode | null;
 }
 
+export interface VerificationOptions {
+  /** First policy day to check, YYYY-MM-DD: begins with the segment that holds its beginning. */
+  from?: string | undefined;
+  /** Checkpoints kept elsewhere, which the ledger must contain. */
+  anchors?: readonly SignedCheckpoint[];
+  signal?: AbortSignal;
+  /** Gets the bytes read so far. */
+  onProgress?: (bytes: number) => void;
+}
+
 /**
- * Reads a ledger from its first byte in bounded memory, checking every record, and yields batches.
- * Ends at the first fault, which the last batch names. Works on a journal that others are writing.
+ * Checks a ledger record by record, in bounded memory, and names the first fault. Works on a journal that
+ * others are writing. Throws `ledger_unavailable` when it can't be read.
  */
-async function* readBatches(
-  { directory, mode }: LedgerLocation,
-  signal?: AbortSignal,
-): AsyncGenerator<Batch> {
-  const state = new LedgerState(mode);
-  let bytes = 0;
-  for (const segment of segmentsOrNone(directory)) {
-    let line = 0;
-    let pending: Buffer = Buffer.alloc(0);
-    const faultHere = (kind: Fault['kind'], detail: string): Fault => ({
-      segment,
-      line: line + 1,
-      sequence: state.head.sequence + 1,
-      kind,
-      detail,
-    });
-    await using file = await open(join(directory, segment), 'r');
-    for (;;) {
-      signal?.throwIfAborted();
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(readSize), 0, readSize, null);
-      if (bytesRead === 0) break;
-      bytes += bytesRead;
-      const data = Buffer.concat([pending, buffer.subarray(0, bytesRead)]);
-      const records: PlacedRecord[] = [];
-      let start = 0;
-      for (let end = data.indexOf(lineFeed); end !== -1; end = data.indexOf(lineFeed, start)) {
-        try {
-          const record = state.take(data.subarray(start, end), line === 0);
-          records.push({ record, hash: state.head.hash.toString('hex'), segment, line: line + 1 });
-        } catch (error) {
-          if (!(error instanceof ChainFault)) throw error;
-          yield { records, bytes, head: state.head, fault: faultHere(error.kind, error.message) };
-          return;
-        }
-        line += 1;
-        start = end + 1;
-      }
-      pending = data.subarray(start);
-      yield { records, bytes, head: state.head, fault: null };
+export async function verifyLedger(
+  location: LedgerLocation,
+  options: VerificationOptions = {},
+): Promise<VerificationResult> {
+  return readable(location.directory, async () => {
+    const names = segmentsOrNone(location.directory);
+    const verifier = new Verifier(location, options);
+    const firstFault = await verifier.run(names);
+    const { records, anchors, head } = verifier;
+    return { ok: firstFault === null, records, segments: names.length, head, anchors, firstFault };
+  });
+}
+
+class Verifier {
+  records = 0;
+  anchors = 0;
+  readonly #location: LedgerLocation;
+  readonly #options: VerificationOptions;
+  readonly #due: SignedCheckpoint[];
+  #state: LedgerState;
+  #bytes = 0;
+
+  constructor(location: LedgerLocation, options: VerificationOptions) {
+    this.#location = location;
+    this.#options = options;
+    this.#due = (options.anchors ?? []).toSorted((a, b) => a.size - b.size);
+    this.#state = new LedgerState(location.mode);
+  }
+
+  get head(): { sequence: number; hash: string } | null {
+    const { sequence, hash } = this.#state.head;
+    return sequence === 0 ? null : { sequence, hash };
+  }
+
+  async run(names: readonly string[]): Promise<Fault | null> {
+    let before: string | null = null;
+    for (const name of names.slice(this.#start(names))) {
+      const expected: string = before === null ? name : segmentName(segmentNumber(before) + 1);
+      if (name !== expected) return this.#missing(expected);
+      const fault = await this.#segment(name, before === null, name === names.at(-1));
+      if (fault) return fault;
+      before = name;
     }
-    if (pending.length > 0) {
-      const detail = `${pending.length} bytes follow the last complete record: a write was cut short, or is under way`;
-      yield { records: [], bytes, head: state.head, fault: faultHere('unterminated_tail', detail) };
-      return;
+    const first = segmentName(this.#state.firstSegment);
+    if ((names[0] ?? first) > first) return this.#missing(first);
+    return this.#unreachedAnchor(names.at(-1) ?? first);
+  }
+
+  /** Index of the segment to begin with. */
+  #start(names: readonly string[]): number {
+    const { from } = this.#options;
+    if (from === undefined) return 0;
+    return Math.max(
+      0,
+      names.findLastIndex((name) => {
+        const header = firstLine(join(this.#location.directory, name));
+        return header !== null && timeOf(header).slice(0, 10) < from;
+      }),
+    );
+  }
+
+  async #segment(name: string, first: boolean, last: boolean): Promise<Fault | null> {
+    const { signal, onProgress } = this.#options;
+    let line = 0;
+    const fault = (kind: FaultKind, detail: string): Fault => ({
+      ...{ segment: name, line: line + 1, sequence: this.#state.head.sequence + 1 },
+      ...{ kind, detail },
+    });
+    try {
+      for await (const { bytes, ends, complete } of chunks(join(this.#location.directory, name), 0)) {
+        signal?.throwIfAborted();
+        let start = 0;
+        for (const end of ends) {
+          const stored = bytes.subarray(start, end);
+          if (first && line === 0) this.#begin(stored);
+          this.#state.take(stored, line === 0);
+          start = end + 1;
+          this.#checkAnchors();
+          this.records += 1;
+          line += 1;
+        }
+        this.#bytes += start;
+        onProgress?.(this.#bytes);
+        if (complete && start < bytes.length) {
+          const detail = `${bytes.length - start} bytes follow the last complete record: a write was cut short, or is under way`;
+          return fault('unterminated_tail', detail);
+        }
+      }
+    } catch (error) {
+      if (error instanceof ChainFault) return fault(error.kind, error.message);
+      throw error;
+    }
+    // A segment is closed only with a header after it; an empty last one is about to get its own.
+    return line === 0 && !last ? fault('bad_header', 'the segment is empty') : null;
+  }
+
+  #begin(header: Buffer): void {
+    this.#state = LedgerState.before(header, this.#location.mode);
+    // Older ones were dropped with what they anchored, or are not asked for.
+    while ((this.#due[0]?.size ?? Infinity) <= this.#state.head.sequence) this.#due.shift();
+  }
+
+  #checkAnchors(): void {
+    for (let next = this.#due[0]; next?.size === this.#state.head.sequence; next = this.#due[0]) {
+      const { size, root } = this.#state.checkpoint;
+      if (next.ledgerId !== this.#state.ledgerId)
+        throw new ChainFault('anchor_mismatch', 'the anchor is that of another ledger');
+      if (next.root !== root) {
+        const detail = `the anchor at record ${size} is of other records: what came before it was rewritten`;
+        throw new ChainFault('anchor_mismatch', detail);
+      }
+      if (!this.#state.isSigned(next))
+        throw new ChainFault('bad_signature', `no key of this ledger signed the anchor at record ${size}`);
+      this.#due.shift();
+      this.anchors += 1;
     }
   }
+
+  #unreachedAnchor(segment: string): Fault | null {
+    const next = this.#due[0];
+    if (!next) return null;
+    const { sequence } = this.#state.head;
+    const detail =
+      next.ledgerId === this.#state.ledgerId
+        ? `the ledger ends at record ${sequence}, but record ${next.size} was anchored: its end was cut off`
+        : 'the anchor is that of another ledger';
+    return { segment, line: 0, sequence: sequence + 1, kind: 'anchor_mismatch', detail };
+  }
+
+  #missing(segment: string): Fault {
+    const sequence = this.#state.head.sequence + 1;
+    return { segment, line: 1, sequence, kind: 'missing_segment', detail: 'the segment is missing' };
+  }
+}
+
+/**
+ * Records after `position` (null: from the beginning), in batches, each with the position after it. Each
+ * hash must fit its predecessor's; what the records say is not checked. An unterminated tail ends it quietly.
+ * Throws `ledger_damaged`, also when the position is not one of this ledger.
+ */
+export async function* readFrom(
+  directory: string,
+  position: JournalPosition | null,
+  signal?: AbortSignal,
+): AsyncGenerator<{ records: PlacedRecord[]; position: JournalPosition }> {
+  const names = await readable(directory, () => Promise.resolve(segmentsOrNone(directory)));
+  const begin = position ? segmentName(position.segment) : (names[0] ?? segmentName(1));
+  let at = position;
+  let ledgerId: string | null = null;
+  for (const segment of names.filter((name) => name >= begin)) {
+    const resumed: JournalPosition | null = segment === begin ? at : null;
+    const header = firstLine(join(directory, segment));
+    if (header === null) return;
+    let { line, offset } = resumed ?? { line: 0, offset: 0 };
+    try {
+      const found = headerOf(header);
+      ledgerId ??= found.ledgerId;
+      let sequence = at?.sequence ?? found.sequence - 1;
+      let hash = at?.hash ?? (found.sequence === 1 ? firstHash : found.previous);
+      for await (const { bytes, ends } of chunks(join(directory, segment), offset)) {
+        signal?.throwIfAborted();
+        const records: PlacedRecord[] = [];
+        let start = 0;
+        for (const end of ends) {
+          const { hash: stored, body } = splitLine(bytes.subarray(start, end));
+          if (recordHash(ledgerId, hash, body) !== stored)
+            throw new ChainFault('hash_mismatch', 'the hash does not fit the record and the one before it');
+          const record = JSON.parse(body.toString('utf8')) as LedgerRecord;
+          records.push({ record, hash: stored, segment, line: line + 1, offset, length: end - start });
+          hash = stored;
+          sequence = record.seq;
+          line += 1;
+          offset += end + 1 - start;
+          start = end + 1;
+        }
+        at = { segment: segmentNumber(segment), offset, line, sequence, hash };
+        if (records.length > 0) yield { records, position: at };
+      }
+    } catch (error) {
+      if (!(error instanceof ChainFault)) throw asUnreadable(directory, error);
+      const sequence = (at?.sequence ?? 0) + 1;
+      throw ledgerDamaged(directory, {
+        ...{ segment, line: line + 1, sequence },
+        ...{ kind: error.kind, detail: error.message },
+      });
+    }
+  }
+}
+
+/** Every record, oldest first, each checked against its predecessor. Throws `ledger_damaged` at the first fault. */
+export async function* readRecords(directory: string): AsyncGenerator<PlacedRecord> {
+  for await (const { records } of readFrom(directory, null)) yield* records;
+}
+
+/** One stored record by its place, with its stored hash. Throws `ledger_damaged` when there is none. */
+export async function readRecordAt(directory: string, place: RecordPlace): Promise<PlacedRecord> {
+  return readable(directory, async () => {
+    await using file = await open(join(directory, place.segment), 'r');
+    const bytes = Buffer.alloc(place.length);
+    await file.read(bytes, 0, place.length, place.offset);
+    try {
+      const { hash, body } = splitLine(bytes);
+      return { record: JSON.parse(body.toString('utf8')) as LedgerRecord, hash, ...place };
+    } catch (error) {
+      const detail = `there is no record at byte ${place.offset}: ${messageOf(error)}`;
+      throw ledgerDamaged(directory, {
+        ...{ segment: place.segment, line: place.line, sequence: 0 },
+        ...{ kind: 'malformed_line', detail },
+      });
+    }
+  });
+}
+
+interface Chunk {
+  /** Begins with a line. */
+  bytes: Buffer;
+  /** Where its complete lines end: the places of their LFs. */
+  ends: number[];
+  /** Whether the file has no more. */
+  complete: boolean;
+}
+
+/** A file from `offset` on, in pieces that begin with a line. */
+async function* chunks(path: string, offset: number): AsyncGenerator<Chunk> {
+  await using file = await open(path, 'r');
+  let rest: Buffer = Buffer.alloc(0);
+  let position = offset;
+  for (;;) {
+    const buffer = Buffer.allocUnsafe(rest.length + readSize);
+    rest.copy(buffer);
+    const { bytesRead } = await file.read(buffer, rest.length, readSize, position);
+    const bytes = buffer.subarray(0, rest.length + bytesRead);
+    position += bytesRead;
+    const ends: number[] = [];
+    for (let end = bytes.indexOf(lineFeed, rest.length); end !== -1; end = bytes.indexOf(lineFeed, end + 1))
+      ends.push(end);
+    yield { bytes, ends, complete: bytesRead === 0 };
+    if (bytesRead === 0) return;
+    rest = bytes.subarray((ends.at(-1) ?? -1) + 1);
+  }
+}
+
+function timeOf(line: Buffer): string {
+  return foldedRecord(splitLine(line).body.toString('utf8')).time;
+}
+
+function headerOf(line: Buffer): { ledgerId: string; sequence: number; previous: string } {
+  const record = foldedRecord(splitLine(line).body.toString('utf8'));
+  if (record.kind !== 'header') throw new ChainFault('bad_header', 'the first record is not a header');
+  return { ledgerId: record.ledger_id.replaceAll('-', ''), sequence: record.seq, previous: record.prev };
 }
 
 function segmentsOrNone(directory: string): string[] {
@@ -101,59 +335,31 @@ function segmentsOrNone(directory: string): string[] {
   }
 }
 
-/** Checks a whole ledger. `onProgress` gets the bytes read so far. Throws `ledger_unavailable` when it can't be read. */
-export async function verifyLedger(
-  location: LedgerLocation,
-  options: { signal?: AbortSignal; onProgress?: (bytes: number) => void } = {},
-): Promise<VerificationResult> {
-  let records = 0;
-  let head = emptyHead;
-  let firstFault: Fault | null = null;
-  for await (const batch of readable(location, options.signal)) {
-    records += batch.records.length;
-    head = batch.head;
-    firstFault = batch.fault;
-    options.onProgress?.(batch.bytes);
-  }
-  return {
-    ok: firstFault === null,
-    records,
-    segments: segmentsOrNone(location.directory).length,
-    head: head.sequence === 0 ? null : { sequence: head.sequence, hash: head.hash.toString('hex') },
-    firstFault,
-  };
-}
-
-/** Every record, oldest first, each checked. Throws `ledger_damaged` at the first fault. */
-export async function* readRecords(directory: string): AsyncGenerator<PlacedRecord> {
-  for await (const { records, fault } of readable({ directory, mode: null })) {
-    yield* records;
-    // A tail without its end is a write under way, or one that the next writer sets aside.
-    if (fault && fault.kind !== 'unterminated_tail') throw ledgerDamaged(directory, fault);
-  }
-}
-
-async function* readable(location: LedgerLocation, signal?: AbortSignal): AsyncGenerator<Batch> {
+async function readable<T>(directory: string, work: () => Promise<T>): Promise<T> {
   try {
-    yield* readBatches(location, signal);
+    return await work();
   } catch (error) {
-    if (systemCodeOf(error) === undefined) throw error;
-    const message = `The ledger in ${location.directory} can't be read: ${messageOf(error)}.`;
-    const hint = 'Check that the folder is there and that this user may read it.';
-    throw new GatewayError('ledger_unavailable', message, { hint, cause: error });
+    throw asUnreadable(directory, error);
   }
+}
+
+function asUnreadable(directory: string, error: unknown): unknown {
+  if (systemCodeOf(error) === undefined) return error;
+  const message = `The ledger in ${directory} can't be read: ${messageOf(error)}.`;
+  const hint = 'Check that the folder is there and that this user may read it.';
+  return new GatewayError('ledger_unavailable', message, { hint, cause: error });
 }
 
 /** The error of a ledger that doesn't verify. */
 export function ledgerDamaged(directory: string, { segment, line, kind, detail }: Fault): GatewayError {
   const newer = kind === 'unknown_version';
-  const what = newer ? 'was written by a later version' : 'is damaged';
+  const what = newer ? 'was written by another version' : 'is damaged';
   return new GatewayError(
     'ledger_damaged',
     `The ledger in ${directory} ${what} at ${segment}:${line}: ${detail}.`,
     {
       hint: newer
-        ? 'Update this program; until then no calls are made.'
+        ? 'Update this program; until then the ledger is only read and no calls are made.'
         : 'No calls are made until it is mended. Run "tidyllm audit verify" and restore the file from a backup.',
     },
   );

@@ -1,38 +1,44 @@
-import { ChainFault } from './chain.ts';
-import type { CallDescription, LedgerRecord, TokenCounts, UnitPrices } from './records.ts';
+import { ChainFault } from './fault.ts';
+import type { CallDescription, CapRecord, RecordKind, RecordOf, TokenCounts, UnitPrices } from './records.ts';
+import { recordVersion } from './records.ts';
 
-type Check = (value: unknown) => boolean;
-type Shape<T> = { readonly [Field in keyof T]-?: Check };
-type Fields<Kind extends LedgerRecord['kind']> = Omit<
-  Extract<LedgerRecord, { kind: Kind }>,
-  'kind' | 'v' | 'seq'
->;
+/** A regular expression's source for one JSON value in canonical form (RFC 8785). Groups don't capture. */
+type Form = string;
+type Forms<T> = { readonly [Field in keyof T]-?: Form };
+type FieldForms<Kind extends RecordKind> = Forms<Omit<RecordOf<Kind>, 'kind' | 'v' | 'seq'>>;
 
-const string: Check = (value) => typeof value === 'string';
-const boolean: Check = (value) => typeof value === 'boolean';
-const nothing: Check = (value) => value === null;
-const number: Check = (value) => typeof value === 'number';
-const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
-const orNull =
-  (check: Check): Check =>
-  (value) =>
-    value === null || check(value);
-const matching =
-  (pattern: RegExp): Check =>
-  (value) =>
-    typeof value === 'string' && pattern.test(value);
-const oneOf =
-  (...values: readonly unknown[]): Check =>
-  (value) =>
-    values.includes(value);
+/** Canonical JSON escapes a quote, a backslash and controls, each in one way, and nothing else. */
+const plain = String.raw`[^"\\\u0000-\u001f]*`;
+const string: Form = String.raw`"${plain}(?:\\(?:["\\bfnrt]|u00(?:0[0-7be-f]|1[0-9a-f]))${plain})*"`;
+const boolean: Form = 'true|false';
+const nothing: Form = 'null';
+/** A count below 10^15, which a JavaScript number holds exactly. */
+const count: Form = '0|[1-9][0-9]{0,14}';
+/** A number from 0 to 1. */
+const share: Form = String.raw`0|1|0\.[0-9]*[1-9]|[1-9](?:\.[0-9]*[1-9])?e-[1-9][0-9]*`;
+const time: Form = String.raw`"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"`;
+const day: Form = '"[0-9]{4}-[0-9]{2}-[0-9]{2}"';
+const microUsd: Form = '"(?:0|[1-9][0-9]{0,17})"';
+const signedMicroUsd: Form = '"(?:0|-?[1-9][0-9]{0,17})"';
+const sha256: Form = '"[0-9a-f]{64}"';
+const uuid: Form = '"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"';
+const keyId: Form = '"[0-9a-f]{8}"';
+const base64: Form = '"[A-Za-z0-9+/]+={0,2}"';
 
-const time = matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-const day = matching(/^\d{4}-\d\d-\d\d$/);
-const microUsd = matching(/^\d{1,18}$/);
-const sha256 = matching(/^[0-9a-f]{64}$/);
-const uuid = matching(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
+const orNull = (form: Form): Form => `null|${form}`;
+const oneOf = (...values: readonly (string | boolean)[]): Form =>
+  values.map((value) => JSON.stringify(value)).join('|');
+function object(fields: Readonly<Record<string, Form>>, captured: readonly string[] = []): Form {
+  const members = Object.keys(fields)
+    .sort()
+    .map((name) => `"${name}":(${captured.includes(name) ? '' : '?:'}${fields[name] ?? ''})`);
+  return String.raw`\{${members.join(',')}\}`;
+}
 
-const tokens: Shape<TokenCounts> = {
+const scope: Form = oneOf('ledger', 'user', 'model', 'workspace');
+const cap: Forms<CapRecord> = { scope, key: string, limit_micro_usd: microUsd };
+
+const tokens: Forms<TokenCounts> = {
   input_tokens: count,
   output_tokens: count,
   cache_read_input_tokens: count,
@@ -40,7 +46,7 @@ const tokens: Shape<TokenCounts> = {
   cache_write_1h_input_tokens: count,
 };
 
-const unitPrices: Shape<UnitPrices> = {
+const unitPrices: Forms<UnitPrices> = {
   above_input_tokens: count,
   input: orNull(string),
   output: orNull(string),
@@ -49,7 +55,7 @@ const unitPrices: Shape<UnitPrices> = {
   cache_write_1h: orNull(string),
 };
 
-const description: Shape<CallDescription> = {
+const description: Forms<CallDescription> = {
   user_id: string,
   reason: string,
   model: string,
@@ -61,42 +67,44 @@ const description: Shape<CallDescription> = {
   command: orNull(string),
 };
 
-const ending = { time, call_id: string, day, opening_hash: sha256 };
+const call = { time, call_id: string };
+const event = { time, call_id: nothing };
+const ending = { ...call, day, opening_hash: sha256 };
 
 /** What each field of each kind must be. The types make it complete. */
-const shapes: { readonly [Kind in LedgerRecord['kind']]: Shape<Fields<Kind>> } = {
+const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
   header: {
-    time,
-    call_id: nothing,
+    ...event,
     ledger_id: uuid,
     prev: sha256,
     segment: count,
     mode: oneOf('live', 'simulated'),
+    // Compared with the state that the records before come to, character by character.
+    carried: String.raw`null|\{.*\}`,
+    checkpoint: orNull(string),
   },
   RESERVE: {
+    ...call,
     ...description,
-    time,
-    call_id: string,
     instance: string,
     day,
     timezone: string,
     reserved_micro_usd: microUsd,
-    limit_micro_usd: microUsd,
     region: orNull(string),
     price_key: string,
     input_tokens_bound: count,
     max_tokens: count,
-    temperature: orNull(number),
+    temperature: orNull(share),
     request_hmac: orNull(sha256),
   },
-  DISPATCH: { time, call_id: string },
+  DISPATCH: call,
   SETTLE: {
     ...ending,
     outcome: oneOf('success', 'failed', 'cancelled', 'incomplete'),
     cost_micro_usd: microUsd,
     estimated: boolean,
-    tokens: shapeOf(tokens),
-    unit_prices: orNull(shapeOf(unitPrices)),
+    tokens: object(tokens),
+    unit_prices: orNull(object(unitPrices)),
     processing_time_ms: count,
     time_to_first_token_ms: orNull(count),
     stop_reason: orNull(string),
@@ -116,36 +124,160 @@ const shapes: { readonly [Kind in LedgerRecord['kind']]: Shape<Fields<Kind>> } =
     estimated: oneOf(true),
   },
   REFUSE: {
+    ...call,
     ...description,
-    time,
-    call_id: string,
     day,
     timezone: string,
     outcome: oneOf('refused', 'failed', 'cancelled'),
     error_code: string,
+    cap: orNull(object(cap)),
   },
-  recovery: { time, call_id: nothing, bytes: count, sha256, quarantine: string },
+  OVERRUN: { ...call, day, reserved_micro_usd: microUsd, cost_micro_usd: microUsd },
+  acknowledgement: { ...event, day, user_id: string, reason: string },
+  policy_change: {
+    ...event,
+    scope,
+    key: string,
+    day: orNull(day),
+    from_micro_usd: orNull(microUsd),
+    to_micro_usd: orNull(microUsd),
+    user_id: string,
+    reason: string,
+    key_id: keyId,
+    signature: base64,
+  },
+  ADJUST: {
+    ...event,
+    day,
+    model_id: string,
+    token_class: oneOf('input', 'output', 'cache_read', 'cache_write_5m', 'cache_write_1h', 'cache_write'),
+    recorded_micro_usd: signedMicroUsd,
+    billed_micro_usd: signedMicroUsd,
+    difference_micro_usd: signedMicroUsd,
+    source: string,
+    source_sha256: sha256,
+    user_id: string,
+    reason: string,
+  },
+  clock_anomaly: { ...event, wall_time: time },
+  key: {
+    ...event,
+    key_id: keyId,
+    public_key: base64,
+    user_id: string,
+    proof: base64,
+    replaces: orNull(keyId),
+    endorsement: orNull(base64),
+  },
+  tombstone: { ...event, subject_sha256: sha256, items: count, user_id: string, reason: string },
+  retention: { ...event, first_segment: count, retention_days: count },
+  recovery: { ...event, bytes: count, sha256, quarantine: string },
 };
 
-function shapeOf<T>(shape: Shape<T>): Check {
-  const fields = Object.entries<Check>(shape);
-  return (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    Object.keys(value).length === fields.length &&
-    fields.every(([field, check]) => check((value as Record<string, unknown>)[field]));
+/** Fields that every record is taken apart for. */
+const common = ['seq', 'time'] as const;
+
+/** Fields that the ledger's state is made of, by kind: all else is for readers. */
+const folded = {
+  header: ['carried', 'checkpoint', 'ledger_id', 'mode', 'prev', 'segment'],
+  RESERVE: [
+    ...['call_id', 'day', 'instance', 'model', 'model_id'],
+    ...['reserved_micro_usd', 'timezone', 'user_id', 'workspace'],
+  ],
+  DISPATCH: ['call_id'],
+  SETTLE: ['call_id', 'cost_micro_usd', 'day', 'opening_hash', 'tokens'],
+  VOID: ['call_id', 'day', 'opening_hash'],
+  EXPIRED_CHARGED: ['call_id', 'cost_micro_usd', 'day', 'opening_hash'],
+  REFUSE: [],
+  OVERRUN: ['call_id', 'cost_micro_usd', 'day', 'reserved_micro_usd'],
+  acknowledgement: ['day'],
+  policy_change: [
+    ...['day', 'from_micro_usd', 'key', 'key_id', 'reason'],
+    ...['scope', 'signature', 'to_micro_usd', 'user_id'],
+  ],
+  ADJUST: ['billed_micro_usd', 'day', 'difference_micro_usd', 'model_id', 'recorded_micro_usd'],
+  clock_anomaly: [],
+  key: ['endorsement', 'key_id', 'proof', 'public_key', 'replaces'],
+  tombstone: [],
+  retention: ['first_segment'],
+  recovery: [],
+} as const satisfies { readonly [Kind in RecordKind]: readonly (keyof RecordOf<Kind>)[] };
+
+export type FoldedFields<Kind extends RecordKind> = Pick<
+  RecordOf<Kind>,
+  Extract<(typeof folded)[Kind][number], keyof RecordOf<Kind>> | 'seq' | 'time'
+>;
+
+/** A record as far as the ledger's state needs it. */
+export type FoldedRecord = {
+  [Kind in RecordKind]: { kind: Kind } & FoldedFields<Kind>;
+}[RecordKind];
+
+interface Pattern {
+  kind: RecordKind;
+  expression: RegExp;
+  /** The fields that its groups capture, in the order of the groups. */
+  captured: readonly string[];
 }
 
-/** Throws `ChainFault` for a kind this program doesn't know, or a field that is not what its kind says. */
-export function requireShape(record: LedgerRecord): void {
-  const kind: string = record.kind;
-  if (!Object.hasOwn(shapes, kind))
-    throw new ChainFault('unknown_version', `record kind "${kind}" is not known`);
-  const shape: Readonly<Record<string, Check>> = shapes[record.kind];
-  const fields = record as unknown as Record<string, unknown>;
-  const wrong = Object.keys(shape).find((field) => !shape[field]?.(fields[field]));
-  if (wrong !== undefined) throw new ChainFault('inconsistent', `${kind} has no valid "${wrong}"`);
-  const known = Object.keys(shape).length + ['kind', 'v', 'seq'].length;
-  if (Object.keys(fields).length !== known)
-    throw new ChainFault('inconsistent', `${kind} has fields that are not known`);
+const patterns = new Map<string, Pattern>(
+  (Object.keys(forms) as RecordKind[]).map((kind) => {
+    const captured = [...folded[kind], ...common].sort();
+    const fields = { ...forms[kind], kind: oneOf(kind), v: String(recordVersion), seq: count };
+    return [kind, { kind, expression: new RegExp(`^${object(fields, captured)}$`), captured }];
+  }),
+);
+
+const kindMark = '"kind":"';
+
+/**
+ * Takes the canonical text of a record apart. One pass over the text checks that it is what its kind says,
+ * field by field, in canonical form: no second key of a name, no other spelling, nothing unknown.
+ *
+ * Throws `ChainFault`: `unknown_version` for a kind or version this program doesn't know.
+ */
+export function foldedRecord(text: string): FoldedRecord {
+  // No string of a record can contain this mark unescaped, so the first is the record's own.
+  const start = text.indexOf(kindMark) + kindMark.length;
+  const kind = text.slice(start, text.indexOf('"', start));
+  const pattern = patterns.get(kind);
+  const match = pattern?.expression.exec(text);
+  if (!pattern || !match) throw unfit(text);
+  const record: Record<string, unknown> = { kind: pattern.kind };
+  for (let index = 0; index < pattern.captured.length; index += 1)
+    record[pattern.captured[index] as string] = value(match[index + 1] as string);
+  return record as unknown as FoldedRecord;
+}
+
+/** Most values are strings without escapes; the rest is left to the parser. */
+function value(json: string): unknown {
+  return json.startsWith('"') && !json.includes('\\') ? json.slice(1, -1) : JSON.parse(json);
+}
+
+/** Why a text is no record. */
+function unfit(text: string): ChainFault {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return new ChainFault('malformed_line', 'the record is not JSON');
+  }
+  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed))
+    return new ChainFault('malformed_line', 'the record is not an object');
+  const fields = parsed as Record<string, unknown>;
+  if (fields['v'] !== recordVersion) {
+    const detail = `record version ${String(fields['v'])} is not one this program knows`;
+    return new ChainFault('unknown_version', detail);
+  }
+  const kind = fields['kind'] as RecordKind;
+  if (typeof kind !== 'string' || !Object.hasOwn(forms, kind))
+    return new ChainFault('unknown_version', `record kind "${String(kind)}" is not known`);
+  const known: Readonly<Record<string, Form>> = { ...forms[kind], kind: oneOf(kind), v: count, seq: count };
+  const wrong = Object.keys(known).find(
+    (name) => !new RegExp(`^(?:${known[name] ?? ''})$`).test(JSON.stringify(fields[name]) ?? ''),
+  );
+  if (wrong !== undefined) return new ChainFault('inconsistent', `${kind} has no valid "${wrong}"`);
+  if (Object.keys(fields).length !== Object.keys(known).length)
+    return new ChainFault('inconsistent', `${kind} has fields that are not known`);
+  return new ChainFault('malformed_line', 'the record is not canonical JSON');
 }

@@ -13,17 +13,87 @@ interface RecordBase {
   call_id: string | null;
 }
 
+/** A record about the ledger, not about one call. */
+interface LedgerEvent extends RecordBase {
+  call_id: null;
+}
+
 export type LedgerMode = 'live' | 'simulated';
 
+export const budgetScopes = ['ledger', 'user', 'model', 'workspace'] as const;
+export type BudgetScope = (typeof budgetScopes)[number];
+
+/** Whose money a cap holds: everybody's (key ""), or that of a user, a model id or a workspace folder. */
+export interface ScopeKey {
+  scope: BudgetScope;
+  key: string;
+}
+
+export interface CapRecord extends ScopeKey {
+  limit_micro_usd: string;
+}
+
 /** First record of a segment. */
-export interface HeaderRecord extends RecordBase {
+export interface HeaderRecord extends LedgerEvent {
   kind: 'header';
-  call_id: null;
   ledger_id: string;
   /** Hash of the record before, 64 zeros at the start of the ledger. */
   prev: string;
+  /** From 1. */
   segment: number;
   mode: LedgerMode;
+  /** What the records before come to, so that a reader may begin here; null in the first segment. */
+  carried: CarriedState | null;
+  /** C2SP checkpoint of all records before, signed by an enrolled key; null in the first segment. */
+  checkpoint: string | null;
+}
+
+/** A ledger's state between two segments. Lists are in the order of their first field. */
+export interface CarriedState {
+  /** Roots of the complete subtrees of the RFC 6962 tree over all records before, largest first. */
+  tree: string[];
+  days: CarriedDay[];
+  open: CarriedCall[];
+  /** The oldest segment that retention has left. */
+  first_segment: number;
+  enrolled: CarriedKey[];
+  /** Standing caps. */
+  policy: CapRecord[];
+}
+
+export interface CarriedDay {
+  day: string;
+  spent_micro_usd: string;
+  scopes: CarriedScope[];
+  /** Caps that hold for this day instead of those of the settings. */
+  raised: CapRecord[];
+  /** Calls that cost more than they reserved, which nobody has acknowledged. */
+  overruns: string[];
+}
+
+export interface CarriedScope extends ScopeKey {
+  name: string;
+  calls: number;
+  tokens: number;
+  spent_micro_usd: string;
+}
+
+export interface CarriedCall {
+  call_id: string;
+  opening_hash: string;
+  dispatched: boolean;
+  instance: string;
+  day: string;
+  reserved_micro_usd: string;
+  user_id: string;
+  model: string;
+  model_id: string | null;
+  workspace: string | null;
+}
+
+export interface CarriedKey {
+  key_id: string;
+  public_key: string;
 }
 
 /** Who asks, why, for what, from where: the part every call's first record has. */
@@ -42,7 +112,10 @@ export interface CallDescription {
   command: string | null;
 }
 
-/** Money is held for the worst case. Durable before the first network byte. */
+/**
+ * Money is held for the worst case, under every cap that policy_change records have set for its ledger,
+ * user, model and workspace. Durable before the first network byte.
+ */
 export interface ReserveRecord extends RecordBase, CallDescription {
   kind: 'RESERVE';
   call_id: string;
@@ -52,8 +125,6 @@ export interface ReserveRecord extends RecordBase, CallDescription {
   day: string;
   timezone: string;
   reserved_micro_usd: string;
-  /** The ledger's daily limit that admitted the call. */
-  limit_micro_usd: string;
   region: string | null;
   price_key: string;
   input_tokens_bound: number;
@@ -137,12 +208,112 @@ export interface RefuseRecord extends RecordBase, CallDescription {
   timezone: string;
   outcome: 'refused' | 'failed' | 'cancelled';
   error_code: string;
+  /** The cap that refused it, if one did. */
+  cap: CapRecord | null;
+}
+
+/** A call cost more than it had reserved. Its day takes no more calls until someone acknowledges that. */
+export interface OverrunRecord extends RecordBase {
+  kind: 'OVERRUN';
+  call_id: string;
+  day: string;
+  reserved_micro_usd: string;
+  cost_micro_usd: string;
+}
+
+/** Someone has seen the overruns of a day and lets it take calls again. */
+export interface AcknowledgementRecord extends LedgerEvent {
+  kind: 'acknowledgement';
+  day: string;
+  user_id: string;
+  reason: string;
+}
+
+/** A cap was set. With a day it holds for that day only, otherwise it is what the settings say from now on. */
+export interface PolicyChangeRecord extends LedgerEvent, ScopeKey {
+  kind: 'policy_change';
+  day: string | null;
+  /** Null where there was, or is, no cap. */
+  from_micro_usd: string | null;
+  to_micro_usd: string | null;
+  user_id: string;
+  reason: string;
+  /** Key that signed, and its Ed25519 signature of the record's canonical form without v, seq, time and signature. */
+  key_id: string;
+  signature: string;
+}
+
+export const tokenClasses = [
+  'input',
+  'output',
+  'cache_read',
+  'cache_write_5m',
+  'cache_write_1h',
+  'cache_write',
+] as const;
+/** `cache_write` where a bill doesn't tell 5 minutes from 1 hour. */
+export type TokenClass = (typeof tokenClasses)[number];
+
+/** A bill differs from what was recorded for a model, day and token class; the day's spend is corrected by it. */
+export interface AdjustRecord extends LedgerEvent {
+  kind: 'ADJUST';
+  day: string;
+  model_id: string;
+  token_class: TokenClass;
+  /** Settled and adjusted before. */
+  recorded_micro_usd: string;
+  billed_micro_usd: string;
+  /** Billed less recorded; may begin with "-". */
+  difference_micro_usd: string;
+  /** Name and SHA-256 of the cost export. */
+  source: string;
+  source_sha256: string;
+  user_id: string;
+  reason: string;
+}
+
+/** The clock went back: records keep the later time, and the later day, until it has caught up. */
+export interface ClockAnomalyRecord extends LedgerEvent {
+  kind: 'clock_anomaly';
+  wall_time: string;
+}
+
+/** A key that may sign checkpoints and policy changes of this ledger. */
+export interface KeyRecord extends LedgerEvent {
+  kind: 'key';
+  /** Eight hex digits: the C2SP key id of the key's name and bytes. */
+  key_id: string;
+  /** 32 raw bytes of the Ed25519 key, base64. */
+  public_key: string;
+  user_id: string;
+  /** Signature of the ledger's id and this key's id by the key itself: proof that its holder enrolled it. */
+  proof: string;
+  /** On rotation the key it follows, which signs nothing from here on, and that key's signature of the same. */
+  replaces: string | null;
+  endorsement: string | null;
+}
+
+/** What was kept of a subject's prompts and answers, and the key of their hashes, was erased. */
+export interface TombstoneRecord extends LedgerEvent {
+  kind: 'tombstone';
+  /** SHA-256 of the subject's name, lower-case hex. */
+  subject_sha256: string;
+  items: number;
+  user_id: string;
+  reason: string;
+}
+
+/** Whole segments older than the policy keeps were dropped; the next header and its checkpoint vouch for them. */
+export interface RetentionRecord extends LedgerEvent {
+  kind: 'retention';
+  /** The oldest segment that is kept. */
+  first_segment: number;
+  retention_days: number;
 }
 
 /** Bytes of a torn write that were set aside in a quarantine file. */
-export interface RecoveryRecord extends RecordBase {
+export interface RecoveryRecord extends LedgerEvent {
   kind: 'recovery';
-  call_id: null;
   bytes: number;
   sha256: string;
   quarantine: string;
@@ -156,7 +327,18 @@ export type LedgerRecord =
   | VoidRecord
   | ExpiredChargedRecord
   | RefuseRecord
+  | OverrunRecord
+  | AcknowledgementRecord
+  | PolicyChangeRecord
+  | AdjustRecord
+  | ClockAnomalyRecord
+  | KeyRecord
+  | TombstoneRecord
+  | RetentionRecord
   | RecoveryRecord;
+
+export type RecordKind = LedgerRecord['kind'];
+export type RecordOf<Kind extends RecordKind> = Extract<LedgerRecord, { kind: Kind }>;
 
 /** A record before the journal gives it its place. */
 export type RecordDraft = LedgerRecord extends infer Kind

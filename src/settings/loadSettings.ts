@@ -23,6 +23,8 @@ export interface LoadedSettings {
   file: string | null;
   /** Where the user's file is looked for when none is named. */
   userFile: string;
+  /** Where a setting's value comes from: `budget.timezone in FILE`, an environment variable, or the default. */
+  originOf: (path: readonly string[]) => string;
   /** What the file sets for services that are not installed: accepted, and without effect. */
   unused: string[];
 }
@@ -75,6 +77,12 @@ export async function loadSettings(
     settings: result.data,
     file: text === null ? null : path,
     userFile,
+    originOf: (keys) => {
+      const name = keys.join('.');
+      const variable = merged.origins.get(name);
+      if (variable !== undefined) return `environment variable ${variable}`;
+      return source.document.hasIn(keys) ? `${name} in ${path}` : `the default of ${name}`;
+    },
     unused: unusedKeys(result.data),
   };
 }

@@ -32,15 +32,13 @@ const price = z.strictObject({
   cache_write_1h: decimal.optional(),
 });
 
+const caps = z.record(z.string().min(1), decimal.nullable()).default({});
+
 /** Keys of services that are not installed yet: known by name, so that one file serves every version. */
 const later = z.unknown().optional();
 
 /** Their paths. */
 export const laterKeys = [
-  'budget.per_user_usd',
-  'budget.per_model_usd',
-  'budget.per_workspace_usd',
-  'audit.retention_days',
   'ai.concurrency',
   'ai.fallback_models',
   'retry.attempts',
@@ -107,9 +105,11 @@ export const settingsSchema = z.strictObject({
         .min(1)
         .default('refuse')
         .describe('"refuse", or the price-table entry that prices models nobody has a price for.'),
-      per_user_usd: later,
-      per_model_usd: later,
-      per_workspace_usd: later,
+      per_user_usd: caps.describe('Daily cap of each user; "default" for all others.'),
+      per_model_usd: caps.describe(
+        'Daily cap of each model, by friendly name or id; "default" for all others.',
+      ),
+      per_workspace_usd: caps.describe('Daily cap of each workspace folder; "default" for all others.'),
     })
     .prefault({}),
   audit: z
@@ -121,7 +121,11 @@ export const settingsSchema = z.strictObject({
         .default('hash')
         .describe('What is kept of prompts and answers: nothing, or a keyed hash.'),
       min_reason_length: z.int().min(1).default(3).describe('Fewest characters of an audit reason.'),
-      retention_days: later,
+      retention_days: z
+        .int()
+        .min(183, 'must be at least 183: records of AI use are kept for six months')
+        .default(400)
+        .describe('Closed journal segments older than this are dropped.'),
     })
     .prefault({}),
   ai: z

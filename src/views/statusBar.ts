@@ -109,9 +109,10 @@ const backgrounds: Record<BudgetStatus['level'], Background> = {
 };
 
 function tooltip(budget: BudgetStatus, simulatedBecause: string | null): vscode.MarkdownString {
-  const rows = [...budget.byModel]
-    .sort(([, a], [, b]) => (a.spent < b.spent ? 1 : -1))
-    .map(([model, { calls, spent }]) => `|${escapeMarkdown(model)}|${calls}|${formatUsd(spent)}|`);
+  const rows = budget.scopes
+    .filter(({ scope }) => scope === 'model')
+    .sort((a, b) => (a.spent < b.spent ? 1 : -1))
+    .map(({ name, calls, spent }) => `|${escapeMarkdown(name)}|${calls}|${formatUsd(spent)}|`);
   const table = [
     `|${vscode.l10n.t('Model')}|${vscode.l10n.t('Calls')}|${vscode.l10n.t('Spent')}|`,
     '|:--|--:|--:|',

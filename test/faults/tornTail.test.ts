@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { verifyLedger } from '../../src/ledger/readJournal.ts';
-import { journalPath, openLedger, reserveInput, settleInput, storedRecords } from '../support/ledgers.ts';
+import {
+  journalPath,
+  ledgerDefaults,
+  openLedger,
+  reserveInput,
+  settleInput,
+  storedRecords,
+} from '../support/ledgers.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 it('a journal cut at any byte verifies after recovery and keeps every record before the cut', async () => {
@@ -19,7 +26,7 @@ it('a journal cut at any byte verifies after recovery and keeps every record bef
     mkdirSync(folder);
     const cut = whole.subarray(0, length);
     writeFileSync(journalPath(folder), cut);
-    const next = new Ledger({ directory: folder, mode: 'live', timeZone: 'UTC' });
+    const next = new Ledger({ ...ledgerDefaults, directory: folder });
     await next.recover();
     await next.dispose();
     const after = readFileSync(journalPath(folder));

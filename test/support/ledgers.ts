@@ -1,11 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { segmentNames } from '../../src/ledger/journal.ts';
 import { Ledger, type LedgerOptions, type ReserveInput, type SettleInput } from '../../src/ledger/ledger.ts';
+import { Signer } from '../../src/ledger/signing.ts';
 import type { LedgerRecord } from '../../src/ledger/records.ts';
 
+/** One key for all tests: making one costs more than a test. */
+export const testSigner = Signer.generate();
+
+export const ledgerDefaults = {
+  mode: 'live',
+  user: 'ada',
+  timeZone: 'UTC',
+  signer: testSigner,
+  retentionDays: 400,
+} satisfies Partial<LedgerOptions>;
+
 export function openLedger(directory: string, options: Partial<LedgerOptions> = {}): Ledger {
-  const ledger = new Ledger({ directory, mode: 'live', timeZone: 'UTC', ...options });
+  const ledger = new Ledger({ ...ledgerDefaults, directory, ...options });
   onTestFinished(() => ledger.dispose());
   return ledger;
 }
@@ -14,7 +27,7 @@ export function openLedger(directory: string, options: Partial<LedgerOptions> = 
 export function reserveInput(amount: bigint, limit = 1_000_000n): ReserveInput {
   return {
     amount,
-    limit,
+    caps: [{ scope: 'ledger', key: '', limit, origin: 'the test' }],
     user_id: 'ada',
     reason: 'JIRA-1 test the ledger',
     model: 'claude-sonnet',
@@ -58,10 +71,10 @@ export function journalPath(directory: string): string {
   return join(directory, '00000001.journal');
 }
 
-/** The records as they stand in the file, unchecked. */
+/** The records as they stand in the files, unchecked. */
 export function storedRecords(directory: string): LedgerRecord[] {
-  return readFileSync(journalPath(directory), 'utf8')
-    .split('\n')
+  return segmentNames(directory)
+    .flatMap((name) => readFileSync(join(directory, name), 'utf8').split('\n'))
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line.slice(65)) as LedgerRecord);
 }

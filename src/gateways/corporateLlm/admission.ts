@@ -57,9 +57,9 @@ export function describeRequest(
   };
 }
 
-/** Refuses a call without a reason; nothing else is looked at before. Throws `audit_reason_missing`. */
-export function requireReason(request: LlmRequest, policy: AdmissionPolicy): void {
-  const reason = visible(request.auditReason ?? '');
+/** A reason as it is recorded. Throws `audit_reason_missing` for one that says nothing. */
+export function requireReason(text: string, policy: AdmissionPolicy): string {
+  const reason = visible(text);
   if (!/[\p{L}\p{N}]/u.test(reason)) {
     throw new GatewayError('audit_reason_missing', 'Every call needs an audit reason.', {
       hint: 'Say why the call is made, for example a ticket and a few words.',
@@ -81,6 +81,7 @@ export function requireReason(request: LlmRequest, policy: AdmissionPolicy): voi
       },
     );
   }
+  return reason;
 }
 
 /** Checks a request and works out what it is and what it may cost. Throws `GatewayError`. */

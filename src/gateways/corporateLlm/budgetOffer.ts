@@ -1,4 +1,5 @@
 import { GatewayError } from '../../errors.ts';
+import type { Cap } from '../../ledger/budgetFold.ts';
 import { formatUsd, worstCaseCost } from '../../pricing/cost.ts';
 import type { Model, ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import type { AdmittedCall } from './admission.ts';
@@ -8,16 +9,19 @@ export interface BudgetOffer {
   /** Largest answer of the same model that fits; null when not even one token does. */
   maxTokens: number | null;
   /** Cheaper models whose worst case fits, cheapest first. */
-  models: { name: string; worstCase: bigint }[];
+  models: { name: string; modelId: string; worstCase: bigint }[];
 }
 
 /** `budget_exceeded`, with what would fit instead. */
 export class BudgetExceeded extends GatewayError {
   readonly offer: BudgetOffer;
+  /** The cap it doesn't fit under. */
+  readonly cap: Cap;
 
+  /** `left` is what the cap has left, in micro-USD; below zero when more was spent. */
   constructor(
     admitted: AdmittedCall,
-    day: { limit: bigint; remaining: bigint; timeZone: string },
+    { cap, left, timeZone }: { cap: Cap; left: bigint; timeZone: string },
     offer: BudgetOffer,
   ) {
     const hints = [
@@ -27,13 +31,34 @@ export class BudgetExceeded extends GatewayError {
     const fits = hints.length > 0 ? `Would fit: ${hints.join(', ')}. ` : '';
     super(
       'budget_exceeded',
-      `The call may cost ${formatUsd(admitted.worstCase)}, and ${formatUsd(day.remaining)} of today's ${formatUsd(day.limit)} is left.`,
+      `The call may cost ${formatUsd(admitted.worstCase)}, and ${formatUsd(left > 0n ? left : 0n)} of today's ${formatUsd(cap.limit)}${ownerOf(cap)} is left.`,
       {
-        hint: `${fits}The day ends at midnight (${day.timeZone}); the limit is budget.daily_limit_usd.`,
+        hint: `${fits}The day ends at midnight (${timeZone}); the limit is budget.${settingOf(cap)}.`,
       },
     );
     this.offer = offer;
+    this.cap = cap;
   }
+}
+
+function ownerOf({ scope, key }: Cap): string {
+  return scope === 'ledger' ? '' : ` for the ${scope} ${key}`;
+}
+
+function settingOf({ scope }: Cap): string {
+  return scope === 'ledger' ? 'daily_limit_usd' : `per_${scope}_usd`;
+}
+
+/** The day takes no calls until someone has seen that some cost more than was held for them. */
+export function budgetBlocked(overruns: number, timeZone: string): GatewayError {
+  const calls = overruns === 1 ? '1 call' : `${overruns} calls`;
+  return new GatewayError(
+    'budget_blocked',
+    `Today's budget is blocked: ${calls} cost more than was reserved.`,
+    {
+      hint: `Look at the records and run "tidyllm budget acknowledge --reason …". The day ends at midnight (${timeZone}).`,
+    },
+  );
 }
 
 /** Works out what fits into `remaining` micro-USD. */
@@ -52,7 +77,9 @@ export function budgetOffer(
     .available()
     .flatMap((model) => {
       const cost = worstCase(model);
-      return cost !== null && cost <= remaining ? [{ name: model.name, worstCase: cost }] : [];
+      return cost !== null && cost <= remaining
+        ? [{ name: model.name, modelId: model.modelId, worstCase: cost }]
+        : [];
     })
     .sort((a, b) => (a.worstCase < b.worstCase ? -1 : 1));
   return { maxTokens: largestAnswer(admitted, remaining), models };

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { ContentHasher } from '../../ledger/contentHash.ts';
-import type { Ledger, Receipt } from '../../ledger/ledger.ts';
+import { scopesOf, type Cap } from '../../ledger/budgetFold.ts';
+import type { CapSetting, Ledger, Receipt, Reservation } from '../../ledger/ledger.ts';
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import {
   costOf,
@@ -22,13 +23,13 @@ import {
   type AdmissionPolicy,
   type AdmittedCall,
 } from './admission.ts';
-import { BudgetExceeded, budgetOffer } from './budgetOffer.ts';
+import { BudgetExceeded, budgetBlocked, budgetOffer, type BudgetOffer } from './budgetOffer.ts';
+import type { CapOf } from './caps.ts';
 import type { CallOptions, LlmRequest, LlmResponse } from './request.ts';
 import { textTokenBound } from './tokenBound.ts';
 
 export interface CorporateLlmPolicy extends AdmissionPolicy {
-  /** Micro-USD. */
-  dailyLimit: bigint;
+  capOf: CapOf;
 }
 
 export interface CorporateLlmDependencies {
@@ -114,7 +115,7 @@ export class CorporateLlmGateway implements Gateway {
     };
     let admitted: AdmittedCall;
     try {
-      requireReason(request, this.#policy);
+      requireReason(request.auditReason ?? '', this.#policy);
       admitted = admit(attempt.callId, request, this.#catalogue);
       attempt.description.model = admitted.model.name;
       attempt.description.model_id = admitted.model.modelId;
@@ -137,7 +138,7 @@ export class CorporateLlmGateway implements Gateway {
     return this.#ledger.reserve(callId, {
       ...description,
       amount: worstCase,
-      limit: this.#policy.dailyLimit,
+      caps: this.#capsOf(description),
       region: this.#backend.region,
       price_key: model.priceKey,
       input_tokens_bound: inputTokensBound,
@@ -147,15 +148,31 @@ export class CorporateLlmGateway implements Gateway {
     });
   }
 
+  #capsOf({ user_id, model, model_id, workspace }: CallDescription): CapSetting[] {
+    const scopes = scopesOf({ userId: user_id, model, modelId: model_id, workspace });
+    return scopes.flatMap((scope) => this.#policy.capOf(scope) ?? []);
+  }
+
   #overBudget(
     attempt: Attempt,
     admitted: AdmittedCall,
-    { receipt, remaining }: { receipt: Receipt; remaining: bigint },
+    refused: Extract<Reservation, { granted: false }>,
   ): LlmResponse {
-    const offer = budgetOffer(admitted, remaining, this.#catalogue);
-    const day = { limit: this.#policy.dailyLimit, remaining, timeZone: this.#ledger.timeZone };
-    const error = new BudgetExceeded(admitted, day, offer);
+    const { receipt } = refused;
+    const { timeZone } = this.#ledger;
+    const error =
+      'overruns' in refused
+        ? budgetBlocked(refused.overruns, timeZone)
+        : new BudgetExceeded(admitted, { ...refused, timeZone }, this.#offer(attempt, admitted, refused));
     return this.#response(attempt, { status: 'refused', error, receipt });
+  }
+
+  /** A cheaper model helps unless the cap is one of the model itself, where only others do. */
+  #offer(attempt: Attempt, admitted: AdmittedCall, { cap, left }: { cap: Cap; left: bigint }): BudgetOffer {
+    const offer = budgetOffer(admitted, left, this.#catalogue);
+    if (cap.scope !== 'model') return offer;
+    const others = offer.models.filter(({ modelId }) => modelId !== attempt.description.model_id);
+    return { ...offer, models: others };
   }
 
   /** Everything after the intent is durable: the call itself and the record of how it ended. */

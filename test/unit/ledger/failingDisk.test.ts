@@ -96,7 +96,7 @@ describe.each(['write', 'sync'] as const)('when a %s fails', (operation) => {
     expect(await code(ledger.settle('a', settleInput(250n)))).toBe('ledger_unavailable');
     await ledger.reserve('b', reserveInput(100n));
     expect(await ledger.budget()).toMatchObject({ spent: 250n, reserved: 100n });
-    expect(await ledger.settle('a', settleInput(999n))).toMatchObject({ sequence: 4 });
+    expect(await ledger.settle('a', settleInput(999n))).toMatchObject({ sequence: 6 });
     expect(storedRecords(folder).filter(({ kind }) => kind === 'SETTLE')).toHaveLength(1);
     expect(await verifyLedger({ directory: folder, mode: 'live' })).toMatchObject({ ok: true });
   });
@@ -167,7 +167,9 @@ describe('calls and recovery at the same time', () => {
     const [reservation] = await Promise.all([ledger.reserve('a', reserveInput(600n)), ledger.recover()]);
     expect(reservation).toMatchObject({ granted: true });
     await ledger.recover();
-    expect(storedRecords(folder).map(({ kind }) => kind)).toEqual(['header', 'RESERVE', 'DISPATCH']);
+    expect(storedRecords(folder).map(({ kind }) => kind)).toEqual([
+      ...['header', 'key', 'policy_change', 'RESERVE', 'DISPATCH'],
+    ]);
     await ledger.settle('a', settleInput(250n));
     expect(await ledger.budget()).toMatchObject({ spent: 250n });
   });

@@ -11,7 +11,6 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
-import { listCalls, findCall } from '../../../src/ledger/history.ts';
 import { verifyLedger } from '../../../src/ledger/readJournal.ts';
 import { journalPath, openLedger, reserveInput, settleInput, storedRecords } from '../../support/ledgers.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
@@ -25,19 +24,23 @@ describe('budget', () => {
     expect(await ledger.budget()).toMatchObject({ spent: 0n, reserved: 600n });
     await ledger.settle('a', settleInput(250n));
     expect(await ledger.budget()).toMatchObject({ spent: 250n, reserved: 0n });
-    expect((await ledger.budget()).byModel.get('claude-sonnet')).toEqual({
+    expect((await ledger.budget()).scopes).toContainEqual({
+      scope: 'model',
+      key: 'us.anthropic.claude-sonnet-4-6',
+      name: 'claude-sonnet',
       calls: 1,
-      spent: 250n,
       tokens: 30,
+      spent: 250n,
+      reserved: 0n,
     });
   });
 
   it('grants what fits to the last micro-dollar and refuses one more', async () => {
     const ledger = openLedger(temporaryFolder());
     expect(await ledger.reserve('a', reserveInput(999_999n))).toMatchObject({ granted: true });
-    expect(await ledger.reserve('b', reserveInput(2n))).toMatchObject({ granted: false, remaining: 1n });
+    expect(await ledger.reserve('b', reserveInput(2n))).toMatchObject({ granted: false, left: 1n });
     expect(await ledger.reserve('c', reserveInput(1n))).toMatchObject({ granted: true });
-    expect(await ledger.reserve('d', reserveInput(1n))).toMatchObject({ granted: false, remaining: 0n });
+    expect(await ledger.reserve('d', reserveInput(1n))).toMatchObject({ granted: false, left: 0n });
   });
 
   it('decides reservations that wait together one after the other', async () => {
@@ -55,7 +58,7 @@ describe('budget', () => {
     await one.reserve('a', reserveInput(700_000n));
     expect(await two.reserve('b', reserveInput(700_000n))).toMatchObject({
       granted: false,
-      remaining: 300_000n,
+      left: 300_000n,
     });
     await one.void('a', { outcome: 'failed', processing_time_ms: 1, error_code: 'backend_throttled' });
     expect(await two.reserve('c', reserveInput(700_000n))).toMatchObject({ granted: true });
@@ -63,12 +66,13 @@ describe('budget', () => {
 
   it('starts anew with the day of its time zone, and settles into the day of the reservation', async () => {
     let now = Date.parse('2026-05-01T21:59:59Z');
-    const ledger = openLedger(temporaryFolder(), { timeZone: 'Europe/Berlin', now: () => now });
+    const folder = temporaryFolder();
+    const ledger = openLedger(folder, { timeZone: 'Europe/Berlin', now: () => now });
     await ledger.reserve('a', reserveInput(900_000n));
     now += 2000;
     expect(await ledger.reserve('b', reserveInput(900_000n))).toMatchObject({ granted: true });
     await ledger.settle('a', settleInput(100n));
-    expect(await ledger.budget('2026-05-01')).toMatchObject({ spent: 100n, reserved: 0n });
+    expect(storedRecords(folder).at(-1)).toMatchObject({ kind: 'SETTLE', day: '2026-05-01' });
     expect(await ledger.budget()).toMatchObject({ day: '2026-05-02', spent: 0n, reserved: 900_000n });
   });
 
@@ -87,16 +91,18 @@ describe('records of a call', () => {
     const folder = temporaryFolder();
     const ledger = openLedger(folder);
     const reservation = await ledger.reserve('a', reserveInput(600n));
-    expect(storedRecords(folder).map(({ kind }) => kind)).toEqual(['header', 'RESERVE', 'DISPATCH']);
+    expect(storedRecords(folder).map(({ kind }) => kind)).toEqual([
+      ...['header', 'key', 'policy_change', 'RESERVE', 'DISPATCH'],
+    ]);
     const receipt = await ledger.settle('a', settleInput(250n));
     const settle = storedRecords(folder).at(-1);
-    const reserveLine = readFileSync(journalPath(folder), 'utf8').split('\n')[1];
+    const reserveLine = readFileSync(journalPath(folder), 'utf8').split('\n')[3];
     expect(settle).toMatchObject({
       kind: 'SETTLE',
       opening_hash: reserveLine?.slice(0, 64),
       seq: receipt.sequence,
     });
-    expect(reservation.receipt.sequence).toBe(3);
+    expect(reservation.receipt.sequence).toBe(5);
   });
 
   it('give the first receipt when a call is ended twice', async () => {
@@ -106,30 +112,15 @@ describe('records of a call', () => {
     const first = await ledger.settle('a', settleInput(250n));
     expect(await ledger.settle('a', settleInput(999n))).toEqual(first);
     expect(await ledger.budget()).toMatchObject({ spent: 250n });
-    expect(storedRecords(folder)).toHaveLength(4);
+    expect(storedRecords(folder)).toHaveLength(6);
   });
 
   it('include refusals, which cost nothing', async () => {
     const folder = temporaryFolder();
     const ledger = openLedger(folder);
     await ledger.refuse('a', { ...refusalOf(), outcome: 'refused', error_code: 'audit_reason_missing' });
-    expect((await listCalls(folder, { limit: 5 })).calls[0]).toMatchObject({ outcome: 'refused', cost: 0n });
-  });
-
-  it('are listed newest first, page by page, and found by id or any sequence number', async () => {
-    const folder = temporaryFolder();
-    const ledger = openLedger(folder);
-    for (const id of ['a', 'b', 'c']) {
-      await ledger.reserve(id, reserveInput(10n));
-      await ledger.settle(id, settleInput(5n));
-    }
-    const first = await listCalls(folder, { limit: 2 });
-    expect(first.calls.map(({ callId }) => callId)).toEqual(['c', 'b']);
-    const second = await listCalls(folder, { limit: 2, before: first.next ?? 0 });
-    expect(second).toMatchObject({ calls: [{ callId: 'a', outcome: 'success', cost: 5n }], next: null });
-    expect((await findCall(folder, 'b'))?.records).toHaveLength(3);
-    expect((await findCall(folder, '2'))?.call.callId).toBe('a');
-    expect(await findCall(folder, 'nobody')).toBeNull();
+    expect(storedRecords(folder).at(-1)).toMatchObject({ kind: 'REFUSE', outcome: 'refused' });
+    expect(await ledger.budget()).toMatchObject({ spent: 0n, reserved: 0n });
   });
 });
 
@@ -142,10 +133,10 @@ describe('a process that died', () => {
     const next = openLedger(folder);
     await next.recover();
     expect(await next.budget()).toMatchObject({ spent: 600n, reserved: 0n });
-    expect((await listCalls(folder, { limit: 1 })).calls[0]).toMatchObject({
-      outcome: 'orphaned',
-      cost: 600n,
-      costEstimated: true,
+    expect(storedRecords(folder).at(-1)).toMatchObject({
+      kind: 'EXPIRED_CHARGED',
+      cost_micro_usd: '600',
+      estimated: true,
     });
     expect(readdirSync(folder).filter((name) => name.startsWith('alive-'))).toHaveLength(1);
   });
@@ -156,7 +147,7 @@ describe('a process that died', () => {
     await dead.reserve('a', reserveInput(600n));
     await dead.dispose();
     const lines = readFileSync(journalPath(folder), 'utf8').split('\n');
-    writeFileSync(journalPath(folder), `${lines.slice(0, 2).join('\n')}\n`);
+    writeFileSync(journalPath(folder), `${lines.slice(0, 4).join('\n')}\n`);
     const next = openLedger(folder);
     await next.recover();
     expect(await next.budget()).toMatchObject({ spent: 0n, reserved: 0n });
@@ -217,7 +208,7 @@ describe('a damaged journal', () => {
   }
 
   it.each<[string, (lines: string[]) => string[], number, string]>([
-    ['a changed amount', (lines) => lines.map((line) => line.replace('"250"', '"150"')), 4, 'hash_mismatch'],
+    ['a changed amount', (lines) => lines.map((line) => line.replace('"250"', '"150"')), 6, 'hash_mismatch'],
     ['a removed record', (lines) => lines.filter((_, index) => index !== 3), 4, 'hash_mismatch'],
     [
       'swapped records',
@@ -252,7 +243,7 @@ describe('a damaged journal', () => {
     const ledger = openLedger(folder);
     const error = await ledger.reserve('c', reserveInput(1n)).catch((thrown: unknown) => thrown);
     expect(GatewayError.is(error, 'ledger_damaged')).toBe(true);
-    expect(String(error)).toContain('00000001.journal:4');
+    expect(String(error)).toContain('00000001.journal:6');
     expect(readFileSync(journalPath(folder)).equals(before)).toBe(true);
   });
 

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { ChainFault, encodeRecord, ledgerIdBytes } from '../../../src/ledger/chain.ts';
+import { encodeRecord, ledgerIdHex } from '../../../src/ledger/chain.ts';
+import { ChainFault } from '../../../src/ledger/fault.ts';
 import { LedgerState } from '../../../src/ledger/ledgerState.ts';
 import type { LedgerRecord, RecordDraft } from '../../../src/ledger/records.ts';
-import { reserveInput, settleInput } from '../../support/ledgers.ts';
+import { enrolmentText, keyIdOf, policyText } from '../../../src/ledger/signing.ts';
+import { reserveInput, settleInput, testSigner } from '../../support/ledgers.ts';
 
 const time = '2026-01-31T10:00:00.000Z';
+const ledgerId = ledgerIdHex('00112233-4455-6677-8899-aabbccddeeff');
 const header: RecordDraft = {
   kind: 'header',
   call_id: null,
@@ -12,8 +15,10 @@ const header: RecordDraft = {
   prev: '0'.repeat(64),
   segment: 1,
   mode: 'live',
+  carried: null,
+  checkpoint: null,
 };
-const { amount: _amount, limit: _limit, ...described } = reserveInput(0n);
+const { amount: _amount, caps: _caps, ...described } = reserveInput(0n);
 const reserve: RecordDraft = {
   ...described,
   kind: 'RESERVE',
@@ -22,21 +27,55 @@ const reserve: RecordDraft = {
   day: '2026-01-31',
   timezone: 'UTC',
   reserved_micro_usd: '600',
-  limit_micro_usd: '1000',
 };
+
+const keyId = keyIdOf(ledgerId, testSigner.publicKey);
+const enrolment: RecordDraft = {
+  kind: 'key',
+  call_id: null,
+  key_id: keyId,
+  public_key: testSigner.publicKey,
+  user_id: 'ada',
+  proof: testSigner.sign(enrolmentText(ledgerId, keyId)),
+  replaces: null,
+  endorsement: null,
+};
+
+const event = { call_id: null, user_id: 'ada', reason: 'a test' };
+const retention = (first_segment: number) => ({
+  ...{ kind: 'retention', call_id: null, first_segment, retention_days: 400 },
+});
+
+/** A signed change of the ledger's cap. */
+function capOf(limit: string, from: string | null = null): Extract<RecordDraft, { kind: 'policy_change' }> {
+  const change = {
+    scope: 'ledger' as const,
+    key: '',
+    day: null,
+    from_micro_usd: from,
+    to_micro_usd: limit,
+    user_id: 'ada',
+    reason: 'a test',
+    key_id: keyId,
+  };
+  const signature = testSigner.sign(policyText(ledgerId, change));
+  return { ...change, kind: 'policy_change', call_id: null, signature };
+}
 
 /** A state after the header and a reservation, and the reservation's hash. */
 function afterReserve(): { state: LedgerState; openingHash: string } {
   const state = new LedgerState('live');
   state.add(header, time);
+  state.add(enrolment, time);
+  state.add(capOf('1000'), time);
   state.add(reserve, time);
-  return { state, openingHash: state.head.hash.toString('hex') };
+  return { state, openingHash: state.head.hash };
 }
 
 /** Takes a record whose hash is right, whatever it says: what a forger with the ledger's id can write. */
 function forge(state: LedgerState, record: object, firstOfSegment = false): string {
   const full = { v: 1, seq: state.head.sequence + 1, time, ...record } as unknown as LedgerRecord;
-  const { line } = encodeRecord(ledgerIdBytes('00112233-4455-6677-8899-aabbccddeeff'), state.head, full);
+  const { line } = encodeRecord(ledgerId, state.head, full);
   try {
     state.take(line.subarray(0, -1), firstOfSegment);
   } catch (error) {
@@ -91,6 +130,34 @@ describe('a record with a right hash is still refused when it', () => {
       () => ({ ...reserve, call_id: 'b', timezone: 'Mars/Olympus' }),
       'inconsistent',
     ],
+    [
+      'is reserved above the cap',
+      () => ({ ...reserve, call_id: 'b', reserved_micro_usd: '401' }),
+      'inconsistent',
+    ],
+    [
+      'raises a cap without a signature',
+      () => ({ ...capOf('2000', '1000'), signature: 'AAAA' }),
+      'bad_signature',
+    ],
+    [
+      'raises a cap by more than was signed',
+      () => ({ ...capOf('2000', '1000'), to_micro_usd: '3000' }),
+      'bad_signature',
+    ],
+    ['raises a cap from another than it was', () => capOf('2000', '500'), 'inconsistent'],
+    ['enrols a key without proof', () => ({ ...enrolment, proof: 'AAAA' }), 'bad_signature'],
+    [
+      'replaces a key that did not agree',
+      () => ({ ...enrolment, replaces: keyId, endorsement: 'AAAA' }),
+      'bad_signature',
+    ],
+    [
+      'acknowledges what was not',
+      () => ({ ...event, kind: 'acknowledgement', day: '2026-01-31' }),
+      'inconsistent',
+    ],
+    ['drops segments that were not there', () => retention(2), 'inconsistent'],
     ['is a second header', () => ({ ...header, segment: 2 }), 'bad_header'],
   ])('%s', (_name, record, kind) => {
     const { state, openingHash } = afterReserve();
@@ -99,10 +166,9 @@ describe('a record with a right hash is still refused when it', () => {
 
   it('is a header that names another hash than the one it follows', () => {
     const { state } = afterReserve();
-    expect(forge(state, { ...header, segment: 2 }, true)).toBe('bad_header');
-    expect(forge(state, { ...header, segment: 2, prev: state.head.hash.toString('hex') }, true)).toBe(
-      'taken',
-    );
+    const next = state.nextHeader('', 'live', testSigner);
+    expect(forge(state, { ...next, prev: '0'.repeat(64) }, true)).toBe('bad_header');
+    expect(forge(state, next, true)).toBe('taken');
   });
 
   it('has a key twice', () => {

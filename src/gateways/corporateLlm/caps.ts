@@ -1,0 +1,49 @@
+import type { CapSetting } from '../../ledger/ledger.ts';
+import type { ScopeKey } from '../../ledger/records.ts';
+import { usdToMicro } from '../../pricing/cost.ts';
+import type { Settings } from '../../settings/schema.ts';
+
+/** The daily cap that the settings put on a scope; undefined where they put none. */
+export type CapOf = (scope: ScopeKey) => CapSetting | undefined;
+
+interface CapSources {
+  budget: Settings['budget'];
+  /** The model id behind a name of `per_model_usd`; the name itself where there is none. */
+  modelIdOf: (name: string) => string;
+  /** Where a setting comes from, for the record of a changed cap. */
+  originOf: (path: readonly string[]) => string;
+}
+
+/** The name that stands for every user, model or workspace without an entry of its own. */
+const everyOther = 'default';
+
+/** Reads the caps of the settings once, so that each call only looks them up. */
+export function capsFrom({ budget, modelIdOf, originOf }: CapSources): CapOf {
+  const sections = {
+    user: limitsOf('per_user_usd', (name) => name),
+    model: limitsOf('per_model_usd', modelIdOf),
+    workspace: limitsOf('per_workspace_usd', (name) => name),
+  };
+  const ledger = {
+    limit: usdToMicro(budget.daily_limit_usd),
+    origin: originOf(['budget', 'daily_limit_usd']),
+  };
+
+  function limitsOf(
+    section: 'per_user_usd' | 'per_model_usd' | 'per_workspace_usd',
+    keyOf: (name: string) => string,
+  ): Map<string, { limit: bigint; origin: string }> {
+    return new Map(
+      Object.entries(budget[section]).flatMap(([name, usd]) => {
+        if (usd === null) return [];
+        const limit = { limit: usdToMicro(usd), origin: originOf(['budget', section, name]) };
+        return [[name === everyOther ? everyOther : keyOf(name), limit]];
+      }),
+    );
+  }
+
+  return ({ scope, key }) => {
+    const found = scope === 'ledger' ? ledger : (sections[scope].get(key) ?? sections[scope].get(everyOther));
+    return found && { scope, key, ...found };
+  };
+}

@@ -1,0 +1,34 @@
+export type FaultKind =
+  | 'malformed_line'
+  | 'hash_mismatch'
+  | 'sequence_gap'
+  | 'unknown_version'
+  | 'bad_header'
+  | 'bad_signature'
+  | 'inconsistent'
+  | 'missing_segment'
+  | 'unterminated_tail'
+  | 'anchor_mismatch'
+  | 'unreadable';
+
+/** The first thing that is wrong with a journal, and exactly where. */
+export interface Fault {
+  segment: string;
+  /** From 1. */
+  line: number;
+  /** The sequence number that the record at fault should have. */
+  sequence: number;
+  kind: FaultKind;
+  detail: string;
+}
+
+/** A record that can't follow those before it. */
+export class ChainFault extends Error {
+  override readonly name = 'ChainFault';
+  readonly kind: FaultKind;
+
+  constructor(kind: FaultKind, detail: string) {
+    super(detail);
+    this.kind = kind;
+  }
+}

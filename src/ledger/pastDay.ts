@@ -1,0 +1,21 @@
+import { BudgetFold } from './budgetFold.ts';
+import type { DayBudget } from './ledger.ts';
+import { readRecords } from './readJournal.ts';
+
+/** A day's money as the whole journal comes to. Reads all of it; today's is at hand in `Ledger.budget`. */
+export async function dayInJournal(directory: string, day: string): Promise<DayBudget> {
+  const fold = new BudgetFold();
+  let first = true;
+  for await (const { record, hash } of readRecords(directory)) {
+    // Retention may have dropped what came before.
+    if (first && record.kind === 'header' && record.carried) fold.restore(record.carried);
+    first = false;
+    fold.apply(record, hash);
+  }
+  const { spent, reserved, scopes, raised, overruns } = fold.day(day);
+  return {
+    ...{ day, spent, reserved, overruns: overruns.size },
+    scopes: [...scopes.values()],
+    raised: [...raised.values()],
+  };
+}
