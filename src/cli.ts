@@ -1,8 +1,10 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
-import { auditList, auditShow, auditVerify } from './cli/audit.ts';
+import { auditList, auditShow } from './cli/audit.ts';
+import { auditAnchor, auditHead, auditRotateKey, auditVerify } from './cli/auditChain.ts';
 import { budget, budgetAcknowledge, budgetRaise, type RaiseOptions } from './cli/budget.ts';
 import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
+import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
 import { gateways, gatewayStats, status } from './cli/status.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
 import { compose } from './compose.ts';
@@ -19,6 +21,9 @@ interface GlobalOptions {
   json?: boolean;
   quiet?: boolean;
 }
+
+/** An option that may be given more than once. */
+const repeatable = (value: string, all: string[]): string[] => [...all, value];
 
 const program = new Command('tidyllm')
   .description('Governed calls to language models: a reason, a budget and an audit record for each.')
@@ -43,12 +48,7 @@ program
   .option('--temperature <t>', '0 to 1')
   .addOption(new Option('--service-tier <tier>', 'how Bedrock serves it').choices(requestServiceTiers))
   .option('--mode <mode>', 'chat mode', 'direct')
-  .option(
-    '--file <path>',
-    'text file to send along (repeatable)',
-    (path: string, all: string[]) => [...all, path],
-    [],
-  )
+  .option('--file <path>', 'text file to send along (repeatable)', repeatable, [])
   .option('--no-stream', 'wait for the whole answer')
   .action((prompt: string, options: ChatOptions) => {
     const failed = (error: GatewayError): object =>
@@ -99,7 +99,37 @@ audit
 audit
   .command('verify')
   .description('check that no record was changed')
-  .action(() => run(auditVerify));
+  .option('--from <day>', 'begin with the segment that holds this day, YYYY-MM-DD')
+  .option('--anchor <file>', 'file of checkpoints, or repository with anchors in its notes')
+  .action((options: { from?: string; anchor?: string }) =>
+    runAsItIs((core, terminal) => auditVerify(core, options, terminal)),
+  );
+audit
+  .command('head')
+  .description('where the chain stands, with a signed checkpoint')
+  .action(() => run(auditHead));
+audit
+  .command('anchor')
+  .description('keep the head outside the ledger, now')
+  .option('--to <path>', 'a file, or a repository for its notes, instead of the configured anchors')
+  .action(({ to }: { to?: string }) => run((core, terminal) => auditAnchor(core, to, terminal)));
+audit
+  .command('rotate-key')
+  .description('let a new key sign checkpoints and policy changes from here on')
+  .action(() => run(auditRotateKey));
+
+program
+  .command('reconcile')
+  .description('compare the ledger with an AWS cost export and record the differences')
+  .argument('<file...>', 'Cost and Usage Report as CSV, legacy or CUR 2.0, with or without gzip')
+  .option('--reason <text>', 'why (mandatory unless --dry-run)')
+  .option('--map <name=model>', 'a model as the bill names it (repeatable)', repeatable, [])
+  .option('--where <column=value>', 'only lines with this value (repeatable)', repeatable, [])
+  .option('--final', 'take every day of the export as complete')
+  .option('--dry-run', 'compare only')
+  .action((files: string[], options: ReconcileCommandOptions) =>
+    run((core, terminal) => reconcileCommand(core, files, options, terminal)),
+  );
 
 program
   .command('gateways')
@@ -114,12 +144,13 @@ program
 program
   .command('status')
   .description('whether everything that is installed works')
-  .action(() => run(status));
+  .action(() => runAsItIs(status));
 
 /** Runs a command on a composed core and keeps its exit code. */
 async function run(
   command: (core: Core, terminal: Terminal) => Promise<number>,
   failed: (error: GatewayError) => object = (error) => ({ error: errorJson(error) }),
+  settleFirst = true,
 ): Promise<void> {
   const options = program.opts<GlobalOptions>();
   const terminal: Terminal = { json: options.json ?? false, quiet: options.quiet ?? false };
@@ -139,7 +170,7 @@ async function run(
         `Not used by this version: ${core.loaded.unused.join(', ')} in ${core.loaded.file ?? 'settings'}.`,
       );
     }
-    if (command !== auditVerify && command !== status) await settleOrphans(core, terminal);
+    if (settleFirst) await settleOrphans(core, terminal);
     process.exitCode = await command(core, terminal);
   } catch (thrown) {
     const error = GatewayError.is(thrown) ? thrown : unexpected(thrown);
@@ -149,6 +180,11 @@ async function run(
   } finally {
     await core?.dispose();
   }
+}
+
+/** Runs a command that must see the ledger as it lies, and leaves it so. */
+function runAsItIs(command: (core: Core, terminal: Terminal) => Promise<number>): Promise<void> {
+  return run(command, undefined, false);
 }
 
 function unexpected(error: unknown): GatewayError {

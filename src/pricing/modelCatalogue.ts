@@ -22,6 +22,11 @@ function withoutPrototype<T>(entries: Readonly<Record<string, T>>): Readonly<Rec
   return Object.assign(Object.create(null) as Record<string, T>, entries);
 }
 
+/** Model and inference-profile ids of the price table. */
+export function pricedModelIds(): string[] {
+  return Object.keys(entries).filter((key) => !key.startsWith('bedrock/'));
+}
+
 /** Friendly names that work in us-east-1 as they are; `bedrock.model_mapping` stands above them. */
 const builtInAliases: Readonly<Record<string, string>> = withoutPrototype({
   'claude-sonnet': 'us.anthropic.claude-sonnet-4-6',

@@ -1,0 +1,166 @@
+import type { Core } from '../gateways/core.ts';
+import { GatewayError } from '../errors.ts';
+import { requireReason } from '../gateways/corporateLlm/admission.ts';
+import { formatUsd, microToUsd } from '../pricing/cost.ts';
+import { columnName } from '../reconciliation/costExport.ts';
+import {
+  adjustments,
+  reconcile,
+  type Comparison,
+  type Reconciliation,
+  type Unplaced,
+} from '../reconciliation/reconcile.ts';
+import { errorJson, printError, printJson, printLine, table, type Terminal } from './terminal.ts';
+
+export interface ReconcileCommandOptions {
+  reason?: string;
+  map: string[];
+  where: string[];
+  final?: boolean;
+  dryRun?: boolean;
+}
+
+/** `tidyllm reconcile`: compares the ledger with AWS's bill and records where they differ. */
+export async function reconcileCommand(
+  core: Core,
+  files: readonly string[],
+  options: ReconcileCommandOptions,
+  terminal: Terminal,
+): Promise<number> {
+  if (core.ledger.mode === 'simulated') {
+    throw new GatewayError('invalid_request', 'Simulated calls are on no bill.', {
+      hint: 'Name the ledger of real calls with --backend bedrock.',
+    });
+  }
+  const reason = options.dryRun
+    ? ''
+    : requireReason(options.reason ?? '', {
+        minReasonLength: core.loaded.settings.audit.min_reason_length,
+        defaultUser: core.user,
+      });
+  const result = await reconcile({
+    directory: core.ledger.directory,
+    timeZone: core.ledger.timeZone,
+    files,
+    mapping: pairs(options.map, '--map', (modelId) => modelIdOf(core, modelId)),
+    where: new Map(
+      [...pairs(options.where, '--where')].map(([column, value]) => [columnName(column), value]),
+    ),
+    final: options.final ?? false,
+  });
+  const adjust = adjustments(result, { userId: core.user, reason });
+  const error = result.comparisons.some(({ billed }) => billed !== 0n) ? null : nothingBilled();
+  const receipt = options.dryRun || error || adjust.length === 0 ? null : await core.ledger.adjust(adjust);
+  if (terminal.json) {
+    printJson({
+      source: result.source.name,
+      source_sha256: result.source.sha256,
+      timezone: core.ledger.timeZone,
+      dry_run: options.dryRun ?? false,
+      comparisons: result.comparisons.map(comparisonJson),
+      unplaced: result.unplaced.map(unplacedJson),
+      others: { lines: result.others.lines, billed_usd: microToUsd(result.others.billed) },
+      adjustments: receipt ? adjust.length : 0,
+      audit_trail: receipt && { sequence: receipt.sequence, hash: receipt.hash },
+      error: error && errorJson(error),
+    });
+  } else {
+    printResult(result);
+    printLine(
+      receipt
+        ? `${adjust.length} differences recorded up to #${receipt.sequence}; each day's spend is what was billed.`
+        : `Nothing was recorded${adjust.length > 0 ? `; ${adjust.length} differences stand` : ''}.`,
+    );
+  }
+  if (error && !terminal.json) printError(error);
+  return error?.exitCode ?? 0;
+}
+
+/** An export of something else would make every day's spend nothing. */
+function nothingBilled(): GatewayError {
+  return new GatewayError('invalid_request', 'The export bills no tokens on a day that can be compared.', {
+    hint: 'Use an export that reaches a day beyond the calls, or --final when it is complete.',
+  });
+}
+
+function printResult({ source, comparisons, unplaced, others }: Reconciliation): void {
+  const different = comparisons.filter(({ difference }) => difference !== 0n);
+  if (different.length > 0) {
+    const money = ['recorded', 'estimated', 'billed', 'difference'];
+    const rows = different.map(({ day, modelId, tokenClass, recorded, estimated, billed, difference }) => [
+      day,
+      modelId,
+      tokenClass,
+      ...[recorded, estimated, billed, difference].map((micro) =>
+        `$${microToUsd(micro)}`.replace('$-', '-$'),
+      ),
+    ]);
+    printLine(table(['day', 'model', 'class', ...money], rows, money));
+    printLine();
+  }
+  if (unplaced.length > 0) {
+    const rows = unplaced.map(({ why, name, lines, billed, first }) => [
+      why,
+      name,
+      String(lines),
+      formatUsd(billed),
+      first,
+    ]);
+    printLine('Not compared:');
+    printLine(table(['why', 'billed as', 'lines', 'billed', 'first'], rows, ['lines', 'billed']));
+    printLine();
+  }
+  const sum = (pick: (comparison: Comparison) => bigint): string =>
+    formatUsd(comparisons.reduce((total, comparison) => total + pick(comparison), 0n));
+  const agree = comparisons.length - different.length;
+  printLine(
+    `${source.name}: ${sum(({ billed }) => billed)} billed, ${sum(({ recorded, estimated }) => recorded + estimated)} recorded; ${agree} of ${comparisons.length} agree to the micro-dollar.`,
+  );
+  if (others.lines > 0)
+    printLine(
+      `${others.lines} lines (${formatUsd(others.billed)}) are of other services or left out by --where.`,
+    );
+}
+
+/** `NAME=VALUE` options; a model's name may hold anything but `=`. */
+function pairs(
+  texts: readonly string[],
+  option: string,
+  read: (value: string) => string = (value) => value,
+): Map<string, string> {
+  return new Map(
+    texts.map((text) => {
+      const [, name, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+      if (name !== undefined && value !== undefined) return [name, read(value)];
+      throw new GatewayError('invalid_request', `${option} takes NAME=VALUE, not "${text}".`);
+    }),
+  );
+}
+
+function modelIdOf({ catalogue }: Core, name: string): string {
+  return catalogue.names().includes(name) ? catalogue.resolve(name).modelId : name;
+}
+
+function comparisonJson({
+  day,
+  modelId,
+  tokenClass,
+  recorded,
+  estimated,
+  billed,
+  difference,
+}: Comparison): object {
+  return {
+    day,
+    model_id: modelId,
+    token_class: tokenClass,
+    recorded_usd: microToUsd(recorded),
+    estimated_usd: microToUsd(estimated),
+    billed_usd: microToUsd(billed),
+    difference_usd: microToUsd(difference),
+  };
+}
+
+function unplacedJson({ why, name, lines, billed, first }: Unplaced): object {
+  return { why, name, lines, billed_usd: microToUsd(billed), first };
+}

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { CsvError, parse } from 'csv-parse';
+import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+
+/** The value of a column, by its CUR 2.0 name; empty where the export has no such column. */
+export type Columns = (name: string) => string;
+
+export interface ExportSource {
+  name: string;
+  /** SHA-256 of the file's bytes, lower-case hex. */
+  sha256: string;
+}
+
+const requiredColumns = [
+  'line_item_line_item_type',
+  'line_item_usage_start_date',
+  'line_item_usage_end_date',
+  'line_item_product_code',
+  'line_item_usage_type',
+  'line_item_unblended_cost',
+];
+
+/** `lineItem/UsageType` of the legacy report is `line_item_usage_type` in CUR 2.0. */
+export function columnName(name: string): string {
+  return name
+    .split('/')
+    .map((part) => part.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase())
+    .join('_');
+}
+
+/**
+ * Reads a Cost and Usage Report (legacy or CUR 2.0, CSV or gzip) in bounded memory; `onLine` gets each
+ * line and its number. Throws `invalid_request` when it isn't one.
+ */
+export async function readCostExport(
+  path: string,
+  onLine: (columns: Columns, line: number) => void,
+): Promise<ExportSource> {
+  const hash = createHash('sha256');
+  const compressed = await beginsWith(path, [0x1f, 0x8b]);
+  const file = createReadStream(path).on('data', (chunk) => hash.update(chunk));
+  const parser = parse({ bom: true, skip_empty_lines: true, info: true });
+  try {
+    await Promise.all([
+      pipeline(compressed ? [file, createGunzip(), parser] : [file, parser]),
+      takeLines(parser, onLine),
+    ]);
+  } catch (error) {
+    if (error instanceof CsvError || systemCodeOf(error) !== undefined) throw unreadable(path, error);
+    throw error;
+  }
+  return { name: basename(path), sha256: hash.digest('hex') };
+}
+
+async function takeLines(
+  lines: AsyncIterable<{ record: string[]; info: { lines: number } }>,
+  onLine: (columns: Columns, line: number) => void,
+): Promise<void> {
+  let places: Map<string, number> | null = null;
+  for await (const { record, info } of lines) {
+    if (places) {
+      const known = places;
+      onLine((name) => record[known.get(name) ?? -1] ?? '', info.lines);
+    } else places = columnPlaces(record);
+  }
+}
+
+function columnPlaces(header: readonly string[]): Map<string, number> {
+  const places = new Map(header.map((name, place) => [columnName(name), place]));
+  const missing = requiredColumns.filter((name) => !places.has(name));
+  if (missing.length === 0) return places;
+  throw new GatewayError(
+    'invalid_request',
+    `This is not a Cost and Usage Report: it has no ${missing.join(', ')}.`,
+    { hint: 'Export CUR 2.0 or the legacy report as CSV, with or without gzip, not Parquet or ZIP.' },
+  );
+}
+
+async function beginsWith(path: string, bytes: readonly number[]): Promise<boolean> {
+  try {
+    for await (const chunk of createReadStream(path, { end: bytes.length - 1 }))
+      return (chunk as Buffer).equals(Buffer.from(bytes));
+    return false;
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, cause: unknown): GatewayError {
+  return new GatewayError('invalid_request', `The export ${path} can't be read: ${messageOf(cause)}.`, {
+    hint: 'Give a Cost and Usage Report as CSV, with or without gzip.',
+    cause,
+  });
+}

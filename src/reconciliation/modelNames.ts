@@ -1,0 +1,91 @@
+/** Words that only one side has. */
+const silentWords = new Set(['amazon', 'anthropic', 'meta', 'openai', 'instruct', 'text', '0', '']);
+const geographies = 'us-gov|us|eu|apac|au|jp|ca|in|global';
+/** DeepSeek's name is the first part of its ids, and is told from a provider's by staying. */
+const providers =
+  'amazon|anthropic|meta|ai21|mistral|cohere|openai|qwen|minimax|moonshot(?:ai)?|google|nvidia|zai|writer';
+const route = new RegExp(`(?:^|/)(${geographies})\\.[^/]*$`);
+const prefixes = new RegExp(`^(?:(?:${geographies})\\.)?(?:(?:${providers})\\.)?`);
+
+/**
+ * A model's name without its order, punctuation, provider, date and first version, so that
+ * `Claude4.6Sonnet`, `Claude Sonnet 4.6 (Amazon Bedrock Edition)` and `us.anthropic.claude-sonnet-4-6` are one.
+ */
+export function modelKey(name: string): string {
+  const bare = (name.split('/').at(-1) ?? '')
+    .replace(/\(.*\)/, '')
+    .trim()
+    .replace(prefixes, '');
+  const version = /(?:[-_ ]|(?<=[a-z]))v(\d+)(?::\d+\w*)*$|-(1):0$/i.exec(bare);
+  const later = version && Number(version[1]) > 1 ? [`v${version[1] ?? ''}`] : [];
+  const words = (version ? bare.slice(0, version.index) : bare)
+    .replace(/[-_]20\d{6}\b/, '')
+    .toLowerCase()
+    .match(/[a-z]+|\d+/g);
+  return [...(words ?? []).flatMap(split).filter((word) => !silentWords.has(word)), ...later]
+    .toSorted()
+    .join(' ');
+}
+
+/** Families that bills write without a space before what follows. */
+function split(word: string): string[] {
+  const match = /^(nova|titan|claude|command|deepseek)(.*)$/.exec(word);
+  return match ? [match[1] ?? '', match[2] ?? ''] : [word];
+}
+
+/** The geography in a model id: `us.anthropic.…` is `us`; null for a model that is called in its region. */
+export function routeOf(modelId: string): string | null {
+  return route.exec(modelId)?.[1] ?? null;
+}
+
+/** What a name on a bill was found to be: a model id, or why it isn't one. */
+export type ModelMatch = { modelId: string } | { why: string };
+
+/** Finds the model behind the names on a bill. */
+export class ModelMatcher {
+  readonly #mapping: ReadonlyMap<string, string>;
+  readonly #recorded: ReadonlySet<string>;
+  readonly #recordedByKey = new Map<string, string[]>();
+  readonly #knownByKey = new Map<string, string[]>();
+
+  /** `recorded`: ids that the ledger has; `known`: those of the price table, for calls the ledger never saw. */
+  constructor(mapping: ReadonlyMap<string, string>, recorded: Iterable<string>, known: Iterable<string>) {
+    this.#mapping = mapping;
+    this.#recorded = new Set(recorded);
+    for (const modelId of this.#recorded) push(this.#recordedByKey, modelKey(modelId), modelId);
+    for (const modelId of known) push(this.#knownByKey, modelKey(modelId), modelId);
+  }
+
+  find(names: readonly string[], route: string | null): ModelMatch {
+    for (const name of names) {
+      const mapped = this.#mapping.get(name) ?? this.#mapping.get(name.replace(/ \(.*\)$/, ''));
+      if (mapped !== undefined) return { modelId: mapped };
+    }
+    for (const name of names) {
+      const exact = [name, name.split('/').at(-1) ?? ''].find((id) => this.#recorded.has(id));
+      if (exact !== undefined) return { modelId: exact };
+    }
+    const keys = names.map(modelKey);
+    const idsIn = (byKey: ReadonlyMap<string, string[]>): string[] =>
+      keys.map((key) => byKey.get(key)).find((ids) => ids !== undefined) ?? [];
+    const recorded = idsIn(this.#recordedByKey);
+    const onRoute = recorded.filter((id) => fits(id, route));
+    const [only, ...others] = onRoute.length > 0 ? onRoute : recorded;
+    if (others.length > 0) return { why: `it may be ${[only, ...others].join(' or ')}` };
+    const known = idsIn(this.#knownByKey);
+    const modelId = only ?? known.find((id) => routeOf(id) === route) ?? known[0];
+    return modelId === undefined ? { why: 'no model of this name is known' } : { modelId };
+  }
+}
+
+/** A bill names `global`; every other geography may stand as the plain regional price. */
+function fits(modelId: string, route: string | null): boolean {
+  const own = routeOf(modelId);
+  return route === null ? own !== 'global' : own === route;
+}
+
+function push(map: Map<string, string[]>, key: string, value: string): void {
+  const values = map.get(key);
+  if (values) values.push(value);
+  else map.set(key, [value]);
+}

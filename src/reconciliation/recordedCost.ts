@@ -1,0 +1,87 @@
+import { readRecords } from '../ledger/readJournal.ts';
+import type { SettleRecord, TokenClass } from '../ledger/records.ts';
+import { parseDecimal } from '../pricing/cost.ts';
+
+/** What a ledger has recorded for a model on a policy day, in micro-USD. */
+export interface RecordedCost {
+  /** Exact calls by class, with what earlier reconciliations added. */
+  byClass: Map<TokenClass, bigint>;
+  /** Calls whose cost is an upper bound, all classes together. */
+  estimated: bigint;
+}
+
+export interface RecordedCosts {
+  /** By policy day, then model id. */
+  days: Map<string, Map<string, RecordedCost>>;
+  modelIds: Set<string>;
+}
+
+const classFields = [
+  ['input', 'input_tokens', 'input'],
+  ['output', 'output_tokens', 'output'],
+  ['cache_read', 'cache_read_input_tokens', 'cache_read'],
+  ['cache_write_5m', 'cache_write_5m_input_tokens', 'cache_write_5m'],
+  ['cache_write_1h', 'cache_write_1h_input_tokens', 'cache_write_1h'],
+] as const;
+
+/** Adds up a ledger's endings and adjustments. Throws `ledger_damaged` when it doesn't verify. */
+export async function readRecordedCosts(directory: string): Promise<RecordedCosts> {
+  const days = new Map<string, Map<string, RecordedCost>>();
+  const modelIds = new Set<string>();
+  const modelOfCall = new Map<string, string>();
+  const entry = (day: string, modelId: string): RecordedCost => {
+    const models = entryOf(days, day, () => new Map<string, RecordedCost>());
+    return entryOf(models, modelId, () => ({ byClass: new Map(), estimated: 0n }));
+  };
+  for await (const { record } of readRecords(directory)) {
+    if (record.kind === 'RESERVE') {
+      modelOfCall.set(record.call_id, record.model_id ?? record.model);
+    } else if (record.kind === 'ADJUST') {
+      modelIds.add(record.model_id);
+      const { byClass } = entry(record.day, record.model_id);
+      add(byClass, record.token_class, BigInt(record.difference_micro_usd));
+    } else if (record.kind === 'SETTLE' || record.kind === 'EXPIRED_CHARGED' || record.kind === 'VOID') {
+      const modelId = modelOfCall.get(record.call_id);
+      modelOfCall.delete(record.call_id);
+      if (modelId === undefined || record.kind === 'VOID') continue;
+      modelIds.add(modelId);
+      const cost = entry(record.day, modelId);
+      const classes = record.kind === 'SETTLE' ? costByClass(record) : null;
+      if (classes) for (const [tokenClass, micro] of classes) add(cost.byClass, tokenClass, micro);
+      else cost.estimated += BigInt(record.cost_micro_usd);
+    }
+  }
+  return { days, modelIds };
+}
+
+/** A call's cost by class, to the micro-dollar and adding up to it; null when it is an upper bound. */
+function costByClass(record: SettleRecord): [TokenClass, bigint][] | null {
+  const { unit_prices: prices, tokens } = record;
+  if (record.estimated || prices === null) return null;
+  const parts = classFields.flatMap(([tokenClass, field, price]) => {
+    const scaled = BigInt(tokens[field]) * parseDecimal(prices[price] ?? '0');
+    return scaled === 0n ? [] : [{ tokenClass, whole: scaled / scale, rest: scaled % scale }];
+  });
+  // What rounding up the whole call added goes to the classes with the largest fractions.
+  let missing = BigInt(record.cost_micro_usd) - parts.reduce((sum, { whole }) => sum + whole, 0n);
+  for (const part of parts.toSorted((a, b) => (a.rest > b.rest ? -1 : 1))) {
+    if (missing <= 0n) break;
+    part.whole += 1n;
+    missing -= 1n;
+  }
+  return missing === 0n ? parts.map(({ tokenClass, whole }) => [tokenClass, whole]) : null;
+}
+
+const scale = parseDecimal('1');
+
+function add(byClass: Map<TokenClass, bigint>, tokenClass: TokenClass, micro: bigint): void {
+  byClass.set(tokenClass, (byClass.get(tokenClass) ?? 0n) + micro);
+}
+
+export function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, create: () => Value): Value {
+  const present = map.get(key);
+  if (present !== undefined) return present;
+  const created = create();
+  map.set(key, created);
+  return created;
+}

@@ -1,0 +1,393 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import { verifyLedger } from '../../src/ledger/readJournal.ts';
+import { reconcile, type ReconcileOptions, type Reconciliation } from '../../src/reconciliation/reconcile.ts';
+import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
+import { cur2Export, legacyExport, type BilledUsage } from '../support/costExports.ts';
+import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
+import { recordsOf } from '../support/records.ts';
+
+const sonnet = 'us.anthropic.claude-sonnet-4-6';
+const edition = 'Claude Sonnet 4.6 (Amazon Bedrock Edition)';
+
+function ask({ core }: TestGateway, request: Partial<LlmRequest>): Promise<LlmResponse> {
+  const gateway = core.registry.get('corporate_llm');
+  return gateway.executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 reconcile', ...request });
+}
+
+function using(usage: Record<string, unknown>): string {
+  return `${'p'.repeat(5000)} @stand-in:usage=${JSON.stringify({ totalTokens: 0, ...usage })}`;
+}
+
+/** A gateway whose clock stands at 10:20 UTC of a day in the past. */
+async function onDay(day: string, environment: Record<string, string> = {}): Promise<TestGateway> {
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date(`${day}T10:20:00Z`) });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  return gatewayOnStandIn(environment);
+}
+
+function hour(
+  day: string,
+  usage: Partial<BilledUsage> & Pick<BilledUsage, 'usageType' | 'cost'>,
+): BilledUsage {
+  return { start: `${day}T10:00:00Z`, end: `${day}T11:00:00Z`, ...usage };
+}
+
+/** What makes 2026-03-02 complete: another service's hours of the days around it. */
+const otherService: BilledUsage[] = [
+  ['2026-03-01T00:00:00Z', '2026-03-01T01:00:00Z'],
+  ['2026-03-04T23:00:00Z', '2026-03-05T00:00:00Z'],
+].map(([start = '', end = '']) => ({
+  start,
+  end,
+  usageType: 'USE1-BoxUsage:m5.large',
+  cost: '0.096',
+  productCode: 'AmazonEC2',
+  product: 'Amazon Elastic Compute Cloud',
+}));
+
+function compare(
+  { core, home }: TestGateway,
+  csv: string | Buffer,
+  options: Partial<ReconcileOptions> = {},
+): Promise<Reconciliation> {
+  const file = join(home, 'export.csv');
+  writeFileSync(file, csv);
+  return reconcile({
+    directory: core.ledger.directory,
+    timeZone: core.ledger.timeZone,
+    files: [file],
+    mapping: new Map(),
+    where: new Map(),
+    final: false,
+    ...options,
+  });
+}
+
+function environmentOf(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => /^(AWS_|TIDYLLM_)/.test(name)),
+  ) as Record<string, string>;
+}
+
+describe('reconciliation', () => {
+  it.each([
+    ['the legacy report', legacyExport],
+    ['CUR 2.0', cur2Export],
+    ['a gzip file', (lines: readonly BilledUsage[]) => gzipSync(cur2Export(lines))],
+  ])('agrees to the micro-dollar with a bill of what was used, from %s', async (_name, write) => {
+    const gateway = await onDay('2026-03-02');
+    const usage = { inputTokens: 1001, outputTokens: 101, cacheReadInputTokens: 7, cacheWriteInputTokens: 3 };
+    await ask(gateway, { prompt: using(usage) });
+    await ask(gateway, { prompt: using(usage), modelId: 'nova-micro' });
+    const marketplace = { productCode: 'a1b2c3d4', product: edition };
+    const { comparisons, unplaced, others } = await compare(
+      gateway,
+      write([
+        ...otherService,
+        hour('2026-03-02', {
+          ...marketplace,
+          usageType: 'USE1-MP:USE1_InputTokenCount-Units',
+          cost: '0.0033033',
+        }),
+        hour('2026-03-02', {
+          ...marketplace,
+          usageType: 'USE1-MP:USE1_OutputTokenCount-Units',
+          cost: '1.6665E-3',
+        }),
+        hour('2026-03-02', {
+          ...marketplace,
+          usageType: 'USE1-MP:USE1_CacheReadInputTokenCount-Units',
+          cost: '0.00000231',
+        }),
+        hour('2026-03-02', {
+          ...marketplace,
+          usageType: 'USE1-MP:USE1_CacheWriteInputTokenCount-Units',
+          cost: '0.000012375',
+        }),
+        hour('2026-03-02', { usageType: 'USE1-NovaMicro-input-tokens', cost: '0.000035035' }),
+        hour('2026-03-02', { usageType: 'USE1-NovaMicro-output-tokens', cost: '0.00001414' }),
+        hour('2026-03-02', {
+          usageType: 'USE1-NovaMicro-cache-read-input-token-count',
+          cost: '0.00000006125',
+        }),
+      ]),
+    );
+    expect(unplaced).toEqual([]);
+    expect(others.lines).toBe(2);
+    const byClass = Object.fromEntries(
+      comparisons.map(({ modelId, tokenClass, billed }) => [`${modelId} ${tokenClass}`, billed]),
+    );
+    expect(byClass).toMatchObject({
+      [`${sonnet} input`]: 3303n,
+      [`${sonnet} output`]: 1667n,
+      [`${sonnet} cache_read`]: 2n,
+      [`${sonnet} cache_write`]: 12n,
+    });
+    // A call is rounded up once, a bill to the nearest: no class differs by more than a micro-dollar.
+    const bounded = comparisons.filter(({ modelId }) => modelId === sonnet);
+    expect(bounded.every(({ difference }) => difference >= -1n && difference <= 1n)).toBe(true);
+  });
+
+  it('records differences once: the same file changes nothing the second time', async () => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const { core, home } = gateway;
+    const before = (await core.budget('2026-03-02')).spent;
+    const file = join(home, 'march.csv');
+    writeFileSync(
+      file,
+      legacyExport([
+        ...otherService,
+        hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0044' }),
+        hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-output-tokens', cost: '0.00165' }),
+      ]),
+    );
+    const command = ['reconcile', file, '--reason', 'FIN-7 March bill'];
+    const environment = environmentOf();
+    const dry = await tidyllmJson([...command.slice(0, 2), '--dry-run'], { environment });
+    expect(dry.document).toMatchObject({ dry_run: true, adjustments: 0, audit_trail: null });
+    expect(await recordsOf(core, 'ADJUST')).toEqual([]);
+
+    const first = await tidyllmJson(command, { environment });
+    expect(first.document).toMatchObject({
+      adjustments: 1,
+      comparisons: [
+        {
+          day: '2026-03-02',
+          model_id: sonnet,
+          token_class: 'input',
+          recorded_usd: '0.0033',
+          billed_usd: '0.0044',
+          difference_usd: '0.0011',
+        },
+        { token_class: 'output', difference_usd: '0' },
+      ],
+    });
+    expect(await recordsOf(core, 'ADJUST')).toMatchObject([
+      {
+        day: '2026-03-02',
+        model_id: sonnet,
+        token_class: 'input',
+        recorded_micro_usd: '3300',
+        billed_micro_usd: '4400',
+        difference_micro_usd: '1100',
+        source: 'march.csv',
+        source_sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+        reason: 'FIN-7 March bill',
+      },
+    ]);
+    expect((await core.budget('2026-03-02')).spent).toBe(before + 1100n);
+
+    const second = await tidyllmJson(command, { environment });
+    expect(second.document).toMatchObject({ adjustments: 0, audit_trail: null });
+    expect(await recordsOf(core, 'ADJUST')).toHaveLength(1);
+    expect(await verifyLedger(core.ledger)).toMatchObject({ ok: true });
+  });
+
+  it('replaces upper bounds by what was billed, whatever class that was', async () => {
+    const gateway = await onDay('2026-03-02', { TIDYLLM_RETRY_IDLE_TIMEOUT_MS: '200' });
+    const exact = await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const cut = await ask(gateway, { prompt: '@stand-in:cut' });
+    expect(cut.costEstimated).toBe(true);
+    const bill = legacyExport([
+      ...otherService,
+      hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0034' }),
+      hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-output-tokens', cost: '0.002' }),
+    ]);
+    const { comparisons } = await compare(gateway, bill);
+    const [input, output] = comparisons;
+    expect(input).toMatchObject({ recorded: 3300n, estimated: 100n, billed: 3400n, difference: 0n });
+    // The bound is 100 µUSD against input, the rest against output, of which 350 were billed.
+    expect(output).toMatchObject({ recorded: 1650n, estimated: cut.cost - 100n, billed: 2000n });
+    expect(output?.difference).toBe(350n + 100n - cut.cost);
+    expect(exact.cost + cut.cost + (output?.difference ?? 0n)).toBe(5400n);
+  });
+
+  it('compares cache writes together where the bill doesn’t tell their lifetimes, else each', async () => {
+    const gateway = await onDay('2026-03-02');
+    const cacheDetails = [{ ttl: '1h', inputTokens: 1000 }];
+    await ask(gateway, {
+      prompt: using({ inputTokens: 0, outputTokens: 0, cacheWriteInputTokens: 2000, cacheDetails }),
+    });
+    const write = (usageType: string, cost: string): BilledUsage =>
+      hour('2026-03-02', { usageType: `USE1-MP:USE1_${usageType}-Units`, cost, product: edition });
+    const together = await compare(
+      gateway,
+      legacyExport([...otherService, write('CacheWriteInputTokenCount', '0.010725')]),
+    );
+    expect(together.comparisons).toMatchObject([
+      { tokenClass: 'cache_write', recorded: 10_725n, billed: 10_725n, difference: 0n },
+    ]);
+    const apart = await compare(
+      gateway,
+      legacyExport([
+        ...otherService,
+        write('CacheWrite5mInputTokenCount', '0.004125'),
+        write('CacheWrite1hInputTokenCount', '0.0066'),
+      ]),
+    );
+    expect(apart.comparisons).toMatchObject([
+      { tokenClass: 'cache_write_5m', recorded: 4125n, billed: 4125n },
+      { tokenClass: 'cache_write_1h', recorded: 6600n, billed: 6600n },
+    ]);
+  });
+
+  it('lists what it can’t place with its cost, and drops nothing', async () => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const lines = [
+      hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0033' }),
+      hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0004', type: 'Tax' }),
+      hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0004', type: 'Tax' }),
+      hour('2026-03-02', { usageType: 'USE1-NovaCanvas-T2I-1024-Standard', cost: '0.04' }),
+      hour('2026-03-02', { usageType: 'USE1-Nobody7X-input-tokens', cost: '0.5' }),
+      hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: 'n/a' }),
+      hour('2026-02-20', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '1' }),
+      hour('2026-03-04', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '2' }),
+    ];
+    const { comparisons, unplaced, others } = await compare(
+      gateway,
+      legacyExport([...otherService, ...lines]),
+    );
+    expect(unplaced.map(({ why, lines: count, billed }) => [why, count, billed])).toEqual([
+      ['2026-03-04 is not complete in this export', 1, 2_000_000n],
+      ['it is from before this ledger began', 1, 1_000_000n],
+      ['no model of this name is known', 1, 500_000n],
+      ['not a charge for tokens of a model', 1, 40_000n],
+      ['Tax line', 2, 800n],
+      ['its cost is not a number', 1, 0n],
+    ]);
+    expect(unplaced.find(({ why }) => why === 'Tax line')?.first).toMatch(/export\.csv:5$/);
+    const total =
+      comparisons.reduce((sum, { billed }) => sum + billed, 0n) +
+      unplaced.reduce((sum, { billed }) => sum + billed, 0n) +
+      others.billed;
+    expect(total).toBe(3300n + 800n + 40_000n + 500_000n + 3_000_000n + 192_000n);
+  });
+
+  it('takes an hour for the policy day that it falls into, and refuses one that spans two', async () => {
+    const gateway = await onDay('2026-03-02', { TIDYLLM_BUDGET_TIMEZONE: 'America/New_York' });
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 0 }) });
+    const usageType = 'USE1-Claude4.6Sonnet-input-tokens';
+    const { comparisons, unplaced } = await compare(
+      gateway,
+      legacyExport([
+        ...otherService,
+        // 23:30 of March 2 in New York
+        { start: '2026-03-03T04:00:00Z', end: '2026-03-03T05:00:00Z', usageType, cost: '0.0033' },
+        { start: '2026-03-02T00:00:00Z', end: '2026-03-03T00:00:00Z', usageType, cost: '9' },
+      ]),
+    );
+    expect(comparisons).toMatchObject([{ day: '2026-03-02', billed: 3300n, difference: 0n }]);
+    expect(unplaced).toMatchObject([
+      { why: 'it spans days of America/New_York: export by the hour', billed: 9_000_000n },
+    ]);
+  });
+
+  it('waits for a day’s late lines, unless the bill is an invoice or said to be final', async () => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 0 }) });
+    const line = hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.001' });
+    const wholeDay = (invoice = ''): BilledUsage[] => [
+      { ...line, invoice },
+      { ...line, start: '2026-03-02T00:00:00Z', end: '2026-03-02T01:00:00Z', cost: '0.0023', invoice },
+      { ...line, start: '2026-03-02T23:00:00Z', end: '2026-03-03T00:00:00Z', cost: '0', invoice },
+    ];
+    const early = await compare(gateway, legacyExport(wholeDay()));
+    expect(early.comparisons).toEqual([]);
+    expect(early.unplaced).toMatchObject([{ why: '2026-03-02 is not complete in this export', lines: 3 }]);
+    const invoiced = await compare(gateway, legacyExport(wholeDay('INV-1')));
+    expect(invoiced.comparisons).toMatchObject([{ billed: 3300n, difference: 0n }]);
+    const final = await compare(gateway, legacyExport(wholeDay()), { final: true });
+    expect(final.comparisons).toEqual(invoiced.comparisons);
+  });
+
+  it('takes only the lines that are said to be ours, and models as they are mapped', async () => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 0 }) });
+    const usageType = 'USE1-Nobody7X-input-tokens';
+    const bill = cur2Export([
+      ...otherService,
+      hour('2026-03-02', { usageType, cost: '0.0033', account: '1' }),
+      hour('2026-03-02', { usageType, cost: '77', account: '2' }),
+    ]);
+    const { comparisons, others } = await compare(gateway, bill, {
+      mapping: new Map([['Nobody7X', sonnet]]),
+      where: new Map([['line_item_usage_account_id', '1']]),
+    });
+    expect(comparisons).toMatchObject([{ modelId: sonnet, billed: 3300n, difference: 0n }]);
+    expect(others).toEqual({ lines: 3, billed: 77_192_000n });
+  });
+
+  it('reads an export that came in parts as one', async () => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const parts = [
+      [
+        ...otherService,
+        hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0033' }),
+      ],
+      [hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-output-tokens', cost: '0.00165' })],
+    ].map((lines, index) => {
+      const file = join(gateway.home, `part-${index}.csv`);
+      writeFileSync(file, legacyExport(lines));
+      return file;
+    });
+    const { comparisons, source } = await compare(gateway, '', { files: parts });
+    expect(comparisons.map(({ difference }) => difference)).toEqual([0n, 0n]);
+    expect(source.name).toBe('part-0.csv, part-1.csv');
+  });
+});
+
+describe('tidyllm reconcile', () => {
+  it('refuses what is no export, an export of nothing, no reason, and a simulated ledger', async () => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const environment = environmentOf();
+    const file = join(gateway.home, 'file.csv');
+    const run = (...options: string[]): ReturnType<typeof tidyllm> =>
+      tidyllm(['reconcile', file, ...options], { environment });
+
+    writeFileSync(file, 'a,b\n1,2\n');
+    expect(await run('--dry-run')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('line_item_usage_type'),
+    });
+    writeFileSync(file, 'PAR1\u0000\u0000');
+    expect(await run('--dry-run')).toMatchObject({ code: 2 });
+    writeFileSync(file, legacyExport(otherService));
+    const nothing = await run('--reason', 'FIN-7 March bill');
+    expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining('bills no tokens') });
+    expect(await run()).toMatchObject({ code: 4 });
+    expect(await run('--dry-run', '--map', 'nonsense')).toMatchObject({ code: 2 });
+    expect(
+      await tidyllm(['--backend', 'mock', 'reconcile', file, '--dry-run'], { environment }),
+    ).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Simulated'),
+    });
+    expect(await recordsOf(gateway.core, 'ADJUST')).toEqual([]);
+  });
+
+  it('prints the differences for people', async () => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 0 }) });
+    const file = join(gateway.home, 'march.csv');
+    const line = hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.003' });
+    writeFileSync(file, legacyExport([...otherService, line, { ...line, type: 'Tax', cost: '0.0006' }]));
+    const { stdout } = await tidyllm(['reconcile', file, '--reason', 'FIN-7 March bill'], {
+      environment: environmentOf(),
+    });
+    expect(stdout).toMatch(
+      /2026-03-02 {2}us\.anthropic\.claude-sonnet-4-6 {2}input +\$0\.0033 +\$0 +\$0\.003 +-\$0\.0003/,
+    );
+    expect(stdout).toContain('Tax line');
+    expect(stdout).toContain('1 differences recorded');
+  });
+});
