@@ -1,5 +1,8 @@
+import { statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { FileAnchor } from './adapters/fileAnchor.ts';
+import { GitNoteAnchor } from './adapters/gitNoteAnchor.ts';
 import { MockBackend } from './adapters/mockModel.ts';
 import { GatewayError } from './errors.ts';
 import { requireReason } from './gateways/corporateLlm/admission.ts';
@@ -8,6 +11,7 @@ import { CorporateLlmGateway } from './gateways/corporateLlm/corporateLlmGateway
 import type { ComposeOptions, Core } from './gateways/core.ts';
 import type { BackendId, ModelBackend } from './gateways/ports.ts';
 import { initGateways } from './gateways/registry.ts';
+import { Anchoring, type Anchor } from './ledger/anchors.ts';
 import { idOf, type Cap } from './ledger/budgetFold.ts';
 import { budgetStatus, type BudgetStatus } from './ledger/budgetStatus.ts';
 import { ContentHasher } from './ledger/contentHash.ts';
@@ -28,15 +32,18 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const mode = backend.simulated ? 'simulated' : 'live';
   const timeZone = settings.budget.timezone;
   const user = options.user?.trim() || options.environment['TIDYLLM_USER']?.trim() || systemUser();
-  const signingKeys = options.signingKeys ?? signingKeyFile(state);
   const ledger = new Ledger({
     directory: join(state, 'ledger', mode),
     mode,
     user,
     timeZone,
-    signer: await signingKeys.load(),
+    signingKeys: options.signingKeys ?? signingKeyFile(state),
     retentionDays: settings.audit.retention_days,
   });
+  const { file, git, every_records: everyRecords, every_minutes: everyMinutes } = settings.audit.anchor;
+  const anchors = [...(file ? [new FileAnchor(file)] : []), ...(git ? [new GitNoteAnchor(git)] : [])];
+  const anchoring = new Anchoring(ledger, backend.simulated ? [] : anchors, { everyRecords, everyMinutes });
+  anchoring.start();
   const catalogue = new ModelCatalogue({
     mapping: settings.bedrock.model_mapping,
     prices: settings.prices,
@@ -81,7 +88,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     ledger,
     registry,
     user,
-    signingKeys,
+    anchoring,
+    anchorAt,
     budget,
     raiseCap: async (cap, reason) => {
       const by = { userId: user, reason: requireReason(reason, policy) };
@@ -93,10 +101,17 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     acknowledgeOverruns: async (reason) =>
       ledger.acknowledgeOverruns({ userId: user, reason: requireReason(reason, policy) }),
     dispose: async () => {
+      await anchoring.dispose();
       await ledger.dispose();
       backend.dispose();
     },
   };
+}
+
+function anchorAt(path: string): Anchor {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory()
+    ? new GitNoteAnchor(path)
+    : new FileAnchor(path);
 }
 
 function modelIdOf(catalogue: ModelCatalogue, name: string): string {

@@ -27,6 +27,7 @@ export const errorExitCodes = {
   stream_incomplete: 6,
   ledger_unavailable: 7,
   ledger_damaged: 7,
+  anchor_failed: 7,
   cancelled: 130,
 } as const;
 

@@ -26,7 +26,13 @@ let holder: CoreHolder | null = null;
 export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   const log = vscode.window.createOutputChannel('TidyLLM', { log: true });
   context.subscriptions.push(log);
-  const core = new CoreHolder(async (options) => (await import('./compose.ts')).compose(options), log);
+  const core = new CoreHolder(async (options) => {
+    const [{ compose }, { signingKeyIn }] = await Promise.all([
+      import('./compose.ts'),
+      import('./host/signingKey.ts'),
+    ]);
+    return compose({ ...options, signingKeys: signingKeyIn(context.secrets) });
+  }, log);
   holder = core;
   const reconnect = (): void => void core.reconnect();
   const git = store.add(new GitContext());

@@ -1,4 +1,5 @@
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
+import type { Anchor, Anchoring } from '../ledger/anchors.ts';
 import type { Cap } from '../ledger/budgetFold.ts';
 import type { Ledger, Receipt } from '../ledger/ledger.ts';
 import type { SigningKeyStore } from '../ledger/signingKey.ts';
@@ -31,7 +32,9 @@ export interface Core {
   readonly registry: GatewayRegistry;
   /** Who calls are recorded for when a request doesn't say. */
   readonly user: string;
-  readonly signingKeys: SigningKeyStore;
+  readonly anchoring: Anchoring;
+  /** The anchor at a path: the notes of a repository's folder, otherwise a file. */
+  anchorAt(path: string): Anchor;
   /** Of today, or of a day YYYY-MM-DD against the caps of today. */
   budget(day?: string): Promise<BudgetStatus>;
   /** Sets a higher cap for today. Throws `audit_reason_missing`, `invalid_request` or what the ledger throws. */

@@ -52,6 +52,8 @@ export function fixesFor(error: GatewayError): Fix[] {
     case 'stream_stalled':
     case 'stream_incomplete':
       return error.retryable ? [retry, run('tidyllm.showOutput')] : [run('tidyllm.showOutput')];
+    case 'anchor_failed':
+      return [openSettings({ key: 'anchor' })];
     case 'invalid_request':
     case 'audit_reason_missing':
     case 'cancelled':

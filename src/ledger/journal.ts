@@ -61,8 +61,6 @@ export class JournalDamaged extends Error {
 export interface JournalOptions {
   directory: string;
   mode: LedgerMode;
-  /** Signs the checkpoint that closes a segment. */
-  signer: Signer;
 }
 
 /** The segment file that is being read and written. Everything up to `offset` has been checked and folded. */
@@ -173,9 +171,10 @@ export class Journal {
 
   /**
    * Makes the journal end in a complete record: an unterminated record that verifies is completed;
-   * anything else is set aside in a quarantine file, and a `recovery` record says so.
+   * anything else is set aside in a quarantine file, and a `recovery` record says so. A segment without a
+   * header gets it.
    */
-  async repairTail(time: string): Promise<void> {
+  async repairTail(time: string, signer: Signer): Promise<void> {
     const tail = Buffer.alloc(this.catchUp());
     const { descriptor, offset } = this.#segment;
     readSync(descriptor, tail, 0, tail.length, offset);
@@ -187,23 +186,25 @@ export class Journal {
     } else if (tail.length > 0) {
       recovery = this.#quarantine(tail);
     }
-    if (this.#segment.lines === 0) this.#stageHeader(time);
+    if (this.#segment.lines === 0) this.#stageHeader(time, signer);
     if (recovery) this.stage([recovery], time);
     await this.flush();
   }
 
-  /** Closes the segment when it is full or its policy day is over, and begins the next. Nothing may be staged. */
-  rotate(time: string, timeZone: string): void {
+  /**
+   * Closes the segment when it is full or its policy day is over, and begins the next, whose header `signer`
+   * signs. Nothing may be staged.
+   */
+  rotate(time: string, timeZone: string, signer: Signer): void {
     const { name, offset, lines } = this.#segment;
     const day = (when: string): string => dayOf(new Date(when), timeZone);
     if (lines === 0 || (offset < segmentBytes && day(time) <= day(this.state.segmentBegan))) return;
     this.#enter(openSegment(this.#options.directory, segmentName(segmentNumber(name) + 1), true));
-    this.#stageHeader(time);
+    this.#stageHeader(time, signer);
   }
 
-  #stageHeader(time: string): void {
-    const { mode, signer } = this.#options;
-    this.stage([this.state.nextHeader(randomUUID(), mode, signer)], time);
+  #stageHeader(time: string, signer: Signer): void {
+    this.stage([this.state.nextHeader(randomUUID(), this.#options.mode, signer)], time);
   }
 
   #quarantine(tail: Buffer): RecordDraft {

@@ -32,7 +32,8 @@ import type {
   VoidRecord,
 } from './records.ts';
 import { oldestToKeep, removeSegmentsBefore } from './retention.ts';
-import { enrolmentText, keyIdOf, policyText, signCheckpoint, type Signer } from './signing.ts';
+import type { SigningKeyStore } from './signingKey.ts';
+import { enrolmentText, keyIdOf, policyText, signCheckpoint, Signer } from './signing.ts';
 
 const lockTimeoutMs = 15_000;
 const watchDelayMs = 50;
@@ -49,8 +50,8 @@ export interface LedgerOptions {
   user: string;
   /** IANA zone in which policy days begin. */
   timeZone: string;
-  /** This installation's key: signs checkpoints and changes of policy. */
-  signer: Signer;
+  /** Where this installation's key is, which signs checkpoints and changes of policy. */
+  signingKeys: SigningKeyStore;
   /** Closed segments older than this are dropped when the next begins. */
   retentionDays: number;
   /** Called after segments were dropped, with the first policy day that is kept. */
@@ -111,7 +112,7 @@ export interface DayBudget {
 
 /** One step under the lock: looks at the state, says what to record, and learns how that went. */
 interface Step {
-  plan: (journal: Journal, time: string) => RecordDraft[];
+  plan: (journal: Journal, time: string, signer: Signer) => RecordDraft[];
   /** Called once the step's records are durable, with the last one's place in the chain. */
   done: (receipt: Receipt) => void;
   /** Called when there is nothing to write: the plan failed. */
@@ -129,7 +130,8 @@ type DraftEnding = (call: OpenCall) => RecordDraft[];
  */
 export class Ledger {
   readonly #options: LedgerOptions;
-  #signer: Signer;
+  /** Loaded with the first step, and again when another process has rotated it. */
+  #signer: Signer | null = null;
   readonly #instance = randomUUID();
   readonly #steps: Step[] = [];
   /** Calls of this process that are reserved, acknowledged and not ended. */
@@ -154,7 +156,6 @@ export class Ledger {
 
   constructor(options: LedgerOptions) {
     this.#options = options;
-    this.#signer = options.signer;
   }
 
   get directory(): string {
@@ -178,9 +179,9 @@ export class Ledger {
     const scopes = { userId: record.user_id, modelId: record.model_id, ...record };
     let refusal: { cap: Cap; left: bigint } | { overruns: number } | null = null;
     return this.#enqueue(
-      ({ state }, time) => {
+      ({ state }, time, signer) => {
         const day = this.#dayOf(time);
-        const policy = this.#policyDrafts(state, scopes, caps);
+        const policy = policyDrafts(state, scopes, caps, signer);
         refusal = refusalOf(state, { scopes, amount, caps, day: day.day });
         if (refusal) {
           const refused = { ...describe(record), outcome: 'refused' as const, ...refusedBy(refusal) };
@@ -225,11 +226,11 @@ export class Ledger {
   /** Sets a cap for today in place of that of the settings, signed. `limit` in micro-USD. */
   raiseCap({ scope, key, limit }: Cap, by: { userId: string; reason: string }): Promise<Receipt> {
     return this.#enqueue(
-      ({ state }, time) => {
+      ({ state }, time, signer) => {
         const { day } = this.#dayOf(time);
         const id = idOf({ scope, key });
         const from = state.fold.day(day).raised.get(id) ?? state.fold.policy.get(id) ?? null;
-        return [this.#policyChange(state, { scope, key }, { day, from, to: limit }, by)];
+        return [policyChange(state, { scope, key }, { day, from, to: limit }, by, signer)];
       },
       (receipt) => receipt,
     );
@@ -264,15 +265,18 @@ export class Ledger {
     );
   }
 
-  /** Enrols `next` in place of this installation's key, which endorses it and signs nothing from here on. */
-  rotateKey(next: Signer, userId: string): Promise<Receipt> {
-    return this.#enqueue(
-      ({ state }) => [this.#enrolment(state, next, userId, this.#signer)],
-      (receipt) => {
+  /** Enrols a new key in place of this installation's, which endorses it and signs nothing from here on. */
+  async rotateKey(): Promise<Receipt> {
+    const next = Signer.generate();
+    const receipt = await this.#enqueue(
+      (journal, _time, signer) => [this.#enrolment(journal.state, next, signer)],
+      (written) => {
         this.#signer = next;
-        return receipt;
+        return written;
       },
     );
+    await this.#options.signingKeys.replace(next);
+    return receipt;
   }
 
   /** Makes the ledger ready for calls: repairs a torn tail and ends what dead processes left open. */
@@ -304,11 +308,9 @@ export class Ledger {
   async head(): Promise<(Receipt & { checkpoint: string }) | null> {
     const journal = await this.#exclusive(() => this.#refresh());
     if (!journal || journal.state.head.sequence === 0) return null;
+    const signer = (this.#signer ??= await this.#options.signingKeys.load());
     const { state } = journal;
-    return {
-      ...receiptOf(state),
-      checkpoint: signCheckpoint(state.ledgerId, state.checkpoint, this.#signer),
-    };
+    return { ...receiptOf(state), checkpoint: signCheckpoint(state.ledgerId, state.checkpoint, signer) };
   }
 
   /** Calls back after records were added, by this process or another. Call the result to stop. */
@@ -392,9 +394,9 @@ export class Ledger {
       // A batch is taken only once the lock is held, so that it has all that came while waiting.
       let batch: Step[] = [];
       try {
-        await this.#locked(async (journal) => {
+        await this.#locked(async (journal, signer) => {
           batch = this.#steps.splice(0);
-          await this.#writeBatch(journal, batch);
+          await this.#writeBatch(journal, batch, signer);
         });
       } catch (error) {
         this.#closeFiles();
@@ -406,16 +408,16 @@ export class Ledger {
     this.#notify();
   }
 
-  async #writeBatch(journal: Journal, batch: readonly Step[]): Promise<void> {
+  async #writeBatch(journal: Journal, batch: readonly Step[], signer: Signer): Promise<void> {
     const time = this.#time(journal);
-    journal.rotate(time, this.#options.timeZone);
+    journal.rotate(time, this.#options.timeZone, signer);
     await this.#dropOldSegments(journal);
     journal.stage(this.#clockAnomaly(journal), time);
     const staged: { step: Step; receipt: Receipt }[] = [];
     for (const step of batch) {
       try {
         // Staged at once, so that the next plan of the batch sees what this one holds.
-        journal.stage(step.plan(journal, time), time);
+        journal.stage(step.plan(journal, time, signer), time);
         staged.push({ step, receipt: receiptOf(journal.state) });
       } catch (error) {
         step.refused(this.#explain(error));
@@ -426,15 +428,18 @@ export class Ledger {
   }
 
   /** Runs `work` under the lock with a journal that is up to date, whole at its end, and writable. */
-  async #locked<T>(work: (journal: Journal) => Promise<T>): Promise<T> {
+  async #locked<T>(work: (journal: Journal, signer: Signer) => Promise<T>): Promise<T> {
     const kernel = this.#openLock();
     await kernel.acquire(lockTimeoutMs);
     try {
       this.#holdAlive();
       this.#journal ??= this.#openJournal(true);
       const journal = this.#journal;
-      if (journal.catchUp() > 0 || !journal.begun) await journal.repairTail(this.#time(journal));
+      const torn = journal.catchUp() > 0 || !journal.begun;
+      const signer = await this.#usableSigner(journal.state);
+      if (torn) await journal.repairTail(this.#time(journal), signer);
       this.#requireSameLedger(journal);
+      await this.#enrol(journal, signer);
       if (!this.#recovered) {
         journal.stage(this.#recoveryDrafts(journal), this.#time(journal));
         await journal.flush();
@@ -442,7 +447,7 @@ export class Ledger {
         this.#recovered = true;
       }
       await this.#writeOwed(journal);
-      return await work(journal);
+      return await work(journal, signer);
     } finally {
       kernel.release();
     }
@@ -461,11 +466,31 @@ export class Ledger {
       this.#endings.set(callId, Promise.resolve(this.#ended(callId, receipt)));
   }
 
-  /** What a ledger needs before it takes calls: this installation's key, and what a torn write left out. */
+  /** This installation's key. Another process may have rotated it; one that was replaced signs nothing any more. */
+  async #usableSigner(state: LedgerState): Promise<Signer> {
+    const { signingKeys } = this.#options;
+    const isReplaced = (signer: Signer): boolean =>
+      state.keyState(keyIdOf(state.ledgerId, signer.publicKey)) === 'replaced';
+    let signer = (this.#signer ??= await signingKeys.load());
+    if (isReplaced(signer)) signer = await signingKeys.load();
+    if (isReplaced(signer)) {
+      signer = Signer.generate();
+      await signingKeys.replace(signer);
+    }
+    this.#signer = signer;
+    return signer;
+  }
+
+  async #enrol(journal: Journal, signer: Signer): Promise<void> {
+    const { state } = journal;
+    if (state.keyState(keyIdOf(state.ledgerId, signer.publicKey)) === 'enrolled') return;
+    journal.stage([this.#enrolment(state, signer, null)], this.#time(journal));
+    await journal.flush();
+  }
+
+  /** What a torn write left out, and endings of calls that nobody will end. */
   #recoveryDrafts({ state }: Journal): RecordDraft[] {
-    const known = state.enrolled.has(keyIdOf(state.ledgerId, this.#signer.publicKey));
     return [
-      ...(known ? [] : [this.#enrolment(state, this.#signer, this.#options.user, null)]),
       ...[...state.fold.unrecordedOverruns.values()].map(
         ({ call_id, day, reserved_micro_usd, cost_micro_usd }): RecordDraft => ({
           ...{ kind: 'OVERRUN', call_id, day, reserved_micro_usd, cost_micro_usd },
@@ -475,7 +500,7 @@ export class Ledger {
     ];
   }
 
-  #enrolment(state: LedgerState, signer: Signer, userId: string, replaced: Signer | null): RecordDraft {
+  #enrolment(state: LedgerState, signer: Signer, replaced: Signer | null): RecordDraft {
     const { ledgerId } = state;
     const key_id = keyIdOf(ledgerId, signer.publicKey);
     const text = enrolmentText(ledgerId, key_id);
@@ -484,46 +509,11 @@ export class Ledger {
       call_id: null,
       key_id,
       public_key: signer.publicKey,
-      user_id: userId,
+      user_id: this.#options.user,
       proof: signer.sign(text),
       replaces: replaced && keyIdOf(ledgerId, replaced.publicKey),
       endorsement: replaced && replaced.sign(text),
     };
-  }
-
-  /** Changes of the standing caps that bring them to what the settings say for this call. */
-  #policyDrafts(state: LedgerState, scopes: CallScopes, caps: readonly CapSetting[]): RecordDraft[] {
-    const wanted = new Map(caps.map((cap) => [idOf(cap), cap]));
-    const drafts: RecordDraft[] = [];
-    for (const scope of scopesOf(scopes)) {
-      const id = idOf(scope);
-      const from = state.fold.policy.get(id) ?? null;
-      const to = wanted.get(id) ?? null;
-      if (from?.limit === to?.limit) continue;
-      const by = { userId: scopes.userId, reason: to ? `set by ${to.origin}` : 'no longer set' };
-      drafts.push(this.#policyChange(state, scope, { day: null, from, to: to?.limit ?? null }, by));
-    }
-    return drafts;
-  }
-
-  #policyChange(
-    state: LedgerState,
-    { scope, key }: ScopeKey,
-    { day, from, to }: { day: string | null; from: Cap | null; to: bigint | null },
-    by: { userId: string; reason: string },
-  ): RecordDraft {
-    const change = {
-      scope,
-      key,
-      day,
-      from_micro_usd: from && from.limit.toString(),
-      to_micro_usd: to === null ? null : to.toString(),
-      user_id: by.userId,
-      reason: by.reason,
-      key_id: keyIdOf(state.ledgerId, this.#signer.publicKey),
-    } satisfies Partial<PolicyChangeRecord>;
-    const signature = this.#signer.sign(policyText(state.ledgerId, change));
-    return { ...change, kind: 'policy_change', call_id: null, signature };
   }
 
   /** A clock that was set back is recorded once, until it has caught up. */
@@ -622,7 +612,7 @@ export class Ledger {
 
   #openJournal(create: boolean): Journal {
     const { directory, mode } = this.#options;
-    return new Journal({ directory, mode, signer: this.#signer }, create);
+    return new Journal({ directory, mode }, create);
   }
 
   #requireSameLedger(journal: Journal): void {
@@ -768,6 +758,47 @@ function overrunOf({ callId, day, reserved }: OpenCall, cost: string): RecordDra
     reserved_micro_usd: reserved.toString(),
     cost_micro_usd: cost,
   };
+}
+
+/** Changes of the standing caps that bring them to what the settings say for this call. */
+function policyDrafts(
+  state: LedgerState,
+  scopes: CallScopes,
+  caps: readonly CapSetting[],
+  signer: Signer,
+): RecordDraft[] {
+  const wanted = new Map(caps.map((cap) => [idOf(cap), cap]));
+  const drafts: RecordDraft[] = [];
+  for (const scope of scopesOf(scopes)) {
+    const id = idOf(scope);
+    const from = state.fold.policy.get(id) ?? null;
+    const to = wanted.get(id) ?? null;
+    if (from?.limit === to?.limit) continue;
+    const by = { userId: scopes.userId, reason: to ? `set by ${to.origin}` : 'no longer set' };
+    drafts.push(policyChange(state, scope, { day: null, from, to: to?.limit ?? null }, by, signer));
+  }
+  return drafts;
+}
+
+function policyChange(
+  state: LedgerState,
+  { scope, key }: ScopeKey,
+  { day, from, to }: { day: string | null; from: Cap | null; to: bigint | null },
+  by: { userId: string; reason: string },
+  signer: Signer,
+): RecordDraft {
+  const change = {
+    scope,
+    key,
+    day,
+    from_micro_usd: from && from.limit.toString(),
+    to_micro_usd: to === null ? null : to.toString(),
+    user_id: by.userId,
+    reason: by.reason,
+    key_id: keyIdOf(state.ledgerId, signer.publicKey),
+  } satisfies Partial<PolicyChangeRecord>;
+  const signature = signer.sign(policyText(state.ledgerId, change));
+  return { ...change, kind: 'policy_change', call_id: null, signature };
 }
 
 interface Wanted {

@@ -30,8 +30,8 @@ import {
  */
 export class LedgerState {
   readonly fold = new BudgetFold();
-  /** Public keys that may sign, by key id. */
-  readonly enrolled = new Map<string, string>();
+  /** Public keys that may sign, by key id; null for those that were replaced. */
+  readonly #keys = new Map<string, string | null>();
   readonly #mode: LedgerMode | null;
   #ledgerId: string | null = null;
   #head: Head = emptyHead;
@@ -60,7 +60,7 @@ export class LedgerState {
     state.#head = { sequence: seq - 1, hash: prev, time: '' };
     state.#firstSegment = carried.first_segment;
     state.#tree = new MerkleTree(seq - 1, carried.tree);
-    for (const { key_id: keyId, public_key: key } of carried.enrolled) state.enrolled.set(keyId, key);
+    for (const { key_id: keyId, public_key: key } of carried.enrolled) state.#keys.set(keyId, key);
     state.fold.restore(carried);
     return state;
   }
@@ -91,6 +91,12 @@ export class LedgerState {
 
   get checkpoint(): Checkpoint {
     return { size: this.#head.sequence, root: this.#tree.root() };
+  }
+
+  /** Whether a key may sign here, was replaced, or is not known. */
+  keyState(keyId: string): 'enrolled' | 'replaced' | 'unknown' {
+    const key = this.#keys.get(keyId);
+    return key === undefined ? 'unknown' : key === null ? 'replaced' : 'enrolled';
   }
 
   /** Checks and folds the next stored line, without its LF. Throws `ChainFault`. */
@@ -167,7 +173,7 @@ export class LedgerState {
   }
 
   #carry(): CarriedState {
-    const enrolled = [...this.enrolled]
+    const enrolled = [...this.#keys]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key_id, public_key]) => ({ key_id, public_key }));
     return { tree: this.#tree.subtrees, first_segment: this.#firstSegment, enrolled, ...this.fold.carry() };
@@ -214,8 +220,8 @@ export class LedgerState {
   }
 
   #isSignedBy(keyId: string, text: string, signature: string): boolean {
-    const key = this.enrolled.get(keyId);
-    return key !== undefined && isSignedBy(key, text, signature);
+    const key = this.#keys.get(keyId);
+    return typeof key === 'string' && isSignedBy(key, text, signature);
   }
 
   #takeKey({ key_id, public_key, proof, replaces, endorsement, seq }: FoldedFields<'key'>): void {
@@ -224,12 +230,14 @@ export class LedgerState {
       throw new ChainFault('bad_signature', `record ${seq} enrols a key without proof of it`);
     if ((replaces === null) !== (endorsement === null))
       throw new ChainFault('inconsistent', `record ${seq} replaces a key without its consent`);
+    if (this.#keys.has(key_id))
+      throw new ChainFault('inconsistent', `record ${seq} enrols a key that was enrolled before`);
     if (replaces !== null) {
       if (!this.#isSignedBy(replaces, text, endorsement ?? ''))
         throw new ChainFault('bad_signature', `the key that record ${seq} replaces did not sign it`);
-      this.enrolled.delete(replaces);
+      this.#keys.set(replaces, null);
     }
-    this.enrolled.set(key_id, public_key);
+    this.#keys.set(key_id, public_key);
   }
 
   #requireSignature(change: FoldedFields<'policy_change'>): void {

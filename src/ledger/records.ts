@@ -93,7 +93,8 @@ export interface CarriedCall {
 
 export interface CarriedKey {
   key_id: string;
-  public_key: string;
+  /** Null for a key that was replaced, which is never enrolled again. */
+  public_key: string | null;
 }
 
 /** Who asks, why, for what, from where: the part every call's first record has. */

@@ -115,6 +115,12 @@ export function signCheckpoint(ledgerId: string, { size, root }: Checkpoint, sig
   return `${text}\n\u2014 ${origin} ${signature.toString('base64')}\n`;
 }
 
+/** The signed notes in a text that has them one after another, perhaps with blank lines between. */
+export function splitNotes(text: string): string[] {
+  const note = /^tidyllm\/ledger\/[^\n]*\n[^\n]*\n[^\n]*\n\n(?:\u2014 [^\n]*(?:\n|$))+/gmu;
+  return (text.match(note) ?? []).map((found) => (found.endsWith('\n') ? found : `${found}\n`));
+}
+
 const checkpointForm = /^tidyllm\/ledger\/([0-9a-f]{32})\n(0|[1-9]\d{0,14})\n([A-Za-z0-9+/]{43}=)\n$/;
 
 /** Takes a signed note apart without checking its signatures; null when it is not a checkpoint of ours. */

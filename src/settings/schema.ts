@@ -121,6 +121,19 @@ export const settingsSchema = z.strictObject({
         .default('hash')
         .describe('What is kept of prompts and answers: nothing, or a keyed hash.'),
       min_reason_length: z.int().min(1).default(3).describe('Fewest characters of an audit reason.'),
+      anchor: z
+        .strictObject({
+          file: z.string().min(1).nullable().default(null).describe('File that checkpoints are appended to.'),
+          git: z
+            .string()
+            .min(1)
+            .nullable()
+            .default(null)
+            .describe('Repository in whose notes checkpoints are kept.'),
+          every_records: z.int().min(1).default(1000).describe('Records after which the head is anchored.'),
+          every_minutes: z.int().min(1).default(60).describe('Minutes after which a moved head is anchored.'),
+        })
+        .prefault({}),
       retention_days: z
         .int()
         .min(183, 'must be at least 183: records of AI use are kept for six months')

@@ -71,7 +71,7 @@ describe('tidyllm chat', () => {
       error: null,
       audit_trail: {
         call_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
-        sequence: 4,
+        sequence: 6,
         hash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
         ledger: join(home, 'ledger', 'live'),
       },
@@ -84,7 +84,7 @@ describe('tidyllm chat', () => {
     const { code, stdout, stderr } = await tidyllm(['chat', ...reason, 'hello'], { environment });
     expect(code).toBe(0);
     expect(stdout).toContain('This answer comes from a stand-in');
-    expect(stderr).toContain('$0.000634 · #4');
+    expect(stderr).toContain('$0.000634 · #6');
   });
 
   it('says SIMULATED on the mock, and keeps its money in a ledger of its own', async () => {
@@ -207,8 +207,8 @@ describe('tidyllm budget and audit', () => {
       scopes: [{ scope: 'ledger', key: 'live', limit_usd: '1000', spent_usd: '0.000634', reserved_usd: '0' }],
     });
     const { document: list } = await tidyllmJson(['audit', 'list', '--limit', '1'], { environment });
-    expect(list).toMatchObject({ records: [{ outcome: 'refused', cost_usd: '0' }], next_cursor: '5' });
-    const { document: next } = await tidyllmJson(['audit', 'list', '--cursor', '5'], { environment });
+    expect(list).toMatchObject({ records: [{ outcome: 'refused', cost_usd: '0' }], next_cursor: '7' });
+    const { document: next } = await tidyllmJson(['audit', 'list', '--cursor', '7'], { environment });
     const records = next['records'] as Record<string, unknown>[];
     expect(Object.keys(records[0] ?? {}).sort()).toEqual(
       [
@@ -243,14 +243,14 @@ describe('tidyllm budget and audit', () => {
     await tidyllm(['chat', ...reason, 'hello'], { environment });
     const intact = await tidyllmJson(['audit', 'verify'], { environment });
     expect(intact.code).toBe(0);
-    expect(intact.document).toMatchObject({ ok: true, records: 4, segments: 1, first_fault: null });
+    expect(intact.document).toMatchObject({ ok: true, records: 6, segments: 1, first_fault: null });
     const path = journalPath(join(home, 'ledger', 'live'));
     writeFileSync(path, readFileSync(path, 'utf8').replace('JIRA-1', 'JIRA-2'));
     const changed = await tidyllmJson(['audit', 'verify'], { environment });
     expect(changed.code).toBe(7);
     expect(changed.document).toMatchObject({
       ok: false,
-      first_fault: { segment: '00000001.journal', line: 2, sequence: 2, kind: 'hash_mismatch' },
+      first_fault: { segment: '00000001.journal', line: 4, sequence: 4, kind: 'hash_mismatch' },
     });
     const refused = await tidyllmJson(['chat', ...reason, 'hello'], { environment });
     expect(refused.code).toBe(7);
@@ -274,7 +274,7 @@ describe('tidyllm budget and audit', () => {
     appendFileSync(path, 'torn');
     const { code, document } = await tidyllmJson(['audit', 'verify'], { environment });
     expect(code).toBe(7);
-    expect(document).toMatchObject({ first_fault: { kind: 'unterminated_tail', line: 5 } });
+    expect(document).toMatchObject({ first_fault: { kind: 'unterminated_tail', line: 7 } });
     expect(readFileSync(path, 'utf8').endsWith('torn')).toBe(true);
   });
 
@@ -345,12 +345,9 @@ describe('a terminal', () => {
 
   it('is told which settings have no effect yet', async () => {
     const { environment, home } = simulated();
-    writeFileSync(
-      join(home, 'settings.yaml'),
-      'compliance: { secrets: block }\nbudget: { per_user_usd: { ada: "1" } }\n',
-    );
+    writeFileSync(join(home, 'settings.yaml'), 'compliance: { secrets: block }\ncache: { enabled: true }\n');
     const { stderr } = await tidyllm(['budget'], { environment });
-    expect(stderr).toContain('Not used by this version: budget.per_user_usd, compliance');
+    expect(stderr).toContain('Not used by this version: cache, compliance');
   });
 });
 

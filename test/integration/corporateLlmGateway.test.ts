@@ -52,9 +52,9 @@ describe('a governed call', () => {
     });
     expect(pieces.length).toBeGreaterThan(10);
     expect(pieces.join('')).toBe(response.content);
-    expect(kinds(gateway)).toEqual(['header', 'RESERVE', 'DISPATCH', 'SETTLE']);
+    expect(kinds(gateway)).toEqual(['header', 'key', 'policy_change', 'RESERVE', 'DISPATCH', 'SETTLE']);
     expect(await gateway.core.budget()).toMatchObject({ spent: 8250n, reserved: 0n });
-    expect(await verifyLedger(gateway.core.ledger)).toMatchObject({ ok: true, records: 4 });
+    expect(await verifyLedger(gateway.core.ledger)).toMatchObject({ ok: true, records: 6 });
   });
 
   it('sends the seeds’ defaults, the call id and neither reason nor user', async () => {
@@ -123,7 +123,7 @@ describe('a governed call', () => {
     const gateway = await gatewayOnStandIn();
     const answer = ask(gateway, { prompt: '@stand-in:gate' }, { onText: () => undefined });
     await expect.poll(() => gateway.standIn.calls.length).toBe(1);
-    expect(kinds(gateway)).toEqual(['header', 'RESERVE', 'DISPATCH']);
+    expect(kinds(gateway)).toEqual(['header', 'key', 'policy_change', 'RESERVE', 'DISPATCH']);
     expect((await gateway.core.budget()).reserved).toBeGreaterThan(0n);
     gateway.standIn.openGate();
     expect((await answer).success).toBe(true);
@@ -150,7 +150,7 @@ describe('a call is refused before any byte leaves', () => {
     expect(response).toMatchObject({ success: false, status: 'refused', cost: 0n, gatewayTracked: true });
     expect(response.error).toMatchObject({ code, exitCode });
     expect(gateway.standIn.calls).toHaveLength(0);
-    expect(kinds(gateway)).toEqual(['header', 'REFUSE']);
+    expect(kinds(gateway)).toEqual(['header', 'key', 'REFUSE']);
   });
 
   it('when its worst case doesn’t fit, with what would', async () => {
@@ -272,7 +272,7 @@ describe('a call that fails', () => {
     });
     const response = await ask(gateway, {});
     expect(response.error?.code).toBe('credentials_missing');
-    expect(kinds(gateway)).toEqual(['header', 'REFUSE']);
+    expect(kinds(gateway)).toEqual(['header', 'key', 'REFUSE']);
   });
 
   it('with an exception in mid-stream keeps what arrived and charges for it', async () => {

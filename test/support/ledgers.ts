@@ -3,17 +3,29 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { segmentNames } from '../../src/ledger/journal.ts';
 import { Ledger, type LedgerOptions, type ReserveInput, type SettleInput } from '../../src/ledger/ledger.ts';
+import type { SigningKeyStore } from '../../src/ledger/signingKey.ts';
 import { Signer } from '../../src/ledger/signing.ts';
 import type { LedgerRecord } from '../../src/ledger/records.ts';
 
 /** One key for all tests: making one costs more than a test. */
 export const testSigner = Signer.generate();
 
+export function keysInMemory(signer = Signer.generate()): SigningKeyStore {
+  let kept = signer;
+  return {
+    load: () => Promise.resolve(kept),
+    replace: (next) => {
+      kept = next;
+      return Promise.resolve();
+    },
+  };
+}
+
 export const ledgerDefaults = {
   mode: 'live',
   user: 'ada',
   timeZone: 'UTC',
-  signer: testSigner,
+  signingKeys: keysInMemory(testSigner),
   retentionDays: 400,
 } satisfies Partial<LedgerOptions>;
 

@@ -3,7 +3,7 @@ import { encodeRecord, ledgerIdHex } from '../../../src/ledger/chain.ts';
 import { ChainFault } from '../../../src/ledger/fault.ts';
 import { LedgerState } from '../../../src/ledger/ledgerState.ts';
 import type { LedgerRecord, RecordDraft } from '../../../src/ledger/records.ts';
-import { enrolmentText, keyIdOf, policyText } from '../../../src/ledger/signing.ts';
+import { enrolmentText, keyIdOf, policyText, Signer } from '../../../src/ledger/signing.ts';
 import { reserveInput, settleInput, testSigner } from '../../support/ledgers.ts';
 
 const time = '2026-01-31T10:00:00.000Z';
@@ -45,6 +45,15 @@ const event = { call_id: null, user_id: 'ada', reason: 'a test' };
 const retention = (first_segment: number) => ({
   ...{ kind: 'retention', call_id: null, first_segment, retention_days: 400 },
 });
+
+const other = Signer.generate();
+const otherId = keyIdOf(ledgerId, other.publicKey);
+const otherEnrolment = {
+  ...enrolment,
+  key_id: otherId,
+  public_key: other.publicKey,
+  proof: other.sign(enrolmentText(ledgerId, otherId)),
+};
 
 /** A signed change of the ledger's cap. */
 function capOf(limit: string, from: string | null = null): Extract<RecordDraft, { kind: 'policy_change' }> {
@@ -146,10 +155,11 @@ describe('a record with a right hash is still refused when it', () => {
       'bad_signature',
     ],
     ['raises a cap from another than it was', () => capOf('2000', '500'), 'inconsistent'],
+    ['enrols a key twice', () => enrolment, 'inconsistent'],
     ['enrols a key without proof', () => ({ ...enrolment, proof: 'AAAA' }), 'bad_signature'],
     [
       'replaces a key that did not agree',
-      () => ({ ...enrolment, replaces: keyId, endorsement: 'AAAA' }),
+      () => ({ ...otherEnrolment, replaces: keyId, endorsement: 'AAAA' }),
       'bad_signature',
     ],
     [

@@ -1,0 +1,47 @@
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import type { Anchor, KeptCheckpoints } from '../ledger/anchors.ts';
+import { splitNotes } from '../ledger/signing.ts';
+
+/** Keeps checkpoints in a file, one note after another: best on a drive that this user can't rewrite. */
+export class FileAnchor implements Anchor {
+  readonly location: string;
+
+  constructor(path: string) {
+    this.location = path;
+  }
+
+  async publish(checkpoint: string): Promise<void> {
+    await this.#explained(async () => {
+      await mkdir(dirname(this.location), { recursive: true });
+      await using file = await open(this.location, 'a', 0o600);
+      await file.appendFile(`${checkpoint}\n`);
+      await file.sync();
+    });
+  }
+
+  async kept(): Promise<KeptCheckpoints> {
+    return this.#explained(async () => {
+      try {
+        const checkpoints = splitNotes(await readFile(this.location, 'utf8'));
+        return { checkpoints, changed: (await stat(this.location)).mtime };
+      } catch (error) {
+        if (systemCodeOf(error) === 'ENOENT') return { checkpoints: [], changed: null };
+        throw error;
+      }
+    });
+  }
+
+  async #explained<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw new GatewayError('anchor_failed', `The anchor ${this.location} failed: ${messageOf(error)}.`, {
+        hint: 'Check that the folder is there and can be written, or change audit.anchor.file.',
+        retryable: true,
+        cause: error,
+      });
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import { GatewayError } from '../errors.ts';
+import type { Core } from '../gateways/core.ts';
+import { checkpointsOf } from '../ledger/anchors.ts';
+import { verifyLedger } from '../ledger/readJournal.ts';
+import { note, printJson, printLine, type Terminal } from './terminal.ts';
+
+const progressEveryMs = 1_000;
+
+/** `tidyllm audit verify`: checks every record of the ledger; exit code 7 when one is wrong. */
+export async function auditVerify(
+  core: Core,
+  options: { from?: string; anchor?: string },
+  terminal: Terminal,
+): Promise<number> {
+  if (options.from !== undefined && !/^\d{4}-\d\d-\d\d$/.test(options.from))
+    throw new GatewayError('invalid_request', `"${options.from}" is not a day such as 2026-01-31.`);
+  const anchors = options.anchor === undefined ? [] : await anchorsAt(core, options.anchor);
+  let told = performance.now();
+  const result = await verifyLedger(core.ledger, {
+    from: options.from,
+    anchors,
+    onProgress: (bytes) => {
+      if (performance.now() - told < progressEveryMs) return;
+      told = performance.now();
+      note(terminal, `${Math.round(bytes / 1e6)} MB checked`);
+    },
+  });
+  const { head, firstFault } = result;
+  if (terminal.json) {
+    printJson({
+      ok: result.ok,
+      records: result.records,
+      segments: result.segments,
+      head,
+      anchors: result.anchors,
+      first_fault: firstFault,
+    });
+  } else if (firstFault) {
+    const { segment, line, sequence, kind, detail } = firstFault;
+    printLine(`Damaged at ${segment}:${line} (record ${sequence}): ${kind}: ${detail}`);
+    printLine(`${result.records} records before it are intact.`);
+  } else {
+    printLine(`${result.records} records intact in ${core.ledger.directory}`);
+    if (head) printLine(`head #${head.sequence} ${head.hash}`);
+    if (options.anchor !== undefined) printLine(`${result.anchors} anchored checkpoints fit.`);
+  }
+  return result.ok ? 0 : 7;
+}
+
+async function anchorsAt(core: Core, path: string) {
+  const anchors = await checkpointsOf(core.anchorAt(path));
+  if (anchors.length > 0) return anchors;
+  throw new GatewayError('anchor_failed', `There is no checkpoint in ${path}.`, {
+    hint: 'Give a file of "tidyllm audit head --json" checkpoints, an anchor file, or a repository with anchors in its notes.',
+  });
+}
+
+/** `tidyllm audit head`: the chain's head and a signed checkpoint of it. */
+export async function auditHead(core: Core, terminal: Terminal): Promise<number> {
+  const head = await core.ledger.head();
+  const document = {
+    sequence: head?.sequence ?? 0,
+    hash: head?.hash ?? null,
+    ledger: core.ledger.directory,
+    checkpoint: head?.checkpoint ?? null,
+  };
+  if (terminal.json) printJson(document);
+  else if (head) printLine(`#${head.sequence} ${head.hash}\n\n${head.checkpoint}`);
+  else printLine('The ledger is empty: nothing was recorded yet.');
+  return 0;
+}
+
+/** `tidyllm audit anchor`: keeps the head in every configured anchor, or in the one that is named. */
+export async function auditAnchor(core: Core, to: string | undefined, terminal: Terminal): Promise<number> {
+  const head = await core.ledger.head();
+  if (!head)
+    throw new GatewayError('invalid_request', 'The ledger is empty: there is nothing to anchor yet.');
+  if (to !== undefined) await core.anchorAt(to).publish(head.checkpoint);
+  else if (core.anchoring.status.length > 0) await core.anchoring.publish();
+  else
+    throw new GatewayError('invalid_request', 'No anchor is configured.', {
+      hint: 'Name one with --to, or set audit.anchor.file or audit.anchor.git in settings.yaml.',
+    });
+  const locations = to === undefined ? core.anchoring.status.map(({ location }) => location) : [to];
+  if (terminal.json) printJson({ sequence: head.sequence, hash: head.hash, anchors: locations });
+  else printLine(`Record #${head.sequence} is anchored in ${locations.join(' and ')}.`);
+  return 0;
+}
+
+/** `tidyllm audit rotate-key`: a new signing key takes the place of this installation's. */
+export async function auditRotateKey(core: Core, terminal: Terminal): Promise<number> {
+  const { sequence, hash } = await core.ledger.rotateKey();
+  if (terminal.json) printJson({ sequence, hash });
+  else printLine(`A new key signs from record #${sequence} on.`);
+  return 0;
+}

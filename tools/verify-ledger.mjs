@@ -1,0 +1,155 @@
+#!/usr/bin/env node
+// Verifies a TidyLLM ledger on its own: node verify-ledger.mjs FOLDER [CHECKPOINTS]
+// FOLDER holds the *.journal files; CHECKPOINTS is a file of signed checkpoints that were kept elsewhere.
+// Each line is `hash SP body LF`, hash = SHA-256(0x00 ‖ ledger id ‖ previous hash ‖ body). The hashes are the
+// leaves of an RFC 6962 tree; checkpoints are C2SP signed notes of its root. Checked are the chain, the
+// sequence, every key, every checkpoint, and that money spent is what the records say. No dependencies.
+import { createHash, createPublicKey, verify } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const [folder = '.', anchorFile] = process.argv.slice(2);
+const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest();
+const zero = Buffer.alloc(32);
+const keys = new Map();
+const days = new Map();
+const open = new Map();
+/** Roots of complete subtrees with their sizes, largest first. */
+let tree = [];
+let [ledger, previous, sequence, firstSegment, place] = [null, zero, 0, 1, folder];
+
+const parent = (left, right) => sha256(Buffer.of(1), left, right);
+function addLeaf(root, size = 1) {
+  const last = tree.at(-1);
+  if (last?.size !== size) tree.push({ root, size });
+  else addLeaf(parent(tree.pop().root, root), size * 2);
+}
+const treeRoot = () => tree.map(({ root }) => root).reduceRight((right, left) => parent(left, right));
+
+function must(holds, what) {
+  if (!holds) throw new Error(`${place}: ${what}`);
+}
+function isSigned(publicKey, text, signature) {
+  const x = Buffer.from(publicKey, 'base64').toString('base64url');
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  return verify(null, Buffer.from(text), key, signature);
+}
+const parseNote = (note) => {
+  const [text, signatures] = [note.slice(0, note.indexOf('\n\n') + 1), note.split('\n\n')[1] ?? ''];
+  const [origin, size, root] = text.split('\n');
+  const blob = Buffer.from(signatures.split(' ')[2] ?? '', 'base64');
+  return {
+    text,
+    origin,
+    size: Number(size),
+    root,
+    keyId: blob.toString('hex', 0, 4),
+    signature: blob.subarray(4),
+  };
+};
+function checkNote({ text, origin, root, size, keyId, signature }) {
+  must(origin === `tidyllm/ledger/${ledger.toString('hex')}`, 'the checkpoint is of another ledger');
+  must(
+    size === sequence && root === treeRoot().toString('base64'),
+    `the checkpoint at ${size} is of other records`,
+  );
+  must(
+    keys.has(keyId) && isSigned(keys.get(keyId), text, signature),
+    `no key signed the checkpoint at ${size}`,
+  );
+}
+const anchors = anchorFile
+  ? readFileSync(anchorFile, 'utf8')
+      .match(/^tidyllm\/ledger\/.*\n.*\n.*\n\n(?:\u2014 .*\n?)+/gm)
+      .map(parseNote)
+  : [];
+
+function take(record, hash) {
+  const day = (name) => days.get(name) ?? days.set(name, { spent: 0n, reserved: 0n }).get(name);
+  if (record.kind === 'key') {
+    keys.set(record.key_id, record.public_key);
+    const text = `tidyllm/ledger/${ledger.toString('hex')}\nenrols key ${record.key_id}\n`;
+    must(isSigned(record.public_key, text, Buffer.from(record.proof, 'base64')), 'a key without proof');
+    if (record.replaces) keys.delete(record.replaces);
+  } else if (record.kind === 'policy_change') {
+    const { v, seq, time, kind, call_id, signature, ...change } = record;
+    const fields = JSON.stringify(change, Object.keys(change).sort());
+    const text = `tidyllm/ledger/${ledger.toString('hex')}\npolicy_change ${fields}\n`;
+    const key = keys.get(record.key_id);
+    must(
+      key && isSigned(key, text, Buffer.from(signature, 'base64')),
+      'a cap was changed without a signature',
+    );
+  } else if (record.kind === 'RESERVE') {
+    must(!open.has(record.call_id), 'a call is reserved twice');
+    open.set(record.call_id, { day: record.day, amount: BigInt(record.reserved_micro_usd), hash });
+    day(record.day).reserved += BigInt(record.reserved_micro_usd);
+  } else if (['SETTLE', 'VOID', 'EXPIRED_CHARGED'].includes(record.kind)) {
+    const call = open.get(record.call_id);
+    must(call?.hash === record.opening_hash && call.day === record.day, 'an ending without its reservation');
+    open.delete(record.call_id);
+    day(call.day).reserved -= call.amount;
+    day(call.day).spent += BigInt(record.cost_micro_usd ?? '0');
+  } else if (record.kind === 'retention') firstSegment = record.first_segment;
+  else if (record.kind === 'ADJUST') day(record.day).spent += BigInt(record.difference_micro_usd);
+}
+
+/** A ledger whose oldest segments were dropped begins with what the first header that is left carries. */
+function restore({ seq, prev, carried }) {
+  [sequence, previous, firstSegment] = [seq - 1, Buffer.from(prev, 'hex'), carried.first_segment];
+  for (const { key_id, public_key } of carried.enrolled) keys.set(key_id, public_key);
+  for (const call of carried.open)
+    open.set(call.call_id, {
+      day: call.day,
+      amount: BigInt(call.reserved_micro_usd),
+      hash: call.opening_hash,
+    });
+  const sizes = [...(seq - 1).toString(2)]
+    .map((bit, index, all) => bit * 2 ** (all.length - 1 - index))
+    .filter(Boolean);
+  tree = sizes.map((size, index) => ({ size, root: Buffer.from(carried.tree[index], 'hex') }));
+}
+
+try {
+  const segments = readdirSync(folder)
+    .filter((name) => /^\d{8}\.journal$/.test(name))
+    .sort();
+  must(segments.length > 0, 'there is no journal here');
+  for (const [index, segment] of segments.entries()) {
+    const bytes = readFileSync(join(folder, segment));
+    for (let [line, start, end] = [1, 0, 0]; start < bytes.length; line += 1, start = end + 1) {
+      place = `${segment}:${line}`;
+      end = bytes.indexOf(0x0a, start);
+      must(end > start + 65, 'the last record is cut short, or the line is empty');
+      const stored = bytes.toString('latin1', start, start + 65);
+      const body = bytes.subarray(start + 65, end);
+      const record = JSON.parse(body.toString());
+      must((line === 1) === (record.kind === 'header'), 'a header is missing or stands inside');
+      if (line === 1) {
+        ledger ??= Buffer.from(record.ledger_id.replaceAll('-', ''), 'hex');
+        must(
+          index === 0 || Number.parseInt(segments[index - 1]) === record.segment - 1,
+          'a segment is missing',
+        );
+        if (index === 0 && record.segment > 1) restore(record);
+        if (record.checkpoint) checkNote(parseNote(record.checkpoint));
+      }
+      const hash = sha256(Buffer.of(0), ledger, previous, body);
+      must(stored === `${hash.toString('hex')} `, 'the record was changed, or one before it removed');
+      must(record.seq === sequence + 1, 'a record is missing');
+      [previous, sequence] = [hash, record.seq];
+      addLeaf(hash);
+      take(record, hash.toString('hex'));
+      for (const anchor of anchors.filter(({ size }) => size === sequence)) checkNote(anchor);
+    }
+  }
+  must(Number.parseInt(segments[0]) <= firstSegment, `segment ${firstSegment} is missing`);
+  const missing = anchors.find(({ size }) => size > sequence);
+  must(!missing, `record ${missing?.size} was anchored, but the ledger ends at ${sequence}`);
+  console.log(`${sequence} records intact, head ${previous.toString('hex')}, ${anchors.length} anchors fit`);
+  for (const [name, { spent, reserved }] of days)
+    console.log(`${name}: ${spent} micro-USD spent, ${reserved} reserved`);
+} catch (error) {
+  console.error(`DAMAGED ${error.message}`);
+  process.exitCode = 1;
+}
