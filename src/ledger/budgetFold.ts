@@ -1,4 +1,4 @@
-import { dayOf } from './day.ts';
+import { dayOfRecord } from './day.ts';
 import { ChainFault } from './fault.ts';
 import type { FoldedFields, FoldedRecord } from './recordShape.ts';
 import type {
@@ -21,7 +21,8 @@ export interface OpenCall extends CallScopes {
   day: string;
   /** Micro-USD. */
   reserved: bigint;
-  model: string;
+  /** Where it counts besides the ledger. */
+  scopes: readonly ScopeTotals[];
 }
 
 /** What decides which caps a call is under. */
@@ -54,7 +55,7 @@ class Day {
   readonly raised = new Map<string, Cap>();
   readonly overruns = new Set<string>();
 
-  scope({ scope, key }: ScopeKey, name: string): ScopeTotals {
+  scope(scope: BudgetScope, key: string, name: string): ScopeTotals {
     const id = idOf({ scope, key });
     let totals = this.scopes.get(id);
     if (!totals) {
@@ -65,11 +66,11 @@ class Day {
     return totals;
   }
 
-  /** What a cap counts: spent and reserved. */
-  used(scope: ScopeKey): bigint {
-    if (scope.scope === 'ledger') return this.spent + this.reserved;
-    const totals = this.scopes.get(idOf(scope));
-    return totals ? totals.spent + totals.reserved : 0n;
+  /** What a call counts towards besides the ledger. */
+  scopesOf({ userId, modelId, model, workspace }: CallScopes): ScopeTotals[] {
+    const totals = [this.scope('user', userId, userId), this.scope('model', modelId ?? model, model)];
+    if (workspace !== null) totals.push(this.scope('workspace', workspace, workspace));
+    return totals;
   }
 }
 
@@ -96,11 +97,14 @@ export class BudgetFold {
       const totals = this.#day(day);
       totals.spent = BigInt(spent_micro_usd);
       for (const { name, calls, tokens, spent_micro_usd: spent, ...key } of scopes)
-        Object.assign(totals.scope(key, name), { calls, tokens, spent: BigInt(spent) });
+        Object.assign(totals.scope(key.scope, key.key, name), { calls, tokens, spent: BigInt(spent) });
       for (const cap of raised) totals.raised.set(idOf(cap), capOf(cap));
       for (const callId of overruns) totals.overruns.add(callId);
     }
-    for (const call of carried.open) this.#hold(openCallOf(call));
+    for (const call of carried.open) {
+      const day = this.#day(call.day);
+      this.#hold(openCallOf(call, day), day);
+    }
   }
 
   /**
@@ -125,18 +129,11 @@ export class BudgetFold {
     return this.#days.get(day) ?? new Day();
   }
 
-  /** The caps a call of that day is under, the ledger's first. */
-  capsOf(call: CallScopes, day: string): Cap[] {
-    const totals = this.#days.get(day);
-    return scopesOf(call).flatMap((scope) => {
-      const id = idOf(scope);
-      return totals?.raised.get(id) ?? this.policy.get(id) ?? [];
-    });
-  }
-
   /** What is left under a cap on a day, in micro-USD; below zero when more was spent. */
   left(cap: Cap, day: string): bigint {
-    return cap.limit - (this.#days.get(day)?.used(cap) ?? 0n);
+    const totals = this.day(day);
+    const counted = cap.scope === 'ledger' ? totals : totals.scopes.get(idOf(cap));
+    return cap.limit - (counted?.spent ?? 0n) - (counted?.reserved ?? 0n);
   }
 
   /** Takes the next record and its hash. Throws `ChainFault` for one that can't follow those before it. */
@@ -189,6 +186,8 @@ export class BudgetFold {
     const { call_id: callId, day } = record;
     if (this.open.has(callId)) throw inconsistent(callId, 'is reserved twice', record.seq);
     if (!isDayOf(record)) throw inconsistent(callId, 'belongs to another day', record.seq);
+    const totals = this.#day(day);
+    const { user_id: userId, model, model_id: modelId, workspace } = record;
     const call: OpenCall = {
       callId,
       hash,
@@ -196,25 +195,43 @@ export class BudgetFold {
       instance: record.instance,
       day,
       reserved: BigInt(record.reserved_micro_usd),
-      userId: record.user_id,
-      model: record.model,
-      modelId: record.model_id,
-      workspace: record.workspace,
+      userId,
+      model,
+      modelId,
+      workspace,
+      scopes: totals.scopesOf({ userId, model, modelId, workspace }),
     };
-    const caps = this.capsOf(call, day);
-    if (caps[0]?.scope !== 'ledger') throw inconsistent(callId, 'is reserved under no cap', record.seq);
-    for (const cap of caps)
-      if (call.reserved > this.left(cap, day))
-        throw inconsistent(callId, `is above the cap of its ${cap.scope}`, record.seq);
-    if (this.day(day).overruns.size > 0)
+    const { scopes } = call;
+    this.#requireBelow(this.#capOf(totals, everybodyId), totals, call, record.seq);
+    // Most ledgers have no other cap.
+    if (this.policy.size + totals.raised.size > 1)
+      for (const scope of scopes) {
+        const cap = this.#capOf(totals, idOf(scope));
+        if (cap) this.#requireBelow(cap, scope, call, record.seq);
+      }
+    if (totals.overruns.size > 0)
       throw inconsistent(callId, 'is reserved while its day is blocked by an overrun', record.seq);
-    this.#hold(call);
+    this.#hold(call, totals);
   }
 
-  #hold(call: OpenCall): void {
-    const day = this.#day(call.day);
+  #capOf(day: Day, id: string): Cap | undefined {
+    return day.raised.get(id) ?? this.policy.get(id);
+  }
+
+  #requireBelow(
+    cap: Cap | undefined,
+    { spent, reserved }: { spent: bigint; reserved: bigint },
+    call: OpenCall,
+    sequence: number,
+  ): void {
+    if (!cap) throw inconsistent(call.callId, 'is reserved under no cap', sequence);
+    if (spent + reserved + call.reserved > cap.limit)
+      throw inconsistent(call.callId, `is above the cap of its ${cap.scope}`, sequence);
+  }
+
+  #hold(call: OpenCall, day: Day): void {
     day.reserved += call.reserved;
-    for (const { name, ...scope } of namedScopesOf(call)) day.scope(scope, name).reserved += call.reserved;
+    for (const scope of call.scopes) scope.reserved += call.reserved;
     this.open.set(call.callId, call);
   }
 
@@ -239,8 +256,7 @@ export class BudgetFold {
     const day = this.#day(call.day);
     day.reserved -= call.reserved;
     day.spent += spent;
-    for (const { name, ...key } of namedScopesOf(call)) {
-      const scope = day.scope(key, name);
+    for (const scope of call.scopes) {
       scope.reserved -= call.reserved;
       scope.spent += spent;
       scope.calls += 1;
@@ -291,8 +307,8 @@ export class BudgetFold {
     const day = this.#days.get(record.day);
     if (!day) return;
     day.spent += difference;
-    const model = { scope: 'model', key: record.model_id } as const;
-    day.scope(model, day.scopes.get(idOf(model))?.name ?? record.model_id).spent += difference;
+    const known = day.scopes.get(idOf({ scope: 'model', key: record.model_id }));
+    day.scope('model', record.model_id, known?.name ?? record.model_id).spent += difference;
   }
 }
 
@@ -304,19 +320,16 @@ export function idOf({ scope, key }: ScopeKey): string {
 /** The ledger itself. */
 export const everybody: ScopeKey = { scope: 'ledger', key: '' };
 
-/** Scopes of a call besides the ledger, with the names people know them by. */
-function namedScopesOf({ userId, modelId, model, workspace }: CallScopes): (ScopeKey & { name: string })[] {
-  const named = (scope: BudgetScope, key: string, name = key) => ({ scope, key, name });
-  return [
-    named('user', userId),
-    named('model', modelId ?? model, model),
-    ...(workspace === null ? [] : [named('workspace', workspace)]),
-  ];
-}
+const everybodyId = idOf(everybody);
 
 /** What a call counts towards, the ledger first. */
-export function scopesOf(call: CallScopes): ScopeKey[] {
-  return [everybody, ...namedScopesOf(call)];
+export function scopesOf({ userId, modelId, model, workspace }: CallScopes): ScopeKey[] {
+  return [
+    everybody,
+    { scope: 'user', key: userId },
+    { scope: 'model', key: modelId ?? model },
+    ...(workspace === null ? [] : [{ scope: 'workspace' as const, key: workspace }]),
+  ];
 }
 
 function countTokens(tokens: TokenCounts): number {
@@ -331,7 +344,7 @@ function countTokens(tokens: TokenCounts): number {
 
 function isDayOf({ time, timezone, day }: FoldedFields<'RESERVE'>): boolean {
   try {
-    return dayOf(new Date(time), timezone) === day;
+    return dayOfRecord(time, timezone) === day;
   } catch {
     // The zone is not one that this runtime knows.
     return false;
@@ -383,17 +396,21 @@ function carriedCall(call: OpenCall): CarriedCall {
   };
 }
 
-function openCallOf(call: CarriedCall): OpenCall {
+function openCallOf(call: CarriedCall, day: Day): OpenCall {
+  const scopes = {
+    userId: call.user_id,
+    model: call.model,
+    modelId: call.model_id,
+    workspace: call.workspace,
+  };
   return {
+    ...scopes,
     callId: call.call_id,
     hash: call.opening_hash,
     dispatched: call.dispatched,
     instance: call.instance,
     day: call.day,
     reserved: BigInt(call.reserved_micro_usd),
-    userId: call.user_id,
-    model: call.model,
-    modelId: call.model_id,
-    workspace: call.workspace,
+    scopes: day.scopesOf(scopes),
   };
 }

@@ -1,15 +1,19 @@
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
 /** Zones are whole minutes from UTC, so all instants of a minute share their day. */
-let lastAsked: { minute: number; timeZone: string; day: string } | null = null;
+let lastAsked = { minute: '', timeZone: '', day: '' };
 
 /** The policy day of an instant, YYYY-MM-DD in an IANA time zone. */
 export function dayOf(time: Date, timeZone: string): string {
-  const minute = Math.floor(time.getTime() / 60_000);
-  if (lastAsked?.minute === minute && lastAsked.timeZone === timeZone) return lastAsked.day;
-  const day = format(time, timeZone);
-  lastAsked = { minute, timeZone, day };
-  return day;
+  return dayOfRecord(time.toISOString(), timeZone);
+}
+
+/** The policy day of a record's time, as it is stored. Throws `RangeError` for a zone nobody knows. */
+export function dayOfRecord(time: string, timeZone: string): string {
+  const minute = time.slice(0, 'YYYY-MM-DDThh:mm'.length);
+  if (lastAsked.minute !== minute || lastAsked.timeZone !== timeZone)
+    lastAsked = { minute, timeZone, day: format(new Date(time), timeZone) };
+  return lastAsked.day;
 }
 
 function format(time: Date, timeZone: string): string {

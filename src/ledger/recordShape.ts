@@ -216,17 +216,34 @@ export type FoldedRecord = {
 interface Pattern {
   kind: RecordKind;
   expression: RegExp;
-  /** The fields that its groups capture, in the order of the groups. */
-  captured: readonly string[];
+  /** The fields that its groups capture, in the order of the groups, and how each is read. */
+  captured: readonly { name: string; read: (json: string) => unknown }[];
 }
 
 const patterns = new Map<string, Pattern>(
   (Object.keys(forms) as RecordKind[]).map((kind) => {
-    const captured = [...folded[kind], ...common].sort();
-    const fields = { ...forms[kind], kind: oneOf(kind), v: String(recordVersion), seq: count };
-    return [kind, { kind, expression: new RegExp(`^${object(fields, captured)}$`), captured }];
+    const fields: Readonly<Record<string, Form>> = {
+      ...forms[kind],
+      kind: oneOf(kind),
+      v: String(recordVersion),
+      seq: count,
+    };
+    const names = [...folded[kind], ...common].sort();
+    const captured = names.map((name) => ({ name, read: readerOf(fields[name] ?? '') }));
+    return [kind, { kind, expression: new RegExp(`^${object(fields, names)}$`), captured }];
   }),
 );
+
+/** Most values are strings, and most of those can't have escapes: only the rest is left to the parser. */
+function readerOf(form: Form): (json: string) => unknown {
+  if (form === count) return Number;
+  if (!form.startsWith('"') || form === orNull(string)) return textOrJson;
+  return form === string ? textOrJson : (json) => json.slice(1, -1);
+}
+
+function textOrJson(json: string): unknown {
+  return json.startsWith('"') && !json.includes('\\') ? json.slice(1, -1) : JSON.parse(json);
+}
 
 const kindMark = '"kind":"';
 
@@ -244,14 +261,9 @@ export function foldedRecord(text: string): FoldedRecord {
   const match = pattern?.expression.exec(text);
   if (!pattern || !match) throw unfit(text);
   const record: Record<string, unknown> = { kind: pattern.kind };
-  for (let index = 0; index < pattern.captured.length; index += 1)
-    record[pattern.captured[index] as string] = value(match[index + 1] as string);
+  let group = 0;
+  for (const { name, read } of pattern.captured) record[name] = read(match[(group += 1)] as string);
   return record as unknown as FoldedRecord;
-}
-
-/** Most values are strings without escapes; the rest is left to the parser. */
-function value(json: string): unknown {
-  return json.startsWith('"') && !json.includes('\\') ? json.slice(1, -1) : JSON.parse(json);
 }
 
 /** Why a text is no record. */
