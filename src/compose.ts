@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { FileAnchor } from './adapters/fileAnchor.ts';
 import { GitNoteAnchor } from './adapters/gitNoteAnchor.ts';
 import { MockBackend } from './adapters/mockModel.ts';
+import { subjectHash } from './content/contentKeys.ts';
+import { ContentStore } from './content/contentStore.ts';
 import { GatewayError } from './errors.ts';
 import { requireReason } from './gateways/corporateLlm/admission.ts';
 import { capsFrom } from './gateways/corporateLlm/caps.ts';
@@ -14,7 +16,7 @@ import { initGateways } from './gateways/registry.ts';
 import { Anchoring, type Anchor } from './ledger/anchors.ts';
 import { idOf, type Cap } from './ledger/budgetFold.ts';
 import { budgetStatus, type BudgetStatus } from './ledger/budgetStatus.ts';
-import { ContentHasher } from './ledger/contentHash.ts';
+import { dayOf } from './ledger/day.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { dayInJournal } from './ledger/pastDay.ts';
 import { signingKeyFile } from './ledger/signingKey.ts';
@@ -32,6 +34,12 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const mode = backend.simulated ? 'simulated' : 'live';
   const timeZone = settings.budget.timezone;
   const user = options.user?.trim() || options.environment['TIDYLLM_USER']?.trim() || systemUser();
+  const content = new ContentStore({
+    directory: join(state, 'content'),
+    policy: settings.audit.content,
+    mode,
+    today: () => dayOf(new Date(), timeZone),
+  });
   const ledger = new Ledger({
     directory: join(state, 'ledger', mode),
     mode,
@@ -39,6 +47,10 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     timeZone,
     signingKeys: options.signingKeys ?? signingKeyFile(state),
     retentionDays: settings.audit.retention_days,
+    onRetention: (day) => {
+      // What can't be deleted now goes with the next segment.
+      content.removeBefore(day).catch(() => undefined);
+    },
   });
   const { file, git, every_records: everyRecords, every_minutes: everyMinutes } = settings.audit.anchor;
   const anchors = [...(file ? [new FileAnchor(file)] : []), ...(git ? [new GitNoteAnchor(git)] : [])];
@@ -68,8 +80,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
           backend,
           ledger,
           catalogue,
-          hasher:
-            settings.audit.content === 'hash' ? new ContentHasher(join(state, 'content', 'keys')) : null,
+          content,
           policy,
         }),
       ),
@@ -97,6 +108,14 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       const limit = before?.limit ?? capOf(cap)?.limit;
       if (limit === undefined || cap.limit <= limit) throw notHigher(cap, limit);
       return ledger.raiseCap(cap, by);
+    },
+    content,
+    eraseContent: async (subject, reason) => {
+      const because = { user_id: user, reason: requireReason(reason, policy) };
+      const { items, recorded } = await content.erase(subject, (count) =>
+        ledger.tombstone({ subject_sha256: subjectHash(subject), items: count, ...because }),
+      );
+      return { items, receipt: recorded };
     },
     acknowledgeOverruns: async (reason) =>
       ledger.acknowledgeOverruns({ userId: user, reason: requireReason(reason, policy) }),

@@ -28,6 +28,7 @@ export const errorExitCodes = {
   ledger_unavailable: 7,
   ledger_damaged: 7,
   anchor_failed: 7,
+  content_unavailable: 7,
   cancelled: 130,
 } as const;
 

@@ -1,3 +1,4 @@
+import type { ContentStore } from '../content/contentStore.ts';
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
 import type { Anchor, Anchoring } from '../ledger/anchors.ts';
 import type { Cap } from '../ledger/budgetFold.ts';
@@ -41,5 +42,9 @@ export interface Core {
   raiseCap(cap: Cap, reason: string): Promise<Receipt>;
   /** Lets today take calls again after an overrun. Throws as `raiseCap` does. */
   acknowledgeOverruns(reason: string): Promise<Receipt>;
+  /** What policy keeps of prompts and answers. */
+  readonly content: Pick<ContentStore, 'read'>;
+  /** Erases what was kept of a subject, and records that. Throws as `raiseCap` does, and `content_unavailable`. */
+  eraseContent(subject: string, reason: string): Promise<{ items: number; receipt: Receipt }>;
   dispose(): Promise<void>;
 }

@@ -41,6 +41,8 @@ export function fixesFor(error: GatewayError): Fix[] {
       return [run('tidyllm.verifyAuditTrail'), run('tidyllm.revealLedger')];
     case 'ledger_unavailable':
       return [run('tidyllm.revealLedger'), retry];
+    case 'content_unavailable':
+      return [run('tidyllm.revealLedger'), openSettings({ key: 'content' }), retry];
     case 'gateway_unavailable':
       return unavailableFixes(error);
     case 'backend_rejected':

@@ -115,11 +115,11 @@ export const settingsSchema = z.strictObject({
   audit: z
     .strictObject({
       content: z
-        .enum(['none', 'hash'], {
-          error: 'must be "none" or "hash"; "redacted" and "full" are not available yet',
-        })
+        .enum(['none', 'hash', 'redacted', 'full'])
         .default('hash')
-        .describe('What is kept of prompts and answers: nothing, or a keyed hash.'),
+        .describe(
+          'What is kept of prompts and answers: nothing, a keyed hash, or with it the text, encrypted, without secrets and personal data or in full.',
+        ),
       min_reason_length: z.int().min(1).default(3).describe('Fewest characters of an audit reason.'),
       anchor: z
         .strictObject({

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
-import type { ContentHasher } from '../../ledger/contentHash.ts';
+import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
 import { scopesOf, type Cap } from '../../ledger/budgetFold.ts';
 import type { CapSetting, Ledger, Receipt, Reservation } from '../../ledger/ledger.ts';
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
@@ -36,8 +36,7 @@ export interface CorporateLlmDependencies {
   backend: ModelBackend;
   ledger: Ledger;
   catalogue: ModelCatalogue;
-  /** Null when policy keeps no hash of the content. */
-  hasher: ContentHasher | null;
+  content: ContentStore;
   policy: CorporateLlmPolicy;
 }
 
@@ -60,6 +59,11 @@ interface Attempt {
   description: CallDescription;
 }
 
+/** A call that may be made, and what policy keeps of it. */
+interface PreparedCall extends AdmittedCall {
+  kept: KeptCall;
+}
+
 /**
  * Level 1 and the choke point: the only caller of a model. Each call is admitted, its worst case is
  * reserved and recorded, then it is dispatched, streamed and settled. NO DIRECT AWS CALLS ALLOWED.
@@ -69,14 +73,14 @@ export class CorporateLlmGateway implements Gateway {
   readonly #backend: ModelBackend;
   readonly #ledger: Ledger;
   readonly #catalogue: ModelCatalogue;
-  readonly #hasher: ContentHasher | null;
+  readonly #content: ContentStore;
   readonly #policy: CorporateLlmPolicy;
 
-  constructor({ backend, ledger, catalogue, hasher, policy }: CorporateLlmDependencies) {
+  constructor({ backend, ledger, catalogue, content, policy }: CorporateLlmDependencies) {
     this.#backend = backend;
     this.#ledger = ledger;
     this.#catalogue = catalogue;
-    this.#hasher = hasher;
+    this.#content = content;
     this.#policy = policy;
   }
 
@@ -113,12 +117,14 @@ export class CorporateLlmGateway implements Gateway {
       startedAt: performance.now(),
       description: describeRequest(request, this.#backend.id, this.#policy),
     };
-    let admitted: AdmittedCall;
+    let admitted: PreparedCall;
     try {
       requireReason(request.auditReason ?? '', this.#policy);
-      admitted = admit(attempt.callId, request, this.#catalogue);
-      attempt.description.model = admitted.model.name;
-      attempt.description.model_id = admitted.model.modelId;
+      const { model, call, ...rest } = admit(attempt.callId, request, this.#catalogue);
+      attempt.description.model = model.name;
+      attempt.description.model_id = model.modelId;
+      const kept = this.#content.begin(attempt.description.user_id, attempt.callId, call);
+      admitted = { model, call, ...rest, kept };
       signal.throwIfAborted();
       await this.#backend.prepare(signal);
     } catch (error) {
@@ -133,8 +139,8 @@ export class CorporateLlmGateway implements Gateway {
     return this.#dispatch(attempt, admitted, signal, options.onText);
   }
 
-  #reserve({ callId, description }: Attempt, { call, model, inputTokensBound, worstCase }: AdmittedCall) {
-    const content = JSON.stringify({ system: call.system, messages: call.messages });
+  #reserve({ callId, description }: Attempt, prepared: PreparedCall) {
+    const { call, model, inputTokensBound, worstCase, kept } = prepared;
     return this.#ledger.reserve(callId, {
       ...description,
       amount: worstCase,
@@ -144,7 +150,7 @@ export class CorporateLlmGateway implements Gateway {
       input_tokens_bound: inputTokensBound,
       max_tokens: call.maxTokens,
       temperature: call.temperature,
-      request_hmac: this.#hasher?.hash(description.user_id, callId, content) ?? null,
+      request_hmac: kept.requestHmac,
     });
   }
 
@@ -178,7 +184,7 @@ export class CorporateLlmGateway implements Gateway {
   /** Everything after the intent is durable: the call itself and the record of how it ended. */
   async #dispatch(
     attempt: Attempt,
-    admitted: AdmittedCall,
+    admitted: PreparedCall,
     signal: AbortSignal,
     onText: CallOptions['onText'],
   ): Promise<LlmResponse> {
@@ -194,6 +200,8 @@ export class CorporateLlmGateway implements Gateway {
     try {
       // Stopped while the reservation was written: nothing has left.
       signal.throwIfAborted();
+      // Nothing is sent that policy can't keep.
+      await admitted.kept.storeRequest();
       for await (const event of this.#backend.converse(admitted.call, signal)) {
         take(answer, event, attempt.startedAt);
         if (event.type === 'text') onText?.(event.text);
@@ -212,22 +220,24 @@ export class CorporateLlmGateway implements Gateway {
 
   async #settle(
     attempt: Attempt,
-    admitted: AdmittedCall,
+    admitted: PreparedCall,
     answer: Answer,
-    error: GatewayError | null,
+    callError: GatewayError | null,
   ): Promise<LlmResponse> {
     const processingTimeMs = Math.round(performance.now() - attempt.startedAt);
-    if (error && error.billing === 'none' && answer.usage === null) {
-      const status = error.code === 'cancelled' ? 'cancelled' : 'failed';
+    if (callError && callError.billing === 'none' && answer.usage === null) {
+      const status = callError.code === 'cancelled' ? 'cancelled' : 'failed';
       const receipt = await this.#ledger.void(attempt.callId, {
         outcome: status,
         processing_time_ms: processingTimeMs,
-        error_code: error.code,
+        error_code: callError.code,
       });
-      return this.#response(attempt, { status, error, answer, receipt });
+      return this.#response(attempt, { status, error: callError, answer, receipt });
     }
+    const kept = await keepAnswer(admitted.kept, answer);
+    const error = kept.error ?? callError;
     const status = settledOutcome(error, answer);
-    const { cost, estimated, usage, tiers } = this.#charge(admitted, answer, error);
+    const { cost, estimated, usage, tiers } = this.#charge(admitted, answer, callError);
     const tier = estimated ? undefined : tierFor(tiers, usage);
     const receipt = await this.#ledger.settle(attempt.callId, {
       outcome: status,
@@ -239,7 +249,7 @@ export class CorporateLlmGateway implements Gateway {
       time_to_first_token_ms: answer.firstTokenMs === null ? null : Math.round(answer.firstTokenMs),
       stop_reason: answer.stopReason,
       error_code: error?.code ?? null,
-      response_hmac: this.#hasher?.hash(attempt.description.user_id, attempt.callId, answer.content) ?? null,
+      response_hmac: kept.responseHmac,
     });
     return this.#response(attempt, { status, error, answer: { ...answer, usage }, receipt, cost, estimated });
   }
@@ -317,6 +327,19 @@ export class CorporateLlmGateway implements Gateway {
         : null,
       gatewayTracked: receipt !== undefined,
     };
+  }
+}
+
+/** An answer that can't be kept is settled all the same: it was given, and is billed. */
+async function keepAnswer(
+  kept: KeptCall,
+  { content }: Answer,
+): Promise<{ responseHmac: string | null; error: GatewayError | null }> {
+  try {
+    return { responseHmac: await kept.storeAnswer(content), error: null };
+  } catch (error) {
+    if (!GatewayError.is(error)) throw error;
+    return { responseHmac: null, error };
   }
 }
 

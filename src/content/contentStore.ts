@@ -1,0 +1,277 @@
+import { createCipheriv, createDecipheriv, createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import * as z from 'zod';
+import { GatewayError, systemCodeOf } from '../errors.ts';
+import type { LedgerMode } from '../ledger/records.ts';
+import type { Settings } from '../settings/schema.ts';
+import { ContentKeys, subjectHash, type SubjectKey } from './contentKeys.ts';
+import { contentUnavailable } from './contentUnavailable.ts';
+import { Redactor } from './redaction.ts';
+
+export type ContentPolicy = Settings['audit']['content'];
+
+/** What a model is asked. */
+export interface RequestContent {
+  system: string | null;
+  messages: readonly { role: 'user' | 'assistant'; content: string }[];
+}
+
+/** What was kept of a call. */
+export interface KeptContent {
+  /** `redacted` where secrets and personal data were taken out before it was stored. */
+  policy: 'redacted' | 'full';
+  request: RequestContent;
+  /** Null when the call ended without one that could be stored. */
+  answer: string | null;
+  /** Hashes of what is stored; with `full` they are those of the call's records. */
+  requestHmac: string;
+  responseHmac: string | null;
+}
+
+const storedContent = z.object({
+  policy: z.enum(['redacted', 'full']),
+  request: z.object({
+    system: z.nullable(z.string()),
+    messages: z.array(z.object({ role: z.enum(['user', 'assistant']), content: z.string() })),
+  }),
+  answer: z.nullable(z.string()),
+});
+type StoredContent = z.infer<typeof storedContent>;
+
+export interface ContentStoreOptions {
+  /** Holds `keys/` and a folder for each policy day. */
+  directory: string;
+  policy: ContentPolicy;
+  /** Content of simulated calls opens only in their ledger. */
+  mode: LedgerMode;
+  /** Today, YYYY-MM-DD. */
+  today: () => string;
+}
+
+/** What is kept of one call while it is under way. */
+export interface KeptCall {
+  /** HMAC of the request under the subject's key; null by policy. */
+  readonly requestHmac: string | null;
+  /** Makes what policy keeps of the request durable. Throws `content_unavailable`. */
+  storeRequest(): Promise<void>;
+  /** Adds the answer, and gives its HMAC; null by policy, or when the subject was erased meanwhile. Throws `content_unavailable`. */
+  storeAnswer(answer: string): Promise<string | null>;
+}
+
+const extension = '.enc';
+const dayFolder = /^\d{4}-\d\d-\d\d$/;
+
+/**
+ * Keeps of prompts and answers what policy says: nothing, keyed hashes, or the text itself in a file per
+ * call, sealed under a key of the subject. Erasing a subject deletes its key, so that copies are lost too.
+ */
+export class ContentStore {
+  readonly #options: ContentStoreOptions;
+  readonly #keys: ContentKeys;
+
+  constructor(options: ContentStoreOptions) {
+    this.#options = options;
+    this.#keys = new ContentKeys(join(options.directory, 'keys'));
+  }
+
+  /** Begins to keep a call. Nothing is stored yet. Throws `content_unavailable`. */
+  begin(subject: string, callId: string, request: RequestContent): KeptCall {
+    const { policy } = this.#options;
+    if (policy === 'none') return keepsNothing;
+    const key = this.#keys.of(subject);
+    const requestHmac = hmacOf(key, callId, requestText(request));
+    // One for the whole call: what was found in the question is taken out of the answer too.
+    const redactor = new Redactor();
+    const text = policy === 'redacted' ? (plain: string) => redactor.redact(plain) : (plain: string) => plain;
+    const path = join(this.#folder(this.#options.today(), subject), `${callId}${extension}`);
+    const store = async (answer: string | null): Promise<void> => {
+      if (policy === 'hash') return;
+      const answered = answer === null ? null : text(answer);
+      // After the answer, so that a value which only the answer gives away is taken out of the question.
+      const kept: StoredContent = { policy, request: requestAs(request, text), answer: answered };
+      await writeDurably(path, seal(key, this.#boundTo(callId), JSON.stringify(kept)));
+    };
+    return {
+      requestHmac,
+      storeRequest: () => store(null),
+      storeAnswer: async (answer) => {
+        if (this.#keys.find(subject)?.version !== key.version) return null;
+        await store(answer);
+        return hmacOf(key, callId, answer);
+      },
+    };
+  }
+
+  /** What was kept of a call; null when nothing was, or it was erased. Throws `content_unavailable` when it was changed. */
+  async read(subject: string, callId: string): Promise<KeptContent | null> {
+    const key = this.#keys.find(subject);
+    if (!key || !/^[\w-]+$/.test(callId)) return null;
+    for (const day of await this.#days()) {
+      const path = join(this.#folder(day, subject), `${callId}${extension}`);
+      const sealed = await readFile(path).catch((error: unknown) => {
+        if (systemCodeOf(error) === 'ENOENT') return null;
+        throw contentUnavailable(path, error);
+      });
+      if (!sealed) continue;
+      const { policy, request, answer } = unseal(key, this.#boundTo(callId), sealed, path);
+      return {
+        policy,
+        request,
+        answer,
+        requestHmac: hmacOf(key, callId, requestText(request)),
+        responseHmac: answer === null ? null : hmacOf(key, callId, answer),
+      };
+    }
+    return null;
+  }
+
+  /**
+   * Deletes a subject's key and everything that was kept, then calls `record` with the number of calls.
+   * From its first step on nothing can be read; when it is cut short, doing it again finishes it and still
+   * records it. Throws `invalid_request` when nothing is kept of the subject.
+   */
+  async erase<T>(
+    subject: string,
+    record: (items: number) => Promise<T>,
+  ): Promise<{ items: number; recorded: T }> {
+    const keyPath = this.#keys.path(subject);
+    const pending = `${keyPath}.erasing`;
+    try {
+      const days = await this.#days();
+      const folders = days.map((day) => this.#folder(day, subject));
+      const counts = await Promise.all(folders.map(countFiles));
+      const begun = await readFile(pending, 'utf8').catch(() => null);
+      const keyFound = await rename(keyPath, pending).then(() => true, ignoreMissing);
+      const items = Math.max(
+        Number(begun ?? 0) || 0,
+        counts.reduce((sum, count) => sum + count, 0),
+      );
+      if (!keyFound && begun === null && items === 0) throw nothingKept(subject);
+      // The key's bytes go, and the number stays for whoever has to finish this.
+      await writeDurably(pending, Buffer.from(String(items)));
+      for (const folder of folders) await rm(folder, { recursive: true, force: true });
+      const recorded = await record(items);
+      await rm(pending, { force: true });
+      return { items, recorded };
+    } catch (error) {
+      if (GatewayError.is(error) || systemCodeOf(error) === undefined) throw error;
+      throw contentUnavailable(pending, error);
+    }
+  }
+
+  /** Deletes what was kept on policy days before `day`. */
+  async removeBefore(day: string): Promise<void> {
+    const past = (await this.#days()).filter((kept) => kept < day);
+    for (const kept of past) await rm(join(this.#options.directory, kept), { recursive: true, force: true });
+  }
+
+  #folder(day: string, subject: string): string {
+    return join(this.#options.directory, day, subjectHash(subject));
+  }
+
+  /** Days with content, newest first. */
+  async #days(): Promise<string[]> {
+    const names = await readdir(this.#options.directory).catch((error: unknown) => {
+      if (systemCodeOf(error) === 'ENOENT') return [];
+      throw contentUnavailable(this.#options.directory, error);
+    });
+    return names
+      .filter((name) => dayFolder.test(name))
+      .toSorted()
+      .reverse();
+  }
+
+  #boundTo(callId: string): Buffer {
+    return Buffer.from(`tidyllm content 1\0${this.#options.mode}\0${callId}`);
+  }
+}
+
+const keepsNothing: KeptCall = {
+  requestHmac: null,
+  storeRequest: () => Promise.resolve(),
+  storeAnswer: () => Promise.resolve(null),
+};
+
+/** The bytes a request's hash is over. */
+function requestText({ system, messages }: RequestContent): string {
+  return JSON.stringify({ system, messages: messages.map(({ role, content }) => ({ role, content })) });
+}
+
+function requestAs(
+  { system, messages }: RequestContent,
+  text: (plain: string) => string,
+): StoredContent['request'] {
+  return {
+    system: system === null ? null : text(system),
+    messages: messages.map(({ role, content }) => ({ role, content: text(content) })),
+  };
+}
+
+/** HMAC-SHA256, lower-case hex, of the call's id, a NUL and the content. */
+function hmacOf({ hashing }: SubjectKey, callId: string, content: string): string {
+  return createHmac('sha256', hashing).update(`${callId}\0${content}`, 'utf8').digest('hex');
+}
+
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** Nonce, AES-256-GCM ciphertext, tag. */
+function seal({ encryption }: SubjectKey, boundTo: Buffer, text: string): Buffer {
+  const nonce = randomBytes(nonceBytes);
+  const cipher = createCipheriv('aes-256-gcm', encryption, nonce).setAAD(boundTo);
+  return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+}
+
+function unseal({ encryption }: SubjectKey, boundTo: Buffer, sealed: Buffer, path: string): StoredContent {
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', encryption, sealed.subarray(0, nonceBytes))
+      .setAAD(boundTo)
+      .setAuthTag(sealed.subarray(-tagBytes));
+    const text = Buffer.concat([decipher.update(sealed.subarray(nonceBytes, -tagBytes)), decipher.final()]);
+    return storedContent.parse(JSON.parse(text.toString('utf8')));
+  } catch {
+    throw contentUnavailable(path, new Error('it was changed, or belongs to another call or key'));
+  }
+}
+
+/** Whole or not at all, and on the disk when it returns. Throws `content_unavailable`. */
+async function writeDurably(path: string, content: Buffer): Promise<void> {
+  const draft = `${path}.${randomUUID()}`;
+  try {
+    const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await using file = await open(draft, 'wx', 0o600);
+    await file.writeFile(content);
+    await file.sync();
+    await rename(draft, path);
+    await syncFolders(dirname(path), made);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw contentUnavailable(path, error);
+  }
+}
+
+/** Syncs a folder, and those above it up to the parent of the first that had to be made. */
+async function syncFolders(folder: string, made: string | undefined): Promise<void> {
+  // Windows can't open folders; its file system orders these itself.
+  if (process.platform === 'win32') return;
+  await using handle = await open(folder);
+  await handle.sync();
+  if (made !== undefined && folder.startsWith(made)) await syncFolders(dirname(folder), made);
+}
+
+async function countFiles(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => name.endsWith(extension)).length;
+}
+
+function ignoreMissing(error: unknown): false {
+  if (systemCodeOf(error) === 'ENOENT') return false;
+  throw error;
+}
+
+function nothingKept(subject: string): GatewayError {
+  return new GatewayError('invalid_request', `Nothing is kept of the subject "${subject}".`, {
+    hint: 'A subject is a user id as the audit records have it.',
+  });
+}

@@ -1,0 +1,13 @@
+import { GatewayError, messageOf } from '../errors.ts';
+
+/** What policy keeps of prompts and answers, or its key, can't be written or read. */
+export function contentUnavailable(path: string, error: unknown): GatewayError {
+  return new GatewayError(
+    'content_unavailable',
+    `The content file ${path} can't be used: ${messageOf(error)}.`,
+    {
+      hint: 'Check the permissions and free space of the folder, or keep less with audit.content in settings.yaml.',
+      cause: error,
+    },
+  );
+}
