@@ -1,12 +1,13 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
-import { auditList, auditShow } from './cli/audit.ts';
+import { auditExport, auditList, auditShow, type FilterOptions } from './cli/audit.ts';
 import { auditAnchor, auditHead, auditRotateKey, auditVerify } from './cli/auditChain.ts';
 import { budget, budgetAcknowledge, budgetRaise, type RaiseOptions } from './cli/budget.ts';
 import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
 import { gateways, gatewayStats, status } from './cli/status.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
+import { usage, type UsageOptions } from './cli/usage.ts';
 import { compose } from './compose.ts';
 import type { Core } from './gateways/core.ts';
 import { requestServiceTiers } from './gateways/corporateLlm/request.ts';
@@ -23,7 +24,7 @@ interface GlobalOptions {
 }
 
 /** An option that may be given more than once. */
-const repeatable = (value: string, all: string[]): string[] => [...all, value];
+const repeatable = (value: string, all: string[] = []): string[] => [...all, value];
 
 const program = new Command('tidyllm')
   .description('Governed calls to language models: a reason, a budget and an audit record for each.')
@@ -82,14 +83,41 @@ budgets
     run((core, terminal) => budgetAcknowledge(core, options, terminal)),
   );
 
+program
+  .command('usage')
+  .description('what calls came to, and what today and this month will')
+  .option('--by <property>', 'model, user, day, workspace, branch or hour', 'model')
+  .option('--since <day>', 'first policy day, YYYY-MM-DD')
+  .option('--until <day>', 'last policy day')
+  .action((options: UsageOptions) => run((core, terminal) => usage(core, options, terminal)));
+
 const audit = program.command('audit').description('the audit history');
-audit
-  .command('list')
-  .description('calls, newest first')
+/** The global --user, which says who asks where a call is made, chooses a user's calls here. */
+const userFilter = (): Pick<FilterOptions, 'user'> => {
+  const { user } = program.opts<GlobalOptions>();
+  return user === undefined ? {} : { user };
+};
+const withFilters = (command: Command): Command =>
+  command
+    .option('--from <when>', 'calls of this policy day, YYYY-MM-DD, or time, 2026-01-31T09:30Z, and after')
+    .option('--until <when>', 'calls to the end of this policy day, or before this time')
+    .option('--model <name>', 'a model by name or id')
+    .option('--outcome <outcome>', 'how they ended (repeatable, or with commas)', repeatable)
+    .option('--text <text>', 'a part of the reason')
+    .option('--workspace <folder>', 'made in this folder')
+    .option('--branch <name>', 'made on this branch')
+    .addHelpText('after', '\nThe global --user chooses the calls of one user.');
+withFilters(audit.command('list').description('calls, newest first'))
   .option('--limit <n>', 'how many', '20')
   .option('--cursor <c>', 'next_cursor of the page before')
-  .action((options: { limit: string; cursor?: string }) =>
-    run((core, terminal) => auditList(core, options, terminal)),
+  .action((options: FilterOptions & { limit: string; cursor?: string }) =>
+    run((core, terminal) => auditList(core, { ...options, ...userFilter() }, terminal)),
+  );
+withFilters(audit.command('export').description('calls as a file, newest first'))
+  .option('--format <format>', 'jsonl or csv', 'jsonl')
+  .option('--out <file>', 'where to; standard output when left out')
+  .action((options: FilterOptions & { format: string; out?: string }) =>
+    run((core, terminal) => auditExport(core, { ...options, ...userFilter() }, terminal)),
   );
 audit
   .command('show')

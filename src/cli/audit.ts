@@ -1,19 +1,38 @@
 import type { Core } from '../gateways/core.ts';
 import { GatewayError } from '../errors.ts';
-import { findCall, listCalls, type CallEntry } from '../ledger/history.ts';
-import { verifyLedger } from '../ledger/readJournal.ts';
-import { formatUsd, microToUsd } from '../pricing/cost.ts';
-import { printJson, printLine, table, type Terminal } from './terminal.ts';
+import { callJson, callOutcomes, type HistoryFilter } from '../history/calls.ts';
+import { exportCalls, exportFormats, exportToFile, type ReadPage } from '../history/exportCalls.ts';
+import { readRecordAt, type PlacedRecord } from '../ledger/readJournal.ts';
+import type { CallOutcome } from '../ledger/records.ts';
+import { formatUsd } from '../pricing/cost.ts';
+import { withHistory } from './history.ts';
+import { dayOption, positiveInteger } from './options.ts';
+import { note, printJson, printLine, table, type Terminal } from './terminal.ts';
+
+/** What `audit list` and `audit export` choose calls by. */
+export interface FilterOptions {
+  from?: string;
+  until?: string;
+  user?: string;
+  model?: string;
+  outcome?: string[];
+  text?: string;
+  workspace?: string;
+  branch?: string;
+}
 
 /** `tidyllm audit list`: the calls of the ledger, newest first. */
 export async function auditList(
   core: Core,
-  options: { limit: string; cursor?: string },
+  options: FilterOptions & { limit: string; cursor?: string },
   terminal: Terminal,
 ): Promise<number> {
   const limit = positiveInteger(options.limit, '--limit');
-  const before = options.cursor === undefined ? undefined : positiveInteger(options.cursor, '--cursor');
-  const { calls, next } = await listCalls(core.ledger.directory, { limit, before });
+  const cursor = options.cursor === undefined ? null : positiveInteger(options.cursor, '--cursor');
+  const filter = filterFrom(options);
+  const { calls, next } = await withHistory(core, terminal, (index, catchUp) =>
+    index.ask(() => index.page(filter, limit, cursor), catchUp),
+  );
   if (terminal.json) {
     printJson({ records: calls.map(callJson), next_cursor: next === null ? null : String(next) });
     return 0;
@@ -22,27 +41,39 @@ export async function auditList(
     `#${call.sequence}`,
     call.time.slice(0, 19).replace('T', ' '),
     call.outcome,
-    call.opening.model,
-    call.opening.user_id,
+    call.model,
+    call.userId,
     `${formatUsd(call.cost)}${call.costEstimated ? ' est.' : ''}`,
-    call.opening.reason,
+    call.reason,
   ]);
   printLine(table(['#', 'time (UTC)', 'outcome', 'model', 'user', 'cost', 'reason'], rows, ['#', 'cost']));
-  if (next !== null) printLine(`\nMore: tidyllm audit list --cursor ${next}`);
+  if (next !== null) printLine(`\nMore: the same command with --cursor ${next}`);
   return 0;
 }
 
-/** `tidyllm audit show`: one call with every record of it, by call id or sequence number. */
+/** `tidyllm audit show`: one call with every record of it, by call id or the sequence number of any record. */
 export async function auditShow(core: Core, id: string, terminal: Terminal): Promise<number> {
-  const found = await findCall(core.ledger.directory, id);
-  if (!found) {
-    throw new GatewayError('invalid_request', `The ledger has no call "${id}".`, {
+  const { directory } = core.ledger;
+  const found = await withHistory(core, terminal, (index, catchUp) =>
+    index.ask(() => {
+      const call = index.find(id);
+      const event = call === null && /^\d{1,15}$/.test(id) ? index.findEvent(Number(id)) : null;
+      return { call, places: call?.records ?? (event ? [event.place] : []) };
+    }, catchUp),
+  );
+  const { call, places } = found;
+  if (places.length === 0) {
+    throw new GatewayError('invalid_request', `The ledger has no call and no record "${id}".`, {
       hint: 'Give a call id or a sequence number from "tidyllm audit list".',
     });
   }
-  const records = found.records.map(({ record, hash, segment, line }) => ({ segment, line, hash, record }));
+  const records: PlacedRecord[] = [];
+  for (const place of places) records.push(await readRecordAt(directory, place));
   if (terminal.json) {
-    printJson({ call: callJson(found.call), records });
+    printJson({
+      call: call && callJson(call),
+      records: records.map(({ record, hash, segment, line }) => ({ segment, line, hash, record })),
+    });
     return 0;
   }
   for (const { segment, line, hash, record } of records) {
@@ -52,62 +83,82 @@ export async function auditShow(core: Core, id: string, terminal: Terminal): Pro
   return 0;
 }
 
-/** `tidyllm audit verify`: checks every record of the ledger; exit code 7 when one is wrong. */
-export async function auditVerify(core: Core, terminal: Terminal): Promise<number> {
-  const result = await verifyLedger(core.ledger);
-  if (terminal.json) {
-    printJson({
-      ok: result.ok,
-      records: result.records,
-      segments: result.segments,
-      head: result.head,
-      first_fault: result.firstFault,
-    });
-  } else if (result.firstFault) {
-    const { segment, line, sequence, kind, detail } = result.firstFault;
-    printLine(`Damaged at ${segment}:${line} (record ${sequence}): ${kind}: ${detail}`);
-    printLine(`${result.records} records before it are intact.`);
-  } else {
-    printLine(`${result.records} records intact in ${core.ledger.directory}`);
-    if (result.head) printLine(`head #${result.head.sequence} ${result.head.hash}`);
+/** `tidyllm audit export`: the calls that match, whole into a file, or to standard output. */
+export async function auditExport(
+  core: Core,
+  options: FilterOptions & { format: string; out?: string },
+  terminal: Terminal,
+): Promise<number> {
+  const format = exportFormats.find((one) => one === options.format);
+  if (!format) {
+    throw new GatewayError('invalid_request', `--format must be jsonl or csv, not "${options.format}".`);
   }
-  return result.ok ? 0 : 7;
+  const { out } = options;
+  if (out === undefined && terminal.json) {
+    throw new GatewayError('invalid_request', 'With --json the export goes to a file.', {
+      hint: 'Name it with --out.',
+    });
+  }
+  const filter = filterFrom(options);
+  const calls = await withHistory(core, terminal, async (index, catchUp) => {
+    const page: ReadPage = (...asked) => index.ask(() => index.page(...asked), catchUp);
+    const chunks = exportCalls(page, filter, format);
+    if (out !== undefined) return exportToFile(out, chunks);
+    let written = 0;
+    for await (const { text, calls: more } of chunks) {
+      await print(text);
+      written += more;
+    }
+    return written;
+  });
+  if (terminal.json) printJson({ file: out, format, calls });
+  else note(terminal, `${calls} ${calls === 1 ? 'call' : 'calls'} exported${out ? ` to ${out}` : ''}.`);
+  return 0;
 }
 
-function callJson(call: CallEntry): object {
-  const { opening, tokens } = call;
-  const input = tokens?.input_tokens ?? 0;
-  const cacheRead = tokens?.cache_read_input_tokens ?? 0;
-  const cacheWrite = (tokens?.cache_write_5m_input_tokens ?? 0) + (tokens?.cache_write_1h_input_tokens ?? 0);
-  const output = tokens?.output_tokens ?? 0;
+/** Waits while the reader is slower. */
+function print(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
+
+/** Throws `invalid_request` for values that can't be. */
+function filterFrom(options: FilterOptions): HistoryFilter {
+  const from = options.from === undefined ? {} : bound(options.from, '--from');
+  const until = options.until === undefined ? {} : bound(options.until, '--until');
   return {
-    call_id: call.callId,
-    sequence: call.sequence,
-    time: call.time,
-    user_id: opening.user_id,
-    model: opening.model_id ?? opening.model,
-    backend: opening.backend,
-    reason: opening.reason,
-    outcome: call.outcome,
-    token_usage: {
-      input_tokens: input,
-      output_tokens: output,
-      cache_read_input_tokens: cacheRead,
-      cache_write_input_tokens: cacheWrite,
-      total_tokens: input + output + cacheRead + cacheWrite,
-    },
-    cost_usd: microToUsd(call.cost),
-    cost_estimated: call.costEstimated,
-    processing_time_ms: call.processingTimeMs,
-    cache_hit: false,
-    workspace: opening.workspace,
-    branch: opening.branch,
-    hash: call.hash,
+    from: from.instant,
+    fromDay: from.day,
+    until: until.instant,
+    untilDay: until.day,
+    userId: options.user,
+    model: options.model,
+    workspace: options.workspace,
+    branch: options.branch,
+    outcomes: options.outcome?.flatMap((text) => text.split(',')).map(outcomeFrom),
+    text: options.text,
   };
 }
 
-function positiveInteger(text: string, option: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new GatewayError('invalid_request', `${option} must be a whole number above 0, not "${text}".`);
+/** A policy day, or an instant in milliseconds since the epoch. */
+function bound(text: string, option: string): { day?: string; instant?: number } {
+  if (!text.includes('T')) return { day: dayOption(text, option) };
+  const instant = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN;
+  if (!Number.isNaN(instant)) return { instant };
+  throw new GatewayError(
+    'invalid_request',
+    `${option} must be a day such as 2026-01-31 or a time such as 2026-01-31T09:30Z, not "${text}".`,
+  );
+}
+
+function outcomeFrom(text: string): CallOutcome {
+  const found = callOutcomes.find((outcome) => outcome === text);
+  if (found) return found;
+  throw new GatewayError('invalid_request', `--outcome must be ${callOutcomes.join(', ')}, not "${text}".`);
 }

@@ -1,0 +1,27 @@
+import type { Core } from '../gateways/core.ts';
+import { HistoryIndex, type CatchUpOptions } from '../history/historyIndex.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Runs work on the ledger's index. Throws `ledger_damaged` rather than pass a damaged ledger off as a whole one. */
+export async function withHistory<T>(
+  core: Core,
+  terminal: Terminal,
+  work: (index: HistoryIndex, options: CatchUpOptions) => Promise<T>,
+): Promise<T> {
+  await core.ledger.head();
+  const index = new HistoryIndex(core.ledger.directory);
+  const shows = process.stderr.isTTY && !terminal.quiet;
+  let shown = false;
+  try {
+    return await work(index, {
+      onProgress: (bytes, total) => {
+        if (!shows || (bytes === total && !shown)) return;
+        shown = true;
+        process.stderr.write(`\rReading the journal: ${Math.floor((bytes / total) * 100)} %`);
+        if (bytes === total) process.stderr.write('\n');
+      },
+    });
+  } finally {
+    index.close();
+  }
+}

@@ -1,0 +1,102 @@
+import type { Core } from '../gateways/core.ts';
+import { GatewayError } from '../errors.ts';
+import type { Forecast } from '../history/forecast.ts';
+import type { Usage } from '../history/usage.ts';
+import { usageReport, type UsageReport } from '../history/usageReport.ts';
+import { usageDimensions, type UsageDimension } from '../history/usageTotals.ts';
+import { formatUsd, microToUsd } from '../pricing/cost.ts';
+import { withHistory } from './history.ts';
+import { dayOption } from './options.ts';
+import { printJson, printLine, table, type Terminal } from './terminal.ts';
+
+export interface UsageOptions {
+  by: string;
+  since?: string;
+  until?: string;
+}
+
+const dayMethod = 'spent so far + mean of what the rest of the day came to on the last days with spending';
+const monthMethod =
+  'spent so far + rest of today as above + for each day to come the mean of the last 14 working days or week-end days';
+
+/** `tidyllm usage`: what calls came to by a property, and what today and this month will. */
+export async function usage(core: Core, options: UsageOptions, terminal: Terminal): Promise<number> {
+  const by = dimension(options.by);
+  const since = options.since === undefined ? undefined : dayOption(options.since, '--since');
+  const until = options.until === undefined ? undefined : dayOption(options.until, '--until');
+  const { timeZone, mode } = core.ledger;
+  const report = await withHistory(core, terminal, (index, catchUp) =>
+    index.ask(() => usageReport(index, by, { since, until }, { now: new Date(), timeZone }), catchUp),
+  );
+  if (terminal.json) {
+    printJson({
+      by,
+      since: since ?? null,
+      until: until ?? null,
+      timezone: timeZone,
+      ledger: mode,
+      rows: report.rows.map((row) => ({ key: row.key, ...usageJson(row) })),
+      total: usageJson(report.total),
+      forecast: {
+        day: forecastJson(report.forecast.day, dayMethod),
+        month: forecastJson(report.forecast.month, monthMethod),
+      },
+    });
+  } else print(by, report, mode === 'simulated' ? ' (SIMULATED)' : '');
+  return 0;
+}
+
+function print(by: UsageDimension, { rows, total, forecast }: UsageReport, label: string): void {
+  if (rows.length === 0) printLine(`Nothing was recorded in these days${label}.`);
+  else {
+    const header = [by, 'calls', 'refused', 'input', 'output', 'cache read', 'cache write', 'spent', 'share'];
+    const cells = (key: string, row: Usage): string[] => [
+      key,
+      ...[row.calls, row.refusals, row.inputTokens, row.outputTokens].map(String),
+      ...[row.cacheReadTokens, row.cacheWriteTokens].map(String),
+      formatUsd(row.spent),
+      total.spent > 0n ? `${Number((row.spent * 1000n) / total.spent) / 10} %` : '',
+    ];
+    const lines = [...rows.map((row) => cells(row.key ?? '(none)', row)), cells(`total${label}`, total)];
+    printLine(table(header, lines, header.slice(1)));
+    if (total.estimated !== 0n) printLine(`${formatUsd(total.estimated)} of it is estimated.`);
+    if (total.adjusted !== 0n) printLine(`Bills corrected it by ${formatUsd(total.adjusted)}.`);
+  }
+  printLine();
+  printLine(forecastText('Today', forecast.day, dayMethod));
+  printLine(forecastText('This month', forecast.month, monthMethod));
+}
+
+function forecastText(period: string, forecast: Forecast | null, method: string): string {
+  if (!forecast) return `${period}: not enough history for a forecast.`;
+  const days = `${forecast.days} ${forecast.days === 1 ? 'day' : 'days'}`;
+  return `${period} by its end: ${formatUsd(forecast.amount)}, from ${days} (${method}).`;
+}
+
+function usageJson(usage: Usage): object {
+  const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens } = usage;
+  return {
+    calls: usage.calls,
+    refusals: usage.refusals,
+    token_usage: {
+      input_tokens: inputTokens,
+      output_tokens: outputTokens,
+      cache_read_input_tokens: cacheReadTokens,
+      cache_write_input_tokens: cacheWriteTokens,
+      total_tokens: inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens,
+    },
+    spent_usd: microToUsd(usage.spent),
+    estimated_usd: microToUsd(usage.estimated),
+    adjusted_usd: microToUsd(usage.adjusted),
+  };
+}
+
+function forecastJson(forecast: Forecast | null, method: string): object | null {
+  return forecast && { amount_usd: microToUsd(forecast.amount), days: forecast.days, method };
+}
+
+function dimension(text: string): UsageDimension {
+  const found = usageDimensions.find((one) => one === text);
+  if (found) return found;
+  throw new GatewayError('invalid_request', `--by must be ${usageDimensions.join(', ')}, not "${text}".`);
+}

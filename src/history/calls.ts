@@ -1,0 +1,113 @@
+import type { RecordPlace } from '../ledger/readJournal.ts';
+import type { CallOutcome, TokenCounts } from '../ledger/records.ts';
+import { microToUsd } from '../pricing/cost.ts';
+
+/** Where one of a call's records is stored. */
+export interface StoredPlace extends RecordPlace {
+  sequence: number;
+}
+
+/** One call as the audit history shows it. */
+export interface HistoryCall {
+  callId: string;
+  outcome: CallOutcome;
+  /** Of the record that ended the call, or of the first while it runs. */
+  sequence: number;
+  /** Lower-case hex, of the same record. */
+  hash: string;
+  /** When the call began, ISO 8601. */
+  time: string;
+  /** Policy day, YYYY-MM-DD. */
+  day: string;
+  userId: string;
+  reason: string;
+  /** The name that was asked for. */
+  model: string;
+  modelId: string | null;
+  backend: string | null;
+  workspace: string | null;
+  branch: string | null;
+  command: string | null;
+  /** Micro-USD; what is held while the call runs. */
+  cost: bigint;
+  costEstimated: boolean;
+  /** Null where nothing was counted. */
+  tokens: TokenCounts | null;
+  processingTimeMs: number | null;
+  timeToFirstTokenMs: number | null;
+  errorCode: string | null;
+  /** Every record of the call, oldest first. */
+  records: StoredPlace[];
+}
+
+/** A call and the IANA zone of its policy day. */
+export interface CallInZone extends HistoryCall {
+  timeZone: string;
+}
+
+/** Which calls to show. What is left out does not restrict. */
+export interface HistoryFilter {
+  /** When the call began, milliseconds since the epoch: from this instant on … */
+  from?: number | undefined;
+  /** … and before this one. */
+  until?: number | undefined;
+  /** Policy days, both included. */
+  fromDay?: string | undefined;
+  untilDay?: string | undefined;
+  userId?: string | undefined;
+  /** The name that was asked for, or the model id. */
+  model?: string | undefined;
+  workspace?: string | undefined;
+  branch?: string | undefined;
+  outcomes?: readonly CallOutcome[] | undefined;
+  /** A part of the reason, in any case. */
+  text?: string | undefined;
+}
+
+export const callOutcomes = [
+  'success',
+  'refused',
+  'failed',
+  'cancelled',
+  'incomplete',
+  'orphaned',
+  'pending',
+] as const satisfies readonly CallOutcome[];
+
+/** A text as searches compare it. */
+export function searchForm(text: string): string {
+  return text.normalize('NFC').toUpperCase().replaceAll('\n', ' ');
+}
+
+/** The document of a call in `audit list` and `audit export`. */
+export function callJson(call: HistoryCall): Record<string, unknown> {
+  const { tokens } = call;
+  const input = tokens?.input_tokens ?? 0;
+  const output = tokens?.output_tokens ?? 0;
+  const cacheRead = tokens?.cache_read_input_tokens ?? 0;
+  const cacheWrite = (tokens?.cache_write_5m_input_tokens ?? 0) + (tokens?.cache_write_1h_input_tokens ?? 0);
+  return {
+    call_id: call.callId,
+    sequence: call.sequence,
+    time: call.time,
+    user_id: call.userId,
+    model: call.modelId ?? call.model,
+    backend: call.backend,
+    reason: call.reason,
+    outcome: call.outcome,
+    token_usage: {
+      input_tokens: input,
+      output_tokens: output,
+      cache_read_input_tokens: cacheRead,
+      cache_write_input_tokens: cacheWrite,
+      total_tokens: input + output + cacheRead + cacheWrite,
+    },
+    cost_usd: microToUsd(call.cost),
+    cost_estimated: call.costEstimated,
+    processing_time_ms: call.processingTimeMs,
+    cache_hit: false,
+    workspace: call.workspace,
+    branch: call.branch,
+    hash: call.hash,
+  };
+}

@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import { callJson, type HistoryCall, type HistoryFilter } from './calls.ts';
+import type { CallPage } from './historyIndex.ts';
+
+export const exportFormats = ['jsonl', 'csv'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+const callsInChunk = 1000;
+
+/** Gives a page of calls; `HistoryIndex.page`, wherever the index is. */
+export type ReadPage = (filter: HistoryFilter, limit: number, cursor: number | null) => Promise<CallPage>;
+
+/**
+ * The calls that match, newest first, in pieces of a text: one JSON document a line, in the shape of
+ * `audit list`, or CSV with a header line (RFC 4180).
+ */
+export async function* exportCalls(
+  page: ReadPage,
+  filter: HistoryFilter,
+  format: ExportFormat,
+  signal?: AbortSignal,
+): AsyncGenerator<{ text: string; calls: number }> {
+  let cursor: number | null = null;
+  let first = true;
+  do {
+    signal?.throwIfAborted();
+    const { calls, next }: CallPage = await page(filter, callsInChunk, cursor);
+    const lines = calls.map(format === 'jsonl' ? (call) => JSON.stringify(callJson(call)) : csvLine);
+    if (first && format === 'csv') lines.unshift(csvColumns.join(','));
+    const end = format === 'csv' ? '\r\n' : '\n';
+    yield { text: lines.map((line) => `${line}${end}`).join(''), calls: calls.length };
+    first = false;
+    cursor = next;
+  } while (cursor !== null);
+}
+
+/** Writes a file of this user's own, whole or not at all. Returns how many calls it has. Throws `invalid_request`. */
+export async function exportToFile(
+  path: string,
+  chunks: AsyncIterable<{ text: string; calls: number }>,
+  onProgress?: (calls: number) => void,
+): Promise<number> {
+  const draft = `${path}.${randomUUID()}.part`;
+  let written = 0;
+  try {
+    {
+      await using file = await open(draft, 'wx', 0o600);
+      for await (const { text, calls } of chunks) {
+        await file.write(text);
+        written += calls;
+        onProgress?.(written);
+      }
+      await file.sync();
+    }
+    await rename(draft, path);
+    return written;
+  } catch (error) {
+    await rm(draft, { force: true });
+    if (systemCodeOf(error) === undefined || GatewayError.is(error)) throw error;
+    throw new GatewayError('invalid_request', `${path} can't be written: ${messageOf(error)}.`, {
+      hint: 'Choose another file with --out.',
+      cause: error,
+    });
+  }
+}
+
+const csvColumns = [
+  'call_id',
+  'sequence',
+  'time',
+  'user_id',
+  'model',
+  'backend',
+  'reason',
+  'outcome',
+  'input_tokens',
+  'output_tokens',
+  'cache_read_input_tokens',
+  'cache_write_input_tokens',
+  'total_tokens',
+  'cost_usd',
+  'cost_estimated',
+  'processing_time_ms',
+  'cache_hit',
+  'workspace',
+  'branch',
+  'hash',
+];
+
+function csvLine(call: HistoryCall): string {
+  const { token_usage: usage, ...rest } = callJson(call);
+  const fields: Record<string, unknown> = { ...rest, ...(usage as object) };
+  return csvColumns.map((name) => csvCell(fields[name])).join(',');
+}
+
+/** A spreadsheet takes a text that begins like a formula for one; an apostrophe before it keeps it a text. */
+export function csvCell(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (typeof value !== 'string') return JSON.stringify(value);
+  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

@@ -1,0 +1,678 @@
+import { closeSync, mkdirSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { messageOf, systemCodeOf, type GatewayError } from '../errors.ts';
+import { segmentName, segmentNames } from '../ledger/journal.ts';
+import { KernelLock } from '../ledger/kernelLock.ts';
+import { ledgerDamaged, readFrom, type JournalPosition, type PlacedRecord } from '../ledger/readJournal.ts';
+import type { CallOutcome } from '../ledger/records.ts';
+import { blockCapacity, CallBlock, dayNumber, type CompiledFilter } from './callBlock.ts';
+import { callOutcomes, searchForm, type HistoryCall, type HistoryFilter, type StoredPlace } from './calls.ts';
+import { filterValues, IndexWriter, unpackPlaces, type Progress } from './indexWriter.ts';
+import { readHours, readUsage, type HourSpending, type UsageDays, type UsageRow } from './usage.ts';
+import type { UsageDimension } from './usageTotals.ts';
+
+const lockTimeoutMs = 15_000;
+/** Longest wait for another process's commit. */
+const busyTimeoutMs = 5_000;
+/** What is read of the journal before it is committed, in bytes: a second or so of work. */
+const stepBytes = 32 * 2 ** 20;
+/** Pages up to here need not know all that matches. */
+const firstRows = 1000;
+const cacheKilobytes = 16_000;
+/** A number of the dictionary that no call has. */
+const nobody = 2 ** 32;
+
+export interface CatchUpOptions {
+  signal?: AbortSignal | undefined;
+  /** Gets the bytes of the journal that are in the index, and those that there are. */
+  onProgress?: ((bytes: number, total: number) => void) | undefined;
+}
+
+/** How many calls a filter finds. */
+export interface Matches {
+  total: number;
+  /** Of the filter without its outcomes. */
+  outcomes: Record<CallOutcome, number>;
+}
+
+export interface CallPage {
+  calls: HistoryCall[];
+  /** Sequence number of this page's last call when there are more; null at the end. */
+  next: number | null;
+}
+
+/** A record about the ledger, not about one call. */
+export interface LedgerEventEntry {
+  kind: string;
+  time: string;
+  place: StoredPlace;
+}
+
+/** What the calls of a ledger can be filtered by, the most used first. */
+export interface Facets {
+  users: string[];
+  models: string[];
+  workspaces: string[];
+  branches: string[];
+}
+
+/** Where a ledger's index is: in the state directory, beside the folder of the ledgers. */
+export function indexPath(ledgerDirectory: string): string {
+  return join(dirname(dirname(ledgerDirectory)), 'index', `${basename(ledgerDirectory)}.db`);
+}
+
+/** The open database; the lock is null where it is in memory. */
+interface Files {
+  database: DatabaseSync;
+  lock: KernelLock | null;
+  inode: number;
+  statements: Map<string, StatementSync>;
+}
+
+/** What a filter chose of the calls that have ended, as far as `read` of them. */
+interface Selection {
+  key: string;
+  read: number;
+  /** Their numbers, oldest first. */
+  chosen: number[];
+  /** By number of the outcome, of the filter without its outcomes. */
+  outcomes: number[];
+}
+
+/** The index's file can't be used here: the answers come from memory. */
+class IndexUnusable extends Error {}
+
+/**
+ * Answers questions about a ledger's past. The index is an SQLite database that the processes of a user
+ * share. It holds no authority: whatever is wrong with it, it is made anew from the journal, in memory
+ * where it can't be written. Questions are asked inside `ask`, which brings it up to date.
+ */
+export class HistoryIndex {
+  readonly #directory: string;
+  readonly #path: string;
+  #files: Files | null = null;
+  #inMemory = false;
+  #loaded: IndexWriter | null = null;
+  #selection: Selection | null = null;
+
+  constructor(ledgerDirectory: string) {
+    this.#directory = ledgerDirectory;
+    this.#path = indexPath(ledgerDirectory);
+  }
+
+  /**
+   * Brings the index up to the journal's end and then asks: what `work` sees is all there is now.
+   * Throws `ledger_damaged`, with what comes before the fault in the index, and `ledger_unavailable`.
+   */
+  async ask<T>(work: () => T, options: CatchUpOptions = {}): Promise<T> {
+    // As it is, then anew, then in memory.
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        await this.#catchUp(options);
+        return work();
+      } catch (error) {
+        if (!isIndexFault(error) || this.#inMemory) throw error;
+        const deleted = attempt === 0 && !(error instanceof IndexUnusable) && (await this.#delete());
+        this.close();
+        this.#inMemory = !deleted;
+      }
+    }
+  }
+
+  /** How many calls match. */
+  matches(filter: HistoryFilter): Matches {
+    const { chosen, outcomes } = this.#select(filter);
+    const open = this.#openMatches(filter);
+    const counts = callOutcomes.map((outcome, number): [CallOutcome, number] => [
+      outcome,
+      outcome === 'pending' ? open.ofAnyOutcome : (outcomes[number] ?? 0),
+    ]);
+    return {
+      total: chosen.length + open.calls.length,
+      outcomes: Object.fromEntries(counts) as Matches['outcomes'],
+    };
+  }
+
+  /** Calls that match, newest first: as many as `limit` from the row `offset` on. */
+  rows(filter: HistoryFilter, offset: number, limit: number): HistoryCall[] {
+    const chosen = this.#newest(filter, offset + limit);
+    // Calls under way are few; each stands before those that ended before it was opened.
+    const open = new Map(
+      this.#openMatches(filter).calls.map((call, index) => [
+        index + this.#countAfter(chosen, call.sequence),
+        call,
+      ]),
+    );
+    let openBefore = [...open.keys()].filter((row) => row < offset).length;
+    const end = Math.min(offset + limit, chosen.length + open.size);
+    const calls: HistoryCall[] = [];
+    for (let row = offset; row < end; row += 1) {
+      const call = open.get(row);
+      if (call) openBefore += 1;
+      calls.push(call ?? this.#call(chosen[chosen.length - 1 - (row - openBefore)] as number));
+    }
+    return calls;
+  }
+
+  /** A page of calls after the one whose sequence number is `cursor`; from the newest when it is null. */
+  page(filter: HistoryFilter, limit: number, cursor: number | null): CallPage {
+    const offset = cursor === null ? 0 : this.rowOf(filter, cursor - 1);
+    const calls = this.rows(filter, offset, limit + 1);
+    const next = calls.length > limit ? (calls[limit - 1]?.sequence ?? null) : null;
+    return { calls: calls.slice(0, limit), next };
+  }
+
+  /** The row of the call with this sequence number, or where it would stand. */
+  rowOf(filter: HistoryFilter, sequence: number): number {
+    const open = this.#openMatches(filter).calls.filter((call) => call.sequence > sequence);
+    return this.#countAfter(this.#select(filter).chosen, sequence) + open.length;
+  }
+
+  /** A call by its id or the sequence number of any of its records. */
+  find(id: string): HistoryCall | null {
+    const sequence = /^\d{1,15}$/.test(id) ? Number(id) : null;
+    const has = (call: HistoryCall): boolean =>
+      call.callId === id || call.records.some((record) => record.sequence === sequence);
+    const open = this.#open().find(has);
+    if (open) return open;
+    const where =
+      sequence === null
+        ? 'call_id = ?1'
+        : '(opened <= ?1 AND sequence >= ?1) OR call_id = (SELECT call_id FROM event WHERE sequence = ?1)';
+    const candidates = this.#statement(`SELECT n FROM call WHERE ${where} ORDER BY n DESC`).all(
+      sequence ?? id,
+    ) as unknown as { n: number }[];
+    return candidates.map(({ n }) => this.#call(n)).find(has) ?? null;
+  }
+
+  /** The record about the ledger with this sequence number; null when it is not one. */
+  findEvent(sequence: number): LedgerEventEntry | null {
+    return this.#event('sequence = ?', sequence);
+  }
+
+  /** The header of the segment after a record's, whose checkpoint vouches for it; null until there is one. */
+  headerAfter(sequence: number): LedgerEventEntry | null {
+    return this.#event(`kind = 'header' AND sequence > ?`, sequence);
+  }
+
+  /** What calls came to by a property: days and hours in their order, all else by what was spent. */
+  usage(by: UsageDimension, days: UsageDays = {}): UsageRow[] {
+    return readUsage(this.#database, (number) => this.#writer.strings.text(number), by, days);
+  }
+
+  /** What was spent in each hour of each day. */
+  hours(days: UsageDays): HourSpending[] {
+    return readHours(this.#database, (number) => this.#writer.strings.text(number), days);
+  }
+
+  facets(): Facets {
+    const known = (by: UsageDimension, ofCall: (call: HistoryCall) => string | null): string[] => {
+      const rows = this.usage(by).sort((a, b) => b.calls + b.refusals - a.calls - a.refusals);
+      const keys = [...rows.map(({ key }) => key), ...this.#open().map(ofCall)];
+      return [...new Set(keys)].filter((key) => key !== null);
+    };
+    return {
+      users: known('user', (call) => call.userId),
+      models: known('model', (call) => call.modelId ?? call.model),
+      workspaces: known('workspace', (call) => call.workspace),
+      branches: known('branch', (call) => call.branch),
+    };
+  }
+
+  close(): void {
+    this.#forget();
+    this.#files?.database.close();
+    this.#files?.lock?.close();
+    this.#files = null;
+  }
+
+  async #catchUp(options: CatchUpOptions): Promise<void> {
+    for (;;) {
+      await this.#makeFit();
+      const { position } = this.#writer.progress;
+      if (!isBehind(this.#directory, position)) return;
+      await this.#locked(() => this.#step(options));
+      // What follows the last complete record is a write under way.
+      if (this.#writer.progress.position?.sequence === position?.sequence) return;
+    }
+  }
+
+  /** Opens the index, or follows what other processes did to it, and empties one of another journal. */
+  async #makeFit(): Promise<void> {
+    if (this.#files?.lock && inodeOf(this.#path) !== this.#files.inode) this.close();
+    this.#files ??= this.#openFiles();
+    const fits = (): boolean =>
+      IndexWriter.fits(this.#database) && isOf(this.#directory, IndexWriter.progress(this.#database));
+    if (!fits()) {
+      await this.#locked(() => {
+        // Another process may have done it meanwhile.
+        if (!fits()) this.#transaction(() => IndexWriter.create(this.#database));
+        return Promise.resolve();
+      });
+    }
+    this.#load();
+  }
+
+  #load(): void {
+    const { made, position } = IndexWriter.progress(this.#database);
+    const known = this.#loaded?.progress;
+    if (known?.made === made && known.position?.sequence === position?.sequence) return;
+    if (known?.made !== made) this.#forget();
+    this.#loaded = new IndexWriter(this.#database);
+  }
+
+  /** Takes what the journal has more, but not more than a second's work, so that others get their turn. */
+  async #step({ signal, onProgress }: CatchUpOptions): Promise<void> {
+    const sizes = segmentSizes(this.#directory);
+    const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+    let failure: unknown = null;
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      this.#load();
+      const writer = this.#writer;
+      const before = bytesRead(sizes, writer.progress.position);
+      let position: JournalPosition | null = null;
+      try {
+        for await (const batch of readFrom(this.#directory, writer.progress.position, signal)) {
+          for (const placed of batch.records) this.#take(placed);
+          ({ position } = batch);
+          const read = bytesRead(sizes, position);
+          onProgress?.(read, Math.max(read, total));
+          if (read - before >= stepBytes) break;
+        }
+      } catch (error) {
+        if (isIndexFault(error) || error instanceof UnreadableRecord) throw error;
+        // What comes before the fault is kept.
+        failure = error;
+      }
+      if (position) writer.save(position);
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      this.#forget();
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error instanceof UnreadableRecord ? error.damage(this.#directory) : error;
+    }
+    if (failure !== null) throw failure as Error;
+  }
+
+  #take(placed: PlacedRecord): void {
+    try {
+      this.#writer.take(placed);
+    } catch (error) {
+      throw systemCodeOf(error) === 'ERR_SQLITE_ERROR' ? error : new UnreadableRecord(placed, error);
+    }
+  }
+
+  #transaction(work: () => void): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      work();
+      this.#database.exec('COMMIT');
+    } finally {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+    }
+  }
+
+  /** Runs work while no other process writes to the index or replaces its file. */
+  async #locked(work: () => Promise<void>): Promise<void> {
+    const lock = this.#files?.lock;
+    if (!lock) return work();
+    try {
+      await lock.acquire(lockTimeoutMs);
+    } catch (error) {
+      throw new IndexUnusable(messageOf(error), { cause: error });
+    }
+    try {
+      await work();
+    } finally {
+      lock.release();
+    }
+  }
+
+  #openFiles(): Files {
+    const sqlite = (): typeof import('node:sqlite') => process.getBuiltinModule('node:sqlite');
+    if (this.#inMemory) {
+      const database = new (sqlite().DatabaseSync)(':memory:');
+      return { database, lock: null, inode: 0, statements: new Map() };
+    }
+    let lock: KernelLock | null = null;
+    try {
+      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+      lock = new KernelLock(this.#lockPath);
+      createEmpty(this.#path);
+      const database = new (sqlite().DatabaseSync)(this.#path, { timeout: busyTimeoutMs });
+      database.exec(
+        `PRAGMA page_size = 8192; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${cacheKilobytes}`,
+      );
+      return { database, lock, inode: inodeOf(this.#path), statements: new Map() };
+    } catch (error) {
+      lock?.close();
+      throw isIndexFault(error) ? error : new IndexUnusable(messageOf(error), { cause: error });
+    }
+  }
+
+  /** Deletes a file that is damaged, unless another process has done it. False where that can't be. */
+  async #delete(): Promise<boolean> {
+    const inode = this.#files?.inode ?? inodeOf(this.#path);
+    this.close();
+    let lock: KernelLock | null = null;
+    try {
+      lock = new KernelLock(this.#lockPath);
+      await lock.acquire(lockTimeoutMs);
+      if (inodeOf(this.#path) === inode)
+        for (const path of [this.#path, `${this.#path}-journal`]) rmSync(path, { force: true });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      lock?.release();
+      lock?.close();
+    }
+  }
+
+  get #lockPath(): string {
+    return this.#path.replace(/\.db$/, '.lock.db');
+  }
+
+  #forget(): void {
+    this.#loaded = null;
+    this.#selection = null;
+  }
+
+  get #database(): DatabaseSync {
+    if (!this.#files) throw new Error('the index is closed');
+    return this.#files.database;
+  }
+
+  get #writer(): IndexWriter {
+    if (!this.#loaded) throw new Error('the index was not asked for');
+    return this.#loaded;
+  }
+
+  #statement(sql: string): StatementSync {
+    const statements = this.#files?.statements;
+    const statement = statements?.get(sql) ?? this.#database.prepare(sql);
+    statements?.set(sql, statement);
+    return statement;
+  }
+
+  /** Calls under way, newest first. */
+  #open(): HistoryCall[] {
+    return [...this.#writer.open.values()]
+      .map(({ timeZone, ...call }) => call)
+      .sort((a, b) => b.sequence - a.sequence);
+  }
+
+  #openMatches(filter: HistoryFilter): { calls: HistoryCall[]; ofAnyOutcome: number } {
+    const compiled = this.#compile(filter);
+    const calls = this.#open().filter((call) => {
+      const block = new CallBlock();
+      block.add(filterValues(call, (text) => this.#writer.strings.find(text) ?? 0));
+      return block.matches(compiled);
+    });
+    const chosen = filter.outcomes?.includes('pending') ?? true;
+    return { calls: chosen ? calls : [], ofAnyOutcome: calls.length };
+  }
+
+  /** At least so many of the newest calls that have ended and match, or all there are, oldest first. */
+  #newest(filter: HistoryFilter, wanted: number): readonly number[] {
+    const { count } = this.#writer;
+    const known = this.#selection?.key === JSON.stringify(filter) && this.#selection.read === count;
+    if (known || wanted > firstRows) return this.#select(filter).chosen;
+    const compiled = this.#compile(filter);
+    const found: number[][] = [];
+    let total = 0;
+    for (const { before, block } of this.#blocks(compiled, 0, 'DESC')) {
+      const chosen: number[] = [];
+      block.eachMatch(compiled, 0, (at) => {
+        if (compiled.outcomes?.[block.outcome[at] as number] ?? true) chosen.push(before + at + 1);
+      });
+      found.push(chosen);
+      total += chosen.length;
+      if (total >= wanted) break;
+    }
+    return found.reverse().flat();
+  }
+
+  /** The calls that have ended and match; a filter that is asked again reads only what is new. */
+  #select(filter: HistoryFilter): Selection {
+    const key = JSON.stringify(filter);
+    const { count } = this.#writer;
+    if (this.#selection?.key !== key)
+      this.#selection = { key, read: 0, chosen: [], outcomes: callOutcomes.map(() => 0) };
+    const selection = this.#selection;
+    if (selection.read === count) return selection;
+    const compiled = this.#compile(filter);
+    const { chosen, outcomes, read } = selection;
+    for (const { before, block } of this.#blocks(compiled, Math.floor(read / blockCapacity), 'ASC')) {
+      block.eachMatch(compiled, Math.max(0, read - before), (at) => {
+        const outcome = block.outcome[at] as number;
+        outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+        if (compiled.outcomes?.[outcome] ?? true) chosen.push(before + at + 1);
+      });
+    }
+    selection.read = count;
+    return selection;
+  }
+
+  /** Blocks from a number on, with how many calls come before each. */
+  *#blocks(
+    { text }: CompiledFilter,
+    first: number,
+    order: 'ASC' | 'DESC',
+  ): Generator<{ before: number; block: CallBlock }> {
+    const reasons = text === null ? `x''` : 'reasons';
+    const stored = this.#database
+      .prepare(
+        `SELECT number, size, columns, ${reasons} AS reasons FROM block WHERE number >= ? ORDER BY number ${order}`,
+      )
+      .iterate(first) as unknown as Iterable<StoredBlock>;
+    for (const { number, size, columns, reasons } of stored) {
+      const before = number * blockCapacity;
+      // Another process may have added calls since this one looked.
+      yield {
+        before,
+        block: new CallBlock(Math.max(0, Math.min(size, this.#writer.count - before)), columns, reasons),
+      };
+    }
+  }
+
+  #compile(filter: HistoryFilter): CompiledFilter {
+    const number = (text: string | undefined): number =>
+      text === undefined ? 0 : (this.#writer.strings.find(text) ?? nobody);
+    const { outcomes } = filter;
+    return {
+      from: filter.from ?? -Infinity,
+      until: filter.until ?? Infinity,
+      fromDay: filter.fromDay === undefined ? 0 : dayNumber(filter.fromDay),
+      untilDay: filter.untilDay === undefined ? Infinity : dayNumber(filter.untilDay),
+      user: number(filter.userId),
+      model: number(filter.model),
+      workspace: number(filter.workspace),
+      branch: number(filter.branch),
+      outcomes: outcomes ? callOutcomes.map((outcome) => outcomes.includes(outcome)) : null,
+      text: filter.text ? Buffer.from(searchForm(filter.text), 'utf8') : null,
+    };
+  }
+
+  /** How many of the chosen calls have a higher sequence number. */
+  #countAfter(chosen: readonly number[], sequence: number): number {
+    let low = 0;
+    let high = chosen.length;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const row = this.#statement('SELECT sequence FROM call WHERE n = ?').get(chosen[middle] as number);
+      if ((row?.['sequence'] as number) > sequence) high = middle;
+      else low = middle + 1;
+    }
+    return chosen.length - low;
+  }
+
+  #call(n: number): HistoryCall {
+    const row = this.#statement(
+      `SELECT sequence, call_id, lower(hex(hash)) AS hash, time, day, outcome, user, model, model_id, backend,
+         workspace, branch, command, error_code, CAST(cost AS TEXT) AS cost, estimated, input, output, cache_read,
+         cache_write_5m, cache_write_1h, processing_ms, first_token_ms, reason, records
+       FROM call WHERE n = ?`,
+    ).get(n) as unknown as StoredCall;
+    const { strings } = this.#writer;
+    return {
+      callId: row.call_id,
+      outcome: callOutcomes[row.outcome] as CallOutcome,
+      sequence: row.sequence,
+      hash: row.hash,
+      time: new Date(row.time).toISOString(),
+      day: row.day,
+      userId: strings.text(row.user) ?? '',
+      reason: row.reason,
+      model: strings.text(row.model) ?? '',
+      modelId: strings.text(row.model_id),
+      backend: strings.text(row.backend),
+      workspace: strings.text(row.workspace),
+      branch: strings.text(row.branch),
+      command: strings.text(row.command),
+      cost: BigInt(row.cost),
+      costEstimated: row.estimated === 1,
+      tokens:
+        row.input === null
+          ? null
+          : {
+              input_tokens: row.input,
+              output_tokens: row.output,
+              cache_read_input_tokens: row.cache_read,
+              cache_write_5m_input_tokens: row.cache_write_5m,
+              cache_write_1h_input_tokens: row.cache_write_1h,
+            },
+      processingTimeMs: row.processing_ms,
+      timeToFirstTokenMs: row.first_token_ms,
+      errorCode: strings.text(row.error_code),
+      records: unpackPlaces(row.records),
+    };
+  }
+
+  #event(where: string, sequence: number): LedgerEventEntry | null {
+    const row = this.#statement(
+      `SELECT kind, time, place FROM event WHERE ${where} ORDER BY sequence LIMIT 1`,
+    ).get(sequence) as { kind: string; time: string; place: string } | undefined;
+    const [place] = row ? unpackPlaces(row.place) : [];
+    return row && place ? { kind: row.kind, time: row.time, place } : null;
+  }
+}
+
+interface StoredBlock {
+  number: number;
+  size: number;
+  columns: Uint8Array;
+  reasons: Uint8Array;
+}
+
+interface StoredCall {
+  sequence: number;
+  call_id: string;
+  hash: string;
+  time: number;
+  day: string;
+  outcome: number;
+  user: number;
+  model: number;
+  model_id: number;
+  backend: number;
+  workspace: number;
+  branch: number;
+  command: number;
+  error_code: number;
+  cost: string;
+  estimated: number;
+  /** Null with the other four. */
+  input: number | null;
+  output: number;
+  cache_read: number;
+  cache_write_5m: number;
+  cache_write_1h: number;
+  processing_ms: number | null;
+  first_token_ms: number | null;
+  reason: string;
+  records: string;
+}
+
+/** A record that hangs in the chain but is not what its kind says. */
+class UnreadableRecord extends Error {
+  readonly #placed: PlacedRecord;
+
+  constructor(placed: PlacedRecord, cause: unknown) {
+    super(messageOf(cause), { cause });
+    this.#placed = placed;
+  }
+
+  damage(directory: string): GatewayError {
+    const { segment, line, record } = this.#placed;
+    const detail = `the record is not what its kind says: ${this.message}`;
+    return ledgerDamaged(directory, { segment, line, sequence: record.seq, kind: 'inconsistent', detail });
+  }
+}
+
+/** Whether an index, and not the ledger, is at fault. */
+function isIndexFault(error: unknown): boolean {
+  return (
+    error instanceof IndexUnusable ||
+    error instanceof RangeError ||
+    systemCodeOf(error) === 'ERR_SQLITE_ERROR'
+  );
+}
+
+/** Whether an index was made of this journal: its last record stands where it stood, and so does the oldest segment. */
+function isOf(directory: string, { position, firstSegment, lastOffset }: Progress): boolean {
+  if (position === null) return true;
+  try {
+    if (segmentNames(directory)[0] !== firstSegment) return false;
+    const descriptor = openSync(join(directory, segmentName(position.segment)), 'r');
+    try {
+      const hash = Buffer.alloc(position.hash.length);
+      readSync(descriptor, hash, 0, hash.length, lastOffset);
+      return hash.toString('latin1') === position.hash;
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function isBehind(directory: string, position: JournalPosition | null): boolean {
+  const sizes = segmentSizes(directory);
+  const last = [...sizes.keys()].at(-1);
+  if (last === undefined || position === null) return last !== undefined;
+  const read = segmentName(position.segment);
+  return last > read || (sizes.get(read) ?? 0) > position.offset;
+}
+
+/** Bytes of each segment, oldest first. */
+function segmentSizes(directory: string): Map<string, number> {
+  try {
+    return new Map(segmentNames(directory).map((name) => [name, statSync(join(directory, name)).size]));
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return new Map();
+    throw error;
+  }
+}
+
+function bytesRead(sizes: ReadonlyMap<string, number>, position: JournalPosition | null): number {
+  if (position === null) return 0;
+  const current = segmentName(position.segment);
+  return [...sizes].reduce((sum, [name, size]) => sum + (name < current ? size : 0), position.offset);
+}
+
+/** Makes a file of this user's own where there is none. SQLite opens it later; it must not be opened twice. */
+function createEmpty(path: string): void {
+  try {
+    writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if (systemCodeOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+function inodeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.ino ?? 0;
+}

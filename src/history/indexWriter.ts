@@ -1,0 +1,430 @@
+import { randomUUID } from 'node:crypto';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { JournalPosition, PlacedRecord } from '../ledger/readJournal.ts';
+import type {
+  CallDescription,
+  ExpiredChargedRecord,
+  HeaderRecord,
+  LedgerRecord,
+  RefuseRecord,
+  SettleRecord,
+  VoidRecord,
+} from '../ledger/records.ts';
+import { blockCapacity, CallBlock, dayNumber, type FilterValues } from './callBlock.ts';
+import { callOutcomes, type CallInZone, type HistoryCall, type StoredPlace } from './calls.ts';
+import { UsageTotals } from './usageTotals.ts';
+
+/** Another number makes every index be built anew. */
+const schemaVersion = 1;
+
+const schema = `
+CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL);
+CREATE TABLE string (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+-- Calls that have ended, in the order of the records that ended them: n is 1, 2, 3, …
+CREATE TABLE call (
+  n INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, opened INTEGER NOT NULL, call_id TEXT NOT NULL,
+  hash BLOB NOT NULL, time INTEGER NOT NULL, day TEXT NOT NULL, outcome INTEGER NOT NULL,
+  user INTEGER NOT NULL, model INTEGER NOT NULL, model_id INTEGER NOT NULL, backend INTEGER NOT NULL,
+  workspace INTEGER NOT NULL, branch INTEGER NOT NULL, command INTEGER NOT NULL, error_code INTEGER NOT NULL,
+  cost INTEGER NOT NULL, estimated INTEGER NOT NULL, input INTEGER, output INTEGER, cache_read INTEGER,
+  cache_write_5m INTEGER, cache_write_1h INTEGER, processing_ms INTEGER, first_token_ms INTEGER,
+  reason TEXT NOT NULL, records TEXT NOT NULL
+);
+-- What calls are filtered by, ${blockCapacity} of them in a row: block 0 has n 1 to ${blockCapacity}.
+CREATE TABLE block (number INTEGER PRIMARY KEY, size INTEGER NOT NULL, columns BLOB NOT NULL, reasons BLOB NOT NULL);
+CREATE TABLE open_call (call_id TEXT PRIMARY KEY, call TEXT NOT NULL) WITHOUT ROWID;
+-- Records about the ledger, and those of calls that have more than an opening and an ending.
+CREATE TABLE event (
+  sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, call_id TEXT, time TEXT NOT NULL, place TEXT NOT NULL
+);
+CREATE TABLE usage (
+  day TEXT NOT NULL, dimension TEXT NOT NULL, key INTEGER NOT NULL, calls INTEGER NOT NULL, refusals INTEGER NOT NULL,
+  input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
+  cache_write_1h INTEGER NOT NULL, spent INTEGER NOT NULL, estimated INTEGER NOT NULL, adjusted INTEGER NOT NULL,
+  PRIMARY KEY (dimension, day, key)
+) WITHOUT ROWID;
+PRAGMA user_version = ${schemaVersion};`;
+
+/** Numbers of the strings that many calls share; 0 is none. */
+export class Dictionary {
+  readonly #texts: (string | null)[] = [null];
+  readonly #numbers = new Map<string, number>();
+
+  text(number: number): string | null {
+    return this.#texts[number] ?? null;
+  }
+
+  /** Undefined for a text that no call has. */
+  find(text: string): number | undefined {
+    return this.#numbers.get(text);
+  }
+
+  get size(): number {
+    return this.#texts.length;
+  }
+
+  add(text: string): number {
+    const number = this.#texts.push(text) - 1;
+    this.#numbers.set(text, number);
+    return number;
+  }
+}
+
+/** How far an index has come. */
+export interface Progress {
+  /** Names this making of the index: one that was made anew has other numbers. */
+  made: string;
+  /** Null before the first record. */
+  position: JournalPosition | null;
+  /** File name of the oldest segment that was read; empty before the first record. */
+  firstSegment: string;
+  /** Where the last record begins in its segment, in bytes. */
+  lastOffset: number;
+}
+
+type Ending = SettleRecord | VoidRecord | ExpiredChargedRecord;
+
+/** Takes the journal's records, oldest first, and writes what they come to into the index's tables. */
+export class IndexWriter {
+  readonly #database: DatabaseSync;
+  readonly #statements: ReturnType<typeof prepare>;
+  readonly strings = new Dictionary();
+  readonly open = new Map<string, CallInZone>();
+  /** Calls that have ended. */
+  count = 0;
+  progress: Progress;
+  #block = new CallBlock();
+  #usage = new UsageTotals();
+  #changedOpen = new Set<string>();
+  /** Begins where the tables stand. Throws the database's error when they are not those of an index. */
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#statements = prepare(database);
+    const strings = database.prepare('SELECT text FROM string ORDER BY id').all() as { text: string }[];
+    for (const { text } of strings) this.strings.add(text);
+    this.progress = IndexWriter.progress(database);
+    this.count = Number(database.prepare('SELECT max(n) AS n FROM call').get()?.['n'] ?? 0);
+    for (const { call } of database.prepare('SELECT call FROM open_call').all() as { call: string }[]) {
+      const stored = JSON.parse(call) as Omit<CallInZone, 'cost'> & { cost: string };
+      this.open.set(stored.callId, { ...stored, cost: BigInt(stored.cost) });
+    }
+    this.#block = readBlock(database, Math.floor(this.count / blockCapacity)) ?? new CallBlock();
+  }
+
+  /** Empties an index, or makes one of an empty file. */
+  static create(database: DatabaseSync): void {
+    const tables = database
+      .prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
+      .all() as { name: string }[];
+    for (const { name } of tables) database.exec(`DROP TABLE "${name.replaceAll('"', '""')}"`);
+    database.exec(schema);
+    const progress: Progress = { made: randomUUID(), position: null, firstSegment: '', lastOffset: 0 };
+    database.prepare('INSERT INTO progress VALUES (1, ?)').run(JSON.stringify(progress));
+  }
+
+  static progress(database: DatabaseSync): Progress {
+    const { value } = database.prepare('SELECT value FROM progress').get() as { value: string };
+    return JSON.parse(value) as Progress;
+  }
+
+  /** Whether the tables are those that this version writes. */
+  static fits(database: DatabaseSync): boolean {
+    return database.prepare('PRAGMA user_version').get()?.['user_version'] === schemaVersion;
+  }
+
+  take(placed: PlacedRecord): void {
+    const { record } = placed;
+    this.progress.firstSegment ||= placed.segment;
+    this.progress.lastOffset = placed.offset;
+    switch (record.kind) {
+      case 'header':
+        this.#takeHeader(record, placed);
+        return;
+      case 'RESERVE':
+        this.#setOpen({
+          ...describe(record),
+          ...endOf(placed),
+          callId: record.call_id,
+          outcome: 'pending',
+          time: record.time,
+          day: record.day,
+          timeZone: record.timezone,
+          cost: BigInt(record.reserved_micro_usd),
+          costEstimated: true,
+          errorCode: null,
+          records: [placeOf(placed)],
+        });
+        return;
+      case 'DISPATCH': {
+        const call = this.open.get(record.call_id);
+        if (call) this.#setOpen({ ...call, records: [...call.records, placeOf(placed)] });
+        return;
+      }
+      case 'SETTLE':
+      case 'VOID':
+      case 'EXPIRED_CHARGED':
+        this.#takeEnding(record, placed);
+        return;
+      case 'REFUSE':
+        this.#takeRefusal(record, placed);
+        return;
+      case 'ADJUST':
+        this.#usage.addAdjustment(
+          record.day,
+          this.#number(record.model_id),
+          BigInt(record.difference_micro_usd),
+        );
+        this.#takeEvent(placed);
+        return;
+      default:
+        this.#takeEvent(placed);
+    }
+  }
+
+  /** Writes what was taken; the caller commits. */
+  save(position: JournalPosition): void {
+    const { setProgress, putOpen, dropOpen } = this.#statements;
+    for (const callId of this.#changedOpen) {
+      const call = this.open.get(callId);
+      if (call) putOpen.run(callId, JSON.stringify({ ...call, cost: call.cost.toString() }));
+      else dropOpen.run(callId);
+    }
+    this.#changedOpen.clear();
+    this.#writeBlock();
+    this.#usage.write(this.#database);
+    this.#usage = new UsageTotals();
+    this.progress.position = position;
+    setProgress.run(JSON.stringify(this.progress));
+  }
+
+  #takeHeader(header: HeaderRecord, placed: PlacedRecord): void {
+    const carried = placed.segment === this.progress.firstSegment ? (header.carried?.open ?? []) : [];
+    this.#takeEvent(placed);
+    // The first segments were dropped: of calls that they opened only this is known.
+    for (const call of carried) {
+      this.#setOpen({
+        ...endOf(placed),
+        callId: call.call_id,
+        outcome: 'pending',
+        time: header.time,
+        day: call.day,
+        timeZone: 'UTC',
+        userId: call.user_id,
+        reason: '',
+        model: call.model,
+        modelId: call.model_id,
+        backend: null,
+        workspace: call.workspace,
+        branch: null,
+        command: null,
+        cost: BigInt(call.reserved_micro_usd),
+        costEstimated: true,
+        errorCode: null,
+        records: [],
+      });
+    }
+  }
+
+  #takeEnding(record: Ending, placed: PlacedRecord): void {
+    const call = this.open.get(record.call_id);
+    if (!call) return;
+    this.open.delete(record.call_id);
+    this.#changedOpen.add(record.call_id);
+    const settled = record.kind === 'SETTLE' ? record : null;
+    this.#end(
+      {
+        ...call,
+        ...endOf(placed),
+        outcome: record.outcome,
+        cost: record.kind === 'VOID' ? 0n : BigInt(record.cost_micro_usd),
+        costEstimated: record.kind === 'VOID' ? false : record.estimated,
+        tokens: settled?.tokens ?? null,
+        processingTimeMs: record.kind === 'EXPIRED_CHARGED' ? null : record.processing_time_ms,
+        timeToFirstTokenMs: settled?.time_to_first_token_ms ?? null,
+        errorCode: record.kind === 'EXPIRED_CHARGED' ? null : record.error_code,
+        records: [...call.records, placeOf(placed)],
+      },
+      false,
+    );
+  }
+
+  #takeRefusal(record: RefuseRecord, placed: PlacedRecord): void {
+    const call: CallInZone = {
+      ...describe(record),
+      ...endOf(placed),
+      callId: record.call_id,
+      outcome: record.outcome,
+      time: record.time,
+      day: record.day,
+      timeZone: record.timezone,
+      cost: 0n,
+      costEstimated: false,
+      errorCode: record.error_code,
+      records: [placeOf(placed)],
+    };
+    this.#end(call, true);
+  }
+
+  /** Records about the ledger; one that names a call is one of its records too. */
+  #takeEvent(placed: PlacedRecord): void {
+    const { record } = placed;
+    const place = packPlaces([placeOf(placed)]);
+    this.#statements.addEvent.run(record.seq, record.kind, record.call_id, record.time, place);
+    if (record.call_id === null) return;
+    const found = this.#statements.findCall.get(record.call_id) as { n: number; records: string } | undefined;
+    if (!found) return;
+    const records = [...unpackPlaces(found.records), placeOf(placed)];
+    this.#statements.setRecords.run(packPlaces(records), found.n);
+  }
+
+  #setOpen(call: CallInZone): void {
+    // Filters of calls under way need their numbers too.
+    filterValues(call, (text) => this.#number(text));
+    this.open.set(call.callId, call);
+    this.#changedOpen.add(call.callId);
+  }
+
+  #end(call: CallInZone, refused: boolean): void {
+    const number = (text: string | null): number => (text === null ? 0 : this.#number(text));
+    const { tokens } = call;
+    this.count += 1;
+    this.#statements.addCall.run(
+      this.count,
+      call.sequence,
+      call.records[0]?.sequence ?? call.sequence,
+      call.callId,
+      Buffer.from(call.hash, 'hex'),
+      Date.parse(call.time),
+      call.day,
+      callOutcomes.indexOf(call.outcome),
+      number(call.userId),
+      number(call.model),
+      number(call.modelId),
+      number(call.backend),
+      number(call.workspace),
+      number(call.branch),
+      number(call.command),
+      number(call.errorCode),
+      call.cost,
+      call.costEstimated ? 1 : 0,
+      tokens?.input_tokens ?? null,
+      tokens?.output_tokens ?? null,
+      tokens?.cache_read_input_tokens ?? null,
+      tokens?.cache_write_5m_input_tokens ?? null,
+      tokens?.cache_write_1h_input_tokens ?? null,
+      call.processingTimeMs,
+      call.timeToFirstTokenMs,
+      call.reason,
+      packPlaces(call.records),
+    );
+    this.#block.add(filterValues(call, (text) => this.#number(text)));
+    this.#usage.addCall(call, refused, number);
+    if (this.#block.size < blockCapacity) return;
+    this.#writeBlock();
+    this.#block = new CallBlock();
+  }
+
+  #writeBlock(): void {
+    const { size, columnBytes, reasonBytes } = this.#block;
+    if (size === 0) return;
+    const number = Math.floor((this.count - 1) / blockCapacity);
+    this.#statements.putBlock.run(number, size, columnBytes, reasonBytes);
+  }
+
+  #number(text: string): number {
+    const known = this.strings.find(text);
+    if (known !== undefined) return known;
+    const number = this.strings.add(text);
+    this.#statements.addString.run(number, text);
+    return number;
+  }
+}
+
+function prepare(database: DatabaseSync) {
+  const one = (sql: string): StatementSync => database.prepare(sql);
+  return {
+    setProgress: one('UPDATE progress SET value = ?'),
+    addString: one('INSERT INTO string VALUES (?, ?)'),
+    addCall: one(`INSERT INTO call VALUES (${Array<string>(27).fill('?').join(', ')})`),
+    findCall: one('SELECT n, records FROM call WHERE call_id = ? ORDER BY n DESC LIMIT 1'),
+    setRecords: one('UPDATE call SET records = ? WHERE n = ?'),
+    putBlock: one('INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?)'),
+    putOpen: one('INSERT OR REPLACE INTO open_call VALUES (?, ?)'),
+    dropOpen: one('DELETE FROM open_call WHERE call_id = ?'),
+    addEvent: one('INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?)'),
+  };
+}
+
+/** A block as it is stored; null where there is none. Throws `RangeError` for one that is not a block. */
+export function readBlock(database: DatabaseSync, number: number): CallBlock | null {
+  const row = database.prepare('SELECT size, columns, reasons FROM block WHERE number = ?').get(number) as
+    { size: number; columns: Uint8Array; reasons: Uint8Array } | undefined;
+  return row ? new CallBlock(row.size, row.columns, row.reasons) : null;
+}
+
+/** What a call is filtered by. */
+export function filterValues(call: HistoryCall, number: (text: string) => number): FilterValues {
+  return {
+    time: Date.parse(call.time),
+    day: dayNumber(call.day),
+    outcome: callOutcomes.indexOf(call.outcome),
+    user: number(call.userId),
+    model: number(call.modelId ?? call.model),
+    asked: number(call.model),
+    workspace: call.workspace === null ? 0 : number(call.workspace),
+    branch: call.branch === null ? 0 : number(call.branch),
+    reason: call.reason,
+  };
+}
+
+type PackedPlace = [sequence: number, segment: string, line: number, offset: number, length: number];
+
+function packPlaces(places: readonly StoredPlace[]): string {
+  return JSON.stringify(
+    places.map(({ sequence, segment, line, offset, length }): PackedPlace => [
+      sequence,
+      segment,
+      line,
+      offset,
+      length,
+    ]),
+  );
+}
+
+export function unpackPlaces(text: string): StoredPlace[] {
+  return (JSON.parse(text) as PackedPlace[]).map(([sequence, segment, line, offset, length]) => ({
+    sequence,
+    segment,
+    line,
+    offset,
+    length,
+  }));
+}
+
+function placeOf({ record, segment, line, offset, length }: PlacedRecord): StoredPlace {
+  return { sequence: record.seq, segment, line, offset, length };
+}
+
+function describe(record: LedgerRecord & CallDescription) {
+  return {
+    userId: record.user_id,
+    reason: record.reason,
+    model: record.model,
+    modelId: record.model_id,
+    backend: record.backend,
+    workspace: record.workspace,
+    branch: record.branch,
+    command: record.command,
+  };
+}
+
+/** What a call has of its last record, before anything was counted. */
+function endOf({ record, hash }: PlacedRecord) {
+  return {
+    sequence: record.seq,
+    hash,
+    tokens: null,
+    processingTimeMs: null,
+    timeToFirstTokenMs: null,
+  };
+}

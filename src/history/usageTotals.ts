@@ -1,0 +1,136 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { CallInZone } from './calls.ts';
+
+export const usageDimensions = ['day', 'model', 'user', 'workspace', 'branch', 'hour'] as const;
+export type UsageDimension = (typeof usageDimensions)[number];
+
+interface Totals {
+  calls: number;
+  refusals: number;
+  input: number;
+  output: number;
+  cacheRead: number;
+  cacheWrite5m: number;
+  cacheWrite1h: number;
+  /** Micro-USD, as the other two; estimated and adjusted are parts of it. */
+  spent: bigint;
+  estimated: bigint;
+  adjusted: bigint;
+}
+
+/** Daily roll-ups: what calls come to per day by model, user, workspace, branch and hour. */
+export class UsageTotals {
+  readonly #totals = new Map<string, Totals>();
+
+  /** `refused` calls never reached a model. */
+  addCall(call: CallInZone, refused: boolean, number: (text: string | null) => number): void {
+    const keys: Record<UsageDimension, number> = {
+      day: 0,
+      model: number(call.modelId ?? call.model),
+      user: number(call.userId),
+      workspace: number(call.workspace),
+      branch: number(call.branch),
+      hour: number(hourOf(call.time, call.timeZone)),
+    };
+    for (const dimension of usageDimensions) {
+      const totals = this.#of(call.day, dimension, keys[dimension]);
+      if (refused) totals.refusals += 1;
+      else totals.calls += 1;
+      totals.input += call.tokens?.input_tokens ?? 0;
+      totals.output += call.tokens?.output_tokens ?? 0;
+      totals.cacheRead += call.tokens?.cache_read_input_tokens ?? 0;
+      totals.cacheWrite5m += call.tokens?.cache_write_5m_input_tokens ?? 0;
+      totals.cacheWrite1h += call.tokens?.cache_write_1h_input_tokens ?? 0;
+      totals.spent += call.cost;
+      if (call.costEstimated) totals.estimated += call.cost;
+    }
+  }
+
+  /** A bill knows the day and the model, nothing else. */
+  addAdjustment(day: string, model: number, difference: bigint): void {
+    for (const dimension of usageDimensions) {
+      const totals = this.#of(day, dimension, dimension === 'model' ? model : 0);
+      totals.spent += difference;
+      totals.adjusted += difference;
+    }
+  }
+
+  /** Adds to what the table has. */
+  write(database: DatabaseSync): void {
+    const columns = [
+      'calls',
+      'refusals',
+      'input',
+      'output',
+      'cache_read',
+      'cache_write_5m',
+      'cache_write_1h',
+      'spent',
+      'estimated',
+      'adjusted',
+    ];
+    const add = database.prepare(
+      `INSERT INTO usage VALUES (?, ?, ?, ${columns.map(() => '?').join(', ')})
+       ON CONFLICT DO UPDATE SET ${columns.map((name) => `${name} = ${name} + excluded.${name}`).join(', ')}`,
+    );
+    for (const [place, totals] of this.#totals) {
+      const [day, dimension, key] = JSON.parse(place) as [string, string, number];
+      add.run(
+        day,
+        dimension,
+        key,
+        totals.calls,
+        totals.refusals,
+        totals.input,
+        totals.output,
+        totals.cacheRead,
+        totals.cacheWrite5m,
+        totals.cacheWrite1h,
+        totals.spent,
+        totals.estimated,
+        totals.adjusted,
+      );
+    }
+  }
+
+  #of(day: string, dimension: UsageDimension, key: number): Totals {
+    const place = `["${day}","${dimension}",${key}]`;
+    let totals = this.#totals.get(place);
+    if (!totals) {
+      totals = {
+        calls: 0,
+        refusals: 0,
+        input: 0,
+        output: 0,
+        cacheRead: 0,
+        cacheWrite5m: 0,
+        cacheWrite1h: 0,
+        spent: 0n,
+        estimated: 0n,
+        adjusted: 0n,
+      };
+      this.#totals.set(place, totals);
+    }
+    return totals;
+  }
+}
+
+const formatters = new Map<string, Intl.DateTimeFormat>();
+const quarter = 15 * 60_000;
+/** Zones change on the quarter of an hour, so all instants of one share their hour. */
+let lastAsked: { quarter: number; timeZone: string; hour: string } | null = null;
+
+/** The hour of the day of an instant, 00 to 23, in an IANA time zone. */
+export function hourOf(time: string | Date, timeZone: string): string {
+  const instant = new Date(time);
+  const asked = Math.floor(instant.getTime() / quarter);
+  if (lastAsked?.quarter === asked && lastAsked.timeZone === timeZone) return lastAsked.hour;
+  let formatter = formatters.get(timeZone);
+  if (!formatter) {
+    formatter = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', hourCycle: 'h23' });
+    formatters.set(timeZone, formatter);
+  }
+  const hour = formatter.format(instant);
+  lastAsked = { quarter: asked, timeZone, hour };
+  return hour;
+}
