@@ -4,6 +4,7 @@ import { auditExport, auditList, auditShow, type FilterOptions } from './cli/aud
 import { auditAnchor, auditHead, auditRotateKey, auditVerify } from './cli/auditChain.ts';
 import { budget, budgetAcknowledge, budgetRaise, type RaiseOptions } from './cli/budget.ts';
 import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
+import { auditErase, type EraseOptions } from './cli/erase.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
 import { gateways, gatewayStats, status } from './cli/status.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
@@ -123,7 +124,17 @@ audit
   .command('show')
   .description('one call with all its records')
   .argument('<id>', 'call id or sequence number')
-  .action((id: string) => run((core, terminal) => auditShow(core, id, terminal)));
+  .option('--content', 'with what was kept of its prompt and answer')
+  .action((id: string, options: { content?: boolean }) =>
+    run((core, terminal) => auditShow(core, id, options, terminal)),
+  );
+audit
+  .command('erase')
+  .description('delete what was kept of a user’s prompts and answers, for good')
+  .requiredOption('--subject <user>', 'user id as the audit records have it')
+  .option('--reason <text>', 'why (mandatory)')
+  .option('--yes', 'don’t ask')
+  .action((options: EraseOptions) => run((core, terminal) => auditErase(core, options, terminal)));
 audit
   .command('verify')
   .description('check that no record was changed')

@@ -5,6 +5,7 @@ import { exportCalls, exportFormats, exportToFile, type ReadPage } from '../hist
 import { readRecordAt, type PlacedRecord } from '../ledger/readJournal.ts';
 import type { CallOutcome } from '../ledger/records.ts';
 import { formatUsd } from '../pricing/cost.ts';
+import { contentOf, printContent } from './content.ts';
 import { withHistory } from './history.ts';
 import { dayOption, positiveInteger } from './options.ts';
 import { note, printJson, printLine, table, type Terminal } from './terminal.ts';
@@ -52,7 +53,12 @@ export async function auditList(
 }
 
 /** `tidyllm audit show`: one call with every record of it, by call id or the sequence number of any record. */
-export async function auditShow(core: Core, id: string, terminal: Terminal): Promise<number> {
+export async function auditShow(
+  core: Core,
+  id: string,
+  options: { content?: boolean },
+  terminal: Terminal,
+): Promise<number> {
   const { directory } = core.ledger;
   const found = await withHistory(core, terminal, (index, catchUp) =>
     index.ask(() => {
@@ -69,10 +75,17 @@ export async function auditShow(core: Core, id: string, terminal: Terminal): Pro
   }
   const records: PlacedRecord[] = [];
   for (const place of places) records.push(await readRecordAt(directory, place));
+  const content = options.content
+    ? await contentOf(
+        core,
+        records.map(({ record }) => record),
+      )
+    : null;
   if (terminal.json) {
     printJson({
       call: call && callJson(call),
       records: records.map(({ record, hash, segment, line }) => ({ segment, line, hash, record })),
+      ...(content && { content }),
     });
     return 0;
   }
@@ -80,6 +93,7 @@ export async function auditShow(core: Core, id: string, terminal: Terminal): Pro
     printLine(`${segment}:${line}  ${hash}`);
     printLine(JSON.stringify(record, null, 2));
   }
+  if (content) printContent(content);
   return 0;
 }
 
