@@ -78,7 +78,7 @@ describe('faults in settings are named at their place', () => {
     ['budget: 5\n', ':1:1: budget'],
     ['aws:\n  bedrock:\n    endpoint: not a url\n', ':3:5: aws.bedrock.endpoint'],
     ['budget: { timezone: Mars/Olympus }', ':1:11: budget.timezone must be an IANA time zone'],
-    ['audit: { content: full }', ':1:10: audit.content must be "none" or "hash"'],
+    ['audit: { content: everything }', ':1:10: audit.content'],
     ['ai: { backends: [] }', ':1:7: ai.backends'],
     ['prices:\n  my.model: { input: "3" }\n', ':2:3: prices.my.model.output'],
     ['- a list\n', ':1:1: the file must be a mapping'],
