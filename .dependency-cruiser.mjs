@@ -53,7 +53,8 @@ const mayImport = {
 };
 
 const frontDoors = '^src/(extension|cli|compose)\\.ts$';
-const entryPoints = '^src/((extension|cli)\\.ts|ledger/verifyWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
+const entryPoints =
+  '^src/((extension|cli)\\.ts|ledger/verifyWorker\\.ts|history/historyWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
 const browserLibraries =
   'preact|marked|dompurify|highlight\\.js|uplot|zod|@vscode/codicons|@vscode-elements/elements';
 

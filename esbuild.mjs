@@ -1,4 +1,4 @@
-// Bundles the extension, the command line, the verification worker and the webviews: node esbuild.mjs [--dev] [--watch] [FOLDER]
+// Bundles the extension, the command line, the workers and the webviews: node esbuild.mjs [--dev] [--watch] [FOLDER]
 import { chmod, rm } from 'node:fs/promises';
 import { globSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -29,7 +29,12 @@ const common = {
  */
 const node = {
   ...common,
-  entryPoints: ['src/extension.ts', 'src/cli.ts', 'src/ledger/verifyWorker.ts'],
+  entryPoints: [
+    'src/extension.ts',
+    'src/cli.ts',
+    'src/ledger/verifyWorker.ts',
+    'src/history/historyWorker.ts',
+  ],
   outdir,
   entryNames: '[name]',
   // Beside the entry points, so that `new URL('./verifyWorker.js', import.meta.url)` holds in every chunk.

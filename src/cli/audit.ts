@@ -1,11 +1,15 @@
+import { contentOf } from '../content/callContent.ts';
+import { subjectHash } from '../content/contentKeys.ts';
 import type { Core } from '../gateways/core.ts';
 import { GatewayError } from '../errors.ts';
 import { callJson, callOutcomes, type HistoryFilter } from '../history/calls.ts';
+import { erasedAfter, tombstonesRead } from '../history/erasures.ts';
 import { exportCalls, exportFormats, exportToFile, type ReadPage } from '../history/exportCalls.ts';
-import { readRecordAt, type PlacedRecord } from '../ledger/readJournal.ts';
+import { readProven } from '../history/recordProof.ts';
+import { ledgerDamaged, type PlacedRecord } from '../ledger/readJournal.ts';
 import type { CallOutcome } from '../ledger/records.ts';
 import { formatUsd } from '../pricing/cost.ts';
-import { contentOf, printContent } from './content.ts';
+import { printContent } from './content.ts';
 import { withHistory } from './history.ts';
 import { dayOption, positiveInteger } from './options.ts';
 import { note, printJson, printLine, table, type Terminal } from './terminal.ts';
@@ -64,21 +68,27 @@ export async function auditShow(
     index.ask(() => {
       const call = index.find(id);
       const event = call === null && /^\d{1,15}$/.test(id) ? index.findEvent(Number(id)) : null;
-      return { call, places: call?.records ?? (event ? [event.place] : []) };
+      const places = call?.records ?? (event ? [event.place] : []);
+      return { call, places, tombstones: index.events('tombstone', tombstonesRead) };
     }, catchUp),
   );
-  const { call, places } = found;
+  const { call, places, tombstones } = found;
   if (places.length === 0) {
     throw new GatewayError('invalid_request', `The ledger has no call and no record "${id}".`, {
       hint: 'Give a call id or a sequence number from "tidyllm audit list".',
     });
   }
   const records: PlacedRecord[] = [];
-  for (const place of places) records.push(await readRecordAt(directory, place));
+  for (const place of places) {
+    const proven = await readProven(directory, place);
+    if (!proven.fits) throw changed(directory, proven);
+    records.push(proven);
+  }
   const content = options.content
     ? await contentOf(
-        core,
+        core.content,
         records.map(({ record }) => record),
+        (subject, after) => erasedAfter(directory, tombstones, subjectHash(subject), after),
       )
     : null;
   if (terminal.json) {
@@ -95,6 +105,11 @@ export async function auditShow(
   }
   if (content) printContent(content);
   return 0;
+}
+
+function changed(directory: string, { segment, line, record }: PlacedRecord): GatewayError {
+  const detail = 'the hash does not fit the record and the one before it';
+  return ledgerDamaged(directory, { segment, line, sequence: record.seq, kind: 'hash_mismatch', detail });
 }
 
 /** `tidyllm audit export`: the calls that match, whole into a file, or to standard output. */

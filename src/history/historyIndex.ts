@@ -1,11 +1,11 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { messageOf, systemCodeOf, type GatewayError } from '../errors.ts';
+import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { segmentName, segmentNames } from '../ledger/journal.ts';
 import { KernelLock } from '../ledger/kernelLock.ts';
 import { ledgerDamaged, readFrom, type JournalPosition, type PlacedRecord } from '../ledger/readJournal.ts';
-import type { CallOutcome } from '../ledger/records.ts';
+import type { CallOutcome, RecordKind } from '../ledger/records.ts';
 import { blockCapacity, CallBlock, dayNumber, type CompiledFilter } from './callBlock.ts';
 import { callOutcomes, searchForm, type HistoryCall, type HistoryFilter, type StoredPlace } from './calls.ts';
 import { filterValues, IndexWriter, unpackPlaces, type Progress } from './indexWriter.ts';
@@ -27,6 +27,8 @@ export interface CatchUpOptions {
   signal?: AbortSignal | undefined;
   /** Gets the bytes of the journal that are in the index, and those that there are. */
   onProgress?: ((bytes: number, total: number) => void) | undefined;
+  /** Gets what is wrong with the ledger; the answer is then of what comes before. Without it, it is thrown. */
+  onFailure?: ((error: GatewayError) => void) | undefined;
 }
 
 /** How many calls a filter finds. */
@@ -95,6 +97,7 @@ export class HistoryIndex {
   #inMemory = false;
   #loaded: IndexWriter | null = null;
   #selection: Selection | null = null;
+  #queue: Promise<unknown> = Promise.resolve();
 
   constructor(ledgerDirectory: string) {
     this.#directory = ledgerDirectory;
@@ -105,11 +108,17 @@ export class HistoryIndex {
    * Brings the index up to the journal's end and then asks: what `work` sees is all there is now.
    * Throws `ledger_damaged`, with what comes before the fault in the index, and `ledger_unavailable`.
    */
-  async ask<T>(work: () => T, options: CatchUpOptions = {}): Promise<T> {
+  ask<T>(work: () => T, options: CatchUpOptions = {}): Promise<T> {
+    const answer = this.#queue.then(() => this.#ask(work, options));
+    this.#queue = answer.catch(() => undefined);
+    return answer;
+  }
+
+  async #ask<T>(work: () => T, options: CatchUpOptions): Promise<T> {
     // As it is, then anew, then in memory.
     for (let attempt = 0; ; attempt += 1) {
       try {
-        await this.#catchUp(options);
+        await this.#catchUpOrTell(options);
         return work();
       } catch (error) {
         if (!isIndexFault(error) || this.#inMemory) throw error;
@@ -155,6 +164,17 @@ export class HistoryIndex {
     return calls;
   }
 
+  /** Matches counted from the oldest, so that what is added later doesn't move them; the newest comes first. */
+  rowsFromOldest(
+    filter: HistoryFilter,
+    first: number,
+    limit: number,
+  ): { total: number; calls: HistoryCall[] } {
+    const { total } = this.matches(filter);
+    const end = Math.min(first + limit, total);
+    return { total, calls: this.rows(filter, total - end, Math.max(0, end - first)) };
+  }
+
   /** A page of calls after the one whose sequence number is `cursor`; from the newest when it is null. */
   page(filter: HistoryFilter, limit: number, cursor: number | null): CallPage {
     const offset = cursor === null ? 0 : this.rowOf(filter, cursor - 1);
@@ -176,6 +196,8 @@ export class HistoryIndex {
       call.callId === id || call.records.some((record) => record.sequence === sequence);
     const open = this.#open().find(has);
     if (open) return open;
+    const ending = this.#statement('SELECT n FROM call WHERE sequence = ?').get(sequence);
+    if (ending) return this.#call(ending['n'] as number);
     const where =
       sequence === null
         ? 'call_id = ?1'
@@ -194,6 +216,14 @@ export class HistoryIndex {
   /** The header of the segment after a record's, whose checkpoint vouches for it; null until there is one. */
   headerAfter(sequence: number): LedgerEventEntry | null {
     return this.#event(`kind = 'header' AND sequence > ?`, sequence);
+  }
+
+  /** Records about the ledger of one kind, newest first. */
+  events(kind: RecordKind, limit: number): LedgerEventEntry[] {
+    const rows = this.#statement(
+      'SELECT kind, time, place FROM event WHERE kind = ? ORDER BY sequence DESC LIMIT ?',
+    ).all(kind, limit) as unknown as StoredEvent[];
+    return rows.flatMap(eventOf);
   }
 
   /** What calls came to by a property: days and hours in their order, all else by what was spent. */
@@ -225,6 +255,16 @@ export class HistoryIndex {
     this.#files?.database.close();
     this.#files?.lock?.close();
     this.#files = null;
+  }
+
+  async #catchUpOrTell(options: CatchUpOptions): Promise<void> {
+    try {
+      await this.#catchUp(options);
+    } catch (error) {
+      if (!options.onFailure || !GatewayError.is(error)) throw error;
+      this.#load();
+      options.onFailure(error);
+    }
   }
 
   async #catchUp(options: CatchUpOptions): Promise<void> {
@@ -554,10 +594,19 @@ export class HistoryIndex {
   #event(where: string, sequence: number): LedgerEventEntry | null {
     const row = this.#statement(
       `SELECT kind, time, place FROM event WHERE ${where} ORDER BY sequence LIMIT 1`,
-    ).get(sequence) as { kind: string; time: string; place: string } | undefined;
-    const [place] = row ? unpackPlaces(row.place) : [];
-    return row && place ? { kind: row.kind, time: row.time, place } : null;
+    ).get(sequence) as StoredEvent | undefined;
+    return (row && eventOf(row)[0]) ?? null;
   }
+}
+
+interface StoredEvent {
+  kind: string;
+  time: string;
+  place: string;
+}
+
+function eventOf({ kind, time, place }: StoredEvent): LedgerEventEntry[] {
+  return unpackPlaces(place).map((one) => ({ kind, time, place: one }));
 }
 
 interface StoredBlock {

@@ -30,6 +30,7 @@ CREATE TABLE call (
   cache_write_5m INTEGER, cache_write_1h INTEGER, processing_ms INTEGER, first_token_ms INTEGER,
   reason TEXT NOT NULL, records TEXT NOT NULL
 );
+CREATE INDEX call_by_sequence ON call (sequence);
 -- What calls are filtered by, ${blockCapacity} of them in a row: block 0 has n 1 to ${blockCapacity}.
 CREATE TABLE block (number INTEGER PRIMARY KEY, size INTEGER NOT NULL, columns BLOB NOT NULL, reasons BLOB NOT NULL);
 CREATE TABLE open_call (call_id TEXT PRIMARY KEY, call TEXT NOT NULL) WITHOUT ROWID;

@@ -144,6 +144,17 @@ describe('tidyllm audit show', () => {
     }
   });
 
+  it('shows no record that was changed, wherever it is', async () => {
+    const { environment, directory, naive } = await withCalls();
+    await tidyllm(['audit', 'list'], { environment });
+    const path = join(directory, '00000001.journal');
+    const call = naive.calls.at(-1)!;
+    writeFileSync(path, readFileSync(path, 'utf8').replace(call.reason, call.reason.toUpperCase()));
+    const { code, document } = await tidyllmJson(['audit', 'show', call.callId], { environment });
+    expect(code).toBe(7);
+    expect(document).toMatchObject({ error: { code: 'ledger_damaged' } });
+  });
+
   it('shows a record about the ledger', async () => {
     const { environment } = await withCalls();
     const { document } = await tidyllmJson(['audit', 'show', '3'], { environment });

@@ -8,7 +8,8 @@ import { callOutcomes, type HistoryCall, type HistoryFilter } from '../../../src
 import { HistoryIndex, indexPath } from '../../../src/history/historyIndex.ts';
 import { usageDimensions } from '../../../src/history/usageTotals.ts';
 import { segmentNames } from '../../../src/ledger/journal.ts';
-import { readRecordAt } from '../../../src/ledger/readJournal.ts';
+import { readProven } from '../../../src/history/recordProof.ts';
+import { readFrom, readRecordAt } from '../../../src/ledger/readJournal.ts';
 import { journalPath, openLedger, reserveInput, settleInput } from '../../support/ledgers.ts';
 import { JournalWriter, noTokens, writeSyntheticLedger } from '../../support/syntheticLedger.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
@@ -362,6 +363,23 @@ describe('a journal that is not whole', () => {
     const index = openIndex(directory);
     for (let time = 0; time < 2; time += 1)
       await expect(index.ask(() => index.rows({}, 0, 10))).rejects.toMatchObject({ code: 'ledger_damaged' });
+  });
+});
+
+describe('a record by its place', () => {
+  it('comes with the hash before it, which its own hash fits, and one that was changed doesn’t', async () => {
+    const directory = ledgerFolder();
+    await writeSyntheticLedger({ directory, records: 400, days: 4 });
+    let previous = '0'.repeat(64);
+    for await (const { records } of readFrom(directory, null))
+      for (const placed of records) {
+        expect(await readProven(directory, placed)).toEqual({ ...placed, previous, fits: true });
+        previous = placed.hash;
+      }
+    const [index, path] = [openIndex(directory), journalPath(directory)];
+    const [place] = (await allCalls(index)).at(-1)!.records;
+    writeFileSync(path, readFileSync(path, 'utf8').replace('JIRA-', 'JIRB-'));
+    expect(await readProven(directory, place!)).toMatchObject({ fits: false });
   });
 });
 

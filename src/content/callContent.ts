@@ -1,0 +1,38 @@
+import type { LedgerRecord } from '../ledger/records.ts';
+import type { ContentStore, RequestContent } from './contentStore.ts';
+
+/** What can be shown of a call's prompt and answer. */
+export type ShownContent =
+  | ({
+      state: 'kept';
+      policy: 'redacted' | 'full';
+      answer: string | null;
+      /** Whether it is what the call's records have the hashes of; null where it was redacted. */
+      matches_records: boolean | null;
+    } & RequestContent)
+  /** When its subject was erased, ISO 8601. */
+  | { state: 'erased'; erased: string }
+  | { state: 'none' };
+
+/**
+ * What was kept of a call's prompt and answer. `erasedAt` says when a subject was erased after a record,
+ * null when it wasn't. Throws `content_unavailable` when the content was changed.
+ */
+export async function contentOf(
+  content: Pick<ContentStore, 'read'>,
+  records: readonly LedgerRecord[],
+  erasedAt: (subject: string, after: number) => Promise<string | null>,
+): Promise<ShownContent> {
+  const opening = records.find((record) => record.kind === 'RESERVE');
+  if (!opening) return { state: 'none' };
+  const kept = await content.read(opening.user_id, opening.call_id);
+  if (!kept) {
+    const erased = await erasedAt(opening.user_id, opening.seq);
+    return erased === null ? { state: 'none' } : { state: 'erased', erased };
+  }
+  const { policy, request, answer, requestHmac, responseHmac } = kept;
+  const ending = records.find((record) => record.kind === 'SETTLE');
+  const matches =
+    requestHmac === opening.request_hmac && (!ending?.response_hmac || responseHmac === ending.response_hmac);
+  return { state: 'kept', policy, ...request, answer, matches_records: policy === 'full' ? matches : null };
+}

@@ -1,0 +1,49 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ledgerIdHex, recordHash, splitLine } from '../ledger/chain.ts';
+import { firstLine } from '../ledger/journal.ts';
+import { readRecordAt, type PlacedRecord, type RecordPlace } from '../ledger/readJournal.ts';
+import type { HeaderRecord } from '../ledger/records.ts';
+
+const hashLength = 64;
+const lineFeed = 0x0a;
+
+/** A stored record with its place in the chain. */
+export interface ProvenRecord extends PlacedRecord {
+  /** Hash of the record before, lower-case hex; 64 zeros before the first. */
+  previous: string;
+  /** Whether the stored hash is that of the stored bytes after the record before. */
+  fits: boolean;
+}
+
+/** Reads a record and computes its hash anew. Throws `ledger_damaged` when there is no record at that place. */
+export async function readProven(directory: string, place: RecordPlace): Promise<ProvenRecord> {
+  const placed = await readRecordAt(directory, place);
+  const path = join(directory, place.segment);
+  const header = JSON.parse(
+    splitLine(firstLine(path) ?? Buffer.alloc(0)).body.toString('utf8'),
+  ) as HeaderRecord;
+  await using file = await open(path, 'r');
+  const line = Buffer.alloc(place.length);
+  await file.read(line, 0, line.length, place.offset);
+  const previous = place.offset === 0 ? header.prev : await hashBefore(file, place.offset);
+  const { body } = splitLine(line);
+  return {
+    ...placed,
+    previous,
+    fits: recordHash(ledgerIdHex(header.ledger_id), previous, body) === placed.hash,
+  };
+}
+
+/** The hash at the beginning of the line that ends before `offset`. */
+async function hashBefore(file: Awaited<ReturnType<typeof open>>, offset: number): Promise<string> {
+  for (let size = 4096; ; size *= 4) {
+    const start = Math.max(0, offset - size);
+    const bytes = Buffer.alloc(offset - start);
+    await file.read(bytes, 0, bytes.length, start);
+    // Its own LF is the last byte; the one before ends the line before it.
+    const before = bytes.lastIndexOf(lineFeed, bytes.length - 2);
+    if (before === -1 && start > 0) continue;
+    return bytes.toString('latin1', before + 1, before + 1 + hashLength);
+  }
+}
