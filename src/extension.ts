@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
 import type { Core } from './gateways/core.ts';
 import { AuditTrail } from './host/auditTrail.ts';
+import { acknowledgeOverruns, raiseCap } from './host/budgetActions.ts';
+import { BudgetAlerts } from './host/budgetAlerts.ts';
 import { registerCommands } from './host/commands.ts';
 import { connectAws } from './host/connectAws.ts';
 import { CoreHolder } from './host/coreHolder.ts';
@@ -8,7 +10,9 @@ import { DisposableStore } from './host/disposables.ts';
 import { inBackground } from './host/failures.ts';
 import type { SettingsPlace } from './host/fixes.ts';
 import { GitContext } from './host/gitContext.ts';
+import { Histories } from './host/histories.ts';
 import { SettingsFile } from './host/settingsFile.ts';
+import type { BudgetPanel } from './views/budget/panel.ts';
 import type { ChatPanel } from './views/chat/panel.ts';
 import { HealthTree } from './views/health/healthTree.ts';
 import { BudgetItem } from './views/statusBar.ts';
@@ -52,6 +56,21 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
       resolveWebviewView: async (view) => (await chat()).show(view),
     }),
   );
+  const histories = store.add(new Histories());
+  let openedBudget: BudgetPanel | null = null;
+  const budget = async (): Promise<BudgetPanel> => {
+    const { BudgetPanel } = await import('./views/budget/panel.ts');
+    openedBudget ??= store.add(
+      new BudgetPanel({ extensionUri: context.extensionUri, holder: core, histories, log }),
+    );
+    return openedBudget;
+  };
+  store.add(
+    vscode.window.registerWebviewPanelSerializer('tidyllm.budget', {
+      deserializeWebviewPanel: async (panel) => (await budget()).show(panel),
+    }),
+  );
+  store.add(new BudgetAlerts(core, context.globalState, log));
   const health = store.add(new HealthTree(core, auditTrail, settingsFile, log));
   store.add(new BudgetItem(core));
   store.add(
@@ -63,6 +82,9 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
         'tidyllm.chooseModel': async () => (await chat()).chooseModel(),
         'tidyllm.chooseReason': async () => (await chat()).chooseReason(),
         'tidyllm.stopAnswer': async () => (await chat()).stop(),
+        'tidyllm.openBudget': async () => (await budget()).open(),
+        'tidyllm.raiseCap': async () => raiseCap(await core.whenReady()),
+        'tidyllm.acknowledgeOverruns': async () => acknowledgeOverruns(await core.whenReady()),
         'tidyllm.reconnect': () => core.reconnect(),
         'tidyllm.connectAws': () => connectAws(core, log),
         'tidyllm.openSettingsFile': (from?: { place?: SettingsPlace }) => settingsFile.open(from?.place),

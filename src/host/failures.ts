@@ -26,6 +26,12 @@ export function fixLabel(fix: Fix): string {
       return vscode.l10n.t('Choose model…');
     case 'tidyllm.openSettingsFile':
       return vscode.l10n.t('Open settings.yaml');
+    case 'tidyllm.raiseCap':
+      return vscode.l10n.t('Raise cap…');
+    case 'tidyllm.acknowledgeOverruns':
+      return vscode.l10n.t('Acknowledge…');
+    case 'tidyllm.openBudget':
+      return vscode.l10n.t('Open budget');
     case 'tidyllm.reconnect':
       return vscode.l10n.t('Reconnect');
     case 'tidyllm.verifyAuditTrail':

@@ -19,9 +19,9 @@ const smallestOffer = 50;
 export function fixesFor(error: GatewayError): Fix[] {
   switch (error.code) {
     case 'budget_exceeded':
-      return [...budgetFixes(error), openSettings({ key: 'daily_limit_usd' })];
+      return [...budgetFixes(error), run('tidyllm.raiseCap')];
     case 'budget_blocked':
-      return [run('tidyllm.showAuditRecords')];
+      return [run('tidyllm.acknowledgeOverruns'), run('tidyllm.openBudget'), retry];
     case 'credentials_missing':
     case 'credentials_expired':
       return [run('tidyllm.connectAws'), retry];

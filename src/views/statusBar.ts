@@ -24,7 +24,7 @@ export class BudgetItem implements vscode.Disposable {
   constructor(holder: CoreHolder) {
     this.#holder = holder;
     this.#item.name = vscode.l10n.t('TidyLLM budget');
-    this.#item.command = 'tidyllm.openChat' satisfies CommandId;
+    this.#item.command = 'tidyllm.openBudget' satisfies CommandId;
     this.#following = holder.onDidChange((state) => this.#follow(state));
     this.#follow(holder.state);
     this.#item.show();
@@ -144,6 +144,7 @@ function tooltip(budget: BudgetStatus, simulatedBecause: string | null): vscode.
 
 function withLinks(text: vscode.MarkdownString): vscode.MarkdownString {
   const links: [label: string, command: string][] = [
+    [vscode.l10n.t('Budget'), 'tidyllm.openBudget'],
     [vscode.l10n.t('Chat'), 'tidyllm.openChat'],
     [vscode.l10n.t('Health'), 'tidyllm.health.focus'],
     [vscode.l10n.t('Audit records'), 'tidyllm.showAuditRecords'],

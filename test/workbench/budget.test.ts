@@ -47,9 +47,9 @@ describe('the day’s budget', () => {
     expect(await turn.locator('.footer').innerText()).toMatch(/refused.*nothing charged/s);
     expect(standIn.calls.length).toBe(before);
     await turn.getByRole('button', { name: /Retry with at most \d+ tokens/ }).waitFor();
-    await turn.getByRole('button', { name: 'Open settings.yaml' }).click();
-    await window.page.getByRole('tab', { name: 'settings.yaml' }).waitFor();
-    await window.page.locator('.view-line').filter({ hasText: 'daily_limit_usd' }).waitFor();
+    await turn.getByRole('button', { name: 'Raise cap…' }).click();
+    await window.page.locator('.quick-input-widget:visible').getByText('Now $0.08').waitFor();
+    await window.page.keyboard.press('Escape');
     await turn.getByRole('button', { name: /Use nova-micro \(≤ \$0\.\d+\)/ }).click();
     await expect.poll(() => standIn.calls.at(-1)?.modelId).toBe('us.amazon.nova-micro-v1:0');
     const answered = await chat.ended();

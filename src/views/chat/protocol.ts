@@ -89,6 +89,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
       'tidyllm.chooseReason',
       'tidyllm.connectAws',
       'tidyllm.stopAnswer',
+      'tidyllm.openBudget',
     ]),
   }),
   /** Presses a button of an error, of a turn's or (without a turn) of the gateway's. */

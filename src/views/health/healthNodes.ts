@@ -36,7 +36,8 @@ export interface HealthNode {
   children?: HealthNode[];
 }
 
-type Action = 'check' | 'connect' | 'open' | 'output' | 'reconnect' | 'records' | 'reveal' | 'verify';
+type Action =
+  'budget' | 'check' | 'connect' | 'open' | 'output' | 'reconnect' | 'records' | 'reveal' | 'verify';
 
 /** What the last look found; null where nobody has looked yet. */
 export interface Findings {
@@ -155,8 +156,9 @@ function todayNode({ spent, reserved, remaining, limit, level, day, timeZone }: 
       [vscode.l10n.t('Left'), formatLeft(remaining)],
       [vscode.l10n.t('Day'), `${day} (${timeZone})`],
     ],
-    actions: ['open'],
+    actions: ['budget', 'open'],
     place: { key: 'daily_limit_usd' },
+    command: { command: 'tidyllm.openBudget', title: vscode.l10n.t('Open Budget') },
   };
 }
 

@@ -24,6 +24,7 @@ export function Chat(properties: ChatProperties) {
         <ModelAndMeter
           surroundings={state.surroundings}
           onChooseModel={() => post({ type: 'run', command: 'tidyllm.chooseModel' })}
+          onOpenBudget={() => post({ type: 'run', command: 'tidyllm.openBudget' })}
         />
         <ReasonField {...properties} />
         <Notice state={state} post={post} />
@@ -37,9 +38,11 @@ export function Chat(properties: ChatProperties) {
 function ModelAndMeter({
   surroundings,
   onChooseModel,
+  onOpenBudget,
 }: {
   surroundings: Surroundings;
   onChooseModel: () => void;
+  onOpenBudget: () => void;
 }) {
   const { model, budget } = surroundings;
   if (model === '') return null;
@@ -49,10 +52,15 @@ function ModelAndMeter({
         <span class="model-name">{model}</span> <Icon name="chevron-down" />
       </button>
       {budget && (
-        <div class={`left level-${budget.level}`} title={t('What is left of today’s budget')}>
+        <button
+          type="button"
+          class={`left level-${budget.level}`}
+          title={t('What is left of today’s budget; opens it')}
+          onClick={onOpenBudget}
+        >
           <span class="left-amount">{t('{0} left', budget.left)}</span>
           <meter aria-label={t('Left of today’s budget')} min={0} max={1} value={budget.shareLeft} />
-        </div>
+        </button>
       )}
     </div>
   );

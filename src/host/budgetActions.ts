@@ -1,0 +1,92 @@
+import * as vscode from 'vscode';
+import type { Core } from '../gateways/core.ts';
+import type { CapStatus } from '../ledger/budgetStatus.ts';
+import { formatUsd, usdToMicro } from '../pricing/cost.ts';
+
+/** Asks for a cap where none is given, how high it is to be today, and why. Returns whether it was raised. */
+export async function raiseCap(core: Core, chosen?: CapStatus): Promise<boolean> {
+  const cap = chosen ?? (await pickCap(core));
+  if (!cap) return false;
+  const limit = await vscode.window.showInputBox({
+    title: vscode.l10n.t('Raise today’s cap ({0})', nameOf(cap)),
+    prompt: vscode.l10n.t(
+      'Now {0}, of which {1} is spent and {2} reserved. The new cap holds for today.',
+      formatUsd(cap.limit),
+      formatUsd(cap.spent),
+      formatUsd(cap.reserved),
+    ),
+    placeHolder: vscode.l10n.t('The new cap in USD'),
+    ignoreFocusOut: true,
+    validateInput: (text) => (amountOf(text) > cap.limit ? null : higherThan(cap.limit)),
+  });
+  if (limit === undefined) return false;
+  const reason = await askReason(
+    core,
+    vscode.l10n.t('Why is the cap raised to {0}?', formatUsd(amountOf(limit))),
+  );
+  if (reason === undefined) return false;
+  await core.raiseCap({ scope: cap.scope, key: cap.key, limit: amountOf(limit) }, reason);
+  return true;
+}
+
+/** Asks why the day may take calls again after an overrun. Returns whether it does. */
+export async function acknowledgeOverruns(core: Core): Promise<boolean> {
+  const { overruns } = await core.budget();
+  if (overruns === 0) {
+    void vscode.window.showInformationMessage(
+      vscode.l10n.t('No call of today cost more than it had reserved.'),
+    );
+    return false;
+  }
+  const reason = await askReason(core, vscode.l10n.t('Why may calls be made again?'));
+  if (reason === undefined) return false;
+  await core.acknowledgeOverruns(reason);
+  return true;
+}
+
+async function pickCap(core: Core): Promise<CapStatus | undefined> {
+  const { caps } = await core.budget();
+  if (caps.length === 1) return caps[0];
+  const items = caps.map((cap) => ({
+    label: nameOf(cap),
+    description: vscode.l10n.t('{0} of {1} used', formatUsd(cap.spent + cap.reserved), formatUsd(cap.limit)),
+    cap,
+  }));
+  const title = vscode.l10n.t('Raise which cap for today?');
+  return (await vscode.window.showQuickPick(items, { title, ignoreFocusOut: true }))?.cap;
+}
+
+function nameOf({ scope, name }: CapStatus): string {
+  return scope === 'ledger' ? vscode.l10n.t('Everybody') : name;
+}
+
+/** Micro-USD; nothing for what is no amount. */
+function amountOf(text: string): bigint {
+  try {
+    return usdToMicro(text.trim().replace(/^\$/, ''));
+  } catch {
+    return 0n;
+  }
+}
+
+function higherThan(limit: bigint): string {
+  return vscode.l10n.t(
+    'Write an amount above {0}, such as {1}.',
+    formatUsd(limit),
+    String(Number(limit * 2n) / 1e6),
+  );
+}
+
+function askReason(core: Core, prompt: string): Promise<string | undefined> {
+  const fewest = core.loaded.settings.audit.min_reason_length;
+  return Promise.resolve(
+    vscode.window.showInputBox({
+      title: vscode.l10n.t('Reason, for the audit record'),
+      prompt,
+      placeHolder: vscode.l10n.t('A ticket and a few words'),
+      ignoreFocusOut: true,
+      validateInput: (text) =>
+        text.trim().length >= fewest ? null : vscode.l10n.t('At least {0} characters.', fewest),
+    }),
+  );
+}

@@ -1,0 +1,208 @@
+import { homedir } from 'node:os';
+import * as vscode from 'vscode';
+import { GatewayError } from '../../errors.ts';
+import type { Core } from '../../gateways/core.ts';
+import { acknowledgeOverruns, raiseCap } from '../../host/budgetActions.ts';
+import type { CoreHolder } from '../../host/coreHolder.ts';
+import { briefMessage } from '../../host/errorText.ts';
+import { inBackground, showFailure } from '../../host/failures.ts';
+import type { Histories } from '../../host/histories.ts';
+import { nextDayStart } from '../../ledger/day.ts';
+import { webviewPage, webviewRoot } from '../webviewPage.ts';
+import { budgetCsv } from './budgetCsv.ts';
+import { BudgetFiguresReader, type BudgetFigures } from './budgetFigures.ts';
+import { presentBudget } from './presentation.ts';
+import { viewMessageSchema, type HostMessage, type ViewMessage } from './protocol.ts';
+
+export const budgetViewType = 'tidyllm.budget';
+/** Changes that come faster than this are shown together. */
+const refreshEveryMs = 250;
+
+export interface BudgetPanelDependencies {
+  extensionUri: vscode.Uri;
+  holder: CoreHolder;
+  histories: Histories;
+  log: vscode.LogOutputChannel;
+}
+
+/** What is read of one core's ledger. */
+interface Source {
+  core: Core;
+  reader: BudgetFiguresReader;
+}
+
+/** The budget meter: an editor of which a window has at most one, live from the ledger that all processes share. */
+export class BudgetPanel implements vscode.Disposable {
+  readonly #dependencies: BudgetPanelDependencies;
+  readonly #following: vscode.Disposable;
+  #panel: vscode.WebviewPanel | null = null;
+  #source: Source | null = null;
+  #figures: BudgetFigures | null = null;
+  #stopLedger = (): void => undefined;
+  #midnight: NodeJS.Timeout | undefined;
+  #refreshing: Promise<void> | null = null;
+  #again = false;
+
+  constructor(dependencies: BudgetPanelDependencies) {
+    this.#dependencies = dependencies;
+    this.#following = dependencies.holder.onDidChange(() => this.#follow());
+  }
+
+  open(): void {
+    if (this.#panel) {
+      this.#panel.reveal();
+      return;
+    }
+    const title = vscode.l10n.t('Budget');
+    this.show(vscode.window.createWebviewPanel(budgetViewType, title, vscode.ViewColumn.Active));
+  }
+
+  /** Fills a panel: a new one, or one that the editor brings back. */
+  show(panel: vscode.WebviewPanel): void {
+    const { extensionUri, log } = this.#dependencies;
+    this.#panel?.dispose();
+    this.#panel = panel;
+    panel.webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
+    panel.webview.onDidReceiveMessage((message) =>
+      inBackground(
+        log,
+        this.#handle(viewMessageSchema.parse(message)).catch((error: unknown) => showFailure(log, error)),
+      ),
+    );
+    panel.onDidDispose(() => {
+      if (this.#panel !== panel) return;
+      this.#panel = null;
+      this.#forget();
+    });
+    panel.webview.html = webviewPage(panel.webview, extensionUri, 'budget', panel.title);
+    this.#follow();
+  }
+
+  dispose(): void {
+    this.#following.dispose();
+    this.#panel?.dispose();
+    this.#forget();
+  }
+
+  /** Reads from the core there is now; nothing while there is none, or nobody looks. */
+  #follow(): void {
+    const { state } = this.#dependencies.holder;
+    if (!this.#panel) return;
+    const core = state.kind === 'ready' ? state.core : null;
+    if (core !== null && core === this.#source?.core) return;
+    this.#forget();
+    if (core) {
+      const history = this.#dependencies.histories.of(core.ledger.directory);
+      this.#source = { core, reader: new BudgetFiguresReader(core, history) };
+      this.#stopLedger = core.ledger.onDidChange(() => this.#refresh());
+    }
+    this.#refresh();
+  }
+
+  #forget(): void {
+    this.#stopLedger();
+    this.#stopLedger = () => undefined;
+    clearTimeout(this.#midnight);
+    this.#source = null;
+    this.#figures = null;
+  }
+
+  #refresh(): void {
+    this.#again = true;
+    this.#refreshing ??= this.#refreshUntilCurrent().finally(() => (this.#refreshing = null));
+    inBackground(this.#dependencies.log, this.#refreshing);
+  }
+
+  async #refreshUntilCurrent(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      await this.#refreshOnce();
+      await new Promise((resolve) => setTimeout(resolve, refreshEveryMs));
+    }
+  }
+
+  async #refreshOnce(): Promise<void> {
+    const source = this.#source;
+    if (!source) {
+      const { state } = this.#dependencies.holder;
+      if (state.kind === 'failed') this.#showFailure(state.error);
+      return;
+    }
+    try {
+      const figures = await source.reader.read({ onProgress: (share) => this.#showReading(share) });
+      if (source !== this.#source) return;
+      this.#figures = figures;
+      this.#showFigures();
+      this.#refreshAtMidnight(source.core.ledger.timeZone);
+    } catch (error) {
+      if (source !== this.#source) return;
+      if (!GatewayError.is(error)) throw error;
+      this.#showFailure(error);
+    }
+  }
+
+  /** The new day's money shows although nobody makes a call. */
+  #refreshAtMidnight(timeZone: string): void {
+    clearTimeout(this.#midnight);
+    const now = new Date();
+    const untilMidnight = nextDayStart(now, timeZone).getTime() - now.getTime();
+    this.#midnight = setTimeout(() => this.#refresh(), untilMidnight);
+  }
+
+  async #handle(message: ViewMessage): Promise<void> {
+    switch (message.type) {
+      case 'ready':
+        if (this.#figures) this.#showFigures();
+        else this.#refresh();
+        return;
+      case 'raiseCap': {
+        const core = await this.#dependencies.holder.whenReady();
+        await raiseCap(core, this.#figures?.status.caps[message.index]);
+        return;
+      }
+      case 'acknowledge':
+        await acknowledgeOverruns(await this.#dependencies.holder.whenReady());
+        return;
+      case 'exportCsv':
+        if (this.#figures) await this.#save('csv', Buffer.from(budgetCsv(this.#figures)));
+        return;
+      case 'exportPng':
+        await this.#save('png', Buffer.from(message.data, 'base64'));
+        return;
+      case 'run':
+        await vscode.commands.executeCommand(message.command);
+        return;
+    }
+  }
+
+  async #save(kind: 'csv' | 'png', content: Uint8Array): Promise<void> {
+    const folder = vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file(homedir());
+    const name = `budget-${this.#figures?.status.day ?? ''}.${kind}`;
+    const filters = kind === 'csv' ? { CSV: ['csv'] } : { PNG: ['png'] };
+    const title = vscode.l10n.t('Export Budget');
+    const target = await vscode.window.showSaveDialog({
+      defaultUri: vscode.Uri.joinPath(folder, name),
+      filters,
+      title,
+    });
+    if (target) await vscode.workspace.fs.writeFile(target, content);
+  }
+
+  #showFigures(): void {
+    if (this.#figures && this.#source)
+      this.#post({ type: 'budget', budget: presentBudget(this.#figures, this.#source.core) });
+  }
+
+  #showReading(share: number): void {
+    if (!this.#figures) this.#post({ type: 'reading', share });
+  }
+
+  #showFailure(error: GatewayError): void {
+    this.#figures = null;
+    this.#post({ type: 'failed', message: briefMessage(error), hint: error.hint });
+  }
+
+  #post(message: HostMessage): void {
+    void this.#panel?.webview.postMessage(message);
+  }
+}

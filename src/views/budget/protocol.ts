@@ -1,0 +1,110 @@
+import * as z from 'zod/mini';
+
+/** An amount for drawing, in USD, and as people read it. */
+const amount = z.object({ usd: z.number(), text: z.string() });
+
+const forecast = z.object({
+  amount,
+  /** What it rests on, and how. */
+  method: z.string(),
+});
+
+const column = z.object({
+  /** At the axis, and in full for the table. */
+  label: z.string(),
+  name: z.string(),
+  /** One for each series. */
+  amounts: z.array(amount),
+  total: amount,
+});
+
+/** Columns over time, stacked where there is more than one series. */
+const chart = z.object({ series: z.array(z.string()), columns: z.array(column) });
+
+const breakdownRow = z.object({
+  name: z.string(),
+  /** In full, where the name is short for it. */
+  title: z.string(),
+  calls: z.string(),
+  tokens: z.string(),
+  spent: amount,
+  /** Of today's spend, 0 to 1. */
+  share: z.number(),
+  shareText: z.string(),
+  lately: amount,
+  /** The last seven days against the seven before. */
+  trend: z.object({ direction: z.enum(['up', 'down', 'level', 'new', 'none']), text: z.string() }),
+});
+
+const cap = z.object({
+  scope: z.string(),
+  name: z.string(),
+  title: z.string(),
+  limit: amount,
+  spent: amount,
+  reserved: amount,
+  left: amount,
+  /** Used of it, 0 to 1. */
+  share: z.number(),
+  /** Who set it, when and why. */
+  owner: z.string(),
+  change: z.string(),
+});
+
+export const budgetSchema = z.object({
+  /** The day, the month and the zone in which they begin. */
+  day: z.string(),
+  month: z.string(),
+  zone: z.string(),
+  resets: z.string(),
+  simulated: z.boolean(),
+  level: z.enum(['ok', 'warning', 'critical', 'exceeded']),
+  levelText: z.string(),
+  spent: amount,
+  reserved: amount,
+  left: amount,
+  limit: amount,
+  forecast: z.nullable(forecast),
+  /** Calls that cost more than they reserved: no calls until someone acknowledges them. */
+  overruns: z.number(),
+  alerts: z.array(z.object({ text: z.string(), when: z.string(), level: z.enum(['warning', 'critical']) })),
+  hours: chart,
+  days: chart,
+  monthSpent: amount,
+  monthForecast: z.nullable(forecast),
+  breakdowns: z.array(z.object({ name: z.string(), column: z.string(), rows: z.array(breakdownRow) })),
+  caps: z.array(cap),
+});
+
+/** From the extension to the view. */
+export const hostMessageSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('budget'), budget: budgetSchema }),
+  /** The journal is being read: 0 to 1. */
+  z.object({ type: z.literal('reading'), share: z.number() }),
+  z.object({ type: z.literal('failed'), message: z.string(), hint: z.string() }),
+]);
+
+/** From the view to the extension. */
+export const viewMessageSchema = z.discriminatedUnion('type', [
+  /** The view was loaded and needs everything. */
+  z.object({ type: z.literal('ready') }),
+  /** A cap by its place in the list. */
+  z.object({ type: z.literal('raiseCap'), index: z.number() }),
+  z.object({ type: z.literal('acknowledge') }),
+  z.object({ type: z.literal('exportCsv') }),
+  /** The picture, base64. */
+  z.object({ type: z.literal('exportPng'), data: z.string() }),
+  z.object({
+    type: z.literal('run'),
+    command: z.enum(['tidyllm.refreshHealth', 'tidyllm.openSettingsFile', 'tidyllm.openChat']),
+  }),
+]);
+
+export type Amount = z.infer<typeof amount>;
+export type Forecast = z.infer<typeof forecast>;
+export type Chart = z.infer<typeof chart>;
+export type BreakdownRow = z.infer<typeof breakdownRow>;
+export type CapRow = z.infer<typeof cap>;
+export type Budget = z.infer<typeof budgetSchema>;
+export type HostMessage = z.infer<typeof hostMessageSchema>;
+export type ViewMessage = z.infer<typeof viewMessageSchema>;

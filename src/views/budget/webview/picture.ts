@@ -1,0 +1,92 @@
+import { t } from '../../webviewKit/l10n.ts';
+import type { Budget } from '../protocol.ts';
+import { seriesColor } from './columnChart.tsx';
+
+const width = 960;
+const margin = 32;
+
+/** The meter and both charts as a picture in the colours of the theme: a PNG, base64. */
+export function drawPicture(budget: Budget): string {
+  const charts = [...document.querySelectorAll<HTMLElement>('.chart')].flatMap((element) => {
+    const canvas = element.querySelector('canvas');
+    const chart = element.dataset['title'] === budget.month ? budget.days : budget.hours;
+    return canvas && canvas.width > 0 ? [{ title: element.dataset['title'] ?? '', canvas, chart }] : [];
+  });
+  const chartHeight = 260;
+  const height = 170 + charts.length * (chartHeight + 90);
+  const canvas = document.createElement('canvas');
+  const scale = Math.max(2, window.devicePixelRatio);
+  canvas.width = width * scale;
+  canvas.height = height * scale;
+  const context = canvas.getContext('2d');
+  if (!context) return '';
+  context.scale(scale, scale);
+  const style = getComputedStyle(document.body);
+  const color = (name: string): string => style.getPropertyValue(name).trim();
+  const family = color('--vscode-font-family') || 'sans-serif';
+  const write = (text: string, x: number, y: number, size: number, name = '--vscode-foreground'): number => {
+    context.font = `${size}px ${family}`;
+    context.fillStyle = color(name);
+    context.fillText(text, x, y);
+    return x + context.measureText(text).width;
+  };
+  context.fillStyle = color('--vscode-editor-background');
+  context.fillRect(0, 0, width, height);
+
+  const simulated = budget.simulated ? ` · ${t('SIMULATED')}` : '';
+  write(`${t('Budget')} · ${budget.day}${simulated}`, margin, 44, 18);
+  write(
+    t(
+      '{0} of {1} spent, {2} reserved, {3} left',
+      budget.spent.text,
+      budget.limit.text,
+      budget.reserved.text,
+      budget.left.text,
+    ),
+    margin,
+    72,
+    14,
+    '--vscode-descriptionForeground',
+  );
+  drawMeter(context, budget, color);
+  if (budget.forecast)
+    write(
+      `${t('Forecast for today')} ${budget.forecast.amount.text}`,
+      margin,
+      134,
+      13,
+      '--vscode-descriptionForeground',
+    );
+
+  let y = 180;
+  for (const { title, canvas: drawn, chart } of charts) {
+    write(title, margin, y, 15);
+    const ratio = Math.min((width - 2 * margin) / drawn.width, chartHeight / drawn.height);
+    context.drawImage(drawn, margin, y + 12, drawn.width * ratio, drawn.height * ratio);
+    let x = margin;
+    for (const [index, name] of chart.series.entries()) {
+      if (chart.series.length === 1) break;
+      context.fillStyle = color(seriesColor(index));
+      context.fillRect(x, y + chartHeight + 24, 10, 10);
+      x = write(name, x + 16, y + chartHeight + 34, 12) + 20;
+    }
+    y += chartHeight + 90;
+  }
+  return canvas.toDataURL('image/png').replace(/^data:image\/png;base64,/, '');
+}
+
+function drawMeter(context: CanvasRenderingContext2D, budget: Budget, color: (name: string) => string): void {
+  const { spent, reserved, limit, forecast } = budget;
+  const whole = Math.max(limit.usd, spent.usd + reserved.usd, Number.EPSILON);
+  const long = (usd: number): number => ((width - 2 * margin) * Math.min(usd, whole)) / whole;
+  const [top, thick] = [90, 20];
+  context.fillStyle = color('--vscode-scrollbarSlider-background') || color('--vscode-widget-border');
+  context.fillRect(margin, top, width - 2 * margin, thick);
+  context.fillStyle = color('--vscode-charts-blue');
+  context.fillRect(margin, top, long(spent.usd), thick);
+  context.fillStyle = color('--vscode-charts-yellow');
+  context.fillRect(margin + long(spent.usd), top, long(reserved.usd), thick);
+  if (!forecast) return;
+  context.fillStyle = color('--vscode-foreground');
+  context.fillRect(margin + long(forecast.amount.usd) - 1, top - 4, 2, thick + 8);
+}
