@@ -100,7 +100,7 @@ function optionsFor(element: HTMLElement, latest: { current: Chart }): uPlot.Opt
         font,
         grid: { stroke: lines, width: 1 },
         ticks: { show: false },
-        size: (_plot, values) => 14 + 7 * Math.max(0, ...(values ?? []).map((value) => value.length)),
+        size: (_plot, values) => axisSize(values),
         values: (_plot, amounts) => amounts.map(axisAmount),
       },
     ],
@@ -118,6 +118,11 @@ function optionsFor(element: HTMLElement, latest: { current: Chart }): uPlot.Opt
     ],
     hooks: { init: [addTip], setCursor: [(plot) => showTip(plot, latest.current)] },
   };
+}
+
+/** Room for the longest label; there is none yet when it is first asked for. */
+function axisSize(values: readonly string[] | null): number {
+  return 14 + 7 * Math.max(0, ...(values ?? []).map((value) => value.length));
 }
 
 function axisAmount(usd: number): string {
