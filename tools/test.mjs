@@ -42,6 +42,7 @@ await main(async () => {
     failed += outcome.failed;
     console.log(`${name.padEnd(12)}${summary(outcome).padEnd(40)}${seconds.padStart(6)} s`);
     if (outcome.output) console.log(`${outcome.output.trim().replaceAll(/^/gm, '    ')}\n`);
+    if (name === 'faults') console.log(await faultTable());
   }
   if (failed > 0 || passed === 0) process.exitCode = 1;
   console.log(`${passed} passed, ${failed} failed`);
@@ -119,6 +120,12 @@ function ofThisRun() {
 async function runWithNode24(command, parameters) {
   const env = { ...environment(await node24()), ...(!process.stdout.isTTY && { NO_COLOR: '1' }) };
   return capture(command, parameters, { cwd: root, env, limit: stageLimit });
+}
+
+/** What each fault test did. */
+async function faultTable() {
+  const lines = await readFile(join(results, 'faults.txt'), 'utf8').catch(() => '');
+  return lines.replaceAll(/^(?=.)/gm, '    ').trimEnd();
 }
 
 /** @param {Outcome} outcome */

@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { dayOf } from './day.ts';
-import { ChainFault, type Fault } from './fault.ts';
+import { ChainFault, type Fault, type FaultKind } from './fault.ts';
 import { LedgerState } from './ledgerState.ts';
 import type { LedgerMode, RecordDraft } from './records.ts';
 import type { Signer } from './signing.ts';
@@ -147,21 +147,29 @@ export class Journal {
       const read = readSync(descriptor, chunk, 0, chunk.length, position);
       if (read === 0) break;
       position += read;
-      pending = this.#consume(Buffer.concat([pending, chunk.subarray(0, read)]));
+      try {
+        pending = this.#consume(Buffer.concat([pending, chunk.subarray(0, read)]));
+      } catch (error) {
+        if (error instanceof ChainFault && this.#isTorn(error, size)) return size - this.#segment.offset;
+        throw error instanceof ChainFault ? this.#damaged(error.kind, error.message) : error;
+      }
     }
     return pending.length;
   }
 
-  /** Takes every complete line and returns what follows the last. */
+  /** Whether a fault is what a power loss leaves of a write that was never acknowledged. */
+  #isTorn({ kind }: ChainFault, size: number): boolean {
+    const { descriptor, offset } = this.#segment;
+    const rest = Buffer.alloc(size - offset);
+    readSync(descriptor, rest, 0, rest.length, offset);
+    return isTorn(kind, rest);
+  }
+
+  /** Takes every complete line and returns what follows the last. Throws `ChainFault`. */
   #consume(bytes: Buffer): Buffer {
     let start = 0;
     for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, start)) {
-      try {
-        this.state.take(bytes.subarray(start, end), this.#segment.lines === 0);
-      } catch (error) {
-        if (error instanceof ChainFault) throw this.#damaged(error.kind, error.message);
-        throw error;
-      }
+      this.state.take(bytes.subarray(start, end), this.#segment.lines === 0);
       this.#segment.offset += end + 1 - start;
       this.#segment.lines += 1;
       start = end + 1;
@@ -170,8 +178,8 @@ export class Journal {
   }
 
   /**
-   * Makes the journal end in a complete record: an unterminated record that verifies is completed;
-   * anything else is set aside in a quarantine file, and a `recovery` record says so. A segment without a
+   * Makes the journal end in a complete record: an unterminated record that verifies is completed; anything
+   * else is set aside in a quarantine file, and a `recovery` record says so. A segment without a
    * header gets it.
    */
   async repairTail(time: string, signer: Signer): Promise<void> {
@@ -204,6 +212,8 @@ export class Journal {
   }
 
   #stageHeader(time: string, signer: Signer): void {
+    // Here and not where the file is made: when this fails it has to be done again.
+    syncDirectory(this.#options.directory);
     this.stage([this.state.nextHeader(randomUUID(), this.#options.mode, signer)], time);
   }
 
@@ -263,7 +273,15 @@ export class Journal {
   }
 }
 
-/** The first line of a file without its LF; null when it has no complete one. */
+/**
+ * Whether the bytes from the first faulty line to the end of a journal are what a power loss leaves of a write
+ * that was not synced: sectors that did not reach the disk read as zeros, which no record has.
+ */
+export function isTorn(kind: FaultKind, rest: Buffer): boolean {
+  return (kind === 'malformed_line' || kind === 'hash_mismatch') && rest.includes(0);
+}
+
+/** The first line of a file without its LF; null when it has no complete one, or one that was torn. */
 export function firstLine(path: string): Buffer | null {
   const descriptor = openSync(path, 'r');
   try {
@@ -273,6 +291,7 @@ export function firstLine(path: string): Buffer | null {
       const read = readSync(descriptor, chunk, 0, chunk.length, bytes.length);
       bytes = Buffer.concat([bytes, chunk.subarray(0, read)]);
       const end = bytes.indexOf(lineFeed);
+      if (bytes.subarray(0, end === -1 ? bytes.length : end).includes(0)) return null;
       if (end !== -1) return bytes.subarray(0, end);
       if (read === 0) return null;
     }
@@ -292,10 +311,7 @@ function openFile(path: string, create: boolean): number {
   } catch (error) {
     if (!create || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  const descriptor = openSync(path, 'wx+', 0o600);
-  fsyncSync(descriptor);
-  syncDirectory(join(path, '..'));
-  return descriptor;
+  return openSync(path, 'wx+', 0o600);
 }
 
 /** Makes a new or removed name in a directory durable; Windows keeps directories durable by itself. */

@@ -1,9 +1,9 @@
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { recordHash, splitLine } from './chain.ts';
 import { ChainFault, type Fault, type FaultKind } from './fault.ts';
-import { firstLine, segmentName, segmentNames, segmentNumber } from './journal.ts';
+import { firstLine, isTorn, segmentName, segmentNames, segmentNumber } from './journal.ts';
 import { LedgerState } from './ledgerState.ts';
 import { foldedRecord } from './recordShape.ts';
 import type { LedgerMode, LedgerRecord } from './records.ts';
@@ -138,6 +138,7 @@ class Verifier {
   async #segment(name: string, first: boolean, last: boolean): Promise<Fault | null> {
     const { signal, onProgress } = this.#options;
     let line = 0;
+    let offset = 0;
     const fault = (kind: FaultKind, detail: string): Fault => ({
       ...{ segment: name, line: line + 1, sequence: this.#state.head.sequence + 1 },
       ...{ kind, detail },
@@ -150,6 +151,7 @@ class Verifier {
           const stored = bytes.subarray(start, end);
           if (first && line === 0) this.#begin(stored);
           this.#state.take(stored, line === 0);
+          offset += end + 1 - start;
           start = end + 1;
           this.#checkAnchors();
           this.records += 1;
@@ -163,8 +165,11 @@ class Verifier {
         }
       }
     } catch (error) {
-      if (error instanceof ChainFault) return fault(error.kind, error.message);
-      throw error;
+      if (!(error instanceof ChainFault)) throw error;
+      const rest = last ? await restOf(join(this.#location.directory, name), offset) : Buffer.alloc(0);
+      if (!isTorn(error.kind, rest)) return fault(error.kind, error.message);
+      const detail = `${rest.length} bytes after the last complete record are what a power loss left of a write`;
+      return fault('unterminated_tail', detail);
     }
     // A segment is closed only with a header after it; an empty last one is about to get its own.
     return line === 0 && !last ? fault('bad_header', 'the segment is empty') : null;
@@ -314,6 +319,10 @@ async function* chunks(path: string, offset: number): AsyncGenerator<Chunk> {
     if (bytesRead === 0) return;
     rest = bytes.subarray((ends.at(-1) ?? -1) + 1);
   }
+}
+
+async function restOf(path: string, offset: number): Promise<Buffer> {
+  return (await readFile(path)).subarray(offset);
 }
 
 function timeOf(line: Buffer): string {

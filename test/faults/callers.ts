@@ -23,11 +23,15 @@ export interface Caller {
   ended: Promise<{ code: number | null }>;
 }
 
-/** Bundles `caller.ts`, so that each process starts quickly. Returns the path. */
-export async function bundleCaller(folder: string): Promise<string> {
+export function bundleCaller(folder: string): Promise<string> {
+  return bundle('caller.ts', folder);
+}
+
+/** Bundles a script of this folder, so that each process starts quickly. Returns the path. */
+export async function bundle(script: string, folder: string): Promise<string> {
   const outfile = join(folder, 'caller.mjs');
   await build({
-    entryPoints: [join(import.meta.dirname, 'caller.ts')],
+    entryPoints: [join(import.meta.dirname, script)],
     outfile,
     bundle: true,
     platform: 'node',
