@@ -11,6 +11,7 @@ const allowed = [
   /^dist\/[\w-]+\.js$/,
   /^dist\/webview\/[\w-]+\.(js|css|ttf)$/,
   /^media\/.+\.(svg|png|md|yaml)$/,
+  /^tools\/verify-ledger\.mjs$/,
   /^schemas\/[\w.-]+\.json$/,
   // The editor adds this one when it installs the extension.
   /^\.vsixmanifest$/,
