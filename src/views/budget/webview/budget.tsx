@@ -108,7 +108,10 @@ function Today({ budget }: { budget: Budget; post: Post }) {
     <section class={`today level-${budget.level}`} aria-label={t('Today')}>
       <p class="headline">
         <strong>{spent.text}</strong> {t('of {0} spent today', limit.text)}
-        <span class="level">{budget.levelText}</span>
+        <span class="level">
+          {budget.level !== 'ok' && <Icon name={budget.level === 'warning' ? 'warning' : 'error'} />}
+          {budget.levelText}
+        </span>
       </p>
       <div class="meter" role="img" aria-label={said}>
         {spent.usd > 0 && <div class="spent" style={{ width: part(spent.usd) }} />}
@@ -336,7 +339,7 @@ function Breakdown({ name, column, rows }: { name: string; column: string; rows:
                   <span class="share-bar" aria-hidden="true">
                     <span style={{ width: `${100 * row.share}%` }} />
                   </span>
-                  {row.shareText}
+                  <span class="share-text">{row.shareText}</span>
                 </td>
                 <td class="number">{row.lately.text}</td>
                 <td class={`number trend-${row.trend.direction}`} title={trendSays[row.trend.direction]}>

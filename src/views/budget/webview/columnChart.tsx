@@ -5,14 +5,14 @@ import type { Chart } from '../protocol.ts';
 const height = 200;
 const colors = [
   '--vscode-charts-blue',
-  '--vscode-charts-green',
-  '--vscode-charts-orange',
   '--vscode-charts-purple',
+  '--vscode-charts-green',
   '--vscode-charts-yellow',
   '--vscode-charts-red',
+  '--vscode-descriptionForeground',
 ] as const;
 
-/** The theme's colour variable of a series. */
+/** The theme's colour variable of a series; orange is nearly transparent in some themes. */
 export function seriesColor(index: number): string {
   return colors[index % colors.length] ?? colors[0];
 }
@@ -58,7 +58,10 @@ function stacked({ series, columns }: Chart): uPlot.AlignedData {
     let sum = 0;
     return amounts.map(({ usd }) => (sum += usd));
   });
-  const layers = series.map((_, index) => sums.map((column) => column[index] ?? 0));
+  // Nothing of a series is no column: the outline of one would lie on the axis.
+  const layers = series.map((_, index) =>
+    sums.map((column, place) => (columns[place]?.amounts[index]?.usd ? (column[index] ?? null) : null)),
+  );
   return [columns.map((_, index) => index), ...layers.toReversed()];
 }
 
@@ -67,7 +70,7 @@ function optionsFor(element: HTMLElement, latest: { current: Chart }): uPlot.Opt
   const color = (name: string): string => style.getPropertyValue(name).trim();
   const text = color('--vscode-descriptionForeground') || color('--vscode-foreground');
   const border = color('--vscode-contrastBorder') || color('--vscode-editor-background');
-  const lines = color('--vscode-editorIndentGuide-background1') || color('--vscode-charts-lines');
+  const lines = `color-mix(in srgb, ${text} 25%, transparent)`;
   const font = `${style.getPropertyValue('--vscode-font-size').trim()} ${style.getPropertyValue('--vscode-font-family').trim()}`;
   const { series, columns } = latest.current;
   const bars = uPlot.paths.bars?.({ size: [0.72, 48] });

@@ -80,11 +80,11 @@ function drawMeter(context: CanvasRenderingContext2D, budget: Budget, color: (na
   const whole = Math.max(limit.usd, spent.usd + reserved.usd, Number.EPSILON);
   const long = (usd: number): number => ((width - 2 * margin) * Math.min(usd, whole)) / whole;
   const [top, thick] = [90, 20];
-  context.fillStyle = color('--vscode-scrollbarSlider-background') || color('--vscode-widget-border');
+  context.fillStyle = `color-mix(in srgb, ${color('--vscode-foreground')} 15%, transparent)`;
   context.fillRect(margin, top, width - 2 * margin, thick);
   context.fillStyle = color('--vscode-charts-blue');
   context.fillRect(margin, top, long(spent.usd), thick);
-  context.fillStyle = color('--vscode-charts-yellow');
+  context.fillStyle = `color-mix(in srgb, ${color('--vscode-charts-blue')} 50%, transparent)`;
   context.fillRect(margin + long(spent.usd), top, long(reserved.usd), thick);
   if (!forecast) return;
   context.fillStyle = color('--vscode-foreground');

@@ -1,0 +1,211 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FrameLocator, Locator } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { recordsOf } from '../support/records.ts';
+import { afternoonZone, dailyLimit, Spending, teamSpending } from '../support/spending.ts';
+import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { ChatView } from './harness/chatView.ts';
+import type { Editor } from './harness/editor.ts';
+import type { EditorWindow } from './harness/editorWindow.ts';
+import { startOnStandIn } from './harness/standIn.ts';
+
+describe('the budget meter', () => {
+  let editor: Editor;
+  let standIn: BedrockStandIn;
+  let spending: Spending;
+  let window: EditorWindow;
+  let view: FrameLocator;
+  /** A call of another process that is under way. */
+  let held: string;
+
+  beforeAll(async () => {
+    const zone = afternoonZone();
+    ({ editor, standIn } = await startOnStandIn());
+    writeFileSync(
+      join(editor.home, 'settings.yaml'),
+      `budget: { timezone: ${zone}, daily_limit_usd: "${dailyLimit}", per_user_usd: { grace: "20" } }\n`,
+    );
+    spending = new Spending(join(editor.home, 'ledger', 'live'), zone);
+    await spending.spend(teamSpending());
+    held = await spending.reserve({ cost: 4.6, user: 'grace', model: 'claude-haiku', branch: 'main' });
+    window = await editor.open(editor.workspace, { viewport: { width: 1280, height: 1200 } });
+    view = window.editorFrame();
+  });
+
+  afterAll(async () => {
+    await spending.ledger.dispose();
+    await editor.dispose();
+    await standIn.close();
+  });
+
+  /** Runs what opens a save dialog, takes the name it offers, and returns the file. */
+  async function exported(button: string, ending: string): Promise<Buffer> {
+    await view.getByRole('button', { name: button }).click();
+    const input = window.page.locator('.quick-input-widget:visible input.input');
+    await expect.poll(() => input.inputValue()).toMatch(new RegExp(`/workspace/budget-[\\d-]+\\.${ending}$`));
+    await input.press('Enter');
+    await input.waitFor({ state: 'detached' });
+    const file = (): string | undefined =>
+      readdirSync(editor.workspace).find((name) => name.endsWith(`.${ending}`));
+    await expect.poll(file).toBeTruthy();
+    return readFileSync(join(editor.workspace, file() ?? ''));
+  }
+
+  function cap(name: RegExp): Locator {
+    return view.getByRole('region', { name: 'Caps' }).getByRole('row', { name });
+  }
+
+  test('tells once that half of the budget is used, and opens from there', async () => {
+    const notification = window.notification('50% of today’s budget is used: $36 of $60.');
+    await notification.waitFor();
+    await notification.getByRole('button', { name: 'Open Budget' }).click();
+    await window.page.getByRole('tab', { name: 'Budget' }).waitFor();
+    await view
+      .getByText('$31.40 of $60 spent')
+      .or(view.getByRole('heading', { name: 'Budget' }))
+      .first()
+      .waitFor();
+  });
+
+  test('shows what is spent, reserved and left, and where the day goes', async () => {
+    const meter = view.getByRole('img', { name: '$31.40 of $60 spent, $4.60 reserved, $24 left' });
+    await meter.waitFor();
+    await meter.locator('.tick').waitFor();
+    const forecast = await view.getByText('Forecast for today').innerText();
+    expect(forecast).toMatch(/\$\d\d\.\d\d/);
+    await view.getByText(/mean of what the rest of the day came to on the last 14 days/).waitFor();
+    await view.getByText('50% of the limit reached').waitFor();
+  });
+
+  test('draws the hours by model, with a table behind that everybody can see', async () => {
+    const hours = view.getByRole('region', { name: 'Today by hour' });
+    const painted = await hours.locator('canvas').evaluate((canvas) => {
+      const { width, height } = canvas as HTMLCanvasElement;
+      const pixels =
+        (canvas as HTMLCanvasElement).getContext('2d')?.getImageData(0, 0, width, height).data ?? [];
+      return new Set(
+        Array.from({ length: pixels.length / 4 }, (_, at) => pixels.slice(4 * at, 4 * at + 3).join()),
+      ).size;
+    });
+    // Three models and the text, not a blank.
+    expect(painted).toBeGreaterThan(10);
+    await hours.getByText('us.anthropic.claude-sonnet-4-6').waitFor();
+    await hours.getByRole('button', { name: 'Today by hour as table' }).press('Enter');
+    const row = hours.getByRole('row', { name: /^09:00–10:00/ });
+    expect(await row.getByRole('cell').allInnerTexts()).toEqual(['$6', '$2', '$0', '$8']);
+    await hours.getByRole('button', { name: 'Today by hour as table' }).press('Enter');
+    await hours.locator('canvas').waitFor();
+  });
+
+  test('has tables by model, user, workspace and branch, with share and trend', async () => {
+    for (const name of ['By model', 'By user', 'By workspace', 'By branch'])
+      await view.getByRole('region', { name }).getByRole('table').waitFor();
+    const ada = view.getByRole('region', { name: 'By user' }).getByRole('row', { name: /^ada/ });
+    const cells = await ada.getByRole('cell').allInnerTexts();
+    expect(cells.slice(0, 3)).toEqual(['3', '$21', '66.9%']);
+    expect(cells[4]).toMatch(/(more|less) than in the 7 days before\s*\d+(\.\d)?%/);
+    await view.getByRole('region', { name: 'By workspace' }).getByText('shop', { exact: true }).waitFor();
+  });
+
+  test('names the month’s forecast and its method', async () => {
+    await view.getByText(/≈ \$[\d,.]+ by its end/).waitFor();
+    await view.getByText(/for each day to come the mean of its kind/).waitFor();
+  });
+
+  test('follows the ledger while another process writes to it', async () => {
+    await spending.settle(held, 1.6);
+    await view.getByRole('img', { name: '$33 of $60 spent, $0 reserved, $27 left' }).waitFor();
+  });
+
+  test('raises a cap once it is told why, and shows who did', async () => {
+    await cap(/^User: grace/)
+      .getByRole('button')
+      .click();
+    const input = window.page.locator('.quick-input-widget:visible input.input');
+    await input.fill('15');
+    await window.page.locator('.quick-input-widget:visible').getByText('Write an amount above $20').waitFor();
+    await window.answer('35');
+    await window.page
+      .locator('.quick-input-widget:visible')
+      .getByText('Why is the cap raised to $35?')
+      .waitFor();
+    await window.answer('JIRA-9 release week');
+    await cap(/^User: grace/)
+      .getByText('JIRA-9 release week')
+      .waitFor();
+    await cap(/^User: grace/)
+      .getByRole('cell', { name: '$35', exact: true })
+      .waitFor();
+    const changes = await recordsOf({ ledger: spending.ledger }, 'policy_change');
+    expect(changes.at(-1)).toMatchObject({
+      scope: 'user',
+      key: 'grace',
+      to_micro_usd: '35000000',
+      reason: 'JIRA-9 release week',
+    });
+  });
+
+  test('is blocked by an overrun until someone acknowledges it', async () => {
+    const callId = await spending.reserve({ cost: 0.5 });
+    await spending.settle(callId, 1);
+    await view.getByText('A call cost more than it had reserved').waitFor();
+    await view.getByText('Blocked by an overrun').waitFor();
+    await view.getByRole('button', { name: 'Acknowledge…' }).click();
+    await window.answer('JIRA-10 price was checked');
+    await view.getByRole('button', { name: 'Acknowledge…' }).waitFor({ state: 'detached' });
+    expect(await recordsOf({ ledger: spending.ledger }, 'acknowledgement')).toMatchObject([
+      { reason: 'JIRA-10 price was checked' },
+    ]);
+  });
+
+  test('exports its figures and its picture', async () => {
+    const csv = (await exported('Export CSV', 'csv')).toString();
+    expect(csv).toContain('cap,user,grace,,,9.6,0,35');
+    const png = await exported('Export PNG', 'png');
+    expect(png.subarray(1, 4).toString()).toBe('PNG');
+    expect(png.length).toBeGreaterThan(20_000);
+  });
+
+  test('is opened from the status bar, the chat and the health view, once', async () => {
+    const tab = window.page.getByRole('tab', { name: 'Budget' });
+    await window.palette('View: Close All Editors');
+    await tab.waitFor({ state: 'detached' });
+    await window.statusItem().click();
+    await tab.waitFor();
+    const chat = await ChatView.open(window);
+    await chat.button(/\$\d+(\.\d+)? left/).click();
+    await window.treeItem('Health', /^Today/).click();
+    expect(await tab.count()).toBe(1);
+    await view.getByRole('heading', { name: 'Budget' }).waitFor();
+  });
+
+  test('can be used with a screen reader', async () => {
+    expect(await window.accessibilityFindings()).toEqual([]);
+  });
+
+  test('comes back with its window', async () => {
+    await window.reload();
+    await view.getByRole('img', { name: /^\$34 of \$60 spent/ }).waitFor();
+    await window.close();
+  });
+
+  test.each([
+    ['dark', 'dark', 1280, 1100],
+    ['light', 'light', 1280, 1100],
+    ['high-contrast', 'highContrast', 1280, 1100],
+    ['high-contrast-light', 'highContrastLight', 1280, 1100],
+    ['narrow', 'dark', 640, 1000],
+  ] as const)('looks right: %s', async (name, theme, width, height) => {
+    const pictured = await editor.open(editor.workspace, { theme, viewport: { width, height } });
+    await pictured.palette('TidyLLM: Open Budget');
+    const frame = pictured.editorFrame();
+    await frame.locator('.chart canvas').first().waitFor();
+    expect(await frame.locator('body').evaluate((body) => body.scrollWidth <= body.clientWidth)).toBe(true);
+    expect(await pictured.accessibilityFindings()).toEqual([]);
+    await pictured.screenshot(`budget-${name}`);
+    await frame.locator('.caps').scrollIntoViewIfNeeded();
+    await pictured.screenshot(`budget-${name}-end`);
+    await pictured.close();
+  });
+});
