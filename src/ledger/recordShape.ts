@@ -214,10 +214,9 @@ export type FoldedRecord = {
 }[RecordKind];
 
 interface Pattern {
-  kind: RecordKind;
   expression: RegExp;
-  /** The fields that its groups capture, in the order of the groups, and how each is read. */
-  captured: readonly { name: string; read: (json: string) => unknown }[];
+  /** A view of a record: reads a field out of the match when it is asked for. */
+  View: new (match: RegExpExecArray) => FoldedRecord;
 }
 
 const patterns = new Map<string, Pattern>(
@@ -229,10 +228,33 @@ const patterns = new Map<string, Pattern>(
       seq: count,
     };
     const names = [...folded[kind], ...common].sort();
-    const captured = names.map((name) => ({ name, read: readerOf(fields[name] ?? '') }));
-    return [kind, { kind, expression: new RegExp(`^${object(fields, names)}$`), captured }];
+    const expression = new RegExp(`^${object(fields, names)}$`);
+    return [kind, { expression, View: viewOf(kind, fields, names) }];
   }),
 );
+
+function viewOf(
+  kind: RecordKind,
+  fields: Readonly<Record<string, Form>>,
+  names: readonly string[],
+): Pattern['View'] {
+  class View {
+    readonly match: RegExpExecArray;
+
+    constructor(match: RegExpExecArray) {
+      this.match = match;
+    }
+  }
+  Object.defineProperty(View.prototype, 'kind', { value: kind });
+  for (const [index, name] of names.entries()) {
+    const read = readerOf(fields[name] ?? '');
+    const get = function (this: View): unknown {
+      return read(this.match[index + 1] as string);
+    };
+    Object.defineProperty(View.prototype, name, { get });
+  }
+  return View as unknown as Pattern['View'];
+}
 
 /** Most values are strings, and most of those can't have escapes: only the rest is left to the parser. */
 function readerOf(form: Form): (json: string) => unknown {
@@ -256,14 +278,10 @@ const kindMark = '"kind":"';
 export function foldedRecord(text: string): FoldedRecord {
   // No string of a record can contain this mark unescaped, so the first is the record's own.
   const start = text.indexOf(kindMark) + kindMark.length;
-  const kind = text.slice(start, text.indexOf('"', start));
-  const pattern = patterns.get(kind);
+  const pattern = patterns.get(text.slice(start, text.indexOf('"', start)));
   const match = pattern?.expression.exec(text);
   if (!pattern || !match) throw unfit(text);
-  const record: Record<string, unknown> = { kind: pattern.kind };
-  let group = 0;
-  for (const { name, read } of pattern.captured) record[name] = read(match[(group += 1)] as string);
-  return record as unknown as FoldedRecord;
+  return new pattern.View(match);
 }
 
 /** Why a text is no record. */
