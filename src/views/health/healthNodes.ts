@@ -10,6 +10,7 @@ import { composeOptions } from '../../host/configuration.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
 import { briefMessage } from '../../host/errorText.ts';
 import { fixesFor, type SettingsPlace } from '../../host/fixes.ts';
+import type { AnchorStatus } from '../../ledger/anchors.ts';
 import type { BudgetStatus } from '../../ledger/budgetStatus.ts';
 import type { Receipt } from '../../ledger/ledger.ts';
 import { formatUsd } from '../../pricing/cost.ts';
@@ -37,7 +38,16 @@ export interface HealthNode {
 }
 
 type Action =
-  'budget' | 'check' | 'connect' | 'open' | 'output' | 'reconnect' | 'records' | 'reveal' | 'verify';
+  | 'anchor'
+  | 'budget'
+  | 'check'
+  | 'connect'
+  | 'open'
+  | 'output'
+  | 'reconnect'
+  | 'records'
+  | 'reveal'
+  | 'verify';
 
 /** What the last look found; null where nobody has looked yet. */
 export interface Findings {
@@ -102,7 +112,7 @@ export function backendGroup({ backend, simulatedBecause, loaded }: Core, findin
 }
 
 export function ledgerGroup(
-  { ledger }: Core,
+  { ledger, anchoring }: Core,
   { ledger: facts }: Findings,
   last: Verification | null,
 ): HealthNode {
@@ -114,7 +124,44 @@ export function ledgerGroup(
   if (!facts) return asGroup([line('ledger.journal', label, vscode.l10n.t('reading …'), 'checking')]);
   if (facts.error) return asGroup([failed('ledger.journal', label, facts.error, [folder])]);
   const verification = last?.directory === ledger.directory ? last : null;
-  return asGroup([journalNode(label, facts.head, folder, verification), todayNode(facts.budget)]);
+  return asGroup([
+    journalNode(label, facts.head, folder, verification),
+    ...anchorNodes(anchoring.status),
+    todayNode(facts.budget),
+  ]);
+}
+
+function anchorNodes(anchors: readonly Readonly<AnchorStatus>[]): HealthNode[] {
+  const label = vscode.l10n.t('Anchor');
+  const actions: Action[] = ['anchor', 'open'];
+  const place = { key: 'audit' };
+  if (anchors.length === 0)
+    return [
+      {
+        ...line('ledger.anchor', label, vscode.l10n.t('not configured'), 'absent'),
+        evidence: [
+          [
+            vscode.l10n.t('Why'),
+            vscode.l10n.t('A head kept elsewhere shows that the journal’s end was cut off.'),
+          ],
+        ],
+        actions: ['open'],
+        place,
+      },
+    ];
+  const time = new Intl.DateTimeFormat(vscode.env.language, { dateStyle: 'short', timeStyle: 'short' });
+  return anchors.map(({ location, last, error }, index) => {
+    const state = last ? `#${last.sequence} · ${time.format(last.time)}` : vscode.l10n.t('nothing yet');
+    return {
+      ...line(`ledger.anchor.${index}`, label, error ? error.message : state, error ? 'failed' : 'healthy'),
+      evidence: [
+        [vscode.l10n.t('Where'), location],
+        [vscode.l10n.t('Last'), state],
+      ],
+      actions,
+      place,
+    };
+  });
 }
 
 function journalNode(
