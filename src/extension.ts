@@ -70,7 +70,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
       deserializeWebviewPanel: async (panel) => (await budget()).show(panel),
     }),
   );
-  store.add(new BudgetAlerts(core, context.globalState, log));
+  store.add(new BudgetAlerts(core, log));
   const health = store.add(new HealthTree(core, auditTrail, settingsFile, log));
   store.add(new BudgetItem(core));
   store.add(

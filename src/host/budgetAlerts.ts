@@ -1,35 +1,22 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
+import { systemCodeOf } from '../errors.ts';
 import type { Core } from '../gateways/core.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import type { CommandId } from './commandIds.ts';
 import type { CoreHolder, CoreState } from './coreHolder.ts';
 import { inBackground } from './failures.ts';
 
-/** The last alert that was told of, in the storage that all windows share. */
-interface Told {
-  ledger: string;
-  day: string;
-  share: number;
-  /** The window that tells. */
-  teller: string;
-}
-
-const storageKey = 'budgetAlert';
-/** Windows learn of each other's claims within this time. */
-const claimMs = 300;
-
-/** Tells once a day, in one of the windows, that the spend has reached an alert of the settings. */
+/** Tells once a day, in one of all windows, that the spend has reached an alert of the settings. */
 export class BudgetAlerts implements vscode.Disposable {
-  readonly #storage: vscode.Memento;
   readonly #log: vscode.LogOutputChannel;
-  readonly #window = randomUUID();
   readonly #following: vscode.Disposable;
   #stopLedger = (): void => undefined;
+  /** Alerts that are known to have been told, by ledger and day. */
+  readonly #told = new Set<string>();
 
-  constructor(holder: CoreHolder, storage: vscode.Memento, log: vscode.LogOutputChannel) {
-    this.#storage = storage;
+  constructor(holder: CoreHolder, log: vscode.LogOutputChannel) {
     this.#log = log;
     this.#following = holder.onDidChange((state) => this.#follow(state));
     this.#follow(holder.state);
@@ -52,27 +39,32 @@ export class BudgetAlerts implements vscode.Disposable {
   async #look(core: Core): Promise<void> {
     const { day, spent, reserved, limit } = await core.budget();
     const used = spent + reserved;
-    const { alerts } = core.loaded.settings.budget;
-    const share = Math.max(
-      0,
-      ...alerts.filter((one) => used * 1_000_000n >= limit * BigInt(Math.round(one * 1_000_000))),
-    );
-    const ledger = core.ledger.directory;
-    if (share === 0 || this.#wasTold(ledger, day, share)) return;
-    await this.#storage.update(storageKey, { ledger, day, share, teller: this.#window } satisfies Told);
-    // Several windows may have seen it at once; the last claim stands.
-    await delay(claimMs);
-    if (this.#told?.teller !== this.#window) return;
-    await tell(share, { used, limit }, core.backend.simulated);
+    const reached = core.loaded.settings.budget.alerts
+      .filter((share) => used * 1_000_000n >= limit * BigInt(Math.round(share * 1_000_000)))
+      .toSorted((a, b) => a - b);
+    // Those that were passed on the way are told with the highest.
+    const ours = reached.filter((share) => this.#claim(core.ledger.directory, day, share));
+    const highest = ours.at(-1);
+    if (highest !== undefined && highest === reached.at(-1))
+      await tell(highest, { used, limit }, core.backend.simulated);
   }
 
-  get #told(): Told | undefined {
-    return this.#storage.get<Told>(storageKey);
-  }
-
-  #wasTold(ledger: string, day: string, share: number): boolean {
-    const told = this.#told;
-    return told !== undefined && told.ledger === ledger && told.day === day && told.share >= share;
+  /** Whether this window is the first of all to tell of an alert: only one can make the file that stands for it. */
+  #claim(ledgerDirectory: string, day: string, share: number): boolean {
+    const folder = join(dirname(dirname(ledgerDirectory)), 'alerts', basename(ledgerDirectory));
+    const path = join(folder, `${day}-${share}`);
+    if (this.#told.has(path)) return false;
+    this.#told.add(path);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(folder))
+      if (!name.startsWith(day)) rmSync(join(folder, name), { force: true });
+    try {
+      writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
+      return true;
+    } catch (error) {
+      if (systemCodeOf(error) === 'EEXIST') return false;
+      throw error;
+    }
   }
 }
 

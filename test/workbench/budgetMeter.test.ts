@@ -2,11 +2,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FrameLocator, Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { formatUsd } from '../../src/pricing/cost.ts';
 import { recordsOf } from '../support/records.ts';
 import { afternoonZone, dailyLimit, Spending, teamSpending } from '../support/spending.ts';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { ChatView } from './harness/chatView.ts';
-import type { Editor } from './harness/editor.ts';
+import { openWindows, type Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
 import { startOnStandIn } from './harness/standIn.ts';
 
@@ -188,6 +189,26 @@ describe('the budget meter', () => {
     await window.reload();
     await view.getByRole('img', { name: /^\$34 of \$60 spent/ }).waitFor();
     await window.close();
+  });
+
+  test('tells of each alert in one window only', async () => {
+    const windows = await Promise.all([editor.open(), editor.open()]);
+    const told = async (share: string): Promise<number> => {
+      const counts = [...openWindows].map((one) =>
+        one.notification(`${share} of today’s budget is used`).count(),
+      );
+      return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+    };
+    await spending.settle(await spending.reserve({ cost: 15 }), 15);
+    await expect.poll(() => told('80%'), { timeout: 15_000 }).toBe(1);
+    await spending.settle(await spending.reserve({ cost: 9 }), 9);
+    await expect.poll(() => told('95%'), { timeout: 15_000 }).toBe(1);
+    // By now the other window knows of both.
+    const spent = formatUsd((await spending.ledger.budget()).spent);
+    for (const one of windows)
+      await expect.poll(() => one.statusItem().innerText(), { timeout: 15_000 }).toContain(`${spent} / $60`);
+    expect([await told('80%'), await told('95%')]).toEqual([1, 1]);
+    for (const one of windows) await one.close();
   });
 
   test.each([

@@ -218,7 +218,7 @@ function capRow(cap: CapStatus, figures: BudgetFigures, origin: string | null): 
     reserved: amount(cap.reserved),
     left: amount(left, formatLeft),
     share: cap.limit > 0n ? Math.min(1, Number((used * 10_000n) / cap.limit) / 10_000) : 1,
-    owner: change?.user_id ?? origin ?? '',
+    owner: change?.user_id ?? origin ?? 'settings.yaml',
     change: change ? changeText(change, status.day, status.timeZone) : '',
   };
 }
