@@ -231,7 +231,7 @@ describe('tidyllm budget and audit', () => {
       ].sort(),
     );
     expect(next).toMatchObject({
-      records: [{ outcome: 'success', user_id: 'ada', sequence: 4 }],
+      records: [{ outcome: 'success', user_id: 'ada', sequence: 6 }],
       next_cursor: null,
     });
     const show = await tidyllmJson(['audit', 'show', String(records[0]?.['call_id'])], { environment });
@@ -250,7 +250,7 @@ describe('tidyllm budget and audit', () => {
     expect(changed.code).toBe(7);
     expect(changed.document).toMatchObject({
       ok: false,
-      first_fault: { segment: '00000001.journal', line: 4, sequence: 4, kind: 'hash_mismatch' },
+      first_fault: { segment: '00000001.journal', line: 4, sequence: 6, kind: 'hash_mismatch' },
     });
     const refused = await tidyllmJson(['chat', ...reason, 'hello'], { environment });
     expect(refused.code).toBe(7);

@@ -110,7 +110,7 @@ describe('a conversation', () => {
     expect(fixes).toMatchObject([
       { kind: 'retry', maxTokens: expect.any(Number) as number },
       { kind: 'retry', model: 'nova-micro' },
-      { kind: 'command', command: 'tidyllm.openSettingsFile', place: { key: 'daily_limit_usd' } },
+      { kind: 'command', command: 'tidyllm.raiseCap' },
     ]);
     await conversation.askAgain(refused, { modelId: 'nova-micro' });
     expect(conversation.turns).toHaveLength(1);
