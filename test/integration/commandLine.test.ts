@@ -250,7 +250,7 @@ describe('tidyllm budget and audit', () => {
     expect(changed.code).toBe(7);
     expect(changed.document).toMatchObject({
       ok: false,
-      first_fault: { segment: '00000001.journal', line: 4, sequence: 6, kind: 'hash_mismatch' },
+      first_fault: { segment: '00000001.journal', line: 4, sequence: 4, kind: 'hash_mismatch' },
     });
     const refused = await tidyllmJson(['chat', ...reason, 'hello'], { environment });
     expect(refused.code).toBe(7);
