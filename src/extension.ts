@@ -12,6 +12,7 @@ import type { SettingsPlace } from './host/fixes.ts';
 import { GitContext } from './host/gitContext.ts';
 import { Histories } from './host/histories.ts';
 import { SettingsFile } from './host/settingsFile.ts';
+import type { AuditPanel } from './views/audit/panel.ts';
 import type { BudgetPanel } from './views/budget/panel.ts';
 import type { ChatPanel } from './views/chat/panel.ts';
 import { HealthTree } from './views/health/healthTree.ts';
@@ -43,12 +44,30 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   const example = vscode.Uri.joinPath(context.extensionUri, 'media', 'settings.example.yaml');
   const settingsFile = store.add(new SettingsFile(example, reconnect));
   const auditTrail = store.add(new AuditTrail(core));
+  const histories = store.add(new Histories());
+  let openedAudit: AuditPanel | null = null;
+  const audit = async (): Promise<AuditPanel> => {
+    const { AuditPanel } = await import('./views/audit/panel.ts');
+    const { extensionUri } = context;
+    openedAudit ??= store.add(new AuditPanel({ extensionUri, holder: core, histories, auditTrail, log }));
+    return openedAudit;
+  };
+  store.add(
+    vscode.window.registerWebviewPanelSerializer('tidyllm.auditHistory', {
+      deserializeWebviewPanel: async (panel) => (await audit()).restore(panel),
+    }),
+  );
   let openedChat: ChatPanel | null = null;
   // Loaded when it is first shown: most of a start is reading code.
   const chat = async (): Promise<ChatPanel> => {
     const { ChatPanel } = await import('./views/chat/panel.ts');
     const { extensionUri, workspaceState: storage } = context;
-    openedChat ??= store.add(new ChatPanel({ extensionUri, storage, holder: core, git, auditTrail, log }));
+    openedChat ??= store.add(
+      new ChatPanel({
+        ...{ extensionUri, storage, holder: core, git, log },
+        showCall: async (directory, call) => (await audit()).showCall(directory, call),
+      }),
+    );
     return openedChat;
   };
   store.add(
@@ -56,7 +75,6 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
       resolveWebviewView: async (view) => (await chat()).show(view),
     }),
   );
-  const histories = store.add(new Histories());
   let openedBudget: BudgetPanel | null = null;
   const budget = async (): Promise<BudgetPanel> => {
     const { BudgetPanel } = await import('./views/budget/panel.ts');
@@ -89,7 +107,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
         'tidyllm.connectAws': () => connectAws(core, log),
         'tidyllm.openSettingsFile': (from?: { place?: SettingsPlace }) => settingsFile.open(from?.place),
         'tidyllm.verifyAuditTrail': () => auditTrail.verify(),
-        'tidyllm.showAuditRecords': () => auditTrail.pickCall(),
+        'tidyllm.openAuditHistory': async () => (await audit()).open(),
         'tidyllm.revealLedger': () => auditTrail.reveal(),
         'tidyllm.refreshHealth': () => health.open(),
         'tidyllm.showOutput': () => log.show(),

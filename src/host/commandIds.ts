@@ -13,7 +13,7 @@ export const commandIds = [
   'tidyllm.connectAws',
   'tidyllm.openSettingsFile',
   'tidyllm.verifyAuditTrail',
-  'tidyllm.showAuditRecords',
+  'tidyllm.openAuditHistory',
   'tidyllm.revealLedger',
   'tidyllm.refreshHealth',
   'tidyllm.showOutput',

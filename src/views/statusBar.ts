@@ -147,7 +147,7 @@ function withLinks(text: vscode.MarkdownString): vscode.MarkdownString {
     [vscode.l10n.t('Budget'), 'tidyllm.openBudget'],
     [vscode.l10n.t('Chat'), 'tidyllm.openChat'],
     [vscode.l10n.t('Health'), 'tidyllm.health.focus'],
-    [vscode.l10n.t('Audit records'), 'tidyllm.showAuditRecords'],
+    [vscode.l10n.t('Audit history'), 'tidyllm.openAuditHistory'],
     [vscode.l10n.t('Settings'), 'tidyllm.openSettingsFile'],
   ];
   text.appendMarkdown(links.map(([label, command]) => `[${label}](command:${command})`).join(' · '));

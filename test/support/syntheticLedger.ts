@@ -253,8 +253,6 @@ export async function writeSyntheticLedger(
   const random = randomFrom(seed);
   const below = (limit: number): number => Math.floor(random() * limit);
   const writer = new JournalWriter(options);
-  // A call makes about 2.9 records.
-  const meanGap = (days * 86_400_000) / Math.max(records / 2.9, 1);
   let clock = end.getTime() - days * 86_400_000;
   const now = (): string => new Date(Math.min(clock, end.getTime())).toISOString();
   await writer.begin(now());
@@ -284,7 +282,10 @@ export async function writeSyntheticLedger(
     // Nights and week-ends are quiet.
     const at = new Date(clock);
     const busy = at.getUTCHours() >= 7 && at.getUTCHours() < 18 && at.getUTCDay() % 6 !== 0;
-    clock += -Math.log(1 - random()) * meanGap * (busy ? 0.4 : 4);
+    // A call makes about 2.9 records.
+    const left = Math.max((records - writer.state.head.sequence) / 2.9, 1);
+    const gap = Math.max(end.getTime() - clock, 0) / (left + 1);
+    clock += -Math.log(1 - random()) * gap * (busy ? 0.4 : 4);
     const [model, model_id] = models[Math.floor(random() ** 2 * models.length)] ?? models[0];
     const reason = below(reasons);
     const project = below(6);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { AuditView } from './harness/auditView.ts';
 import { ChatView } from './harness/chatView.ts';
 import { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
@@ -82,8 +83,9 @@ describe('the chat with simulated answers', () => {
 
   test('shows the audit record of an answer', async () => {
     await chat.button('#4').click();
-    await window.page.getByRole('tab', { name: 'Call #4.json' }).waitFor();
-    await window.page.locator('.view-line').filter({ hasText: 'JIRA-123 keyboard' }).first().waitFor();
+    const audit = new AuditView(window);
+    await audit.detail.getByText('JIRA-123 keyboard').first().waitFor();
+    await window.palette('View: Close Editor');
   });
 
   test('is as it was after the view was hidden and the window loaded again', async () => {

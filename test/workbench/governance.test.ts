@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BudgetFold } from '../../src/ledger/budgetFold.ts';
-import { listCalls } from '../../src/ledger/history.ts';
+import { naiveHistory } from '../unit/history/naiveHistory.ts';
 import { readRecords, verifyLedger } from '../../src/ledger/readJournal.ts';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
@@ -65,9 +65,7 @@ describe('on Bedrock', () => {
     expect(standIn.calls).toHaveLength(1);
 
     standIn.openGate();
-    await expect
-      .poll(async () => (await listCalls(directory, { limit: 9 })).calls.map(({ outcome }) => outcome))
-      .toContain('success');
+    await expect.poll(() => naiveHistory(directory).calls.map(({ outcome }) => outcome)).toContain('success');
     const after = await tidyllmJson(['chat', '--reason', reason, 'and now?'], { environment });
     expect(after.code).toBe(0);
     const { document: budget } = await tidyllmJson(['budget'], { environment });
@@ -77,7 +75,7 @@ describe('on Bedrock', () => {
 
     const fold = new BudgetFold();
     for await (const { record, hash } of readRecords(directory)) {
-      fold.apply(record, Buffer.from(hash, 'hex'));
+      fold.apply(record, hash);
       const day = fold.day(record.time.slice(0, 10));
       expect(day.spent + day.reserved <= limit).toBe(true);
     }
@@ -95,8 +93,8 @@ describe('on Bedrock', () => {
       .poll(() => editor.extensionHosts().filter((pid) => !killed.includes(pid)), { timeout: 30_000 })
       .not.toEqual([]);
     await expect
-      .poll(async () => (await listCalls(directory, { limit: 1 })).calls[0], { timeout: 30_000 })
-      .toMatchObject({ outcome: 'orphaned', costEstimated: true, opening: { reason } });
+      .poll(() => naiveHistory(directory).calls[0], { timeout: 30_000 })
+      .toMatchObject({ outcome: 'orphaned', costEstimated: true, reason });
     expect(await verifyLedger({ directory: directory, mode: null })).toMatchObject({ ok: true });
     const { document } = await tidyllmJson(['budget'], { environment });
     expect(document).toMatchObject({ reserved_usd: '0' });

@@ -2,7 +2,6 @@ import * as vscode from 'vscode';
 import { GatewayError } from '../../errors.ts';
 import type { Core } from '../../gateways/core.ts';
 import { reasonFromBranch } from '../../host/auditReason.ts';
-import type { AuditTrail } from '../../host/auditTrail.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import { errorText } from '../../host/errorText.ts';
 import { applyFix, fixLabel, inBackground } from '../../host/failures.ts';
@@ -26,7 +25,8 @@ export interface ChatPanelDependencies {
   storage: vscode.Memento;
   holder: CoreHolder;
   git: GitContext;
-  auditTrail: AuditTrail;
+  /** Shows a call's audit record. */
+  showCall: (ledgerDirectory: string, call: { sequence: number }) => Promise<void>;
   log: vscode.LogOutputChannel;
 }
 
@@ -172,7 +172,7 @@ export class ChatPanel implements vscode.Disposable {
         return this.#applyFix(message.turn, message.index);
       case 'showRecord': {
         const record = this.#conversation.turn(message.turn)?.result?.record;
-        if (record) await this.#dependencies.auditTrail.showCall(record.ledger, record);
+        if (record) await this.#dependencies.showCall(record.ledger, record);
         return;
       }
       case 'copy':

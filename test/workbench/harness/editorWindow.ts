@@ -19,8 +19,10 @@ export class EditorWindow {
 
   /** Runs a command from the palette by its full title, for example `TidyLLM: Open Budget`. */
   async palette(title: string): Promise<void> {
-    await this.page.keyboard.press('F1');
-    await this.page.locator('.quick-input-widget:visible input.input').fill(`>${title}`);
+    const input = this.page.locator('.quick-input-widget:visible input.input');
+    // A window that still starts may close the palette that was just opened.
+    do await this.page.keyboard.press('F1');
+    while (!(await fills(input, `>${title}`)));
     await this.quickPick(title).first().click();
   }
 
@@ -46,13 +48,13 @@ export class EditorWindow {
 
   /** The content of the chat view, once `showContainer` has shown it. */
   chatFrame(): FrameLocator {
-    // A view that was hidden comes back without its purpose in the address.
-    return this.#webview('iframe.webview.ready:visible');
+    // A view that was hidden comes back without its purpose in the address, so its place tells it apart.
+    return this.#webview(':not(.webview-overlay-outer-right) > iframe.webview.ready:visible');
   }
 
   /** The content of the webview in the active editor. */
   editorFrame(): FrameLocator {
-    return this.#webview('iframe.webview.ready:not([src*="purpose=webviewView"]):visible');
+    return this.#webview('.webview-overlay-outer-right > iframe.webview.ready:visible');
   }
 
   #webview(selector: string): FrameLocator {
@@ -107,4 +109,11 @@ export class EditorWindow {
   close(): Promise<void> {
     return this.page.close();
   }
+}
+
+function fills(input: Locator, text: string): Promise<boolean> {
+  return input.fill(text, { timeout: 5_000 }).then(
+    () => true,
+    () => false,
+  );
 }

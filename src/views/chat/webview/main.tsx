@@ -3,6 +3,7 @@ import { connect } from '../../webviewKit/editorHost.ts';
 import { t } from '../../webviewKit/l10n.ts';
 import { hostMessageSchema, type HostMessage, type ViewMessage } from '../protocol.ts';
 import { Chat } from './chat.tsx';
+import '../../webviewKit/base.css';
 import './chat.css';
 import { initialState, isAnswering, reduce, type Edit } from './state.ts';
 

@@ -1,0 +1,158 @@
+import * as vscode from 'vscode';
+import type { ShownContent } from '../../content/callContent.ts';
+import type { HistoryCall } from '../../history/calls.ts';
+import type { ProvenRecord } from '../../history/recordProof.ts';
+import type { RecordOf, TokenCounts, UnitPrices } from '../../ledger/records.ts';
+import type { SignedCheckpoint } from '../../ledger/signing.ts';
+import { formatUsd, microToUsd, parseDecimal } from '../../pricing/cost.ts';
+import type { Detail, RecordDetail, Row } from './protocol.ts';
+
+/** A call as the table shows it. */
+export function rowOf(call: HistoryCall): Row {
+  const { callId, sequence, outcome, reason, costEstimated } = call;
+  return {
+    callId,
+    sequence,
+    time: Date.parse(call.time),
+    outcome,
+    reason,
+    model: call.model,
+    user: call.userId,
+    tokens: call.tokens && (Object.values(call.tokens) as number[]).reduce((sum, count) => sum + count, 0),
+    cost: formatUsd(call.cost),
+    costEstimated,
+    ms: call.processingTimeMs,
+  };
+}
+
+/** Everything that is known of a call: what it was, why, who asked from where, what it cost, and its proof. */
+export function detailOf(
+  call: HistoryCall,
+  records: readonly ProvenRecord[],
+  checkpoint: SignedCheckpoint | null,
+  content: Detail['content'],
+): Detail {
+  const settled = find(records, 'SETTLE');
+  return {
+    row: rowOf(call),
+    facts: factsOf(call, records),
+    tokens: settled ? tokenRows(settled.tokens, settled.unit_prices) : [],
+    records: records.map(recordDetail),
+    checkpoint: checkpoint && {
+      size: checkpoint.size,
+      root: checkpoint.root,
+      keyIds: checkpoint.signatures.map(({ keyId }) => keyId),
+    },
+    content,
+    charged: call.outcome === 'pending' ? null : `$${microToUsd(call.cost)}`,
+    json: JSON.stringify(
+      records.map(({ segment, line, hash, previous, record }) => ({ segment, line, hash, previous, record })),
+      null,
+      2,
+    ),
+  };
+}
+
+/** What was kept of a call's prompt and answer, as the view shows it. */
+export function contentDetail(content: ShownContent): Detail['content'] {
+  if (content.state !== 'kept') return content;
+  const { system, messages, answer, policy, matches_records: matchesRecords } = content;
+  return {
+    state: 'kept',
+    redacted: policy === 'redacted',
+    matchesRecords,
+    messages: [
+      ...(system === null ? [] : [{ role: vscode.l10n.t('System'), content: system }]),
+      ...messages.map((message) => ({
+        role: message.role === 'user' ? vscode.l10n.t('You') : vscode.l10n.t('Model'),
+        content: message.content,
+      })),
+      ...(answer === null ? [] : [{ role: vscode.l10n.t('Answer'), content: answer }]),
+    ],
+  };
+}
+
+function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['facts'] {
+  const reserve = find(records, 'RESERVE');
+  const settled = find(records, 'SETTLE');
+  const time = new Intl.DateTimeFormat(vscode.env.language, { dateStyle: 'medium', timeStyle: 'medium' });
+  const milliseconds = (ms: number | null): string | null =>
+    ms === null ? null : vscode.l10n.t('{0} ms', ms.toLocaleString(vscode.env.language));
+  const exact = `$${microToUsd(call.cost)}`;
+  const charged = call.costEstimated ? vscode.l10n.t('{0} (estimated)', exact) : exact;
+  const facts: [name: string, value: string | null][] = [
+    [vscode.l10n.t('Reason'), call.reason || vscode.l10n.t('(no reason)')],
+    [vscode.l10n.t('User'), call.userId],
+    [vscode.l10n.t('Began'), time.format(new Date(call.time))],
+    [vscode.l10n.t('Policy day'), call.day],
+    [vscode.l10n.t('Model'), call.model],
+    [vscode.l10n.t('Model id'), call.modelId],
+    [vscode.l10n.t('Back-end'), call.backend],
+    [vscode.l10n.t('Region'), reserve?.region ?? null],
+    [vscode.l10n.t('Workspace'), call.workspace],
+    [vscode.l10n.t('Branch'), call.branch],
+    [vscode.l10n.t('Front door'), call.command],
+    [vscode.l10n.t('Reserved'), reserve ? formatUsd(BigInt(reserve.reserved_micro_usd)) : null],
+    [call.outcome === 'pending' ? vscode.l10n.t('Held') : vscode.l10n.t('Charged'), charged],
+    [vscode.l10n.t('Duration'), milliseconds(call.processingTimeMs)],
+    [vscode.l10n.t('First token after'), milliseconds(call.timeToFirstTokenMs)],
+    [vscode.l10n.t('Stopped because'), settled?.stop_reason ?? null],
+    [vscode.l10n.t('Error'), call.errorCode],
+  ];
+  return facts.flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
+}
+
+function tokenRows(tokens: TokenCounts, prices: UnitPrices | null): Detail['tokens'] {
+  const rows: [name: string, count: number, price: string | null | undefined][] = [
+    [vscode.l10n.t('Input'), tokens.input_tokens, prices?.input],
+    [vscode.l10n.t('Output'), tokens.output_tokens, prices?.output],
+    [vscode.l10n.t('Cache read'), tokens.cache_read_input_tokens, prices?.cache_read],
+    [vscode.l10n.t('Cache write, 5 min'), tokens.cache_write_5m_input_tokens, prices?.cache_write_5m],
+    [vscode.l10n.t('Cache write, 1 h'), tokens.cache_write_1h_input_tokens, prices?.cache_write_1h],
+  ];
+  return rows
+    .filter(([, count], index) => count > 0 || index < 2)
+    .map(([name, count, price]) => ({
+      name,
+      count,
+      price: price === null || price === undefined ? null : `$${price}`,
+      cost: price === null || price === undefined ? null : exactCost(count, price),
+    }));
+}
+
+/** Tokens at USD per million, exactly; the whole call is rounded up once. */
+export function exactCost(tokens: number, price: string): string {
+  // parseDecimal counts 10^-12 USD per million tokens.
+  const digits = (BigInt(tokens) * parseDecimal(price)).toString().padStart(19, '0');
+  const fraction = digits.slice(-18).replace(/0+$/, '');
+  return `$${digits.slice(0, -18)}${fraction ? `.${fraction}` : ''}`;
+}
+
+function recordDetail({ record, hash, previous, fits, segment, line }: ProvenRecord): RecordDetail {
+  return {
+    kind: record.kind,
+    sequence: record.seq,
+    place: `${segment}:${line}`,
+    hash,
+    previous,
+    fits,
+    fields: fieldsOf(record),
+  };
+}
+
+/** Every field with its stored name; those of objects are joined to it with a dot. */
+function fieldsOf(value: object, prefix = ''): { name: string; value: string }[] {
+  return Object.entries(value).flatMap(([key, field]: [string, unknown]) => {
+    const name = `${prefix}${key}`;
+    if (field !== null && typeof field === 'object') return fieldsOf(field, `${name}.`);
+    return [{ name, value: typeof field === 'string' ? field : JSON.stringify(field) }];
+  });
+}
+
+function find<Kind extends 'RESERVE' | 'SETTLE'>(
+  records: readonly ProvenRecord[],
+  kind: Kind,
+): RecordOf<Kind> | undefined {
+  return records.map(({ record }) => record).find((record) => record.kind === kind) as
+    RecordOf<Kind> | undefined;
+}

@@ -1,0 +1,481 @@
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { contentOf } from '../../content/callContent.ts';
+import { subjectHash } from '../../content/contentKeys.ts';
+import { GatewayError, messageOf } from '../../errors.ts';
+import type { Core } from '../../gateways/core.ts';
+import { erasedAfter, tombstonesRead } from '../../history/erasures.ts';
+import { exportCalls, exportToFile, type ExportFormat } from '../../history/exportCalls.ts';
+import type { HistoryCall, HistoryFilter } from '../../history/calls.ts';
+import type { HistoryClient } from '../../history/historyClient.ts';
+import { readProven, type ProvenRecord } from '../../history/recordProof.ts';
+import type { AuditTrail } from '../../host/auditTrail.ts';
+import type { CoreHolder } from '../../host/coreHolder.ts';
+import { errorText } from '../../host/errorText.ts';
+import { inBackground, showFailure } from '../../host/failures.ts';
+import type { Histories } from '../../host/histories.ts';
+import { parseCheckpoint, type SignedCheckpoint } from '../../ledger/signing.ts';
+import { webviewPage, webviewRoot } from '../webviewPage.ts';
+import { contentDetail, detailOf, rowOf } from './callDetail.ts';
+import {
+  viewMessageSchema,
+  type Chain,
+  type Detail,
+  type Filter,
+  type HostMessage,
+  type ViewMessage,
+} from './protocol.ts';
+
+const viewType = 'tidyllm.auditHistory';
+
+export interface AuditPanelDependencies {
+  extensionUri: vscode.Uri;
+  holder: CoreHolder;
+  histories: Histories;
+  auditTrail: AuditTrail;
+  log: vscode.LogOutputChannel;
+}
+
+/** The audit history's extension side: asks the index what the view shows, and follows the ledger. */
+export class AuditPanel implements vscode.Disposable {
+  readonly #dependencies: AuditPanelDependencies;
+  readonly #subscriptions: vscode.Disposable;
+  #panel: vscode.WebviewPanel | null = null;
+  #stopLedger = (): void => undefined;
+  /** The ledger that is shown; null for the one calls are made in. */
+  #directory: string | null = null;
+  /** The call to show once the view is there. */
+  #wanted: number | null = null;
+  #query = 0;
+  #filter: HistoryFilter = {};
+  /** The call whose detail was asked for last. */
+  #detail = 0;
+  #refreshing = false;
+  #refreshAgain = false;
+  #verifying: { stop: AbortController; share: number } | null = null;
+  /** What is wrong with the ledger, as far as the index has met it. */
+  #fault: string | null = null;
+
+  constructor(dependencies: AuditPanelDependencies) {
+    const { holder, auditTrail } = dependencies;
+    this.#dependencies = dependencies;
+    this.#subscriptions = vscode.Disposable.from(
+      holder.onDidChange(() => this.#follow()),
+      auditTrail.onDidVerify(() => this.#showChain()),
+    );
+    this.#follow();
+  }
+
+  /** Opens the panel, or brings it to the front, with the ledger that calls are made in. */
+  open(): void {
+    this.#show(null);
+  }
+
+  /** Shows one call. */
+  showCall(directory: string, call: { sequence: number }): void {
+    this.#wanted = call.sequence;
+    this.#show(directory);
+    this.#post({ type: 'reveal', sequence: call.sequence });
+  }
+
+  /** Takes a panel that the editor kept over a reload. */
+  restore(panel: vscode.WebviewPanel): void {
+    this.#panel = panel;
+    this.#fill(panel);
+  }
+
+  dispose(): void {
+    this.#stopLedger();
+    this.#verifying?.stop.abort();
+    this.#subscriptions.dispose();
+    this.#panel?.dispose();
+  }
+
+  #show(directory: string | null): void {
+    const current = this.#core()?.ledger.directory;
+    const other = directory === current ? null : directory;
+    const changed = this.#directory !== other;
+    this.#directory = other;
+    if (this.#panel) {
+      this.#panel.reveal();
+      if (changed) this.#showLedger();
+      return;
+    }
+    this.#panel = vscode.window.createWebviewPanel(
+      viewType,
+      vscode.l10n.t('Audit History'),
+      vscode.ViewColumn.Active,
+      { enableFindWidget: false },
+    );
+    this.#fill(this.#panel);
+  }
+
+  #fill(panel: vscode.WebviewPanel): void {
+    const { extensionUri, log } = this.#dependencies;
+    panel.webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
+    panel.webview.onDidReceiveMessage((message) => inBackground(log, this.#receive(message)));
+    panel.onDidDispose(() => {
+      this.#panel = null;
+      this.#verifying?.stop.abort();
+    });
+    panel.webview.html = webviewPage(panel.webview, extensionUri, 'audit', vscode.l10n.t('Audit History'));
+  }
+
+  async #receive(raw: unknown): Promise<void> {
+    const message = viewMessageSchema.parse(raw);
+    try {
+      await this.#handle(message);
+    } catch (error) {
+      await showFailure(this.#dependencies.log, error);
+    }
+  }
+
+  async #handle(message: ViewMessage): Promise<void> {
+    switch (message.type) {
+      case 'ready':
+        this.#showLedger();
+        return;
+      case 'filter':
+        this.#query = message.query;
+        this.#filter = historyFilter(message.filter);
+        return this.#refresh();
+      case 'rows':
+        return this.#showRows(message);
+      case 'find':
+        return this.#find(message.query, message.sequence);
+      case 'detail':
+        return this.#showDetail(message.sequence);
+      case 'verify':
+        return this.#verify();
+      case 'stopVerifying':
+        this.#verifying?.stop.abort();
+        return;
+      case 'openFault': {
+        const fault = this.#lastResult()?.firstFault;
+        if (fault) await this.#openRecord(fault.segment, fault.line);
+        return;
+      }
+      case 'openRecord': {
+        const [segment = '', line = '1'] = message.place.split(':');
+        return this.#openRecord(basename(segment), Number(line));
+      }
+      case 'export':
+        return this.#export(message.format);
+      case 'erase':
+        return this.#erase(message.user);
+      case 'copy':
+        return vscode.env.clipboard.writeText(message.text);
+    }
+  }
+
+  #follow(): void {
+    this.#stopLedger();
+    this.#stopLedger =
+      this.#core()?.ledger.onDidChange(() => inBackground(this.#dependencies.log, this.#refresh())) ??
+      ((): void => undefined);
+    this.#showLedger();
+  }
+
+  /** Tells the view which ledger it shows; it asks for the rest. */
+  #showLedger(): void {
+    this.#fault = null;
+    const { state } = this.#dependencies.holder;
+    const directory = this.#shownDirectory();
+    if (directory === null) {
+      const failure = state.kind === 'failed' ? state.error.message : null;
+      this.#post({ type: 'starting', failure });
+      return;
+    }
+    this.#post({ type: 'ledger', directory, simulated: basename(directory) === 'simulated' });
+    this.#showChain();
+    if (this.#wanted !== null) this.#post({ type: 'reveal', sequence: this.#wanted });
+  }
+
+  /** Tells the view what the filter finds now; what it needs of it, it asks for. */
+  async #refresh(): Promise<void> {
+    if (!this.#panel) return;
+    this.#refreshAgain = this.#refreshing;
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    try {
+      await this.#showMatches();
+    } finally {
+      this.#refreshing = false;
+    }
+    if (this.#refreshAgain) await this.#refresh();
+  }
+
+  async #showMatches(): Promise<void> {
+    const history = this.#history();
+    if (!history) return;
+    const query = this.#query;
+    const seen: { failure: GatewayError | null; indexing: boolean } = { failure: null, indexing: false };
+    try {
+      const { total, outcomes } = await history.ask('matches', [this.#filter], {
+        onProgress: (bytes, all) => {
+          if (bytes === all && !seen.indexing) return;
+          seen.indexing = true;
+          this.#post({ type: 'indexing', share: bytes / all });
+        },
+        onFailure: (error) => (seen.failure = error),
+      });
+      if (seen.indexing) this.#post({ type: 'indexing', share: null });
+      this.#setFault(seen.failure);
+      this.#post({ type: 'matches', query, total, counts: outcomes });
+      this.#post({ type: 'facets', ...(await history.ask('facets', [], tolerant)) });
+    } catch (error) {
+      if (!GatewayError.is(error)) throw error;
+      this.#setFault(error);
+    }
+  }
+
+  async #showRows({ query, first, limit }: { query: number; first: number; limit: number }): Promise<void> {
+    const { calls } = await this.#asked().ask('rowsFromOldest', [this.#filter, first, limit], tolerant);
+    if (query === this.#query) this.#post({ type: 'rows', query, first, rows: calls.map(rowOf) });
+  }
+
+  async #find(query: number, sequence: number): Promise<void> {
+    const history = this.#asked();
+    const [row, { total }] = await Promise.all([
+      history.ask('rowOf', [this.#filter, sequence], tolerant),
+      history.ask('matches', [this.#filter], tolerant),
+    ]);
+    this.#wanted = null;
+    this.#post({ type: 'found', query, sequence, number: total - 1 - row });
+  }
+
+  async #showDetail(sequence: number): Promise<void> {
+    this.#detail = sequence;
+    const detail = await this.#readDetail(sequence);
+    // Another call was chosen meanwhile.
+    if (this.#detail === sequence) this.#post({ type: 'detail', sequence, detail });
+  }
+
+  async #readDetail(sequence: number): Promise<Detail | null> {
+    const history = this.#asked();
+    const { directory } = history;
+    const [call, header] = await Promise.all([
+      history.ask('find', [String(sequence)], tolerant),
+      history.ask('headerAfter', [sequence], tolerant),
+    ]);
+    if (!call) return null;
+    const records = await Promise.all(call.records.map((place) => readProven(directory, place)));
+    const checkpoint = header && checkpointOf(await readProven(directory, header.place));
+    return detailOf(call, records, checkpoint, await this.#readContent(call, records));
+  }
+
+  async #readContent(call: HistoryCall, records: readonly ProvenRecord[]): Promise<Detail['content']> {
+    const core = this.#core();
+    // What was kept belongs to the ledger that calls are made in.
+    if (!core || this.#directory !== null) return { state: 'none' };
+    const { directory } = core.ledger;
+    try {
+      const shown = await contentOf(
+        core.content,
+        records.map(({ record }) => record),
+        async (subject, after) => {
+          const tombstones = await this.#asked().ask('events', ['tombstone', tombstonesRead], tolerant);
+          return erasedAfter(directory, tombstones, subjectHash(subject), after);
+        },
+      );
+      return contentDetail(shown);
+    } catch (error) {
+      this.#dependencies.log.warn(`The content of call ${call.callId} can't be shown.\n${errorText(error)}`);
+      return { state: 'unavailable', message: messageOf(error) };
+    }
+  }
+
+  async #verify(): Promise<void> {
+    const directory = this.#shownDirectory();
+    if (directory === null || this.#verifying) return;
+    const verifying = { stop: new AbortController(), share: 0 };
+    this.#verifying = verifying;
+    this.#showChain();
+    try {
+      const { auditTrail } = this.#dependencies;
+      await auditTrail.check({ directory, mode: null }, verifying.stop.signal, (share) => {
+        // As often as it can be seen.
+        if (share - verifying.share < 0.01) return;
+        verifying.share = share;
+        this.#showChain();
+      });
+    } finally {
+      this.#verifying = null;
+      this.#showChain();
+    }
+  }
+
+  async #export(format: ExportFormat): Promise<void> {
+    const history = this.#asked();
+    const filter = this.#filter;
+    const day = new Date().toISOString().slice(0, 10);
+    const folder = vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file(history.directory);
+    const target = await vscode.window.showSaveDialog({
+      title: vscode.l10n.t('Export Calls'),
+      defaultUri: vscode.Uri.joinPath(folder, `tidyllm-calls-${day}.${format}`),
+      filters: format === 'csv' ? { CSV: ['csv'] } : { 'JSON Lines': ['jsonl'] },
+    });
+    if (!target) return;
+    const stopped = new AbortController();
+    const options = {
+      location: vscode.ProgressLocation.Notification,
+      title: vscode.l10n.t('Exporting calls'),
+      cancellable: true,
+    };
+    const exported = await vscode.window.withProgress(options, async (progress, token) => {
+      token.onCancellationRequested(() => stopped.abort());
+      const chunks = exportCalls(
+        (...asked) => history.ask('page', asked, tolerant),
+        filter,
+        format,
+        stopped.signal,
+      );
+      try {
+        return await exportToFile(target.fsPath, chunks, (calls) =>
+          progress.report({ message: calls.toLocaleString(vscode.env.language) }),
+        );
+      } catch (error) {
+        if (stopped.signal.aborted) return null;
+        throw error;
+      }
+    });
+    if (exported === null) return;
+    const open = vscode.l10n.t('Open');
+    const told = vscode.l10n.t(
+      '{0} calls exported to {1}.',
+      exported.toLocaleString(vscode.env.language),
+      target.fsPath,
+    );
+    if ((await vscode.window.showInformationMessage(told, open)) === open)
+      await vscode.commands.executeCommand('vscode.open', target);
+  }
+
+  async #erase(user: string): Promise<void> {
+    const core = await this.#dependencies.holder.whenReady();
+    const reason = await vscode.window.showInputBox({
+      title: vscode.l10n.t('Erase what was kept of {0}', user),
+      prompt: vscode.l10n.t('Why? The reason is recorded; who was erased only as a hash.'),
+      placeHolder: vscode.l10n.t('JIRA-123 request for erasure'),
+      ignoreFocusOut: true,
+    });
+    if (!reason?.trim()) return;
+    const erase = vscode.l10n.t('Erase');
+    const chosen = await vscode.window.showWarningMessage(
+      vscode.l10n.t('Erase the key and all kept prompts and answers of {0}?', user),
+      {
+        modal: true,
+        detail: vscode.l10n.t('This can’t be undone. The records stay, and the chain still verifies.'),
+      },
+      erase,
+    );
+    if (chosen !== erase) return;
+    const { items, receipt } = await core.eraseContent(user, reason);
+    void vscode.window.showInformationMessage(
+      vscode.l10n.t(
+        'Erased the key of {0} and the content of {1} calls, recorded as #{2}.',
+        user,
+        items,
+        receipt.sequence,
+      ),
+    );
+    if (this.#detail > 0) await this.#showDetail(this.#detail);
+  }
+
+  async #openRecord(segment: string, line: number): Promise<void> {
+    const directory = this.#shownDirectory();
+    if (directory !== null) await this.#dependencies.auditTrail.openRecord(directory, segment, line);
+  }
+
+  #setFault(error: GatewayError | null): void {
+    const fault = error?.message ?? null;
+    if (fault === this.#fault) return;
+    this.#fault = fault;
+    this.#showChain();
+  }
+
+  #showChain(): void {
+    const anchors =
+      this.#directory === null
+        ? (this.#core()?.anchoring.status ?? []).flatMap(({ location, last }) =>
+            last
+              ? [
+                  vscode.l10n.t(
+                    'anchored at #{0} in {1}, {2}',
+                    last.sequence,
+                    location,
+                    new Intl.DateTimeFormat(vscode.env.language, {
+                      dateStyle: 'short',
+                      timeStyle: 'short',
+                    }).format(last.time),
+                  ),
+                ]
+              : [],
+          )
+        : [];
+    this.#post({ type: 'chain', chain: this.#chain(), anchors });
+  }
+
+  #chain(): Chain {
+    if (this.#verifying) return { state: 'verifying', share: this.#verifying.share };
+    const result = this.#lastResult();
+    const fault = result?.firstFault;
+    if (fault) {
+      const { segment, line, sequence, detail } = fault;
+      return { state: 'broken', place: `${segment}:${line}`, sequence, detail };
+    }
+    if (this.#fault !== null) return { state: 'faulty', message: this.#fault };
+    const at = this.#dependencies.auditTrail.lastVerification?.at.getTime() ?? 0;
+    return result ? { state: 'intact', records: result.records, at } : { state: 'unverified' };
+  }
+
+  /** What the last verification of the shown ledger found. */
+  #lastResult() {
+    const last = this.#dependencies.auditTrail.lastVerification;
+    return last && last.directory === this.#shownDirectory() ? last.result : undefined;
+  }
+
+  #core(): Core | null {
+    const { state } = this.#dependencies.holder;
+    return state.kind === 'ready' ? state.core : null;
+  }
+
+  #shownDirectory(): string | null {
+    return this.#directory ?? this.#core()?.ledger.directory ?? null;
+  }
+
+  #history(): HistoryClient | null {
+    const directory = this.#shownDirectory();
+    return directory === null ? null : this.#dependencies.histories.of(directory);
+  }
+
+  #asked(): HistoryClient {
+    const history = this.#history();
+    if (!history) throw new GatewayError('gateway_unavailable', 'The gateway is not up.');
+    return history;
+  }
+
+  #post(message: HostMessage): void {
+    void this.#panel?.webview.postMessage(message);
+  }
+}
+
+/** The banner says what is wrong with the ledger; what comes before it is shown. */
+const tolerant = { onFailure: (): void => undefined };
+
+function checkpointOf({ record }: ProvenRecord): SignedCheckpoint | null {
+  return record.kind === 'header' && record.checkpoint !== null ? parseCheckpoint(record.checkpoint) : null;
+}
+
+function historyFilter(filter: Filter): HistoryFilter {
+  const { fromDay, untilDay, outcomes, userId, model, workspace, branch, text } = filter;
+  return {
+    fromDay: fromDay ?? undefined,
+    untilDay: untilDay ?? undefined,
+    outcomes: outcomes.length > 0 ? outcomes : undefined,
+    userId: userId ?? undefined,
+    model: model ?? undefined,
+    workspace: workspace ?? undefined,
+    branch: branch ?? undefined,
+    text: text.trim() || undefined,
+  };
+}

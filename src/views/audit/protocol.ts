@@ -1,0 +1,168 @@
+import * as z from 'zod/mini';
+
+export const outcomes = [
+  'success',
+  'refused',
+  'failed',
+  'cancelled',
+  'incomplete',
+  'orphaned',
+  'pending',
+] as const;
+const outcome = z.enum(outcomes);
+
+/** What the calls are chosen by; null does not restrict. */
+export const filterSchema = z.object({
+  /** Policy days, YYYY-MM-DD, both included. */
+  fromDay: z.nullable(z.string()),
+  untilDay: z.nullable(z.string()),
+  outcomes: z.array(outcome),
+  userId: z.nullable(z.string()),
+  model: z.nullable(z.string()),
+  workspace: z.nullable(z.string()),
+  branch: z.nullable(z.string()),
+  text: z.string(),
+});
+
+/** One call in the table. */
+const rowSchema = z.object({
+  callId: z.string(),
+  sequence: z.number(),
+  /** Milliseconds since the epoch. */
+  time: z.number(),
+  outcome,
+  reason: z.string(),
+  model: z.string(),
+  user: z.string(),
+  tokens: z.nullable(z.number()),
+  /** As people read it. */
+  cost: z.string(),
+  costEstimated: z.boolean(),
+  ms: z.nullable(z.number()),
+});
+
+const recordSchema = z.object({
+  kind: z.string(),
+  sequence: z.number(),
+  /** segment:line */
+  place: z.string(),
+  hash: z.string(),
+  previous: z.string(),
+  /** Whether the hash, computed anew, is the stored one. */
+  fits: z.boolean(),
+  fields: z.array(z.object({ name: z.string(), value: z.string() })),
+});
+
+const detailSchema = z.object({
+  row: rowSchema,
+  /** Who asks, why, for what, from where. */
+  facts: z.array(z.object({ name: z.string(), value: z.string() })),
+  tokens: z.array(
+    z.object({
+      name: z.string(),
+      count: z.number(),
+      /** USD per 1,000,000; null where the cost is an upper bound. */
+      price: z.nullable(z.string()),
+      cost: z.nullable(z.string()),
+    }),
+  ),
+  records: z.array(recordSchema),
+  /** The signed checkpoint that vouches for the call; null until its segment is closed. */
+  checkpoint: z.nullable(z.object({ size: z.number(), root: z.string(), keyIds: z.array(z.string()) })),
+  content: z.discriminatedUnion('state', [
+    z.object({ state: z.literal('none') }),
+    z.object({ state: z.literal('erased'), erased: z.string() }),
+    z.object({ state: z.literal('unavailable'), message: z.string() }),
+    z.object({
+      state: z.literal('kept'),
+      redacted: z.boolean(),
+      /** Whether it is what the records have the hashes of; null where it was redacted. */
+      matchesRecords: z.nullable(z.boolean()),
+      messages: z.array(z.object({ role: z.string(), content: z.string() })),
+    }),
+  ]),
+  /** To the micro-dollar; null while the call runs. */
+  charged: z.nullable(z.string()),
+  /** Everything above as one JSON document. */
+  json: z.string(),
+});
+
+/** What is known of the chain. */
+const chainSchema = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('unverified') }),
+  z.object({ state: z.literal('verifying'), share: z.number() }),
+  /** The index has met something that is wrong. */
+  z.object({ state: z.literal('faulty'), message: z.string() }),
+  z.object({ state: z.literal('intact'), records: z.number(), at: z.number() }),
+  z.object({
+    state: z.literal('broken'),
+    /** segment:line */
+    place: z.string(),
+    sequence: z.number(),
+    detail: z.string(),
+  }),
+]);
+
+/** From the extension to the view. */
+export const hostMessageSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('ledger'),
+    directory: z.string(),
+    simulated: z.boolean(),
+  }),
+  z.object({ type: z.literal('starting'), failure: z.nullable(z.string()) }),
+  /** How much of the journal is in the index; null when it is all there. */
+  z.object({ type: z.literal('indexing'), share: z.nullable(z.number()) }),
+  z.object({
+    type: z.literal('matches'),
+    query: z.number(),
+    total: z.number(),
+    counts: z.record(outcome, z.number()),
+  }),
+  /** Calls numbered from the oldest match on; the newest of them comes first. */
+  z.object({
+    type: z.literal('rows'),
+    query: z.number(),
+    first: z.number(),
+    rows: z.array(rowSchema),
+  }),
+  z.object({
+    type: z.literal('facets'),
+    users: z.array(z.string()),
+    models: z.array(z.string()),
+    workspaces: z.array(z.string()),
+    branches: z.array(z.string()),
+  }),
+  z.object({ type: z.literal('detail'), sequence: z.number(), detail: z.nullable(detailSchema) }),
+  z.object({ type: z.literal('chain'), chain: chainSchema, anchors: z.array(z.string()) }),
+  /** Shows a call, whatever the filter is. */
+  z.object({ type: z.literal('reveal'), sequence: z.number() }),
+  /** Where a call stands, counted from the oldest match. */
+  z.object({ type: z.literal('found'), query: z.number(), sequence: z.number(), number: z.number() }),
+]);
+
+/** From the view to the extension. */
+export const viewMessageSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready') }),
+  /** Another filter; answers carry its number. */
+  z.object({ type: z.literal('filter'), query: z.number(), filter: filterSchema }),
+  z.object({ type: z.literal('rows'), query: z.number(), first: z.number(), limit: z.number() }),
+  z.object({ type: z.literal('find'), query: z.number(), sequence: z.number() }),
+  z.object({ type: z.literal('detail'), sequence: z.number() }),
+  z.object({ type: z.literal('verify') }),
+  z.object({ type: z.literal('stopVerifying') }),
+  z.object({ type: z.literal('openFault') }),
+  z.object({ type: z.literal('openRecord'), place: z.string() }),
+  z.object({ type: z.literal('export'), format: z.enum(['jsonl', 'csv']) }),
+  z.object({ type: z.literal('erase'), user: z.string() }),
+  z.object({ type: z.literal('copy'), text: z.string() }),
+]);
+
+export type Outcome = (typeof outcomes)[number];
+export type Filter = z.infer<typeof filterSchema>;
+export type Row = z.infer<typeof rowSchema>;
+export type RecordDetail = z.infer<typeof recordSchema>;
+export type Detail = z.infer<typeof detailSchema>;
+export type Chain = z.infer<typeof chainSchema>;
+export type HostMessage = z.infer<typeof hostMessageSchema>;
+export type ViewMessage = z.infer<typeof viewMessageSchema>;

@@ -1,0 +1,66 @@
+import { render } from 'preact';
+import { connect } from '../../webviewKit/editorHost.ts';
+import { hostMessageSchema, type HostMessage, type ViewMessage } from '../protocol.ts';
+import { Audit } from './audit.tsx';
+import '../../webviewKit/base.css';
+import './audit.css';
+import { initialState, missingPage, pageRows, reduce, type Edit } from './state.ts';
+
+const root = document.getElementById('root') ?? document.body;
+let state = initialState;
+/** Numbers of the oldest and the newest row that are seen. */
+let seen: [first: number, last: number] = [0, -1];
+/** The page that was asked for and has not come; one at a time, so that fast scrolling asks for no page in vain. */
+let asked: { query: number; page: number } | null = null;
+let shownDetail: number | null = null;
+
+const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (message) => {
+  if (message.type === 'rows') asked = null;
+  change(message);
+});
+
+draw();
+post({ type: 'ready' });
+
+function change(message: HostMessage | Edit): void {
+  const before = state;
+  state = reduce(state, message);
+  if (state.query !== before.query) {
+    asked = null;
+    if (state.ledger) post({ type: 'filter', query: state.query, filter: state.filter });
+  }
+  if (message.type === 'matches' && state.wanted !== null)
+    post({ type: 'find', query: state.query, sequence: state.wanted });
+  if (message.type === 'reveal' && state.query === before.query && state.total !== null)
+    post({ type: 'find', query: state.query, sequence: message.sequence });
+  draw();
+  askForRows();
+  askForDetail(message.type === 'matches');
+}
+
+function draw(): void {
+  render(<Audit state={state} post={post} edit={change} onSeen={onSeen} />, root);
+}
+
+/** Called with the rows that are on the screen. */
+function onSeen(first: number, last: number): void {
+  seen = [first, last];
+  askForRows();
+}
+
+function askForRows(): void {
+  if (state.answered !== state.query || asked?.query === state.query) return;
+  const page = missingPage(state, ...seen);
+  if (page === null) return;
+  asked = { query: state.query, page };
+  post({ type: 'rows', query: state.query, first: page * pageRows, limit: pageRows });
+}
+
+/** A call under way changes; all others stay as they are. */
+function askForDetail(changed: boolean): void {
+  const sequence = state.selected?.sequence ?? null;
+  const again = changed && state.detail?.row.outcome === 'pending';
+  if (sequence === shownDetail && !again) return;
+  shownDetail = sequence;
+  if (sequence !== null) post({ type: 'detail', sequence });
+}

@@ -1,0 +1,257 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tidyllmJson } from '../support/commandLine.ts';
+import { writeSyntheticLedger } from '../support/syntheticLedger.ts';
+import { naiveHistory, type NaiveHistory } from '../unit/history/naiveHistory.ts';
+import { AuditView } from './harness/auditView.ts';
+import { ChatView } from './harness/chatView.ts';
+import { Editor } from './harness/editor.ts';
+import type { EditorWindow } from './harness/editorWindow.ts';
+
+const yesterday = new Date(Date.now() - 86_400_000);
+
+/** An editor whose ledger of simulated calls has a history. */
+async function startWithCalls(records: number): Promise<{ editor: Editor; directory: string }> {
+  const editor = await Editor.start();
+  const directory = join(editor.home, 'ledger', 'simulated');
+  await writeSyntheticLedger({
+    directory,
+    mode: 'simulated',
+    records,
+    days: 30,
+    reasons: 400,
+    end: yesterday,
+  });
+  return { editor, directory };
+}
+
+/** A call from the terminal, on the same ledger. */
+function callFromTerminal(editor: Editor, reason: string): Promise<unknown> {
+  const environment = {
+    TIDYLLM_HOME: editor.home,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    TIDYLLM_USER: 'terminal',
+  };
+  return tidyllmJson(['--backend', 'mock', 'chat', '--reason', reason, 'hello'], { environment });
+}
+
+function journal(directory: string): string {
+  const first = readdirSync(directory).find((name) => name.endsWith('.journal'));
+  return join(directory, first ?? '');
+}
+
+describe('the audit history', () => {
+  let editor: Editor;
+  let directory: string;
+  let window: EditorWindow;
+  let audit: AuditView;
+  let naive: NaiveHistory;
+
+  const expectRows = (sequences: readonly number[]): Promise<void> =>
+    expect.poll(() => audit.sequences()).toEqual(sequences);
+  const seen = async (): Promise<number> => (await audit.sequences()).length;
+
+  beforeAll(async () => {
+    ({ editor, directory } = await startWithCalls(9000));
+    window = await editor.open();
+    audit = await AuditView.open(window);
+    naive = naiveHistory(directory);
+  });
+
+  afterAll(() => editor.dispose());
+
+  test('shows the calls, newest first, with how many there are of each outcome', async () => {
+    expect(await audit.total()).toBe(naive.calls.length);
+    await expectRows(naive.calls.slice(0, await seen()).map(({ sequence }) => sequence));
+    expect(await audit.grid.getAttribute('aria-rowcount')).toBe(String(naive.calls.length + 1));
+    const { outcomes } = naive.search({});
+    for (const outcome of ['success', 'refused', 'failed'])
+      await audit.button(`${outcome} ${(outcomes[outcome] ?? 0).toLocaleString('en')}`).waitFor();
+  });
+
+  test('has only the rows that are seen in the page, from end to end', async () => {
+    for (const share of [0.25, 0.5, 1, 0]) {
+      await audit.scrollTo(share);
+      const count = await seen();
+      expect(count).toBeLessThan(60);
+      const row = Number(await audit.rows.first().getAttribute('aria-rowindex')) - 2;
+      await expectRows(naive.calls.slice(row, row + count).map(({ sequence }) => sequence));
+      if (share === 1) expect((await audit.sequences()).at(-1)).toBe(naive.calls.at(-1)!.sequence);
+    }
+  });
+
+  test('finds what the filters ask for, and says so when that is nothing', async () => {
+    const some = naive.calls[700]!;
+    await audit.button(/^refused/).click();
+    const refused = naive.search({ outcomes: ['refused'] }).matching;
+    await expect.poll(() => audit.total()).toBe(refused.length);
+    await expectRows(refused.slice(0, await seen()).map(({ sequence }) => sequence));
+    await audit.button('Clear filters').click();
+    await audit.frame.getByLabel('Model').selectOption(some.modelId);
+    await audit.frame.getByLabel('User').selectOption(some.userId);
+    await audit.frame.getByLabel('Workspace').selectOption(some.workspace);
+    const { matching } = naive.search({
+      model: some.modelId!,
+      userId: some.userId,
+      workspace: some.workspace!,
+    });
+    await expect.poll(() => audit.total()).toBe(matching.length);
+    await audit.frame.getByLabel('Branch').selectOption(some.branch);
+    await audit.frame.getByLabel('From').fill(some.day);
+    await audit.frame.getByLabel('Until').fill(some.day);
+    const text = some.reason.slice(5).toUpperCase();
+    await audit.frame.getByRole('searchbox', { name: 'Reason' }).fill(text);
+    const one = naive.search({
+      ...{ model: some.modelId!, userId: some.userId, workspace: some.workspace!, branch: some.branch! },
+      ...{ fromDay: some.day, untilDay: some.day, text },
+    }).matching;
+    await expectRows(one.map(({ sequence }) => sequence));
+    await audit.frame.getByRole('searchbox', { name: 'Reason' }).fill('nothing like it');
+    await audit.frame.getByText('No call matches the filters.').waitFor();
+    await audit.button('Clear filters').click();
+    await expect.poll(() => audit.total()).toBe(naive.calls.length);
+  });
+
+  test('is walked through with the keyboard', async () => {
+    await audit.grid.focus();
+    const selected = async (): Promise<number> => {
+      const id = await audit.grid.getAttribute('aria-activedescendant');
+      return Number(await audit.frame.locator(`#${id ?? 'none'} .sequence`).innerText());
+    };
+    const at = (row: number): number => naive.calls[row]!.sequence;
+    const { keyboard } = window.page;
+    await keyboard.press('ArrowDown');
+    await expect.poll(selected).toBe(at(0));
+    await keyboard.press('ArrowDown');
+    await expect.poll(selected).toBe(at(1));
+    await keyboard.press('End');
+    await expect.poll(selected).toBe(at(naive.calls.length - 1));
+    await keyboard.press('PageUp');
+    await expect.poll(selected).toBeGreaterThan(at(naive.calls.length - 1));
+    await keyboard.press('Home');
+    await expect.poll(selected).toBe(at(0));
+    await audit.detail.getByText(`Call #${at(0)}`).waitFor();
+    await keyboard.press('Escape');
+    await audit.detail.waitFor({ state: 'detached' });
+    expect(await audit.grid.evaluate((element) => element === document.activeElement)).toBe(true);
+  });
+
+  test('shows of a call what, why, who and where, its price by class, and its place in the chain', async () => {
+    const row = naive.calls.findIndex(
+      ({ outcome, tokens }) => outcome === 'success' && tokens!.cache_read_input_tokens > 0,
+    );
+    const call = naive.calls[row]!;
+    await audit.rows.nth(row).click();
+    const text = () => audit.detail.innerText();
+    await expect.poll(text).toContain(`Call #${call.sequence}`);
+    for (const part of [call.reason, call.userId, call.modelId!, call.workspace!, call.branch!, call.callId])
+      expect(await text()).toContain(part);
+    const cells = await audit.detail.getByRole('row', { name: /^Cache read/ }).innerText();
+    expect(cells).toContain('$0.3');
+    expect(await text()).toContain('Each hash fits its record and the one before it.');
+    expect(await text()).toContain(call.hash);
+    for (const { segment, line } of call.records) expect(await text()).toContain(`${segment}:${line}`);
+    await audit.detail.getByText(`RESERVE #${call.records[0]!.sequence}`).click();
+    await audit.detail.getByText('input_tokens_bound').waitFor();
+    await audit.detail.getByRole('button', { name: 'Copy the records as JSON' }).click();
+    await expect.poll(() => window.page.evaluate(() => navigator.clipboard.readText())).toContain(call.hash);
+  });
+
+  test('has no accessibility fault', async () => {
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await audit.button('Close').click();
+  });
+
+  test('takes in calls of the terminal at its top, and says so where they are not seen', async () => {
+    await callFromTerminal(editor, 'JIRA-77 from the terminal');
+    await expect.poll(() => audit.total()).toBe(naive.calls.length + 1);
+    await expect.poll(() => audit.rows.first().innerText()).toContain('JIRA-77 from the terminal');
+    await audit.scrollTo(0.5);
+    const row = audit.rows.nth(3);
+    await expect.poll(() => audit.sequences()).not.toContain(0);
+    const before = await row.innerText();
+    await callFromTerminal(editor, 'JIRA-78 another one');
+    await audit.button('1 new').waitFor();
+    expect(await row.innerText()).toBe(before);
+    await audit.button('1 new').click();
+    await expect.poll(() => audit.rows.first().innerText()).toContain('JIRA-78 another one');
+    expect(await audit.button('1 new').count()).toBe(0);
+  });
+
+  test('exports what the filters choose', async () => {
+    await audit.button(/^failed/).click();
+    const { matching } = naive.search({ outcomes: ['failed'] });
+    await expect.poll(() => audit.total()).toBe(matching.length);
+    await audit.button('Export CSV…').click();
+    const name = window.page.locator('.quick-input-widget:visible input.input');
+    await expect.poll(() => name.inputValue()).toMatch(/tidyllm-calls-.*\.csv$/);
+    const target = await name.inputValue();
+    await window.page.locator('.quick-input-widget:visible').getByRole('button', { name: 'OK' }).click();
+    await window.notification(`${matching.length} calls exported`).waitFor();
+    const lines = readFileSync(target, 'utf8').trimEnd().split('\r\n');
+    expect(lines.slice(1).map((line) => Number(line.split(',')[1]))).toEqual(
+      matching.map(({ sequence }) => sequence),
+    );
+    await audit.button('Clear filters').click();
+  });
+
+  test('opens with the call whose number is chosen in the chat', async () => {
+    const chat = await ChatView.open(window);
+    await chat.ask('Show me my record');
+    const footer = (await chat.ended()).locator('.record');
+    const number = /#(\d+)/.exec(await footer.innerText())![1];
+    await footer.click();
+    await audit.frame.getByRole('complementary', { name: `Call #${number}` }).waitFor();
+    await audit.detail.getByText('JIRA-123 test the chat').first().waitFor();
+    await audit.detail.getByText('Nothing was kept of them.').waitFor();
+  });
+
+  test('is as it was after the window is loaded again', async () => {
+    await window.reload();
+    await audit.frame.locator('.window .row .sequence').first().waitFor();
+    expect(await audit.total()).toBe(naiveHistory(directory).calls.length);
+  });
+
+  test('verifies the chain with its progress, and says where it is broken', async () => {
+    await audit.button('Verify').click();
+    await audit.frame.getByText(/\d records intact, verified at/).waitFor();
+    const path = journal(directory);
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"user_id":"grace"', '"user_id":"mallo"'));
+    await audit.button('Verify again').click();
+    await audit.frame.getByText(/Broken at 00000001\.journal:\d+, record #\d+: the hash/).waitFor();
+    await audit.button('Open the record').click();
+    await window.page.getByRole('tab', { name: '00000001.journal' }).waitFor();
+  });
+});
+
+describe('the look of the audit history', () => {
+  let editor: Editor;
+
+  beforeAll(async () => {
+    ({ editor } = await startWithCalls(2400));
+  });
+
+  afterAll(() => editor.dispose());
+
+  test.each(['dark', 'light', 'highContrast', 'highContrastLight'] as const)('in %s', async (theme) => {
+    const window = await editor.open(editor.workspace, { theme, viewport: { width: 1440, height: 900 } });
+    const audit = await AuditView.open(window);
+    await audit.button('Verify').click();
+    await audit.frame.getByText(/records intact/).waitFor();
+    await audit.rows.nth(4).click();
+    await audit.detail.getByText('Place in the chain').waitFor();
+    await window.screenshot(`audit-${theme}`);
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await window.palette('View: Toggle Primary Side Bar Visibility');
+    await window.page.setViewportSize({ width: 480, height: 860 });
+    await expect.poll(() => audit.frame.locator('.cell.model').first().isVisible()).toBe(false);
+    await audit.rows.nth(2).waitFor();
+    await window.screenshot(`audit-${theme}-narrow`);
+    const overflowing = await audit.frame
+      .locator('main')
+      .evaluate((element) => element.scrollWidth > element.clientWidth);
+    expect(overflowing).toBe(false);
+    await window.close();
+  });
+});
