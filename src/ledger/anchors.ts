@@ -89,7 +89,7 @@ export class Anchoring {
     // One at a time: what is due is decided after what runs has ended.
     const run = this.#running.then(async () => {
       const head = await this.#ledger.head();
-      if (!head) return;
+      if (!head?.checkpoint) return;
       for (const [anchor, status] of this.#anchors) {
         try {
           status.last ??= await lastOf(anchor);

@@ -304,13 +304,18 @@ export class Ledger {
     };
   }
 
-  /** The chain's head as the journal has it now, with a checkpoint of it; null while there is no record. */
-  async head(): Promise<(Receipt & { checkpoint: string }) | null> {
+  /**
+   * The chain's head as the journal has it now; null while there is no record. Its checkpoint is null while
+   * this installation's key is not enrolled: nobody could verify it.
+   */
+  async head(): Promise<(Receipt & { checkpoint: string | null }) | null> {
     const journal = await this.#exclusive(() => this.#refresh());
     if (!journal || journal.state.head.sequence === 0) return null;
     const signer = (this.#signer ??= await this.#options.signingKeys.load());
     const { state } = journal;
-    return { ...receiptOf(state), checkpoint: signCheckpoint(state.ledgerId, state.checkpoint, signer) };
+    const enrolled = state.keyState(keyIdOf(state.ledgerId, signer.publicKey)) === 'enrolled';
+    const checkpoint = enrolled ? signCheckpoint(state.ledgerId, state.checkpoint, signer) : null;
+    return { ...receiptOf(state), checkpoint };
   }
 
   /** Calls back after records were added, by this process or another. Call the result to stop. */

@@ -299,12 +299,14 @@ function unfit(text: string): ChainFault {
     const detail = `record version ${String(fields['v'])} is not one this program knows`;
     return new ChainFault('unknown_version', detail);
   }
-  const kind = fields['kind'] as RecordKind;
-  if (typeof kind !== 'string' || !Object.hasOwn(forms, kind))
-    return new ChainFault('unknown_version', `record kind "${String(kind)}" is not known`);
+  const name = fields['kind'];
+  if (typeof name !== 'string' || !Object.hasOwn(forms, name))
+    return new ChainFault('unknown_version', `record kind "${String(name)}" is not known`);
+  const kind = name as RecordKind;
   const known: Readonly<Record<string, Form>> = { ...forms[kind], kind: oneOf(kind), v: count, seq: count };
   const wrong = Object.keys(known).find(
-    (name) => !new RegExp(`^(?:${known[name] ?? ''})$`).test(JSON.stringify(fields[name]) ?? ''),
+    (field) =>
+      !(field in fields) || !new RegExp(`^(?:${known[field] ?? ''})$`).test(JSON.stringify(fields[field])),
   );
   if (wrong !== undefined) return new ChainFault('inconsistent', `${kind} has no valid "${wrong}"`);
   if (Object.keys(fields).length !== Object.keys(known).length)

@@ -56,7 +56,7 @@ describe('audit anchor', () => {
   it('keeps the head in the notes of a repository', async () => {
     const { environment, ledger } = await home(1);
     const folder = repository();
-    for (const _ of [1, 2]) {
+    for (let anchor = 0; anchor < 2; anchor += 1) {
       expect(await tidyllm(['audit', 'anchor', '--to', folder], { environment })).toMatchObject({ code: 0 });
       await ask(environment);
     }

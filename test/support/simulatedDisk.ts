@@ -106,8 +106,8 @@ class SimulatedDisk {
               .map((file) => file.slice(path.length + 1))
           : real.readdirSync(path),
       rmSync: (path: string, options: object) => {
-        if (!isOurs(path)) return real.rmSync(path, options);
-        this.#files.delete(path);
+        if (isOurs(path)) this.#files.delete(path);
+        else real.rmSync(path, options);
       },
       watch: (path: string, ...rest: never[]) => real.watch(path, ...rest),
       statSync: (path: string, options?: { throwIfNoEntry?: boolean }) => {

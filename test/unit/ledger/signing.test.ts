@@ -18,7 +18,7 @@ import { temporaryFolder } from '../../support/temporary.ts';
 const ledgerId = '00112233445566778899aabbccddeeff';
 /** The private key of RFC 8032, section 7.1, test 1, as PKCS #8. */
 const rfc8032 = `-----BEGIN PRIVATE KEY-----
-${Buffer.from(`302e020100300506032b657004220420${'9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60'}`, 'hex').toString('base64')}
+${Buffer.from('302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', 'hex').toString('base64')}
 -----END PRIVATE KEY-----
 `;
 
