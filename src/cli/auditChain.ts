@@ -65,7 +65,7 @@ export async function auditHead(core: Core, terminal: Terminal): Promise<number>
     checkpoint: head?.checkpoint ?? null,
   };
   if (terminal.json) printJson(document);
-  else if (head) printLine(`#${head.sequence} ${head.hash}\n\n${head.checkpoint}`);
+  else if (head) printLine(`#${head.sequence} ${head.hash}\n\n${head.checkpoint ?? ''}`);
   else printLine('The ledger is empty: nothing was recorded yet.');
   return 0;
 }
@@ -73,7 +73,7 @@ export async function auditHead(core: Core, terminal: Terminal): Promise<number>
 /** `tidyllm audit anchor`: keeps the head in every configured anchor, or in the one that is named. */
 export async function auditAnchor(core: Core, to: string | undefined, terminal: Terminal): Promise<number> {
   const head = await core.ledger.head();
-  if (!head)
+  if (!head?.checkpoint)
     throw new GatewayError('invalid_request', 'The ledger is empty: there is nothing to anchor yet.');
   if (to !== undefined) await core.anchorAt(to).publish(head.checkpoint);
   else if (core.anchoring.status.length > 0) await core.anchoring.publish();

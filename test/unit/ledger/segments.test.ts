@@ -33,17 +33,21 @@ async function ledgerOfDays(days: number, options: { retentionDays?: number } = 
 const verify = (directory: string, anchors: SignedCheckpoint[] = []) =>
   verifyLedger({ directory, mode: 'live' }, { anchors });
 
-function parsed(note: string | undefined): SignedCheckpoint {
+function parsed(note: string | null | undefined): SignedCheckpoint {
   const checkpoint = parseCheckpoint(note ?? '');
   if (!checkpoint) throw new Error('this is not a checkpoint');
   return checkpoint;
 }
 
 /** What the auditor's own script says. */
-function independently(folder: string, anchors?: string): string {
+function independently(folder: string, anchors?: string | null): string {
   const file = join(folder, 'anchors.txt');
-  if (anchors !== undefined) writeFileSync(file, anchors);
-  const parameters = [resolve('tools/verify-ledger.mjs'), folder, ...(anchors === undefined ? [] : [file])];
+  if (typeof anchors === 'string') writeFileSync(file, anchors);
+  const parameters = [
+    resolve('tools/verify-ledger.mjs'),
+    folder,
+    ...(typeof anchors === 'string' ? [file] : []),
+  ];
   try {
     return execFileSync(process.execPath, parameters, { encoding: 'utf8', stdio: 'pipe' });
   } catch (error) {
