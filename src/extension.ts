@@ -108,6 +108,10 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
         'tidyllm.openSettingsFile': (from?: { place?: SettingsPlace }) => settingsFile.open(from?.place),
         'tidyllm.verifyAuditTrail': () => auditTrail.verify(),
         'tidyllm.openAuditHistory': async () => (await audit()).open(),
+        'tidyllm.anchorNow': async () =>
+          core.use(async (ready) => (await import('./host/chainActions.ts')).anchorNow(ready)),
+        'tidyllm.rotateSigningKey': async () =>
+          core.use(async (ready) => (await import('./host/chainActions.ts')).rotateSigningKey(ready)),
         'tidyllm.revealLedger': () => auditTrail.reveal(),
         'tidyllm.refreshHealth': () => health.open(),
         'tidyllm.showOutput': () => log.show(),

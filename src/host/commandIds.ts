@@ -14,6 +14,8 @@ export const commandIds = [
   'tidyllm.openSettingsFile',
   'tidyllm.verifyAuditTrail',
   'tidyllm.openAuditHistory',
+  'tidyllm.anchorNow',
+  'tidyllm.rotateSigningKey',
   'tidyllm.revealLedger',
   'tidyllm.refreshHealth',
   'tidyllm.showOutput',
