@@ -93,9 +93,17 @@ export type TombstoneInput = Omit<TombstoneRecord, 'kind' | 'v' | 'seq' | 'time'
 
 export type Reservation =
   | { granted: true; receipt: Receipt }
-  /** The tightest cap it doesn't fit under and what is left there, or an overrun nobody has acknowledged. */
-  | { granted: false; receipt: Receipt; cap: Cap; left: bigint }
+  /** The tightest cap it doesn't fit under, or an overrun nobody has acknowledged. */
+  | ({ granted: false; receipt: Receipt } & CapRefusal)
   | { granted: false; receipt: Receipt; overruns: number };
+
+/** The tightest cap a call doesn't fit under, in micro-USD. */
+export interface CapRefusal {
+  cap: Cap;
+  left: bigint;
+  /** What all other caps than the model's would leave a call of another model. */
+  leftForOtherModels: bigint;
+}
 
 /** A day's money, in micro-USD. */
 export interface DayBudget {
@@ -177,7 +185,7 @@ export class Ledger {
   reserve(callId: string, input: ReserveInput): Promise<Reservation> {
     const { amount, caps, ...record } = input;
     const scopes = { userId: record.user_id, modelId: record.model_id, ...record };
-    let refusal: { cap: Cap; left: bigint } | { overruns: number } | null = null;
+    let refusal: CapRefusal | { overruns: number } | null = null;
     return this.#enqueue(
       ({ state }, time, signer) => {
         const day = this.#dayOf(time);
@@ -817,16 +825,17 @@ interface Wanted {
 function refusalOf(
   { fold }: LedgerState,
   { scopes, amount, caps, day }: Wanted,
-): { cap: Cap; left: bigint } | { overruns: number } | null {
+): CapRefusal | { overruns: number } | null {
   const { overruns, raised } = fold.day(day);
   if (overruns.size > 0) return { overruns: overruns.size };
   const standing = new Map(caps.map((cap) => [idOf(cap), cap]));
-  const tight = scopesOf(scopes)
+  const [tightest, ...looser] = scopesOf(scopes)
     .flatMap((scope) => raised.get(idOf(scope)) ?? standing.get(idOf(scope)) ?? [])
     .map((cap) => ({ cap, left: fold.left(cap, day) }))
-    .filter(({ left }) => amount > left)
     .sort((a, b) => (a.left < b.left ? -1 : 1));
-  return tight[0] ?? null;
+  if (!tightest || amount <= tightest.left) return null;
+  const forOthers = tightest.cap.scope === 'model' ? looser[0] : tightest;
+  return { ...tightest, leftForOtherModels: forOthers?.left ?? 0n };
 }
 
 function refusedBy(refusal: { cap: Cap } | { overruns: number }): Pick<RefuseRecord, 'error_code' | 'cap'> {

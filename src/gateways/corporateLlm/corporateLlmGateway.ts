@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
-import { scopesOf, type Cap } from '../../ledger/budgetFold.ts';
+import { scopesOf } from '../../ledger/budgetFold.ts';
 import type { CapSetting, Ledger, Receipt, Reservation } from '../../ledger/ledger.ts';
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import {
@@ -23,7 +23,7 @@ import {
   type AdmissionPolicy,
   type AdmittedCall,
 } from './admission.ts';
-import { BudgetExceeded, budgetBlocked, budgetOffer, type BudgetOffer } from './budgetOffer.ts';
+import { BudgetExceeded, budgetBlocked, budgetOffer } from './budgetOffer.ts';
 import type { CapOf } from './caps.ts';
 import type { CallOptions, LlmRequest, LlmResponse } from './request.ts';
 import { textTokenBound } from './tokenBound.ts';
@@ -169,16 +169,12 @@ export class CorporateLlmGateway implements Gateway {
     const error =
       'overruns' in refused
         ? budgetBlocked(refused.overruns, timeZone)
-        : new BudgetExceeded(admitted, { ...refused, timeZone }, this.#offer(attempt, admitted, refused));
+        : new BudgetExceeded(
+            admitted,
+            { ...refused, timeZone },
+            budgetOffer(admitted, refused, this.#catalogue),
+          );
     return this.#response(attempt, { status: 'refused', error, receipt });
-  }
-
-  /** A cheaper model helps unless the cap is one of the model itself, where only others do. */
-  #offer(attempt: Attempt, admitted: AdmittedCall, { cap, left }: { cap: Cap; left: bigint }): BudgetOffer {
-    const offer = budgetOffer(admitted, left, this.#catalogue);
-    if (cap.scope !== 'model') return offer;
-    const others = offer.models.filter(({ modelId }) => modelId !== attempt.description.model_id);
-    return { ...offer, models: others };
   }
 
   /** Everything after the intent is durable: the call itself and the record of how it ended. */
