@@ -301,23 +301,25 @@ interface Chunk {
   complete: boolean;
 }
 
-/** A file from `offset` on, in pieces that begin with a line. */
+/** A file from `offset` on, in pieces that begin with a line. A piece is overwritten by the next. */
 async function* chunks(path: string, offset: number): AsyncGenerator<Chunk> {
   await using file = await open(path, 'r');
-  let rest: Buffer = Buffer.alloc(0);
+  let buffer = Buffer.allocUnsafe(2 * readSize);
+  let rest = 0;
   let position = offset;
   for (;;) {
-    const buffer = Buffer.allocUnsafe(rest.length + readSize);
-    rest.copy(buffer);
-    const { bytesRead } = await file.read(buffer, rest.length, readSize, position);
-    const bytes = buffer.subarray(0, rest.length + bytesRead);
+    if (buffer.length - rest < readSize) buffer = Buffer.concat([buffer], 2 * buffer.length);
+    const { bytesRead } = await file.read(buffer, rest, readSize, position);
+    const bytes = buffer.subarray(0, rest + bytesRead);
     position += bytesRead;
     const ends: number[] = [];
-    for (let end = bytes.indexOf(lineFeed, rest.length); end !== -1; end = bytes.indexOf(lineFeed, end + 1))
+    for (let end = bytes.indexOf(lineFeed, rest); end !== -1; end = bytes.indexOf(lineFeed, end + 1))
       ends.push(end);
     yield { bytes, ends, complete: bytesRead === 0 };
     if (bytesRead === 0) return;
-    rest = bytes.subarray((ends.at(-1) ?? -1) + 1);
+    const taken = (ends.at(-1) ?? -1) + 1;
+    rest = bytes.length - taken;
+    buffer.copyWithin(0, taken, bytes.length);
   }
 }
 

@@ -1,5 +1,6 @@
 import { GatewayError } from '../../errors.ts';
 import type { Cap } from '../../ledger/budgetFold.ts';
+import type { CapRefusal } from '../../ledger/ledger.ts';
 import { formatUsd, worstCaseCost } from '../../pricing/cost.ts';
 import type { Model, ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import type { AdmittedCall } from './admission.ts';
@@ -61,10 +62,10 @@ export function budgetBlocked(overruns: number, timeZone: string): GatewayError 
   );
 }
 
-/** Works out what fits into `remaining` micro-USD. */
+/** Works out what fits into what the caps leave, in micro-USD. */
 export function budgetOffer(
   admitted: AdmittedCall,
-  remaining: bigint,
+  { left, leftForOtherModels }: Pick<CapRefusal, 'left' | 'leftForOtherModels'>,
   catalogue: ModelCatalogue,
 ): BudgetOffer {
   const worstCase = (model: Model): bigint | null =>
@@ -77,12 +78,13 @@ export function budgetOffer(
     .available()
     .flatMap((model) => {
       const cost = worstCase(model);
-      return cost !== null && cost <= remaining
+      const most = model.modelId === admitted.model.modelId ? left : leftForOtherModels;
+      return cost !== null && cost <= most
         ? [{ name: model.name, modelId: model.modelId, worstCase: cost }]
         : [];
     })
     .sort((a, b) => (a.worstCase < b.worstCase ? -1 : 1));
-  return { maxTokens: largestAnswer(admitted, remaining), models };
+  return { maxTokens: largestAnswer(admitted, left), models };
 }
 
 function largestAnswer({ model, inputTokensBound, call }: AdmittedCall, remaining: bigint): number | null {

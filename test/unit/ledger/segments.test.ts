@@ -360,6 +360,23 @@ describe('caps', () => {
     expect(await ledger.budget()).toMatchObject({ reserved: 1_200n });
   });
 
+  it('of a model leave what the others leave to another model', async () => {
+    const ledger = openLedger(temporaryFolder());
+    const model = {
+      scope: 'model' as const,
+      key: 'us.anthropic.claude-sonnet-4-6',
+      limit: 100n,
+      origin: 'it',
+    };
+    const both = [...caps(5_000n), model];
+    expect(await ledger.reserve('a', { ...reserveInput(600n), caps: both })).toMatchObject({
+      granted: false,
+      cap: { scope: 'model' },
+      left: 100n,
+      leftForOtherModels: 5_000n,
+    });
+  });
+
   it('that change are signed records, made when they are first used', async () => {
     const folder = temporaryFolder();
     const ledger = openLedger(folder);
