@@ -38,6 +38,7 @@ export async function reconcileCommand(
         minReasonLength: core.loaded.settings.audit.min_reason_length,
         defaultUser: core.user,
       });
+  const before = await core.ledger.head();
   const result = await reconcile({
     directory: core.ledger.directory,
     timeZone: core.ledger.timeZone,
@@ -50,7 +51,10 @@ export async function reconcileCommand(
   });
   const adjust = adjustments(result, { userId: core.user, reason });
   const error = result.comparisons.some(({ billed }) => billed !== 0n) ? null : nothingBilled();
-  const receipt = options.dryRun || error || adjust.length === 0 ? null : await core.ledger.adjust(adjust);
+  const receipt =
+    options.dryRun || error || adjust.length === 0
+      ? null
+      : await core.ledger.adjust(adjust, before?.sequence ?? 0);
   if (terminal.json) {
     printJson({
       source: result.source.name,

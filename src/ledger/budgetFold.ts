@@ -88,6 +88,8 @@ export class BudgetFold {
   readonly policy = new Map<string, Cap>();
   /** Calls whose cost was above their reservation, and whose OVERRUN is not written yet. */
   readonly unrecordedOverruns = new Map<string, FoldedFields<'OVERRUN'>>();
+  /** Sequence number of the last ADJUST that was read; 0 before the first. */
+  lastAdjustment = 0;
   readonly #days = new Map<string, Day>();
 
   /** Begins with what a header carries. */
@@ -297,6 +299,7 @@ export class BudgetFold {
   }
 
   #adjust(record: FoldedFields<'ADJUST'>): void {
+    this.lastAdjustment = record.seq;
     const difference = BigInt(record.difference_micro_usd);
     if (BigInt(record.billed_micro_usd) - BigInt(record.recorded_micro_usd) !== difference)
       throw new ChainFault(

@@ -257,10 +257,20 @@ export class Ledger {
     );
   }
 
-  /** Records where a bill differs from what calls were settled at. */
-  adjust(inputs: readonly AdjustInput[]): Promise<Receipt> {
+  /**
+   * Records where a bill differs from what calls were settled at, as compared when the ledger had `comparedTo`
+   * records. Throws `invalid_request` when another comparison was recorded since.
+   */
+  adjust(inputs: readonly AdjustInput[], comparedTo: number): Promise<Receipt> {
     return this.#enqueue(
-      () => inputs.map((input) => ({ ...input, kind: 'ADJUST', call_id: null })),
+      ({ state }) => {
+        if (state.fold.lastAdjustment > comparedTo)
+          throw new GatewayError('invalid_request', 'Another reconciliation was recorded meanwhile.', {
+            hint: 'Nothing was recorded; run it again to see what is left.',
+            retryable: true,
+          });
+        return inputs.map((input) => ({ ...input, kind: 'ADJUST', call_id: null }));
+      },
       (receipt) => receipt,
     );
   }
@@ -350,7 +360,13 @@ export class Ledger {
     this.#alive.close();
     this.#alive = null;
     // While calls are open the file stays, for the next process to find released.
-    if (this.#inFlight.size === 0) rmSync(this.#alivePath(this.#instance), { force: true });
+    if (this.#inFlight.size > 0) return;
+    try {
+      rmSync(this.#alivePath(this.#instance), { force: true });
+    } catch (error) {
+      // The folder may be gone or in other hands; a lock that is free is removed by the next process.
+      if (systemCodeOf(error) === undefined) throw error;
+    }
   }
 
   #end(callId: string, draft: DraftEnding): Promise<Receipt> {

@@ -12,7 +12,7 @@ describe('the health view', () => {
 
   beforeAll(async () => {
     editor = await Editor.start();
-    window = await editor.open(editor.workspace, { viewport: { width: 1280, height: 1200 } });
+    window = await editor.open(editor.workspace, { viewport: { width: 1280, height: 1500 } });
     chat = await ChatView.open(window);
     await chat.ask('Hello');
     await chat.ended();
@@ -28,7 +28,8 @@ describe('the health view', () => {
     /^Bedrock, not connected/,
     /^Simulated answers, No AWS credentials/,
     /^Ledger, simulated/,
-    /^Journal, #4/,
+    /^Journal, #6/,
+    /^Anchor, not configured/,
     /^Today, \$0\.\d+ of \$1,000/,
     /^settings\.yaml, none yet/,
   ])('has the line %s', async (line) => {
@@ -56,8 +57,8 @@ describe('the health view', () => {
 
   test('verifies the audit trail', async () => {
     await window.palette('TidyLLM: Verify Audit Trail');
-    await window.notification('4 records in 1 segment(s) are intact').waitFor();
-    await window.treeItem('Health', /^Journal, #4 · 4 records intact/).waitFor();
+    await window.notification('6 records in 1 segment(s) are intact').waitFor();
+    await window.treeItem('Health', /^Journal, #6 · 6 records intact/).waitFor();
   });
 
   test('names the exact record that was changed', async () => {
@@ -68,7 +69,7 @@ describe('the health view', () => {
     // The editor drops the toast of a fourth notification within a second.
     await window.palette('Notifications: Clear All Notifications');
     await window.palette('TidyLLM: Verify Audit Trail');
-    const broken = window.notification('00000001.journal:4');
+    const broken = window.notification('00000001.journal:6');
     await broken.getByRole('button', { name: 'Open the record' }).click();
     await window.page.getByRole('tab', { name: '00000001.journal' }).waitFor();
     writeFileSync(path, whole);

@@ -341,6 +341,28 @@ describe('a call that costs more than it reserved', () => {
   });
 });
 
+it('a reconciliation is not recorded over another that was recorded since it was compared', async () => {
+  const { folder, ledger } = await ledgerOfDays(1);
+  const compared = (await ledger.head())?.sequence ?? 0;
+  const difference = {
+    day: '2026-01-01',
+    model_id: 'us.anthropic.claude-sonnet-4-6',
+    token_class: 'input' as const,
+    recorded_micro_usd: '250',
+    billed_micro_usd: '240',
+    difference_micro_usd: '-10',
+    source: 'bill.csv',
+    source_sha256: '0'.repeat(64),
+    user_id: 'ada',
+    reason: 'JIRA-4 bill',
+  };
+  await ledger.adjust([difference], compared);
+  const again = await ledger.adjust([difference], compared).catch((error: unknown) => error);
+  expect(GatewayError.is(again, 'invalid_request')).toBe(true);
+  expect(await ledger.budget()).toMatchObject({ spent: 240n });
+  expect(await verify(folder)).toMatchObject({ ok: true });
+});
+
 describe('caps', () => {
   const caps = (user: bigint) => [
     { scope: 'ledger' as const, key: '', limit: 1_000_000n, origin: 'the test' },
