@@ -36,12 +36,44 @@ export interface FilterValues {
   reason: string;
 }
 
-const columnNames = ['day', 'user', 'model', 'asked', 'workspace', 'branch', 'reasonEnd'] as const;
-type ColumnName = (typeof columnNames)[number];
+const columnTypes = {
+  outcome: Uint8Array,
+  user: Uint32Array,
+  model: Uint32Array,
+  asked: Uint32Array,
+  workspace: Uint32Array,
+  branch: Uint32Array,
+  day: Uint32Array,
+  time: Float64Array,
+  /** Where each reason ends among all of them, in bytes. */
+  reason_end: Uint32Array,
+};
 
-const timesLength = 8 * blockCapacity;
-const columnLength = 4 * blockCapacity;
-export const columnsLength = timesLength + columnNames.length * columnLength + blockCapacity;
+export type ColumnName = keyof typeof columnTypes;
+type Column = Uint8Array | Uint32Array | Float64Array;
+
+/** In the order in which they are stored: what is read most comes first. */
+export const columnNames = Object.keys(columnTypes) as ColumnName[];
+
+/** What of a block is stored; a reader may leave out what its filter doesn't need. */
+export type StoredColumns = Partial<Record<ColumnName, Uint8Array>>;
+
+/** The columns that a filter needs. */
+export function columnsFor(filter: CompiledFilter): ColumnName[] {
+  const { from, until, fromDay, untilDay, user, model, workspace, branch, text } = filter;
+  const needed: Record<ColumnName, boolean> = {
+    outcome: true,
+    user: user !== 0,
+    model: model !== 0,
+    asked: model !== 0,
+    workspace: workspace !== 0,
+    branch: branch !== 0,
+    day: fromDay > 0 || untilDay < Infinity,
+    time: from > -Infinity || until < Infinity,
+    reason_end: text !== null,
+  };
+  return columnNames.filter((name) => needed[name]);
+}
 
 /**
  * Up to 1024 calls in a row by what they are filtered by, each property in an array of its own. A filter
@@ -49,48 +81,39 @@ export const columnsLength = timesLength + columnNames.length * columnLength + b
  */
 export class CallBlock {
   size: number;
-  readonly outcome: Uint8Array;
-  readonly #time: Float64Array;
-  readonly #columns: Readonly<Record<ColumnName, Uint32Array>>;
-  readonly #bytes: Uint8Array;
-  /** Search forms of the reasons, one after the other; `reasonEnd` says where each ends. */
+  readonly #columns: Readonly<Record<ColumnName, Column>>;
+  /** Search forms of the reasons, one after the other. */
   #reasons: Buffer;
 
-  /** `columns` and `reasons` are what `columnBytes` and `reasonBytes` gave. Throws `RangeError` for others. */
-  constructor(size = 0, columns?: Uint8Array, reasons?: Uint8Array) {
-    if (columns && columns.length !== columnsLength) throw new RangeError('this is no block of calls');
-    // A copy, so that the arrays are aligned.
-    this.#bytes = new Uint8Array(columnsLength);
-    if (columns) this.#bytes.set(columns);
-    const { buffer } = this.#bytes;
+  /** `stored` and `reasons` are as `stored` and `reasonBytes` gave them. Throws `RangeError` for others. */
+  constructor(size = 0, stored?: StoredColumns, reasons?: Uint8Array) {
     this.size = size;
-    this.#time = new Float64Array(buffer, 0, blockCapacity);
-    const column = (name: ColumnName): Uint32Array =>
-      new Uint32Array(buffer, timesLength + columnNames.indexOf(name) * columnLength, blockCapacity);
-    this.#columns = {
-      day: column('day'),
-      user: column('user'),
-      model: column('model'),
-      asked: column('asked'),
-      workspace: column('workspace'),
-      branch: column('branch'),
-      reasonEnd: column('reasonEnd'),
-    };
-    this.outcome = new Uint8Array(buffer, columnsLength - blockCapacity, blockCapacity);
+    this.#columns = Object.fromEntries(
+      columnNames.map((name) => [name, columnOf(name, stored)]),
+    ) as unknown as Record<ColumnName, Column>;
     this.#reasons = reasons
       ? Buffer.from(reasons.buffer, reasons.byteOffset, reasons.byteLength)
       : Buffer.alloc(0);
   }
 
-  get columnBytes(): Uint8Array {
-    return this.#bytes;
+  /** By number, of each call. */
+  get outcome(): Column {
+    return this.#columns.outcome;
+  }
+
+  get stored(): Record<ColumnName, Uint8Array> {
+    const bytes = ({ buffer }: Column): Uint8Array => new Uint8Array(buffer);
+    return Object.fromEntries(columnNames.map((name) => [name, bytes(this.#columns[name])])) as Record<
+      ColumnName,
+      Uint8Array
+    >;
   }
 
   get reasonBytes(): Uint8Array {
     return this.#reasons.subarray(0, this.#reasonsLength());
   }
 
-  add({ time, outcome, reason, ...columns }: FilterValues): void {
+  add({ reason, ...values }: FilterValues): void {
     const at = this.size;
     const start = this.#reasonsLength();
     const form = Buffer.from(searchForm(reason), 'utf8');
@@ -100,10 +123,8 @@ export class CallBlock {
       this.#reasons = larger;
     }
     form.copy(this.#reasons, start);
-    this.#time[at] = time;
-    this.outcome[at] = outcome;
-    for (const [name, value] of Object.entries(columns)) this.#columns[name as ColumnName][at] = value;
-    this.#columns.reasonEnd[at] = start + form.length;
+    const all: Record<ColumnName, number> = { ...values, reason_end: start + form.length };
+    for (const name of columnNames) this.#columns[name][at] = all[name];
     this.size += 1;
   }
 
@@ -126,7 +147,7 @@ export class CallBlock {
   }
 
   #eachWithText(text: Buffer, first: number, found: (at: number) => void): void {
-    const { reasonEnd } = this.#columns;
+    const { reason_end: reasonEnd } = this.#columns;
     const length = this.#reasonsLength();
     let at = first;
     for (let from = first === 0 ? 0 : (reasonEnd[first - 1] as number); at < this.size;) {
@@ -146,22 +167,35 @@ export class CallBlock {
   }
 
   #matches(filter: CompiledFilter, at: number): boolean {
-    const { day, user, model, asked, workspace, branch } = this.#columns;
+    const { day, time, user, model, asked, workspace, branch } = this.#columns;
+    const { from, until, fromDay, untilDay } = filter;
     return (
       (filter.user === 0 || user[at] === filter.user) &&
       (filter.model === 0 || model[at] === filter.model || asked[at] === filter.model) &&
       (filter.workspace === 0 || workspace[at] === filter.workspace) &&
       (filter.branch === 0 || branch[at] === filter.branch) &&
-      (day[at] as number) >= filter.fromDay &&
-      (day[at] as number) <= filter.untilDay &&
-      (this.#time[at] as number) >= filter.from &&
-      (this.#time[at] as number) < filter.until
+      (fromDay === 0 || (day[at] as number) >= fromDay) &&
+      (untilDay === Infinity || (day[at] as number) <= untilDay) &&
+      (from === -Infinity || (time[at] as number) >= from) &&
+      (until === Infinity || (time[at] as number) < until)
     );
   }
 
   #reasonsLength(): number {
-    return this.size === 0 ? 0 : (this.#columns.reasonEnd[this.size - 1] as number);
+    return this.size === 0 ? 0 : (this.#columns.reason_end[this.size - 1] as number);
   }
+}
+
+/** An array over stored bytes; an empty one where a reader left it out, a new one in a new block. */
+function columnOf(name: ColumnName, stored: StoredColumns | undefined): Column {
+  const Type = columnTypes[name];
+  const bytes = stored?.[name];
+  if (!bytes) return new Type(stored ? 0 : blockCapacity);
+  if (bytes.length !== Type.BYTES_PER_ELEMENT * blockCapacity)
+    throw new RangeError('this is no block of calls');
+  // Where the bytes begin in the middle of a buffer, the array can't lie over them.
+  const { buffer } = bytes.byteOffset === 0 ? bytes : Uint8Array.from(bytes);
+  return new Type(buffer as ArrayBuffer, 0, blockCapacity);
 }
 
 /** YYYY-MM-DD as a number that sorts the same. */

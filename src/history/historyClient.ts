@@ -76,7 +76,11 @@ export class HistoryClient {
 
   #start(): Worker {
     const workerData: HistoryWorkerData = { directory: this.directory };
-    const worker = new Worker(this.#workerUrl, { workerData });
+    // Young objects are few: without a limit the thread's heap grows by 100 MB while an index is made.
+    const worker = new Worker(this.#workerUrl, {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
     // A window that closes doesn't wait for it.
     worker.unref();
     worker.on('message', (response: HistoryResponse) => this.#take(response));

@@ -6,7 +6,14 @@ import { segmentName, segmentNames } from '../ledger/journal.ts';
 import { KernelLock } from '../ledger/kernelLock.ts';
 import { ledgerDamaged, readFrom, type JournalPosition, type PlacedRecord } from '../ledger/readJournal.ts';
 import type { CallOutcome, RecordKind } from '../ledger/records.ts';
-import { blockCapacity, CallBlock, dayNumber, type CompiledFilter } from './callBlock.ts';
+import {
+  blockCapacity,
+  CallBlock,
+  columnsFor,
+  dayNumber,
+  type CompiledFilter,
+  type StoredColumns,
+} from './callBlock.ts';
 import { callOutcomes, searchForm, type HistoryCall, type HistoryFilter, type StoredPlace } from './calls.ts';
 import { filterValues, IndexWriter, unpackPlaces, type Progress } from './indexWriter.ts';
 import { readHours, readUsage, type HourSpending, type UsageDays, type UsageRow } from './usage.ts';
@@ -19,7 +26,7 @@ const busyTimeoutMs = 5_000;
 const stepBytes = 32 * 2 ** 20;
 /** Pages up to here need not know all that matches. */
 const firstRows = 1000;
-const cacheKilobytes = 16_000;
+const cacheKilobytes = 4_000;
 /** A number of the dictionary that no call has. */
 const nobody = 2 ** 32;
 
@@ -498,23 +505,21 @@ export class HistoryIndex {
 
   /** Blocks from a number on, with how many calls come before each. */
   *#blocks(
-    { text }: CompiledFilter,
+    filter: CompiledFilter,
     first: number,
     order: 'ASC' | 'DESC',
   ): Generator<{ before: number; block: CallBlock }> {
-    const reasons = text === null ? `x''` : 'reasons';
+    const columns = [...columnsFor(filter), ...(filter.text === null ? [] : ['reasons'])];
     const stored = this.#database
       .prepare(
-        `SELECT number, size, columns, ${reasons} AS reasons FROM block WHERE number >= ? ORDER BY number ${order}`,
+        `SELECT number, size, ${columns.join(', ')} FROM block WHERE number >= ? ORDER BY number ${order}`,
       )
       .iterate(first) as unknown as Iterable<StoredBlock>;
-    for (const { number, size, columns, reasons } of stored) {
-      const before = number * blockCapacity;
+    for (const row of stored) {
+      const before = row.number * blockCapacity;
       // Another process may have added calls since this one looked.
-      yield {
-        before,
-        block: new CallBlock(Math.max(0, Math.min(size, this.#writer.count - before)), columns, reasons),
-      };
+      const size = Math.max(0, Math.min(row.size, this.#writer.count - before));
+      yield { before, block: new CallBlock(size, row, row.reasons) };
     }
   }
 
@@ -609,11 +614,10 @@ function eventOf({ kind, time, place }: StoredEvent): LedgerEventEntry[] {
   return unpackPlaces(place).map((one) => ({ kind, time, place: one }));
 }
 
-interface StoredBlock {
+interface StoredBlock extends StoredColumns {
   number: number;
   size: number;
-  columns: Uint8Array;
-  reasons: Uint8Array;
+  reasons?: Uint8Array;
 }
 
 interface StoredCall {

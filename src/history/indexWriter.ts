@@ -10,12 +10,19 @@ import type {
   SettleRecord,
   VoidRecord,
 } from '../ledger/records.ts';
-import { blockCapacity, CallBlock, dayNumber, type FilterValues } from './callBlock.ts';
+import {
+  blockCapacity,
+  CallBlock,
+  columnNames,
+  dayNumber,
+  type FilterValues,
+  type StoredColumns,
+} from './callBlock.ts';
 import { callOutcomes, type CallInZone, type HistoryCall, type StoredPlace } from './calls.ts';
 import { UsageTotals } from './usageTotals.ts';
 
 /** Another number makes every index be built anew. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 const schema = `
 CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL);
@@ -32,7 +39,10 @@ CREATE TABLE call (
 );
 CREATE INDEX call_by_sequence ON call (sequence);
 -- What calls are filtered by, ${blockCapacity} of them in a row: block 0 has n 1 to ${blockCapacity}.
-CREATE TABLE block (number INTEGER PRIMARY KEY, size INTEGER NOT NULL, columns BLOB NOT NULL, reasons BLOB NOT NULL);
+CREATE TABLE block (
+  number INTEGER PRIMARY KEY, size INTEGER NOT NULL, ${columnNames.map((name) => `${name} BLOB NOT NULL`).join(', ')},
+  reasons BLOB NOT NULL
+);
 CREATE TABLE open_call (call_id TEXT PRIMARY KEY, call TEXT NOT NULL) WITHOUT ROWID;
 -- Records about the ledger, and those of calls that have more than an opening and an ending.
 CREATE TABLE event (
@@ -326,10 +336,10 @@ export class IndexWriter {
   }
 
   #writeBlock(): void {
-    const { size, columnBytes, reasonBytes } = this.#block;
+    const { size, stored, reasonBytes } = this.#block;
     if (size === 0) return;
     const number = Math.floor((this.count - 1) / blockCapacity);
-    this.#statements.putBlock.run(number, size, columnBytes, reasonBytes);
+    this.#statements.putBlock.run(number, size, ...columnNames.map((name) => stored[name]), reasonBytes);
   }
 
   #number(text: string): number {
@@ -349,7 +359,7 @@ function prepare(database: DatabaseSync) {
     addCall: one(`INSERT INTO call VALUES (${Array<string>(27).fill('?').join(', ')})`),
     findCall: one('SELECT n, records FROM call WHERE call_id = ? ORDER BY n DESC LIMIT 1'),
     setRecords: one('UPDATE call SET records = ? WHERE n = ?'),
-    putBlock: one('INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?)'),
+    putBlock: one(`INSERT OR REPLACE INTO block VALUES (?, ?, ${columnNames.map(() => '?').join(', ')}, ?)`),
     putOpen: one('INSERT OR REPLACE INTO open_call VALUES (?, ?)'),
     dropOpen: one('DELETE FROM open_call WHERE call_id = ?'),
     addEvent: one('INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?)'),
@@ -358,9 +368,9 @@ function prepare(database: DatabaseSync) {
 
 /** A block as it is stored; null where there is none. Throws `RangeError` for one that is not a block. */
 export function readBlock(database: DatabaseSync, number: number): CallBlock | null {
-  const row = database.prepare('SELECT size, columns, reasons FROM block WHERE number = ?').get(number) as
-    { size: number; columns: Uint8Array; reasons: Uint8Array } | undefined;
-  return row ? new CallBlock(row.size, row.columns, row.reasons) : null;
+  const row = database.prepare('SELECT * FROM block WHERE number = ?').get(number) as
+    (StoredColumns & { size: number; reasons: Uint8Array }) | undefined;
+  return row ? new CallBlock(row.size, row, row.reasons) : null;
 }
 
 /** What a call is filtered by. */

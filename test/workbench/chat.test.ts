@@ -63,7 +63,7 @@ describe('the chat with simulated answers', () => {
     const turn = await chat.ended();
     expect(await turn.innerText()).toContain('SIMULATED');
     expect(await turn.locator('.question').innerText()).toBe('Why does it time out?\nOnly at times.');
-    expect(await turn.locator('.footer').innerText()).toMatch(/tokens.*\$0\.\d+.*#4/s);
+    expect(await turn.locator('.footer').innerText()).toMatch(/tokens.*\$0\.\d+.*#6/s);
     await turn.locator('.code .hljs-keyword').first().waitFor();
   });
 
@@ -82,7 +82,7 @@ describe('the chat with simulated answers', () => {
   });
 
   test('shows the audit record of an answer', async () => {
-    await chat.button('#4').click();
+    await chat.button('#6').click();
     const audit = new AuditView(window);
     await audit.detail.getByText('JIRA-123 keyboard').first().waitFor();
     await window.palette('View: Close Editor');

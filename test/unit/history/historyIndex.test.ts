@@ -282,7 +282,7 @@ describe('an index that is not what it should be is made anew', () => {
       'without blocks that can be read',
       (path) => {
         const database = new DatabaseSync(path);
-        database.exec(`UPDATE block SET columns = x'00'`);
+        database.exec(`UPDATE block SET outcome = x'00'`);
         database.close();
       },
     ],
