@@ -130,13 +130,17 @@ export class CallBlock {
 
   /** Calls back with each call from `first` on that matches all of the filter but its outcomes. */
   eachMatch(filter: CompiledFilter, first: number, found: (at: number) => void): void {
-    if (filter.text !== null) {
-      this.#eachWithText(filter.text, first, (at) => {
-        if (this.#matches(filter, at)) found(at);
-      });
+    let at = first;
+    if (filter.text === null) {
+      for (; at < this.size; at += 1) if (this.#matches(filter, at)) found(at);
       return;
     }
-    for (let at = first; at < this.size; at += 1) if (this.#matches(filter, at)) found(at);
+    // Texts are dear: none is looked at before the first call that all else fits.
+    while (at < this.size && !this.#matches(filter, at)) at += 1;
+    if (at === this.size) return;
+    this.#eachWithText(filter.text, at, (hit) => {
+      if (this.#matches(filter, hit)) found(hit);
+    });
   }
 
   /** Whether any call matches all of the filter but its outcomes. */
