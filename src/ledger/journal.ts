@@ -203,10 +203,12 @@ export class Journal {
    * Closes the segment when it is full or its policy day is over, and begins the next, whose header `signer`
    * signs. Nothing may be staged.
    */
-  rotate(time: string, timeZone: string, signer: Signer): void {
+  async rotate(time: string, timeZone: string, signer: Signer): Promise<void> {
     const { name, offset, lines } = this.#segment;
     const day = (when: string): string => dayOf(new Date(when), timeZone);
     if (lines === 0 || (offset < segmentBytes && day(time) <= day(this.state.segmentBegan))) return;
+    // Syncing the next segment says nothing of this one.
+    await this.sync();
     this.#enter(openSegment(this.#options.directory, segmentName(segmentNumber(name) + 1), true));
     this.#stageHeader(time, signer);
   }
@@ -231,6 +233,11 @@ export class Journal {
     ftruncateSync(this.#segment.descriptor, this.#segment.offset);
     const sha256 = createHash('sha256').update(tail).digest('hex');
     return { kind: 'recovery', call_id: null, bytes: tail.length, sha256, quarantine };
+  }
+
+  /** Makes what was read durable: another process may have written it and died, or failed, before its sync. */
+  sync(): Promise<void> {
+    return fdatasyncAsync(this.#segment.descriptor);
   }
 
   /** Gives records their place in the chain and folds them; they become durable with the next `flush`. */

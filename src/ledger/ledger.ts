@@ -439,7 +439,7 @@ export class Ledger {
 
   async #writeBatch(journal: Journal, batch: readonly Step[], signer: Signer): Promise<void> {
     const time = this.#time(journal);
-    journal.rotate(time, this.#options.timeZone, signer);
+    await journal.rotate(time, this.#options.timeZone, signer);
     await this.#dropOldSegments(journal);
     journal.stage(this.#clockAnomaly(journal), time);
     const staged: { step: Step; receipt: Receipt }[] = [];
@@ -470,6 +470,7 @@ export class Ledger {
       this.#requireSameLedger(journal);
       await this.#enrol(journal, signer);
       if (!this.#recovered) {
+        await journal.sync();
         journal.stage(this.#recoveryDrafts(journal), this.#time(journal));
         await journal.flush();
         this.#removeDeadLocks();

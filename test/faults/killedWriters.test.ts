@@ -16,7 +16,7 @@ const processesAtOnce = 4;
 
 it('processes killed at every moment of a write lose nothing that was acknowledged', async () => {
   const random = seededRandom();
-  const kills = times(1_000, 100_000);
+  const kills = times(300, 100_000);
   const folder = temporaryFolder();
   const directory = join(folder, 'ledger');
   mkdirSync(directory);

@@ -184,7 +184,7 @@ export class JournalWriter {
   /** Begins the next segment when the policy day of `time` is another or the segment is full. */
   async rotate(time: string): Promise<void> {
     await this.flush();
-    this.#journal.rotate(time, this.#timeZone, this.#signer);
+    await this.#journal.rotate(time, this.#timeZone, this.#signer);
   }
 
   /** Keeps what waits to be written small. */
