@@ -6,6 +6,9 @@ import { hash } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { HistoryFilter } from '../../src/history/calls.ts';
+import { HistoryIndex, indexPath } from '../../src/history/historyIndex.ts';
+import { usageDimensions } from '../../src/history/usageTotals.ts';
 import { segmentNames } from '../../src/ledger/journal.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { verifyLedger } from '../../src/ledger/readJournal.ts';
@@ -51,12 +54,52 @@ const verified = await seconds(async () => {
   );
   if (!ok) throw new Error(JSON.stringify(firstFault));
 });
+const index = new HistoryIndex(directory);
+const indexed = await seconds(() => index.ask(() => undefined));
+index.close();
+const reopened = await seconds(() => index.ask(() => undefined));
+/** Each of another kind, from one that finds nearly all to one that finds nothing. */
+const filters: HistoryFilter[] = [
+  ...[{}, { userId: 'radia' }, { model: 'nova-pro' }, { outcomes: ['orphaned' as const] }],
+  ...[{ text: 'the' }, { text: 'jira-77 ' }, { text: 'no such reason' }],
+  ...[
+    { fromDay: '2000-01-01', untilDay: '2000-01-02' },
+    { userId: 'ada', branch: 'JIRA-100-work', text: 'test' },
+  ],
+];
+let [first, counted, deep] = [0, 0, 0];
+for (const filter of filters) {
+  let total = 0;
+  first = Math.max(first, await seconds(() => index.ask(() => index.rows(filter, 0, 100))));
+  counted = Math.max(counted, await seconds(() => index.ask(() => (total = index.matches(filter).total))));
+  deep = Math.max(deep, await seconds(() => index.ask(() => index.rows(filter, Math.floor(total / 2), 100))));
+}
+const usage = await seconds(() => index.ask(() => usageDimensions.map((by) => index.usage(by))));
+index.close();
 const rows: [what: string, figure: string, aim: string][] = [
   ['records, calls, segments', `${records}, ${calls}, ${segments}`, ''],
   ['journal bytes per call', (bytes / calls).toFixed(0), ''],
   ['open', `${(opened * 1000).toFixed(0)} ms`, '300 ms'],
-  ['verify', `${verified.toFixed(2)} s, ${((verified / records) * 1e6).toFixed(2)} s per million`, '4 s per million'],
+  [
+    'verify',
+    `${verified.toFixed(2)} s, ${((verified / records) * 1e6).toFixed(2)} s per million`,
+    '4 s per million',
+  ],
   ['  its SHA-256 alone', `${hashLimit(records, Math.round(bytes / records) - 66).toFixed(2)} s`, ''],
   ['  its memory', `+${((peak - before) / 1e6).toFixed(0)} MB`, ''],
+  [
+    'make the history’s index',
+    `${indexed.toFixed(1)} s, ${(statSync(indexPath(directory)).size / 1e6).toFixed(0)} MB`,
+    '',
+  ],
+  ['open it', `${(reopened * 1000).toFixed(0)} ms`, ''],
+  [
+    'page of 100 filtered, slowest',
+    `${(first * 1000).toFixed(0)} ms, later ones ${(deep * 1000).toFixed(0)} ms`,
+    '50 ms',
+  ],
+  ['count all by outcome, slowest', `${(counted * 1000).toFixed(0)} ms`, ''],
+  ['usage by all six properties', `${(usage * 1000).toFixed(0)} ms`, ''],
 ];
-for (const [what, figure, aim] of rows) console.log(`${what.padEnd(28)}${figure.padEnd(34)}${aim && `aim ${aim}`}`);
+for (const [what, figure, aim] of rows)
+  console.log(`${what.padEnd(31)}${figure.padEnd(34)}${aim && `aim ${aim}`}`);

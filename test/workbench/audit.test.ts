@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { tidyllmJson } from '../support/commandLine.ts';
 import { writeSyntheticLedger } from '../support/syntheticLedger.ts';
 import { naiveHistory, type NaiveHistory } from '../unit/history/naiveHistory.ts';
@@ -223,6 +223,28 @@ describe('the audit history', () => {
     await audit.frame.getByText(/Broken at 00000001\.journal:\d+, record #\d+: the hash/).waitFor();
     await audit.button('Open the record').click();
     await window.page.getByRole('tab', { name: '00000001.journal' }).waitFor();
+  });
+});
+
+describe('what policy keeps of a call', () => {
+  test('is shown with its record, and can be erased for good', async () => {
+    const editor = await Editor.start();
+    onTestFinished(() => editor.dispose());
+    writeFileSync(join(editor.home, 'settings.yaml'), 'audit: { content: full }\n');
+    const window = await editor.open();
+    const chat = await ChatView.open(window);
+    await chat.ask('Where does the answer lie?');
+    await (await chat.ended()).locator('.record').click();
+    const audit = new AuditView(window);
+    await audit.detail.getByText('Kept in full, as recorded.').waitFor();
+    await audit.detail.getByText('Where does the answer lie?').waitFor();
+    await audit.button(/^Erase what was kept of/).click();
+    await window.answer('JIRA-9 request for erasure');
+    await window.dialog().getByRole('button', { name: 'Erase' }).click();
+    await audit.detail.getByText(/^They were erased at/).waitFor();
+    expect(await audit.detail.innerText()).not.toContain('Where does the answer lie?');
+    await audit.button('Verify').click();
+    await audit.frame.getByText(/records intact/).waitFor();
   });
 });
 
