@@ -24,6 +24,9 @@ export async function usage(core: Core, options: UsageOptions, terminal: Termina
   const by = dimension(options.by);
   const since = options.since === undefined ? undefined : dayOption(options.since, '--since');
   const until = options.until === undefined ? undefined : dayOption(options.until, '--until');
+  if (since !== undefined && until !== undefined && since > until) {
+    throw new GatewayError('invalid_request', `--since ${since} is later than --until ${until}.`);
+  }
   const { timeZone, mode } = core.ledger;
   const report = await withHistory(core, terminal, (index, catchUp) =>
     index.ask(() => usageReport(index, by, { since, until }, { now: new Date(), timeZone }), catchUp),

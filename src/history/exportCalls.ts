@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { constants, open, readlink, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { callJson, type HistoryCall, type HistoryFilter } from './calls.ts';
 import type { CallPage } from './historyIndex.ts';
@@ -36,34 +37,73 @@ export async function* exportCalls(
   } while (cursor !== null);
 }
 
-/** Writes a file of this user's own, whole or not at all. Returns how many calls it has. Throws `invalid_request`. */
-export async function exportToFile(
-  path: string,
-  chunks: AsyncIterable<{ text: string; calls: number }>,
-  onProgress?: (calls: number) => void,
-): Promise<number> {
-  const draft = `${path}.${randomUUID()}.part`;
-  let written = 0;
+type Chunks = AsyncIterable<{ text: string; calls: number }>;
+type OnProgress = (calls: number) => void;
+
+/**
+ * Writes a file of this user's own, whole or not at all, where a symbolic link leads to; what is there and is no
+ * file (a pipe, a device) is written into as it comes. Returns how many calls it has. Throws `invalid_request`.
+ */
+export async function exportToFile(path: string, chunks: Chunks, onProgress?: OnProgress): Promise<number> {
   try {
+    const found = await stat(path).catch(nullIfMissing);
+    if (found && !found.isFile() && !found.isDirectory()) {
+      await using stream = await open(path, constants.O_WRONLY);
+      return await writeChunks(stream, chunks, onProgress);
+    }
+    if (found?.isDirectory()) throw notWritten(path, 'it is a folder');
+    return await replaceFile(await targetOf(path), chunks, onProgress);
+  } catch (error) {
+    if (systemCodeOf(error) === undefined || GatewayError.is(error)) throw error;
+    throw notWritten(path, messageOf(error), error);
+  }
+}
+
+async function replaceFile(path: string, chunks: Chunks, onProgress?: OnProgress): Promise<number> {
+  const draft = `${path}.${randomUUID()}.part`;
+  try {
+    let written: number;
     {
       await using file = await open(draft, 'wx', 0o600);
-      for await (const { text, calls } of chunks) {
-        await file.write(text);
-        written += calls;
-        onProgress?.(written);
-      }
+      written = await writeChunks(file, chunks, onProgress);
       await file.sync();
     }
     await rename(draft, path);
     return written;
   } catch (error) {
     await rm(draft, { force: true });
-    if (systemCodeOf(error) === undefined || GatewayError.is(error)) throw error;
-    throw new GatewayError('invalid_request', `${path} can't be written: ${messageOf(error)}.`, {
-      hint: 'Choose another file with --out.',
-      cause: error,
-    });
+    throw error;
   }
+}
+
+async function writeChunks(file: FileHandle, chunks: Chunks, onProgress?: OnProgress): Promise<number> {
+  let written = 0;
+  for await (const { text, calls } of chunks) {
+    await file.writeFile(text);
+    written += calls;
+    onProgress?.(written);
+  }
+  return written;
+}
+
+/** Where a path leads through symbolic links, though nothing need be there yet. Throws the system error. */
+async function targetOf(path: string): Promise<string> {
+  const found = await realpath(path).catch(nullIfMissing);
+  if (found !== null) return found;
+  const link = await readlink(path).catch(() => null);
+  return link === null ? path : targetOf(resolve(dirname(path), link));
+}
+
+function nullIfMissing(error: unknown): null {
+  if (systemCodeOf(error) === 'ENOENT') return null;
+  throw error;
+}
+
+function notWritten(path: string, why: string, cause?: unknown): GatewayError {
+  return new GatewayError('invalid_request', `${path} can't be written: ${why}.`, {
+    hint: 'Choose another file with --out.',
+    cause,
+  });
 }
 
 const csvColumns = [

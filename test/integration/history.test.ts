@@ -1,6 +1,17 @@
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { naiveHistory, type NaiveHistory } from '../unit/history/naiveHistory.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { isolatedEnvironment } from '../support/gateways.ts';
@@ -211,6 +222,41 @@ describe('tidyllm audit export', () => {
     expect(readdirSync(home.home).filter((name) => name.endsWith('.part'))).toEqual([]);
   });
 
+  it('goes to where a symbolic link leads, and the link stays', async () => {
+    const home = await withCalls();
+    mkdirSync(join(home.home, 'exports'));
+    for (const name of ['old', 'new']) {
+      const [link, target] = [join(home.home, name), join(home.home, 'exports', name)];
+      if (name === 'old') writeFileSync(target, 'before');
+      symlinkSync(join('exports', name), link);
+      expect((await tidyllm(['audit', 'export', '--out', link], home)).code).toBe(0);
+      expect(readlinkSync(link)).toBe(join('exports', name));
+      expect(readFileSync(target, 'utf8').trimEnd().split('\n')).toHaveLength(home.naive.calls.length);
+    }
+    expect(readdirSync(join(home.home, 'exports')).sort()).toEqual(['new', 'old']);
+  });
+
+  it('goes into a pipe, which stays one', async () => {
+    const home = await withCalls();
+    const pipe = join(home.home, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const reader = spawn('cat', [pipe]);
+    onTestFinished(() => void reader.kill());
+    const exported = text(reader.stdout);
+    expect((await tidyllm(['audit', 'export', '--out', pipe], home)).code).toBe(0);
+    expect(statSync(pipe).isFIFO()).toBe(true);
+    expect((await exported).trimEnd().split('\n')).toHaveLength(home.naive.calls.length);
+  });
+
+  it('says so when it is to be a folder', async () => {
+    const home = simulated();
+    const { code, document } = await tidyllmJson(['audit', 'export', '--out', home.home], home);
+    expect(code).toBe(2);
+    expect(document).toMatchObject({
+      error: { code: 'invalid_request', message: expect.stringContaining('it is a folder') as string },
+    });
+  });
+
   it('refuses to mix an export with the one document of --json', async () => {
     const { code, document } = await tidyllmJson(['audit', 'export'], simulated());
     expect(code).toBe(2);
@@ -242,6 +288,13 @@ describe('tidyllm usage', () => {
       environment,
     });
     expect((document['rows'] as { key: string }[]).map(({ key }) => key)).toEqual(days.slice(3, 7));
+  });
+
+  it('refuses days that end before they begin', async () => {
+    const days = ['--since', '2026-03-02', '--until', '2026-03-01'];
+    const { code, document } = await tidyllmJson(['usage', ...days], simulated());
+    expect(code).toBe(2);
+    expect(document).toMatchObject({ error: { code: 'invalid_request' } });
   });
 
   it('says what the day and the month will come to, how that was found, and on how many days', async () => {
