@@ -82,6 +82,7 @@ const credentialVariables = [
 
 /** Amazon Bedrock through the AWS SDK's Converse and ConverseStream. */
 export async function createBedrockBackend(options: BedrockOptions): Promise<ModelBackend> {
+  if (options.endpoint === null) requireEndpointOfEnvironment();
   const region = options.region ?? (await regionOfProfile(options.profile));
   const client = new BedrockRuntimeClient({
     region,
@@ -96,6 +97,16 @@ export async function createBedrockBackend(options: BedrockOptions): Promise<Mod
     maxAttempts: 1,
   });
   return new BedrockBackend(client, region, await endpointOf(client, region), options);
+}
+
+/** Throws `settings_invalid` when the endpoint that the environment gives the SDK is no address. */
+function requireEndpointOfEnvironment(): void {
+  const name = ['AWS_ENDPOINT_URL_BEDROCK_RUNTIME', 'AWS_ENDPOINT_URL'].find((one) => process.env[one]);
+  const value = process.env[name ?? ''];
+  if (name === undefined || /^https?:$/.test(URL.parse(value ?? '')?.protocol ?? '')) return;
+  throw new GatewayError('settings_invalid', `${name} must be an http or https address, not "${value}".`, {
+    hint: 'Correct the variable, or unset it to use the endpoint of AWS.',
+  });
 }
 
 /** The region of the profile, as every AWS tool reads it. */

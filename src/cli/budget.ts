@@ -70,6 +70,8 @@ export async function budgetRaise(core: Core, options: RaiseOptions, terminal: T
       : [{ scope: 'model' as const, key: core.catalogue.resolve(options.model).modelId }]),
     ...(options.workspace === undefined ? [] : [{ scope: 'workspace' as const, key: options.workspace }]),
   ];
+  if (scopes.some(({ key }) => key.trim() === ''))
+    throw new GatewayError('invalid_request', '--for-user and --workspace need a name.');
   if (scopes.length > 1)
     throw new GatewayError('invalid_request', 'Raise one cap at a time: --for-user, --model or --workspace.');
   const cap: Cap = { ...(scopes[0] ?? { scope: 'ledger', key: '' }), limit: usdOf(options.limit) };

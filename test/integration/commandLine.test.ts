@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
@@ -162,7 +162,7 @@ describe('tidyllm chat', () => {
     const { environment, standIn } = await onStandIn();
     const { code, stderr } = await tidyllm(['chat', 'hello'], { environment });
     expect(code).toBe(4);
-    expect(stderr).toContain('Every call needs an audit reason.');
+    expect(stderr).toContain('An audit reason is needed.');
     expect(standIn.calls).toHaveLength(0);
   });
 
@@ -278,6 +278,33 @@ describe('tidyllm budget and audit', () => {
     expect(readFileSync(path, 'utf8').endsWith('torn')).toBe(true);
   });
 
+  it.each([
+    ['--for-user', ''],
+    ['--for-user', ' '],
+    ['--workspace', ''],
+  ])('raise no cap of nobody: %s "%s"', async (option, name) => {
+    const { environment, home } = simulated();
+    const args = ['budget', 'raise', '--limit', '60', option, name, ...reason];
+    const { code, document } = await tidyllmJson(args, { environment });
+    expect(code).toBe(2);
+    expect(document).toMatchObject({ error: { code: 'invalid_request' } });
+    expect(existsSync(journalPath(join(home, 'ledger', 'simulated')))).toBe(false);
+  });
+
+  it('raise no cap and erase nothing without a reason', async () => {
+    const { environment } = simulated();
+    for (const args of [
+      ['budget', 'raise', '--limit', '60'],
+      ['audit', 'erase', '--subject', 'ada', '--yes'],
+    ]) {
+      const { code, document } = await tidyllmJson(args, { environment });
+      expect(code).toBe(4);
+      expect(document).toMatchObject({
+        error: { code: 'audit_reason_missing', message: 'An audit reason is needed.' },
+      });
+    }
+  });
+
   it('say so when there is no such call', async () => {
     const { environment } = simulated();
     expect((await tidyllm(['audit', 'show', 'nobody'], { environment })).code).toBe(2);
@@ -364,6 +391,23 @@ describe('bad surroundings', () => {
     const { environment } = simulated();
     expect((await tidyllm([command, '--frobnicate'], { environment })).code).toBe(2);
   });
+
+  it.each(['AWS_ENDPOINT_URL_BEDROCK_RUNTIME', 'AWS_ENDPOINT_URL'])(
+    'an address of Bedrock in %s that is none is named, with exit code 2',
+    async (variable) => {
+      for (const address of ['nonsense', 'localhost:8080']) {
+        const { environment } = await onStandIn({
+          AWS_ENDPOINT_URL_BEDROCK_RUNTIME: '',
+          [variable]: address,
+        });
+        const { code, document } = await tidyllmJson(['status'], { environment });
+        expect(code).toBe(2);
+        expect(document).toMatchObject({
+          error: { code: 'settings_invalid', message: expect.stringContaining(variable) as string },
+        });
+      }
+    },
+  );
 
   it('a home that is a file is named, with exit code 7', async () => {
     const { environment, home } = simulated();

@@ -8,6 +8,7 @@ import { inputTokenBound } from './tokenBound.ts';
 
 const maxReasonLength = 1000;
 const maxNameLength = 200;
+const reasonHint = 'Say why this is done, for example a ticket and a few words.';
 
 /** Text as a person sees it: one line, without characters that are invisible or turn the reading direction. */
 function visible(text: string): string {
@@ -61,15 +62,15 @@ export function describeRequest(
 export function requireReason(text: string, policy: AdmissionPolicy): string {
   const reason = visible(text);
   if (!/[\p{L}\p{N}]/u.test(reason)) {
-    throw new GatewayError('audit_reason_missing', 'Every call needs an audit reason.', {
-      hint: 'Say why the call is made, for example a ticket and a few words.',
+    throw new GatewayError('audit_reason_missing', 'An audit reason is needed.', {
+      hint: reasonHint,
     });
   }
   if (reason.length < policy.minReasonLength) {
     throw new GatewayError(
       'audit_reason_missing',
       `The audit reason is too short: at least ${policy.minReasonLength} characters are needed.`,
-      { hint: 'Say why the call is made, for example a ticket and a few words.' },
+      { hint: reasonHint },
     );
   }
   if (reason.length > maxReasonLength) {
