@@ -38,7 +38,6 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     directory: join(state, 'content'),
     policy: settings.audit.content,
     mode,
-    today: () => dayOf(new Date(), timeZone),
   });
   const ledger = new Ledger({
     directory: join(state, 'ledger', mode),
@@ -70,8 +69,11 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const policy = { capOf, minReasonLength: settings.audit.min_reason_length, defaultUser: user };
   const budget = async (day?: string): Promise<BudgetStatus> => {
     const today = await ledger.budget();
-    const asked = day === undefined || day === today.day ? today : await dayInJournal(ledger.directory, day);
-    return budgetStatus(asked, { capOf, timeZone, alerts: settings.budget.alerts });
+    const asked =
+      day === undefined || day === today.day
+        ? today
+        : await dayInJournal(ledger.directory, day, today.timeZone);
+    return budgetStatus(asked, { capOf, alerts: settings.budget.alerts });
   };
   const registry = await initGateways({
     corporate_llm: () =>

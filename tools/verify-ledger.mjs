@@ -3,7 +3,9 @@
 // FOLDER holds the *.journal files; CHECKPOINTS is a file of signed checkpoints that were kept elsewhere.
 // Each line is `hash SP body LF`, hash = SHA-256(0x00 ‖ ledger id ‖ previous hash ‖ body). The hashes are the
 // leaves of an RFC 6962 tree; checkpoints are C2SP signed notes of its root. Checked are the chain, the
-// sequence, every key, every checkpoint, and that money spent is what the records say. No dependencies.
+// sequence and times, every key, checkpoint and signed change of a cap, and that endings have reservations; the
+// money is added up by day. Whether each reservation was below its caps, and each record in canonical form, is
+// what `tidyllm audit verify` checks besides. No dependencies.
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +18,12 @@ const days = new Map();
 const open = new Map();
 /** Roots of complete subtrees with their sizes, largest first. */
 let tree = [];
-let [ledger, previous, sequence, firstSegment, place] = [null, zero, 0, 1, folder];
+let [ledger, previous, sequence, records, fitting, time] = [null, zero, 0, 0, 0, ''];
+let [firstSegment, place] = [1, folder];
+const kinds =
+  'header key RESERVE DISPATCH SETTLE VOID EXPIRED_CHARGED REFUSE OVERRUN acknowledgement policy_change ADJUST clock_anomaly tombstone retention recovery'.split(
+    ' ',
+  );
 
 const parent = (left, right) => sha256(Buffer.of(1), left, right);
 function addLeaf(root, size = 1) {
@@ -58,11 +65,9 @@ function checkNote({ text, origin, root, size, keyId, signature }) {
     `no key signed the checkpoint at ${size}`,
   );
 }
-const anchors = anchorFile
-  ? readFileSync(anchorFile, 'utf8')
-      .match(/^tidyllm\/ledger\/.*\n.*\n.*\n\n(?:\u2014 .*\n?)+/gm)
-      .map(parseNote)
-  : [];
+const note = /^tidyllm\/ledger\/.*\n.*\n.*\n\n(?:\u2014 .*\n?)+/gm;
+const anchorText = anchorFile ? readFileSync(anchorFile, 'utf8').replaceAll('\r\n', '\n') : '';
+const anchors = (anchorText.match(note) ?? []).map(parseNote);
 
 function take(record, hash) {
   const day = (name) => days.get(name) ?? days.set(name, { spent: 0n, reserved: 0n }).get(name);
@@ -89,6 +94,7 @@ function take(record, hash) {
     must(call?.hash === record.opening_hash && call.day === record.day, 'an ending without its reservation');
     open.delete(record.call_id);
     day(call.day).reserved -= call.amount;
+    must(/^\d+$/.test(record.cost_micro_usd ?? '0'), 'a cost that is none');
     day(call.day).spent += BigInt(record.cost_micro_usd ?? '0');
   } else if (record.kind === 'retention') firstSegment = record.first_segment;
   else if (record.kind === 'ADJUST') day(record.day).spent += BigInt(record.difference_micro_usd);
@@ -97,15 +103,19 @@ function take(record, hash) {
 /** A ledger whose oldest segments were dropped begins with what the first header that is left carries. */
 function restore({ seq, prev, carried }) {
   [sequence, previous, firstSegment] = [seq - 1, Buffer.from(prev, 'hex'), carried.first_segment];
-  for (const { key_id, public_key } of carried.enrolled) keys.set(key_id, public_key);
-  for (const call of carried.open)
+  for (const { day, spent_micro_usd } of carried.days)
+    days.set(day, { spent: BigInt(spent_micro_usd), reserved: 0n });
+  for (const { key_id, public_key } of carried.enrolled) if (public_key) keys.set(key_id, public_key);
+  for (const call of carried.open) {
+    days.get(call.day).reserved += BigInt(call.reserved_micro_usd);
     open.set(call.call_id, {
       day: call.day,
       amount: BigInt(call.reserved_micro_usd),
       hash: call.opening_hash,
     });
+  }
   const sizes = [...(seq - 1).toString(2)]
-    .map((bit, index, all) => bit * 2 ** (all.length - 1 - index))
+    .map((bit, index, all) => Number(bit) * 2 ** (all.length - 1 - index))
     .filter(Boolean);
   tree = sizes.map((size, index) => ({ size, root: Buffer.from(carried.tree[index], 'hex') }));
 }
@@ -125,6 +135,8 @@ try {
       const body = bytes.subarray(start + 65, end);
       const record = JSON.parse(body.toString());
       must((line === 1) === (record.kind === 'header'), 'a header is missing or stands inside');
+      must(record.v === 1 && kinds.includes(record.kind), 'a record of another version');
+      must(record.time >= time, 'the time goes back');
       if (line === 1) {
         ledger ??= Buffer.from(record.ledger_id.replaceAll('-', ''), 'hex');
         must(
@@ -132,21 +144,40 @@ try {
           'a segment is missing',
         );
         if (index === 0 && record.segment > 1) restore(record);
-        if (record.checkpoint) checkNote(parseNote(record.checkpoint));
+        must(
+          record.ledger_id.replaceAll('-', '') === ledger.toString('hex'),
+          'the header is of another ledger',
+        );
+        must(record.prev === previous.toString('hex'), 'the header does not name the hash it follows');
+        must(record.segment === 1 || record.checkpoint, 'the header has no checkpoint');
+        if (record.segment > 1) {
+          const roots = tree.map(({ root }) => root.toString('hex'));
+          must(record.carried.tree.join() === roots.join(), 'the header carries another tree');
+          for (const { day, spent_micro_usd } of record.carried.days)
+            must(BigInt(spent_micro_usd) === (days.get(day)?.spent ?? 0n), 'the header carries other money');
+          checkNote(parseNote(record.checkpoint));
+        }
       }
       const hash = sha256(Buffer.of(0), ledger, previous, body);
       must(stored === `${hash.toString('hex')} `, 'the record was changed, or one before it removed');
       must(record.seq === sequence + 1, 'a record is missing');
-      [previous, sequence] = [hash, record.seq];
+      [previous, sequence, time] = [hash, record.seq, record.time];
+      records += 1;
       addLeaf(hash);
       take(record, hash.toString('hex'));
-      for (const anchor of anchors.filter(({ size }) => size === sequence)) checkNote(anchor);
+      for (const anchor of anchors.filter(({ size }) => size === sequence)) {
+        checkNote(anchor);
+        fitting += 1;
+      }
     }
   }
   must(Number.parseInt(segments[0]) <= firstSegment, `segment ${firstSegment} is missing`);
   const missing = anchors.find(({ size }) => size > sequence);
   must(!missing, `record ${missing?.size} was anchored, but the ledger ends at ${sequence}`);
-  console.log(`${sequence} records intact, head ${previous.toString('hex')}, ${anchors.length} anchors fit`);
+  must(!anchorFile || fitting > 0, 'no checkpoint of the file could be compared with this ledger');
+  console.log(
+    `${records} records intact, head #${sequence} ${previous.toString('hex')}, ${fitting} anchors fit`,
+  );
   for (const [name, { spent, reserved }] of days)
     console.log(`${name}: ${spent} micro-USD spent, ${reserved} reserved`);
 } catch (error) {

@@ -2,6 +2,7 @@ import { GatewayError } from '../errors.ts';
 import type { Core } from '../gateways/core.ts';
 import { checkpointsOf } from '../ledger/anchors.ts';
 import { verifyLedger } from '../ledger/readJournal.ts';
+import { dayOption } from './options.ts';
 import { note, printJson, printLine, type Terminal } from './terminal.ts';
 
 const progressEveryMs = 1_000;
@@ -12,8 +13,7 @@ export async function auditVerify(
   options: { from?: string; anchor?: string },
   terminal: Terminal,
 ): Promise<number> {
-  if (options.from !== undefined && !/^\d{4}-\d\d-\d\d$/.test(options.from))
-    throw new GatewayError('invalid_request', `"${options.from}" is not a day such as 2026-01-31.`);
+  if (options.from !== undefined) dayOption(options.from, '--from');
   const anchors = options.anchor === undefined ? [] : await anchorsAt(core, options.anchor);
   let told = performance.now();
   const result = await verifyLedger(core.ledger, {

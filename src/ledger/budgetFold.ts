@@ -88,12 +88,15 @@ export class BudgetFold {
   readonly policy = new Map<string, Cap>();
   /** Calls whose cost was above their reservation, and whose OVERRUN is not written yet. */
   readonly unrecordedOverruns = new Map<string, FoldedFields<'OVERRUN'>>();
+  /** The last policy day on which a call was reserved, and its zone. */
+  lastDay: { day: string; timezone: string } | null = null;
   /** Sequence number of the last ADJUST that was read; 0 before the first. */
   lastAdjustment = 0;
   readonly #days = new Map<string, Day>();
 
   /** Begins with what a header carries. */
   restore(carried: CarriedState): void {
+    this.lastDay = carried.last_day;
     for (const cap of carried.policy) this.policy.set(idOf(cap), capOf(cap));
     for (const { day, spent_micro_usd, scopes, raised, overruns } of carried.days) {
       const totals = this.#day(day);
@@ -113,7 +116,7 @@ export class BudgetFold {
    * What a header carries of it. Forgets days that no longer count: all but the last two and those of
    * calls that are open or cost too much.
    */
-  carry(): Pick<CarriedState, 'days' | 'open' | 'policy'> {
+  carry(): Pick<CarriedState, 'days' | 'open' | 'policy' | 'last_day'> {
     if (this.unrecordedOverruns.size > 0)
       throw new ChainFault('inconsistent', 'the OVERRUN of a call is missing before the header');
     const latest = [...this.#days.keys()].sort().slice(-2);
@@ -123,6 +126,7 @@ export class BudgetFold {
     return {
       days: [...this.#days].sort(byName).map(([day, totals]) => carriedDay(day, totals)),
       open: [...this.open].sort(byName).map(([, call]) => carriedCall(call)),
+      last_day: this.lastDay,
       policy: [...this.policy].sort(byName).map(([, cap]) => capRecord(cap)),
     };
   }
@@ -188,6 +192,7 @@ export class BudgetFold {
     const { call_id: callId, day } = record;
     if (this.open.has(callId)) throw inconsistent(callId, 'is reserved twice', record.seq);
     if (!isDayOf(record)) throw inconsistent(callId, 'belongs to another day', record.seq);
+    this.#requireLaterDay(record);
     const totals = this.#day(day);
     const { user_id: userId, model, model_id: modelId, workspace } = record;
     const call: OpenCall = {
@@ -214,6 +219,16 @@ export class BudgetFold {
     if (totals.overruns.size > 0)
       throw inconsistent(callId, 'is reserved while its day is blocked by an overrun', record.seq);
     this.#hold(call, totals);
+  }
+
+  /** Days don't come back, and another zone begins only after the last day has ended in both. */
+  #requireLaterDay({ call_id: callId, seq, time, timezone, day }: FoldedFields<'RESERVE'>): void {
+    const last = this.lastDay;
+    if (last?.day === day && last.timezone === timezone) return;
+    if (last && day < last.day) throw inconsistent(callId, 'is reserved on a day that is over', seq);
+    if (last && last.timezone !== timezone && dayOfRecord(time, last.timezone) <= last.day)
+      throw inconsistent(callId, 'is reserved in another time zone before the day has ended', seq);
+    this.lastDay = { day, timezone };
   }
 
   #capOf(day: Day, id: string): Cap | undefined {

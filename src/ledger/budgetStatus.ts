@@ -6,7 +6,6 @@ import type { ScopeKey } from './records.ts';
 export type BudgetLevel = 'ok' | 'warning' | 'critical' | 'exceeded';
 
 export interface BudgetStatus extends DayBudget {
-  timeZone: string;
   /** Where the ledger's cap comes from; null when it was raised for the day. */
   origin: string | null;
   /** Micro-USD. */
@@ -30,7 +29,6 @@ export interface BudgetPolicy {
   /** The cap of a scope; undefined where there is none. */
   capOf: (scope: ScopeKey) => CapSetting | undefined;
   alerts: readonly number[];
-  timeZone: string;
 }
 
 /**
@@ -50,7 +48,6 @@ export function budgetStatus(budget: DayBudget, policy: BudgetPolicy): BudgetSta
   const whole = { spent: budget.spent, reserved: budget.reserved };
   return {
     ...budget,
-    timeZone: policy.timeZone,
     limit,
     origin: forDay ? null : (standing?.origin ?? null),
     remaining: left > 0n ? left : 0n,

@@ -11,7 +11,7 @@ import {
   type OpenCall,
   type ScopeTotals,
 } from './budgetFold.ts';
-import { dayOf } from './day.ts';
+import { dayOf, dayOfRecord } from './day.ts';
 import { ChainFault } from './fault.ts';
 import { Journal, JournalDamaged, journalExists } from './journal.ts';
 import { isReleased, KernelLock } from './kernelLock.ts';
@@ -108,6 +108,8 @@ export interface CapRefusal {
 /** A day's money, in micro-USD. */
 export interface DayBudget {
   day: string;
+  /** IANA zone of the day: that of the settings, or the one before until the day has ended in both. */
+  timeZone: string;
   spent: bigint;
   reserved: bigint;
   /** By user, model and workspace. */
@@ -150,7 +152,6 @@ export class Ledger {
   readonly #listeners = new Set<() => void>();
   #journal: Journal | null = null;
   #recovered = false;
-  #clockBehind = false;
   /** The segment at whose beginning old ones were last looked for. */
   #checkedForRetention = 0;
   #lock: { kernel: KernelLock; inode: number } | null = null;
@@ -188,7 +189,7 @@ export class Ledger {
     let refusal: CapRefusal | { overruns: number } | null = null;
     return this.#enqueue(
       ({ state }, time, signer) => {
-        const day = this.#dayOf(time);
+        const day = this.#dayOf(time, state);
         const policy = policyDrafts(state, scopes, caps, signer);
         refusal = refusalOf(state, { scopes, amount, caps, day: day.day });
         if (refusal) {
@@ -226,7 +227,9 @@ export class Ledger {
   /** Records a call that was refused, or failed, before any reservation. */
   refuse(callId: string, input: RefuseInput): Promise<Receipt> {
     return this.#enqueue(
-      (_journal, time) => [{ ...input, ...this.#dayOf(time), kind: 'REFUSE', call_id: callId, cap: null }],
+      ({ state }, time) => [
+        { ...input, ...this.#dayOf(time, state), kind: 'REFUSE', call_id: callId, cap: null },
+      ],
       (receipt) => receipt,
     );
   }
@@ -235,7 +238,7 @@ export class Ledger {
   raiseCap({ scope, key, limit }: Cap, by: { userId: string; reason: string }): Promise<Receipt> {
     return this.#enqueue(
       ({ state }, time, signer) => {
-        const { day } = this.#dayOf(time);
+        const { day } = this.#dayOf(time, state);
         const id = idOf({ scope, key });
         const from = state.fold.day(day).raised.get(id) ?? state.fold.policy.get(id) ?? null;
         return [policyChange(state, { scope, key }, { day, from, to: limit }, by, signer)];
@@ -248,7 +251,7 @@ export class Ledger {
   acknowledgeOverruns(by: { userId: string; reason: string }): Promise<Receipt> {
     return this.#enqueue(
       ({ state }, time) => {
-        const { day } = this.#dayOf(time);
+        const { day } = this.#dayOf(time, state);
         if (state.fold.day(day).overruns.size === 0)
           throw new GatewayError('invalid_request', `No call of ${day} cost more than it had reserved.`);
         return [{ kind: 'acknowledgement', call_id: null, day, user_id: by.userId, reason: by.reason }];
@@ -310,10 +313,11 @@ export class Ledger {
   /** Today's money as the journal has it now, other processes' included. */
   async budget(): Promise<DayBudget> {
     const journal = await this.#exclusive(() => this.#refresh());
-    const { day } = this.#dayOf(this.#time(journal));
+    const { day, timezone } = this.#dayOf(this.#time(journal), journal?.state ?? null);
     const totals = journal?.state.fold.day(day);
     return {
       day,
+      timeZone: timezone,
       spent: totals?.spent ?? 0n,
       reserved: totals?.reserved ?? 0n,
       scopes: [...(totals?.scopes.values() ?? [])].map((scope) => ({ ...scope })),
@@ -439,7 +443,7 @@ export class Ledger {
 
   async #writeBatch(journal: Journal, batch: readonly Step[], signer: Signer): Promise<void> {
     const time = this.#time(journal);
-    await journal.rotate(time, this.#options.timeZone, signer);
+    await journal.rotate(time, this.#dayOf(time, journal.state).timezone, signer);
     await this.#dropOldSegments(journal);
     journal.stage(this.#clockAnomaly(journal), time);
     const staged: { step: Step; receipt: Receipt }[] = [];
@@ -549,10 +553,10 @@ export class Ledger {
   /** A clock that was set back is recorded once, until it has caught up. */
   #clockAnomaly({ state }: Journal): RecordDraft[] {
     const wall = this.#wall();
-    const behind = Date.parse(state.head.time) - wall.getTime();
-    if (behind <= clockToleranceMs) this.#clockBehind = false;
-    if (behind <= clockToleranceMs || this.#clockBehind) return [];
-    this.#clockBehind = true;
+    const { time } = state.head;
+    const behind = Date.parse(time) - wall.getTime();
+    // While it is behind, every record has the time of the last one before.
+    if (behind <= clockToleranceMs || state.clockAnomaly === time) return [];
     return [{ kind: 'clock_anomaly', call_id: null, wall_time: wall.toISOString() }];
   }
 
@@ -563,7 +567,8 @@ export class Ledger {
     if (state.segment === this.#checkedForRetention) return;
     this.#checkedForRetention = state.segment;
     const now = Date.parse(state.head.time);
-    const kept = oldestToKeep(directory, state.segment, now - retentionDays * dayMs);
+    const current = { segment: state.segment, began: state.segmentBegan };
+    const kept = oldestToKeep(directory, current, now - retentionDays * dayMs);
     if (kept && kept.segment > state.firstSegment) {
       const retention = { first_segment: kept.segment, retention_days: retentionDays };
       journal.stage([{ ...retention, kind: 'retention', call_id: null }], this.#time(journal));
@@ -715,9 +720,16 @@ export class Ledger {
     for (const listener of this.#listeners) listener();
   }
 
-  #dayOf(time: string): { day: string; timezone: string } {
+  /** The policy day of a time. Another zone takes effect once the last day has ended in both. */
+  #dayOf(time: string, state: LedgerState | null): { day: string; timezone: string } {
     const { timeZone } = this.#options;
-    return { day: dayOf(new Date(time), timeZone), timezone: timeZone };
+    const day = dayOfRecord(time, timeZone);
+    const last = state?.fold.lastDay;
+    if (!last || last.timezone === timeZone) return { day, timezone: timeZone };
+    const before = dayOfRecord(time, last.timezone);
+    return day > last.day && before > last.day
+      ? { day, timezone: timeZone }
+      : { day: before, timezone: last.timezone };
   }
 
   /** The clock, but never before the last record: a clock set back stays in the later day. */

@@ -39,6 +39,7 @@ export class LedgerState {
   #segment = 0;
   #segmentBegan = '';
   #firstSegment = 1;
+  #clockAnomaly = '';
 
   /** `mode` is what the header must say; null takes either. */
   constructor(mode: LedgerMode | null) {
@@ -87,6 +88,11 @@ export class LedgerState {
   /** The oldest segment that retention has left. */
   get firstSegment(): number {
     return this.#firstSegment;
+  }
+
+  /** Time of the last `clock_anomaly` that was read; empty before the first. */
+  get clockAnomaly(): string {
+    return this.#clockAnomaly;
   }
 
   get checkpoint(): Checkpoint {
@@ -158,6 +164,9 @@ export class LedgerState {
         break;
       case 'policy_change':
         this.#requireSignature(record);
+        break;
+      case 'clock_anomaly':
+        this.#clockAnomaly = record.time;
         break;
       case 'retention':
         if (record.first_segment <= this.#firstSegment || record.first_segment > this.#segment)

@@ -3,7 +3,7 @@ import type { DayBudget } from './ledger.ts';
 import { readRecords } from './readJournal.ts';
 
 /** A day's money as the whole journal comes to. Reads all of it; today's is at hand in `Ledger.budget`. */
-export async function dayInJournal(directory: string, day: string): Promise<DayBudget> {
+export async function dayInJournal(directory: string, day: string, timeZone: string): Promise<DayBudget> {
   const fold = new BudgetFold();
   let first = true;
   for await (const { record, hash } of readRecords(directory)) {
@@ -14,7 +14,7 @@ export async function dayInJournal(directory: string, day: string): Promise<DayB
   }
   const { spent, reserved, scopes, raised, overruns } = fold.day(day);
   return {
-    ...{ day, spent, reserved, overruns: overruns.size },
+    ...{ day, timeZone, spent, reserved, overruns: overruns.size },
     scopes: [...scopes.values()],
     raised: [...raised.values()],
   };

@@ -119,7 +119,7 @@ class Verifier {
     }
     const first = segmentName(this.#state.firstSegment);
     if ((names[0] ?? first) > first) return this.#missing(first);
-    return this.#unreachedAnchor(names.at(-1) ?? first);
+    return this.#unreachedAnchor(names.at(-1) ?? first) ?? this.#uncheckedAnchors(first);
   }
 
   /** Index of the segment to begin with. */
@@ -167,7 +167,7 @@ class Verifier {
     } catch (error) {
       if (!(error instanceof ChainFault)) throw error;
       const rest = last ? await restOf(join(this.#location.directory, name), offset) : Buffer.alloc(0);
-      if (!isTorn(error.kind, rest)) return fault(error.kind, error.message);
+      if (!isTorn(error.kind, rest, offset)) return fault(error.kind, error.message);
       const detail = `${rest.length} bytes after the last complete record are what a power loss left of a write`;
       return fault('unterminated_tail', detail);
     }
@@ -177,15 +177,25 @@ class Verifier {
 
   #begin(header: Buffer): void {
     this.#state = LedgerState.before(header, this.#location.mode);
-    // Older ones were dropped with what they anchored, or are not asked for.
-    while ((this.#due[0]?.size ?? Infinity) <= this.#state.head.sequence) this.#due.shift();
+    this.#checkAnchors();
+    // What these anchored was dropped, or is not asked for.
+    while ((this.#due[0]?.size ?? Infinity) < this.#state.head.sequence) this.#due.shift();
+    this.#checkAnchors();
+  }
+
+  /** Checkpoints that were given and could not be compared with anything prove nothing. */
+  #uncheckedAnchors(segment: string): Fault | null {
+    if ((this.#options.anchors ?? []).length === 0 || this.anchors > 0) return null;
+    const detail = 'every anchor is of records before the first that was checked: none could be compared';
+    return { segment, line: 1, sequence: this.#state.head.sequence, kind: 'anchor_mismatch', detail };
   }
 
   #checkAnchors(): void {
+    const { ledgerId } = this.#state;
+    if (ledgerId !== '' && this.#due[0] && this.#due[0].ledgerId !== ledgerId)
+      throw new ChainFault('anchor_mismatch', 'the anchor is that of another ledger');
     for (let next = this.#due[0]; next?.size === this.#state.head.sequence; next = this.#due[0]) {
       const { size, root } = this.#state.checkpoint;
-      if (next.ledgerId !== this.#state.ledgerId)
-        throw new ChainFault('anchor_mismatch', 'the anchor is that of another ledger');
       if (next.root !== root) {
         const detail = `the anchor at record ${size} is of other records: what came before it was rewritten`;
         throw new ChainFault('anchor_mismatch', detail);

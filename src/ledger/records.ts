@@ -54,6 +54,8 @@ export interface CarriedState {
   tree: string[];
   days: CarriedDay[];
   open: CarriedCall[];
+  /** The last policy day on which a call was reserved, and its zone. */
+  last_day: { day: string; timezone: string } | null;
   /** The oldest segment that retention has left. */
   first_segment: number;
   enrolled: CarriedKey[];

@@ -115,10 +115,24 @@ export function signCheckpoint(ledgerId: string, { size, root }: Checkpoint, sig
   return `${text}\n\u2014 ${origin} ${signature.toString('base64')}\n`;
 }
 
-/** The signed notes in a text that has them one after another, perhaps with blank lines between. */
+/**
+ * The signed notes in a text that has them one after another, perhaps with blank lines between, or in a
+ * document of `tidyllm audit head --json`.
+ */
 export function splitNotes(text: string): string[] {
   const note = /^tidyllm\/ledger\/[^\n]*\n[^\n]*\n[^\n]*\n\n(?:\u2014 [^\n]*(?:\n|$))+/gmu;
-  return (text.match(note) ?? []).map((found) => (found.endsWith('\n') ? found : `${found}\n`));
+  return (noteText(text).match(note) ?? []).map((found) => (found.endsWith('\n') ? found : `${found}\n`));
+}
+
+function noteText(text: string): string {
+  const lines = text.replaceAll('\r\n', '\n');
+  if (!lines.trimStart().startsWith('{')) return lines;
+  try {
+    const { checkpoint } = JSON.parse(lines) as { checkpoint?: unknown };
+    return typeof checkpoint === 'string' ? checkpoint : '';
+  } catch {
+    return '';
+  }
 }
 
 const checkpointForm = /^tidyllm\/ledger\/([0-9a-f]{32})\n(0|[1-9]\d{0,14})\n([A-Za-z0-9+/]{43}=)\n$/;

@@ -6,7 +6,6 @@ const policy = {
   capOf: ({ scope, key }: ScopeKey) =>
     scope === 'ledger' ? { scope, key, limit: 1000n, origin: 'the test' } : undefined,
   alerts: [0.5, 0.8, 0.95],
-  timeZone: 'UTC',
 };
 
 it.each([
@@ -18,6 +17,6 @@ it.each([
   [1000n, 0n, 'exceeded', 0n],
   [1200n, 0n, 'exceeded', 0n],
 ])('spent %s and reserved %s of 1000 is %s with %s left', (spent, reserved, level, remaining) => {
-  const budget = { day: '2026-01-31', spent, reserved, scopes: [], raised: [], overruns: 0 };
+  const budget = { day: '2026-01-31', timeZone: 'UTC', spent, reserved, scopes: [], raised: [], overruns: 0 };
   expect(budgetStatus(budget, policy)).toMatchObject({ level, remaining });
 });

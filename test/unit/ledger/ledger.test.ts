@@ -193,6 +193,32 @@ describe('a torn tail', () => {
   });
 });
 
+describe('a byte that became zero', () => {
+  it.each([0.2, 0.5, 0.8])(
+    'at %s of the journal is damage, not a torn write: nothing is cut off',
+    async (share) => {
+      const folder = temporaryFolder();
+      const ledger = openLedger(folder);
+      for (const id of ['a', 'b', 'c']) {
+        await ledger.reserve(id, reserveInput(600n));
+        await ledger.settle(id, settleInput(250n));
+      }
+      await ledger.dispose();
+      const bytes = readFileSync(journalPath(folder));
+      bytes[Math.floor(bytes.length * share)] = 0;
+      writeFileSync(journalPath(folder), bytes);
+      const error = await openLedger(folder)
+        .recover()
+        .catch((thrown: unknown) => thrown);
+      expect(GatewayError.is(error, 'ledger_damaged')).toBe(true);
+      expect(readFileSync(journalPath(folder)).equals(bytes)).toBe(true);
+      expect(await verifyLedger({ directory: folder, mode: null })).not.toMatchObject({
+        firstFault: { kind: 'unterminated_tail' },
+      });
+    },
+  );
+});
+
 describe('a damaged journal', () => {
   async function damaged(change: (lines: string[]) => string[]): Promise<string> {
     const folder = temporaryFolder();

@@ -182,7 +182,10 @@ describe('segments', () => {
     const before = await ledger.head();
     clock.now += 202 * dayMs;
     await call(ledger, 'much-later');
-    expect(segmentNames(folder)).toEqual(['00000003.journal', '00000004.journal']);
+    expect(segmentNames(folder)).toHaveLength(4);
+    clock.now += dayMs;
+    await call(ledger, 'the-day-after');
+    expect(segmentNames(folder)).toEqual(['00000003.journal', '00000004.journal', '00000005.journal']);
     expect(storedRecords(folder).find(({ kind }) => kind === 'retention')).toMatchObject({
       first_segment: 3,
     });
@@ -254,6 +257,29 @@ describe('an anchor', () => {
   });
 });
 
+describe('an anchor that proves nothing', () => {
+  it('because it is of records before the first that was checked, is said, not counted', async () => {
+    const { folder, ledger, clock } = await ledgerOfDays(1, { retentionDays: 200 });
+    const old = await ledger.head();
+    for (const day of [20, 40, 260, 261]) {
+      clock.now = firstDay + day * dayMs;
+      await call(ledger, `day-${day}`);
+      if (day === 260) {
+        clock.now += 2 * dayMs;
+        await call(ledger, 'soon after');
+      }
+    }
+    expect(segmentNames(folder)[0]).not.toBe('00000001.journal');
+    expect(await verify(folder)).toMatchObject({ ok: true });
+    expect(await verify(folder, [parsed(old?.checkpoint)])).toMatchObject({
+      ok: false,
+      anchors: 0,
+      firstFault: { kind: 'anchor_mismatch' },
+    });
+    expect(independently(folder, old?.checkpoint)).toContain('could be compared');
+  });
+});
+
 describe('a signing key', () => {
   it('of another installation is enrolled before it signs, and both keep working', async () => {
     const { folder, clock } = await ledgerOfDays(1);
@@ -310,6 +336,32 @@ describe('the day', () => {
       { wall_time: '2025-12-31T10:00:00.000Z', time: '2026-01-02T10:00:00.000Z' },
     ]);
     expect(segmentNames(folder)).toHaveLength(2);
+    expect(await verify(folder)).toMatchObject({ ok: true });
+  });
+});
+
+describe('retention', () => {
+  it('drops nothing for a clock that has jumped ahead', async () => {
+    const { folder, ledger, clock } = await ledgerOfDays(3);
+    clock.now += 3_650 * dayMs;
+    await call(ledger, 'jumped');
+    expect(segmentNames(folder)).toHaveLength(4);
+    expect(await verify(folder)).toMatchObject({ ok: true });
+  });
+});
+
+describe('another time zone', () => {
+  it('gives no second budget: it takes effect once the day has ended in both', async () => {
+    const folder = temporaryFolder();
+    const clock = { now: Date.parse('2026-01-01T20:00:00Z') };
+    const inZone = (timeZone: string) => openLedger(folder, { now: () => clock.now, timeZone });
+    await inZone('UTC').reserve('a', reserveInput(900_000n));
+    const later = inZone('Pacific/Kiritimati');
+    expect(await later.reserve('b', reserveInput(900_000n))).toMatchObject({ granted: false });
+    expect(await later.budget()).toMatchObject({ day: '2026-01-01', timeZone: 'UTC' });
+    clock.now = Date.parse('2026-01-02T00:30:00Z');
+    expect(await later.reserve('c', reserveInput(900_000n))).toMatchObject({ granted: true });
+    expect(await later.budget()).toMatchObject({ day: '2026-01-02', timeZone: 'Pacific/Kiritimati' });
     expect(await verify(folder)).toMatchObject({ ok: true });
   });
 });
