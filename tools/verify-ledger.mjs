@@ -20,10 +20,10 @@ const open = new Map();
 let tree = [];
 let [ledger, previous, sequence, records, fitting, time] = [null, zero, 0, 0, 0, ''];
 let [firstSegment, place] = [1, folder];
-const kinds =
-  'header key RESERVE DISPATCH SETTLE VOID EXPIRED_CHARGED REFUSE OVERRUN acknowledgement policy_change ADJUST clock_anomaly tombstone retention recovery'.split(
-    ' ',
-  );
+const kinds = [
+  ...['header', 'key', 'RESERVE', 'DISPATCH', 'SETTLE', 'VOID', 'EXPIRED_CHARGED', 'REFUSE', 'OVERRUN'],
+  ...['acknowledgement', 'policy_change', 'ADJUST', 'clock_anomaly', 'tombstone', 'retention', 'recovery'],
+];
 
 const parent = (left, right) => sha256(Buffer.of(1), left, right);
 function addLeaf(root, size = 1) {

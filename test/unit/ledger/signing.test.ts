@@ -105,6 +105,9 @@ describe('a checkpoint', () => {
     expect(splitNotes(notes.join('\n\n'))).toEqual(notes);
     expect(splitNotes(`\n${notes.join('')}`)).toEqual(notes);
     expect(splitNotes((notes[0] ?? '').trimEnd())).toEqual(notes.slice(0, 1));
+    expect(splitNotes(notes.join('\n').replaceAll('\n', '\r\n'))).toEqual(notes);
+    expect(splitNotes(JSON.stringify({ sequence: 1, checkpoint: notes[0] }))).toEqual(notes.slice(0, 1));
+    expect(splitNotes('{"no": "checkpoint"}')).toEqual([]);
   });
 });
 
