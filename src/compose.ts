@@ -16,7 +16,6 @@ import { initGateways } from './gateways/registry.ts';
 import { Anchoring, type Anchor } from './ledger/anchors.ts';
 import { idOf, type Cap } from './ledger/budgetFold.ts';
 import { budgetStatus, type BudgetStatus } from './ledger/budgetStatus.ts';
-import { dayOf } from './ledger/day.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { dayInJournal } from './ledger/pastDay.ts';
 import { signingKeyFile } from './ledger/signingKey.ts';

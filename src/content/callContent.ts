@@ -25,7 +25,7 @@ export async function contentOf(
 ): Promise<ShownContent> {
   const opening = records.find((record) => record.kind === 'RESERVE');
   if (!opening) return { state: 'none' };
-  const kept = await content.read(opening.user_id, opening.call_id);
+  const kept = await content.read(opening.user_id, opening.day, opening.call_id);
   if (!kept) {
     const erased = await erasedAt(opening.user_id, opening.seq);
     return erased === null ? { state: 'none' } : { state: 'erased', erased };

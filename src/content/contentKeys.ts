@@ -2,8 +2,8 @@ import { createHash, createSecretKey, hkdfSync, randomBytes, type KeyObject } fr
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFile } from '../createFile.ts';
-import { systemCodeOf } from '../errors.ts';
-import { contentUnavailable } from './contentUnavailable.ts';
+import { GatewayError, systemCodeOf } from '../errors.ts';
+import { contentChanged, contentUnavailable } from './contentUnavailable.ts';
 
 const keyBytes = 32;
 
@@ -60,19 +60,21 @@ export class ContentKeys {
       const known = this.#known.get(subject);
       // Kept as key objects: making them costs more than a hash.
       if (known?.version === version) return known;
-      const key = { version, ...derive(readFileSync(path)) };
+      const key = { version, ...derive(readFileSync(path), path) };
       this.#known.set(subject, key);
       return key;
     } catch (error) {
       this.#known.delete(subject);
       if (systemCodeOf(error) === 'ENOENT') return null;
-      throw contentUnavailable(path, error);
+      throw GatewayError.is(error) ? error : contentUnavailable(path, error);
     }
   }
 }
 
-function derive(secret: Buffer): Omit<SubjectKey, 'version'> {
-  if (secret.length !== keyBytes) throw new Error(`it has ${secret.length} bytes instead of ${keyBytes}`);
+/** Throws `content_unavailable` for what is no key. */
+function derive(secret: Buffer, path: string): Omit<SubjectKey, 'version'> {
+  if (secret.length !== keyBytes)
+    throw contentChanged(path, `it has ${secret.length} bytes instead of ${keyBytes}`);
   const keyFor = (use: string): KeyObject =>
     createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', `tidyllm content ${use} 1`, keyBytes)));
   return { hashing: keyFor('hashing'), encryption: keyFor('encryption') };

@@ -6,7 +6,7 @@ import { GatewayError, systemCodeOf } from '../errors.ts';
 import type { LedgerMode } from '../ledger/records.ts';
 import type { Settings } from '../settings/schema.ts';
 import { ContentKeys, subjectHash, type SubjectKey } from './contentKeys.ts';
-import { contentUnavailable } from './contentUnavailable.ts';
+import { contentChanged, contentUnavailable } from './contentUnavailable.ts';
 import { Redactor } from './redaction.ts';
 
 export type ContentPolicy = Settings['audit']['content'];
@@ -45,18 +45,16 @@ export interface ContentStoreOptions {
   policy: ContentPolicy;
   /** Content of simulated calls opens only in their ledger. */
   mode: LedgerMode;
-  /** Today, YYYY-MM-DD. */
-  today: () => string;
 }
 
 /** What is kept of one call while it is under way. */
 export interface KeptCall {
   /** HMAC of the request under the subject's key; null by policy. */
   readonly requestHmac: string | null;
-  /** Makes what policy keeps of the request durable. Throws `content_unavailable`. */
-  storeRequest(): Promise<void>;
+  /** Makes what policy keeps of the request durable, under the policy day of its RESERVE. Throws `content_unavailable`. */
+  storeRequest(day: string): Promise<void>;
   /** Adds the answer, and gives its HMAC; null by policy, or when the subject was erased meanwhile. Throws `content_unavailable`. */
-  storeAnswer(answer: string): Promise<string | null>;
+  storeAnswer(day: string, answer: string): Promise<string | null>;
 }
 
 const extension = '.enc';
@@ -84,46 +82,46 @@ export class ContentStore {
     // One for the whole call: what was found in the question is taken out of the answer too.
     const redactor = new Redactor();
     const text = policy === 'redacted' ? (plain: string) => redactor.redact(plain) : (plain: string) => plain;
-    const path = join(this.#folder(this.#options.today(), subject), `${callId}${extension}`);
-    const store = async (answer: string | null): Promise<void> => {
+    const store = async (day: string, answer: string | null): Promise<void> => {
       if (policy === 'hash') return;
       const answered = answer === null ? null : text(answer);
       // After the answer, so that a value which only the answer gives away is taken out of the question.
       const kept: StoredContent = { policy, request: requestAs(request, text), answer: answered };
+      const path = this.#path(day, subject, callId);
       await writeDurably(path, seal(key, this.#boundTo(callId), JSON.stringify(kept)));
     };
     return {
       requestHmac,
-      storeRequest: () => store(null),
-      storeAnswer: async (answer) => {
+      storeRequest: (day) => store(day, null),
+      storeAnswer: async (day, answer) => {
         if (this.#keys.find(subject)?.version !== key.version) return null;
-        await store(answer);
+        await store(day, answer);
         return hmacOf(key, callId, answer);
       },
     };
   }
 
-  /** What was kept of a call; null when nothing was, or it was erased. Throws `content_unavailable` when it was changed. */
-  async read(subject: string, callId: string): Promise<KeptContent | null> {
+  /**
+   * What was kept of a call whose RESERVE is of this policy day; null when nothing was, or it was erased.
+   * Throws `content_unavailable` when it was changed.
+   */
+  async read(subject: string, day: string, callId: string): Promise<KeptContent | null> {
     const key = this.#keys.find(subject);
-    if (!key || !/^[\w-]+$/.test(callId)) return null;
-    for (const day of await this.#days()) {
-      const path = join(this.#folder(day, subject), `${callId}${extension}`);
-      const sealed = await readFile(path).catch((error: unknown) => {
-        if (systemCodeOf(error) === 'ENOENT') return null;
-        throw contentUnavailable(path, error);
-      });
-      if (!sealed) continue;
-      const { policy, request, answer } = unseal(key, this.#boundTo(callId), sealed, path);
-      return {
-        policy,
-        request,
-        answer,
-        requestHmac: hmacOf(key, callId, requestText(request)),
-        responseHmac: answer === null ? null : hmacOf(key, callId, answer),
-      };
-    }
-    return null;
+    if (!key || !dayFolder.test(day) || !/^[\w-]+$/.test(callId)) return null;
+    const path = this.#path(day, subject, callId);
+    const sealed = await readFile(path).catch((error: unknown) => {
+      if (systemCodeOf(error) === 'ENOENT') return null;
+      throw contentUnavailable(path, error);
+    });
+    if (!sealed) return null;
+    const { policy, request, answer } = unseal(key, this.#boundTo(callId), sealed, path);
+    return {
+      policy,
+      request,
+      answer,
+      requestHmac: hmacOf(key, callId, requestText(request)),
+      responseHmac: answer === null ? null : hmacOf(key, callId, answer),
+    };
   }
 
   /**
@@ -166,20 +164,21 @@ export class ContentStore {
     for (const kept of past) await rm(join(this.#options.directory, kept), { recursive: true, force: true });
   }
 
+  #path(day: string, subject: string, callId: string): string {
+    return join(this.#folder(day, subject), `${callId}${extension}`);
+  }
+
   #folder(day: string, subject: string): string {
     return join(this.#options.directory, day, subjectHash(subject));
   }
 
-  /** Days with content, newest first. */
+  /** Days with content. */
   async #days(): Promise<string[]> {
     const names = await readdir(this.#options.directory).catch((error: unknown) => {
       if (systemCodeOf(error) === 'ENOENT') return [];
       throw contentUnavailable(this.#options.directory, error);
     });
-    return names
-      .filter((name) => dayFolder.test(name))
-      .toSorted()
-      .reverse();
+    return names.filter((name) => dayFolder.test(name));
   }
 
   #boundTo(callId: string): Buffer {
@@ -231,7 +230,7 @@ function unseal({ encryption }: SubjectKey, boundTo: Buffer, sealed: Buffer, pat
     const text = Buffer.concat([decipher.update(sealed.subarray(nonceBytes, -tagBytes)), decipher.final()]);
     return storedContent.parse(JSON.parse(text.toString('utf8')));
   } catch {
-    throw contentUnavailable(path, new Error('it was changed, or belongs to another call or key'));
+    throw contentChanged(path, 'it was changed, or belongs to another call or key');
   }
 }
 

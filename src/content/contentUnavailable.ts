@@ -11,3 +11,10 @@ export function contentUnavailable(path: string, error: unknown): GatewayError {
     },
   );
 }
+
+/** A content file or key is there and is not what was written. */
+export function contentChanged(path: string, what: string): GatewayError {
+  return new GatewayError('content_unavailable', `The content file ${path} can't be used: ${what}.`, {
+    hint: 'Restore the file, and the key of its user in content/keys, from a backup of the same time.',
+  });
+}

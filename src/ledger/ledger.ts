@@ -92,7 +92,8 @@ export type AdjustInput = Omit<AdjustRecord, 'kind' | 'v' | 'seq' | 'time' | 'ca
 export type TombstoneInput = Omit<TombstoneRecord, 'kind' | 'v' | 'seq' | 'time' | 'call_id'>;
 
 export type Reservation =
-  | { granted: true; receipt: Receipt }
+  /** With the policy day of the RESERVE. */
+  | { granted: true; receipt: Receipt; day: string }
   /** The tightest cap it doesn't fit under, or an overrun nobody has acknowledged. */
   | ({ granted: false; receipt: Receipt } & CapRefusal)
   | { granted: false; receipt: Receipt; overruns: number };
@@ -187,11 +188,13 @@ export class Ledger {
     const { amount, caps, ...record } = input;
     const scopes = { userId: record.user_id, modelId: record.model_id, ...record };
     let refusal: CapRefusal | { overruns: number } | null = null;
+    let reservedOn = '';
     return this.#enqueue(
       ({ state }, time, signer) => {
         const day = this.#dayOf(time, state);
         const policy = policyDrafts(state, scopes, caps, signer);
         refusal = refusalOf(state, { scopes, amount, caps, day: day.day });
+        reservedOn = day.day;
         if (refusal) {
           const refused = { ...describe(record), outcome: 'refused' as const, ...refusedBy(refusal) };
           return [...policy, { ...refused, ...day, kind: 'REFUSE', call_id: callId }];
@@ -206,7 +209,7 @@ export class Ledger {
       (receipt): Reservation => {
         if (refusal) return { granted: false, receipt, ...refusal };
         this.#inFlight.add(callId);
-        return { granted: true, receipt };
+        return { granted: true, receipt, day: reservedOn };
       },
     );
   }

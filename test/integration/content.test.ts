@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { subjectHash } from '../../src/content/contentKeys.ts';
+import type { KeptContent } from '../../src/content/contentStore.ts';
 import type { CallOptions, LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
 import { verifyLedger } from '../../src/ledger/readJournal.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
@@ -21,6 +22,11 @@ function ask(
 
 function keeping(policy: string): Promise<TestGateway> {
   return gatewayOnStandIn({ TIDYLLM_AUDIT_CONTENT: policy });
+}
+
+/** What was kept of a call of ada's today. */
+async function keptOf({ core }: TestGateway, callId = ''): Promise<KeptContent | null> {
+  return core.content.read('ada', (await core.budget()).day, callId);
 }
 
 /** Everything under the home, as one text. */
@@ -43,7 +49,7 @@ describe('with audit.content', () => {
     const { auditTrail } = await ask(gateway);
     expect(await recordsOf(gateway.core, 'RESERVE')).toMatchObject([{ request_hmac: null }]);
     expect(await recordsOf(gateway.core, 'SETTLE')).toMatchObject([{ response_hmac: null }]);
-    expect(await gateway.core.content.read('ada', auditTrail?.callId ?? '')).toBeNull();
+    expect(await keptOf(gateway, auditTrail?.callId)).toBeNull();
     expect(readdirSync(gateway.home)).not.toContain('content');
   });
 
@@ -51,7 +57,7 @@ describe('with audit.content', () => {
     const gateway = await keeping('hash');
     const { auditTrail } = await ask(gateway);
     expect(await recordsOf(gateway.core, 'RESERVE')).toMatchObject([{ request_hmac: expect.any(String) }]);
-    expect(await gateway.core.content.read('ada', auditTrail?.callId ?? '')).toBeNull();
+    expect(await keptOf(gateway, auditTrail?.callId)).toBeNull();
     expect(everythingIn(gateway.home)).not.toMatch(/grace|AKIA|told/);
   });
 
@@ -60,7 +66,7 @@ describe('with audit.content', () => {
     const { auditTrail, content } = await ask(gateway);
     expect(content).toBe('told grace@example.com');
     expect(gateway.standIn.calls[0]?.body.messages?.[0]?.content?.[0]?.text).toBe(prompt);
-    expect(await gateway.core.content.read('ada', auditTrail?.callId ?? '')).toMatchObject({
+    expect(await keptOf(gateway, auditTrail?.callId)).toMatchObject({
       policy: 'redacted',
       request: { messages: [{ content: 'mail [email] the key [aws key] @stand-in:text=told [email]' }] },
       answer: 'told [email]',
@@ -71,7 +77,7 @@ describe('with audit.content', () => {
   it('full, the text is kept as it was, sealed, and its hashes are those of the records', async () => {
     const gateway = await keeping('full');
     const { auditTrail } = await ask(gateway, { system: 'be brief' });
-    const kept = await gateway.core.content.read('ada', auditTrail?.callId ?? '');
+    const kept = await keptOf(gateway, auditTrail?.callId);
     expect(kept).toMatchObject({
       policy: 'full',
       request: { system: 'be brief', messages: [{ role: 'user', content: prompt }] },
@@ -88,13 +94,28 @@ describe('with audit.content', () => {
     const under = ask(gateway, { prompt: '@stand-in:gate' });
     await expect.poll(() => gateway.standIn.calls.length).toBe(1);
     const callId = gateway.standIn.calls[0]?.metadata['tidyllm_call_id'] ?? '';
-    expect(await gateway.core.content.read('ada', callId)).toMatchObject({ answer: null });
+    expect(await keptOf(gateway, callId)).toMatchObject({ answer: null });
     gateway.standIn.openGate();
     await under;
     const cut = await ask(gateway, { prompt: '@stand-in:cut' });
     expect(cut.content).not.toBe('');
-    const kept = await gateway.core.content.read('ada', cut.auditTrail?.callId ?? '');
+    const kept = await keptOf(gateway, cut.auditTrail?.callId);
     expect(kept?.answer).toBe(cut.content);
+  });
+
+  it('full, it lies under the day of its RESERVE, also when the clock was set back since', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const gateway = await keeping('full');
+    await ask(gateway);
+    vi.setSystemTime(Date.now() - 2 * 86_400_000);
+    const { auditTrail } = await ask(gateway);
+    const [first, second] = await recordsOf(gateway.core, 'RESERVE');
+    expect(second?.day).toBe(first?.day);
+    expect(readdirSync(join(gateway.home, 'content')).sort()).toEqual([first?.day, 'keys']);
+    const show = ['audit', 'show', auditTrail?.callId ?? '', '--content'];
+    const { document } = await tidyllmJson(show, { environment: environmentOf() });
+    expect(document['content']).toMatchObject({ state: 'kept', matches_records: true });
   });
 });
 

@@ -64,6 +64,12 @@ interface PreparedCall extends AdmittedCall {
   kept: KeptCall;
 }
 
+/** A call whose money is held. */
+interface ReservedCall extends PreparedCall {
+  /** Policy day of its RESERVE. */
+  day: string;
+}
+
 /**
  * Level 1 and the choke point: the only caller of a model. Each call is admitted, its worst case is
  * reserved and recorded, then it is dispatched, streamed and settled. NO DIRECT AWS CALLS ALLOWED.
@@ -118,6 +124,7 @@ export class CorporateLlmGateway implements Gateway {
       description: describeRequest(request, this.#backend.id, this.#policy),
     };
     let admitted: PreparedCall;
+    let reserved: ReservedCall;
     try {
       requireReason(request.auditReason ?? '', this.#policy);
       const { model, call, ...rest } = admit(attempt.callId, request, this.#catalogue);
@@ -133,10 +140,11 @@ export class CorporateLlmGateway implements Gateway {
     try {
       const reservation = await this.#reserve(attempt, admitted);
       if (!reservation.granted) return this.#overBudget(attempt, admitted, reservation);
+      reserved = { ...admitted, day: reservation.day };
     } catch (error) {
       return this.#response(attempt, { status: 'failed', error: asGatewayError(error, signal) });
     }
-    return this.#dispatch(attempt, admitted, signal, options.onText);
+    return this.#dispatch(attempt, reserved, signal, options.onText);
   }
 
   #reserve({ callId, description }: Attempt, prepared: PreparedCall) {
@@ -180,7 +188,7 @@ export class CorporateLlmGateway implements Gateway {
   /** Everything after the intent is durable: the call itself and the record of how it ended. */
   async #dispatch(
     attempt: Attempt,
-    admitted: PreparedCall,
+    reserved: ReservedCall,
     signal: AbortSignal,
     onText: CallOptions['onText'],
   ): Promise<LlmResponse> {
@@ -197,8 +205,8 @@ export class CorporateLlmGateway implements Gateway {
       // Stopped while the reservation was written: nothing has left.
       signal.throwIfAborted();
       // Nothing is sent that policy can't keep.
-      await admitted.kept.storeRequest();
-      for await (const event of this.#backend.converse(admitted.call, signal)) {
+      await reserved.kept.storeRequest(reserved.day);
+      for await (const event of this.#backend.converse(reserved.call, signal)) {
         take(answer, event, attempt.startedAt);
         if (event.type === 'text') onText?.(event.text);
       }
@@ -206,17 +214,17 @@ export class CorporateLlmGateway implements Gateway {
       error = asGatewayError(thrown, signal);
     }
     try {
-      return await this.#settle(attempt, admitted, answer, error);
+      return await this.#settle(attempt, reserved, answer, error);
     } catch (thrown) {
       const ledgerError = asGatewayError(thrown, signal);
-      const { cost, estimated } = this.#charge(admitted, answer, error);
+      const { cost, estimated } = this.#charge(reserved, answer, error);
       return this.#response(attempt, { status: 'failed', error: ledgerError, answer, cost, estimated });
     }
   }
 
   async #settle(
     attempt: Attempt,
-    admitted: PreparedCall,
+    reserved: ReservedCall,
     answer: Answer,
     callError: GatewayError | null,
   ): Promise<LlmResponse> {
@@ -230,10 +238,10 @@ export class CorporateLlmGateway implements Gateway {
       });
       return this.#response(attempt, { status, error: callError, answer, receipt });
     }
-    const kept = await keepAnswer(admitted.kept, answer);
+    const kept = await keepAnswer(reserved, answer);
     const error = kept.error ?? callError;
     const status = settledOutcome(error, answer);
-    const { cost, estimated, usage, tiers } = this.#charge(admitted, answer, callError);
+    const { cost, estimated, usage, tiers } = this.#charge(reserved, answer, callError);
     const tier = estimated ? undefined : tierFor(tiers, usage);
     const receipt = await this.#ledger.settle(attempt.callId, {
       outcome: status,
@@ -328,11 +336,11 @@ export class CorporateLlmGateway implements Gateway {
 
 /** An answer that can't be kept is settled all the same: it was given, and is billed. */
 async function keepAnswer(
-  kept: KeptCall,
+  { kept, day }: ReservedCall,
   { content }: Answer,
 ): Promise<{ responseHmac: string | null; error: GatewayError | null }> {
   try {
-    return { responseHmac: await kept.storeAnswer(content), error: null };
+    return { responseHmac: await kept.storeAnswer(day, content), error: null };
   } catch (error) {
     if (!GatewayError.is(error)) throw error;
     return { responseHmac: null, error };

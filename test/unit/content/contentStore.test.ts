@@ -15,19 +15,16 @@ const request: RequestContent = {
   messages: [{ role: 'user', content: 'who is grace@example.com?' }],
 };
 
+const day = '2026-03-02';
+
 function open(directory: string, options: Partial<ContentStoreOptions> = {}): ContentStore {
-  return new ContentStore({ directory, policy: 'full', mode: 'live', today: () => '2026-03-02', ...options });
+  return new ContentStore({ directory, policy: 'full', mode: 'live', ...options });
 }
 
-async function keep(
-  store: ContentStore,
-  subject: string,
-  callId = 'call-1',
-  answer = 'an admiral',
-): Promise<void> {
+async function keep(store: ContentStore, subject: string, callId = 'call-1', on = day): Promise<void> {
   const kept = store.begin(subject, callId, request);
-  await kept.storeRequest();
-  await kept.storeAnswer(answer);
+  await kept.storeRequest(on);
+  await kept.storeAnswer(on, 'an admiral');
 }
 
 function filesIn(directory: string): string[] {
@@ -36,31 +33,39 @@ function filesIn(directory: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
+const changed = expect.objectContaining({
+  code: 'content_unavailable',
+  hint: expect.stringContaining('backup') as string,
+}) as GatewayError;
 const unavailable = expect.objectContaining({ code: 'content_unavailable' }) as GatewayError;
 
 describe('what is kept of a call', () => {
   it('is nothing at all with none, and only hashes with hash', async () => {
     const nothing = temporaryFolder();
     const none = open(nothing, { policy: 'none' }).begin('ada', 'call-1', request);
-    await none.storeRequest();
-    expect([none.requestHmac, await none.storeAnswer('yes')]).toEqual([null, null]);
+    await none.storeRequest(day);
+    expect([none.requestHmac, await none.storeAnswer(day, 'yes')]).toEqual([null, null]);
     expect(filesIn(nothing)).toEqual([]);
 
     const hashes = temporaryFolder();
     const hashed = open(hashes, { policy: 'hash' }).begin('ada', 'call-1', request);
-    await hashed.storeRequest();
+    await hashed.storeRequest(day);
     expect(hashed.requestHmac).toMatch(/^[0-9a-f]{64}$/);
-    expect(await hashed.storeAnswer('yes')).toMatch(/^[0-9a-f]{64}$/);
+    expect(await hashed.storeAnswer(day, 'yes')).toMatch(/^[0-9a-f]{64}$/);
     expect(filesIn(hashes)).toEqual([join(hashes, 'keys', `${subjectHash('ada')}.key`)]);
   });
 
   it('is the request before it is sent and the answer after, readable by another process', async () => {
     const folder = temporaryFolder();
     const kept = open(folder).begin('ada', 'call-1', request);
-    await kept.storeRequest();
-    expect(await open(folder).read('ada', 'call-1')).toMatchObject({ policy: 'full', request, answer: null });
-    const responseHmac = await kept.storeAnswer('an admiral');
-    expect(await open(folder).read('ada', 'call-1')).toEqual({
+    await kept.storeRequest(day);
+    expect(await open(folder).read('ada', day, 'call-1')).toMatchObject({
+      policy: 'full',
+      request,
+      answer: null,
+    });
+    const responseHmac = await kept.storeAnswer(day, 'an admiral');
+    expect(await open(folder).read('ada', day, 'call-1')).toEqual({
       policy: 'full',
       request,
       answer: 'an admiral',
@@ -72,13 +77,13 @@ describe('what is kept of a call', () => {
   it('lies sealed under the day and the subject’s hash, for this user only', async () => {
     const folder = temporaryFolder();
     await keep(open(folder), 'ada');
-    const path = join(folder, '2026-03-02', subjectHash('ada'), 'call-1.enc');
+    const path = join(folder, day, subjectHash('ada'), 'call-1.enc');
     expect(filesIn(folder).toSorted()).toEqual(
       [path, join(folder, 'keys', `${subjectHash('ada')}.key`)].toSorted(),
     );
     expect(readFileSync(path).toString('latin1')).not.toMatch(/brief|grace|admiral/);
     for (const file of filesIn(folder)) expect(statSync(file).mode & 0o077).toBe(0);
-    expect(statSync(join(folder, '2026-03-02')).mode & 0o077).toBe(0);
+    expect(statSync(join(folder, day)).mode & 0o077).toBe(0);
   });
 
   it('goes without secrets and personal data when redacted, and the answer without what the question gave away', async () => {
@@ -87,9 +92,9 @@ describe('what is kept of a call', () => {
       system: null,
       messages: [{ role: 'user', content: 'password: "tr0ub4dor&3-x" of grace@example.com' }],
     });
-    await kept.storeRequest();
-    await kept.storeAnswer('tr0ub4dor&3-x is weak, tell grace@example.com and linus@example.org');
-    expect(await open(folder).read('ada', 'call-1')).toMatchObject({
+    await kept.storeRequest(day);
+    await kept.storeAnswer(day, 'tr0ub4dor&3-x is weak, tell grace@example.com and linus@example.org');
+    expect(await open(folder).read('ada', day, 'call-1')).toMatchObject({
       policy: 'redacted',
       request: { messages: [{ content: 'password: "[secret]" of [email]' }] },
       answer: '[secret] is weak, tell [email] and [email]',
@@ -99,41 +104,50 @@ describe('what is kept of a call', () => {
   it.each(['nonce', 'text', 'tag'])('is not read when its %s was changed', async (part) => {
     const folder = temporaryFolder();
     await keep(open(folder), 'ada');
-    const path = join(folder, '2026-03-02', subjectHash('ada'), 'call-1.enc');
+    const path = join(folder, day, subjectHash('ada'), 'call-1.enc');
     const bytes = readFileSync(path);
     const place = { nonce: 0, text: 20, tag: bytes.length - 1 }[part] ?? 0;
     bytes[place] = (bytes[place] ?? 0) ^ 1;
     writeFileSync(path, bytes);
-    await expect(open(folder).read('ada', 'call-1')).rejects.toThrow(unavailable);
+    await expect(open(folder).read('ada', day, 'call-1')).rejects.toThrow(changed);
+  });
+
+  it.each(['another one', 'no key'])('is not read when its key was replaced with %s', async (what) => {
+    const folder = temporaryFolder();
+    await keep(open(folder), 'ada');
+    const key = join(folder, 'keys', `${subjectHash('ada')}.key`);
+    writeFileSync(key, what === 'no key' ? 'short' : Buffer.alloc(32, 7));
+    await expect(open(folder).read('ada', day, 'call-1')).rejects.toThrow(changed);
   });
 
   it('is not read as another call’s, another ledger’s or another subject’s', async () => {
     const folder = temporaryFolder();
     await keep(open(folder), 'ada');
     await keep(open(folder), 'bob');
-    const own = join(folder, '2026-03-02', subjectHash('ada'));
-    await expect(open(folder, { mode: 'simulated' }).read('ada', 'call-1')).rejects.toThrow(unavailable);
-    renameSync(join(folder, '2026-03-02', subjectHash('bob'), 'call-1.enc'), join(own, 'call-3.enc'));
-    await expect(open(folder).read('ada', 'call-3')).rejects.toThrow(unavailable);
+    const own = join(folder, day, subjectHash('ada'));
+    await expect(open(folder, { mode: 'simulated' }).read('ada', day, 'call-1')).rejects.toThrow(unavailable);
+    renameSync(join(folder, day, subjectHash('bob'), 'call-1.enc'), join(own, 'call-3.enc'));
+    await expect(open(folder).read('ada', day, 'call-3')).rejects.toThrow(unavailable);
     renameSync(join(own, 'call-1.enc'), join(own, 'call-2.enc'));
-    await expect(open(folder).read('ada', 'call-2')).rejects.toThrow(unavailable);
-    expect(await open(folder).read('ada', '../../keys/x')).toBeNull();
+    await expect(open(folder).read('ada', day, 'call-2')).rejects.toThrow(unavailable);
+    expect(await open(folder).read('ada', day, '../../keys/x')).toBeNull();
+    expect(await open(folder).read('ada', '..', 'call-2')).toBeNull();
   });
 
   it('stops the call before it is sent when it can’t be written', async () => {
     const folder = temporaryFolder();
     const kept = open(folder).begin('ada', 'call-1', request);
-    writeFileSync(join(folder, '2026-03-02'), 'not a folder');
-    await expect(kept.storeRequest()).rejects.toThrow(unavailable);
+    writeFileSync(join(folder, day), 'not a folder');
+    await expect(kept.storeRequest(day)).rejects.toThrow(unavailable);
     writeFileSync(join(folder, 'keys', `${subjectHash('ada')}.key`), 'short');
     expect(() => open(folder).begin('ada', 'call-2', request)).toThrow(unavailable);
   });
 
   it('leaves no draft behind when a write fails', async () => {
     const folder = temporaryFolder();
-    const own = join(folder, '2026-03-02', subjectHash('ada'));
+    const own = join(folder, day, subjectHash('ada'));
     mkdirSync(join(own, 'call-1.enc', 'in-the-way'), { recursive: true });
-    await expect(open(folder).begin('ada', 'call-1', request).storeRequest()).rejects.toThrow(unavailable);
+    await expect(open(folder).begin('ada', 'call-1', request).storeRequest(day)).rejects.toThrow(unavailable);
     expect(readdirSync(own)).toEqual(['call-1.enc']);
   });
 });
@@ -153,7 +167,7 @@ describe('erasing a subject', () => {
   it('deletes key and files of that subject only, and records how many calls it was', async () => {
     const folder = temporaryFolder();
     await keep(open(folder), 'ada', 'call-1');
-    await keep(open(folder, { today: () => '2026-03-03' }), 'ada', 'call-2');
+    await keep(open(folder), 'ada', 'call-2', '2026-03-03');
     await keep(open(folder), 'bob');
     const recorded: number[] = [];
     const { items } = await open(folder).erase('ada', (count) => {
@@ -161,8 +175,8 @@ describe('erasing a subject', () => {
       return Promise.resolve('receipt');
     });
     expect([items, recorded]).toEqual([2, [2]]);
-    expect(await open(folder).read('ada', 'call-1')).toBeNull();
-    expect(await open(folder).read('bob', 'call-1')).not.toBeNull();
+    expect(await open(folder).read('ada', day, 'call-1')).toBeNull();
+    expect(await open(folder).read('bob', day, 'call-1')).not.toBeNull();
     expect(filesIn(folder).some((file) => file.includes(subjectHash('ada')))).toBe(false);
   });
 
@@ -170,9 +184,9 @@ describe('erasing a subject', () => {
     const folder = temporaryFolder();
     const elsewhere = open(folder);
     const underWay = elsewhere.begin('ada', 'call-1', request);
-    await underWay.storeRequest();
+    await underWay.storeRequest(day);
     await open(folder).erase('ada', () => Promise.resolve());
-    expect(await underWay.storeAnswer('an admiral')).toBeNull();
+    expect(await underWay.storeAnswer(day, 'an admiral')).toBeNull();
     expect(filesIn(folder)).toEqual([]);
     expect(elsewhere.begin('ada', 'call-1', request).requestHmac).not.toBe(underWay.requestHmac);
   });
@@ -182,7 +196,7 @@ describe('erasing a subject', () => {
     await keep(open(folder), 'ada');
     const cut = open(folder).erase('ada', () => Promise.reject(new Error('the process died')));
     await expect(cut).rejects.toThrow('the process died');
-    expect(await open(folder).read('ada', 'call-1')).toBeNull();
+    expect(await open(folder).read('ada', day, 'call-1')).toBeNull();
     expect(readFileSync(join(folder, 'keys', `${subjectHash('ada')}.key.erasing`), 'utf8')).toBe('1');
     let recorded = 0;
     await open(folder).erase('ada', (count) => Promise.resolve((recorded = count)));
@@ -195,7 +209,7 @@ describe('erasing a subject', () => {
     await keep(open(folder), 'ada');
     const key = join(folder, 'keys', `${subjectHash('ada')}.key`);
     renameSync(key, `${key}.erasing`);
-    expect(await open(folder).read('ada', 'call-1')).toBeNull();
+    expect(await open(folder).read('ada', day, 'call-1')).toBeNull();
     const { items } = await open(folder).erase('ada', () => Promise.resolve());
     expect(items).toBe(1);
     expect(filesIn(folder)).toEqual([]);
@@ -212,12 +226,10 @@ describe('erasing a subject', () => {
 describe('retention', () => {
   it('deletes whole days before the one that is kept', async () => {
     const folder = temporaryFolder();
-    for (const day of ['2026-01-31', '2026-02-01', '2026-02-02'])
-      await keep(open(folder, { today: () => day }), 'ada', day);
+    const days = ['2026-01-31', '2026-02-01', '2026-02-02'];
+    for (const kept of days) await keep(open(folder), 'ada', 'call-1', kept);
     await open(folder).removeBefore('2026-02-02');
-    const readable = await Promise.all(
-      ['2026-01-31', '2026-02-01', '2026-02-02'].map((day) => open(folder).read('ada', day)),
-    );
+    const readable = await Promise.all(days.map((kept) => open(folder).read('ada', kept, 'call-1')));
     expect(readable.map((content) => content !== null)).toEqual([false, false, true]);
     expect(readdirSync(folder).toSorted()).toEqual(['2026-02-02', 'keys']);
   });
