@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DatabaseSync } from 'node:sqlite';
+import { createFile } from '../createFile.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 
 const sqliteBusy = 5;
@@ -8,8 +10,8 @@ const pollMs = 1;
 
 /**
  * A lock between processes that the kernel releases when its holder dies: an exclusive SQLite
- * transaction that never writes. The file must never be opened through `fs`: closing any descriptor
- * of it would drop the process's POSIX locks.
+ * transaction that never writes. The file must never be opened through `fs` where it is: closing any
+ * descriptor of it would drop the process's POSIX locks.
  */
 export class KernelLock {
   readonly #path: string;
@@ -31,6 +33,8 @@ export class KernelLock {
     }
     this.#path = path;
     try {
+      // SQLite would make it readable for everybody. It is put in its place after its descriptor was closed.
+      if (!existsSync(path)) createFile(path, '');
       this.#database = new sqlite.DatabaseSync(path, { timeout: 0 });
     } catch (error) {
       throw unusable(path, error);

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BudgetExceeded } from '../../src/gateways/corporateLlm/budgetOffer.ts';
@@ -73,6 +73,16 @@ describe('a governed call', () => {
     expect(journal).not.toContain('recipe');
     expect(journal).not.toContain('rosemary');
     expect(journal).toContain('request_hmac');
+  });
+
+  it('leaves nothing that others can read, locks included', async () => {
+    const gateway = await gatewayOnStandIn();
+    await ask(gateway, {});
+    const { directory } = gateway.core.ledger;
+    const names = readdirSync(directory);
+    expect(names).toContain('lock.db');
+    expect(names.some((name) => name.startsWith('alive-'))).toBe(true);
+    for (const name of names) expect(statSync(join(directory, name)).mode & 0o077).toBe(0);
   });
 
   it('asks for the whole answer at once when told so', async () => {
