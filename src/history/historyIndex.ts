@@ -548,7 +548,8 @@ export class HistoryIndex {
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const row = this.#statement('SELECT sequence FROM call WHERE n = ?').get(chosen[middle] as number);
-      if ((row?.['sequence'] as number) > sequence) high = middle;
+      if (!row) throw new RangeError('a block of the index names a call that is not there');
+      if ((row['sequence'] as number) > sequence) high = middle;
       else low = middle + 1;
     }
     return chosen.length - low;
@@ -560,7 +561,8 @@ export class HistoryIndex {
          workspace, branch, command, error_code, CAST(cost AS TEXT) AS cost, estimated, input, output, cache_read,
          cache_write_5m, cache_write_1h, processing_ms, first_token_ms, reason, records
        FROM call WHERE n = ?`,
-    ).get(n) as unknown as StoredCall;
+    ).get(n) as StoredCall | undefined;
+    if (!row) throw new RangeError('a block of the index names a call that is not there');
     const { strings } = this.#writer;
     return {
       callId: row.call_id,
@@ -665,11 +667,13 @@ class UnreadableRecord extends Error {
   }
 }
 
-/** Whether an index, and not the ledger, is at fault. */
+/** Whether an index, and not the ledger, is at fault: it can't be used, or what its tables hold makes no sense. */
 function isIndexFault(error: unknown): boolean {
   return (
     error instanceof IndexUnusable ||
     error instanceof RangeError ||
+    error instanceof TypeError ||
+    error instanceof SyntaxError ||
     systemCodeOf(error) === 'ERR_SQLITE_ERROR'
   );
 }

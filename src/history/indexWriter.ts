@@ -107,14 +107,14 @@ export class IndexWriter {
   #block = new CallBlock();
   #usage = new UsageTotals();
   #changedOpen = new Set<string>();
-  /** Begins where the tables stand. Throws the database's error when they are not those of an index. */
+  /** Begins where the tables stand. Throws the database's error, or another, when they are not those of an index. */
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = prepare(database);
     const strings = database.prepare('SELECT text FROM string ORDER BY id').all() as { text: string }[];
     for (const { text } of strings) this.strings.add(text);
     this.progress = IndexWriter.progress(database);
-    this.count = Number(database.prepare('SELECT max(n) AS n FROM call').get()?.['n'] ?? 0);
+    this.count = countCalls(database);
     for (const { call } of database.prepare('SELECT call FROM open_call').all() as { call: string }[]) {
       const stored = JSON.parse(call) as Omit<CallInZone, 'cost'> & { cost: string };
       this.open.set(stored.callId, { ...stored, cost: BigInt(stored.cost) });
@@ -364,6 +364,19 @@ function prepare(database: DatabaseSync) {
     dropOpen: one('DELETE FROM open_call WHERE call_id = ?'),
     addEvent: one('INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?)'),
   };
+}
+
+/** How many calls there are. Throws `RangeError` when the blocks have others. */
+function countCalls(database: DatabaseSync): number {
+  // One statement, so that another process can't add calls between the two.
+  const { calls, inBlocks } = database
+    .prepare(
+      `SELECT coalesce((SELECT max(n) FROM call), 0) AS calls,
+         coalesce((SELECT sum(size) FROM block), 0) AS inBlocks`,
+    )
+    .get() as { calls: number; inBlocks: number };
+  if (calls !== inBlocks) throw new RangeError(`the blocks have ${inBlocks} of ${calls} calls`);
+  return calls;
 }
 
 /** A block as it is stored; null where there is none. Throws `RangeError` for one that is not a block. */

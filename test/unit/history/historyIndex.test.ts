@@ -1,5 +1,13 @@
 import { fork } from 'node:child_process';
-import { appendFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
@@ -265,27 +273,27 @@ describe('an index that is not what it should be is made anew', () => {
     return { directory, path: indexPath(directory), naive: naiveHistory(directory) };
   }
 
+  /** Somebody changes the tables. */
+  function changing(sql: string): (path: string) => void {
+    return (path) => {
+      const database = new DatabaseSync(path);
+      database.exec(sql);
+      database.close();
+    };
+  }
+
   it.each<[string, (path: string) => void]>([
     ['deleted', (path) => rmSync(path)],
     ['empty', (path) => truncateSync(path, 0)],
     ['cut off', (path) => truncateSync(path, Math.floor(statSync(path).size / 2))],
     ['no database', (path) => writeFileSync(path, 'not a database '.repeat(1000))],
-    [
-      'of an older version',
-      (path) => {
-        const database = new DatabaseSync(path);
-        database.exec('PRAGMA user_version = 0; DROP TABLE usage; CREATE TABLE other (a)');
-        database.close();
-      },
-    ],
-    [
-      'without blocks that can be read',
-      (path) => {
-        const database = new DatabaseSync(path);
-        database.exec(`UPDATE block SET outcome = x'00'`);
-        database.close();
-      },
-    ],
+    ['of an older version', changing('PRAGMA user_version = 0; DROP TABLE usage; CREATE TABLE other (a)')],
+    ['without blocks that can be read', changing(`UPDATE block SET outcome = x'00'`)],
+    ['without a call', changing('DELETE FROM call WHERE n = 5')],
+    ['without the newest call', changing('DELETE FROM call WHERE n = (SELECT max(n) FROM call)')],
+    ['without its last block', changing('DELETE FROM block WHERE number = (SELECT max(number) FROM block)')],
+    ['without places that can be read', changing(`UPDATE call SET records = 'x' WHERE n = 5`)],
+    ['without its progress', changing('DELETE FROM progress')],
   ])('when it is %s', async (_what, damage) => {
     const { directory, path, naive } = await indexedLedger();
     damage(path);
@@ -341,7 +349,9 @@ describe('an index that is not what it should be is made anew', () => {
 
   it('and its files are for this user alone', async () => {
     const { path } = await indexedLedger();
-    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(join(path, '..'))).toContain('live.lock.db');
+    for (const name of readdirSync(join(path, '..')))
+      expect(statSync(join(path, '..', name)).mode & 0o777).toBe(0o600);
     expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700);
   });
 });
