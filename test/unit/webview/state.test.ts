@@ -37,6 +37,14 @@ describe('the state of the chat view', () => {
     expect(after({ type: 'turn', turn }, { type: 'turnRemoved', id: '1' }).turns).toEqual([]);
   });
 
+  it('keeps what was written before the conversation came, and a new conversation begins without', () => {
+    const empty = { type: 'conversation', turns: [], reason: '', draft: '' } as const;
+    const written = { type: 'reasonWritten', reason: 'JIRA-1' } as const;
+    expect(after(written, empty).reason).toBe('JIRA-1');
+    expect(after(written, empty, empty).reason).toBe('');
+    expect(after({ ...empty, reason: 'JIRA-2' }).reason).toBe('JIRA-2');
+  });
+
   it('forgets the problem of the reason once another one is written', () => {
     const problem = { type: 'reasonProblem', problem: 'Say why.' } as const;
     expect(after(problem).reasonProblem).toBe('Say why.');

@@ -2,6 +2,8 @@ import type { HostMessage, Surroundings, Turn } from '../protocol.ts';
 
 /** What the view shows. */
 export interface ChatState {
+  /** Whether the conversation has come from the extension. */
+  filled: boolean;
   turns: Turn[];
   surroundings: Surroundings;
   reason: string;
@@ -19,6 +21,7 @@ export type Edit =
   | { type: 'reasonProblem'; problem: string };
 
 export const initialState: ChatState = {
+  filled: false,
   turns: [],
   surroundings: { gateway: { state: 'starting' }, model: '', budget: null, suggestedReason: null },
   reason: '',
@@ -31,8 +34,11 @@ export const initialState: ChatState = {
 export function reduce(state: ChatState, message: HostMessage | Edit): ChatState {
   switch (message.type) {
     case 'conversation': {
-      const { turns, reason, draft } = message;
-      return { ...state, turns, reason, reasonProblem: null, question: state.question || draft };
+      const { turns, draft } = message;
+      // What was written before the conversation came is not lost.
+      const reason = state.filled ? message.reason : state.reason || message.reason;
+      const question = state.question || draft;
+      return { ...state, turns, reason, reasonProblem: null, question, filled: true };
     }
     case 'surroundings':
       return { ...state, surroundings: message.surroundings };
