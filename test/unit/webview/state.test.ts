@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Turn } from '../../../src/views/chat/protocol.ts';
+import type { HostMessage, Turn } from '../../../src/views/chat/protocol.ts';
 import { initialState, isAnswering, reduce, type ChatState } from '../../../src/views/chat/webview/state.ts';
 
 const turn: Turn = {
@@ -38,7 +38,7 @@ describe('the state of the chat view', () => {
   });
 
   it('keeps what was written before the conversation came, and a new conversation begins without', () => {
-    const empty = { type: 'conversation', turns: [], reason: '', draft: '' } as const;
+    const empty: HostMessage = { type: 'conversation', turns: [], reason: '', draft: '' };
     const written = { type: 'reasonWritten', reason: 'JIRA-1' } as const;
     expect(after(written, empty).reason).toBe('JIRA-1');
     expect(after(written, empty, empty).reason).toBe('');
