@@ -6,6 +6,7 @@ import { budget, budgetAcknowledge, budgetRaise, type RaiseOptions } from './cli
 import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
 import { auditErase, type EraseOptions } from './cli/erase.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
+import { settingsInit, settingsShow, settingsValidate } from './cli/settings.ts';
 import { gateways, gatewayStats, status } from './cli/status.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
 import { usage, type UsageOptions } from './cli/usage.ts';
@@ -13,6 +14,8 @@ import { compose } from './compose.ts';
 import type { Core } from './gateways/core.ts';
 import { requestServiceTiers } from './gateways/corporateLlm/request.ts';
 import { GatewayError, messageOf } from './errors.ts';
+import { loadSettings, workspaceFilesAround, type SettingsOverrides } from './settings/loadSettings.ts';
+import { faultText } from './settings/settingsDocument.ts';
 
 interface GlobalOptions {
   settings?: string;
@@ -185,24 +188,78 @@ program
   .description('whether everything that is installed works')
   .action(() => runAsItIs(status));
 
+const settings = program.command('settings').description('the configuration');
+settings
+  .command('show')
+  .description('every value in effect; secrets are not shown')
+  .option('--origin', 'and where it comes from')
+  .action((options: { origin?: boolean }) =>
+    runAlone(async (terminal) =>
+      settingsShow(await loadSettings(process.env, overrides()), options, terminal),
+    ),
+  );
+settings
+  .command('validate')
+  .description('what is wrong with a settings file')
+  .argument('<file>', 'settings.yaml of a user or of a workspace')
+  .option('--workspace', 'as a workspace’s file, which may only tighten')
+  .action((file: string, options: { workspace?: boolean }) =>
+    runAlone((terminal) => settingsValidate(file, options, terminal)),
+  );
+settings
+  .command('init')
+  .description('make a commented settings.yaml to begin with')
+  .option('--workspace', 'make .tidyllm/settings.yaml of this folder')
+  .action((options: { workspace?: boolean }) =>
+    runAlone((terminal) =>
+      settingsInit({ settingsFile: program.opts<GlobalOptions>().settings, ...options }, terminal),
+    ),
+  );
+
+/** What the global options say about settings. Files around the working folder may only tighten. */
+function overrides(): SettingsOverrides {
+  const { settings: settingsFile, profile, region } = program.opts<GlobalOptions>();
+  return { settingsFile, profile, region, workspaceFiles: workspaceFilesAround(process.cwd()) };
+}
+
+/** Runs a command that needs no core, and keeps its exit code. */
+async function runAlone(command: (terminal: Terminal) => number | Promise<number>): Promise<void> {
+  const terminal = terminalOf();
+  try {
+    process.exitCode = await command(terminal);
+  } catch (thrown) {
+    fail(thrown, terminal);
+  }
+}
+
+function terminalOf(): Terminal {
+  const { json, quiet } = program.opts<GlobalOptions>();
+  return { json: json ?? false, quiet: quiet ?? false };
+}
+
+function fail(
+  thrown: unknown,
+  terminal: Terminal,
+  document: (error: GatewayError) => object = (error) => ({ error: errorJson(error) }),
+): void {
+  const error = GatewayError.is(thrown) ? thrown : unexpected(thrown);
+  if (terminal.json) printJson(document(error));
+  else printError(error);
+  process.exitCode = error.exitCode;
+}
+
 /** Runs a command on a composed core and keeps its exit code. */
 async function run(
   command: (core: Core, terminal: Terminal) => Promise<number>,
-  failed: (error: GatewayError) => object = (error) => ({ error: errorJson(error) }),
+  failed?: (error: GatewayError) => object,
   settleFirst = true,
 ): Promise<void> {
-  const options = program.opts<GlobalOptions>();
-  const terminal: Terminal = { json: options.json ?? false, quiet: options.quiet ?? false };
+  const { backend, user } = program.opts<GlobalOptions>();
+  const terminal = terminalOf();
   let core: Core | null = null;
   try {
-    core = await compose({
-      environment: process.env,
-      settingsFile: options.settings,
-      profile: options.profile,
-      region: options.region,
-      backend: options.backend,
-      user: options.user,
-    });
+    core = await compose({ environment: process.env, ...overrides(), backend, user });
+    for (const warning of core.loaded.warnings) note(terminal, `Warning: ${faultText(warning)}`);
     if (core.loaded.unused.length > 0) {
       note(
         terminal,
@@ -212,10 +269,7 @@ async function run(
     if (settleFirst) await settleOrphans(core, terminal);
     process.exitCode = await command(core, terminal);
   } catch (thrown) {
-    const error = GatewayError.is(thrown) ? thrown : unexpected(thrown);
-    if (terminal.json) printJson(failed(error));
-    else printError(error);
-    process.exitCode = error.exitCode;
+    fail(thrown, terminal, failed);
   } finally {
     await core?.dispose();
   }

@@ -63,7 +63,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const capOf = capsFrom({
     budget: settings.budget,
     modelIdOf: (name) => modelIdOf(catalogue, name),
-    originOf: loaded.originOf,
+    originOf: (path) => loaded.originOf(path).text,
   });
   const policy = { capOf, minReasonLength: settings.audit.min_reason_length, defaultUser: user };
   const budget = async (day?: string): Promise<BudgetStatus> => {

@@ -11,6 +11,7 @@ const checks = [
     command: ['tsc', '--project', project, '--pretty', 'false'],
   })),
   { name: 'prettier', command: ['prettier', '--check', '--log-level', 'warn', '.'] },
+  { name: 'generated files', command: ['node', 'tools/generate.mjs', '--check'] },
   {
     name: 'import rules',
     command: ['depcruise', '--config', '.dependency-cruiser.mjs', '--output-type', 'err-long', 'src'],

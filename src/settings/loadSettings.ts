@@ -1,20 +1,36 @@
 import { readFile } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import envPaths from 'env-paths';
-import { closest } from 'fastest-levenshtein';
-import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import { closest, distance } from 'fastest-levenshtein';
 import type * as z from 'zod';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { laterKeys, settingsSchema, type Settings } from './schema.ts';
+import { convertText, isSection, knownKeys, settingKeys } from './schemaPaths.ts';
+import {
+  SettingsDocument,
+  SettingsInvalid,
+  type Environment,
+  type Path,
+  type SettingsFault,
+} from './settingsDocument.ts';
+import { workspaceRules, type Tighten } from './workspaceRules.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
-type Path = readonly PropertyKey[];
+type Values = Record<string, unknown>;
 
 /** What the command line or VS Code's own settings say; they stand above every other source. */
 export interface SettingsOverrides {
   settingsFile?: string | undefined;
   profile?: string | undefined;
   region?: string | undefined;
+  /** Files of the open workspace, which may only tighten; those that aren't there are left out. */
+  workspaceFiles?: readonly string[] | undefined;
+}
+
+/** Where a value comes from. */
+export interface Origin {
+  source: 'option' | 'environment' | 'workspace' | 'file' | 'default';
+  /** For people and records: `budget.timezone in FILE`, `environment variable NAME`, … */
+  text: string;
 }
 
 export interface LoadedSettings {
@@ -23,11 +39,17 @@ export interface LoadedSettings {
   file: string | null;
   /** Where the user's file is looked for when none is named. */
   userFile: string;
-  /** Where a setting's value comes from: `budget.timezone in FILE`, an environment variable, or the default. */
-  originOf: (path: readonly string[]) => string;
-  /** What the file sets for services that are not installed: accepted, and without effect. */
-  unused: string[];
+  /** The workspace files that were read. */
+  workspaceFiles: readonly string[];
+  originOf: (path: readonly string[]) => Origin;
+  /** What deserves a look, but doesn't keep the settings from being used. */
+  warnings: readonly SettingsFault[];
+  /** What the file sets for parts that are not installed: accepted, and without effect. */
+  unused: readonly string[];
 }
+
+/** The file of a workspace folder. */
+export const workspaceFileName = join('.tidyllm', 'settings.yaml');
 
 /** Directories of this user: state (ledger) and configuration (settings.yaml). `TIDYLLM_HOME` relocates both. */
 export function userDirectories(environment: Environment): { state: string; config: string } {
@@ -54,9 +76,16 @@ export function settingsPath(environment: Environment, { settingsFile }: Setting
   );
 }
 
+/** Places of a workspace file for work in a folder: of the folder and of those that hold it, nearest first. */
+export function workspaceFilesAround(folder: string): string[] {
+  const parent = dirname(folder);
+  const here = join(folder, workspaceFileName);
+  return parent === folder ? [here] : [here, ...workspaceFilesAround(parent)];
+}
+
 /**
- * Reads settings in the order environment > settings.yaml > defaults.
- * Throws `settings_invalid` with every fault at file:line:column.
+ * Reads settings in the order environment > settings.yaml > defaults, tightened by workspace files.
+ * Throws `SettingsInvalid` with every fault at file:line:column.
  */
 export async function loadSettings(
   environment: Environment,
@@ -65,26 +94,40 @@ export async function loadSettings(
   const userFile = settingsPath({ ...environment, TIDYLLM_SETTINGS: undefined });
   const path = settingsPath(environment, overrides);
   const text = await readText(path, path !== userFile);
-  const source = parseYaml(path, text ?? '');
-  const values = plainValues(source);
-  const merged = withOverrides(withEnvironment(values ?? {}, environment), overrides);
-  const result = settingsSchema.safeParse(merged.values);
-  if (!result.success) {
-    const faults = result.error.issues.flatMap((issue) => describeIssue(issue, source, merged.origins));
-    throw invalid(faults);
-  }
+  const document = new SettingsDocument(path, text ?? '', environment);
+  const own = new Sources(document, environment, overrides);
+  const joined = await joinWorkspaces(own.parse(), overrides.workspaceFiles ?? [], environment);
   return {
-    settings: result.data,
+    settings: joined.settings,
     file: text === null ? null : path,
     userFile,
-    originOf: (keys) => {
-      const name = keys.join('.');
-      const variable = merged.origins.get(name);
-      if (variable !== undefined) return `environment variable ${variable}`;
-      return source.document.hasIn(keys) ? `${name} in ${path}` : `the default of ${name}`;
-    },
-    unused: unusedKeys(result.data),
+    workspaceFiles: joined.files,
+    originOf: (keys) => joined.origins.get(keys.join('.')) ?? own.originOf(keys),
+    warnings: [...document.warnings, ...joined.warnings],
+    unused: laterKeys.filter((key) => document.has(key.split('.'))),
   };
+}
+
+/** The faults of a settings file by itself, as it would be read: of a user's file, or of a workspace's. */
+export function checkSettingsText(
+  file: string,
+  text: string,
+  environment: Environment,
+  kind: 'user' | 'workspace',
+): readonly SettingsFault[] {
+  try {
+    const document = new SettingsDocument(file, text, environment);
+    const { faults } = parseValues(document.values, (issue) => describeIssue(issue, document));
+    const unused = laterKeys
+      .map((key) => key.split('.'))
+      .filter((path) => document.has(path))
+      .map((path) => document.fault(path, `${path.join('.')} has no effect in this version`, 'warning'));
+    const foreign = kind === 'workspace' ? foreignKeys(document, document.values, []) : [];
+    return [...faults, ...foreign, ...document.warnings, ...unused];
+  } catch (error) {
+    if (error instanceof SettingsInvalid) return error.faults;
+    throw error;
+  }
 }
 
 async function readText(path: string, required: boolean): Promise<string | null> {
@@ -103,116 +146,204 @@ async function readText(path: string, required: boolean): Promise<string | null>
   }
 }
 
-interface Source {
-  path: string;
-  document: Document.Parsed;
-  lines: LineCounter;
+function parseValues(
+  values: unknown,
+  describe: (issue: z.core.$ZodIssue) => SettingsFault[],
+): { settings: Settings | null; faults: SettingsFault[] } {
+  const result = settingsSchema.safeParse(values);
+  if (result.success) return { settings: result.data, faults: [] };
+  return { settings: null, faults: result.error.issues.flatMap(describe) };
 }
 
-function parseYaml(path: string, text: string): Source {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
-    throw invalid(
-      document.errors.map(
-        (error) => `${position(path, lines, error.pos[0])}: ${error.message.split('\n')[0] ?? ''}`,
-      ),
+/** The user's own sources: options, environment and file. */
+class Sources {
+  readonly #document: SettingsDocument;
+  readonly #values: Values;
+  readonly #origins = new Map<string, Origin>();
+
+  constructor(document: SettingsDocument, environment: Environment, overrides: SettingsOverrides) {
+    this.#document = document;
+    this.#values = structuredClone(document.values);
+    this.#takeOptions(overrides);
+    // Names are TIDYLLM_ and the key's path: TIDYLLM_BUDGET_DAILY_LIMIT_USD. Open mappings have none.
+    for (const { path, initial } of settingKeys) {
+      const open = initial !== null && typeof initial === 'object' && !Array.isArray(initial);
+      if (!open) this.#takeVariable(path, `TIDYLLM_${path.join('_').toUpperCase()}`, environment);
+    }
+    for (const [key, names] of foreignVariables) {
+      const path = key.split('.');
+      for (const name of names) this.#takeVariable(path, name, environment);
+    }
+    // A named profile makes the SDK skip keys in the environment, which must win over a file.
+    if (environment['AWS_ACCESS_KEY_ID'])
+      this.#take(['aws', 'profile'], null, {
+        source: 'environment',
+        text: 'environment variable AWS_ACCESS_KEY_ID',
+      });
+  }
+
+  /** Throws `SettingsInvalid`. */
+  parse(): Settings {
+    const { settings, faults } = parseValues(this.#values, (issue) =>
+      describeIssue(issue, this.#document, this.#origins),
+    );
+    if (!settings) throw new SettingsInvalid(faults);
+    return settings;
+  }
+
+  originOf(path: readonly string[]): Origin {
+    const key = path.join('.');
+    const taken = this.#origins.get(key);
+    if (taken) return taken;
+    return this.#document.has(path)
+      ? { source: 'file', text: `${key} in ${this.#document.file}` }
+      : { source: 'default', text: `the default of ${key}` };
+  }
+
+  #takeOptions({ profile, region }: SettingsOverrides): void {
+    const option = (text: string): Origin => ({ source: 'option', text });
+    if (profile) this.#take(['aws', 'profile'], profile, option('the chosen profile'));
+    if (!region) return;
+    this.#take(['aws', 'region'], region, option('the chosen region'));
+    this.#take(['aws', 'bedrock', 'region'], region, option('the chosen region'));
+  }
+
+  #takeVariable(path: readonly string[], name: string, environment: Environment): void {
+    const text = environment[name];
+    if (!text) return;
+    this.#take(path, convertText(text, path), {
+      source: 'environment',
+      text: `environment variable ${name}`,
+    });
+  }
+
+  /** The first to set a value wins. */
+  #take(path: readonly string[], value: unknown, origin: Origin): void {
+    const key = path.join('.');
+    if (this.#origins.has(key)) return;
+    assign(this.#values, path, value);
+    this.#origins.set(key, origin);
+  }
+}
+
+/** Variables of other tools, which stand above the file as they do everywhere; the first that is set counts. */
+const foreignVariables = Object.entries({
+  'aws.region': ['AWS_REGION', 'AWS_DEFAULT_REGION'],
+  'aws.bedrock.region': ['AWS_REGION', 'AWS_DEFAULT_REGION'],
+  'aws.profile': ['AWS_PROFILE'],
+  'postgres.host': ['PGHOST'],
+  'postgres.port': ['PGPORT'],
+  'postgres.db_name': ['PGDATABASE'],
+  'postgres.db_user': ['PGUSER'],
+  'postgres.db_password': ['PGPASSWORD'],
+  'postgres.ssl_mode': ['PGSSLMODE'],
+  'mlflow.tracking_uri': ['MLFLOW_TRACKING_URI'],
+  'mlflow.experiment': ['MLFLOW_EXPERIMENT_NAME'],
+});
+
+interface Joined {
+  settings: Settings;
+  files: string[];
+  origins: Map<string, Origin>;
+  warnings: SettingsFault[];
+}
+
+async function joinWorkspaces(
+  own: Settings,
+  files: readonly string[],
+  environment: Environment,
+): Promise<Joined> {
+  const joined: Joined = { settings: structuredClone(own), files: [], origins: new Map(), warnings: [] };
+  for (const file of files) {
+    const text = await readText(file, false);
+    if (text === null) continue;
+    const document = new SettingsDocument(file, text, environment);
+    const { settings: asked, faults } = parseValues(document.values, (issue) =>
+      describeIssue(issue, document),
+    );
+    const all = [...faults, ...foreignKeys(document, document.values, [])];
+    if (!asked || all.length > 0) throw new SettingsInvalid(all);
+    joined.files.push(file);
+    joined.warnings.push(...document.warnings);
+    for (const [key, tighten] of Object.entries(workspaceRules))
+      joinKey(joined, document, asked, key, tighten);
+  }
+  return joined;
+}
+
+function joinKey(
+  joined: Joined,
+  document: SettingsDocument,
+  asked: Settings,
+  key: string,
+  tighten: Tighten,
+): void {
+  const path = key.split('.');
+  if (!document.has(path)) return;
+  const before = valueAt(joined.settings, path);
+  const wanted = valueAt(asked, path);
+  const after = tighten(before as never, wanted as never);
+  if (Array.isArray(after) && after.length === 0) {
+    throw new SettingsInvalid([
+      document.fault(path, `${key} leaves nothing of what the user allows: ${String(before)}`),
+    ]);
+  }
+  assign(joined.settings, path, after);
+  const origin: Origin = { source: 'workspace', text: `${key} in ${document.file}` };
+  const changed = JSON.stringify(after) !== JSON.stringify(before);
+  if (changed) noteOrigins(joined.origins, path, before, after, origin);
+  else if (JSON.stringify(wanted) !== JSON.stringify(before)) {
+    joined.warnings.push(
+      document.fault(path, `${key} would loosen the user’s settings; what they say stays`, 'warning'),
     );
   }
-  if (document.contents !== null && !isMap(document.contents)) {
-    throw invalid([`${path}:1:1: the file must be a mapping such as "budget: { daily_limit_usd: 50 }"`]);
-  }
-  return { path, document, lines };
 }
 
-function plainValues({ path, document }: Source): unknown {
-  try {
-    return document.toJS();
-  } catch (error) {
-    // Aliases without an anchor, or too many of them, are found only now.
-    throw invalid([`${path}:1:1: ${messageOf(error)}`]);
-  }
-}
-
-function position(path: string, lines: LineCounter, offset: number): string {
-  const { line, col } = lines.linePos(offset);
-  return `${path}:${line}:${col}`;
-}
-
-function invalid(faults: string[]): GatewayError {
-  return new GatewayError('settings_invalid', faults.join('\n'), {
-    hint: 'Correct the settings named above; nothing was applied.',
-  });
-}
-
-/** Environment names are TIDYLLM_ and the key's path: TIDYLLM_BUDGET_DAILY_LIMIT_USD. */
-function withEnvironment(
-  values: unknown,
-  environment: Environment,
-): { values: unknown; origins: Map<string, string> } {
-  const merged = structuredClone(values) as Record<string, unknown>;
-  const origins = new Map<string, string>();
-  for (const path of scalarPaths(settingsSchema.parse({}))) {
-    const name = `TIDYLLM_${path.join('_').toUpperCase()}`;
-    const text = environment[name];
-    if (text === undefined || text === '') continue;
-    assign(merged, path, fromText(text, path));
-    origins.set(path.join('.'), name);
-  }
-  applyAwsVariables(merged, environment, origins);
-  return { values: merged, origins };
-}
-
-/** The AWS SDK's own variables stand above the file, as they do for every AWS tool. */
-function applyAwsVariables(
-  values: Record<string, unknown>,
-  environment: Environment,
-  origins: Map<string, string>,
+/** Of an open mapping, each entry that changed comes from the workspace. */
+function noteOrigins(
+  origins: Map<string, Origin>,
+  path: readonly string[],
+  before: unknown,
+  after: unknown,
+  origin: Origin,
 ): void {
-  const region = environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'];
-  if (region) {
-    if (!origins.has('aws.region')) assign(values, ['aws', 'region'], region);
-    if (!origins.has('aws.bedrock.region')) assign(values, ['aws', 'bedrock', 'region'], region);
+  origins.set(path.join('.'), origin);
+  if (after === null || typeof after !== 'object' || Array.isArray(after)) return;
+  for (const [name, value] of Object.entries(after)) {
+    if ((before as Values)[name] === value) continue;
+    origins.set([...path, name].join('.'), {
+      ...origin,
+      text: `${[...path, name].join('.')} ${origin.text.slice(path.join('.').length + 1)}`,
+    });
   }
-  if (origins.has('aws.profile')) return;
-  if (environment['AWS_PROFILE']) assign(values, ['aws', 'profile'], environment['AWS_PROFILE']);
-  // A named profile makes the SDK skip keys in the environment, which must win over a file.
-  else if (environment['AWS_ACCESS_KEY_ID']) assign(values, ['aws', 'profile'], null);
 }
 
-function withOverrides<T extends { values: unknown }>(merged: T, overrides: SettingsOverrides): T {
-  const values = merged.values as Record<string, unknown>;
-  if (overrides.profile) assign(values, ['aws', 'profile'], overrides.profile);
-  if (overrides.region) {
-    assign(values, ['aws', 'region'], overrides.region);
-    assign(values, ['aws', 'bedrock', 'region'], overrides.region);
-  }
-  return merged;
-}
-
-/** Paths of every single value and list in the defaults; open mappings (prices, names) have no environment name. */
-function scalarPaths(defaults: object, prefix: string[] = []): string[][] {
-  return Object.entries(defaults).flatMap(([key, value]) => {
-    const path = [...prefix, key];
-    return value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? scalarPaths(value as object, path)
-      : [path];
+/** The keys of a workspace file that are not a workspace's to set. */
+function foreignKeys(
+  document: SettingsDocument,
+  values: Readonly<Values>,
+  path: readonly string[],
+): SettingsFault[] {
+  return Object.entries(values).flatMap(([key, value]) => {
+    const here = [...path, key];
+    const name = here.join('.');
+    if (name in workspaceRules || !knownKeys(path).includes(key)) return [];
+    if (isSection(here) && value !== null && typeof value === 'object')
+      return foreignKeys(document, value as Values, here);
+    return [
+      document.fault(
+        here,
+        `${name} can't be set by a workspace, which may only tighten; set it in the user's settings.yaml`,
+      ),
+    ];
   });
 }
 
-function fromText(text: string, path: string[]): unknown {
-  const initial = path.reduce<unknown>(
-    (node, key) => (node as Record<string, unknown>)[key],
-    settingsSchema.parse({}),
-  );
-  if (Array.isArray(initial)) {
-    const items = text.split(',').map((item) => item.trim());
-    return typeof initial[0] === 'number' ? items.map(Number) : items;
-  }
-  return typeof initial === 'number' ? Number(text) : text;
+function valueAt(values: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((node, key) => (node as Values | undefined)?.[key], values);
 }
 
-function assign(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
+function assign(target: Values, path: readonly string[], value: unknown): void {
   const [head, ...rest] = path;
   if (head === undefined) return;
   if (rest.length === 0) {
@@ -222,63 +353,43 @@ function assign(target: Record<string, unknown>, path: readonly string[], value:
   const child = target[head];
   // A section that isn't a mapping stays as it is, for the schema to name at its line.
   if (child !== undefined && child !== null && typeof child !== 'object') return;
-  const next = (child ?? {}) as Record<string, unknown>;
+  const next = (child ?? {}) as Values;
   target[head] = next;
   assign(next, rest, value);
 }
 
-function describeIssue(issue: z.core.$ZodIssue, source: Source, origins: Map<string, string>): string[] {
-  const dotted = issue.path.join('.');
+function describeIssue(
+  issue: z.core.$ZodIssue,
+  document: SettingsDocument,
+  origins?: ReadonlyMap<string, Origin>,
+): SettingsFault[] {
   if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(issue.path);
     return issue.keys.map((key) => {
-      const nearest = known.length > 0 ? closest(key, known) : '';
-      const hint = nearest ? `; did you mean "${nearest}"?` : '';
-      return `${locate(source, [...issue.path, key])}: unknown key "${[...issue.path, key].join('.')}"${hint}`;
+      const path = [...issue.path, key];
+      return document.fault(path, `unknown key "${path.join('.')}"${suggestion(issue.path, key)}`);
     });
   }
+  const message = `${issue.path.join('.') || 'settings'} ${lowerFirst(issue.message)}`;
   const origin = issue.path
-    .map((_, index) => origins.get(issue.path.slice(0, index + 1).join('.')))
-    .find(Boolean);
-  const where = origin === undefined ? locate(source, issue.path) : `environment variable ${origin}`;
-  return [`${where}: ${dotted || 'settings'} ${lowerFirst(issue.message)}`];
+    .map((_, index) => origins?.get(issue.path.slice(0, index + 1).join('.')))
+    .find((one) => one !== undefined);
+  if (origin) return [{ severity: 'error', message: `${origin.text}: ${message}`, place: null }];
+  return [document.fault(issue.path, message)];
 }
 
 function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-function knownKeys(path: Path): string[] {
-  let schema: unknown = settingsSchema;
-  for (const key of path) schema = shapeOf(schema)?.[String(key)];
-  return Object.keys(shapeOf(schema) ?? {});
-}
-
-function shapeOf(schema: unknown): Record<string, unknown> | undefined {
-  let current = schema as { shape?: Record<string, unknown>; unwrap?: () => unknown } | undefined;
-  while (current && !current.shape && current.unwrap) current = current.unwrap() as typeof current;
-  return current?.shape;
-}
-
-/** The place of a key, or of the nearest parent that stands in the file. */
-function locate(source: Source, path: Path): string {
-  let node: Node | null = source.document.contents;
-  let offset = 0;
-  for (const key of path) {
-    if (!isMap(node)) break;
-    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
-    if (!isPair(pair) || !isScalar(pair.key)) break;
-    offset = pair.key.range?.[0] ?? offset;
-    node = pair.value as Node | null;
+/** The valid key that was most likely meant: one of the same section, or of the same name elsewhere. */
+function suggestion(path: Path, key: string): string {
+  const siblings = knownKeys(path);
+  const nearest = siblings.length > 0 ? closest(key, siblings) : '';
+  if (nearest && distance(key, nearest) <= Math.max(2, key.length / 3)) return `; did you mean "${nearest}"?`;
+  const [elsewhere] = settingKeys.filter((one) => one.path.includes(key));
+  if (elsewhere) {
+    const name = elsewhere.path.slice(0, elsewhere.path.indexOf(key) + 1).join('.');
+    return `; did you mean "${name}"?`;
   }
-  return position(source.path, source.lines, offset);
-}
-
-function unusedKeys(settings: Settings): string[] {
-  return laterKeys.filter((path) => {
-    const value = path
-      .split('.')
-      .reduce<unknown>((node, key) => (node as Record<string, unknown> | undefined)?.[key], settings);
-    return value !== undefined;
-  });
+  return siblings.length > 0 ? `; known here: ${siblings.join(', ')}` : '';
 }

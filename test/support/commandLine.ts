@@ -14,6 +14,7 @@ export interface Finished {
 export interface RunOptions {
   environment: Record<string, string>;
   stdin?: string;
+  cwd?: string;
   /** Called with the process, for tests that end it. */
   started?: (child: ReturnType<typeof spawn>) => void;
 }
@@ -21,6 +22,7 @@ export interface RunOptions {
 /** Runs the built `tidyllm` command with nothing but the given environment. */
 export async function tidyllm(args: readonly string[], options: RunOptions): Promise<Finished> {
   const child = spawn(process.execPath, [command, ...args], {
+    cwd: options.cwd,
     env: { PATH: process.env['PATH'], HOME: options.environment['TIDYLLM_HOME'], ...options.environment },
   });
   options.started?.(child);

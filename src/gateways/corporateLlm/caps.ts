@@ -33,13 +33,17 @@ export function capsFrom({ budget, modelIdOf, originOf }: CapSources): CapOf {
     section: 'per_user_usd' | 'per_model_usd' | 'per_workspace_usd',
     keyOf: (name: string) => string,
   ): Map<string, { limit: bigint; origin: string }> {
-    return new Map(
-      Object.entries(budget[section]).flatMap(([name, usd]) => {
-        if (usd === null) return [];
-        const limit = { limit: usdToMicro(usd), origin: originOf(['budget', section, name]) };
-        return [[name === everyOther ? everyOther : keyOf(name), limit]];
-      }),
-    );
+    const limits = new Map<string, { limit: bigint; origin: string }>();
+    for (const [name, usd] of Object.entries(budget[section])) {
+      if (usd === null) continue;
+      const key = name === everyOther ? everyOther : keyOf(name);
+      const limit = usdToMicro(usd);
+      const before = limits.get(key);
+      // Two names may stand for one model: the lower cap holds.
+      if (before && before.limit <= limit) continue;
+      limits.set(key, { limit, origin: originOf(['budget', section, name]) });
+    }
+    return limits;
   }
 
   return ({ scope, key }) => {

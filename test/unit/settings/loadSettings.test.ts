@@ -18,7 +18,8 @@ async function failure(yaml: string, environment: Record<string, string> = {}): 
     () => null,
     (thrown: unknown) => thrown,
   );
-  if (!GatewayError.is(error, 'settings_invalid')) throw new Error('the settings were accepted');
+  if (!GatewayError.is(error, 'settings_invalid'))
+    throw new Error('the settings were not refused as they should be', { cause: error });
   return error.message;
 }
 
@@ -61,9 +62,155 @@ describe('settings', () => {
   });
 
   it('accept sections of services that are not installed yet', async () => {
-    const { settings, unused } = await load('mlflow: { enabled: true }\npostgres: { host: null }');
-    expect(settings.mlflow).toEqual({ enabled: true });
-    expect(unused).toEqual(['mlflow', 'postgres']);
+    const { settings, unused } = await load('cache: { enabled: false }\nteam: {}');
+    expect(settings.cache.enabled).toBe(false);
+    expect(unused).toEqual(['cache', 'team']);
+  });
+
+  it('take the variables of PostgreSQL and MLflow as every tool does', async () => {
+    const { settings } = await load('postgres: { host: file, db_name: file }', {
+      PGHOST: 'environment',
+      PGPORT: '6432',
+      MLFLOW_TRACKING_URI: 'http://mlflow:5000',
+    });
+    expect(settings.postgres).toMatchObject({ host: 'environment', port: 6432, db_name: 'file' });
+    expect(settings.mlflow.tracking_uri).toBe('http://mlflow:5000');
+  });
+
+  it('take a section whose keys are all commented out for an empty one', async () => {
+    const { settings } = await load('budget:\n#  daily_limit_usd: 5\naws:\n  bedrock:\n');
+    expect(settings.budget.daily_limit_usd).toBe('1000');
+  });
+
+  it('say where each value comes from', async () => {
+    const { originOf, path } = await load('budget: { daily_limit_usd: 5, timezone: Europe/Berlin }', {
+      TIDYLLM_BUDGET_DAILY_LIMIT_USD: '1',
+    });
+    expect(originOf(['budget', 'daily_limit_usd'])).toEqual({
+      source: 'environment',
+      text: 'environment variable TIDYLLM_BUDGET_DAILY_LIMIT_USD',
+    });
+    expect(originOf(['budget', 'timezone'])).toEqual({ source: 'file', text: `budget.timezone in ${path}` });
+    expect(originOf(['budget', 'alerts']).source).toBe('default');
+  });
+});
+
+describe('references to the environment', () => {
+  it('stand for the value, as the type of the setting', async () => {
+    const yaml =
+      'postgres: { db_password: "${DB_PASSWORD}", port: "${DB_PORT}", host: "db.${ZONE}.example" }';
+    const { settings } = await load(yaml, { DB_PASSWORD: 'secret', DB_PORT: '6432', ZONE: 'eu' });
+    expect(settings.postgres).toMatchObject({
+      db_password: 'secret',
+      port: 6432,
+      host: 'db.eu.example',
+    });
+  });
+
+  it('are left alone behind a second dollar', async () => {
+    const { settings } = await load('aws: { profile: "$${NAME}" }');
+    expect(settings.aws.profile).toBe('${NAME}');
+  });
+
+  it('leave an optional value empty when they are not set, with a warning at the place', async () => {
+    const { settings, warnings } = await load('postgres:\n  db_password: "${DB_PASSWORD}"\n');
+    expect(settings.postgres.db_password).toBeNull();
+    expect(warnings).toMatchObject([
+      {
+        severity: 'warning',
+        message: 'postgres.db_password has no value: it refers to DB_PASSWORD, which is not set',
+        place: { line: 2, column: 3, endColumn: 14 },
+      },
+    ]);
+  });
+
+  it('are an error at the place when a value is needed', async () => {
+    const message = await failure('budget:\n  daily_limit_usd: "${LIMIT}"\n');
+    expect(message).toContain(':2:3: budget.daily_limit_usd');
+    expect(message).toContain('it refers to LIMIT, which is not set');
+  });
+
+  it('are advised for a secret in plain text', async () => {
+    const { warnings } = await load('postgres: { db_password: secret }');
+    expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining('in plain text')]);
+    expect(JSON.stringify(warnings)).not.toContain('secret"');
+  });
+});
+
+describe('a workspace file', () => {
+  async function within(user: string, workspace: string, environment: Record<string, string> = {}) {
+    const home = temporaryFolder();
+    const file = join(home, 'workspace.yaml');
+    writeFileSync(join(home, 'settings.yaml'), user);
+    writeFileSync(file, workspace);
+    return loadSettings(
+      { TIDYLLM_HOME: home, ...environment },
+      { workspaceFiles: [file, join(home, 'none')] },
+    );
+  }
+
+  it('lowers caps, demands longer reasons, takes back-ends away', async () => {
+    const { settings, originOf, workspaceFiles } = await within(
+      'budget: { per_user_usd: { ada: 50, default: 20 } }',
+      'budget: { daily_limit_usd: 5, per_user_usd: { ada: 10, bob: 30 } }\naudit: { min_reason_length: 10 }\nai: { backends: [bedrock] }',
+    );
+    expect(settings.budget.daily_limit_usd).toBe('5');
+    expect(settings.budget.per_user_usd).toEqual({ ada: '10', bob: '20', default: '20' });
+    expect(settings.audit.min_reason_length).toBe(10);
+    expect(settings.ai.backends).toEqual(['bedrock']);
+    expect(workspaceFiles).toHaveLength(1);
+    expect(originOf(['budget', 'daily_limit_usd'])).toEqual({
+      source: 'workspace',
+      text: `budget.daily_limit_usd in ${workspaceFiles[0]}`,
+    });
+    expect(originOf(['budget', 'per_user_usd', 'ada']).source).toBe('workspace');
+  });
+
+  it.each([
+    ['budget: { daily_limit_usd: 5 }', 'budget: { daily_limit_usd: 50 }'],
+    ['audit: { min_reason_length: 10 }', 'audit: { min_reason_length: 1 }'],
+    ['compliance: { secrets: block }', 'compliance: { secrets: allow }'],
+    ['budget: { per_model_usd: { default: 1 } }', 'budget: { per_model_usd: { claude-sonnet: 9 } }'],
+    ['cache: { enabled: false }', 'cache: { enabled: true }'],
+    ['ai: { backends: [mock] }', 'ai: { backends: [bedrock, mock] }'],
+    ['budget: { unknown_price: refuse }', 'budget: { unknown_price: claude-opus }'],
+  ])('does not loosen %s by %s', async (user, workspace) => {
+    const alone = await within(user, '');
+    const { settings, warnings } = await within(user, workspace);
+    const { per_model_usd: models, ...budget } = settings.budget;
+    expect({ ...settings, budget }).toEqual({
+      ...alone.settings,
+      budget: expect.objectContaining(budget) as object,
+    });
+    expect(Object.values(models).every((cap) => Number(cap) <= 1)).toBe(true);
+    if (Object.keys(models).length === 0) expect(warnings).toHaveLength(1);
+  });
+
+  it('does not raise what the environment says', async () => {
+    const { settings } = await within('', 'budget: { daily_limit_usd: 50 }', {
+      TIDYLLM_BUDGET_DAILY_LIMIT_USD: '5',
+    });
+    expect(settings.budget.daily_limit_usd).toBe('5');
+  });
+
+  it.each([
+    'aws: { profile: other }',
+    'aws: { bedrock: { endpoint: "http://evil.example" } }',
+    'bedrock: { model_mapping: { claude-sonnet: expensive } }',
+    'prices: { m: { input: 0, output: 0 } }',
+    'budget: { timezone: Asia/Tokyo }',
+    'audit: { content: none }',
+    'audit: { retention_days: 183 }',
+    'mlflow: { tracking_uri: "http://evil.example" }',
+    'postgres: { host: evil.example }',
+  ])('may not say %s', async (workspace) => {
+    await expect(within('', workspace)).rejects.toThrow(/workspace\.yaml:1:\d+: .*may only tighten/);
+  });
+
+  it('may not take every back-end away', async () => {
+    await expect(within('ai: { backends: [mock] }', 'ai: { backends: [bedrock] }')).rejects.toThrow(
+      'leaves nothing of what the user allows',
+    );
   });
 });
 
@@ -84,6 +231,58 @@ describe('faults in settings are named at their place', () => {
     ['- a list\n', ':1:1: the file must be a mapping'],
     ['budget: { daily_limit_usd: -1 }', ':1:11: budget.daily_limit_usd'],
   ])('%j', async (yaml, expected) => {
+    expect(await failure(yaml)).toContain(`settings.yaml${expected}`);
+  });
+
+  it.each([
+    ['a tab for indentation', 'budget:\n\tdaily_limit_usd: 5\n', ':2:1: '],
+    ['a key twice', 'budget:\n  timezone: UTC\n  timezone: UTC\n', ':3:3: '],
+    ['a section twice', 'budget: {}\nai: {}\nbudget: {}\n', ':3:1: '],
+    ['an open bracket', 'ai:\n  backends: [bedrock\n', ':3:1: '],
+    ['an open brace', 'budget: { timezone: UTC\n', ':2:1: '],
+    ['two documents', 'budget: {}\n---\nai: {}\n', ':2:1: '],
+    ['text alone', 'hello\n', ':1:1: the file must be a mapping'],
+    ['a colon in a value', 'aws:\n  profile: a: b\n', ':2:12: '],
+    ['wrong indentation', 'budget:\n  timezone: UTC\n alerts: [1]\n', ':3:1: '],
+    ['an unknown tag', 'budget: !!js/function "x"\n', ':1:9: '],
+    ['an anchor that leads to itself', 'budget: &b { per_user_usd: *b }\n', ':1:28: *b leads to itself'],
+    [
+      'a key of another section',
+      'budget:\n  region: us-east-1\n',
+      ':2:3: unknown key "budget.region"; did you mean "aws.region"?',
+    ],
+    [
+      'a nonsense key',
+      'budget:\n  xyzzyplugh: 1\n',
+      ':2:3: unknown key "budget.xyzzyplugh"; known here: daily_limit_usd',
+    ],
+    ['__proto__', '__proto__: { polluted: true }\n', ':1:1: unknown key "__proto__"'],
+    ['a list for a section', 'aws:\n  - profile\n', ':1:1: aws '],
+    ['a word for a list', 'budget:\n  alerts: high\n', ':2:3: budget.alerts '],
+    ['a bad item of a list', 'budget:\n  alerts:\n    - 0.5\n    - 7\n', ':4:7: budget.alerts.1 '],
+    ['a fraction for a count', 'audit:\n  min_reason_length: 1.5\n', ':2:3: audit.min_reason_length '],
+    ['a word for a number', 'retry:\n  attempts: many\n', ':2:3: retry.attempts '],
+    ['a word for a truth value', 'cache:\n  enabled: yes please\n', ':2:3: cache.enabled '],
+    ['a port out of range', 'postgres:\n  port: 99999\n', ':2:3: postgres.port '],
+    ['an unknown mode', 'postgres:\n  ssl_mode: maybe\n', ':2:3: postgres.ssl_mode '],
+    ['a file for an address', 'mlflow:\n  tracking_uri: file:///etc/passwd\n', ':2:3: mlflow.tracking_uri '],
+    [
+      'a bad expression',
+      'compliance:\n  patterns: ["("]\n',
+      ':2:14: compliance.patterns.0 must be a regular expression',
+    ],
+    ['a short retention', 'audit:\n  retention_days: 5\n', ':2:3: audit.retention_days must be at least 183'],
+    ['a price without output', 'prices: { m: { input: "1" } }\n', ':1:11: prices.m.output '],
+    ['an exponent for money', 'budget:\n  daily_limit_usd: 1e3x\n', ':2:3: budget.daily_limit_usd '],
+    ['an empty name', 'aws:\n  profile: ""\n', ':2:3: aws.profile must not be empty'],
+    [
+      'a broken reference',
+      'aws:\n  profile: "${NO NAME}"\n',
+      ':2:3: aws.profile: "${NO NAME}" is not a reference',
+    ],
+    ['a number for a name', 'aws:\n  region: 5\n', ':2:3: aws.region '],
+    ['control characters', 'aws:\n  profile: "\u0000"\n  x: 1', ':3:3: unknown key'],
+  ])('names %s', async (_what, yaml, expected) => {
     expect(await failure(yaml)).toContain(`settings.yaml${expected}`);
   });
 

@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import { createFile } from '../createFile.ts';
+import { GatewayError, messageOf } from '../errors.ts';
+import {
+  checkSettingsText,
+  settingsPath,
+  workspaceFileName,
+  type LoadedSettings,
+} from '../settings/loadSettings.ts';
+import { secretPaths, settingKeys } from '../settings/schemaPaths.ts';
+import { faultText, type SettingsFault } from '../settings/settingsDocument.ts';
+import { settingsTemplate } from '../settings/settingsTexts.ts';
+import { note, printJson, printLine, table, type Terminal } from './terminal.ts';
+
+const hidden = '(set, not shown)';
+
+/** `tidyllm settings show`: every value in effect, and with `origin` where it comes from. */
+export function settingsShow(
+  loaded: LoadedSettings,
+  { origin }: { origin?: boolean },
+  terminal: Terminal,
+): number {
+  const { file, userFile, workspaceFiles, warnings, unused } = loaded;
+  const settings = withoutSecrets(loaded.settings);
+  if (terminal.json) {
+    printJson({
+      file,
+      user_file: userFile,
+      workspace_files: workspaceFiles,
+      settings,
+      ...(origin && { origins: Object.fromEntries(origins(loaded)) }),
+      warnings: warnings.map(faultJson),
+      unused,
+    });
+    return 0;
+  }
+  for (const warning of warnings) note(terminal, `Warning: ${faultText(warning)}`);
+  if (!origin) {
+    printLine(stringify(settings, { lineWidth: 0 }).trimEnd());
+    return 0;
+  }
+  const rows = origins(loaded).map(([key, { source, text }]) => [
+    key,
+    JSON.stringify(
+      key.split('.').reduce<unknown>((node, name) => (node as Record<string, unknown>)[name], settings),
+    ),
+    source,
+    source === 'default' ? '' : text,
+  ]);
+  printLine(table(['key', 'value', 'source', 'where'], rows));
+  return 0;
+}
+
+function origins(loaded: LoadedSettings): [key: string, origin: ReturnType<LoadedSettings['originOf']>][] {
+  return settingKeys.map(({ path }) => [path.join('.'), loaded.originOf(path)]);
+}
+
+function withoutSecrets(settings: LoadedSettings['settings']): LoadedSettings['settings'] {
+  const shown = structuredClone(settings);
+  for (const path of secretPaths) {
+    const parent = path
+      .slice(0, -1)
+      .reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], shown);
+    const [key] = path.slice(-1);
+    const values = parent as Record<string, unknown>;
+    if (key !== undefined && values[key] !== null) values[key] = hidden;
+  }
+  return shown;
+}
+
+/** `tidyllm settings validate`: the faults of a file by itself; 2 when it can't be used. */
+export function settingsValidate(
+  file: string,
+  { workspace }: { workspace?: boolean },
+  terminal: Terminal,
+): number {
+  const path = resolve(file);
+  const kind = workspace || path.endsWith(workspaceFileName) ? 'workspace' : 'user';
+  const faults = checkSettingsText(path, textOf(path), process.env, kind);
+  const ok = faults.every(({ severity }) => severity !== 'error');
+  if (terminal.json) {
+    printJson({ ok, file: path, kind, faults: faults.map(faultJson) });
+    return ok ? 0 : 2;
+  }
+  for (const fault of faults) {
+    if (fault.severity === 'error') process.stderr.write(`Error: ${faultText(fault)}\n`);
+    else note(terminal, `Warning: ${faultText(fault)}`);
+  }
+  if (ok) printLine(`${path}: valid ${kind} settings`);
+  return ok ? 0 : 2;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new GatewayError('settings_invalid', `${path} can't be read: ${messageOf(error)}`, {
+      hint: 'Name a settings file.',
+      cause: error,
+    });
+  }
+}
+
+/** `tidyllm settings init`: a commented file to begin with; one that is there stays as it is. */
+export function settingsInit(
+  { settingsFile, workspace }: { settingsFile: string | undefined; workspace?: boolean },
+  terminal: Terminal,
+): number {
+  const path = workspace
+    ? join(process.cwd(), workspaceFileName)
+    : resolve(settingsPath(process.env, { settingsFile }));
+  const created = createOrFail(path);
+  if (terminal.json) printJson({ file: path, created });
+  else if (created) printLine(`Created ${path}`);
+  else note(terminal, `${path} is there already and stays as it is.`);
+  return created ? 0 : 2;
+}
+
+function createOrFail(path: string): boolean {
+  try {
+    return createFile(path, settingsTemplate());
+  } catch (error) {
+    throw new GatewayError('settings_invalid', `${path} can't be made: ${messageOf(error)}`, {
+      hint: `Check that ${dirname(path)} can be written.`,
+      cause: error,
+    });
+  }
+}
+
+function faultJson({ severity, message, place }: SettingsFault): object {
+  return {
+    severity,
+    file: place?.file ?? null,
+    line: place?.line ?? null,
+    column: place?.column ?? null,
+    message,
+  };
+}

@@ -1,0 +1,62 @@
+import * as z from 'zod';
+import { settingsSchema } from './schema.ts';
+
+/** A key that holds a value. */
+export interface SettingKey {
+  path: readonly string[];
+  schema: z.core.$ZodType;
+  initial: unknown;
+}
+
+type Shape = Readonly<Record<string, z.core.$ZodType>>;
+
+/** Every key that holds a value, an open mapping included, in the order of the schema. */
+export const settingKeys: readonly SettingKey[] = leaves(settingsSchema, [], settingsSchema.parse({}));
+
+const leafNames = new Map(settingKeys.map((leaf) => [leaf.path.join('.'), leaf]));
+
+/** Keys that hold a secret. */
+export const secretPaths = settingKeys
+  .filter(({ schema }) => z.globalRegistry.get(schema)?.['secret'] === true)
+  .map(({ path }) => path);
+
+/** Whether a path is a section, which holds keys of ours. */
+export function isSection(path: readonly PropertyKey[]): boolean {
+  return shapeAt(path) !== undefined;
+}
+
+/** The keys that may stand at a path; none where there is no section of ours. */
+export function knownKeys(path: readonly PropertyKey[]): string[] {
+  return Object.keys(shapeAt(path) ?? {});
+}
+
+/** Text of an environment variable as the setting's type; as it is where it doesn't fit, for the schema to refuse. */
+export function convertText(text: string, path: readonly PropertyKey[]): unknown {
+  const initial = leafNames.get(path.join('.'))?.initial;
+  if (Array.isArray(initial)) {
+    const items = text.split(',').map((item) => item.trim());
+    return typeof initial[0] === 'number' ? items.map(Number) : items;
+  }
+  if (typeof initial === 'number') return Number(text);
+  if (typeof initial === 'boolean' && ['true', 'false'].includes(text)) return text === 'true';
+  return text;
+}
+
+function shapeAt(path: readonly PropertyKey[]): Shape | undefined {
+  let shape: Shape | undefined = settingsSchema.shape;
+  for (const key of path) shape = shape && shapeOf(shape[String(key)]);
+  return shape;
+}
+
+function shapeOf(schema: z.core.$ZodType | undefined): Shape | undefined {
+  const inner = schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
+  return inner instanceof z.ZodObject ? inner.shape : undefined;
+}
+
+function leaves(schema: z.core.$ZodType, path: readonly string[], initial: unknown): SettingKey[] {
+  const shape = shapeOf(schema);
+  if (!shape) return [{ path, schema, initial }];
+  return Object.entries(shape).flatMap(([key, inner]) =>
+    leaves(inner, [...path, key], (initial as Record<string, unknown>)[key]),
+  );
+}

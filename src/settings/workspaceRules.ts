@@ -1,0 +1,58 @@
+import { parseDecimal } from '../pricing/cost.ts';
+
+type Caps = Readonly<Record<string, string | null>>;
+type Decision = 'block' | 'redact' | 'allow';
+
+/** How a workspace's value joins the user's: what comes of both is never looser than the user's. */
+export type Tighten = (own: never, asked: never) => unknown;
+
+/** The keys that a workspace file may set, by path. Every other key is the user's alone. */
+export const workspaceRules: Readonly<Record<string, Tighten>> = {
+  'aws.bedrock.default_model': (_own: string, asked: string) => asked,
+  'aws.bedrock.bearer_token': both,
+  'budget.daily_limit_usd': lowerAmount,
+  'budget.alerts': (own: number[], asked: number[]) => [...new Set([...own, ...asked])].sort((a, b) => a - b),
+  'budget.unknown_price': (own: string, asked: string) => (asked === 'refuse' ? asked : own),
+  'budget.per_user_usd': lowerCaps,
+  'budget.per_model_usd': lowerCaps,
+  'budget.per_workspace_usd': lowerCaps,
+  'audit.min_reason_length': (own: number, asked: number) => Math.max(own, asked),
+  'ai.backends': (own: string[], asked: string[]) => own.filter((backend) => asked.includes(backend)),
+  'ai.concurrency': lower,
+  'retry.attempts': lower,
+  'cache.enabled': both,
+  'cache.ttl_seconds': lower,
+  'cache.max_bytes': lower,
+  'compliance.level': (own: string, asked: string) => (asked === 'enterprise' ? asked : own),
+  'compliance.secrets': stricter,
+  'compliance.personal_data': stricter,
+  'compliance.patterns': (own: string[], asked: string[]) => [...new Set([...own, ...asked])],
+};
+
+function both(own: boolean, asked: boolean): boolean {
+  return own && asked;
+}
+
+function lower(own: number, asked: number): number {
+  return Math.min(own, asked);
+}
+
+function lowerAmount(own: string, asked: string): string {
+  return parseDecimal(asked) < parseDecimal(own) ? asked : own;
+}
+
+/** A new entry takes a name out of the user's "default", so it must not be above that either. */
+function lowerCaps(own: Caps, asked: Caps): Caps {
+  const joined = Object.entries(asked).map(([name, cap]) => {
+    const before = own[name] ?? own['default'] ?? null;
+    if (cap === null || before === null) return [name, cap ?? before];
+    return [name, lowerAmount(before, cap)];
+  });
+  return { ...own, ...(Object.fromEntries(joined) as Caps) };
+}
+
+const decisions: readonly Decision[] = ['allow', 'redact', 'block'];
+
+function stricter(own: Decision, asked: Decision): Decision {
+  return decisions[Math.max(decisions.indexOf(own), decisions.indexOf(asked))] ?? 'block';
+}

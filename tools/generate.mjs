@@ -1,0 +1,41 @@
+// Writes what is made from the code: the JSON schema of settings.yaml and the table of its keys.
+// With --check it writes nothing and fails when something is not up to date.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { format, resolveConfig } from 'prettier';
+import { settingsJsonSchema, settingsTable } from '../src/settings/settingsTexts.ts';
+import { main, root, ToolError } from './setup.mjs';
+
+await main(async () => {
+  const { check } = parseArgs({ options: { check: { type: 'boolean' } } }).values;
+  const docs = readFileSync(join(root, 'docs/settings.md'), 'utf8');
+  const files = {
+    'schemas/settings.schema.json': JSON.stringify(settingsJsonSchema()),
+    'docs/settings.md': between(docs, 'keys', settingsTable()),
+  };
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(root, name);
+    const text = await format(content, { ...(await resolveConfig(path)), filepath: path });
+    if (text === readOrEmpty(path)) continue;
+    if (check) throw new ToolError(`${name} is not what the code says: run npm run generate.`);
+    writeFileSync(path, text);
+  }
+});
+
+/** A document with another text between its markers. */
+function between(document, name, text) {
+  const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [before, rest] = document.split(start);
+  const after = rest?.split(end)[1];
+  if (after === undefined) throw new ToolError(`docs/settings.md has no ${start} … ${end}.`);
+  return `${before}${start}\n\n${text}\n\n${end}${after}`;
+}
+
+function readOrEmpty(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
