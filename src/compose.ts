@@ -22,17 +22,32 @@ import { signingKeyFile } from './ledger/signingKey.ts';
 import { formatUsd } from './pricing/cost.ts';
 import { ModelCatalogue } from './pricing/modelCatalogue.ts';
 import { loadSettings, userDirectories } from './settings/loadSettings.ts';
+import type { CallerIdentity } from './sessions/callerIdentity.ts';
+import type { UnifiedSessionManager } from './sessions/unifiedSessionManager.ts';
 import type { Settings } from './settings/schema.ts';
+
+/** Longer than this nobody waits to learn whose credentials they are. */
+const identityTimeoutMs = 1_500;
 
 /** Reads the settings, chooses the adapters and wires the core. Throws `GatewayError`. */
 export async function compose(options: ComposeOptions): Promise<Core> {
   const loaded = await loadSettings(options.environment, options);
   const { settings } = loaded;
-  const { backend, simulatedBecause } = await chooseBackend(settings, options);
+  // Loaded here and not above, so that the AWS SDK costs nothing before it is needed.
+  const { UnifiedSessionManager } = await import('./sessions/unifiedSessionManager.ts');
+  const sessions = new UnifiedSessionManager({
+    loaded,
+    network: { environment: options.environment, ...options.network },
+    mfaCode: options.mfaCode,
+  });
+  const { backend, simulatedBecause } = await chooseBackend(settings, options, sessions);
+  sessions.useBedrock(simulatedBecause ?? ((signal) => backend.checkHealth(signal)));
   const { state } = userDirectories(options.environment);
   const mode = backend.simulated ? 'simulated' : 'live';
   const timeZone = settings.budget.timezone;
-  const user = options.user?.trim() || options.environment['TIDYLLM_USER']?.trim() || systemUser();
+  const told = options.user?.trim() || options.environment['TIDYLLM_USER']?.trim();
+  const caller = backend.simulated || told ? null : await identityOf(sessions);
+  const user = told || caller?.name || systemUser();
   const content = new ContentStore({
     directory: join(state, 'content'),
     policy: settings.audit.content,
@@ -97,9 +112,11 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       checkHealth: (signal) => backend.checkHealth(signal),
     },
     simulatedBecause,
+    sessions,
     ledger,
     registry,
     user,
+    callerArn: caller?.arn ?? null,
     anchoring,
     anchorAt,
     budget,
@@ -124,6 +141,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       await anchoring.dispose();
       await ledger.dispose();
       backend.dispose();
+      await sessions.dispose();
     },
   };
 }
@@ -165,10 +183,20 @@ function systemUser(): string {
   }
 }
 
+/** Who AWS says is calling; null where it can't be asked, which must not keep anyone waiting. */
+async function identityOf(sessions: UnifiedSessionManager): Promise<CallerIdentity | null> {
+  try {
+    return await sessions.identity(AbortSignal.timeout(identityTimeoutMs));
+  } catch {
+    return null;
+  }
+}
+
 /** Bedrock where it is allowed and anything about AWS is configured; the mock otherwise, saying why. */
 async function chooseBackend(
   settings: Settings,
   { backend: requested, environment }: ComposeOptions,
+  sessions: UnifiedSessionManager,
 ): Promise<{ backend: ModelBackend; simulatedBecause: string | null }> {
   const allowed: readonly string[] = settings.ai.backends;
   if (requested !== undefined && !allowed.includes(requested)) {
@@ -177,20 +205,30 @@ async function chooseBackend(
     });
   }
   const candidates = (requested === undefined ? allowed : [requested]) as readonly BackendId[];
-  const bedrock = {
-    profile: settings.aws.profile,
-    region: settings.aws.bedrock.region ?? settings.aws.region,
-    endpoint: environment['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ? null : settings.aws.bedrock.endpoint,
-    idleTimeoutMs: settings.retry.idle_timeout_ms,
-  };
-  const mockAllowed = candidates.includes('mock');
   if (!candidates.includes('bedrock')) {
     return { backend: new MockBackend(), simulatedBecause: 'The mock back-end was chosen.' };
   }
-  // Loaded here and not above, so that the AWS SDK costs nothing before it is needed.
-  const { createBedrockBackend, findCredentials } = await import('./adapters/bedrock.ts');
-  if (mockAllowed && (await findCredentials(bedrock)) === 'absent') {
-    return { backend: new MockBackend(), simulatedBecause: 'No AWS credentials were found.' };
+  const token = environment['AWS_BEARER_TOKEN_BEDROCK'] || null;
+  const bearerToken = settings.aws.bedrock.bearer_token ? token : null;
+  if (candidates.includes('mock') && bearerToken === null && (await sessions.credentials.find()) === null) {
+    const ignored =
+      token === null
+        ? ''
+        : ' AWS_BEARER_TOKEN_BEDROCK is set, but aws.bedrock.bearer_token does not allow it.';
+    return { backend: new MockBackend(), simulatedBecause: `No AWS credentials were found.${ignored}` };
   }
-  return { backend: await createBedrockBackend(bedrock), simulatedBecause: null };
+  const { createBedrockBackend } = await import('./adapters/bedrock.ts');
+  const backend = await createBedrockBackend({
+    credentials: {
+      keys: () => sessions.credentials.keys(),
+      forget: () => sessions.credentials.forget(),
+    },
+    bearerToken,
+    network: sessions.network,
+    profile: settings.aws.profile,
+    region: settings.aws.bedrock.region ?? (await sessions.region()),
+    endpoint: environment['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ? null : settings.aws.bedrock.endpoint,
+    idleTimeoutMs: settings.retry.idle_timeout_ms,
+  });
+  return { backend, simulatedBecause: null };
 }

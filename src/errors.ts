@@ -17,6 +17,7 @@ export const errorExitCodes = {
   credentials_missing: 6,
   credentials_expired: 6,
   access_denied: 6,
+  service_failed: 6,
   backend_not_allowed: 6,
   backend_rejected: 6,
   backend_throttled: 6,

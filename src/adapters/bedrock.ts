@@ -1,4 +1,3 @@
-import { addAbortListener } from 'node:events';
 import {
   BedrockRuntimeClient,
   ConverseCommand,
@@ -7,31 +6,18 @@ import {
   type ServiceTier as BedrockServiceTier,
   type TokenUsage as BedrockUsage,
 } from '@aws-sdk/client-bedrock-runtime';
-import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
-import {
-  loadConfig,
-  loadSharedConfigFiles,
-  NODE_REGION_CONFIG_FILE_OPTIONS,
-  NODE_REGION_CONFIG_OPTIONS,
-} from '@smithy/core/config';
 import { getEndpointFromInstructions } from '@smithy/core/endpoints';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import { GatewayError, type GatewayErrorCode } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
 import type { ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
-import {
-  brokenStream,
-  failedCall,
-  failedCredentials,
-  incompleteStream,
-  stalledStream,
-} from './bedrockErrors.ts';
+import { sameKeys, type AwsKeys } from '../sessions/awsCredentials.ts';
+import { isExpired } from '../sessions/awsErrors.ts';
+import { unlessAborted } from '../sessions/check.ts';
+import type { Network } from '../sessions/network.ts';
+import { brokenStream, failedCall, incompleteStream, stalledStream } from './bedrockErrors.ts';
 
-/** A place without instance credentials must say so quickly. */
-const metadataTimeoutMs = 500;
-const connectionTimeoutMs = 5_000;
-const fallbackRegion = 'us-east-1';
 /** A whole answer at once is silent until it is there; the longest take minutes. */
 const wholeAnswerTimeoutMs = 600_000;
 /** A connection whose answer is complete gets this long to end by itself. */
@@ -39,64 +25,52 @@ const endTimeoutMs = 1_000;
 /** No context is near this; more is a fault of whoever counted. */
 const mostTokens = 1_000_000_000;
 
+/** How Bedrock is reached and paid for. */
 export interface BedrockOptions {
-  /** Null takes whatever the AWS SDK finds. */
+  credentials: {
+    /** Valid keys; throws `credentials_missing` or `credentials_expired`. */
+    keys: () => Promise<AwsKeys>;
+    /** Looks them up again on the next need. */
+    forget: () => void;
+  };
+  /** A key that stands in for credentials; null signs every request. */
+  bearerToken: string | null;
+  network: Network;
   profile: string | null;
-  region: string | null;
+  region: string;
   /** Null takes the SDK's own endpoint and its environment variables. */
   endpoint: string | null;
   /** Silence after which a call counts as stalled, in milliseconds. */
   idleTimeoutMs: number;
 }
 
-/**
- * Whether anything about AWS credentials is configured. Broken ones (an expired login, a profile that
- * isn't there) count as found, so that they are reported and never quietly replaced by the mock.
- */
-export async function findCredentials(options: Pick<BedrockOptions, 'profile'>): Promise<'found' | 'absent'> {
-  if (options.profile !== null && options.profile !== 'default') return 'found';
-  if (await isConfigured()) return 'found';
-  try {
-    await credentialChain(options.profile)();
-    return 'found';
-  } catch {
-    // Only the machine's own role is left to ask, and it has none.
-    return 'absent';
-  }
-}
-
-/** Whether the environment or the default profile says where credentials come from, right or wrong. */
-async function isConfigured(): Promise<boolean> {
-  if (credentialVariables.some((name) => process.env[name])) return true;
-  const { configFile, credentialsFile } = await loadSharedConfigFiles({ ignoreCache: true });
-  const keys = Object.keys({ ...configFile['default'], ...credentialsFile['default'] });
-  return keys.some((key) => !['region', 'output'].includes(key));
-}
-
-const credentialVariables = [
-  'AWS_ACCESS_KEY_ID',
-  'AWS_WEB_IDENTITY_TOKEN_FILE',
-  'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
-  'AWS_CONTAINER_CREDENTIALS_FULL_URI',
-];
-
 /** Amazon Bedrock through the AWS SDK's Converse and ConverseStream. */
 export async function createBedrockBackend(options: BedrockOptions): Promise<ModelBackend> {
   if (options.endpoint === null) requireEndpointOfEnvironment();
-  const region = options.region ?? (await regionOfProfile(options.profile));
-  const client = new BedrockRuntimeClient({
+  const probe = clientOf(options);
+  const endpoint = await endpointOf(probe, options.region);
+  probe.destroy();
+  return new BedrockBackend(endpoint, options);
+}
+
+function clientOf(
+  options: BedrockOptions,
+  requestHandler?: NodeHttpHandler,
+  keys?: AwsKeys,
+): BedrockRuntimeClient {
+  const { region, profile, endpoint, bearerToken } = options;
+  return new BedrockRuntimeClient({
     region,
-    ...(options.profile === null ? {} : { profile: options.profile }),
-    ...(options.endpoint === null ? {} : { endpoint: options.endpoint }),
-    credentials: credentialChain(options.profile),
+    ...(profile === null ? {} : { profile }),
+    ...(endpoint === null ? {} : { endpoint }),
+    ...(keys && { credentials: keys }),
+    ...(bearerToken !== null && { token: { token: bearerToken } }),
     // A bearer key in the environment would otherwise replace the credentials that were chosen.
-    authSchemePreference: ['sigv4'],
-    // HTTP/1.1: broken streams throw, and corporate proxies understand it.
-    requestHandler: new NodeHttpHandler({ connectionTimeout: connectionTimeoutMs }),
+    authSchemePreference: [bearerToken === null ? 'sigv4' : 'httpBearerAuth'],
+    ...(requestHandler && { requestHandler }),
     // Each attempt is a reservation of its own, so the SDK makes one.
     maxAttempts: 1,
   });
-  return new BedrockBackend(client, region, await endpointOf(client, region), options);
 }
 
 /** Throws `settings_invalid` when the endpoint that the environment gives the SDK is no address. */
@@ -106,21 +80,6 @@ function requireEndpointOfEnvironment(): void {
   if (name === undefined || /^https?:$/.test(URL.parse(value ?? '')?.protocol ?? '')) return;
   throw new GatewayError('settings_invalid', `${name} must be an http or https address, not "${value}".`, {
     hint: 'Correct the variable, or unset it to use the endpoint of AWS.',
-  });
-}
-
-/** The region of the profile, as every AWS tool reads it. */
-async function regionOfProfile(profile: string | null): Promise<string> {
-  const sources = { ...NODE_REGION_CONFIG_FILE_OPTIONS, ...(profile === null ? {} : { profile }) };
-  return loadConfig({ ...NODE_REGION_CONFIG_OPTIONS, default: fallbackRegion }, sources)();
-}
-
-function credentialChain(profile: string | null): ReturnType<typeof fromNodeProviderChain> {
-  return fromNodeProviderChain({
-    ...(profile === null ? {} : { profile }),
-    timeout: metadataTimeoutMs,
-    maxRetries: 0,
-    ignoreCache: true,
   });
 }
 
@@ -138,28 +97,47 @@ class BedrockBackend implements ModelBackend {
   readonly simulated = false;
   readonly region: string;
   readonly location: string;
-  readonly #client: BedrockRuntimeClient;
   readonly #endpoint: string;
-  readonly #idleTimeoutMs: number;
-  readonly #profile: string | null;
+  readonly #options: BedrockOptions;
+  readonly #requestHandler: NodeHttpHandler;
+  #client: { client: BedrockRuntimeClient; keys: AwsKeys | null } | null = null;
   /** How the last call ended: what no check without a call can know. */
   #lastCall: { error: GatewayError | null; at: Date } | null = null;
 
-  constructor(client: BedrockRuntimeClient, region: string, endpoint: string, options: BedrockOptions) {
-    this.#client = client;
-    this.region = region;
+  constructor(endpoint: string, options: BedrockOptions) {
+    this.region = options.region;
     this.#endpoint = endpoint;
-    this.#idleTimeoutMs = options.idleTimeoutMs;
-    this.#profile = options.profile;
-    this.location = `${region} · ${endpoint}`;
+    this.#options = options;
+    this.#requestHandler = options.network.requestHandler(endpoint);
+    this.location = `${options.region} · ${endpoint}`;
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
+    await unlessAborted(this.#ready(), signal);
+  }
+
+  /** The client of the keys as they are now; connections are shared by all of them. */
+  async #ready(): Promise<BedrockRuntimeClient> {
+    const { credentials, bearerToken } = this.#options;
+    const keys = bearerToken === null ? await credentials.keys() : null;
+    if (this.#client && sameKeys(this.#client.keys, keys)) return this.#client.client;
+    const client = clientOf(this.#options, this.#requestHandler, keys ?? undefined);
+    this.#client = { client, keys };
+    return client;
+  }
+
+  /** Sends with the keys there are, and once more with new ones when AWS says that their time is over. */
+  async #send<Output>(send: (client: BedrockRuntimeClient) => Promise<Output>): Promise<Output> {
+    const client = await this.#ready();
     try {
-      await unlessAborted(this.#client.config.credentials(), signal);
+      return await send(client);
     } catch (error) {
-      signal.throwIfAborted();
-      throw failedCredentials(error, this.#profile);
+      if (!isExpired(error) || this.#options.bearerToken !== null) throw error;
+      const before = this.#client?.keys ?? null;
+      this.#options.credentials.forget();
+      const renewed = await this.#ready().catch(() => client);
+      if (sameKeys(before, this.#client?.keys ?? null)) throw error;
+      return send(renewed);
     }
   }
 
@@ -174,8 +152,9 @@ class BedrockBackend implements ModelBackend {
   }
 
   async *#converse(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelEvent> {
+    const { idleTimeoutMs } = this.#options;
     const watchdog = new IdleWatchdog(
-      call.stream ? this.#idleTimeoutMs : Math.max(this.#idleTimeoutMs, wholeAnswerTimeoutMs),
+      call.stream ? idleTimeoutMs : Math.max(idleTimeoutMs, wholeAnswerTimeoutMs),
       signal,
     );
     try {
@@ -187,11 +166,11 @@ class BedrockBackend implements ModelBackend {
 
   async *#whole(call: ModelCall, watchdog: IdleWatchdog): AsyncGenerator<ModelEvent> {
     const command = new ConverseCommand(inputOf(call));
-    const response = await this.#client
-      .send(command, { abortSignal: watchdog.signal })
-      .catch((error: unknown) =>
+    const abortSignal = watchdog.signal;
+    const response = await this.#send((client) => client.send(command, { abortSignal })).catch(
+      (error: unknown) =>
         Promise.reject(watchdog.explain(error, 'unknown') ?? failedCall(error, this.#where(call))),
-      );
+    );
     const text = (response.output?.message?.content ?? []).map((block) => block.text ?? '').join('');
     if (text) yield { type: 'text', text };
     yield { type: 'stop', reason: response.stopReason ?? 'unknown' };
@@ -204,11 +183,11 @@ class BedrockBackend implements ModelBackend {
 
   async *#stream(call: ModelCall, watchdog: IdleWatchdog): AsyncGenerator<ModelEvent> {
     const command = new ConverseStreamCommand(inputOf(call));
-    const response = await this.#client
-      .send(command, { abortSignal: watchdog.signal })
-      .catch((error: unknown) =>
+    const abortSignal = watchdog.signal;
+    const response = await this.#send((client) => client.send(command, { abortSignal })).catch(
+      (error: unknown) =>
         Promise.reject(watchdog.explain(error, 'received') ?? failedCall(error, this.#where(call))),
-      );
+    );
     let stopped = false;
     let measured = false;
     try {
@@ -248,11 +227,11 @@ class BedrockBackend implements ModelBackend {
     const startedAt = performance.now();
     try {
       await this.prepare(signal);
-      await fetch(this.#endpoint, { method: 'HEAD', signal, redirect: 'manual' });
+      await this.#options.network.request(this.#endpoint, { method: 'HEAD', signal });
     } catch (thrown) {
       const error = GatewayError.is(thrown)
         ? thrown
-        : failedCall(reasonOf(thrown), { region: this.region, modelId: '' });
+        : failedCall(thrown, { region: this.region, modelId: '' });
       return { state: 'failed', latencyMs: null, evidence: this.location, error, checkedAt };
     }
     const latencyMs = performance.now() - startedAt;
@@ -264,7 +243,7 @@ class BedrockBackend implements ModelBackend {
   }
 
   dispose(): void {
-    this.#client.destroy();
+    this.#requestHandler.destroy();
   }
 
   #where(call: ModelCall): { region: string; modelId: string } {
@@ -280,20 +259,6 @@ function describeLast(last: { error: GatewayError | null; at: Date } | null): st
   return last.error
     ? `the last call failed at ${last.at.toISOString()}: ${last.error.message}`
     : `the last call succeeded at ${last.at.toISOString()}`;
-}
-
-/** fetch wraps the reason of a failed connection in its `cause`. */
-function reasonOf(error: unknown): unknown {
-  return error instanceof TypeError && error.cause !== undefined ? error.cause : error;
-}
-
-/** A login helper may take for ever; the caller need not wait for it. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  using _listener = addAbortListener(signal, () => {
-    aborted.reject(signal.reason as Error);
-  });
-  return await Promise.race([work, aborted.promise]);
 }
 
 function inputOf(call: ModelCall): ConverseCommandInput {

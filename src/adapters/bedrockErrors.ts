@@ -1,4 +1,5 @@
 import { GatewayError, messageOf, systemCodeOf, type Billing, type GatewayErrorCode } from '../errors.ts';
+import { failedCredentials } from '../sessions/awsErrors.ts';
 
 interface Translation {
   code: GatewayErrorCode;
@@ -183,22 +184,6 @@ export function stalledStream(idleTimeoutMs: number, cause: unknown): GatewayErr
     retryable: true,
     billing: 'unknown',
     cause,
-  });
-}
-
-/** Why there are no usable credentials. */
-export function failedCredentials(error: unknown, profile: string | null): GatewayError {
-  const message = messageOf(error);
-  const named = profile === null ? '' : ` of the profile "${profile}"`;
-  if (/sso|expired|token/i.test(message)) {
-    return new GatewayError('credentials_expired', `The AWS login${named} has expired.`, {
-      hint: `Run "aws sso login${profile === null ? '' : ` --profile ${profile}`}", then reconnect.`,
-      cause: error,
-    });
-  }
-  return new GatewayError('credentials_missing', `No usable AWS credentials${named}: ${message}`, {
-    hint: 'Set up a profile with "aws configure", name it in aws.profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
-    cause: error,
   });
 }
 

@@ -8,12 +8,18 @@ import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { LoadedSettings, SettingsOverrides } from '../settings/loadSettings.ts';
 import type { ModelBackend } from './ports.ts';
 import type { GatewayRegistry } from './registry.ts';
+import type { Sessions } from './services.ts';
 
 /** What the command line's global options, or VS Code's settings of the same names, say. */
 export interface ComposeOptions extends SettingsOverrides {
   environment: Readonly<Record<string, string | undefined>>;
   backend?: string | undefined;
   user?: string | undefined;
+  /** Proxy and certificates, beyond what the environment says. */
+  network?:
+    { proxy?: string | undefined; noProxy?: readonly string[]; strictCertificates?: boolean } | undefined;
+  /** Asks a person for the code of an MFA device. */
+  mfaCode?: ((serial: string) => Promise<string>) | undefined;
   /** Where the signing key is kept; a file of this user's when it isn't said. */
   signingKeys?: SigningKeyStore | undefined;
 }
@@ -29,10 +35,14 @@ export interface Core {
   readonly backend: BackendInfo;
   /** Why answers are simulated; null when they are real. */
   readonly simulatedBecause: string | null;
+  /** The outside services. */
+  readonly sessions: Sessions;
   readonly ledger: Ledger;
   readonly registry: GatewayRegistry;
-  /** Who calls are recorded for when a request doesn't say. */
+  /** Who calls are recorded for when a request doesn't say: as told, as AWS knows them, or as this machine does. */
   readonly user: string;
+  /** The ARN behind the credentials, where AWS could be asked. */
+  readonly callerArn: string | null;
   readonly anchoring: Anchoring;
   /** The anchor at a path: the notes of a repository's folder, otherwise a file. */
   anchorAt(path: string): Anchor;

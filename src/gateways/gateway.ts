@@ -5,7 +5,7 @@ export type GatewayId = (typeof gatewayIds)[number];
 
 /** What a health check found, with the evidence for it. */
 export interface Health {
-  state: 'healthy' | 'degraded' | 'failed' | 'not_installed';
+  state: 'healthy' | 'degraded' | 'failed' | 'not_configured' | 'not_installed';
   /** Duration of the check itself, in milliseconds; null where nothing was called. */
   latencyMs: number | null;
   /** One sentence on what was seen. */

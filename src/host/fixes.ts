@@ -33,6 +33,8 @@ export function fixesFor(error: GatewayError): Fix[] {
       return [run('tidyllm.chooseModel'), openSettings({ key: 'model_mapping' }), retry];
     case 'price_unknown':
       return [run('tidyllm.chooseModel'), openSettings({ key: 'prices' }), retry];
+    case 'service_failed':
+      return [run('tidyllm.openSettingsFile'), run('tidyllm.refreshHealth')];
     case 'backend_not_allowed':
       return [openSettings({ key: 'backends' })];
     case 'settings_invalid':

@@ -1,0 +1,275 @@
+import { readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import {
+  fromEnv,
+  fromHttp,
+  fromIni,
+  fromInstanceMetadata,
+  fromTokenFile,
+} from '@aws-sdk/credential-providers';
+import { loadSharedConfigFiles } from '@smithy/core/config';
+import type { NodeHttpHandler } from '@smithy/node-http-handler';
+import { GatewayError } from '../errors.ts';
+import type { FoundCredentials } from '../gateways/services.ts';
+import { failedCredentials } from './awsErrors.ts';
+
+/** Keys as AWS takes them. */
+export interface AwsKeys {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+  expiration?: Date;
+}
+
+export function sameKeys(one: AwsKeys | null, other: AwsKeys | null): boolean {
+  return (
+    one?.accessKeyId === other?.accessKeyId &&
+    one?.secretAccessKey === other?.secretAccessKey &&
+    one?.sessionToken === other?.sessionToken
+  );
+}
+
+/** Asks a person for the code of an MFA device. */
+export type MfaCodePrompt = (serial: string) => Promise<string>;
+
+export interface AwsCredentialOptions {
+  environment: Readonly<Record<string, string | undefined>>;
+  /** The profile in effect; null takes `default`. */
+  profile: string | null;
+  /** Whether a person named the profile for this window or call: then nothing else is looked for. */
+  profileChosen: boolean;
+  /** Keys that settings.yaml refers to; a null part is not set. */
+  settings: { access_key_id: string | null; secret_access_key: string | null; session_token: string | null };
+  region: string | null;
+  requestHandler: NodeHttpHandler;
+  mfaCode?: MfaCodePrompt | undefined;
+}
+
+type Candidate = FoundCredentials & { resolve: () => Promise<AwsKeys> };
+
+/** A place without instance credentials must say so quickly. */
+const metadataTimeoutMs = 500;
+/** Credentials are renewed this long before they expire. */
+const renewBeforeMs = 5 * 60_000;
+
+/**
+ * AWS credentials in the order IAM role → environment → profile → settings.yaml: the first that is
+ * configured is taken, and reported when it is broken, never passed over. Renewed when they expire or
+ * when the files they come from change.
+ */
+export class AwsCredentials {
+  readonly #options: AwsCredentialOptions;
+  #found: Promise<Candidate | null> | null = null;
+  #keys: Promise<AwsKeys> | null = null;
+  #expiration: Date | null = null;
+  #stamp = '';
+
+  constructor(options: AwsCredentialOptions) {
+    this.#options = options;
+  }
+
+  /** The source that wins; null when nothing is configured. */
+  async find(): Promise<FoundCredentials | null> {
+    const candidate = await this.#candidate();
+    return candidate && { source: candidate.source, detail: candidate.detail, profile: candidate.profile };
+  }
+
+  /** Valid keys. Throws `credentials_missing` or `credentials_expired`. */
+  async keys(): Promise<AwsKeys> {
+    this.#forgetChanged();
+    if (this.#expiration && this.#expiration.getTime() - Date.now() < renewBeforeMs) this.#keys = null;
+    const keys = (this.#keys ??= this.#resolve());
+    try {
+      return await keys;
+    } catch (error) {
+      // A failure is not kept: the next call may find a login.
+      if (this.#keys === keys) this.#keys = null;
+      throw error;
+    }
+  }
+
+  /** Looks everything up again on the next need. */
+  forget(): void {
+    this.#found = null;
+    this.#keys = null;
+    this.#expiration = null;
+  }
+
+  async #resolve(): Promise<AwsKeys> {
+    const candidate = await this.#candidate();
+    if (!candidate) throw failedCredentials(new Error('nothing about AWS is configured'), null);
+    try {
+      const keys = await candidate.resolve();
+      this.#expiration = keys.expiration ?? null;
+      return keys;
+    } catch (error) {
+      throw GatewayError.is(error) ? error : failedCredentials(error, candidate.profile);
+    }
+  }
+
+  #candidate(): Promise<Candidate | null> {
+    this.#forgetChanged();
+    return (this.#found ??= this.#discover());
+  }
+
+  async #discover(): Promise<Candidate | null> {
+    const { environment, profileChosen, profile } = this.#options;
+    if (profileChosen) return this.#profile(profile ?? 'default');
+    const likelyInstance = isLikelyInstance(environment);
+    return (
+      this.#webIdentity() ??
+      this.#container() ??
+      (likelyInstance ? await this.#instance() : null) ??
+      this.#environmentKeys() ??
+      (await this.#configuredProfile()) ??
+      this.#settingsKeys() ??
+      // Elsewhere than on Linux nothing tells an instance apart but asking, which can take its time.
+      (likelyInstance || process.platform === 'linux' ? null : await this.#instance())
+    );
+  }
+
+  #webIdentity(): Candidate | null {
+    const { environment } = this.#options;
+    if (!environment['AWS_WEB_IDENTITY_TOKEN_FILE']) return null;
+    const role = environment['AWS_ROLE_ARN'] ?? '';
+    return {
+      ...iamRole(`web identity of ${role || 'a role that AWS_ROLE_ARN does not name'}`),
+      resolve: () => fromTokenFile(this.#inner())({ callerClientConfig: this.#client() }),
+    };
+  }
+
+  #container(): Candidate | null {
+    const { environment } = this.#options;
+    const relative = environment['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'];
+    if (!relative && !environment['AWS_CONTAINER_CREDENTIALS_FULL_URI']) return null;
+    return {
+      ...iamRole('role of this container'),
+      resolve: fromHttp({ timeout: metadataTimeoutMs, maxRetries: 0 }),
+    };
+  }
+
+  /** The one source that can only be found by asking: what doesn't answer isn't there. */
+  async #instance(): Promise<Candidate | null> {
+    const { environment } = this.#options;
+    if (/^true$/i.test(environment['AWS_EC2_METADATA_DISABLED'] ?? '')) return null;
+    const resolve = fromInstanceMetadata({ timeout: metadataTimeoutMs, maxRetries: 0 });
+    try {
+      await resolve();
+    } catch {
+      return null;
+    }
+    return { ...iamRole('role of this machine (instance metadata)'), resolve };
+  }
+
+  #environmentKeys(): Candidate | null {
+    const { environment } = this.#options;
+    if (!environment['AWS_ACCESS_KEY_ID'] && !environment['AWS_SECRET_ACCESS_KEY']) return null;
+    return { source: 'environment', detail: 'AWS_ACCESS_KEY_ID', profile: null, resolve: fromEnv() };
+  }
+
+  /** The profile of the settings, right or wrong, or the default one where it logs in somehow. */
+  async #configuredProfile(): Promise<Candidate | null> {
+    const { profile } = this.#options;
+    if (profile !== null && profile !== 'default') return this.#profile(profile);
+    const { configFile, credentialsFile } = await loadSharedConfigFiles({ ignoreCache: true });
+    const keys = Object.keys({ ...configFile['default'], ...credentialsFile['default'] });
+    return keys.some((key) => !['region', 'output'].includes(key)) ? this.#profile('default') : null;
+  }
+
+  #profile(profile: string): Candidate {
+    return {
+      source: 'profile',
+      detail: `profile ${profile}`,
+      profile,
+      resolve: () =>
+        fromIni({
+          ...this.#inner(),
+          profile,
+          ignoreCache: true,
+          mfaCodeProvider: this.#options.mfaCode ?? noPrompt,
+        })({
+          callerClientConfig: this.#client(),
+        }),
+    };
+  }
+
+  #settingsKeys(): Candidate | null {
+    const {
+      access_key_id: accessKeyId,
+      secret_access_key: secretAccessKey,
+      session_token: sessionToken,
+    } = this.#options.settings;
+    if (accessKeyId === null && secretAccessKey === null) return null;
+    return {
+      ...{ source: 'settings', detail: 'aws.credentials of settings.yaml', profile: null },
+      resolve: () => {
+        if (accessKeyId === null || secretAccessKey === null) {
+          const missing = accessKeyId === null ? 'access_key_id' : 'secret_access_key';
+          throw new GatewayError('credentials_missing', `aws.credentials.${missing} has no value.`, {
+            hint: 'Set both keys of aws.credentials, or neither; check the environment variables they refer to.',
+          });
+        }
+        return Promise.resolve({
+          accessKeyId,
+          secretAccessKey,
+          ...(sessionToken !== null && { sessionToken }),
+        });
+      },
+    };
+  }
+
+  #client(): { region: () => Promise<string>; requestHandler: NodeHttpHandler } {
+    const { region, requestHandler } = this.#options;
+    return { region: () => Promise.resolve(region ?? 'us-east-1'), requestHandler };
+  }
+
+  #inner(): { clientConfig: { requestHandler: NodeHttpHandler; region?: string } } {
+    const { region, requestHandler } = this.#options;
+    return { clientConfig: { requestHandler, ...(region !== null && { region }) } };
+  }
+
+  /** A login, a new key or another profile in the files counts at once. */
+  #forgetChanged(): void {
+    const stamp = credentialFiles(this.#options.environment).map(changeStamp).join();
+    if (stamp !== this.#stamp && this.#stamp !== '') this.forget();
+    this.#stamp = stamp;
+  }
+}
+
+/** The files and folders that logins write to. */
+export function credentialFiles(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const folder = join(environment['HOME'] ?? homedir(), '.aws');
+  return [
+    environment['AWS_CONFIG_FILE'] ?? join(folder, 'config'),
+    environment['AWS_SHARED_CREDENTIALS_FILE'] ?? join(folder, 'credentials'),
+    join(folder, 'sso', 'cache'),
+  ];
+}
+
+function changeStamp(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return found ? `${found.mtimeNs}:${found.size}:${found.ino}` : '-';
+}
+
+function iamRole(detail: string): FoundCredentials {
+  return { source: 'iam_role', detail, profile: null };
+}
+
+function noPrompt(serial: string): Promise<string> {
+  throw new GatewayError('credentials_missing', `The profile asks for a code of the MFA device ${serial}.`, {
+    hint: 'Run the command in a terminal, or log in with a tool that keeps a session.',
+  });
+}
+
+/** Whether asking for instance metadata is worth its time-out. */
+function isLikelyInstance(environment: Readonly<Record<string, string | undefined>>): boolean {
+  if (environment['AWS_EC2_METADATA_SERVICE_ENDPOINT']) return true;
+  return ['/sys/devices/virtual/dmi/id/sys_vendor', '/sys/hypervisor/uuid'].some((path) => {
+    try {
+      return /^(amazon|ec2)/i.test(readFileSync(path, 'utf8'));
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { HttpProxyAgent } from 'http-proxy-agent';
+import { HttpsProxyAgent } from 'https-proxy-agent';
+import { getProxyForUrl } from 'proxy-from-env';
+import { GatewayError, messageOf } from '../errors.ts';
+
+const connectionTimeoutMs = 5_000;
+/** More of an answer than this is not read. */
+const mostBytes = 1_000_000;
+
+/** How this machine reaches others, beyond what the environment says. */
+export interface NetworkOptions {
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Proxy that stands above HTTP_PROXY and HTTPS_PROXY. */
+  proxy?: string | undefined;
+  /** Hosts that are reached without it. */
+  noProxy?: readonly string[] | undefined;
+  /** False takes any certificate. */
+  strictCertificates?: boolean | undefined;
+}
+
+export interface HttpAnswer {
+  status: number;
+  body: string;
+}
+
+/** Connections by way of the proxy and with the certificates that this machine is configured for. */
+export class Network {
+  readonly #options: NetworkOptions;
+  /** Reading hundreds of certificates takes its time, so it is done once. */
+  #trust: SecureContext | null = null;
+  readonly #agents = new Map<string, HttpAgent>();
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+  }
+
+  /** For the clients of the AWS SDK that call one endpoint. Throws `settings_invalid`. */
+  requestHandler(endpoint: string): NodeHttpHandler {
+    return new NodeHttpHandler({
+      // HTTP/1.1: broken streams throw, and corporate proxies understand it.
+      httpAgent: this.#httpAgent(endpoint),
+      httpsAgent: this.#httpsAgent(endpoint),
+      connectionTimeout: connectionTimeoutMs,
+    });
+  }
+
+  /** One request of a health check. Throws the system error of a connection that fails, or the abort's reason. */
+  async request(
+    url: string,
+    {
+      method = 'GET',
+      headers = {},
+      signal,
+    }: { method?: string; headers?: Record<string, string>; signal: AbortSignal },
+  ): Promise<HttpAnswer> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const secure = url.startsWith('https:');
+    const agent = secure ? this.#httpsAgent(url) : this.#httpAgent(url);
+    const sent = (secure ? httpsRequest : httpRequest)(url, { method, headers, signal, agent }, resolve);
+    sent.on('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error));
+    sent.end();
+    const response = await promise;
+    let body = '';
+    for await (const chunk of response.setEncoding('utf8')) {
+      body += chunk as string;
+      if (body.length > mostBytes) break;
+    }
+    return { status: response.statusCode ?? 0, body };
+  }
+
+  /** In one sentence, for a health view; null where nothing is between. */
+  describe(url: string): string | null {
+    const proxy = this.#proxyFor(url);
+    const parts = [
+      ...(proxy === null ? [] : [`through the proxy ${new URL(proxy).host}`]),
+      ...(this.#options.strictCertificates === false ? ['certificates are not checked'] : []),
+    ];
+    return parts.join('; ') || null;
+  }
+
+  /** What TLS connections trust. Throws `settings_invalid` for a bundle that can't be read. */
+  tls(): { secureContext: SecureContext; rejectUnauthorized: boolean } {
+    this.#trust ??= createSecureContext({ ca: trusted(this.#options.environment['AWS_CA_BUNDLE']) });
+    return { secureContext: this.#trust, rejectUnauthorized: this.#options.strictCertificates !== false };
+  }
+
+  dispose(): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+
+  #httpAgent(url: string): HttpAgent {
+    const proxy = this.#proxyFor(url);
+    return this.#kept(`http ${proxy}`, () =>
+      proxy === null ? new HttpAgent({ keepAlive: true }) : new HttpProxyAgent(proxy, { keepAlive: true }),
+    );
+  }
+
+  #httpsAgent(url: string): HttpsAgent {
+    const proxy = this.#proxyFor(url);
+    return this.#kept(`https ${proxy}`, () => {
+      const options = { keepAlive: true, ...this.tls() };
+      // Its type says less than it does: it speaks TLS to what is behind the proxy.
+      return proxy === null ? new HttpsAgent(options) : new HttpsProxyAgent(proxy, options);
+    }) as HttpsAgent;
+  }
+
+  #kept(name: string, make: () => HttpAgent): HttpAgent {
+    const agent = this.#agents.get(name) ?? make();
+    this.#agents.set(name, agent);
+    return agent;
+  }
+
+  #proxyFor(url: string): string | null {
+    const { proxy, noProxy = [] } = this.#options;
+    if (!proxy) return getProxyForUrl(url) || null;
+    const { hostname } = new URL(url);
+    const direct = ['localhost', '127.0.0.1', '[::1]', ...noProxy].some(
+      (host) => hostname === host || hostname.endsWith(`.${host.replace(/^\*?\./, '')}`),
+    );
+    return direct ? null : proxy;
+  }
+}
+
+/** What Node.js trusts, NODE_EXTRA_CA_CERTS included, what the operating system does, and the bundle. */
+function trusted(bundle: string | undefined): string[] {
+  const certificates = [...getCACertificates('default'), ...getCACertificates('system')];
+  return [...new Set([...certificates, ...(bundle ? [readBundle(bundle)] : [])])];
+}
+
+function readBundle(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new GatewayError('settings_invalid', `AWS_CA_BUNDLE can't be read: ${messageOf(error)}`, {
+      hint: 'Let it name a file of certificates in PEM form, or unset it.',
+      cause: error,
+    });
+  }
+}

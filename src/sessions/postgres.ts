@@ -1,0 +1,118 @@
+import pg from 'pg';
+import { systemCodeOf } from '../errors.ts';
+import type { GatewayError } from '../errors.ts';
+import type { Health } from '../gateways/gateway.ts';
+import type { Settings } from '../settings/schema.ts';
+import { check, failedService, unreachable } from './check.ts';
+import type { Network } from './network.ts';
+
+type Place = Settings['postgres'];
+
+const connectionTimeoutMs = 3_000;
+const idleTimeoutMs = 30_000;
+const mostConnections = 4;
+
+/** The pool of the team's database. Connections open on use; one that breaks while idle is dropped. */
+export async function openPool(place: Place, network: Network): Promise<pg.Pool> {
+  const pool = poolOf(place, tlsOf(place, network));
+  if (place.ssl_mode !== 'prefer') return pool;
+  try {
+    (await pool.connect()).release();
+    return pool;
+  } catch (error) {
+    if (!/does not support SSL/.test(String(error))) return pool;
+    await pool.end();
+    return poolOf(place, false);
+  }
+}
+
+function poolOf(
+  { host, port, db_name: database, db_user: user, db_password: password }: Place,
+  ssl: pg.PoolConfig['ssl'],
+): pg.Pool {
+  const pool = new pg.Pool({
+    ...{ port, ssl, max: mostConnections },
+    ...(host !== null && { host }),
+    ...(database !== null && { database }),
+    ...(user !== null && { user }),
+    ...(password !== null && { password }),
+    ...{
+      connectionTimeoutMillis: connectionTimeoutMs,
+      idleTimeoutMillis: idleTimeoutMs,
+      allowExitOnIdle: true,
+    },
+    application_name: 'TidyLLM Gateway',
+  });
+  // The next use opens another one; without a listener the process would end.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+/** As libpq has it: only the verifying modes look at the certificate, and only one at the name in it. */
+function tlsOf({ ssl_mode: mode }: Place, network: Network): pg.PoolConfig['ssl'] {
+  if (mode === 'disable') return false;
+  if (mode === 'prefer' || mode === 'require') return { rejectUnauthorized: false };
+  const tls = network.tls();
+  return mode === 'verify-full' ? tls : { ...tls, checkServerIdentity: () => undefined };
+}
+
+/** Asks the database for its name and version. */
+export async function checkPostgres(
+  pool: () => Promise<pg.Pool>,
+  place: Place,
+  signal: AbortSignal,
+): Promise<Health> {
+  const address = `${place.host}:${place.port}`;
+  return check(
+    signal,
+    async () => {
+      const { rows } = await (
+        await pool()
+      ).query<{ database: string; version: string }>(
+        "select current_database() as database, current_setting('server_version') as version",
+      );
+      return `PostgreSQL ${rows[0]?.version} answers at ${address}, database ${rows[0]?.database}.`;
+    },
+    (error) => explain(error, address, place),
+  );
+}
+
+/** Codes are those of PostgreSQL's appendix A. */
+function explain(
+  error: unknown,
+  address: string,
+  { db_user: user, db_name: database, ssl_mode: mode }: Place,
+): GatewayError {
+  const code = systemCodeOf(error) ?? '';
+  if (code === '28P01' || code === '28000' || /password must be a string/.test(String(error))) {
+    return failedService(
+      `PostgreSQL at ${address} refuses the login of ${user ?? 'this user'}.`,
+      'Correct postgres.db_user and the password in PGPASSWORD or postgres.db_password.',
+      error,
+    );
+  }
+  if (code === '3D000') {
+    return failedService(
+      `PostgreSQL at ${address} has no database ${database ?? ''}.`,
+      'Create it, or correct postgres.db_name.',
+      error,
+    );
+  }
+  if (code === '57P01' || code === '57P02' || code === '57P03') {
+    return failedService(
+      `PostgreSQL at ${address} is starting or stopping.`,
+      'Wait for it, or start it.',
+      error,
+    );
+  }
+  if (code === '53300')
+    return failedService(`PostgreSQL at ${address} has no connection left.`, 'Raise max_connections.', error);
+  if (/does not support SSL/.test(String(error))) {
+    return failedService(
+      `PostgreSQL at ${address} offers no encryption, and postgres.ssl_mode is ${mode}.`,
+      'Turn on ssl in the server; "disable" sends everything in the clear.',
+      error,
+    );
+  }
+  return unreachable('PostgreSQL', address, 'postgres.host and postgres.port', error);
+}

@@ -1,0 +1,177 @@
+import { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } from '@smithy/core/config';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { Pool } from 'pg';
+import type { Health } from '../gateways/gateway.ts';
+import {
+  serviceIds,
+  type HealthSummary,
+  type ServiceHealth,
+  type ServiceId,
+  type Sessions,
+} from '../gateways/services.ts';
+import type { LoadedSettings } from '../settings/loadSettings.ts';
+import { AwsCredentials, sameKeys, type AwsKeys, type MfaCodePrompt } from './awsCredentials.ts';
+import type { CallerIdentity } from './callerIdentity.ts';
+import { notConfigured } from './check.ts';
+import { checkMlflow } from './mlflow.ts';
+import { Network, type NetworkOptions } from './network.ts';
+
+export interface SessionOptions {
+  loaded: LoadedSettings;
+  network: NetworkOptions;
+  mfaCode?: MfaCodePrompt | undefined;
+}
+
+type BedrockCheck = (signal: AbortSignal) => Promise<Health>;
+
+const fallbackRegion = 'us-east-1';
+const checkTimeoutMs = 3_000;
+
+/**
+ * The outside services: one place for credentials, connections and health. A client is made on its first
+ * use, shared, and closed by `dispose`.
+ */
+export class UnifiedSessionManager implements Sessions {
+  readonly credentials: AwsCredentials;
+  readonly network: Network;
+  readonly #options: SessionOptions;
+  readonly #last = new Map<ServiceId, ServiceHealth>();
+  #region: Promise<string> | null = null;
+  #postgres: Promise<Pool> | null = null;
+  #s3: { keys: AwsKeys; client: S3Client } | null = null;
+  #checkBedrock: BedrockCheck | string = 'Nothing about AWS is configured.';
+  #identity: { keys: AwsKeys; identity: Promise<CallerIdentity> } | null = null;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.network = new Network(options.network);
+    const { settings, originOf } = options.loaded;
+    const { source } = originOf(['aws', 'profile']);
+    this.credentials = new AwsCredentials({
+      environment: options.network.environment,
+      profile: settings.aws.profile,
+      profileChosen: settings.aws.profile !== null && (source === 'option' || source === 'environment'),
+      settings: settings.aws.credentials,
+      region: settings.aws.region,
+      requestHandler: this.network.requestHandler('https://sts.amazonaws.com'),
+      mfaCode: options.mfaCode,
+    });
+  }
+
+  /** How Bedrock's health is found; or why it isn't in use. */
+  useBedrock(check: BedrockCheck | string): void {
+    this.#checkBedrock = check;
+  }
+
+  /** The region of AWS services: of the settings, otherwise of the profile as every AWS tool reads it. */
+  region(): Promise<string> {
+    return (this.#region ??= this.#findRegion());
+  }
+
+  async #findRegion(): Promise<string> {
+    const { aws } = this.#options.loaded.settings;
+    if (aws.region !== null) return aws.region;
+    const file = {
+      ...NODE_REGION_CONFIG_FILE_OPTIONS,
+      ...(aws.profile !== null && { profile: aws.profile }),
+    };
+    return loadConfig({ ...NODE_REGION_CONFIG_OPTIONS, default: fallbackRegion }, file)();
+  }
+
+  /** Whose the credentials are, asked once for each key. Throws what the AWS SDK throws. */
+  async identity(signal: AbortSignal): Promise<CallerIdentity> {
+    const keys = await this.credentials.keys();
+    if (!this.#identity || !sameKeys(this.#identity.keys, keys)) {
+      const { callerIdentity } = await import('./callerIdentity.ts');
+      const place = { region: await this.region(), network: this.network };
+      this.#identity = { keys, identity: callerIdentity(keys, place, signal) };
+    }
+    const asked = this.#identity;
+    try {
+      return await asked.identity;
+    } catch (error) {
+      if (this.#identity === asked) this.#identity = null;
+      throw error;
+    }
+  }
+
+  /** The team's database. Connections open on use. */
+  postgres(): Promise<Pool> {
+    const { postgres } = this.#options.loaded.settings;
+    return (this.#postgres ??= import('./postgres.ts').then(({ openPool }) =>
+      openPool(postgres, this.network),
+    ));
+  }
+
+  /** The client of the team's bucket, with the keys as they are now. */
+  async s3(): Promise<S3Client> {
+    const keys = await this.credentials.keys();
+    if (this.#s3 && sameKeys(this.#s3.keys, keys)) return this.#s3.client;
+    const { s3 } = this.#options.loaded.settings;
+    const { openS3 } = await import('./s3.ts');
+    const place = { region: s3.region ?? (await this.region()), endpoint: s3.endpoint };
+    const client = openS3(place, keys, this.network);
+    this.#s3 = { keys, client };
+    return client;
+  }
+
+  async checkHealth(id: ServiceId, signal?: AbortSignal): Promise<ServiceHealth> {
+    const timeout = AbortSignal.timeout(checkTimeoutMs);
+    const health = await this.#check(id, signal ? AbortSignal.any([signal, timeout]) : timeout);
+    const before = this.#last.get(id);
+    const since = before?.state === health.state ? before.since : health.checkedAt;
+    const found = { ...health, since };
+    this.#last.set(id, found);
+    return found;
+  }
+
+  async getHealthSummary(signal?: AbortSignal): Promise<HealthSummary> {
+    const [credentialSource, ...checks] = await Promise.all([
+      this.credentials.find(),
+      ...serviceIds.map(async (id) => [id, await this.checkHealth(id, signal)] as const),
+    ]);
+    const services = Object.fromEntries(checks) as Record<ServiceId, ServiceHealth>;
+    return { overallHealthy: this.isHealthy(), credentialSource, services };
+  }
+
+  /** As the last check found it; what isn't configured is no one's fault. */
+  isHealthy(id?: ServiceId): boolean {
+    const seen = id === undefined ? [...this.#last.values()] : [this.#last.get(id)];
+    return seen.every((health) => health !== undefined && health.state !== 'failed');
+  }
+
+  async dispose(): Promise<void> {
+    const pool = await this.#postgres?.catch(() => null);
+    await pool?.end();
+    this.network.dispose();
+  }
+
+  async #check(id: ServiceId, signal: AbortSignal): Promise<Health> {
+    const { settings, originOf } = this.#options.loaded;
+    switch (id) {
+      case 'bedrock':
+        return typeof this.#checkBedrock === 'string'
+          ? notConfigured(this.#checkBedrock)
+          : this.#checkBedrock(signal);
+      case 's3':
+        if (settings.s3.bucket === null) return notConfigured('s3.bucket names no bucket.');
+        return (await import('./s3.ts')).checkS3(() => this.s3(), settings.s3, signal);
+      case 'postgres':
+        if (settings.postgres.host === null) return notConfigured('postgres.host names no server.');
+        return (await import('./postgres.ts')).checkPostgres(
+          () => this.postgres(),
+          settings.postgres,
+          signal,
+        );
+      case 'mlflow':
+        if (!settings.mlflow.enabled) return notConfigured('mlflow.enabled is false.');
+        if (originOf(['mlflow', 'tracking_uri']).source === 'default')
+          return notConfigured('mlflow.tracking_uri is not set.');
+        return checkMlflow(
+          settings.mlflow,
+          { network: this.network, environment: this.#options.network.environment },
+          signal,
+        );
+    }
+  }
+}
