@@ -3,6 +3,9 @@ import manifest from '../package.json' with { type: 'json' };
 import { auditExport, auditList, auditShow, type FilterOptions } from './cli/audit.ts';
 import { auditAnchor, auditHead, auditRotateKey, auditVerify } from './cli/auditChain.ts';
 import { budget, budgetAcknowledge, budgetRaise, type RaiseOptions } from './cli/budget.ts';
+import { doctor } from './cli/doctor.ts';
+import { health } from './cli/health.ts';
+import { promptForMfaCode } from './cli/mfaCode.ts';
 import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
 import { auditErase, type EraseOptions } from './cli/erase.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
@@ -184,8 +187,20 @@ program
   );
 
 program
+  .command('health')
+  .description('services and gateways with their latency')
+  .argument('[service]', 'one of bedrock, s3, postgres, mlflow')
+  .option('--watch', 'again and again, until interrupted')
+  .action((service: string | undefined, options: { watch?: boolean }) =>
+    runAsItIs((core, terminal) => health(core, service, options, terminal)),
+  );
+program
+  .command('doctor')
+  .description('what is wrong and how to mend it')
+  .action(() => runAlone((terminal) => doctor(composeCore, terminal)));
+program
   .command('status')
-  .description('whether everything that is installed works')
+  .description('the final validation: whether everything that is installed works')
   .action(() => runAsItIs(status));
 
 const settings = program.command('settings').description('the configuration');
@@ -222,6 +237,11 @@ function overrides(): SettingsOverrides {
   return { settingsFile, profile, region, workspaceFiles: workspaceFilesAround(process.cwd()) };
 }
 
+function composeCore(): Promise<Core> {
+  const { backend, user } = program.opts<GlobalOptions>();
+  return compose({ environment: process.env, ...overrides(), backend, user, mfaCode: promptForMfaCode });
+}
+
 /** Runs a command that needs no core, and keeps its exit code. */
 async function runAlone(command: (terminal: Terminal) => number | Promise<number>): Promise<void> {
   const terminal = terminalOf();
@@ -254,11 +274,10 @@ async function run(
   failed?: (error: GatewayError) => object,
   settleFirst = true,
 ): Promise<void> {
-  const { backend, user } = program.opts<GlobalOptions>();
   const terminal = terminalOf();
   let core: Core | null = null;
   try {
-    core = await compose({ environment: process.env, ...overrides(), backend, user });
+    core = await composeCore();
     for (const warning of core.loaded.warnings) note(terminal, `Warning: ${faultText(warning)}`);
     if (core.loaded.unused.length > 0) {
       note(

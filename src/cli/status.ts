@@ -1,8 +1,10 @@
 import type { Core } from '../gateways/core.ts';
 import { messageOf } from '../errors.ts';
-import type { Health } from '../gateways/gateway.ts';
+import { systemStatus, type SystemStatus } from '../gateways/systemStatus.ts';
 import { verifyLedger } from '../ledger/readJournal.ts';
-import { errorJson, printJson, printLine, table, type Terminal } from './terminal.ts';
+import { faultText } from '../settings/settingsDocument.ts';
+import { credentialSourceJson, healthJson, infrastructureJson, printReasons } from './healthTexts.ts';
+import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
 const checkTimeoutMs = 5_000;
 
@@ -51,55 +53,76 @@ export function gatewayStats(core: Core, terminal: Terminal): number {
   return 0;
 }
 
-/** `tidyllm status`: whether everything that is installed works, with the evidence. */
+/** `tidyllm status`: the final validation of the whole system, with its evidence. */
 export async function status(core: Core, terminal: Terminal): Promise<number> {
-  const signal = AbortSignal.timeout(checkTimeoutMs);
-  const [backend, ledger] = await Promise.all([core.backend.checkHealth(signal), ledgerState(core)]);
-  const stats = core.registry.getRegistryStats();
+  const [system, ledger] = await Promise.all([
+    systemStatus(core, AbortSignal.timeout(checkTimeoutMs)),
+    ledgerState(core),
+  ]);
   const { loaded, registry } = core;
-  const operational = backend.state === 'healthy' && ledger.ok && stats.failed === 0;
-  const verdict = operational ? 'OPERATIONAL' : 'DEGRADED';
+  const { initialized, total } = registry.getRegistryStats();
+  const damage = { of: 'ledger', message: ledger.detail ?? '', hint: 'Run "tidyllm audit verify".' };
+  const reasons = [...system.reasons, ...(ledger.ok ? [] : [damage])];
+  const verdict = ledger.ok ? system.verdict : 'DEGRADED';
   if (terminal.json) {
     printJson({
       verdict,
+      reasons,
       simulated: core.backend.simulated,
-      infrastructure: { [core.backend.id]: { location: core.backend.location, ...healthJson(backend) } },
+      infrastructure: infrastructureJson(core, system),
+      credential_source: credentialSourceJson(system.infrastructure.credentialSource),
       gateways: {
-        initialized: stats.initialized,
-        total: stats.total,
-        services: registry.listServices().map(({ id, state }) => ({ id, state })),
+        initialized,
+        total,
+        services: system.gateways.map(({ id, state, health }) => ({ id, state, health: healthJson(health) })),
       },
       flow_agreements: { state: 'not_installed' },
       cache: { state: 'not_installed' },
-      configuration: { state: 'valid', file: loaded.file, user_file: loaded.userFile, unused: loaded.unused },
+      configuration: {
+        state: 'valid',
+        file: loaded.file,
+        user_file: loaded.userFile,
+        workspace_files: loaded.workspaceFiles,
+        warnings: loaded.warnings.map(faultText),
+        unused: loaded.unused,
+      },
       ledger: { state: ledger.ok ? 'intact' : 'damaged', ...ledger },
     });
   } else {
     const rows = [
-      ['infrastructure', backend.state, `${core.backend.id}: ${backend.error?.message ?? backend.evidence}`],
-      [
-        'gateways',
-        `${stats.initialized}/${stats.total}`,
-        registry
-          .listServices()
-          .map(({ id, state }) => `${id} ${state.replace('_', ' ')}`)
-          .join(', '),
-      ],
+      ...serviceRows(system),
+      ['gateways', `${initialized}/${total}`, gatewayList(core)],
       ['FLOW agreements', 'not installed', ''],
       ['cache', 'not installed', ''],
-      ['configuration', 'valid', loaded.file ?? `defaults (no ${loaded.userFile})`],
-      [
-        'ledger',
-        ledger.ok ? 'intact' : 'damaged',
-        `${ledger.records} records in ${ledger.path}${ledger.detail ? `: ${ledger.detail}` : ''}`,
-      ],
+      ['configuration', 'valid', configurationText(loaded)],
+      ['ledger', ledger.ok ? 'intact' : 'damaged', `${ledger.records} records in ${ledger.path}`],
     ];
     printLine(`${verdict}${core.simulatedBecause === null ? '' : `, SIMULATED: ${core.simulatedBecause}`}`);
     printLine(table(['part', 'state', 'evidence'], rows));
-    if (backend.error?.hint) printLine(`\n${backend.error.hint}`);
+    printReasons(reasons);
   }
   if (!ledger.ok) return 7;
-  return operational ? 0 : 6;
+  return verdict === 'OPERATIONAL' ? 0 : 6;
+}
+
+function serviceRows({ infrastructure, simulated }: SystemStatus): string[][] {
+  const rows = Object.entries({ ...(simulated && { mock: simulated }), ...infrastructure.services });
+  return rows.map(([id, { state, error, evidence }]) => [
+    id,
+    state.replace('_', ' '),
+    error?.message ?? evidence,
+  ]);
+}
+
+function gatewayList({ registry }: Core): string {
+  return registry
+    .listServices()
+    .map(({ id, state }) => `${id} ${state.replace('_', ' ')}`)
+    .join(', ');
+}
+
+function configurationText({ file, userFile, workspaceFiles }: Core['loaded']): string {
+  return [file ?? `defaults (no ${userFile})`, ...workspaceFiles].join(', ');
 }
 
 interface LedgerState {
@@ -121,14 +144,4 @@ async function ledgerState({ ledger }: Core): Promise<LedgerState> {
   } catch (error) {
     return { ...common, ok: false, records: 0, head: null, detail: messageOf(error) };
   }
-}
-
-function healthJson({ state, latencyMs, evidence, error, checkedAt }: Health): object {
-  return {
-    state,
-    latency_ms: latencyMs === null ? null : Math.round(latencyMs * 10) / 10,
-    evidence,
-    error: error && errorJson(error),
-    checked_at: checkedAt,
-  };
 }

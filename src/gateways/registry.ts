@@ -23,10 +23,10 @@ const knownServices: Readonly<Record<GatewayId, KnownService>> = {
   },
 };
 
-const installedIds = ['corporate_llm'] as const satisfies readonly (keyof InstalledGateways)[];
-
-/** Makes an installed gateway; throws `GatewayError` when it can't come up. */
-export type GatewayFactories = { [Id in keyof InstalledGateways]: () => Promise<InstalledGateways[Id]> };
+/** Makes each installed gateway; throws `GatewayError` when it can't come up. */
+export type GatewayFactories = {
+  [Id in GatewayId]?: () => Promise<Id extends keyof InstalledGateways ? InstalledGateways[Id] : Gateway>;
+};
 
 export interface ServiceInfo extends KnownService {
   id: GatewayId;
@@ -38,22 +38,28 @@ export interface ServiceInfo extends KnownService {
 /** Knows every gateway, brings up those that are installed, and says why the others are not there. */
 export class GatewayRegistry {
   readonly #factories: GatewayFactories;
-  #gateways: { [Id in keyof InstalledGateways]?: InstalledGateways[Id] | undefined } = {};
+  readonly #gateways = new Map<GatewayId, Gateway>();
   readonly #failures = new Map<GatewayId, GatewayError>();
 
   constructor(factories: GatewayFactories) {
     this.#factories = factories;
   }
 
-  /** Makes every installed gateway, lowest level first. A failure is kept for `listServices`, not thrown. */
+  /**
+   * Makes every installed gateway, lowest level first. One that fails, or lacks what it depends on, is
+   * kept for `listServices` with the reason, not thrown.
+   */
   async autoConfigure(): Promise<void> {
-    for (const id of installedIds) {
+    for (const id of gatewayIds) {
+      const make = this.#factories[id];
+      this.#gateways.delete(id);
       this.#failures.delete(id);
+      if (!make) continue;
       try {
-        this.#gateways[id] = await this.#factories[id]();
+        this.#requireDependencies(id);
+        this.#gateways.set(id, await make());
       } catch (error) {
         if (!GatewayError.is(error)) throw error;
-        this.#gateways = { ...this.#gateways, [id]: undefined };
         this.#failures.set(id, error);
       }
     }
@@ -61,19 +67,20 @@ export class GatewayRegistry {
 
   /** Throws `gateway_unavailable`: there is no other route to a model. */
   get<Id extends keyof InstalledGateways>(id: Id): InstalledGateways[Id] {
-    const gateway = this.#gateways[id];
-    if (gateway) return gateway;
-    throw gatewayUnavailable(id, this.#failures.get(id));
+    const gateway = this.#gateways.get(id);
+    if (!gateway) throw gatewayUnavailable(id, this.#failures.get(id));
+    // What the factory of this id made.
+    return gateway as InstalledGateways[Id];
   }
 
   getAvailableServices(): GatewayId[] {
-    return gatewayIds.filter((id) => this.#installed(id) !== undefined);
+    return gatewayIds.filter((id) => this.#gateways.has(id));
   }
 
   listServices(): ServiceInfo[] {
     return gatewayIds.map((id) => {
       const error = this.#failures.get(id) ?? null;
-      const state = this.#installed(id) ? 'initialized' : error ? 'failed' : 'not_installed';
+      const state = this.#gateways.has(id) ? 'initialized' : error ? 'failed' : 'not_installed';
       return { id, ...knownServices[id], state, error };
     });
   }
@@ -97,12 +104,20 @@ export class GatewayRegistry {
     };
   }
 
-  #installed(id: GatewayId): Gateway | undefined {
-    return Object.hasOwn(this.#gateways, id) ? this.#gateways[id as keyof InstalledGateways] : undefined;
+  /** Throws `gateway_unavailable` naming what is missing, and why it is. */
+  #requireDependencies(id: GatewayId): void {
+    const missing = knownServices[id].dependsOn.find((other) => !this.#gateways.has(other));
+    if (missing === undefined) return;
+    const cause = this.#failures.get(missing);
+    const why = cause ? `did not start: ${cause.message}` : 'is not installed.';
+    throw new GatewayError('gateway_unavailable', `${id} needs ${missing}, which ${why}`, {
+      hint: cause?.hint ?? '',
+      cause,
+    });
   }
 
   async #health({ id, state, error, dependsOn }: ServiceInfo, signal: AbortSignal): Promise<Health> {
-    const gateway = this.#installed(id);
+    const gateway = this.#gateways.get(id);
     if (gateway) return gateway.checkHealth(signal);
     const evidence =
       state === 'failed' ? 'It did not start.' : `Not installed; will need ${dependsOn.join(' and ')}.`;

@@ -1,3 +1,4 @@
+import type { GatewayError } from '../errors.ts';
 import type { Health } from './gateway.ts';
 
 /** The outside services, in the order in which they are shown. */
@@ -22,6 +23,18 @@ export interface FoundCredentials {
   profile: string | null;
 }
 
+/** What the credentials come to when they are used. */
+export interface CredentialStatus {
+  /** Null when nothing about AWS is configured. */
+  found: FoundCredentials | null;
+  /** ISO 8601; null where they don't expire or don't work. */
+  expiresAt: string | null;
+  /** As AWS knows the caller; null where it couldn't be asked. */
+  arn: string | null;
+  /** Why there are no usable keys. */
+  error: GatewayError | null;
+}
+
 /** All services, as the checks found them. */
 export interface HealthSummary {
   /** Whether every service that is configured is healthy. */
@@ -33,6 +46,8 @@ export interface HealthSummary {
 
 /** What front doors see of the outside services. Checks are light calls of their own and never delay a model's. */
 export interface Sessions {
+  /** Resolves the credentials and asks AWS whose they are; at most three seconds. */
+  credentialStatus(): Promise<CredentialStatus>;
   /** At most three seconds, or until the signal. */
   checkHealth(id: ServiceId, signal?: AbortSignal): Promise<ServiceHealth>;
   getHealthSummary(signal?: AbortSignal): Promise<HealthSummary>;

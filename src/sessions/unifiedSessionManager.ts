@@ -1,9 +1,11 @@
 import { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } from '@smithy/core/config';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Pool } from 'pg';
+import { GatewayError } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
 import {
   serviceIds,
+  type CredentialStatus,
   type HealthSummary,
   type ServiceHealth,
   type ServiceId,
@@ -11,8 +13,9 @@ import {
 } from '../gateways/services.ts';
 import type { LoadedSettings } from '../settings/loadSettings.ts';
 import { AwsCredentials, sameKeys, type AwsKeys, type MfaCodePrompt } from './awsCredentials.ts';
+import { failedCredentials } from './awsErrors.ts';
 import type { CallerIdentity } from './callerIdentity.ts';
-import { notConfigured } from './check.ts';
+import { notConfigured, unlessAborted } from './check.ts';
 import { checkMlflow } from './mlflow.ts';
 import { Network, type NetworkOptions } from './network.ts';
 
@@ -92,6 +95,20 @@ export class UnifiedSessionManager implements Sessions {
     } catch (error) {
       if (this.#identity === asked) this.#identity = null;
       throw error;
+    }
+  }
+
+  async credentialStatus(): Promise<CredentialStatus> {
+    const signal = AbortSignal.timeout(checkTimeoutMs);
+    const found = await this.credentials.find();
+    const nothing = { found, expiresAt: null, arn: null, error: null };
+    if (!found) return nothing;
+    try {
+      const { expiration } = await unlessAborted(this.credentials.keys(), signal);
+      const identity = await this.identity(signal).catch(() => null);
+      return { ...nothing, expiresAt: expiration?.toISOString() ?? null, arn: identity?.arn ?? null };
+    } catch (error) {
+      return { ...nothing, error: GatewayError.is(error) ? error : failedCredentials(error, found.profile) };
     }
   }
 

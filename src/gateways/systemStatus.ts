@@ -1,0 +1,57 @@
+import type { Core } from './core.ts';
+import type { Health } from './gateway.ts';
+import type { HealthSummary } from './services.ts';
+import type { ServiceInfo } from './registry.ts';
+
+export type Verdict = 'OPERATIONAL' | 'DEGRADED';
+
+/** Everything that a look at the running system finds. */
+export interface SystemStatus {
+  verdict: Verdict;
+  /** What keeps it from being operational, each with what to do. */
+  reasons: readonly Reason[];
+  infrastructure: HealthSummary;
+  /** Of the mock, where it stands in for Bedrock. */
+  simulated: Health | null;
+  gateways: readonly (ServiceInfo & { health: Health })[];
+}
+
+export interface Reason {
+  /** Service or gateway. */
+  of: string;
+  message: string;
+  hint: string;
+}
+
+/** Looks at services and gateways at once. What isn't configured or not installed is no reason. */
+export async function systemStatus(
+  { sessions, registry, backend }: Core,
+  signal: AbortSignal,
+): Promise<SystemStatus> {
+  const [infrastructure, health, simulated] = await Promise.all([
+    sessions.getHealthSummary(signal),
+    registry.healthCheck(signal),
+    backend.simulated ? backend.checkHealth(signal) : null,
+  ]);
+  const gateways = registry.listServices().map((service) => ({ ...service, health: health[service.id] }));
+  const reasons = [
+    ...Object.entries(infrastructure.services).flatMap(([id, found]) => reasonOf(id, found)),
+    ...gateways.flatMap(({ id, health: found }) => reasonOf(id, found)),
+  ];
+  // A gateway repeats what its back-end says.
+  const told = reasons.filter(
+    ({ message }, index) => reasons.findIndex((one) => one.message === message) === index,
+  );
+  return {
+    verdict: reasons.length === 0 ? 'OPERATIONAL' : 'DEGRADED',
+    reasons: told,
+    infrastructure,
+    simulated,
+    gateways,
+  };
+}
+
+function reasonOf(of: string, { state, evidence, error }: Health): Reason[] {
+  if (state !== 'failed' && state !== 'degraded') return [];
+  return [{ of, message: error?.message ?? evidence, hint: error?.hint ?? '' }];
+}
