@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
+import { hashBytes } from './hashBytes.ts';
 import { foldedRecord, type FoldedRecord } from './recordShape.ts';
 import type { LedgerRecord } from './records.ts';
 import { ChainFault } from './fault.ts';
@@ -15,6 +16,7 @@ export interface Head {
 export const emptyHead: Head = { sequence: 0, hash: '0'.repeat(64), time: '' };
 
 const hashLength = 64;
+const bodyStart = hashLength + 1;
 const space = 0x20;
 const lineFeed = 0x0a;
 /** 0x00, 16 bytes of ledger id, 32 bytes of the previous hash; the body follows. */
@@ -34,16 +36,20 @@ export function recordHash(ledgerId: string, previous: string, body: Buffer): st
     input.write(ledgerId, 1, 'hex');
     inputLedgerId = ledgerId;
   }
-  input.write(previous, 17, 'hex');
+  input.set(hashBytes(previous), 17);
   input.set(body, prefixLength);
   return hash('sha256', input.subarray(0, length));
 }
 
 /** The body of a stored line (without its LF), its stored hash, and the record as far as the state needs it. */
 export function splitLine(line: Buffer): { hash: string; body: Buffer } {
-  if (line.length <= hashLength + 1 || line[hashLength] !== space)
+  requireForm(line);
+  return { hash: line.toString('latin1', 0, hashLength), body: line.subarray(bodyStart) };
+}
+
+function requireForm(line: Buffer): void {
+  if (line.length <= bodyStart || line[hashLength] !== space)
     throw new ChainFault('malformed_line', 'the line is not a hash, a space and a record');
-  return { hash: line.toString('latin1', 0, hashLength), body: line.subarray(hashLength + 1) };
 }
 
 /** A UUID's 32 hex digits without its dashes. */
@@ -74,16 +80,19 @@ export function decodeRecord(
   head: Head,
   line: Buffer,
 ): { record: FoldedRecord; head: Head; ledgerId: string } {
-  const { hash: stored, body } = splitLine(line);
+  requireForm(line);
+  const body = line.subarray(bodyStart);
   if (!isUtf8(body)) throw new ChainFault('malformed_line', 'the record is not UTF-8');
-  const text = body.toString('utf8');
+  const stored = line.toString('utf8');
+  const text = stored.slice(bodyStart);
   const id = ledgerId ?? idInHeader(text);
-  if (recordHash(id, head.hash, body) !== stored)
+  const digest = recordHash(id, head.hash, body);
+  if (stored.slice(0, hashLength) !== digest)
     throw new ChainFault('hash_mismatch', 'the hash does not fit the record and the one before it');
   const record = foldedRecord(text);
   if (record.seq !== head.sequence + 1)
     throw new ChainFault('sequence_gap', `sequence ${record.seq} follows ${head.sequence}`);
-  return { record, head: { sequence: record.seq, hash: stored, time: record.time }, ledgerId: id };
+  return { record, head: { sequence: record.seq, hash: digest, time: record.time }, ledgerId: id };
 }
 
 function idInHeader(text: string): string {

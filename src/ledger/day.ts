@@ -1,7 +1,7 @@
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
-/** Zones are whole minutes from UTC, so all instants of a minute share their day. */
-let lastAsked = { minute: '', timeZone: '', day: '' };
+/** Zones are whole quarters of an hour from UTC since 1972, so all instants of a quarter share their day. */
+let lastAsked = { hour: '', quarter: 0, timeZone: '', day: '' };
 
 /** The policy day of an instant, YYYY-MM-DD in an IANA time zone. */
 export function dayOf(time: Date, timeZone: string): string {
@@ -10,9 +10,10 @@ export function dayOf(time: Date, timeZone: string): string {
 
 /** The policy day of a record's time, as it is stored. Throws `RangeError` for a zone nobody knows. */
 export function dayOfRecord(time: string, timeZone: string): string {
-  const minute = time.slice(0, 'YYYY-MM-DDThh:mm'.length);
-  if (lastAsked.minute !== minute || lastAsked.timeZone !== timeZone)
-    lastAsked = { minute, timeZone, day: format(new Date(time), timeZone) };
+  const hour = time.slice(0, 'YYYY-MM-DDThh'.length);
+  const quarter = Math.floor(Number(time.slice('YYYY-MM-DDThh:'.length, 'YYYY-MM-DDThh:mm'.length)) / 15);
+  if (lastAsked.quarter !== quarter || lastAsked.hour !== hour || lastAsked.timeZone !== timeZone)
+    lastAsked = { hour, quarter, timeZone, day: format(new Date(time), timeZone) };
   return lastAsked.day;
 }
 
