@@ -6,9 +6,8 @@ import type { LedgerLocation, VerificationResult } from '../ledger/readJournal.t
 import type { VerifyWorkerData, VerifyWorkerMessage } from '../ledger/verifyWorker.ts';
 import type { CoreHolder } from './coreHolder.ts';
 
-/** The last check of a ledger in this window. */
+/** A check of a ledger in this window. */
 export interface Verification {
-  directory: string;
   result: VerificationResult;
   at: Date;
 }
@@ -17,7 +16,8 @@ export interface Verification {
 export class AuditTrail implements vscode.Disposable {
   readonly #holder: CoreHolder;
   readonly #verified = new vscode.EventEmitter<void>();
-  #lastVerification: Verification | null = null;
+  /** The last of each ledger's folder. */
+  readonly #last = new Map<string, Verification>();
 
   readonly onDidVerify = this.#verified.event;
 
@@ -25,8 +25,9 @@ export class AuditTrail implements vscode.Disposable {
     this.#holder = holder;
   }
 
-  get lastVerification(): Verification | null {
-    return this.#lastVerification;
+  /** The last check of a ledger in this window; null where there was none. */
+  lastVerification(directory: string): Verification | null {
+    return this.#last.get(directory) ?? null;
   }
 
   /** Checks every record in a worker thread, and tells how many are intact or exactly where the first fault is. */
@@ -62,9 +63,10 @@ export class AuditTrail implements vscode.Disposable {
     const { directory, mode } = ledger;
     const result = await runVerification({ directory, mode }, signal, onProgress);
     if (!result) return null;
-    this.#lastVerification = { directory, result, at: new Date() };
+    const verification = { result, at: new Date() };
+    this.#last.set(directory, verification);
     this.#verified.fire();
-    return this.#lastVerification;
+    return verification;
   }
 
   /** Opens a segment of the journal at a line, from 1. */
@@ -73,6 +75,8 @@ export class AuditTrail implements vscode.Disposable {
     await vscode.window.showTextDocument(vscode.Uri.file(join(directory, segment)), {
       selection: new vscode.Range(position, position),
     });
+    // A key pressed by mistake, and auto-save, would break the chain.
+    await vscode.commands.executeCommand('workbench.action.files.setActiveEditorReadonlyInSession');
   }
 
   /** Shows the ledger's folder in the system's file manager, or says where it is where there is none. */

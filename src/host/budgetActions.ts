@@ -2,9 +2,12 @@ import * as vscode from 'vscode';
 import type { Core } from '../gateways/core.ts';
 import type { CapStatus } from '../ledger/budgetStatus.ts';
 import { formatUsd, usdToMicro } from '../pricing/cost.ts';
+import { askReason } from './askReason.ts';
+import type { CoreHolder } from './coreHolder.ts';
 
 /** Asks for a cap where none is given, how high it is to be today, and why. Returns whether it was raised. */
-export async function raiseCap(core: Core, chosen?: CapStatus): Promise<boolean> {
+export async function raiseCap(holder: CoreHolder, chosen?: CapStatus): Promise<boolean> {
+  const core = await holder.whenReady();
   const cap = chosen ?? (await pickCap(core));
   if (!cap) return false;
   const limit = await vscode.window.showInputBox({
@@ -20,17 +23,21 @@ export async function raiseCap(core: Core, chosen?: CapStatus): Promise<boolean>
     validateInput: (text) => (amountOf(text) > cap.limit ? null : higherThan(cap.limit)),
   });
   if (limit === undefined) return false;
-  const reason = await askReason(
-    core,
-    vscode.l10n.t('Why is the cap raised to {0}?', formatUsd(amountOf(limit))),
-  );
+  const reason = await askReason(core, {
+    title: reasonTitle(),
+    prompt: vscode.l10n.t('Why is the cap raised to {0}?', formatUsd(amountOf(limit))),
+  });
   if (reason === undefined) return false;
-  await core.raiseCap({ scope: cap.scope, key: cap.key, limit: amountOf(limit) }, reason);
+  // The settings may have been saved meanwhile, and another core taken this one's place.
+  await holder.use((ready) =>
+    ready.raiseCap({ scope: cap.scope, key: cap.key, limit: amountOf(limit) }, reason),
+  );
   return true;
 }
 
 /** Asks why the day may take calls again after an overrun. Returns whether it does. */
-export async function acknowledgeOverruns(core: Core): Promise<boolean> {
+export async function acknowledgeOverruns(holder: CoreHolder): Promise<boolean> {
+  const core = await holder.whenReady();
   const { overruns } = await core.budget();
   if (overruns === 0) {
     void vscode.window.showInformationMessage(
@@ -38,9 +45,12 @@ export async function acknowledgeOverruns(core: Core): Promise<boolean> {
     );
     return false;
   }
-  const reason = await askReason(core, vscode.l10n.t('Why may calls be made again?'));
+  const reason = await askReason(core, {
+    title: reasonTitle(),
+    prompt: vscode.l10n.t('Why may calls be made again?'),
+  });
   if (reason === undefined) return false;
-  await core.acknowledgeOverruns(reason);
+  await holder.use((ready) => ready.acknowledgeOverruns(reason));
   return true;
 }
 
@@ -77,16 +87,6 @@ function higherThan(limit: bigint): string {
   );
 }
 
-function askReason(core: Core, prompt: string): Promise<string | undefined> {
-  const fewest = core.loaded.settings.audit.min_reason_length;
-  return Promise.resolve(
-    vscode.window.showInputBox({
-      title: vscode.l10n.t('Reason, for the audit record'),
-      prompt,
-      placeHolder: vscode.l10n.t('A ticket and a few words'),
-      ignoreFocusOut: true,
-      validateInput: (text) =>
-        text.trim().length >= fewest ? null : vscode.l10n.t('At least {0} characters.', fewest),
-    }),
-  );
+function reasonTitle(): string {
+  return vscode.l10n.t('Reason, for the audit record');
 }

@@ -7,7 +7,7 @@ import type { BudgetStatus } from '../ledger/budgetStatus.ts';
 import { nextDayStart } from '../ledger/day.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import { escapeMarkdown } from './markdownText.ts';
-import { formatLeft } from './moneyText.ts';
+import { formatLeft, overrunText } from './moneyText.ts';
 
 type Background = 'statusBarItem.warningBackground' | 'statusBarItem.errorBackground' | null;
 
@@ -62,7 +62,8 @@ export class BudgetItem implements vscode.Disposable {
       const text = core.backend.simulated
         ? `$(beaker) ${vscode.l10n.t('simulated {0}', formatUsd(budget.spent))}`
         : `$(shield) ${formatUsd(budget.spent)} / ${formatUsd(budget.limit)}`;
-      this.#show(text, tooltip(budget, core.simulatedBecause), backgrounds[budget.level]);
+      const blocked = budget.overruns > 0 ? `$(error) ${vscode.l10n.t('blocked')} ` : '';
+      this.#show(`${blocked}${text}`, tooltip(budget, core.simulatedBecause), backgrounds[budget.level]);
       this.#refreshAtMidnight(budget.timeZone);
     } catch (error) {
       if (refresh === this.#latest) this.#showBlocked(messageOf(error));
@@ -84,7 +85,7 @@ export class BudgetItem implements vscode.Disposable {
     this.#item.text = text;
     this.#item.tooltip = tip;
     this.#item.accessibilityInformation = {
-      label: `TidyLLM: ${text.replace(/\$\([^)]*\)\s*/, '')}`,
+      label: `TidyLLM: ${text.replace(/\$\([^)]*\)\s*/g, '')}`,
       role: 'button',
     };
     this.#item.backgroundColor = background ? new vscode.ThemeColor(background) : undefined;
@@ -100,6 +101,8 @@ export class BudgetItem implements vscode.Disposable {
     );
   }
 }
+
+const acknowledge: CommandId = 'tidyllm.acknowledgeOverruns';
 
 const backgrounds: Record<BudgetStatus['level'], Background> = {
   ok: null,
@@ -124,6 +127,11 @@ function tooltip(budget: BudgetStatus, simulatedBecause: string | null): vscode.
   }).format(nextDayStart(new Date(), budget.timeZone));
   const paragraphs = [
     `**${vscode.l10n.t('{0} of {1} spent today', formatUsd(budget.spent), formatUsd(budget.limit))}**`,
+    ...(budget.overruns === 0
+      ? []
+      : [
+          `$(error) ${escapeMarkdown(overrunText(budget.overruns))}. [${vscode.l10n.t('Acknowledge…')}](command:${acknowledge})`,
+        ]),
     ...(simulatedBecause === null
       ? []
       : [
@@ -151,6 +159,6 @@ function withLinks(text: vscode.MarkdownString): vscode.MarkdownString {
     [vscode.l10n.t('Settings'), 'tidyllm.openSettingsFile'],
   ];
   text.appendMarkdown(links.map(([label, command]) => `[${label}](command:${command})`).join(' · '));
-  text.isTrusted = { enabledCommands: links.map(([, command]) => command) };
+  text.isTrusted = { enabledCommands: [...links.map(([, command]) => command), acknowledge] };
   return text;
 }

@@ -75,6 +75,13 @@ describe('the health view', () => {
     writeFileSync(path, whole);
   });
 
+  test('says what came of connecting again, although the view is hidden', async () => {
+    await window.palette('View: Toggle Primary Side Bar Visibility');
+    await window.palette('TidyLLM: Reconnect');
+    await window.notification('The gateway is up; answers are simulated.').waitFor();
+    await window.palette('View: Toggle Primary Side Bar Visibility');
+  });
+
   test('shows a fault of settings.yaml everywhere, and nothing is called', async () => {
     const file = join(editor.home, 'settings.yaml');
     writeFileSync(file, 'budget:\n  daily_limit: 5\n');

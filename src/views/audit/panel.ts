@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { contentOf } from '../../content/callContent.ts';
 import { subjectHash } from '../../content/contentKeys.ts';
@@ -9,11 +9,13 @@ import { exportCalls, exportToFile, type ExportFormat } from '../../history/expo
 import type { HistoryCall, HistoryFilter } from '../../history/calls.ts';
 import type { HistoryClient } from '../../history/historyClient.ts';
 import { readProven, type ProvenRecord } from '../../history/recordProof.ts';
-import type { AuditTrail } from '../../host/auditTrail.ts';
+import { askReason } from '../../host/askReason.ts';
+import type { AuditTrail, Verification } from '../../host/auditTrail.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
-import { errorText } from '../../host/errorText.ts';
+import { briefMessage, errorText } from '../../host/errorText.ts';
 import { inBackground, showFailure } from '../../host/failures.ts';
 import type { Histories } from '../../host/histories.ts';
+import { journalExists } from '../../ledger/journal.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../ledger/signing.ts';
 import { webviewPage, webviewRoot } from '../webviewPage.ts';
 import { contentDetail, detailOf, rowOf } from './callDetail.ts';
@@ -80,6 +82,8 @@ export class AuditPanel implements vscode.Disposable {
 
   /** Takes a panel that the editor kept over a reload. */
   restore(panel: vscode.WebviewPanel): void {
+    // Another may have been opened before the editor came to this one.
+    this.#panel?.dispose();
     this.#panel = panel;
     this.#fill(panel);
   }
@@ -92,10 +96,7 @@ export class AuditPanel implements vscode.Disposable {
   }
 
   #show(directory: string | null): void {
-    const current = this.#core()?.ledger.directory;
-    const other = directory === current ? null : directory;
-    const changed = this.#directory !== other;
-    this.#directory = other;
+    const changed = this.#choose(directory);
     if (this.#panel) {
       this.#panel.reveal();
       if (changed) this.#showLedger();
@@ -115,6 +116,7 @@ export class AuditPanel implements vscode.Disposable {
     panel.webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
     panel.webview.onDidReceiveMessage((message) => inBackground(log, this.#receive(message)));
     panel.onDidDispose(() => {
+      if (this.#panel !== panel) return;
       this.#panel = null;
       this.#verifying?.stop.abort();
     });
@@ -151,7 +153,7 @@ export class AuditPanel implements vscode.Disposable {
         this.#verifying?.stop.abort();
         return;
       case 'openFault': {
-        const fault = this.#lastResult()?.firstFault;
+        const fault = this.#lastVerification()?.result.firstFault;
         if (fault) await this.#openRecord(fault.segment, fault.line);
         return;
       }
@@ -165,15 +167,50 @@ export class AuditPanel implements vscode.Disposable {
         return this.#erase(message.user);
       case 'copy':
         return vscode.env.clipboard.writeText(message.text);
+      case 'show':
+        if (this.#choose(this.#ledgerOf(message.simulated))) this.#showLedger();
+        return;
+      case 'run':
+        await vscode.commands.executeCommand(message.command);
+        return;
     }
   }
 
+  /** Chooses a ledger; null is the one calls are made in. Returns whether it is another than before. */
+  #choose(directory: string | null): boolean {
+    const before = this.#shownDirectory();
+    this.#directory = directory === this.#core()?.ledger.directory ? null : directory;
+    if (this.#shownDirectory() === before) return false;
+    this.#verifying?.stop.abort();
+    this.#followShown();
+    return true;
+  }
+
   #follow(): void {
-    this.#stopLedger();
-    this.#stopLedger =
-      this.#core()?.ledger.onDidChange(() => inBackground(this.#dependencies.log, this.#refresh())) ??
-      ((): void => undefined);
+    this.#choose(this.#directory);
+    this.#followShown();
     this.#showLedger();
+  }
+
+  /** The ledger calls are made in tells of its changes; of another one the files are watched. */
+  #followShown(): void {
+    this.#stopLedger();
+    const refresh = (): void => inBackground(this.#dependencies.log, this.#refresh());
+    if (this.#directory === null) {
+      this.#stopLedger = this.#core()?.ledger.onDidChange(refresh) ?? ((): void => undefined);
+      return;
+    }
+    const journals = new vscode.RelativePattern(vscode.Uri.file(this.#directory), '*.journal');
+    const watcher = vscode.workspace.createFileSystemWatcher(journals);
+    watcher.onDidChange(refresh);
+    watcher.onDidCreate(refresh);
+    this.#stopLedger = (): void => void watcher.dispose();
+  }
+
+  /** The ledger of simulated or of live calls, beside the one that is shown. */
+  #ledgerOf(simulated: boolean): string | null {
+    const shown = this.#shownDirectory();
+    return shown && join(dirname(shown), simulated ? 'simulated' : 'live');
   }
 
   /** Tells the view which ledger it shows; it asks for the rest. */
@@ -182,11 +219,17 @@ export class AuditPanel implements vscode.Disposable {
     const { state } = this.#dependencies.holder;
     const directory = this.#shownDirectory();
     if (directory === null) {
-      const failure = state.kind === 'failed' ? state.error.message : null;
-      this.#post({ type: 'starting', failure });
+      const error = state.kind === 'failed' ? state.error : null;
+      this.#post({
+        type: 'starting',
+        failure: error && { message: briefMessage(error), hint: error.hint },
+      });
       return;
     }
-    this.#post({ type: 'ledger', directory, simulated: basename(directory) === 'simulated' });
+    const simulated = basename(directory) === 'simulated';
+    const other = this.#ledgerOf(!simulated);
+    const hasOther = other !== null && journalExists(other);
+    this.#post({ type: 'ledger', directory, simulated, hasOther });
     this.#showChain();
     if (this.#wanted !== null) this.#post({ type: 'reveal', sequence: this.#wanted });
   }
@@ -266,8 +309,10 @@ export class AuditPanel implements vscode.Disposable {
 
   async #readContent(call: HistoryCall, records: readonly ProvenRecord[]): Promise<Detail['content']> {
     const core = this.#core();
-    // What was kept belongs to the ledger that calls are made in.
-    if (!core || this.#directory !== null) return { state: 'none' };
+    if (!core || this.#directory !== null) {
+      const message = vscode.l10n.t('What was kept is shown while calls are made in this ledger.');
+      return { state: 'unavailable', message };
+    }
     const { directory } = core.ledger;
     try {
       const shown = await contentOf(
@@ -351,14 +396,12 @@ export class AuditPanel implements vscode.Disposable {
   }
 
   async #erase(user: string): Promise<void> {
-    const core = await this.#dependencies.holder.whenReady();
-    const reason = await vscode.window.showInputBox({
+    const { holder } = this.#dependencies;
+    const reason = await askReason(await holder.whenReady(), {
       title: vscode.l10n.t('Erase what was kept of {0}', user),
       prompt: vscode.l10n.t('Why? The reason is recorded; who was erased only as a hash.'),
-      placeHolder: vscode.l10n.t('JIRA-123 request for erasure'),
-      ignoreFocusOut: true,
     });
-    if (!reason?.trim()) return;
+    if (reason === undefined) return;
     const erase = vscode.l10n.t('Erase');
     const chosen = await vscode.window.showWarningMessage(
       vscode.l10n.t('Erase the key and all kept prompts and answers of {0}?', user),
@@ -369,7 +412,7 @@ export class AuditPanel implements vscode.Disposable {
       erase,
     );
     if (chosen !== erase) return;
-    const { items, receipt } = await core.eraseContent(user, reason);
+    const { items, receipt } = await holder.use((core) => core.eraseContent(user, reason));
     void vscode.window.showInformationMessage(
       vscode.l10n.t(
         'Erased the key of {0} and the content of {1} calls, recorded as #{2}.',
@@ -417,21 +460,22 @@ export class AuditPanel implements vscode.Disposable {
 
   #chain(): Chain {
     if (this.#verifying) return { state: 'verifying', share: this.#verifying.share };
-    const result = this.#lastResult();
-    const fault = result?.firstFault;
+    const last = this.#lastVerification();
+    const fault = last?.result.firstFault;
     if (fault) {
       const { segment, line, sequence, detail } = fault;
       return { state: 'broken', place: `${segment}:${line}`, sequence, detail };
     }
     if (this.#fault !== null) return { state: 'faulty', message: this.#fault };
-    const at = this.#dependencies.auditTrail.lastVerification?.at.getTime() ?? 0;
-    return result ? { state: 'intact', records: result.records, at } : { state: 'unverified' };
+    return last
+      ? { state: 'intact', records: last.result.records, at: last.at.getTime() }
+      : { state: 'unverified' };
   }
 
-  /** What the last verification of the shown ledger found. */
-  #lastResult() {
-    const last = this.#dependencies.auditTrail.lastVerification;
-    return last && last.directory === this.#shownDirectory() ? last.result : undefined;
+  /** The last verification of the shown ledger. */
+  #lastVerification(): Verification | null {
+    const directory = this.#shownDirectory();
+    return directory === null ? null : this.#dependencies.auditTrail.lastVerification(directory);
   }
 
   #core(): Core | null {

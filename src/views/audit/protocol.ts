@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { failureSchema, readyMessage, runMessage } from '../webviewKit/protocol.ts';
 
 export const outcomes = [
   'success',
@@ -109,8 +110,10 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
     type: z.literal('ledger'),
     directory: z.string(),
     simulated: z.boolean(),
+    /** Whether there are records of the other kind, live or simulated, to switch to. */
+    hasOther: z.boolean(),
   }),
-  z.object({ type: z.literal('starting'), failure: z.nullable(z.string()) }),
+  z.object({ type: z.literal('starting'), failure: z.nullable(failureSchema) }),
   /** How much of the journal is in the index; null when it is all there. */
   z.object({ type: z.literal('indexing'), share: z.nullable(z.number()) }),
   z.object({
@@ -143,7 +146,9 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
 
 /** From the view to the extension. */
 export const viewMessageSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('ready') }),
+  readyMessage,
+  /** Shows the ledger of simulated calls, or that of live ones. */
+  z.object({ type: z.literal('show'), simulated: z.boolean() }),
   /** Another filter; answers carry its number. */
   z.object({ type: z.literal('filter'), query: z.number(), filter: filterSchema }),
   z.object({ type: z.literal('rows'), query: z.number(), first: z.number(), limit: z.number() }),
@@ -156,9 +161,19 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('export'), format: z.enum(['jsonl', 'csv']) }),
   z.object({ type: z.literal('erase'), user: z.string() }),
   z.object({ type: z.literal('copy'), text: z.string() }),
+  runMessage(['tidyllm.refreshHealth']),
 ]);
 
+/** What the view remembers while it is hidden. */
+export const keptSchema = z.object({
+  directory: z.string(),
+  filter: filterSchema,
+  /** Of the chosen call. */
+  sequence: z.nullable(z.number()),
+});
+
 export type Outcome = (typeof outcomes)[number];
+export type Kept = z.infer<typeof keptSchema>;
 export type Filter = z.infer<typeof filterSchema>;
 export type Row = z.infer<typeof rowSchema>;
 export type RecordDetail = z.infer<typeof recordSchema>;

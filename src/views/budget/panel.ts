@@ -1,10 +1,10 @@
 import { homedir } from 'node:os';
 import * as vscode from 'vscode';
-import { GatewayError } from '../../errors.ts';
+import { GatewayError, messageOf } from '../../errors.ts';
 import type { Core } from '../../gateways/core.ts';
 import { acknowledgeOverruns, raiseCap } from '../../host/budgetActions.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
-import { briefMessage } from '../../host/errorText.ts';
+import { briefMessage, errorText } from '../../host/errorText.ts';
 import { inBackground, showFailure } from '../../host/failures.ts';
 import type { Histories } from '../../host/histories.ts';
 import { nextDayStart } from '../../ledger/day.ts';
@@ -136,7 +136,7 @@ export class BudgetPanel implements vscode.Disposable {
       this.#refreshAtMidnight(source.core.ledger.timeZone);
     } catch (error) {
       if (source !== this.#source) return;
-      if (!GatewayError.is(error)) throw error;
+      if (!GatewayError.is(error)) this.#dependencies.log.error(errorText(error));
       this.#showFailure(error);
     }
   }
@@ -155,13 +155,11 @@ export class BudgetPanel implements vscode.Disposable {
         if (this.#figures) this.#showFigures();
         else this.#refresh();
         return;
-      case 'raiseCap': {
-        const core = await this.#dependencies.holder.whenReady();
-        await raiseCap(core, this.#figures?.status.caps[message.index]);
+      case 'raiseCap':
+        await raiseCap(this.#dependencies.holder, this.#figures?.status.caps[message.index]);
         return;
-      }
       case 'acknowledge':
-        await acknowledgeOverruns(await this.#dependencies.holder.whenReady());
+        await acknowledgeOverruns(this.#dependencies.holder);
         return;
       case 'exportCsv':
         if (this.#figures) await this.#save('csv', Buffer.from(budgetCsv(this.#figures)));
@@ -185,7 +183,12 @@ export class BudgetPanel implements vscode.Disposable {
       filters,
       title,
     });
-    if (target) await vscode.workspace.fs.writeFile(target, content);
+    if (!target) return;
+    await vscode.workspace.fs.writeFile(target, content);
+    const open = vscode.l10n.t('Open');
+    const told = vscode.l10n.t('The budget was exported to {0}.', target.fsPath);
+    if ((await vscode.window.showInformationMessage(told, open)) === open)
+      await vscode.commands.executeCommand('vscode.open', target);
   }
 
   #showFigures(): void {
@@ -197,9 +200,12 @@ export class BudgetPanel implements vscode.Disposable {
     if (!this.#figures) this.#post({ type: 'reading', share });
   }
 
-  #showFailure(error: GatewayError): void {
+  #showFailure(error: unknown): void {
     this.#figures = null;
-    this.#post({ type: 'failed', message: briefMessage(error), hint: error.hint });
+    const failure = GatewayError.is(error)
+      ? { message: briefMessage(error), hint: error.hint }
+      : { message: messageOf(error), hint: vscode.l10n.t('The output has the details.') };
+    this.#post({ type: 'failed', failure });
   }
 
   #post(message: HostMessage): void {

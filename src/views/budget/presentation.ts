@@ -6,7 +6,7 @@ import type { CapStatus } from '../../ledger/budgetStatus.ts';
 import { nextDayStart } from '../../ledger/day.ts';
 import type { BudgetScope, PolicyChangeRecord } from '../../ledger/records.ts';
 import { formatUsd } from '../../pricing/cost.ts';
-import { formatLeft } from '../moneyText.ts';
+import { formatLeft, overrunText } from '../moneyText.ts';
 import {
   breakdownProperties,
   lastChange,
@@ -100,17 +100,6 @@ function alerts({ alerts: reached, status }: BudgetFigures): Budget['alerts'] {
     level: share >= 0.9 ? ('critical' as const) : ('warning' as const),
   }));
   return [...overrun, ...shares];
-}
-
-function overrunText(overruns: number): string {
-  return overruns === 1
-    ? vscode.l10n.t(
-        'A call cost more than it had reserved; no calls are made until someone acknowledges that',
-      )
-    : vscode.l10n.t(
-        '{0} calls cost more than they had reserved; no calls are made until someone acknowledges that',
-        overruns,
-      );
 }
 
 function hours({ hours: byModel }: BudgetFigures): Chart {

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { failureSchema, readyMessage, runMessage } from '../webviewKit/protocol.ts';
 
 /** An amount for drawing, in USD, and as people read it. */
 const amount = z.object({ usd: z.number(), text: z.string() });
@@ -81,23 +82,19 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('budget'), budget: budgetSchema }),
   /** The journal is being read: 0 to 1. */
   z.object({ type: z.literal('reading'), share: z.number() }),
-  z.object({ type: z.literal('failed'), message: z.string(), hint: z.string() }),
+  z.object({ type: z.literal('failed'), failure: failureSchema }),
 ]);
 
 /** From the view to the extension. */
 export const viewMessageSchema = z.discriminatedUnion('type', [
-  /** The view was loaded and needs everything. */
-  z.object({ type: z.literal('ready') }),
+  readyMessage,
   /** A cap by its place in the list. */
   z.object({ type: z.literal('raiseCap'), index: z.number() }),
   z.object({ type: z.literal('acknowledge') }),
   z.object({ type: z.literal('exportCsv') }),
   /** The picture, base64. */
   z.object({ type: z.literal('exportPng'), data: z.string() }),
-  z.object({
-    type: z.literal('run'),
-    command: z.enum(['tidyllm.refreshHealth', 'tidyllm.openSettingsFile', 'tidyllm.openChat']),
-  }),
+  runMessage(['tidyllm.refreshHealth', 'tidyllm.openChat']),
 ]);
 
 export type Amount = z.infer<typeof amount>;

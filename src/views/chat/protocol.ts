@@ -1,9 +1,10 @@
 import * as z from 'zod/mini';
+import { failureSchema, readyMessage, runMessage } from '../webviewKit/protocol.ts';
 
 /** A button of an error: the extension keeps what it does. */
 const fix = z.object({ label: z.string(), fix: z.unknown() });
 
-const failure = z.object({ message: z.string(), hint: z.string(), fixes: z.array(fix) });
+const failure = z.extend(failureSchema, { fixes: z.array(fix) });
 
 /** How an answer ended, and what it cost. */
 const result = z.object({
@@ -75,23 +76,19 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
 
 /** From the view to the extension. */
 export const viewMessageSchema = z.discriminatedUnion('type', [
-  /** The view was loaded and needs everything. */
-  z.object({ type: z.literal('ready') }),
+  readyMessage,
   /** The keyboard is in the view, or left it: the editor does not know by itself. */
   z.object({ type: z.literal('focused'), focused: z.boolean() }),
   z.object({ type: z.literal('ask'), question: z.string(), reason: z.string() }),
   z.object({ type: z.literal('draft'), question: z.string() }),
   z.object({ type: z.literal('reason'), reason: z.string() }),
-  z.object({
-    type: z.literal('run'),
-    command: z.enum([
-      'tidyllm.chooseModel',
-      'tidyllm.chooseReason',
-      'tidyllm.connectAws',
-      'tidyllm.stopAnswer',
-      'tidyllm.openBudget',
-    ]),
-  }),
+  runMessage([
+    'tidyllm.chooseModel',
+    'tidyllm.chooseReason',
+    'tidyllm.connectAws',
+    'tidyllm.stopAnswer',
+    'tidyllm.openBudget',
+  ]),
   /** Presses a button of an error, of a turn's or (without a turn) of the gateway's. */
   z.object({ type: z.literal('fix'), turn: z.nullable(z.string()), index: z.number() }),
   z.object({ type: z.literal('showRecord'), turn: z.string() }),

@@ -14,7 +14,9 @@ import type { AnchorStatus } from '../../ledger/anchors.ts';
 import type { BudgetStatus } from '../../ledger/budgetStatus.ts';
 import type { Receipt } from '../../ledger/ledger.ts';
 import { formatUsd } from '../../pricing/cost.ts';
-import { formatLeft } from '../moneyText.ts';
+import { formatLeft, overrunText } from '../moneyText.ts';
+
+type Evidence = [name: string, value: string];
 
 export type Tone = 'healthy' | 'degraded' | 'failed' | 'absent' | 'checking' | 'plain';
 
@@ -27,7 +29,7 @@ export interface HealthNode {
   /** Instead of the tone's own. */
   icon?: string;
   /** For the tooltip. */
-  evidence: [name: string, value: string][];
+  evidence: Evidence[];
   /** Words that the manifest's menus turn into buttons. */
   actions: Action[];
   /** Where the action `open` opens settings.yaml. */
@@ -38,6 +40,7 @@ export interface HealthNode {
 }
 
 type Action =
+  | 'acknowledge'
   | 'anchor'
   | 'budget'
   | 'check'
@@ -123,9 +126,8 @@ export function ledgerGroup(
     group('ledger', vscode.l10n.t('Ledger'), mode, nodes, ['verify', 'records']);
   if (!facts) return asGroup([line('ledger.journal', label, vscode.l10n.t('reading …'), 'checking')]);
   if (facts.error) return asGroup([failed('ledger.journal', label, facts.error, [folder])]);
-  const verification = last?.directory === ledger.directory ? last : null;
   return asGroup([
-    journalNode(label, facts.head, folder, verification),
+    journalNode(label, facts.head, folder, last),
     ...anchorNodes(anchoring.status),
     todayNode(facts.budget),
   ]);
@@ -192,18 +194,21 @@ function verdictOf({ result, at }: Verification): string {
     : vscode.l10n.t('{0} records intact ({1})', result.records, time);
 }
 
-function todayNode({ spent, reserved, remaining, limit, level, day, timeZone }: BudgetStatus): HealthNode {
-  const description = vscode.l10n.t('{0} of {1}', formatUsd(spent), formatUsd(limit));
+function todayNode(budget: BudgetStatus): HealthNode {
+  const { spent, reserved, remaining, limit, level, day, timeZone, overruns } = budget;
+  const money = vscode.l10n.t('{0} of {1}', formatUsd(spent), formatUsd(limit));
+  const description = overruns > 0 ? vscode.l10n.t('blocked by an overrun · {0}', money) : money;
   const tone = level === 'ok' ? 'healthy' : level === 'warning' ? 'degraded' : 'failed';
   return {
     ...line('ledger.today', vscode.l10n.t('Today'), description, tone),
     evidence: [
+      ...(overruns > 0 ? [[vscode.l10n.t('Why'), overrunText(overruns)] satisfies Evidence] : []),
       [vscode.l10n.t('Spent'), formatUsd(spent)],
       [vscode.l10n.t('Reserved'), formatUsd(reserved)],
       [vscode.l10n.t('Left'), formatLeft(remaining)],
       [vscode.l10n.t('Day'), `${day} (${timeZone})`],
     ],
-    actions: ['budget', 'open'],
+    actions: [...(overruns > 0 ? (['acknowledge'] as const) : []), 'budget', 'open'],
     place: { key: 'daily_limit_usd' },
     command: { command: 'tidyllm.openBudget', title: vscode.l10n.t('Open Budget') },
   };
@@ -306,13 +311,14 @@ function checked(
     healthy: vscode.l10n.t('healthy'),
     degraded: vscode.l10n.t('degraded'),
     failed: vscode.l10n.t('failed'),
+    not_configured: vscode.l10n.t('not configured'),
     not_installed: vscode.l10n.t('not installed'),
   };
   const description = [states[state], error ? firstLine(briefMessage(error)) : latency]
     .filter(Boolean)
     .join(' · ');
   return {
-    ...line(id, label, description, state === 'not_installed' ? 'absent' : state),
+    ...line(id, label, description, toneOf(state)),
     evidence: [
       ...evidence,
       [vscode.l10n.t('Seen'), health.evidence],
@@ -323,6 +329,10 @@ function checked(
     actions: [...new Set([...actions, ...(error ? actionsFor(error) : [])])],
     place: error ? placeFor(error) : undefined,
   };
+}
+
+function toneOf(state: Health['state']): Tone {
+  return state === 'not_installed' || state === 'not_configured' ? 'absent' : state;
 }
 
 function failed(
@@ -344,6 +354,7 @@ function failed(
 }
 
 const actionsOfCommands: Partial<Record<CommandId, Action>> = {
+  'tidyllm.acknowledgeOverruns': 'acknowledge',
   'tidyllm.connectAws': 'connect',
   'tidyllm.openSettingsFile': 'open',
   'tidyllm.reconnect': 'reconnect',

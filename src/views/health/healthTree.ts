@@ -52,7 +52,7 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
     this.#following = vscode.Disposable.from(
       holder.onDidChange(() => this.#follow()),
       auditTrail.onDidVerify(() => this.#changed.fire(undefined)),
-      this.#view.onDidChangeVisibility(() => this.#refresh()),
+      this.#view.onDidChangeVisibility(() => void this.#refresh()),
     );
     this.#follow();
   }
@@ -83,7 +83,7 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
   /** Shows the view and checks everything again. */
   async open(): Promise<void> {
     await vscode.commands.executeCommand('tidyllm.health.focus');
-    this.#refresh();
+    await vscode.window.withProgress({ location: { viewId: 'tidyllm.health' } }, () => this.#refresh());
   }
 
   dispose(): void {
@@ -93,25 +93,27 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
     this.#changed.dispose();
   }
 
-  /** Each result shows as soon as it is there. */
-  #refresh(): void {
+  /** Each result shows as soon as it is there; resolves once all are. */
+  async #refresh(): Promise<void> {
     if (!this.#view.visible) return;
-    this.#inBackground(this.#settingsFile.path().then((settingsFile) => this.#found({ settingsFile })));
+    const looks = [this.#settingsFile.path().then((settingsFile) => this.#found({ settingsFile }))];
     const { state } = this.#holder;
-    if (state.kind !== 'ready') return;
-    const { core } = state;
+    if (state.kind === 'ready') looks.push(...this.#checks(state.core));
+    for (const look of looks) this.#inBackground(look);
+    await Promise.allSettled(looks);
+  }
+
+  #checks(core: Core): Promise<void>[] {
     const signal = AbortSignal.timeout(checkTimeoutMs);
     const gateways = core.registry.healthCheck(signal);
     const backend = core.backend.checkHealth(signal);
-    this.#inBackground(
+    return [
       inTime(gateways, signal, () => ({ corporate_llm: timedOut() })).then((found) =>
         this.#found({ gateways: found }, core),
       ),
-    );
-    this.#inBackground(
       inTime(backend, signal, timedOut).then((found) => this.#found({ backend: found }, core)),
-    );
-    this.#inBackground(this.#readLedger(core));
+      this.#readLedger(core),
+    ];
   }
 
   #follow(): void {
@@ -125,7 +127,7 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
         : () => undefined;
     this.#findings = nothingFound;
     this.#changed.fire(undefined);
-    this.#refresh();
+    void this.#refresh();
   }
 
   async #readLedger(core: Core): Promise<void> {
@@ -158,7 +160,11 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
         ? [
             gatewayGroup(state.core, this.#findings),
             backendGroup(state.core, this.#findings),
-            ledgerGroup(state.core, this.#findings, this.#auditTrail.lastVerification),
+            ledgerGroup(
+              state.core,
+              this.#findings,
+              this.#auditTrail.lastVerification(state.core.ledger.directory),
+            ),
             configuration,
           ]
         : [startGroup(state.kind === 'failed' ? state.error : null), configuration];

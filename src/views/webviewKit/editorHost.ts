@@ -1,6 +1,10 @@
 import type * as z from 'zod/mini';
 
-declare function acquireVsCodeApi(): { postMessage(message: unknown): void };
+declare function acquireVsCodeApi(): {
+  postMessage(message: unknown): void;
+  getState(): unknown;
+  setState(state: unknown): void;
+};
 
 const api = acquireVsCodeApi();
 
@@ -11,4 +15,14 @@ export function connect<Outgoing, Schema extends z.ZodMiniType>(
 ): (message: Outgoing) => void {
   window.addEventListener('message', ({ data }) => receive(schema.parse(data)));
   return (message) => api.postMessage(message);
+}
+
+/** What a view remembered before it was hidden or loaded again; null when it is nothing that it knows. */
+export function kept<Schema extends z.ZodMiniType>(schema: Schema): z.infer<Schema> | null {
+  const { data } = schema.safeParse(api.getState());
+  return data ?? null;
+}
+
+export function keep(state: unknown): void {
+  api.setState(state);
 }

@@ -3,6 +3,7 @@ import type { HostMessage, Row } from '../../../src/views/audit/protocol.ts';
 import {
   everything,
   initialState,
+  keptOf,
   missingPage,
   reduce,
   rowOf,
@@ -14,7 +15,7 @@ function after(...messages: (HostMessage | Edit)[]): AuditState {
   return messages.reduce(reduce, initialState);
 }
 
-const ledger: HostMessage = { type: 'ledger', directory: '/l', simulated: true };
+const ledger: HostMessage = { type: 'ledger', directory: '/l', simulated: true, hasOther: false };
 
 function row(number: number): Row {
   return {
@@ -94,8 +95,36 @@ describe('a chosen call', () => {
 
   it('of one ledger is not that of another', () => {
     const state = after(ledger, matches(1, 50), rows(1, 0, 50), { type: 'selected', number: 7 });
-    const other = reduce(state, { type: 'ledger', directory: '/other', simulated: false });
+    const other = reduce(state, { ...ledger, directory: '/other' });
     expect(other).toMatchObject({ selected: null, total: null, query: 2 });
     expect(other.pages.size).toBe(0);
+  });
+});
+
+describe('what was chosen in the audit history', () => {
+  const filter = { ...everything, text: 'login' };
+  const chosen = after(ledger, { type: 'filtered', filter }, matches(2, 50), rows(2, 0, 50), {
+    type: 'selected',
+    number: 7,
+  });
+
+  it('stays when the gateway connects again', () => {
+    expect(reduce(chosen, ledger)).toMatchObject({ filter, selected: { number: 7, sequence: 21 }, query: 2 });
+  });
+
+  it('comes back when the gateway does', () => {
+    const failure = { message: 'unknown key', hint: '' };
+    const failed = reduce(chosen, { type: 'starting', failure });
+    expect(failed).toMatchObject({ ledger: null, failure });
+    expect(reduce(failed, ledger)).toMatchObject({ filter, wanted: 21, query: 3 });
+  });
+
+  it('comes back with a view that was hidden, for its own ledger only', () => {
+    const shown = { ...initialState, kept: keptOf(chosen) };
+    expect(reduce(shown, ledger)).toMatchObject({ filter, wanted: 21 });
+    expect(reduce(shown, { ...ledger, directory: '/other' })).toMatchObject({
+      filter: everything,
+      wanted: null,
+    });
   });
 });

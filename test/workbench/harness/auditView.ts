@@ -20,7 +20,8 @@ export class AuditView {
   static async open(window: EditorWindow): Promise<AuditView> {
     await window.palette('TidyLLM: Open Audit History');
     const view = new AuditView(window);
-    await view.frame.locator('.window .row .sequence').first().waitFor();
+    // Other columns have no room beside a call's detail, which comes back with the view.
+    await view.frame.locator('.window .row .time').filter({ hasText: /\d/ }).first().waitFor();
     return view;
   }
 

@@ -1,4 +1,5 @@
 import type { TargetedKeyboardEvent } from 'preact';
+import { FailureView } from '../../webviewKit/failure.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { ViewMessage } from '../protocol.ts';
@@ -17,9 +18,15 @@ export interface AuditProperties {
 
 export function Audit({ state, post, edit, onSeen }: AuditProperties) {
   if (!state.ledger) {
-    return (
+    return state.failure ? (
+      <FailureView
+        title={t('The audit history can’t be shown')}
+        failure={state.failure}
+        onOpenHealth={() => post({ type: 'run', command: 'tidyllm.refreshHealth' })}
+      />
+    ) : (
       <p class="empty" role="status">
-        {state.failure ?? t('The gateway is starting.')}
+        {t('The gateway is starting.')}
       </p>
     );
   }

@@ -34,6 +34,15 @@ export function Banner({ state, post }: { state: AuditState; post: Post }) {
         <progress aria-label={t('Verified so far')} max={1} value={chain.share} />
       )}
       <p class="banner-actions">
+        {ledger?.hasOther && (
+          <button
+            type="button"
+            class="button secondary"
+            onClick={() => post({ type: 'show', simulated: !ledger.simulated })}
+          >
+            {ledger.simulated ? t('Show live calls') : t('Show simulated calls')}
+          </button>
+        )}
         {chain.state === 'broken' && (
           <button type="button" class="button" onClick={() => post({ type: 'openFault' })}>
             {t('Open the record')}

@@ -1,13 +1,13 @@
 import { render } from 'preact';
-import { connect } from '../../webviewKit/editorHost.ts';
-import { hostMessageSchema, type HostMessage, type ViewMessage } from '../protocol.ts';
+import { connect, keep, kept } from '../../webviewKit/editorHost.ts';
+import { hostMessageSchema, keptSchema, type HostMessage, type ViewMessage } from '../protocol.ts';
 import { Audit } from './audit.tsx';
 import '../../webviewKit/base.css';
 import './audit.css';
-import { initialState, missingPage, pageRows, reduce, type Edit } from './state.ts';
+import { initialState, keptOf, missingPage, pageRows, reduce, type AuditState, type Edit } from './state.ts';
 
 const root = document.getElementById('root') ?? document.body;
-let state = initialState;
+let state: AuditState = { ...initialState, kept: kept(keptSchema) };
 /** Numbers of the oldest and the newest row that are seen. */
 let seen: [first: number, last: number] = [0, -1];
 /** The page that was asked for and has not come; one at a time, so that fast scrolling asks for no page in vain. */
@@ -15,7 +15,8 @@ let asked: { query: number; page: number } | null = null;
 let shownDetail: number | null = null;
 
 const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (message) => {
-  if (message.type === 'rows') asked = null;
+  // An answer that failed never comes.
+  if (message.type === 'rows' || message.type === 'matches') asked = null;
   change(message);
 });
 
@@ -25,14 +26,14 @@ post({ type: 'ready' });
 function change(message: HostMessage | Edit): void {
   const before = state;
   state = reduce(state, message);
-  if (state.query !== before.query) {
-    asked = null;
-    if (state.ledger) post({ type: 'filter', query: state.query, filter: state.filter });
-  }
+  if (state.query !== before.query) asked = null;
+  if (state.ledger && (state.query !== before.query || message.type === 'ledger'))
+    post({ type: 'filter', query: state.query, filter: state.filter });
   if (message.type === 'matches' && state.wanted !== null)
     post({ type: 'find', query: state.query, sequence: state.wanted });
   if (message.type === 'reveal' && state.query === before.query && state.total !== null)
     post({ type: 'find', query: state.query, sequence: message.sequence });
+  keep(keptOf(state));
   draw();
   askForRows();
   askForDetail(message.type === 'matches');
@@ -56,10 +57,11 @@ function askForRows(): void {
   post({ type: 'rows', query: state.query, first: page * pageRows, limit: pageRows });
 }
 
-/** A call under way changes; all others stay as they are. */
+/** A call under way changes, and what was kept of one can be erased; all else stays as it is. */
 function askForDetail(changed: boolean): void {
   const sequence = state.selected?.sequence ?? null;
-  const again = changed && state.detail?.row.outcome === 'pending';
+  const { detail } = state;
+  const again = changed && (detail?.row.outcome === 'pending' || detail?.content.state === 'kept');
   if (sequence === shownDetail && !again) return;
   shownDetail = sequence;
   if (sequence !== null) post({ type: 'detail', sequence });

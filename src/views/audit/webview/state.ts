@@ -1,4 +1,5 @@
-import type { Chain, Detail, Filter, HostMessage, Outcome, Row } from '../protocol.ts';
+import type { Failure } from '../../webviewKit/protocol.ts';
+import type { Chain, Detail, Filter, HostMessage, Kept, Outcome, Row } from '../protocol.ts';
 
 /** Rows that are asked for at once. */
 export const pageRows = 100;
@@ -14,9 +15,11 @@ export interface Page {
 
 /** What the view shows. Rows are numbered from the oldest match, so that new ones don't move them. */
 export interface AuditState {
-  ledger: { directory: string; simulated: boolean } | null;
+  ledger: { directory: string; simulated: boolean; hasOther: boolean } | null;
   /** Why there is no ledger yet. */
-  failure: string | null;
+  failure: Failure | null;
+  /** What was chosen when a ledger was last seen. */
+  kept: Kept | null;
   filter: Filter;
   /** Number of the filter; answers to another are dropped. */
   query: number;
@@ -55,6 +58,7 @@ export const everything: Filter = {
 export const initialState: AuditState = {
   ledger: null,
   failure: null,
+  kept: null,
   filter: everything,
   query: 0,
   answered: 0,
@@ -74,12 +78,21 @@ export const initialState: AuditState = {
 export function reduce(state: AuditState, message: HostMessage | Edit): AuditState {
   switch (message.type) {
     case 'starting':
-      return { ...state, ledger: null, failure: message.failure };
+      return {
+        ...initialState,
+        query: state.query,
+        failure: message.failure,
+        kept: keptOf(state),
+        wanted: state.wanted,
+      };
     case 'ledger': {
-      const { directory, simulated } = message;
-      const same = state.ledger?.directory === directory;
-      const fresh = same ? state : { ...initialState, query: state.query, wanted: state.wanted };
-      return requery({ ...fresh, ledger: { directory, simulated } });
+      const { directory, simulated, hasOther } = message;
+      const ledger = { directory, simulated, hasOther };
+      if (state.ledger?.directory === directory) return { ...state, ledger };
+      const before = keptOf(state);
+      const kept = before?.directory === directory ? before : null;
+      const chosen = { filter: kept?.filter ?? everything, wanted: state.wanted ?? kept?.sequence ?? null };
+      return requery({ ...initialState, ...chosen, ledger, query: state.query });
     }
     case 'indexing':
       return { ...state, indexing: message.share };
@@ -115,6 +128,14 @@ export function reduce(state: AuditState, message: HostMessage | Edit): AuditSta
     case 'closed':
       return { ...state, selected: null, detail: null };
   }
+}
+
+/** What is to be remembered of a state. */
+export function keptOf({ ledger, filter, selected, detail, kept }: AuditState): Kept | null {
+  if (!ledger) return kept;
+  // A call that has ended is found by its last record.
+  const sequence = selected && (detail?.row.sequence ?? selected.sequence);
+  return { directory: ledger.directory, filter, sequence };
 }
 
 /** The call with a number, as far as it is known. */

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
+import { FailureView } from '../../webviewKit/failure.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { BreakdownRow, Budget, CapRow, Chart, Forecast, HostMessage, ViewMessage } from '../protocol.ts';
@@ -19,18 +20,11 @@ export function BudgetView({ message, post }: { message: HostMessage; post: Post
       );
     case 'failed':
       return (
-        <div class="state" role="alert">
-          <h1>{t('The budget can’t be shown')}</h1>
-          <p>{message.message}</p>
-          {message.hint !== '' && <p class="quiet">{message.hint}</p>}
-          <button
-            type="button"
-            class="secondary"
-            onClick={() => post({ type: 'run', command: 'tidyllm.refreshHealth' })}
-          >
-            {t('Open Health')}
-          </button>
-        </div>
+        <FailureView
+          title={t('The budget can’t be shown')}
+          failure={message.failure}
+          onOpenHealth={() => post({ type: 'run', command: 'tidyllm.refreshHealth' })}
+        />
       );
     case 'budget':
       return <Meter budget={message.budget} post={post} />;
@@ -41,7 +35,7 @@ function Meter({ budget, post }: { budget: Budget; post: Post }) {
   return (
     <main>
       <Head budget={budget} post={post} />
-      <Today budget={budget} post={post} />
+      <Today budget={budget} />
       {budget.alerts.length > 0 && <Alerts budget={budget} post={post} />}
       <ChartSection title={t('Today by hour')} first={t('Hour')} chart={budget.hours} post={post} />
       <ChartSection title={budget.month} first={t('Day')} chart={budget.days} post={post}>
@@ -93,7 +87,7 @@ function Head({ budget, post }: { budget: Budget; post: Post }) {
   );
 }
 
-function Today({ budget }: { budget: Budget; post: Post }) {
+function Today({ budget }: { budget: Budget }) {
   const { spent, reserved, left, limit, forecast } = budget;
   const whole = Math.max(limit.usd, spent.usd + reserved.usd, Number.EPSILON);
   const part = (usd: number): string => `${(100 * usd) / whole}%`;
