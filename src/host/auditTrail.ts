@@ -69,14 +69,15 @@ export class AuditTrail implements vscode.Disposable {
     return verification;
   }
 
-  /** Opens a segment of the journal at a line, from 1. */
+  /** Opens a segment of the journal to be read, at a line, from 1. */
   async openRecord(directory: string, segment: string, line: number): Promise<void> {
     const position = new vscode.Position(line - 1, 0);
-    await vscode.window.showTextDocument(vscode.Uri.file(join(directory, segment)), {
-      selection: new vscode.Range(position, position),
-    });
-    // A key pressed by mistake, and auto-save, would break the chain.
+    const journal = vscode.Uri.file(join(directory, segment));
+    const selection = new vscode.Range(position, position);
+    // A key pressed by mistake, and auto-save, would break the chain: no key gets there before it is read-only.
+    await vscode.window.showTextDocument(journal, { selection, preserveFocus: true });
     await vscode.commands.executeCommand('workbench.action.files.setActiveEditorReadonlyInSession');
+    await vscode.window.showTextDocument(journal, { selection });
   }
 
   /** Shows the ledger's folder in the system's file manager, or says where it is where there is none. */

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { tidyllmJson } from '../support/commandLine.ts';
+import { Spending } from '../support/spending.ts';
 import { writeSyntheticLedger } from '../support/syntheticLedger.ts';
 import { naiveHistory, type NaiveHistory } from '../unit/history/naiveHistory.ts';
 import { AuditView } from './harness/auditView.ts';
@@ -180,6 +181,58 @@ describe('the audit history', () => {
     expect(await audit.button('1 new').count()).toBe(0);
   });
 
+  test('is as it was after it was hidden', async () => {
+    const call = naive.search({ text: naive.calls[700]!.reason }).matching[0]!;
+    await audit.frame.getByRole('searchbox', { name: 'Reason' }).fill(naive.calls[700]!.reason);
+    await expect.poll(async () => (await audit.sequences())[0]).toBe(call.sequence);
+    await audit.rows.first().click();
+    const detail = audit.frame.getByRole('complementary', { name: `Call #${call.sequence}` });
+    await detail.waitFor();
+    await window.palette('TidyLLM: Open Budget');
+    await audit.frame.getByRole('heading', { name: 'Budget', exact: true }).waitFor();
+    await window.page.getByRole('tab', { name: 'Audit History' }).click();
+    await detail.waitFor();
+    expect(await audit.frame.getByRole('searchbox', { name: 'Reason' }).inputValue()).toBe(
+      naive.calls[700]!.reason,
+    );
+    await audit.button('Close').click();
+    await audit.button('Clear filters').click();
+  });
+
+  test('is there once, although it was hidden when the window was loaded again', async () => {
+    const tabs = window.page.getByRole('tab', { name: 'Audit History' });
+    await window.page.getByRole('tab', { name: 'Budget' }).click();
+    await audit.frame.getByRole('heading', { name: 'Budget', exact: true }).waitFor();
+    // The editor's own way, which keeps what is in front.
+    await Promise.all([window.page.waitForEvent('load'), window.palette('Developer: Reload Window')]);
+    await window.statusItem().waitFor();
+    await audit.frame.getByRole('heading', { name: 'Budget', exact: true }).waitFor();
+    await window.palette('TidyLLM: Open Audit History');
+    await audit.rows.first().waitFor();
+    await tabs.first().click();
+    await audit.rows.first().waitFor();
+    await expect.poll(() => tabs.count()).toBe(1);
+  });
+
+  test('says that live calls are another ledger, and shows them as they come', async () => {
+    const live = new Spending(join(editor.home, 'ledger', 'live'), 'UTC');
+    onTestFinished(() => live.ledger.dispose());
+    await live.settle(await live.reserve({ cost: 1 }), 1);
+    await window.palette('View: Close All Editors');
+    await AuditView.open(window);
+    await audit.button('Show live calls').click();
+    await expect.poll(() => audit.total()).toBe(1);
+    expect(await audit.frame.getByText('SIMULATED', { exact: true }).count()).toBe(0);
+    await live.settle(await live.reserve({ cost: 2 }), 2);
+    await expect.poll(() => audit.total()).toBe(2);
+    await audit.button('Verify').click();
+    await audit.frame.getByText(/\d records intact, verified at/).waitFor();
+    await audit.button('Show simulated calls').click();
+    await expect.poll(() => audit.total()).toBeGreaterThan(1000);
+    await audit.frame.getByText('SIMULATED', { exact: true }).waitFor();
+    await audit.frame.getByText('Not verified in this window yet.').waitFor();
+  });
+
   test('exports what the filters choose', async () => {
     await audit.button(/^failed/).click();
     const { matching } = naive.search({ outcomes: ['failed'] });
@@ -210,7 +263,7 @@ describe('the audit history', () => {
 
   test('is as it was after the window is loaded again', async () => {
     await window.reload();
-    await audit.frame.locator('.window .row .sequence').first().waitFor();
+    await audit.frame.locator('.window .row .time').first().waitFor();
     expect(await audit.total()).toBe(naiveHistory(directory).calls.length);
   });
 
@@ -222,7 +275,12 @@ describe('the audit history', () => {
     await audit.button('Verify again').click();
     await audit.frame.getByText(/Broken at 00000001\.journal:\d+, record #\d+: the hash/).waitFor();
     await audit.button('Open the record').click();
-    await window.page.getByRole('tab', { name: '00000001.journal' }).waitFor();
+    const tab = window.page.getByRole('tab', { name: '00000001.journal' });
+    await tab.waitFor();
+    // A key pressed by mistake must not break the chain.
+    await window.page.locator('.editor-instance .monaco-editor.focused').waitFor();
+    await window.page.keyboard.press('x');
+    await window.page.getByText('Editor is read-only').waitFor();
   });
 });
 
@@ -239,6 +297,8 @@ describe('what policy keeps of a call', () => {
     await audit.detail.getByText('Kept in full, as recorded.').waitFor();
     await audit.detail.getByText('Where does the answer lie?').waitFor();
     await audit.button(/^Erase what was kept of/).click();
+    await window.answer('x');
+    await window.page.locator('.quick-input-widget:visible').getByText('At least 3 characters.').waitFor();
     await window.answer('JIRA-9 request for erasure');
     await window.dialog().getByRole('button', { name: 'Erase' }).click();
     await audit.detail.getByText(/^They were erased at/).waitFor();
@@ -246,6 +306,23 @@ describe('what policy keeps of a call', () => {
     await audit.button('Verify').click();
     await audit.frame.getByText(/records intact/).waitFor();
   });
+});
+
+test('what was erased elsewhere is not shown any longer', async () => {
+  const editor = await Editor.start({ env: { TIDYLLM_USER: 'ada' } });
+  onTestFinished(() => editor.dispose());
+  writeFileSync(join(editor.home, 'settings.yaml'), 'audit: { content: full }\n');
+  const window = await editor.open();
+  const chat = await ChatView.open(window);
+  await chat.ask('Where does the answer lie?');
+  await (await chat.ended()).locator('.record').click();
+  const audit = new AuditView(window);
+  await audit.detail.getByText('Where does the answer lie?').waitFor();
+  const environment = { TIDYLLM_HOME: editor.home, AWS_EC2_METADATA_DISABLED: 'true' };
+  const erase = ['--backend', 'mock', 'audit', 'erase', '--subject', 'ada', '--reason', 'JIRA-9', '--yes'];
+  expect((await tidyllmJson(erase, { environment })).code).toBe(0);
+  await audit.detail.getByText(/^They were erased at/).waitFor();
+  expect(await audit.detail.innerText()).not.toContain('Where does the answer lie?');
 });
 
 describe('the look of the audit history', () => {
