@@ -47,6 +47,10 @@ describe('the budget meter', () => {
     await expect.poll(() => input.inputValue()).toMatch(new RegExp(`/workspace/budget-[\\d-]+\\.${ending}$`));
     await input.press('Enter');
     await input.waitFor({ state: 'detached' });
+    await window
+      .notification(`budget-`)
+      .filter({ hasText: `.${ending}` })
+      .waitFor();
     const file = (): string | undefined =>
       readdirSync(editor.workspace).find((name) => name.endsWith(`.${ending}`));
     await expect.poll(file).toBeTruthy();
@@ -60,7 +64,9 @@ describe('the budget meter', () => {
   test('tells once that half of the budget is used, and opens from there', async () => {
     const notification = window.notification('50% of today’s budget is used: $36 of $60.');
     await notification.waitFor();
+    await window.notification('50% of today’s cap of grace is used: $12.60 of $20.').waitFor();
     await notification.getByRole('button', { name: 'Open Budget' }).click();
+    await window.palette('Notifications: Clear All Notifications');
     await window.page.getByRole('tab', { name: 'Budget' }).waitFor();
     await view
       .getByText('$31.40 of $60 spent')
@@ -152,6 +158,14 @@ describe('the budget meter', () => {
     await spending.settle(callId, 1);
     await view.getByText('A call cost more than it had reserved').waitFor();
     await view.getByText('Blocked by an overrun').waitFor();
+    await expect.poll(() => window.statusItem().innerText()).toContain('blocked');
+    await window.statusItem().hover();
+    const tooltip = window.page.locator('.monaco-hover:visible');
+    await tooltip.getByText('A call cost more than it had reserved').waitFor();
+    await tooltip.getByRole('link', { name: 'Acknowledge…' }).waitFor();
+    await window.page.keyboard.press('Escape');
+    await window.palette('TidyLLM: Refresh Health');
+    await window.treeItem('Health', /^Today, blocked by an overrun/).waitFor();
     await view.getByRole('button', { name: 'Acknowledge…' }).click();
     await window.answer('JIRA-10 price was checked');
     await view.getByRole('button', { name: 'Acknowledge…' }).waitFor({ state: 'detached' });
@@ -208,6 +222,10 @@ describe('the budget meter', () => {
     for (const one of windows)
       await expect.poll(() => one.statusItem().innerText(), { timeout: 15_000 }).toContain(`${spent} / $60`);
     expect([await told('80%'), await told('95%')]).toEqual([1, 1]);
+    // Of a cap that was raised it is told anew, once.
+    const cap = { scope: 'ledger', key: '', limit: 61_000_000n } as const;
+    await spending.ledger.raiseCap(cap, { userId: 'ada', reason: 'JIRA-9 a bit more' });
+    await expect.poll(() => told('95%'), { timeout: 15_000 }).toBe(2);
     for (const one of windows) await one.close();
   });
 
