@@ -188,6 +188,20 @@ describe('the chat with Bedrock', () => {
     await chat.button('Send').waitFor();
   });
 
+  test('is cleared in mid-answer only by who says so', async () => {
+    await chat.ask('@stand-in:stall');
+    await chat.button('Stop').waitFor();
+    const turns = await chat.turns.count();
+    await chat.question.press('Control+l');
+    await window.dialog().getByText('Stop the answer and begin a new conversation?').waitFor();
+    await window.page.keyboard.press('Escape');
+    await window.dialog().waitFor({ state: 'detached' });
+    expect(await chat.turns.count()).toBe(turns);
+    await chat.question.press('Control+l');
+    await window.dialog().getByRole('button', { name: 'Stop and Clear' }).click();
+    await expect.poll(() => chat.turns.count()).toBe(0);
+  });
+
   test('tells an error with what to do, and asks again', async () => {
     await chat.ask('@stand-in:throttled');
     const turn = await chat.ended();

@@ -93,6 +93,7 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   async newConversation(): Promise<void> {
+    if (this.#conversation.answering && !(await confirmsStop())) return;
     this.#conversation.clear();
     this.#showConversation();
     await this.open();
@@ -350,6 +351,17 @@ export class ChatPanel implements vscode.Disposable {
 
 function setContext(name: string, value: boolean): Thenable<unknown> {
   return vscode.commands.executeCommand('setContext', name, value);
+}
+
+/** Whether an answer that is on its way may be stopped: it is charged all the same. */
+async function confirmsStop(): Promise<boolean> {
+  const stop = vscode.l10n.t('Stop and Clear');
+  const chosen = await vscode.window.showWarningMessage(
+    vscode.l10n.t('Stop the answer and begin a new conversation?'),
+    { modal: true, detail: vscode.l10n.t('What has arrived of it is charged, and its record stays.') },
+    stop,
+  );
+  return chosen === stop;
 }
 
 async function insertAtCursor(text: string): Promise<void> {
