@@ -280,7 +280,7 @@ describe('the audit history', () => {
     // A key pressed by mistake must not break the chain.
     await window.page.locator('.editor-instance .monaco-editor.focused').waitFor();
     await window.page.keyboard.press('x');
-    await window.page.getByText('Editor is read-only').waitFor();
+    await window.page.getByText('Editor is read-only').first().waitFor();
   });
 });
 
