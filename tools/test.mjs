@@ -1,12 +1,22 @@
 // Sets up everything and runs every check and test. The last line printed is `N passed, N failed`.
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChecks } from './check.mjs';
 import { capture, killGroups, processes, signal } from './processes.mjs';
-import { browser, dependencies, editor, environment, main, node24, root } from './setup.mjs';
+import {
+  browser,
+  dependencies,
+  editor,
+  environment,
+  main,
+  node24,
+  postgres,
+  pythonServers,
+  root,
+} from './setup.mjs';
 
 const results = join(root, 'test-results');
 const stageLimit = 20 * 60 * 1000;
@@ -24,6 +34,8 @@ const stages = [
 await main(async () => {
   process.env.TEST_RUN = run;
   process.env.TMPDIR = mkdtempSync(join(tmpdir(), 'tidyllm-test-'));
+  // PostgreSQL runs as another user where we are root.
+  chmodSync(process.env.TMPDIR, 0o711);
   process.env.VSIX = join(process.env.TMPDIR, 'extension.vsix');
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => process.exit(130));
   process.on('exit', () => {
@@ -55,6 +67,9 @@ async function setUp() {
   await dependencies();
   await editor();
   await browser();
+  // Where test/support/servers.ts finds them.
+  process.env.POSTGRES_BIN = await postgres();
+  process.env.PYTHON_SERVERS = await pythonServers();
   return { passed: 0, failed: 0 };
 }
 

@@ -1,0 +1,195 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { postgres, pythonServers } from '../../tools/setup.mjs';
+
+/** A real server that a test may stop and start again at the same place. */
+export interface Server {
+  port: number;
+  url: string;
+  start: () => Promise<void>;
+  /** At once, as a crash does. */
+  kill: () => Promise<void>;
+}
+
+const startTimeoutMs = 90_000;
+
+/** PostgreSQL with a database `tidyllm` and a user `tidyllm` whose password is `secret`; it offers no TLS. */
+export async function startPostgres(): Promise<Server> {
+  const installed = process.env['POSTGRES_BIN'] ?? (await postgres());
+  const folder = folderOfServer();
+  const data = join(folder, 'data');
+  mkdirSync(data);
+  // It refuses to run as root, and nobody else may be able to reach where it is installed.
+  const root = process.getuid?.() === 0;
+  const identity = root ? { uid: 65_534, gid: 65_534 } : {};
+  if (root) {
+    chmodSync(folder, 0o711);
+    chownSync(data, 65_534, 65_534);
+    cpSync(dirname(installed), join(folder, 'native'), { recursive: true, verbatimSymlinks: true });
+  }
+  const bin = root ? join(folder, 'native', 'bin') : installed;
+  const environment = { PATH: process.env['PATH'], LC_ALL: 'C', TEST_RUN: process.env['TEST_RUN'] };
+  const run = (program: string, parameters: string[], input = ''): void => {
+    execFileSync(join(bin, program), parameters, {
+      ...identity,
+      cwd: data,
+      env: environment,
+      input,
+      stdio: 'pipe',
+    });
+  };
+  run('initdb', ['-D', data, '-U', 'postgres', '--auth=trust', '--no-sync', '--no-instructions']);
+  run(
+    'postgres',
+    ['--single', '-D', data, 'postgres'],
+    "create user tidyllm password 'secret'\ncreate database tidyllm owner tidyllm\n",
+  );
+  const port = await freePort();
+  writeFileSync(join(data, 'pg_hba.conf'), 'host all all 127.0.0.1/32 scram-sha-256\n');
+  const server = serverOf(port, `postgres://127.0.0.1:${port}`, () =>
+    spawn(
+      join(bin, 'postgres'),
+      [
+        '-D',
+        data,
+        '-h',
+        '127.0.0.1',
+        '-p',
+        String(port),
+        '-k',
+        '',
+        '-c',
+        'fsync=off',
+        '-c',
+        'shared_buffers=16MB',
+      ],
+      { ...identity, cwd: data, env: environment, stdio: 'ignore' },
+    ),
+  );
+  await server.start();
+  return server;
+}
+
+/** An S3 server (moto) with one bucket. It keeps nothing over a stop, so the bucket is made at each start. */
+export async function startS3(bucket: string): Promise<Server> {
+  const port = await freePort();
+  const python = process.env['PYTHON_SERVERS'] ?? (await pythonServers());
+  const server = serverOf(port, `http://127.0.0.1:${port}`, () =>
+    spawn(python, ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' }),
+  );
+  const start = async (): Promise<void> => {
+    await server.start();
+    await fetch(`${server.url}/${bucket}`, { method: 'PUT' });
+  };
+  await start();
+  return { ...server, start };
+}
+
+/** An MLflow tracking server on SQLite. */
+export async function startMlflow(): Promise<Server> {
+  const port = await freePort();
+  const folder = folderOfServer();
+  const python = process.env['PYTHON_SERVERS'] ?? (await pythonServers());
+  const store = `sqlite:///${join(folder, 'mlflow.db')}`;
+  const quiet = {
+    MLFLOW_DISABLE_TELEMETRY: 'true',
+    LITELLM_LOCAL_MODEL_COST_MAP: 'True',
+    MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false',
+    MLFLOW_MODEL_CATALOG_URI: '',
+  };
+  const server = serverOf(port, `http://127.0.0.1:${port}`, () =>
+    spawn(
+      python,
+      [
+        '-m',
+        'mlflow',
+        'server',
+        '--host',
+        '127.0.0.1',
+        '--port',
+        String(port),
+        '--workers',
+        '1',
+        '--backend-store-uri',
+        store,
+      ],
+      // A group of its own: the program that is started starts the server.
+      { cwd: folder, env: { ...process.env, ...quiet }, stdio: 'ignore', detached: true },
+    ),
+  );
+  await server.start();
+  return server;
+}
+
+/** A server outlives single tests, so its folder goes with the process. */
+function folderOfServer(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tidyllm-server-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  return folder;
+}
+
+function serverOf(port: number, url: string, launch: () => ChildProcess): Server {
+  let child: ChildProcess | null = null;
+  const end = (signal: NodeJS.Signals): void => {
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child.spawnargs.includes('mlflow')) process.kill(-child.pid, signal);
+    else child.kill(signal);
+  };
+  process.once('exit', () => end('SIGKILL'));
+  return {
+    port,
+    url,
+    start: async () => {
+      const started = launch();
+      child = started;
+      await answers(url, port, () => started.exitCode);
+    },
+    kill: async () => {
+      const gone = child && new Promise((resolve) => child?.once('exit', resolve));
+      // PostgreSQL's processes go with it on SIGQUIT; SIGKILL would leave them behind.
+      end(url.startsWith('postgres') ? 'SIGQUIT' : 'SIGKILL');
+      await gone;
+      child = null;
+    },
+  };
+}
+
+async function answers(url: string, port: number, exitCode: () => number | null): Promise<void> {
+  const deadline = Date.now() + startTimeoutMs;
+  while (Date.now() < deadline) {
+    const code = exitCode();
+    if (code !== null) throw new Error(`The server for ${url} ended with ${code}.`);
+    if (await (url.startsWith('http') ? answersHttp(url) : isOpen(port))) return;
+    await delay(50);
+  }
+  throw new Error(`The server for ${url} did not start.`);
+}
+
+async function answersHttp(url: string): Promise<boolean> {
+  return fetch(url).then(
+    ({ status }) => status < 500,
+    () => false,
+  );
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
