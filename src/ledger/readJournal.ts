@@ -130,7 +130,7 @@ class Verifier {
       0,
       names.findLastIndex((name) => {
         const header = firstLine(join(this.#location.directory, name));
-        return header !== null && timeOf(header).slice(0, 10) < from;
+        return header !== null && isBefore(header, from);
       }),
     );
   }
@@ -337,8 +337,14 @@ async function restOf(path: string, offset: number): Promise<Buffer> {
   return (await readFile(path)).subarray(offset);
 }
 
-function timeOf(line: Buffer): string {
-  return foldedRecord(splitLine(line).body.toString('utf8')).time;
+/** Whether a segment began before a day; not when its header is damaged, which verification has to reach. */
+function isBefore(header: Buffer, day: string): boolean {
+  try {
+    return foldedRecord(splitLine(header).body.toString('utf8')).time.slice(0, 10) < day;
+  } catch (error) {
+    if (error instanceof ChainFault) return false;
+    throw error;
+  }
 }
 
 function headerOf(line: Buffer): { ledgerId: string; sequence: number; previous: string } {

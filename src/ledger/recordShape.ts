@@ -271,8 +271,17 @@ class Pattern {
   read(text: string): FoldedRecord | null {
     const match = this.#expression.exec(text);
     if (!match) return null;
-    if (!this.#read) return JSON.parse(text) as FoldedRecord;
+    if (!this.#read) return parsedOrNull(text) as FoldedRecord | null;
     return this.#read((text.includes('\\') ? match.map(unescaped) : match) as never);
+  }
+}
+
+/** What a header carries has no pattern, and need not be JSON. */
+function parsedOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 

@@ -1,5 +1,6 @@
 import canonicalize from 'canonicalize';
 import { describe, expect, it } from 'vitest';
+import { ChainFault } from '../../../src/ledger/fault.ts';
 import { foldedRecord } from '../../../src/ledger/recordShape.ts';
 import { reserveInput, settleInput } from '../../support/ledgers.ts';
 
@@ -36,4 +37,13 @@ describe('what the state needs of a record is what the JSON parser reads', () =>
     expect(Object.keys(folded).length).toBeGreaterThan(3);
     expect(record).toMatchObject(folded);
   });
+});
+
+it('a header that carries what is no JSON is a fault', () => {
+  const header = canonicalize({
+    ...{ ...common, call_id: null, kind: 'header', ledger_id: '00112233-4455-6677-8899-aabbccddeeff' },
+    ...{ prev: '0'.repeat(64), segment: 2, mode: 'live', carried: { days: [] }, checkpoint: null },
+  });
+  expect(() => foldedRecord(header ?? '')).not.toThrow();
+  expect(() => foldedRecord((header ?? '').replace('[]', '['))).toThrow(ChainFault);
 });
