@@ -11,6 +11,9 @@ export interface SeenCall {
   operation: 'converse' | 'converse-stream';
   modelId: string;
   httpVersion: string;
+  authorization: string;
+  /** Of the signature; empty for a bearer key. */
+  accessKeyId: string;
   /** `requestMetadata` of the request. */
   metadata: Record<string, string>;
   body: ConverseBody;
@@ -27,6 +30,10 @@ interface ConverseBody {
 export interface BedrockStandIn {
   url: string;
   calls: SeenCall[];
+  /** Calls that a refused key made. */
+  refused: number;
+  /** From now on this access key counts as expired. */
+  refuseKey: (accessKeyId: string) => void;
   /** Opens the gate of calls whose prompt says `@stand-in:gate`. */
   openGate: () => void;
   close: () => Promise<void>;
@@ -77,14 +84,14 @@ function frame(headers: Record<string, string>, payload: object): Buffer {
  * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=…, served=TIER.
  */
 export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
-  const calls: SeenCall[] = [];
+  const seen: Seen = { calls: [], refused: 0, expiredKeys: new Set(['EXPIRED']) };
   const sockets = new Set<Socket>();
   let openGate = (): void => undefined;
   const gate = new Promise<void>((resolve) => {
     openGate = resolve;
   });
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    answer(request, response, calls, gate).catch(() => {
+    answer(request, response, seen, gate).catch(() => {
       request.socket.destroy();
     });
   };
@@ -111,7 +118,11 @@ export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    calls,
+    calls: seen.calls,
+    get refused() {
+      return seen.refused;
+    },
+    refuseKey: (accessKeyId) => seen.expiredKeys.add(accessKeyId),
     openGate,
     close: async () => {
       for (const socket of sockets) socket.destroy();
@@ -120,10 +131,16 @@ export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
   };
 }
 
+interface Seen {
+  calls: SeenCall[];
+  refused: number;
+  expiredKeys: Set<string>;
+}
+
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  calls: SeenCall[],
+  seen: Seen,
   gate: Promise<void>,
 ): Promise<void> {
   const match = /^\/model\/([^/]+)\/(converse|converse-stream)$/.exec(request.url ?? '');
@@ -132,13 +149,22 @@ async function answer(
     return;
   }
   const body = JSON.parse(await bodyOf(request)) as ConverseBody;
-  if (!String(request.headers.authorization).startsWith('AWS4-HMAC-SHA256 Credential=')) {
+  const authorization = request.headers.authorization ?? '';
+  const [, accessKeyId = ''] = /^AWS4-HMAC-SHA256 Credential=([^/]+)/.exec(authorization) ?? [];
+  if (accessKeyId === '' && !authorization.startsWith('Bearer ')) {
     refuse(response, refusals['denied']);
     return;
   }
+  if (seen.expiredKeys.has(accessKeyId)) {
+    seen.refused += 1;
+    refuse(response, refusals['expired']);
+    return;
+  }
   const operation = match[2] as SeenCall['operation'];
-  calls.push({
+  seen.calls.push({
     operation,
+    authorization,
+    accessKeyId,
     modelId: decodeURIComponent(match[1] ?? ''),
     httpVersion: request.httpVersion,
     metadata: body.requestMetadata ?? {},
@@ -146,10 +172,6 @@ async function answer(
   });
   const prompt = body.messages?.at(-1)?.content?.[0]?.text ?? '';
   const directive = directiveIn(prompt);
-  if (/Credential=EXPIRED\//.test(String(request.headers.authorization))) {
-    refuse(response, refusals['expired']);
-    return;
-  }
   if (directive.name in refusals) {
     refuse(response, refusals[directive.name]);
     return;
