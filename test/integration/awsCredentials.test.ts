@@ -217,7 +217,7 @@ describe('sources of credentials in competition', () => {
     '%s wins where %j are there',
     async (winner, present) => {
       const { identity, write, start } = await machine();
-      const has = (source: (typeof order)[number]): boolean => present.includes(source as never);
+      const has = (source: (typeof order)[number]): boolean => present.includes(source);
       identity.hasRole = has('iam_role');
       if (has('profile')) write('.aws/credentials', `[default]\n${keys}`);
       write('settings.yaml', settingsKeys);
@@ -251,7 +251,7 @@ describe('sources of credentials in competition', () => {
   ])('%s are reported, never passed over', async (_what, environment, settings) => {
     const { write, start } = await machine();
     write('settings.yaml', settings);
-    const core = await start(environment as Record<string, string>);
+    const core = await start(environment);
     expect(core.simulatedBecause).toBeNull();
     expect(await call(core)).toMatchObject({
       success: false,

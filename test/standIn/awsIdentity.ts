@@ -59,38 +59,48 @@ async function answer(
   const json = (body: object): void => send(200, 'application/json', JSON.stringify(body));
   if (pathname === '/latest/api/token') {
     standIn.asked.push('metadata');
-    return send(standIn.hasRole ? 200 : 404, 'text/plain', 'metadata-token');
+    send(standIn.hasRole ? 200 : 404, 'text/plain', 'metadata-token');
+    return;
   }
   if (pathname.startsWith('/latest/meta-data/iam/security-credentials/')) {
-    if (!standIn.hasRole) return send(404, 'text/plain', '');
-    if (pathname.endsWith('/')) return send(200, 'text/plain', 'developer');
+    if (!standIn.hasRole) {
+      send(404, 'text/plain', '');
+      return;
+    }
+    if (pathname.endsWith('/')) {
+      send(200, 'text/plain', 'developer');
+      return;
+    }
     const { id, secret, token, expiration } = keys('instance');
-    return json({
+    json({
       ...{ Code: 'Success', AccessKeyId: id, SecretAccessKey: secret, Token: token },
       Expiration: expiration.toISOString(),
     });
+    return;
   }
   if (pathname === '/container') {
     standIn.asked.push('container');
     const { id, secret, token, expiration } = keys('container');
-    return json({
+    json({
       AccessKeyId: id,
       SecretAccessKey: secret,
       Token: token,
       Expiration: expiration.toISOString(),
     });
+    return;
   }
   if (pathname === '/federation/credentials') {
     standIn.asked.push('sso');
     const { id, secret, token, expiration } = keys('sso');
-    return json({
+    json({
       roleCredentials: {
         ...{ accessKeyId: id, secretAccessKey: secret, sessionToken: token },
         expiration: expiration.getTime(),
       },
     });
+    return;
   }
-  return sts(request, await text(request), standIn, keys, (status, body) => send(status, 'text/xml', body));
+  sts(request, await text(request), standIn, keys, (status, body) => send(status, 'text/xml', body));
 }
 
 function sts(
