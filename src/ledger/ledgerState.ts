@@ -1,6 +1,7 @@
 import canonicalize from 'canonicalize';
 import { BudgetFold } from './budgetFold.ts';
 import { decodeRecord, emptyHead, encodeRecord, ledgerIdHex, splitLine, type Head } from './chain.ts';
+import { messageOf } from '../errors.ts';
 import { ChainFault } from './fault.ts';
 import { MerkleTree } from './merkleTree.ts';
 import type { FoldedFields, FoldedRecord } from './recordShape.ts';
@@ -59,11 +60,23 @@ export class LedgerState {
     if (!carried) return state;
     state.#ledgerId = ledgerIdHex(record.ledger_id);
     state.#head = { sequence: seq - 1, hash: prev, time: '' };
-    state.#firstSegment = carried.first_segment;
-    state.#tree = new MerkleTree(seq - 1, carried.tree);
-    for (const { key_id: keyId, public_key: key } of carried.enrolled) state.#keys.set(keyId, key);
-    state.fold.restore(carried);
+    state.#restore(carried, seq - 1);
     return state;
+  }
+
+  #restore(carried: CarriedState, size: number): void {
+    try {
+      this.#firstSegment = carried.first_segment;
+      this.#tree = new MerkleTree(size, carried.tree);
+      for (const { key_id: keyId, public_key: key } of carried.enrolled) this.#keys.set(keyId, key);
+      this.fold.restore(carried);
+    } catch (error) {
+      // The shape of a header says no more than that it carries an object.
+      throw new ChainFault(
+        'bad_header',
+        `the state that the header carries can't be read: ${messageOf(error)}`,
+      );
+    }
   }
 
   get head(): Head {

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { splitLine } from './chain.ts';
+import { ChainFault } from './fault.ts';
 import { firstLine, segmentName, segmentNames, segmentNumber, syncDirectory } from './journal.ts';
 import { foldedRecord } from './recordShape.ts';
 
@@ -29,10 +30,15 @@ export function oldestToKeep(
   return kept;
 }
 
-/** When a segment began, by its header; null while it has none. */
+/** When a segment began, by its header; null while it has none that can be read: then it stays. */
 function beganAt(directory: string, name: string): string | null {
   const line = firstLine(join(directory, name));
-  return line && foldedRecord(splitLine(line).body.toString('utf8')).time;
+  try {
+    return line && foldedRecord(splitLine(line).body.toString('utf8')).time;
+  } catch (error) {
+    if (error instanceof ChainFault) return null;
+    throw error;
+  }
 }
 
 /** Deletes the files of segments that a `retention` record has dropped. */

@@ -181,6 +181,14 @@ describe('a record with a right hash is still refused when it', () => {
     expect(forge(state, next, true)).toBe('taken');
   });
 
+  it('is the header to begin with, and carries what is no state', () => {
+    const { state } = afterReserve();
+    const line = state.add(state.nextHeader('', 'live', testSigner), time);
+    const forged = line.toString().replace(/"carried":\{.*?\},"checkpoint"/, '"carried":{},"checkpoint"');
+    expect(forged).not.toBe(line.toString());
+    expect(() => LedgerState.before(Buffer.from(forged).subarray(0, -1), 'live')).toThrow(ChainFault);
+  });
+
   it('has a key twice', () => {
     const state = new LedgerState('live');
     const line = state.add(header, time);
