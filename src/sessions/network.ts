@@ -105,8 +105,11 @@ export class Network {
     const proxy = this.#proxyFor(url);
     return this.#kept(`https ${proxy}`, () => {
       const options = { keepAlive: true, ...this.tls() };
-      // Its type says less than it does: it speaks TLS to what is behind the proxy.
-      return proxy === null ? new HttpsAgent(options) : new HttpsProxyAgent(proxy, options);
+      if (proxy === null) return new HttpsAgent(options);
+      const tunnel = new HttpsProxyAgent(proxy, options);
+      // Its options are for the way to the proxy; these are for the way through it.
+      Object.assign(tunnel.options, this.tls());
+      return tunnel;
     }) as HttpsAgent;
   }
 

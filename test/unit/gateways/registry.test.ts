@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
+import type { Gateway } from '../../../src/gateways/gateway.ts';
 import { initGateways } from '../../../src/gateways/registry.ts';
 import { gatewayOnMock } from '../../support/gateways.ts';
 
@@ -35,5 +36,31 @@ describe('the gateway registry', () => {
     expect(() => registry.get('corporate_llm')).toThrow(
       expect.objectContaining({ cause, hint: 'Ask your lead.' }),
     );
+  });
+
+  it('says what a gateway lacks, and why that is missing', async () => {
+    const level2: Gateway = {
+      id: 'ai_processing',
+      checkHealth: () => Promise.reject(new Error('never asked')),
+    };
+    const alone = await initGateways({ ai_processing: () => Promise.resolve(level2) });
+    expect(alone.listServices()[1]).toMatchObject({
+      state: 'failed',
+      error: { message: 'ai_processing needs corporate_llm, which is not installed.' },
+    });
+    const cause = new GatewayError('ledger_unavailable', 'The disk is gone.', { hint: 'Mount it.' });
+    const below = await initGateways({
+      corporate_llm: () => Promise.reject(cause),
+      ai_processing: () => Promise.resolve(level2),
+    });
+    expect(below.listServices()[1]?.error).toMatchObject({
+      code: 'gateway_unavailable',
+      message: 'ai_processing needs corporate_llm, which did not start: The disk is gone.',
+      hint: 'Mount it.',
+      cause,
+    });
+    expect(below.getAvailableServices()).toEqual([]);
+    const health = await below.healthCheck(AbortSignal.timeout(5000));
+    expect(health.ai_processing).toMatchObject({ state: 'failed', error: { hint: 'Mount it.' } });
   });
 });
