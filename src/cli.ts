@@ -17,7 +17,8 @@ import { compose } from './compose.ts';
 import type { Core } from './gateways/core.ts';
 import { requestServiceTiers } from './gateways/corporateLlm/request.ts';
 import { GatewayError, messageOf } from './errors.ts';
-import { loadSettings, workspaceFilesAround, type SettingsOverrides } from './settings/loadSettings.ts';
+import { loadSettings, type SettingsOverrides } from './settings/loadSettings.ts';
+import { workspaceFilesAround } from './settings/settingsPlaces.ts';
 import { faultText } from './settings/settingsDocument.ts';
 
 interface GlobalOptions {

@@ -5,7 +5,7 @@ import type { Core } from '../gateways/core.ts';
 import { systemStatus } from '../gateways/systemStatus.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import { verifyLedger } from '../ledger/readJournal.ts';
-import { userDirectories } from '../settings/loadSettings.ts';
+import { userDirectories } from '../settings/settingsPlaces.ts';
 import { faultText } from '../settings/settingsDocument.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
 

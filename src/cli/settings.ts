@@ -3,18 +3,12 @@ import { dirname, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { createFile } from '../createFile.ts';
 import { GatewayError, messageOf } from '../errors.ts';
-import {
-  checkSettingsText,
-  settingsPath,
-  workspaceFileName,
-  type LoadedSettings,
-} from '../settings/loadSettings.ts';
-import { secretPaths, settingKeys } from '../settings/schemaPaths.ts';
+import { checkSettingsText, type LoadedSettings } from '../settings/loadSettings.ts';
 import { faultText, type SettingsFault } from '../settings/settingsDocument.ts';
+import { settingsInEffect, withoutSecrets } from '../settings/settingsInEffect.ts';
+import { settingsPath, workspaceFileName } from '../settings/settingsPlaces.ts';
 import { settingsTemplate } from '../settings/settingsTexts.ts';
 import { note, printJson, printLine, table, type Terminal } from './terminal.ts';
-
-const hidden = '(set, not shown)';
 
 /** `tidyllm settings show`: every value in effect, and with `origin` where it comes from. */
 export function settingsShow(
@@ -30,7 +24,9 @@ export function settingsShow(
       user_file: userFile,
       workspace_files: workspaceFiles,
       settings,
-      ...(origin && { origins: Object.fromEntries(origins(loaded)) }),
+      ...(origin && {
+        origins: Object.fromEntries(settingsInEffect(loaded).map((one) => [one.key, one.origin])),
+      }),
       warnings: warnings.map(faultJson),
       unused,
     });
@@ -41,33 +37,14 @@ export function settingsShow(
     printLine(stringify(settings, { lineWidth: 0 }).trimEnd());
     return 0;
   }
-  const rows = origins(loaded).map(([key, { source, text }]) => [
+  const rows = settingsInEffect(loaded).map(({ key, value, origin: { source, text } }) => [
     key,
-    JSON.stringify(
-      key.split('.').reduce<unknown>((node, name) => (node as Record<string, unknown>)[name], settings),
-    ),
+    JSON.stringify(value),
     source,
     source === 'default' ? '' : text,
   ]);
   printLine(table(['key', 'value', 'source', 'where'], rows));
   return 0;
-}
-
-function origins(loaded: LoadedSettings): [key: string, origin: ReturnType<LoadedSettings['originOf']>][] {
-  return settingKeys.map(({ path }) => [path.join('.'), loaded.originOf(path)]);
-}
-
-function withoutSecrets(settings: LoadedSettings['settings']): LoadedSettings['settings'] {
-  const shown = structuredClone(settings);
-  for (const path of secretPaths) {
-    const parent = path
-      .slice(0, -1)
-      .reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], shown);
-    const [key] = path.slice(-1);
-    const values = parent as Record<string, unknown>;
-    if (key !== undefined && values[key] !== null) values[key] = hidden;
-  }
-  return shown;
 }
 
 /** `tidyllm settings validate`: the faults of a file by itself; 2 when it can't be used. */

@@ -20,8 +20,8 @@ export class SettingsFile implements vscode.Disposable {
   }
 
   async path(): Promise<string> {
-    // Loaded late: it brings the schema and the YAML parser.
-    const { settingsPath } = await import('../settings/loadSettings.ts');
+    // Loaded late, as it is not needed at once.
+    const { settingsPath } = await import('../settings/settingsPlaces.ts');
     const options = composeOptions();
     return settingsPath(options.environment, options);
   }

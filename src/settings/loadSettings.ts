@@ -1,6 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, isAbsolute, join } from 'node:path';
-import envPaths from 'env-paths';
 import { closest, distance } from 'fastest-levenshtein';
 import type * as z from 'zod';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
@@ -13,6 +11,7 @@ import {
   type Path,
   type SettingsFault,
 } from './settingsDocument.ts';
+import { settingsPath } from './settingsPlaces.ts';
 import { workspaceRules, type Tighten } from './workspaceRules.ts';
 
 type Values = Record<string, unknown>;
@@ -46,41 +45,6 @@ export interface LoadedSettings {
   warnings: readonly SettingsFault[];
   /** What the file sets for parts that are not installed: accepted, and without effect. */
   unused: readonly string[];
-}
-
-/** The file of a workspace folder. */
-export const workspaceFileName = join('.tidyllm', 'settings.yaml');
-
-/** Directories of this user: state (ledger) and configuration (settings.yaml). `TIDYLLM_HOME` relocates both. */
-export function userDirectories(environment: Environment): { state: string; config: string } {
-  const home = environment['TIDYLLM_HOME'];
-  if (home) {
-    if (!isAbsolute(home)) {
-      throw new GatewayError('settings_invalid', `TIDYLLM_HOME must be an absolute path, not "${home}".`, {
-        hint: 'A relative one would be another ledger, and another budget, in each folder.',
-      });
-    }
-    return { state: home, config: home };
-  }
-  const paths = envPaths('tidyllm', { suffix: '' });
-  // env-paths keeps XDG_STATE_HOME for `log`; elsewhere data is the platform's place for state.
-  return { state: process.platform === 'linux' ? paths.log : paths.data, config: paths.config };
-}
-
-/** The file that settings are read from: the one that is named, otherwise the user's own. */
-export function settingsPath(environment: Environment, { settingsFile }: SettingsOverrides = {}): string {
-  return (
-    settingsFile ??
-    environment['TIDYLLM_SETTINGS'] ??
-    join(userDirectories(environment).config, 'settings.yaml')
-  );
-}
-
-/** Places of a workspace file for work in a folder: of the folder and of those that hold it, nearest first. */
-export function workspaceFilesAround(folder: string): string[] {
-  const parent = dirname(folder);
-  const here = join(folder, workspaceFileName);
-  return parent === folder ? [here] : [here, ...workspaceFilesAround(parent)];
 }
 
 /**

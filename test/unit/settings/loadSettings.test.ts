@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
-import { loadSettings, userDirectories } from '../../../src/settings/loadSettings.ts';
+import { loadSettings } from '../../../src/settings/loadSettings.ts';
+import { userDirectories } from '../../../src/settings/settingsPlaces.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 async function load(yaml: string | null, environment: Record<string, string> = {}) {

@@ -1,0 +1,39 @@
+import type { LoadedSettings, Origin } from './loadSettings.ts';
+import { secretPaths, settingKeys } from './schemaPaths.ts';
+
+type Settings = LoadedSettings['settings'];
+
+const hidden = '(set, not shown)';
+
+/** One value in effect, as it may be shown. */
+export interface SettingInEffect {
+  /** Its path with dots. */
+  key: string;
+  value: unknown;
+  origin: Origin;
+}
+
+/** Every value in effect with where it comes from, in the order of the schema; secrets are hidden. */
+export function settingsInEffect(loaded: LoadedSettings): SettingInEffect[] {
+  const settings = withoutSecrets(loaded.settings);
+  return settingKeys.map(({ path }) => ({
+    key: path.join('.'),
+    value: valueAt(settings, path),
+    origin: loaded.originOf(path),
+  }));
+}
+
+/** Settings that may be shown: of a secret they say only that it is set. */
+export function withoutSecrets(settings: Settings): Settings {
+  const shown = structuredClone(settings);
+  for (const path of secretPaths) {
+    const values = valueAt(shown, path.slice(0, -1)) as Record<string, unknown>;
+    const [key] = path.slice(-1);
+    if (key !== undefined && values[key] !== null) values[key] = hidden;
+  }
+  return shown;
+}
+
+function valueAt(settings: Settings, path: readonly string[]): unknown {
+  return path.reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], settings);
+}
