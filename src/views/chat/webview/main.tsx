@@ -22,6 +22,10 @@ for (const [event, focused] of [
 ] as const) {
   window.addEventListener(event, () => post({ type: 'focused', focused }));
 }
+// Not a keybinding: its condition would reach the workbench after the first words of an answer.
+window.addEventListener('keydown', ({ key }) => {
+  if (key === 'Escape' && isAnswering(state)) post({ type: 'run', command: 'tidyllm.stopAnswer' });
+});
 draw();
 post({ type: 'ready' });
 
