@@ -34,21 +34,25 @@ export async function systemStatus(
     backend.simulated ? backend.checkHealth(signal) : null,
   ]);
   const gateways = registry.listServices().map((service) => ({ ...service, health: health[service.id] }));
-  const reasons = [
-    ...Object.entries(infrastructure.services).flatMap(([id, found]) => reasonOf(id, found)),
-    ...gateways.flatMap(({ id, health: found }) => reasonOf(id, found)),
-  ];
-  // A gateway repeats what its back-end says.
-  const told = reasons.filter(
-    ({ message }, index) => reasons.findIndex((one) => one.message === message) === index,
-  );
+  const reasons = reasonsOf([
+    ...Object.entries(infrastructure.services),
+    ...gateways.map(({ id, health: found }) => [id, found] as const),
+  ]);
   return {
     verdict: reasons.length === 0 ? 'OPERATIONAL' : 'DEGRADED',
-    reasons: told,
+    reasons,
     infrastructure,
     simulated,
     gateways,
   };
+}
+
+/** What checks found wrong. A gateway repeats what its back-end says; it is told once. */
+export function reasonsOf(checks: readonly (readonly [of: string, found: Health])[]): Reason[] {
+  const reasons = checks.flatMap(([of, found]) => reasonOf(of, found));
+  return reasons.filter(
+    ({ message }, index) => reasons.findIndex((one) => one.message === message) === index,
+  );
 }
 
 function reasonOf(of: string, { state, evidence, error }: Health): Reason[] {

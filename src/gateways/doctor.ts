@@ -1,0 +1,178 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { GatewayError, messageOf } from '../errors.ts';
+import { verifyLedger, type LedgerLocation, type VerificationResult } from '../ledger/readJournal.ts';
+import { formatUsd } from '../pricing/cost.ts';
+import { faultText } from '../settings/settingsDocument.ts';
+import { userDirectories } from '../settings/settingsPlaces.ts';
+import type { Core } from './core.ts';
+import { systemStatus } from './systemStatus.ts';
+
+const checkTimeoutMs = 5_000;
+
+/** One thing that the doctor looked at. */
+export interface Finding {
+  name: string;
+  state: 'ok' | 'warning' | 'failed' | 'not configured';
+  evidence: string;
+  /** What to do; empty when nothing is. */
+  fix: string;
+  /** What failed, where it is one of the gateway's errors. */
+  error: GatewayError | null;
+}
+
+export interface DoctorOptions {
+  /** Runs work on a core; rejects with why there is none. */
+  withCore: <T>(work: (core: Core) => Promise<T>) => Promise<T>;
+  /** Checks every record; in this thread when it isn't said. */
+  verify?: (ledger: LedgerLocation) => Promise<VerificationResult>;
+}
+
+/** What is wrong and how to mend it, also when nothing starts. */
+export async function examine({ withCore, verify = verifyLedger }: DoctorOptions): Promise<Finding[]> {
+  const findings: Finding[] = [runtime(), ...homeFolder()];
+  try {
+    findings.push(
+      ...(await withCore(async (core) => [...configuration(core), ...(await look(core, verify))])),
+    );
+  } catch (error) {
+    findings.push(failed(GatewayError.is(error, 'settings_invalid') ? 'settings' : 'gateway', error));
+  }
+  return findings;
+}
+
+function runtime(): Finding {
+  return fine('runtime', `Node.js ${process.versions.node} on ${process.platform} ${process.arch}`);
+}
+
+function homeFolder(): Finding[] {
+  try {
+    const { state } = userDirectories(process.env);
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    accessSync(state, constants.R_OK | constants.W_OK);
+    return [fine('state folder', state)];
+  } catch (error) {
+    const fix = 'Make the folder writable, or set TIDYLLM_HOME to another one.';
+    return [failed('state folder', error, fix)];
+  }
+}
+
+function configuration({ loaded }: Core): Finding[] {
+  const file = loaded.file ?? `none, so defaults count (${loaded.userFile})`;
+  return [
+    fine('settings', [file, ...loaded.workspaceFiles].join(', ')),
+    ...loaded.warnings.map((one) => warning('settings', faultText(one), 'Correct the place that is named.')),
+    ...(loaded.unused.length === 0
+      ? []
+      : [
+          warning(
+            'settings',
+            `without effect in this version: ${loaded.unused.join(', ')}`,
+            'Take them out, or leave them for a later version.',
+          ),
+        ]),
+  ];
+}
+
+async function look(core: Core, verify: Required<DoctorOptions>['verify']): Promise<Finding[]> {
+  const [credentials, system, ledger] = await Promise.all([
+    core.sessions.credentialStatus(),
+    systemStatus(core, AbortSignal.timeout(checkTimeoutMs)),
+    verify(core.ledger).catch((error: unknown) => error as Error),
+  ]);
+  const { services } = system.infrastructure;
+  return [
+    await credentialFinding(core, credentials),
+    fine('user', core.callerArn === null ? core.user : `${core.user}, who is ${core.callerArn}`),
+    fine('back-end', `${core.backend.id}: ${core.simulatedBecause ?? core.backend.location}`),
+    ...Object.entries(services).map(([name, { state, evidence, error }]): Finding => {
+      if (state === 'not_configured') return absent(name, evidence);
+      return error ? failed(name, error) : fine(name, evidence);
+    }),
+    ...system.gateways.flatMap(({ id, state, error }): Finding[] =>
+      state === 'failed'
+        ? [failed(id, error)]
+        : state === 'initialized'
+          ? [fine(id, 'initialized')]
+          : [absent(id, 'not installed')],
+    ),
+    ledgerFinding(core, ledger),
+    await budgetFinding(core),
+  ];
+}
+
+async function credentialFinding(
+  { simulatedBecause }: Core,
+  { found, expiresAt, arn, error }: Awaited<ReturnType<Core['sessions']['credentialStatus']>>,
+): Promise<Finding> {
+  const name = 'AWS credentials';
+  if (!found) {
+    return {
+      ...absent(name, simulatedBecause ?? 'none were found'),
+      fix: 'Run "aws configure" or "aws configure sso" and name the profile with --profile or aws.profile; until then answers are simulated.',
+    };
+  }
+  const source = `${found.detail} (${found.source.replace('_', ' ')})`;
+  if (error) {
+    const noTool =
+      found.profile !== null && !(await hasAwsCli())
+        ? ' The AWS command line is not installed on this machine.'
+        : '';
+    return {
+      ...failed(name, error),
+      evidence: `${source}: ${error.message}`,
+      fix: `${error.hint}${noTool}`,
+    };
+  }
+  const until = expiresAt === null ? '' : `, valid until ${expiresAt}`;
+  return fine(name, `${source}${until}${arn === null ? '' : `, ${arn}`}`);
+}
+
+function hasAwsCli(): Promise<boolean> {
+  return promisify(execFile)('aws', ['--version'], { timeout: checkTimeoutMs }).then(
+    () => true,
+    () => false,
+  );
+}
+
+function ledgerFinding({ ledger }: Core, found: VerificationResult | Error): Finding {
+  if (found instanceof Error) return failed('ledger', found);
+  const { records, firstFault: fault } = found;
+  if (!fault) return fine('ledger', `${records} records intact in ${ledger.directory}`);
+  return {
+    name: 'ledger',
+    state: 'failed',
+    evidence: `${fault.segment}:${fault.line} ${fault.kind}: ${fault.detail}`,
+    fix: 'Keep the folder as it is, and compare it with a backup and the anchors.',
+    error: null,
+  };
+}
+
+async function budgetFinding(core: Core): Promise<Finding> {
+  try {
+    const { level, spent, limit, day } = await core.budget();
+    const evidence = `${formatUsd(spent)} of ${formatUsd(limit)} spent on ${day}`;
+    if (level === 'ok') return fine('budget', evidence);
+    return warning('budget', `${evidence} (${level})`, 'See "tidyllm budget raise".');
+  } catch (error) {
+    return failed('budget', error);
+  }
+}
+
+function fine(name: string, evidence: string): Finding {
+  return { name, state: 'ok', evidence, fix: '', error: null };
+}
+
+function warning(name: string, evidence: string, fix: string): Finding {
+  return { name, state: 'warning', evidence, fix, error: null };
+}
+
+function absent(name: string, evidence: string): Finding {
+  return { name, state: 'not configured', evidence, fix: '', error: null };
+}
+
+function failed(name: string, thrown: unknown, fix = 'Look at the message.'): Finding {
+  const error = GatewayError.is(thrown) ? thrown : null;
+  return { name, state: 'failed', evidence: messageOf(thrown), fix: error?.hint || fix, error };
+}
