@@ -76,10 +76,10 @@ export class HistoryClient {
 
   #start(): Worker {
     const workerData: HistoryWorkerData = { directory: this.directory };
-    // Young objects are few: without a limit the thread's heap grows by 100 MB while an index is made.
+    // What an index keeps in memory is small; without limits the heap grows by 100 MB while one is made.
     const worker = new Worker(this.#workerUrl, {
       workerData,
-      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 },
     });
     // A window that closes doesn't wait for it.
     worker.unref();
