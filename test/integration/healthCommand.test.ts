@@ -1,0 +1,77 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startBedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
+import { isolatedEnvironment } from '../support/gateways.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+describe('tidyllm health --watch', () => {
+  it('shows the state again and again and ends well when it is interrupted', async () => {
+    const environment = { ...isolatedEnvironment(temporaryFolder()), TIDYLLM_USER: 'ada' };
+    let shown = '';
+    const times = (text: string): number => text.split('OPERATIONAL, SIMULATED').length - 1;
+    const { code, stderr } = await tidyllm(['health', '--watch'], {
+      environment,
+      started: (child) =>
+        child.stdout?.on('data', (data) => {
+          const before = times(shown);
+          shown += String(data);
+          if (before < 2 && times(shown) >= 2) child.kill('SIGINT');
+        }),
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  it('is refused with --json, which is one document', async () => {
+    const environment = isolatedEnvironment(temporaryFolder());
+    const { code, document } = await tidyllmJson(['health', '--watch'], { environment });
+    expect({ code, document }).toMatchObject({ code: 2, document: { error: { code: 'invalid_request' } } });
+  });
+});
+
+describe('tidyllm health', () => {
+  it('names the services there are when asked for another', async () => {
+    const environment = isolatedEnvironment(temporaryFolder());
+    const { code, stderr } = await tidyllm(['health', 'redis'], { environment });
+    expect(code).toBe(2);
+    expect(stderr).toContain('bedrock, s3, postgres, mlflow');
+  });
+});
+
+describe('tidyllm doctor', () => {
+  it('names the credentials that win', async () => {
+    const standIn = await startBedrockStandIn();
+    onTestFinished(() => standIn.close());
+    const environment = {
+      ...isolatedEnvironment(temporaryFolder()),
+      ...{ TIDYLLM_USER: 'ada', AWS_ACCESS_KEY_ID: 'AKIASTANDIN', AWS_SECRET_ACCESS_KEY: 'hunter2' },
+      ...{ AWS_ENDPOINT_URL_BEDROCK_RUNTIME: standIn.url, AWS_ENDPOINT_URL_STS: standIn.url },
+    };
+    const { code, stdout } = await tidyllm(['doctor'], { environment });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^AWS credentials +ok +AWS_ACCESS_KEY_ID \(environment\)/m);
+  });
+
+  it('says what to do about broken credentials and dead services, and shows no secret', async () => {
+    const environment = {
+      ...isolatedEnvironment(temporaryFolder()),
+      ...{ AWS_ACCESS_KEY_ID: 'AKIA', AWS_ENDPOINT_URL_BEDROCK_RUNTIME: 'http://127.0.0.1:9' },
+      ...{
+        PGHOST: '127.0.0.1',
+        PGPORT: '9',
+        PGPASSWORD: 'hunter2',
+        MLFLOW_TRACKING_URI: 'http://127.0.0.1:9',
+      },
+    };
+    const { code, stdout, stderr } = await tidyllm(['doctor'], { environment });
+    expect(code).toBe(6);
+    expect(stdout).toMatch(/^AWS credentials +failed/m);
+    expect(stdout).toContain('postgres: Nothing answers at 127.0.0.1:9.\n  → Start PostgreSQL');
+    expect(stdout + stderr).not.toContain('hunter2');
+  });
+
+  it('tells of a home that can’t be one', async () => {
+    const { stdout, code } = await tidyllm(['doctor'], { environment: { TIDYLLM_HOME: 'relative' } });
+    expect(code).not.toBe(0);
+    expect(stdout).toContain('TIDYLLM_HOME must be an absolute path');
+  });
+});
