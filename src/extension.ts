@@ -1,9 +1,11 @@
 import * as vscode from 'vscode';
 import type { Core } from './gateways/core.ts';
+import { logInToAws } from './host/awsLogin.ts';
 import { AuditTrail } from './host/auditTrail.ts';
 import { acknowledgeOverruns, raiseCap } from './host/budgetActions.ts';
 import { BudgetAlerts } from './host/budgetAlerts.ts';
 import { registerCommands } from './host/commands.ts';
+import { affectsComposition } from './host/configuration.ts';
 import { connectAws } from './host/connectAws.ts';
 import { CoreHolder } from './host/coreHolder.ts';
 import { DisposableStore } from './host/disposables.ts';
@@ -11,7 +13,10 @@ import { inBackground } from './host/failures.ts';
 import type { SettingsPlace } from './host/fixes.ts';
 import { GitContext } from './host/gitContext.ts';
 import { Histories } from './host/histories.ts';
+import { mfaCodePrompt } from './host/mfaCode.ts';
 import { SettingsFile } from './host/settingsFile.ts';
+import { SettingsInEffectDocument } from './host/settingsInEffectDocument.ts';
+import { tellOfSettingsFaults } from './host/settingsNotice.ts';
 import type { AuditPanel } from './views/audit/panel.ts';
 import type { BudgetPanel } from './views/budget/panel.ts';
 import type { ChatPanel } from './views/chat/panel.ts';
@@ -36,13 +41,14 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
       import('./compose.ts'),
       import('./host/signingKey.ts'),
     ]);
-    return compose({ ...options, signingKeys: signingKeyIn(context.secrets) });
+    const mfaCode = mfaCodePrompt();
+    return compose({ ...options, mfaCode, signingKeys: signingKeyIn(context.secrets) });
   }, log);
   holder = core;
   const reconnect = (): void => void core.reconnect();
   const git = store.add(new GitContext());
-  const example = vscode.Uri.joinPath(context.extensionUri, 'media', 'settings.example.yaml');
-  const settingsFile = store.add(new SettingsFile(example, reconnect));
+  const settingsFile = store.add(new SettingsFile(reconnect));
+  const settingsInEffect = store.add(new SettingsInEffectDocument(core));
   const auditTrail = store.add(new AuditTrail(core));
   const histories = store.add(new Histories());
   let openedAudit: AuditPanel | null = null;
@@ -105,7 +111,10 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
         'tidyllm.acknowledgeOverruns': () => acknowledgeOverruns(core),
         'tidyllm.reconnect': async () => (await import('./host/reconnect.ts')).reconnect(core),
         'tidyllm.connectAws': () => connectAws(core, log),
+        'tidyllm.logInToAws': () => logInToAws(core),
         'tidyllm.openSettingsFile': (from?: { place?: SettingsPlace }) => settingsFile.open(from?.place),
+        'tidyllm.openWorkspaceSettingsFile': () => settingsFile.openOfWorkspace(),
+        'tidyllm.showSettings': () => settingsInEffect.open(),
         'tidyllm.verifyAuditTrail': () => auditTrail.verify(),
         'tidyllm.openAuditHistory': async () => (await audit()).open(),
         'tidyllm.anchorNow': async () =>
@@ -121,13 +130,30 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   );
   store.add(
     vscode.workspace.onDidChangeConfiguration((change) => {
-      if (change.affectsConfiguration('tidyllm')) reconnect();
+      if (affectsComposition(change)) reconnect();
     }),
   );
-  store.add(core.onDidChange(() => inBackground(log, settingsFile.follow())));
+  store.add(vscode.workspace.onDidGrantWorkspaceTrust(reconnect));
+  store.add(vscode.workspace.onDidChangeWorkspaceFolders(reconnect));
+  store.add(tellOfSettingsFaults(core, log));
+  store.add(core.onDidChange(() => settingsFile.follow()));
+  const first = core.onDidChange(() => {
+    first.dispose();
+    inBackground(log, followFiles(core, log));
+  });
   const start = setImmediate(reconnect);
   store.add({ dispose: () => clearImmediate(start) });
   return { whenReady: () => core.whenReady() };
+}
+
+/** What brings the schema and the AWS SDK, which the first start of the gateway has loaded. */
+async function followFiles(core: CoreHolder, log: vscode.LogOutputChannel): Promise<void> {
+  const [{ SettingsDiagnostics }, { followAwsLogins }] = await Promise.all([
+    import('./host/settingsDiagnostics.ts'),
+    import('./host/followAwsLogins.ts'),
+  ]);
+  store.add(new SettingsDiagnostics(core, log));
+  store.add(followAwsLogins(core, log));
 }
 
 /** Stops what runs, so that its cost is settled, and closes the ledger. */

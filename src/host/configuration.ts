@@ -1,6 +1,8 @@
 import { homedir } from 'node:os';
+import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { ComposeOptions } from '../gateways/core.ts';
+import { settingsPath, workspaceFileName } from '../settings/settingsPlaces.ts';
 
 /** VS Code's settings of this extension, which stand for the command line's global options. */
 export function composeOptions(): ComposeOptions {
@@ -14,5 +16,52 @@ export function composeOptions(): ComposeOptions {
     region: text('region'),
     backend: backend === 'auto' ? undefined : backend,
     user: text('user'),
+    workspaceFiles: vscode.workspace.isTrusted ? workspaceFiles() : [],
+    network: network(),
+  };
+}
+
+/** Whether a change of VS Code's settings changes what `composeOptions` says. */
+export function affectsComposition(change: vscode.ConfigurationChangeEvent): boolean {
+  return ['tidyllm', 'http.proxy', 'http.noProxy', 'http.proxyStrictSSL'].some((name) =>
+    change.affectsConfiguration(name),
+  );
+}
+
+/** A settings file that counts in this window once it is there. */
+export interface SettingsFileInUse {
+  path: string;
+  kind: 'user' | 'workspace';
+}
+
+/** The user's file, or the one named in its place, and those of the trusted workspace. Throws `settings_invalid`. */
+export function settingsFilesInUse(): SettingsFileInUse[] {
+  const { environment, settingsFile, workspaceFiles = [] } = composeOptions();
+  return [
+    { path: settingsPath(environment, { settingsFile }), kind: 'user' },
+    ...workspaceFiles.map((path) => ({ path, kind: 'workspace' as const })),
+  ];
+}
+
+/** The places of workspace files that don't count because the workspace is not trusted. */
+export function ignoredWorkspaceFiles(): string[] {
+  return vscode.workspace.isTrusted ? [] : workspaceFiles();
+}
+
+/** The workspace's folders on this machine. */
+export function localFolders(): vscode.WorkspaceFolder[] {
+  return (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file');
+}
+
+function workspaceFiles(): string[] {
+  return localFolders().map(({ uri }) => join(uri.fsPath, workspaceFileName));
+}
+
+function network(): ComposeOptions['network'] {
+  const http = vscode.workspace.getConfiguration('http');
+  return {
+    proxy: http.get<string>('proxy')?.trim() || undefined,
+    noProxy: http.get<string[]>('noProxy') ?? [],
+    strictCertificates: http.get<boolean>('proxyStrictSSL') ?? true,
   };
 }

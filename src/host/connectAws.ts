@@ -1,7 +1,11 @@
 import * as vscode from 'vscode';
+import type { CredentialSource, CredentialStatus } from '../gateways/services.ts';
+import { logInToAws } from './awsLogin.ts';
 import { findAwsProfiles, type AwsProfile } from './awsProfiles.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import { showFailure } from './failures.ts';
+import { fixesFor } from './fixes.ts';
+import { runAws } from './runAws.ts';
 
 const guide = 'https://docs.aws.amazon.com/cli/latest/userguide/cli-chap-configure.html';
 const checkTimeoutMs = 5_000;
@@ -11,50 +15,112 @@ type ConnectItem = vscode.QuickPickItem & { act?: () => unknown };
 /** Lets the person choose an AWS profile or make one, reconnects, and says what came of it. */
 export async function connectAws(holder: CoreHolder, log: vscode.LogOutputChannel): Promise<void> {
   const profiles = await findAwsProfiles(process.env);
-  const current = vscode.workspace.getConfiguration('tidyllm').get<string>('profile');
-  const useProfile = async (profile: AwsProfile | null): Promise<void> => {
-    await reconnectWith(holder, profile);
-    await showConnection(holder, log, profile);
-  };
-  const chosen = await vscode.window.showQuickPick<ConnectItem>(
-    [
-      separator(vscode.l10n.t('Profiles on this machine')),
-      ...profiles.map((profile) => ({
-        label: `$(account) ${profile.name}`,
-        description: describe(profile, profile.name === current),
-        act: () => useProfile(profile),
-      })),
-      {
-        label: `$(search) ${vscode.l10n.t('What the AWS SDK finds')}`,
-        description: vscode.l10n.t('environment variables, default profile, role of this machine'),
-        act: () => useProfile(null),
-      },
-      separator(vscode.l10n.t('Make a profile in a terminal')),
-      terminalItem(`$(key) ${vscode.l10n.t('Access keys')}`, ['configure']),
-      terminalItem(`$(organization) ${vscode.l10n.t('Single sign-on')}`, ['configure', 'sso']),
-      separator(vscode.l10n.t('More')),
-      {
-        label: `$(settings-gear) ${vscode.l10n.t('Open the setting')}`,
-        description: 'tidyllm.profile',
-        act: () => vscode.commands.executeCommand('workbench.action.openSettings', 'tidyllm.profile'),
-      },
-      {
-        label: `$(link-external) ${vscode.l10n.t('Read how AWS credentials are set up')}`,
-        act: () => vscode.env.openExternal(vscode.Uri.parse(guide)),
-      },
-    ],
+  const itemsWith = (status: CredentialStatus | null): ConnectItem[] => [
+    ...inUse(status, holder, log),
+    separator(vscode.l10n.t('Profiles on this machine')),
+    ...profiles.map((profile) => ({
+      label: `$(account) ${profile.name}`,
+      description: describe(profile, profile.name === status?.found?.profile),
+      act: () => useProfile(holder, log, profile),
+    })),
     {
-      title: vscode.l10n.t('Connect AWS'),
-      placeHolder:
-        profiles.length === 0
-          ? vscode.l10n.t(
-              'No profile was found: make one, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
-            )
-          : vscode.l10n.t('Choose the profile with which Bedrock is called'),
-      matchOnDescription: true,
+      label: `$(search) ${vscode.l10n.t('What the AWS SDK finds')}`,
+      description: vscode.l10n.t('environment variables, default profile, role of this machine'),
+      act: () => useProfile(holder, log, null),
     },
-  );
+    separator(vscode.l10n.t('Make a profile in a terminal')),
+    terminalItem(`$(key) ${vscode.l10n.t('Access keys')}`, ['configure']),
+    terminalItem(`$(organization) ${vscode.l10n.t('Single sign-on')}`, ['configure', 'sso']),
+    separator(vscode.l10n.t('More')),
+    {
+      label: `$(settings-gear) ${vscode.l10n.t('Open the setting')}`,
+      description: 'tidyllm.profile',
+      act: () => vscode.commands.executeCommand('workbench.action.openSettings', 'tidyllm.profile'),
+    },
+    {
+      label: `$(link-external) ${vscode.l10n.t('Read how AWS credentials are set up')}`,
+      act: () => vscode.env.openExternal(vscode.Uri.parse(guide)),
+    },
+  ];
+  const chosen = await pick(itemsWith, credentialStatus(holder), {
+    title: vscode.l10n.t('Connect AWS'),
+    placeholder:
+      profiles.length === 0
+        ? vscode.l10n.t('No profile was found: make one, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY')
+        : vscode.l10n.t('Choose the profile with which Bedrock is called'),
+  });
   await chosen?.act?.();
+}
+
+/** Shows the items at once, and again with what is known of the credentials in use when that is known. */
+async function pick(
+  itemsWith: (status: CredentialStatus | null) => ConnectItem[],
+  status: Promise<CredentialStatus | null>,
+  texts: { title: string; placeholder: string },
+): Promise<ConnectItem | undefined> {
+  const input = vscode.window.createQuickPick<ConnectItem>();
+  try {
+    Object.assign(input, { ...texts, matchOnDescription: true, busy: true, items: itemsWith(null) });
+    const ended = new Promise<ConnectItem | undefined>((resolve) => {
+      input.onDidAccept(() => resolve(input.activeItems[0]));
+      input.onDidHide(() => resolve(undefined));
+    });
+    input.show();
+    const known = status.then((found) => {
+      input.items = itemsWith(found);
+      input.busy = false;
+    });
+    return await Promise.race([ended, known.then(() => ended)]);
+  } finally {
+    input.dispose();
+  }
+}
+
+/** What the credentials in use come to; null while there is no gateway. */
+async function credentialStatus(holder: CoreHolder): Promise<CredentialStatus | null> {
+  return holder.state.kind === 'ready' ? holder.use(({ sessions }) => sessions.credentialStatus()) : null;
+}
+
+/** The source that won, and what can be done when it doesn't work. */
+function inUse(
+  status: CredentialStatus | null,
+  holder: CoreHolder,
+  log: vscode.LogOutputChannel,
+): ConnectItem[] {
+  if (!status?.found) return [];
+  const { found, error, arn, expiresAt } = status;
+  const time = new Intl.DateTimeFormat(vscode.env.language, { timeStyle: 'short' });
+  const expires = expiresAt === null ? '' : vscode.l10n.t('until {0}', time.format(new Date(expiresAt)));
+  const [fix] = error ? fixesFor(error) : [];
+  const canLogIn = fix?.kind === 'command' && fix.command === 'tidyllm.logInToAws';
+  return [
+    separator(vscode.l10n.t('In use')),
+    {
+      label: `$(${error ? 'error' : 'pass'}) ${found.detail}`,
+      description: [sourceText(found.source), arn ?? '', expires].filter(Boolean).join(' · '),
+      ...(error && { detail: error.message }),
+      act: () => showConnection(holder, log),
+    },
+    ...(canLogIn
+      ? [
+          {
+            label: `$(sign-in) ${vscode.l10n.t('Log in')}`,
+            description: error?.hint ?? '',
+            act: () => logInToAws(holder, found.profile),
+          },
+        ]
+      : []),
+  ];
+}
+
+function sourceText(source: CredentialSource): string {
+  const texts: Record<CredentialSource, string> = {
+    iam_role: vscode.l10n.t('role of this machine, before everything else'),
+    environment: vscode.l10n.t('environment, before any profile'),
+    profile: vscode.l10n.t('profile'),
+    settings: vscode.l10n.t('settings.yaml, as nothing else was found'),
+  };
+  return texts[source];
 }
 
 function separator(label: string): ConnectItem {
@@ -76,10 +142,13 @@ function terminalItem(label: string, parameters: string[]): ConnectItem {
   return { label, description: `aws ${parameters.join(' ')}`, act: () => runAws(parameters) };
 }
 
-/** Without a shell between, so that a profile's name needs no quoting. */
-function runAws(parameters: string[]): void {
-  const name = `aws ${parameters.join(' ')}`;
-  vscode.window.createTerminal({ name, shellPath: 'aws', shellArgs: parameters }).show();
+async function useProfile(
+  holder: CoreHolder,
+  log: vscode.LogOutputChannel,
+  profile: AwsProfile | null,
+): Promise<void> {
+  await reconnectWith(holder, profile);
+  await showConnection(holder, log);
 }
 
 async function reconnectWith(holder: CoreHolder, profile: AwsProfile | null): Promise<void> {
@@ -95,11 +164,7 @@ async function reconnectWith(holder: CoreHolder, profile: AwsProfile | null): Pr
   );
 }
 
-async function showConnection(
-  holder: CoreHolder,
-  log: vscode.LogOutputChannel,
-  profile: AwsProfile | null,
-): Promise<void> {
+async function showConnection(holder: CoreHolder, log: vscode.LogOutputChannel): Promise<void> {
   const { backend, simulatedBecause } = await holder.whenReady();
   if (simulatedBecause !== null) {
     await vscode.window.showWarningMessage(vscode.l10n.t('Answers stay simulated. {0}', simulatedBecause));
@@ -107,9 +172,7 @@ async function showConnection(
   }
   const { error, latencyMs } = await backend.checkHealth(AbortSignal.timeout(checkTimeoutMs));
   if (error) {
-    const logIn = ['sso', 'login', ...(profile ? ['--profile', profile.name] : [])];
-    const remedy = { title: vscode.l10n.t('Log in'), apply: () => runAws(logIn) };
-    await showFailure(log, error, error.code === 'credentials_expired' ? [remedy] : []);
+    await showFailure(log, error);
     return;
   }
   await vscode.window.showInformationMessage(

@@ -7,7 +7,8 @@ import { errorText } from './errorText.ts';
 
 export type CoreState =
   | { kind: 'starting' }
-  | { kind: 'ready'; core: Core }
+  /** Settings with a fault are not applied: the core from before stays, and the error says what to mend. */
+  | { kind: 'ready'; core: Core; settingsError: GatewayError | null }
   /** The reason stays until the next attempt, so that every view can show it with its fix. */
   | { kind: 'failed'; error: GatewayError };
 
@@ -85,8 +86,12 @@ export class CoreHolder {
         `Gateway composed: ${core.backend.id} (${core.backend.location}), ledger ${core.ledger.directory}`,
       );
       this.#settleOpenCalls(core);
-      return { kind: 'ready', core };
+      return { kind: 'ready', core, settingsError: null };
     } catch (error) {
+      if (this.#state.kind === 'ready' && GatewayError.is(error, 'settings_invalid')) {
+        this.#log.error(`The settings were not applied.\n${errorText(error)}`);
+        return { ...this.#state, settingsError: error };
+      }
       this.#log.error(`The gateway did not start.\n${errorText(error)}`);
       if (GatewayError.is(error)) return { kind: 'failed', error };
       const explained = new GatewayError(
@@ -112,7 +117,7 @@ export class CoreHolder {
     const before = this.#state;
     this.#state = state;
     this.#changed.fire(state);
-    if (before.kind !== 'ready') return;
+    if (before.kind !== 'ready' || (state.kind === 'ready' && state.core === before.core)) return;
     const closing = this.#closeWhenUnused(before.core).finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }

@@ -22,6 +22,8 @@ export function fixLabel(fix: Fix): string {
   switch (fix.command) {
     case 'tidyllm.connectAws':
       return vscode.l10n.t('Connect AWS…');
+    case 'tidyllm.logInToAws':
+      return vscode.l10n.t('Log in');
     case 'tidyllm.chooseModel':
       return vscode.l10n.t('Choose model…');
     case 'tidyllm.openSettingsFile':

@@ -3,8 +3,10 @@ import { BudgetExceeded } from '../gateways/corporateLlm/budgetOffer.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import type { CommandId } from './commandIds.ts';
 
-/** Where to open settings.yaml: at a key, or at a place from 1. */
-export type SettingsPlace = { key: string } | { line: number; column: number };
+/** Where to open a settings file, the user's when none is named: at a key, or at a place from 1. */
+export type SettingsPlace = { file?: string | undefined } & (
+  { key: string } | { line: number; column: number }
+);
 
 /** What a person can do about an error, as data: it is stored with a conversation and sent to a webview. */
 export type Fix =
@@ -22,8 +24,11 @@ export function fixesFor(error: GatewayError): Fix[] {
       return [...budgetFixes(error), run('tidyllm.raiseCap')];
     case 'budget_blocked':
       return [run('tidyllm.acknowledgeOverruns'), run('tidyllm.openBudget'), retry];
-    case 'credentials_missing':
     case 'credentials_expired':
+      return isSingleSignOn(error)
+        ? [run('tidyllm.logInToAws'), run('tidyllm.connectAws'), retry]
+        : [run('tidyllm.connectAws'), retry];
+    case 'credentials_missing':
       return [run('tidyllm.connectAws'), retry];
     case 'access_denied':
       return [run('tidyllm.chooseModel'), run('tidyllm.connectAws'), retry];
@@ -95,8 +100,13 @@ function unavailableFixes({ cause }: GatewayError): Fix[] {
     : [run('tidyllm.reconnect'), run('tidyllm.showOutput'), retry];
 }
 
+/** Whether a login mends it, and not new keys. */
+function isSingleSignOn({ hint }: GatewayError): boolean {
+  return hint.includes('aws sso login');
+}
+
 /** The place that the first fault of a `settings_invalid` names as file:line:column. */
 function placeIn(message: string): SettingsPlace | undefined {
-  const [, line, column] = /:(\d+):(\d+): /.exec(message) ?? [];
-  return line === undefined ? undefined : { line: Number(line), column: Number(column) };
+  const [, file, line, column] = /^(.+?):(\d+):(\d+): /m.exec(message) ?? [];
+  return line === undefined ? undefined : { file, line: Number(line), column: Number(column) };
 }

@@ -1,35 +1,31 @@
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
-import { systemCodeOf } from '../errors.ts';
-import { composeOptions } from './configuration.ts';
+import { createFile } from '../createFile.ts';
+import { settingsPath, workspaceFileName } from '../settings/settingsPlaces.ts';
+import { composeOptions, localFolders, settingsFilesInUse, type SettingsFileInUse } from './configuration.ts';
 import type { SettingsPlace } from './fixes.ts';
 
-/** The settings.yaml in use: where it is, opening it, and following its changes. */
+/** The settings files in use: where they are, opening them, and following their changes. */
 export class SettingsFile implements vscode.Disposable {
-  readonly #example: vscode.Uri;
   readonly #onChange: () => void;
-  #watched: { path: string; watcher: vscode.Disposable } | null = null;
+  #watched: { paths: string; watchers: vscode.Disposable } | null = null;
 
-  /** `example` is the commented file that a new settings.yaml begins with. */
-  constructor(example: vscode.Uri, onChange: () => void) {
-    this.#example = example;
+  constructor(onChange: () => void) {
     this.#onChange = onChange;
   }
 
+  /** Of the user's file, or of the one that is named in its place. Rejects with `settings_invalid`. */
+  // eslint-disable-next-line @typescript-eslint/require-await -- a failure is a rejection
   async path(): Promise<string> {
-    // Loaded late, as it is not needed at once.
-    const { settingsPath } = await import('../settings/settingsPlaces.ts');
     const options = composeOptions();
     return settingsPath(options.environment, options);
   }
 
-  /** Opens the file at a place; creates it from the example when it isn't there. */
+  /** Opens a file at a place, the user's when none is named; creates it with comments when it isn't there. */
   async open(place?: SettingsPlace): Promise<void> {
-    const path = await this.path();
-    if (!existsSync(path)) await createOnce(path, await readFile(this.#example.fsPath, 'utf8'));
+    const path = place?.file ?? (await this.path());
+    await createFromTemplate(path);
     const editor = await vscode.window.showTextDocument(vscode.Uri.file(path));
     if (!place) return;
     const position = positionOf(editor.document, place);
@@ -37,40 +33,80 @@ export class SettingsFile implements vscode.Disposable {
     editor.revealRange(editor.selection, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
   }
 
-  /** Calls back when the file in use is created, changed or deleted, by whomever. */
-  async follow(): Promise<void> {
-    const path = await this.path();
-    if (this.#watched?.path === path) return;
-    this.#watched?.watcher.dispose();
-    const pattern = new vscode.RelativePattern(vscode.Uri.file(dirname(path)), basename(path));
-    const watcher = vscode.workspace.createFileSystemWatcher(pattern);
-    const events = [watcher.onDidCreate, watcher.onDidChange, watcher.onDidDelete];
-    this.#watched = {
-      path,
-      watcher: vscode.Disposable.from(watcher, ...events.map((event) => event(this.#onChange))),
-    };
+  /** Opens the file of a workspace folder, which the person chooses where there are several. */
+  async openOfWorkspace(): Promise<void> {
+    const folders = localFolders();
+    if (folders.length === 0) {
+      await vscode.window.showInformationMessage(
+        vscode.l10n.t('Settings of a workspace need an open folder on the machine of the gateway.'),
+      );
+      return;
+    }
+    if (!vscode.workspace.isTrusted) {
+      await askForTrust();
+      return;
+    }
+    const folder = folders.length === 1 ? folders[0] : await chooseFolder(folders);
+    if (!folder) return;
+    const path = join(folder.uri.fsPath, workspaceFileName);
+    await createFromTemplate(path);
+    await vscode.window.showTextDocument(vscode.Uri.file(path));
+  }
+
+  /** Calls back when a file in use is created, changed or deleted, by whomever. */
+  follow(): void {
+    const files = settingsFilesInUse();
+    const paths = files.map(({ path }) => path).join('\n');
+    if (this.#watched?.paths === paths) return;
+    this.#watched?.watchers.dispose();
+    const watchers = vscode.Disposable.from(...files.map((file) => watch(file, this.#onChange)));
+    this.#watched = { paths, watchers };
   }
 
   dispose(): void {
-    this.#watched?.watcher.dispose();
+    this.#watched?.watchers.dispose();
   }
 }
 
-/** Writes a file that nobody else has made meanwhile; it appears complete or not at all. */
-async function createOnce(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${randomUUID()}`;
-  await writeFile(temporary, text, { flag: 'wx', mode: 0o600 });
-  try {
-    await link(temporary, path);
-  } catch (error) {
-    if (systemCodeOf(error) !== 'EEXIST') throw error;
-  } finally {
-    await rm(temporary);
-  }
+/** A file of a workspace also goes when its folder does, which the editor tells of the folder only. */
+function watch({ path, kind }: SettingsFileInUse, onChange: () => void): vscode.Disposable {
+  const folder = dirname(path);
+  const [base, glob] =
+    kind === 'user'
+      ? [folder, basename(path)]
+      : [dirname(folder), `{${basename(folder)},${basename(folder)}/${basename(path)}}`];
+  const watcher = vscode.workspace.createFileSystemWatcher(
+    new vscode.RelativePattern(vscode.Uri.file(base), glob),
+  );
+  const events = [watcher.onDidCreate, watcher.onDidChange, watcher.onDidDelete];
+  return vscode.Disposable.from(watcher, ...events.map((event) => event(onChange)));
 }
 
-/** A key is found in a comment too, as in the example. */
+async function createFromTemplate(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  // Loaded late: it brings the schema and the YAML library.
+  const { settingsTemplate } = await import('../settings/settingsTexts.ts');
+  createFile(path, settingsTemplate());
+}
+
+async function askForTrust(): Promise<void> {
+  const manage = vscode.l10n.t('Manage workspace trust');
+  const chosen = await vscode.window.showInformationMessage(
+    vscode.l10n.t('Settings of a workspace count, and are opened here, once the workspace is trusted.'),
+    manage,
+  );
+  if (chosen === manage) await vscode.commands.executeCommand('workbench.trust.manage');
+}
+
+async function chooseFolder(
+  folders: readonly vscode.WorkspaceFolder[],
+): Promise<vscode.WorkspaceFolder | undefined> {
+  const items = folders.map((folder) => ({ label: folder.name, description: folder.uri.fsPath, folder }));
+  const placeHolder = vscode.l10n.t('Choose the folder whose settings to open');
+  return (await vscode.window.showQuickPick(items, { placeHolder }))?.folder;
+}
+
+/** A key is found in a comment too, as in the template. */
 function positionOf(document: vscode.TextDocument, place: SettingsPlace): vscode.Position {
   if ('line' in place) return new vscode.Position(place.line - 1, place.column - 1);
   const found = new RegExp(`^[\\s#]*(?=${place.key}:)`, 'm').exec(document.getText());

@@ -237,8 +237,10 @@ export class AwsCredentials {
   }
 }
 
-/** The files and folders that logins write to. */
-export function credentialFiles(environment: Readonly<Record<string, string | undefined>>): string[] {
+/** What logins write to: both files, and the folder with a file for each single sign-on. */
+export function credentialFiles(
+  environment: Readonly<Record<string, string | undefined>>,
+): [config: string, credentials: string, logins: string] {
   const folder = join(environment['HOME'] ?? homedir(), '.aws');
   return [
     environment['AWS_CONFIG_FILE'] ?? join(folder, 'config'),

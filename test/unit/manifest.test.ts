@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { commandIds } from '../../src/host/commandIds.ts';
-import { settingsSchema } from '../../src/settings/schema.ts';
 
 interface Manifest {
   capabilities: { untrustedWorkspaces: { restrictedConfigurations: string[] } };
@@ -11,7 +9,9 @@ interface Manifest {
     menus: Record<string, { command: string }[]>;
     keybindings: { command: string; when?: string }[];
     configuration: { properties: Record<string, { scope: string }> };
+    yamlValidation: { fileMatch: string[]; url: string }[];
   };
+  files: string[];
 }
 
 const text = readFileSync('package.json', 'utf8');
@@ -41,18 +41,20 @@ describe('the manifest', () => {
       Object.keys(properties).sort(),
     );
   });
-});
 
-describe('the example of settings.yaml', () => {
-  const example = readFileSync('media/settings.example.yaml', 'utf8');
-
-  it('changes nothing as it is', () => {
-    expect(parse(example)).toBeNull();
-  });
-
-  it('is valid once the comment signs are removed', () => {
-    const settings: unknown = parse(example.replace(/^# (?=[a-z ]+[a-z_.-]+:)/gm, ''));
-    expect(Object.keys(settings as object)).toContain('budget');
-    expect(settingsSchema.safeParse(settings).error).toBeUndefined();
+  it('has a schema for the settings files wherever they are', () => {
+    const [validation] = manifest.contributes.yamlValidation;
+    expect(existsSync(validation!.url)).toBe(true);
+    expect(manifest.files).toContain(validation!.url.split('/')[1]);
+    const places = [
+      '/home/ada/project/.tidyllm/settings.yaml',
+      '/home/ada/.config/tidyllm/settings.yaml',
+      '/Users/ada/Library/Preferences/tidyllm/settings.yaml',
+      'C:/Users/ada/AppData/Roaming/tidyllm/Config/settings.yaml',
+    ];
+    const known = (path: string): boolean =>
+      validation!.fileMatch.some((glob) => path.endsWith(glob.replace('**', '')));
+    expect(places.filter((path) => !known(path))).toEqual([]);
+    expect(known('/home/ada/other/settings.yaml')).toBe(false);
   });
 });

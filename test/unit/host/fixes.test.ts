@@ -19,7 +19,7 @@ describe('the fixes of an error', () => {
     expect(fixesFor(error)[0]).toEqual({
       kind: 'command',
       command: 'tidyllm.openSettingsFile',
-      place: { line: 3, column: 7 },
+      place: { file: 'C:\\u\\settings.yaml', line: 3, column: 7 },
     });
   });
 
@@ -29,6 +29,15 @@ describe('the fixes of an error', () => {
       { kind: 'command', command: 'tidyllm.connectAws' },
       { kind: 'retry' },
     ]);
+  });
+
+  it('offers a login where that is what expired, and not for keys', () => {
+    const hint = 'Run "aws sso login --profile corporate".';
+    const expired = new GatewayError('credentials_expired', 'The AWS login has expired.', { hint });
+    const login = { kind: 'command', command: 'tidyllm.logInToAws' };
+    expect(fixesFor(expired)[0]).toEqual(login);
+    const keys = new GatewayError('credentials_expired', 'expired', { hint: 'Renew them.' });
+    expect(fixesFor(keys)).not.toContainEqual(login);
   });
 
   it('offers to try again only where that can help', () => {

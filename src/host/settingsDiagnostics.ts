@@ -1,0 +1,135 @@
+import { readFile } from 'node:fs/promises';
+import * as vscode from 'vscode';
+import { checkSettingsText } from '../settings/loadSettings.ts';
+import { SettingsInvalid, type SettingsFault } from '../settings/settingsDocument.ts';
+import { settingsFilesInUse, type SettingsFileInUse } from './configuration.ts';
+import type { CoreHolder, CoreState } from './coreHolder.ts';
+import { inBackground } from './failures.ts';
+
+const source = 'TidyLLM';
+
+/** Faults of the settings files in use, as they are on disk or in an open editor, and their quick fixes. */
+export class SettingsDiagnostics implements vscode.Disposable {
+  readonly #holder: CoreHolder;
+  readonly #log: vscode.LogOutputChannel;
+  readonly #collection = vscode.languages.createDiagnosticCollection('tidyllm');
+  readonly #registrations: vscode.Disposable;
+  /** What was on disk when the settings were last read: faults found then hold for that text alone. */
+  #read = new Map<string, string>();
+  #checking: Promise<void> | null = null;
+  #again = false;
+
+  constructor(holder: CoreHolder, log: vscode.LogOutputChannel) {
+    this.#holder = holder;
+    this.#log = log;
+    const checkDocument = ({ uri }: vscode.TextDocument): void => {
+      if (uri.scheme === 'file') this.#check();
+    };
+    this.#registrations = vscode.Disposable.from(
+      holder.onDidChange(() => this.#settingsWereRead()),
+      vscode.workspace.onDidOpenTextDocument(checkDocument),
+      vscode.workspace.onDidChangeTextDocument(({ document }) => checkDocument(document)),
+      vscode.workspace.onDidCloseTextDocument(checkDocument),
+      vscode.languages.registerCodeActionsProvider(
+        { scheme: 'file', pattern: '**/*.{yaml,yml}' },
+        { provideCodeActions },
+        { providedCodeActionKinds: [vscode.CodeActionKind.QuickFix] },
+      ),
+    );
+    this.#settingsWereRead();
+  }
+
+  dispose(): void {
+    this.#registrations.dispose();
+    this.#collection.dispose();
+  }
+
+  #settingsWereRead(): void {
+    this.#read.clear();
+    this.#check();
+  }
+
+  /** One check at a time; what changes meanwhile is checked after it. */
+  #check(): void {
+    this.#again = true;
+    this.#checking ??= this.#checkUntilCurrent().finally(() => (this.#checking = null));
+    inBackground(this.#log, this.#checking);
+  }
+
+  async #checkUntilCurrent(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      await this.#checkAll();
+    }
+  }
+
+  async #checkAll(): Promise<void> {
+    const files = settingsFilesInUse();
+    const uris = new Set(files.map(({ path }) => vscode.Uri.file(path).toString()));
+    this.#collection.forEach((uri) => {
+      if (!uris.has(uri.toString())) this.#collection.delete(uri);
+    });
+    for (const file of files)
+      this.#collection.set(vscode.Uri.file(file.path), (await this.#faultsOf(file)).map(diagnosticOf));
+  }
+
+  async #faultsOf({ path, kind }: SettingsFileInUse): Promise<SettingsFault[]> {
+    const onDisk = await readIfThere(path);
+    if (onDisk === null) return [];
+    if (!this.#read.has(path)) this.#read.set(path, onDisk);
+    const uri = vscode.Uri.file(path).toString();
+    const document = vscode.workspace.textDocuments.find((one) => one.uri.toString() === uri);
+    const text = document?.getText() ?? onDisk;
+    const found = checkSettingsText(path, text, process.env, kind);
+    const known = text === this.#read.get(path) ? faultsIn(this.#holder.state) : [];
+    const all = [...found, ...known].filter(({ place }) => place?.file === path);
+    return [...new Map(all.map((fault) => [JSON.stringify(fault), fault])).values()];
+  }
+}
+
+/** What only reading all files together shows, such as a workspace that would loosen. */
+function faultsIn(state: CoreState): readonly SettingsFault[] {
+  const error = state.kind === 'failed' ? state.error : state.kind === 'ready' ? state.settingsError : null;
+  if (error instanceof SettingsInvalid) return error.faults;
+  return state.kind === 'ready' ? state.core.loaded.warnings : [];
+}
+
+function diagnosticOf({ place, message, severity }: SettingsFault): vscode.Diagnostic {
+  const { line, column, endLine, endColumn } = place ?? { line: 1, column: 1, endLine: 1, endColumn: 1 };
+  const range = new vscode.Range(line - 1, column - 1, endLine - 1, endColumn - 1);
+  const { Error, Warning } = vscode.DiagnosticSeverity;
+  const diagnostic = new vscode.Diagnostic(range, message, severity === 'error' ? Error : Warning);
+  diagnostic.source = source;
+  return diagnostic;
+}
+
+/** Of a key that is nearly right; one that belongs elsewhere is not mended by another name. */
+function provideCodeActions(
+  document: vscode.TextDocument,
+  _range: vscode.Range,
+  { diagnostics }: vscode.CodeActionContext,
+): vscode.CodeAction[] {
+  return diagnostics.flatMap((diagnostic) => {
+    const key = /did you mean "([^".]+)"/.exec(diagnostic.message)?.[1];
+    if (diagnostic.source !== source || key === undefined || key === document.getText(diagnostic.range))
+      return [];
+    const action = new vscode.CodeAction(
+      vscode.l10n.t('Change to "{0}"', key),
+      vscode.CodeActionKind.QuickFix,
+    );
+    action.diagnostics = [diagnostic];
+    action.isPreferred = true;
+    action.edit = new vscode.WorkspaceEdit();
+    action.edit.replace(document.uri, diagnostic.range, key);
+    return [action];
+  });
+}
+
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    // One that can't be read is a fault of the gateway's start, not of its text.
+    return null;
+  }
+}

@@ -1,0 +1,169 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Locator } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { ChatView } from './harness/chatView.ts';
+import { Editor } from './harness/editor.ts';
+import type { EditorWindow } from './harness/editorWindow.ts';
+
+const viewport = { width: 1280, height: 1200 };
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+/** The day's limit in effect. */
+function today(window: EditorWindow, limit: string): Locator {
+  return window.treeItem('Health', new RegExp(`^Today, \\$[\\d.]+ of \\$${limit}$`));
+}
+
+/** A row of the Problems view, once it is shown. */
+function problem(window: EditorWindow, message: string): Locator {
+  return window.page.locator('.markers-panel .monaco-list-row').filter({ hasText: message });
+}
+
+describe('settings.yaml of the user', () => {
+  let editor: Editor;
+  let window: EditorWindow;
+  let file: string;
+
+  beforeAll(async () => {
+    editor = await Editor.start();
+    file = join(editor.home, 'settings.yaml');
+    write(file, 'budget:\n  daily_limit_usd: 5\n');
+    window = await editor.open(editor.workspace, { viewport });
+    await window.showContainer();
+    await today(window, '5').waitFor();
+    await window.palette('View: Toggle Problems');
+  });
+
+  afterAll(() => editor.dispose());
+
+  test('an edit with a fault keeps the last good settings and says so; the mended one counts at once', async () => {
+    write(file, 'budget:\n  daily_limit: 7\n');
+    const notice = window.notification('settings.yaml:2:3: unknown key "budget.daily_limit"');
+    await notice.getByText('those from before stay in effect').waitFor();
+    await problem(window, 'unknown key "budget.daily_limit"').getByText('[Ln 2, Col 3]').waitFor();
+    await today(window, '5').waitFor();
+    const chat = await ChatView.open(window);
+    await chat.ask('Are you there?');
+    expect(await (await chat.ended()).innerText()).toContain('SIMULATED');
+    await notice.getByRole('button', { name: 'Open settings.yaml' }).click();
+    await window.page.getByRole('button', { name: 'Ln 2, Col 3' }).waitFor();
+    write(file, 'budget:\n  daily_limit_usd: 7\n');
+    await today(window, '7').waitFor();
+    await problem(window, 'unknown key').waitFor({ state: 'detached' });
+  });
+
+  test('what is typed is checked as it is typed, and a key that is nearly right has a quick fix', async () => {
+    await window.palette('TidyLLM: Open Settings File');
+    await window.page.getByRole('tab', { name: 'settings.yaml' }).waitFor();
+    await window.page.keyboard.press('Control+End');
+    await window.page.keyboard.insertText('audit:\n  min_reason_lenght: 4\n');
+    await problem(window, 'did you mean "min_reason_length"').getByText('[Ln 4, Col 3]').click();
+    await window.page.getByRole('button', { name: /^Ln 4, Col/ }).waitFor();
+    await window.palette('Quick Fix...');
+    await window.page.getByText('Change to "min_reason_length"').click();
+    await problem(window, 'did you mean').waitFor({ state: 'detached' });
+    await window.page.keyboard.press('Control+s');
+    await expect.poll(() => readFileSync(file, 'utf8')).toContain('min_reason_length: 4');
+  });
+
+  test('every value in effect is shown with where it comes from, but no secret', async () => {
+    write(file, 'budget:\n  daily_limit_usd: 8\npostgres:\n  db_password: hush\n');
+    await window.palette('TidyLLM: Show Settings with Origins');
+    await window.page.getByRole('tab', { name: 'Settings in effect.yaml' }).waitFor();
+    await line(window, `budget.daily_limit_usd: "8" # file: budget.daily_limit_usd in ${file}`).waitFor();
+    await line(window, 'budget.timezone: "UTC" # default').waitFor();
+    await line(window, 'postgres.db_password is in plain text').waitFor();
+    // The editor draws only what is in sight.
+    await window.page.keyboard.press('Control+End');
+    await line(window, 'postgres.db_password: "(set, not shown)"').waitFor();
+  });
+
+  test('a file that is gone leaves no faults behind', async () => {
+    write(file, 'nonsense: true\n');
+    await problem(window, 'unknown key "nonsense"').waitFor();
+    rmSync(file);
+    await problem(window, 'unknown key').waitFor({ state: 'detached' });
+    await today(window, '1,000').waitFor();
+  });
+
+  test('a new file begins with every key in a comment', async () => {
+    await window.palette('View: Close All Editors');
+    await window.palette('TidyLLM: Open Settings File');
+    await line(window, 'daily_limit_usd: "1000"').waitFor();
+    expect(existsSync(file)).toBe(true);
+  });
+});
+
+describe('settings.yaml of a workspace', () => {
+  test('tightens, and is warned about where it would loosen', async () => {
+    const editor = await Editor.start();
+    onTestFinished(() => editor.dispose());
+    write(join(editor.home, 'settings.yaml'), 'budget:\n  daily_limit_usd: 5\n');
+    const window = await editor.open(editor.workspace, { viewport });
+    await window.showContainer();
+    await today(window, '5').waitFor();
+    const file = join(editor.workspace, '.tidyllm', 'settings.yaml');
+    write(file, 'budget:\n  daily_limit_usd: 3\n');
+    await today(window, '3').waitFor();
+    await window.palette('View: Toggle Problems');
+    write(file, 'budget:\n  daily_limit_usd: 900\n');
+    await today(window, '5').waitFor();
+    await problem(window, 'would loosen').getByText('[Ln 2, Col 3]').waitFor();
+    write(file, 's3:\n  bucket: elsewhere\n');
+    await problem(window, "can't be set by a workspace").getByText('[Ln 2, Col 3]').waitFor();
+    await window.notification("s3.bucket can't be set by a workspace").waitFor();
+    rmSync(dirname(file), { recursive: true });
+    await problem(window, "can't be set").waitFor({ state: 'detached' });
+    await today(window, '5').waitFor();
+    await window.palette('TidyLLM: Open Workspace Settings File');
+    await window.page.getByRole('tab', { name: 'settings.yaml' }).waitFor();
+    expect(readFileSync(file, 'utf8')).toContain('# Settings of TidyLLM Gateway');
+  });
+
+  test('is ignored until the workspace is trusted', async () => {
+    const editor = await Editor.start({ trust: false });
+    onTestFinished(() => editor.dispose());
+    write(join(editor.workspace, '.tidyllm', 'settings.yaml'), 'budget:\n  daily_limit_usd: 2\n');
+    const window = await editor.open(editor.workspace, { viewport });
+    await window.showContainer();
+    await today(window, '1,000').waitFor();
+    await window.palette('TidyLLM: Open Workspace Settings File');
+    await window.notification('once the workspace is trusted').waitFor();
+    await window.palette('TidyLLM: Show Settings with Origins');
+    await line(window, 'Ignored until the workspace is trusted').waitFor();
+    await window.grantTrust();
+    await today(window, '2').waitFor();
+  });
+});
+
+describe('a start with settings that have a fault', () => {
+  test('shows it everywhere, and nothing is called until it is mended', async () => {
+    const editor = await Editor.start();
+    onTestFinished(() => editor.dispose());
+    const file = join(editor.home, 'settings.yaml');
+    write(file, 'budget:\n  daily_limit: 5\n');
+    const window = await editor.open(editor.workspace, { viewport });
+    await window.showContainer();
+    const chat = window.chatFrame();
+    await window.treeItem('Health', /^settings\.yaml, .*settings\.yaml:2:3: unknown key/).waitFor();
+    await expect.poll(() => window.statusItem().innerText()).toContain('TidyLLM blocked');
+    await chat.locator('header').getByText('unknown key "budget.daily_limit"').waitFor();
+    await chat.locator('header').getByRole('button', { name: 'Open settings.yaml' }).click();
+    await window.page.getByRole('button', { name: 'Ln 2, Col 3' }).waitFor();
+    write(file, 'budget:\n  daily_limit_usd: 5\n');
+    await today(window, '5').waitFor();
+    await expect.poll(() => window.statusItem().innerText()).toContain('simulated $0');
+  });
+});
+
+/** A line of the active editor; it shows spaces as no-break ones. */
+function line(window: EditorWindow, text: string): Locator {
+  const pattern = text.split(' ').map((word) => word.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return window.page
+    .locator('.editor-instance .view-line')
+    .filter({ hasText: new RegExp(pattern.join('\\s+')) });
+}
