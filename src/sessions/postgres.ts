@@ -10,6 +10,8 @@ type Place = Settings['postgres'];
 
 const connectionTimeoutMs = 3_000;
 const idleTimeoutMs = 30_000;
+/** A connection whose answer does not come is given up, so that it can't hold its place in the pool. */
+const answerTimeoutMs = 10_000;
 const mostConnections = 4;
 
 /** The pool of the team's database. Connections open on use; one that breaks while idle is dropped. */
@@ -38,6 +40,7 @@ function poolOf(
     ...(password !== null && { password }),
     ...{
       connectionTimeoutMillis: connectionTimeoutMs,
+      query_timeout: answerTimeoutMs,
       idleTimeoutMillis: idleTimeoutMs,
       allowExitOnIdle: true,
     },

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { serviceIds, type ServiceId } from '../../src/gateways/services.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn } from '../support/gateways.ts';
@@ -101,6 +103,22 @@ describe('services on real servers', () => {
     expect(error?.message).toContain(message);
     expect(error?.message).not.toContain('secret');
   });
+
+  it.each(['postgres', 's3', 'mlflow'] as const)(
+    '%s that takes connections and never answers is given up in time',
+    async (id) => {
+      const silent = createServer().listen(0, '127.0.0.1');
+      await once(silent, 'listening');
+      onTestFinished(() => void silent.close());
+      const { port } = silent.address() as AddressInfo;
+      const url = `http://127.0.0.1:${port}`;
+      const changed = { PGPORT: String(port), TIDYLLM_S3_ENDPOINT: url, MLFLOW_TRACKING_URI: url };
+      const { core } = await gatewayOnStandIn({ ...settings(), ...changed });
+      const { state, error } = await core.sessions.checkHealth(id);
+      expect(state).toBe('failed');
+      expect(error?.message).toContain('did not answer in time');
+    },
+  );
 
   it('are not configured unless something says so', async () => {
     const { core } = await gatewayOnStandIn();
