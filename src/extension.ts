@@ -12,6 +12,7 @@ import { DisposableStore } from './host/disposables.ts';
 import { inBackground } from './host/failures.ts';
 import type { SettingsPlace } from './host/fixes.ts';
 import { GitContext } from './host/gitContext.ts';
+import { HealthMonitor } from './host/healthMonitor.ts';
 import { Histories } from './host/histories.ts';
 import { mfaCodePrompt } from './host/mfaCode.ts';
 import { SettingsFile } from './host/settingsFile.ts';
@@ -20,6 +21,7 @@ import { tellOfSettingsFaults } from './host/settingsNotice.ts';
 import type { AuditPanel } from './views/audit/panel.ts';
 import type { BudgetPanel } from './views/budget/panel.ts';
 import type { ChatPanel } from './views/chat/panel.ts';
+import type { DashboardPanel } from './views/dashboard/panel.ts';
 import { HealthTree } from './views/health/healthTree.ts';
 import { BudgetItem } from './views/statusBar.ts';
 
@@ -95,7 +97,22 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
     }),
   );
   store.add(new BudgetAlerts(core, log));
-  const health = store.add(new HealthTree(core, auditTrail, settingsFile, log));
+  const monitor = store.add(new HealthMonitor(core, settingsFile, log));
+  const health = store.add(new HealthTree(core, auditTrail, monitor));
+  let openedDashboard: DashboardPanel | null = null;
+  const dashboard = async (): Promise<DashboardPanel> => {
+    const { DashboardPanel } = await import('./views/dashboard/panel.ts');
+    const { extensionUri } = context;
+    openedDashboard ??= store.add(
+      new DashboardPanel({ extensionUri, holder: core, auditTrail, monitor, log }),
+    );
+    return openedDashboard;
+  };
+  store.add(
+    vscode.window.registerWebviewPanelSerializer('tidyllm.dashboard', {
+      deserializeWebviewPanel: async (panel) => (await dashboard()).show(panel),
+    }),
+  );
   store.add(new BudgetItem(core));
   store.add(
     registerCommands(
@@ -123,6 +140,8 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
           core.use(async (ready) => (await import('./host/chainActions.ts')).rotateSigningKey(ready)),
         'tidyllm.revealLedger': () => auditTrail.reveal(),
         'tidyllm.refreshHealth': () => health.open(),
+        'tidyllm.openHealthDashboard': async () => (await dashboard()).open(),
+        'tidyllm.runDoctor': async () => (await import('./host/runDoctor.ts')).runDoctor(core, auditTrail),
         'tidyllm.showOutput': () => log.show(),
       },
       log,

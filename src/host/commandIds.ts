@@ -21,6 +21,8 @@ export const commandIds = [
   'tidyllm.rotateSigningKey',
   'tidyllm.revealLedger',
   'tidyllm.refreshHealth',
+  'tidyllm.openHealthDashboard',
+  'tidyllm.runDoctor',
   'tidyllm.showOutput',
 ] as const;
 

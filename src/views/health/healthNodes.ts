@@ -2,19 +2,30 @@ import { hostname } from 'node:os';
 import * as vscode from 'vscode';
 import type { GatewayError } from '../../errors.ts';
 import type { Core } from '../../gateways/core.ts';
-import type { Health } from '../../gateways/gateway.ts';
 import type { ServiceInfo } from '../../gateways/registry.ts';
+import type { CredentialSource, ServiceHealth, ServiceId } from '../../gateways/services.ts';
 import type { Verification } from '../../host/auditTrail.ts';
 import type { CommandId } from '../../host/commandIds.ts';
-import { composeOptions } from '../../host/configuration.ts';
+import { composeOptions, ignoredWorkspaceFiles } from '../../host/configuration.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
 import { briefMessage } from '../../host/errorText.ts';
-import { fixesFor, type SettingsPlace } from '../../host/fixes.ts';
+import type { SettingsPlace } from '../../host/fixes.ts';
+import { fixesOf, fixesOfService, sectionOf, type CommandFix } from '../../host/healthFixes.ts';
+import type { Findings } from '../../host/healthMonitor.ts';
 import type { AnchorStatus } from '../../ledger/anchors.ts';
 import type { BudgetStatus } from '../../ledger/budgetStatus.ts';
 import type { Receipt } from '../../ledger/ledger.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import { formatLeft, overrunText } from '../moneyText.ts';
+import {
+  latencyText,
+  problemOf,
+  serviceNames,
+  stateText,
+  timeText,
+  verdictText,
+  type Verdict,
+} from './checkTexts.ts';
 
 type Evidence = [name: string, value: string];
 
@@ -28,6 +39,8 @@ export interface HealthNode {
   tone: Tone;
   /** Instead of the tone's own. */
   icon?: string;
+  /** What is wrong; a line that repeats it of another one has the same. */
+  problem?: string;
   /** For the tooltip. */
   evidence: Evidence[];
   /** Words that the manifest's menus turn into buttons. */
@@ -45,22 +58,31 @@ type Action =
   | 'budget'
   | 'check'
   | 'connect'
+  | 'dashboard'
+  | 'logIn'
   | 'open'
   | 'output'
   | 'reconnect'
   | 'records'
   | 'reveal'
-  | 'verify';
+  | 'verify'
+  | 'workspace';
 
-/** What the last look found; null where nobody has looked yet. */
-export interface Findings {
-  gateways: Readonly<Record<string, Health>> | null;
-  backend: Health | null;
-  ledger: { head: Receipt | null; budget: BudgetStatus; error: null } | { error: GatewayError } | null;
-  settingsFile: string | null;
+/** Whether everything that is configured works, and what doesn't. */
+export function verdictNode(verdict: Verdict, simulated: boolean): HealthNode {
+  const tones = { operational: 'healthy', degraded: 'failed', checking: 'checking' } as const;
+  const { reasons } = verdict;
+  const description = [
+    simulated ? vscode.l10n.t('simulated') : '',
+    reasons.map(({ of }) => of).join(', '),
+  ].filter(Boolean);
+  return {
+    ...line('verdict', verdictText(verdict), description.join(' · '), tones[verdict.state]),
+    evidence: reasons.map(({ of, message, hint }) => [of, [message, hint].filter(Boolean).join(' ')]),
+    actions: ['dashboard'],
+    command: { command: 'tidyllm.openHealthDashboard', title: vscode.l10n.t('Open Health Dashboard') },
+  };
 }
-
-export const nothingFound: Findings = { gateways: null, backend: null, ledger: null, settingsFile: null };
 
 /** In place of everything that needs a core, while there is none. */
 export function startGroup(error: GatewayError | null): HealthNode {
@@ -77,41 +99,117 @@ export function startGroup(error: GatewayError | null): HealthNode {
 export function gatewayGroup({ registry }: Core, { gateways }: Findings): HealthNode {
   const { initialized, total } = registry.getRegistryStats();
   const verdict = vscode.l10n.t('{0} of {1} up', initialized, total);
-  const nodes = registry
-    .listServices()
-    .map((service) => gatewayNode(service, gateways?.[service.id] ?? null));
+  const nodes = registry.listServices().map((service) => gatewayNode(service, gateways[service.id]));
   return group('gateways', vscode.l10n.t('Gateways'), verdict, nodes, ['reconnect']);
 }
 
 function gatewayNode(
   { id, level, description, dependsOn, state }: ServiceInfo,
-  health: Health | null,
+  health: ServiceHealth | undefined,
 ): HealthNode {
-  const evidence: HealthNode['evidence'] = [
+  const evidence: Evidence[] = [
     [vscode.l10n.t('Level'), String(level)],
     [vscode.l10n.t('Does'), description],
   ];
-  if (state !== 'not_installed') return checked(`gateway.${id}`, id, health, evidence, ['check']);
+  if (state !== 'not_installed') {
+    const fixes = fixesOf(health?.error ?? null);
+    return checked(`gateway.${id}`, id, health, fixes, evidence);
+  }
   const needs = vscode.l10n.t('not installed — needs {0}', dependsOn.join(', '));
   return { ...line(`gateway.${id}`, id, needs, 'absent'), evidence };
 }
 
-export function backendGroup({ backend, simulatedBecause, loaded }: Core, findings: Findings): HealthNode {
-  const label = vscode.l10n.t('Back-end');
-  const where: HealthNode['evidence'] = [[vscode.l10n.t('Where'), backend.location]];
-  if (simulatedBecause === null) {
-    const profile = loaded.settings.aws.profile ?? vscode.l10n.t('what the AWS SDK finds');
-    const evidence: HealthNode['evidence'] = [...where, [vscode.l10n.t('Profile'), profile]];
-    const bedrock = checked('backend.bedrock', 'Bedrock', findings.backend, evidence, ['connect', 'check']);
-    return group('backend', label, backend.region, [bedrock]);
-  }
-  const why: HealthNode['evidence'] = [[vscode.l10n.t('Why'), simulatedBecause]];
-  const bedrock = line('backend.bedrock', 'Bedrock', vscode.l10n.t('not connected'), 'absent');
-  const simulated = line('backend.mock', vscode.l10n.t('Simulated answers'), simulatedBecause, 'degraded');
-  return group('backend', label, vscode.l10n.t('simulated'), [
-    { ...bedrock, evidence: why, actions: ['connect'] },
-    { ...simulated, icon: 'beaker', evidence: [...where, ...why] },
+/** What a later version brings. */
+export function absentNodes(): HealthNode[] {
+  const description = vscode.l10n.t('not installed');
+  return [
+    line('flow', vscode.l10n.t('FLOW agreements'), description, 'absent'),
+    line('cache', vscode.l10n.t('Cache'), description, 'absent'),
+  ];
+}
+
+export function infrastructureGroup(core: Core, findings: Findings): HealthNode {
+  const { backend } = core;
+  const where = backend.simulated ? vscode.l10n.t('simulated') : backend.region;
+  return group('infrastructure', vscode.l10n.t('Infrastructure'), where, [
+    credentialsNode(core, findings),
+    ...bedrockNodes(core, findings),
+    serviceNode('s3', core, findings),
+    serviceNode('postgres', core, findings),
+    serviceNode('mlflow', core, findings),
   ]);
+}
+
+function credentialsNode({ simulatedBecause }: Core, { credentials }: Findings): HealthNode {
+  const label = vscode.l10n.t('Credentials');
+  const id = 'infrastructure.credentials';
+  if (!credentials) return line(id, label, vscode.l10n.t('looking …'), 'checking');
+  const { found, expiresAt, arn, error } = credentials;
+  if (!found) {
+    return {
+      ...line(id, label, vscode.l10n.t('none found'), 'absent'),
+      evidence: simulatedBecause === null ? [] : [[vscode.l10n.t('Why'), simulatedBecause]],
+      actions: ['connect'],
+    };
+  }
+  const evidence: Evidence[] = [
+    [vscode.l10n.t('Source'), sourceText(found.source)],
+    ...(arn === null ? [] : [['ARN', arn] satisfies Evidence]),
+    [
+      vscode.l10n.t('Expires'),
+      expiresAt === null ? vscode.l10n.t('never, as far as is known') : timeText(expiresAt),
+    ],
+  ];
+  if (error) {
+    const node = failed(id, label, error, [[vscode.l10n.t('Found'), found.detail], ...evidence]);
+    return { ...node, description: `${vscode.l10n.t('failed')} · ${found.detail}: ${node.description}` };
+  }
+  const until = expiresAt === null ? '' : vscode.l10n.t('until {0}', timeText(expiresAt));
+  return {
+    ...line(id, label, [found.detail, until].filter(Boolean).join(' · '), 'healthy'),
+    evidence,
+    actions: ['connect'],
+  };
+}
+
+/** The kind of place that credentials come from. */
+export function sourceText(source: CredentialSource): string {
+  const texts: Record<CredentialSource, string> = {
+    iam_role: vscode.l10n.t('IAM role'),
+    environment: vscode.l10n.t('environment'),
+    profile: vscode.l10n.t('AWS profile'),
+    settings: 'settings.yaml',
+  };
+  return texts[source];
+}
+
+function bedrockNodes(core: Core, findings: Findings): HealthNode[] {
+  const { backend, simulatedBecause } = core;
+  if (simulatedBecause === null) return [serviceNode('bedrock', core, findings)];
+  const why: Evidence[] = [[vscode.l10n.t('Why'), simulatedBecause]];
+  const label = vscode.l10n.t('Simulated answers');
+  return [
+    {
+      ...line('infrastructure.bedrock', 'Bedrock', vscode.l10n.t('not connected'), 'absent'),
+      evidence: why,
+      actions: ['connect'],
+    },
+    {
+      ...line('infrastructure.simulated', label, simulatedBecause, 'degraded'),
+      icon: 'beaker',
+      evidence: [[vscode.l10n.t('Where'), backend.location], ...why],
+    },
+  ];
+}
+
+function serviceNode(id: ServiceId, { backend }: Core, { services }: Findings): HealthNode {
+  const health = services[id];
+  const where: Evidence[] = id === 'bedrock' ? [[vscode.l10n.t('Where'), backend.location]] : [];
+  const fixes = health ? fixesOfService(id, health) : [];
+  const node = checked(`infrastructure.${id}`, serviceNames[id], health, fixes, where);
+  return id === 'bedrock'
+    ? { ...node, actions: unique(['connect', ...node.actions]) }
+    : { ...node, actions: unique([...node.actions, 'open']), place: node.place ?? { key: sectionOf[id] } };
 }
 
 export function ledgerGroup(
@@ -121,7 +219,7 @@ export function ledgerGroup(
 ): HealthNode {
   const mode = ledger.mode === 'live' ? vscode.l10n.t('live') : vscode.l10n.t('simulated');
   const label = vscode.l10n.t('Journal');
-  const folder: HealthNode['evidence'][number] = [vscode.l10n.t('Folder'), ledger.directory];
+  const folder: Evidence = [vscode.l10n.t('Folder'), ledger.directory];
   const asGroup = (nodes: HealthNode[]): HealthNode =>
     group('ledger', vscode.l10n.t('Ledger'), mode, nodes, ['verify', 'records']);
   if (!facts) return asGroup([line('ledger.journal', label, vscode.l10n.t('reading …'), 'checking')]);
@@ -169,7 +267,7 @@ function anchorNodes(anchors: readonly Readonly<AnchorStatus>[]): HealthNode[] {
 function journalNode(
   label: string,
   head: Receipt | null,
-  folder: HealthNode['evidence'][number],
+  folder: Evidence,
   verification: Verification | null,
 ): HealthNode {
   const verdict = verification && verdictOf(verification);
@@ -217,26 +315,29 @@ function todayNode(budget: BudgetStatus): HealthNode {
 export function configurationGroup(state: CoreState, { settingsFile }: Findings): HealthNode {
   return group('configuration', vscode.l10n.t('Configuration'), '', [
     settingsFileNode(state, settingsFile),
+    workspaceSettingsNode(state),
     editorSettingsNode(),
     machineNode(),
   ]);
 }
 
 function settingsFileNode(state: CoreState, path: string | null): HealthNode {
+  const id = 'configuration.file';
   const label = 'settings.yaml';
-  const file: HealthNode['evidence'] = [[vscode.l10n.t('File'), path ?? '…']];
-  if (state.kind === 'failed' && state.error.code === 'settings_invalid') {
-    return failed('configuration.file', label, state.error, file);
+  const file: Evidence[] = [[vscode.l10n.t('File'), path ?? '…']];
+  const error = settingsErrorOf(state);
+  if (error) {
+    const kept: Evidence[] =
+      state.kind === 'ready'
+        ? [[vscode.l10n.t('Meanwhile'), vscode.l10n.t('The settings from before stay in effect.')]]
+        : [];
+    return failed(id, label, error, [...file, ...kept]);
   }
   const unused = state.kind === 'ready' ? state.core.loaded.unused : [];
   if (unused.length > 0) {
+    const without = vscode.l10n.t('without effect in this version: {0}', unused.join(', '));
     return {
-      ...line(
-        'configuration.file',
-        label,
-        vscode.l10n.t('without effect in this version: {0}', unused.join(', ')),
-        'degraded',
-      ),
+      ...line(id, label, without, 'degraded'),
       evidence: [...file, [vscode.l10n.t('Without effect'), unused.join(', ')]],
       actions: ['open'],
     };
@@ -244,9 +345,33 @@ function settingsFileNode(state: CoreState, path: string | null): HealthNode {
   const absent = state.kind === 'ready' && state.core.loaded.file === null;
   const description = absent ? vscode.l10n.t('none yet: defaults and environment') : (path ?? '');
   return {
-    ...line('configuration.file', label, description, absent ? 'absent' : 'healthy'),
+    ...line(id, label, description, absent ? 'absent' : 'healthy'),
     evidence: file,
     actions: ['open'],
+  };
+}
+
+function settingsErrorOf(state: CoreState): GatewayError | null {
+  if (state.kind === 'ready') return state.settingsError;
+  return state.kind === 'failed' && state.error.code === 'settings_invalid' ? state.error : null;
+}
+
+function workspaceSettingsNode(state: CoreState): HealthNode {
+  const id = 'configuration.workspace';
+  const label = vscode.l10n.t('Workspace settings');
+  if (ignoredWorkspaceFiles().length > 0) {
+    return {
+      ...line(id, label, vscode.l10n.t('not until the workspace is trusted'), 'absent'),
+      actions: ['workspace'],
+    };
+  }
+  const files = state.kind === 'ready' ? state.core.loaded.workspaceFiles : [];
+  return {
+    ...line(id, label, files.join(', ') || vscode.l10n.t('none'), files.length > 0 ? 'healthy' : 'absent'),
+    evidence: [
+      [vscode.l10n.t('May'), vscode.l10n.t('tighten what this user’s settings allow, and nothing else')],
+    ],
+    actions: ['workspace'],
   };
 }
 
@@ -293,86 +418,77 @@ function group(
   return { ...line(id, label, description, 'plain'), children, actions };
 }
 
-/** What a check found of a gateway or back-end. */
+/** What a check found of a service or gateway. */
 function checked(
   id: string,
   label: string,
-  health: Health | null,
-  evidence: HealthNode['evidence'],
-  actions: Action[],
+  health: ServiceHealth | undefined,
+  fixes: readonly CommandFix[],
+  evidence: Evidence[],
 ): HealthNode {
   if (!health) return { ...line(id, label, vscode.l10n.t('checking …'), 'checking'), evidence };
-  const { state, error, checkedAt } = health;
-  const latency = health.latencyMs === null ? null : vscode.l10n.t('{0} ms', Math.round(health.latencyMs));
-  const time = new Intl.DateTimeFormat(vscode.env.language, { timeStyle: 'medium' }).format(
-    new Date(checkedAt),
-  );
-  const states: Record<Health['state'], string> = {
-    healthy: vscode.l10n.t('healthy'),
-    degraded: vscode.l10n.t('degraded'),
-    failed: vscode.l10n.t('failed'),
-    not_configured: vscode.l10n.t('not configured'),
-    not_installed: vscode.l10n.t('not installed'),
-  };
-  const description = [states[state], error ? firstLine(briefMessage(error)) : latency]
-    .filter(Boolean)
-    .join(' · ');
+  const { state, error, latencyMs, since } = health;
+  const problem = problemOf(health);
+  const latency = latencyText(latencyMs);
+  const parts = problem
+    ? [stateText(state), problem, vscode.l10n.t('since {0}', timeText(since))]
+    : [stateText(state), latency];
   return {
-    ...line(id, label, description, toneOf(state)),
+    ...line(id, label, parts.filter(Boolean).join(' · '), toneOf(state)),
+    ...(problem && { problem }),
     evidence: [
       ...evidence,
       [vscode.l10n.t('Seen'), health.evidence],
-      [vscode.l10n.t('Latency'), latency ?? '–'],
-      [vscode.l10n.t('Error'), error ? `${error.message} ${error.hint}` : vscode.l10n.t('none')],
-      [vscode.l10n.t('Checked'), time],
+      ...(error ? [[vscode.l10n.t('What to do'), error.hint] satisfies Evidence] : []),
+      [vscode.l10n.t('Latency'), latency || '–'],
+      [vscode.l10n.t('Since'), timeText(since)],
+      [vscode.l10n.t('Checked'), timeText(health.checkedAt)],
     ],
-    actions: [...new Set([...actions, ...(error ? actionsFor(error) : [])])],
-    place: error ? placeFor(error) : undefined,
+    actions: unique([...actionsOf(fixes), 'check']),
+    place: placeOf(fixes),
   };
 }
 
-function toneOf(state: Health['state']): Tone {
+function toneOf(state: ServiceHealth['state']): Tone {
   return state === 'not_installed' || state === 'not_configured' ? 'absent' : state;
 }
 
-function failed(
-  id: string,
-  label: string,
-  error: GatewayError,
-  evidence: HealthNode['evidence'] = [],
-): HealthNode {
+function failed(id: string, label: string, error: GatewayError, evidence: Evidence[] = []): HealthNode {
+  const fixes = fixesOf(error);
+  const problem = briefMessage(error).split('\n', 1)[0] ?? '';
   return {
-    ...line(id, label, firstLine(briefMessage(error)), 'failed'),
+    ...line(id, label, problem, 'failed'),
+    problem,
     evidence: [
       ...evidence,
       [vscode.l10n.t('Error'), error.message],
       [vscode.l10n.t('What to do'), error.hint],
     ],
-    actions: actionsFor(error),
-    place: placeFor(error),
+    actions: actionsOf(fixes),
+    place: placeOf(fixes),
   };
 }
 
 const actionsOfCommands: Partial<Record<CommandId, Action>> = {
   'tidyllm.acknowledgeOverruns': 'acknowledge',
   'tidyllm.connectAws': 'connect',
+  'tidyllm.logInToAws': 'logIn',
   'tidyllm.openSettingsFile': 'open',
   'tidyllm.reconnect': 'reconnect',
+  'tidyllm.refreshHealth': 'check',
   'tidyllm.revealLedger': 'reveal',
   'tidyllm.showOutput': 'output',
   'tidyllm.verifyAuditTrail': 'verify',
 };
 
-function actionsFor(error: GatewayError): Action[] {
-  return fixesFor(error).flatMap((fix) =>
-    fix.kind === 'command' ? (actionsOfCommands[fix.command] ?? []) : [],
-  );
+function actionsOf(fixes: readonly CommandFix[]): Action[] {
+  return fixes.flatMap(({ command }) => actionsOfCommands[command] ?? []);
 }
 
-function placeFor(error: GatewayError): SettingsPlace | undefined {
-  return fixesFor(error).flatMap((fix) => (fix.kind === 'command' && fix.place ? [fix.place] : []))[0];
+function placeOf(fixes: readonly CommandFix[]): SettingsPlace | undefined {
+  return fixes.find(({ place }) => place)?.place;
 }
 
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? '';
+function unique(actions: readonly Action[]): Action[] {
+  return [...new Set(actions)];
 }

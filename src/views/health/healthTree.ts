@@ -1,60 +1,47 @@
 import * as vscode from 'vscode';
-import { GatewayError } from '../../errors.ts';
-import type { Core } from '../../gateways/core.ts';
-import type { Health } from '../../gateways/gateway.ts';
 import type { AuditTrail } from '../../host/auditTrail.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
-import { inBackground } from '../../host/failures.ts';
-import type { SettingsFile } from '../../host/settingsFile.ts';
+import type { HealthMonitor } from '../../host/healthMonitor.ts';
 import { escapeMarkdown } from '../markdownText.ts';
+import { verdictOf } from './checkTexts.ts';
 import {
-  backendGroup,
+  absentNodes,
   configurationGroup,
   gatewayGroup,
+  infrastructureGroup,
   ledgerGroup,
-  nothingFound,
   startGroup,
-  type Findings,
+  verdictNode,
   type HealthNode,
   type Tone,
 } from './healthNodes.ts';
 
-const checkTimeoutMs = 5_000;
-
-/** The health view: gateways, back-end, ledger and configuration, each with its evidence and its fix. */
+/** The health view: the verdict, and what it stands on, each with its evidence and its fix. */
 export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.Disposable {
   readonly #holder: CoreHolder;
   readonly #auditTrail: AuditTrail;
-  readonly #settingsFile: SettingsFile;
-  readonly #log: vscode.LogOutputChannel;
+  readonly #monitor: HealthMonitor;
   readonly #changed = new vscode.EventEmitter<undefined>();
   readonly #view: vscode.TreeView<HealthNode>;
   readonly #following: vscode.Disposable;
-  #stopLedger = (): void => undefined;
-  #findings = nothingFound;
+  #watching: vscode.Disposable | null = null;
 
   readonly onDidChangeTreeData = this.#changed.event;
 
-  constructor(
-    holder: CoreHolder,
-    auditTrail: AuditTrail,
-    settingsFile: SettingsFile,
-    log: vscode.LogOutputChannel,
-  ) {
+  constructor(holder: CoreHolder, auditTrail: AuditTrail, monitor: HealthMonitor) {
     this.#holder = holder;
     this.#auditTrail = auditTrail;
-    this.#settingsFile = settingsFile;
-    this.#log = log;
+    this.#monitor = monitor;
     this.#view = vscode.window.createTreeView('tidyllm.health', {
       treeDataProvider: this,
       showCollapseAll: true,
     });
     this.#following = vscode.Disposable.from(
-      holder.onDidChange(() => this.#follow()),
-      auditTrail.onDidVerify(() => this.#changed.fire(undefined)),
-      this.#view.onDidChangeVisibility(() => void this.#refresh()),
+      monitor.onDidChange(() => this.#show()),
+      auditTrail.onDidVerify(() => this.#show()),
+      this.#view.onDidChangeVisibility(() => this.#watch()),
     );
-    this.#follow();
+    this.#watch();
   }
 
   getTreeItem(node: HealthNode): vscode.TreeItem {
@@ -83,100 +70,56 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
   /** Shows the view and checks everything again. */
   async open(): Promise<void> {
     await vscode.commands.executeCommand('tidyllm.health.focus');
-    await vscode.window.withProgress({ location: { viewId: 'tidyllm.health' } }, () => this.#refresh());
+    await vscode.window.withProgress({ location: { viewId: 'tidyllm.health' } }, () =>
+      this.#monitor.refresh(),
+    );
   }
 
   dispose(): void {
+    this.#watching?.dispose();
     this.#following.dispose();
-    this.#stopLedger();
     this.#view.dispose();
     this.#changed.dispose();
   }
 
-  /** Each result shows as soon as it is there; resolves once all are. */
-  async #refresh(): Promise<void> {
-    if (!this.#view.visible) return;
-    const looks = [this.#settingsFile.path().then((settingsFile) => this.#found({ settingsFile }))];
-    const { state } = this.#holder;
-    if (state.kind === 'ready') looks.push(...this.#checks(state.core));
-    for (const look of looks) this.#inBackground(look);
-    await Promise.allSettled(looks);
+  /** Only a view that is seen keeps the checks going. */
+  #watch(): void {
+    this.#watching?.dispose();
+    this.#watching = this.#view.visible ? this.#monitor.watch() : null;
   }
 
-  #checks(core: Core): Promise<void>[] {
-    const signal = AbortSignal.timeout(checkTimeoutMs);
-    const gateways = core.registry.healthCheck(signal);
-    const backend = core.backend.checkHealth(signal);
-    return [
-      inTime(gateways, signal, () => ({ corporate_llm: timedOut() })).then((found) =>
-        this.#found({ gateways: found }, core),
-      ),
-      inTime(backend, signal, timedOut).then((found) => this.#found({ backend: found }, core)),
-      this.#readLedger(core),
-    ];
-  }
-
-  #follow(): void {
-    const { state } = this.#holder;
-    this.#stopLedger();
-    this.#stopLedger =
-      state.kind === 'ready'
-        ? state.core.ledger.onDidChange(() => {
-            if (this.#view.visible) this.#inBackground(this.#readLedger(state.core));
-          })
-        : () => undefined;
-    this.#findings = nothingFound;
+  #show(): void {
+    this.#showBadge(this.#groups());
     this.#changed.fire(undefined);
-    void this.#refresh();
-  }
-
-  async #readLedger(core: Core): Promise<void> {
-    try {
-      const [head, budget] = await Promise.all([core.ledger.head(), core.budget()]);
-      this.#found({ ledger: { head, budget, error: null } }, core);
-    } catch (error) {
-      if (!GatewayError.is(error)) throw error;
-      this.#found({ ledger: { error } }, core);
-    }
-  }
-
-  /** Takes a finding, unless the core it tells of has been replaced. */
-  #found(finding: Partial<Findings>, core?: Core): void {
-    const { state } = this.#holder;
-    if (core && (state.kind !== 'ready' || state.core !== core)) return;
-    this.#findings = { ...this.#findings, ...finding };
-    this.#changed.fire(undefined);
-  }
-
-  #inBackground(work: Promise<void>): void {
-    inBackground(this.#log, work);
   }
 
   #groups(): HealthNode[] {
     const { state } = this.#holder;
-    const configuration = configurationGroup(state, this.#findings);
-    const groups =
-      state.kind === 'ready'
-        ? [
-            gatewayGroup(state.core, this.#findings),
-            backendGroup(state.core, this.#findings),
-            ledgerGroup(
-              state.core,
-              this.#findings,
-              this.#auditTrail.lastVerification(state.core.ledger.directory),
-            ),
-            configuration,
-          ]
-        : [startGroup(state.kind === 'failed' ? state.error : null), configuration];
-    this.#showBadge(groups);
-    return groups;
+    const { findings } = this.#monitor;
+    const core = state.kind === 'ready' ? state.core : null;
+    const verification = core && this.#auditTrail.lastVerification(core.ledger.directory);
+    const verdict = verdictNode(
+      verdictOf(state, findings, verification),
+      core !== null && core.backend.simulated,
+    );
+    const parts = core
+      ? [
+          infrastructureGroup(core, findings),
+          gatewayGroup(core, findings),
+          ...absentNodes(),
+          ledgerGroup(core, findings, verification),
+        ]
+      : [startGroup(state.kind === 'failed' ? state.error : null)];
+    return [verdict, ...parts, configurationGroup(state, findings)];
   }
 
-  /** Only what needs a person is counted. */
+  /** Only what needs a person is counted, and once where several lines suffer from the same. */
   #showBadge(groups: readonly HealthNode[]): void {
-    const value = groups
+    const failures = groups
       .flatMap(({ children }) => children ?? [])
-      .filter(({ tone }) => tone === 'failed').length;
+      .filter(({ tone }) => tone === 'failed')
+      .map(({ problem, id }) => problem ?? id);
+    const value = new Set(failures).size;
     this.#view.badge = value === 0 ? undefined : { value, tooltip: vscode.l10n.t('{0} to be mended', value) };
   }
 }
@@ -199,22 +142,4 @@ function tooltip({ label, description, evidence }: HealthNode): vscode.MarkdownS
 
 function cell(text: string): string {
   return escapeMarkdown(text).replaceAll('\n', ' ');
-}
-
-/** A check that ignores its signal must not keep the view waiting. */
-function inTime<T>(check: Promise<T>, signal: AbortSignal, late: () => T): Promise<T> {
-  return Promise.race([
-    check,
-    new Promise<T>((resolve) => signal.addEventListener('abort', () => resolve(late()))),
-  ]);
-}
-
-function timedOut(): Health {
-  return {
-    state: 'failed',
-    latencyMs: null,
-    evidence: vscode.l10n.t('No answer within {0} s.', checkTimeoutMs / 1000),
-    error: null,
-    checkedAt: new Date().toISOString(),
-  };
 }

@@ -1,0 +1,120 @@
+import * as vscode from 'vscode';
+import { GatewayError } from '../errors.ts';
+import { examine, type Finding } from '../gateways/doctor.ts';
+import type { AuditTrail } from './auditTrail.ts';
+import type { CoreHolder } from './coreHolder.ts';
+import { applyFix, fixLabel } from './failures.ts';
+import { fixesOf, type CommandFix } from './healthFixes.ts';
+
+interface FindingItem extends vscode.QuickPickItem {
+  fix?: CommandFix | undefined;
+}
+
+const icons: Record<Finding['state'], string> = {
+  ok: 'pass',
+  warning: 'warning',
+  failed: 'error',
+  'not configured': 'circle-slash',
+};
+
+/** Examines everything, shows the findings with what is to be mended first, and mends what is chosen. */
+export async function runDoctor(holder: CoreHolder, auditTrail: AuditTrail): Promise<void> {
+  const examination = { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('TidyLLM examines') };
+  const findings = await vscode.window.withProgress(examination, () =>
+    examine({
+      withCore: (work) =>
+        holder.use(work).catch((error: unknown) => {
+          // Why the gateway is down, not that it is.
+          throw GatewayError.is(error, 'gateway_unavailable') && error.cause ? error.cause : error;
+        }),
+      verify: async (ledger) => {
+        const never = new AbortController();
+        const checked = await auditTrail.check(ledger, never.signal, () => undefined);
+        if (!checked) throw new Error('The check of the ledger was stopped.');
+        return checked.result;
+      },
+    }),
+  );
+  const { state } = holder;
+  const notApplied = state.kind === 'ready' ? state.settingsError : null;
+  await showFindings([...(notApplied ? [unapplied(notApplied)] : []), ...findings]);
+}
+
+/** Settings with a fault, while those from before stay in effect. */
+function unapplied(error: GatewayError): Finding {
+  return { name: 'settings', state: 'failed', evidence: error.message, fix: error.hint, error };
+}
+
+async function showFindings(findings: readonly Finding[]): Promise<void> {
+  const open = findings.filter(({ state }) => state === 'failed' || state === 'warning');
+  const picker = vscode.window.createQuickPick<FindingItem>();
+  picker.title = vscode.l10n.t('TidyLLM Doctor');
+  picker.placeholder =
+    open.length === 0
+      ? vscode.l10n.t('Nothing to mend.')
+      : vscode.l10n.t('{0} to be mended; choose one to do what helps', open.length);
+  picker.matchOnDescription = true;
+  picker.matchOnDetail = true;
+  picker.items = [
+    ...section(vscode.l10n.t('To be mended'), open),
+    ...section(
+      vscode.l10n.t('Well'),
+      findings.filter(({ state }) => state === 'ok'),
+    ),
+    ...section(
+      vscode.l10n.t('Not configured'),
+      findings.filter(({ state }) => state === 'not configured'),
+    ),
+  ];
+  const copy = {
+    iconPath: new vscode.ThemeIcon('copy'),
+    tooltip: vscode.l10n.t('Copy the Findings'),
+  };
+  picker.buttons = [copy];
+  picker.onDidTriggerButton(() => void vscode.env.clipboard.writeText(report(findings)));
+  const chosen = await new Promise<FindingItem | undefined>((resolve) => {
+    picker.onDidAccept(() => resolve(picker.selectedItems[0]));
+    picker.onDidHide(() => resolve(undefined));
+    picker.show();
+  });
+  picker.dispose();
+  if (chosen?.fix) await applyFix(chosen.fix);
+}
+
+function section(title: string, findings: readonly Finding[]): FindingItem[] {
+  if (findings.length === 0) return [];
+  return [{ label: title, kind: vscode.QuickPickItemKind.Separator }, ...findings.map(itemOf)];
+}
+
+function itemOf(finding: Finding): FindingItem {
+  const { name, state, evidence, fix: advice } = finding;
+  const fix = fixOf(finding);
+  const detail = [advice, fix && `→ ${fixLabel(fix)}`].filter(Boolean).join(' ');
+  return {
+    label: `$(${icons[state]}) ${name}`,
+    description: evidence.split('\n', 1)[0] ?? '',
+    ...(detail && { detail }),
+    fix,
+  };
+}
+
+function fixOf({ name, error, state }: Finding): CommandFix | undefined {
+  if (error) return fixesOf(error, name)[0];
+  if (name === 'AWS credentials' && state === 'not configured')
+    return { kind: 'command', command: 'tidyllm.connectAws' };
+  if (state !== 'warning' && state !== 'failed') return undefined;
+  const commands = {
+    settings: 'tidyllm.openSettingsFile',
+    budget: 'tidyllm.openBudget',
+    ledger: 'tidyllm.verifyAuditTrail',
+  } as const;
+  const command = commands[name as keyof typeof commands] as
+    (typeof commands)[keyof typeof commands] | undefined;
+  return command && { kind: 'command', command };
+}
+
+function report(findings: readonly Finding[]): string {
+  return findings
+    .map(({ name, state, evidence, fix }) => `${name}: ${state}: ${evidence}${fix ? `\n  → ${fix}` : ''}`)
+    .join('\n');
+}

@@ -1,0 +1,248 @@
+import * as vscode from 'vscode';
+import type { Core } from '../../gateways/core.ts';
+import { gatewayIds } from '../../gateways/gateway.ts';
+import { serviceIds, type ServiceHealth } from '../../gateways/services.ts';
+import type { Verification } from '../../host/auditTrail.ts';
+import type { CoreState } from '../../host/coreHolder.ts';
+import { fixLabel } from '../../host/failures.ts';
+import { fixesOf, fixesOfService, sectionOf, type CommandFix } from '../../host/healthFixes.ts';
+import type { Findings } from '../../host/healthMonitor.ts';
+import type { BudgetLevel } from '../../ledger/budgetStatus.ts';
+import { formatUsd } from '../../pricing/cost.ts';
+import {
+  latencyText,
+  problemOf,
+  serviceNames,
+  stateText,
+  timeText,
+  verdictOf,
+  verdictText,
+  type Verdict,
+} from '../health/checkTexts.ts';
+import { sourceText } from '../health/healthNodes.ts';
+import type { Dashboard, Part, Tone } from './protocol.ts';
+
+/** What the dashboard shows, with what its buttons do. */
+export interface Presented {
+  dashboard: Dashboard;
+  /** By part, in the order of its buttons. */
+  fixes: ReadonlyMap<string, readonly CommandFix[]>;
+}
+
+export type Latencies = ReadonlyMap<string, readonly (number | null)[]>;
+
+type PartWithFixes = Omit<Part, 'fixes' | 'history'> & { fixes: readonly CommandFix[] };
+
+/** What was found as the view shows it, in the language of the editor. */
+export function presentDashboard(
+  state: CoreState,
+  findings: Findings,
+  verification: Verification | null,
+  latencies: Latencies,
+): Presented {
+  const core = state.kind === 'ready' ? state.core : null;
+  const infrastructure = core ? infrastructureParts(core, findings) : [];
+  const gateways = core ? gatewayParts(core, findings) : startPart(state);
+  const shown = (parts: readonly PartWithFixes[]): Part[] =>
+    parts.map((part) => ({
+      ...part,
+      history: [...(latencies.get(part.id) ?? [])],
+      fixes: part.fixes.map((fix) => ({ label: fixLabel(fix) })),
+    }));
+  const dashboard: Dashboard = {
+    verdict: presentVerdict(verdictOf(state, findings, verification)),
+    simulated: core?.simulatedBecause ?? '',
+    checked: lastCheck(findings),
+    infrastructure: shown(infrastructure),
+    gateways: shown(gateways),
+    absent: [
+      {
+        name: vscode.l10n.t('FLOW agreements'),
+        text: vscode.l10n.t('Not installed: there are no executions, in the last hour or ever.'),
+      },
+      { name: vscode.l10n.t('Cache'), text: vscode.l10n.t('Not installed.') },
+    ],
+    configuration: core ? configuration(core) : [],
+    ledger: ledgerLine(core, findings, verification),
+  };
+  return { dashboard, fixes: new Map([...infrastructure, ...gateways].map(({ id, fixes }) => [id, fixes])) };
+}
+
+function lastCheck({ services, gateways }: Findings): string {
+  const last = [...Object.values(services), ...Object.values(gateways)]
+    .map(({ checkedAt }) => checkedAt)
+    .sort()
+    .at(-1);
+  return last === undefined ? '' : timeText(last);
+}
+
+function presentVerdict(verdict: Verdict): Dashboard['verdict'] {
+  const tones = { operational: 'healthy', degraded: 'failed', checking: 'checking' } as const;
+  const meanings: Record<Verdict['state'], string> = {
+    operational: vscode.l10n.t('Everything that is configured and installed works.'),
+    degraded: '',
+    checking: vscode.l10n.t('The first look is under way.'),
+  };
+  return {
+    tone: tones[verdict.state],
+    text: verdictText(verdict),
+    meaning: meanings[verdict.state],
+    reasons: [...verdict.reasons],
+  };
+}
+
+function infrastructureParts(core: Core, findings: Findings): PartWithFixes[] {
+  const { services, simulated } = findings;
+  return [
+    credentialsPart(core, findings),
+    ...(core.backend.simulated
+      ? [checkedPart('simulated', vscode.l10n.t('Simulated answers'), simulated ?? undefined, [])]
+      : []),
+    ...serviceIds.map((id) => {
+      const health = services[id];
+      return checkedPart(id, serviceNames[id], health, health ? fixesOfService(id, health) : []);
+    }),
+  ];
+}
+
+function credentialsPart({ simulatedBecause }: Core, { credentials }: Findings): PartWithFixes {
+  const part = emptyPart('credentials', vscode.l10n.t('AWS credentials'));
+  if (!credentials) return part;
+  const { found, expiresAt, arn, error } = credentials;
+  const connect: CommandFix = { kind: 'command', command: 'tidyllm.connectAws' };
+  if (!found) {
+    return {
+      ...part,
+      tone: 'absent',
+      state: vscode.l10n.t('none found'),
+      evidence: simulatedBecause ?? '',
+      fixes: [connect],
+    };
+  }
+  const source = `${found.detail} (${sourceText(found.source)})`;
+  if (error) {
+    return {
+      ...part,
+      tone: 'failed',
+      state: stateText('failed'),
+      evidence: `${source}: ${error.message}`,
+      hint: error.hint,
+      fixes: fixesOf(error),
+    };
+  }
+  const until = expiresAt === null ? '' : vscode.l10n.t('until {0}', timeText(expiresAt));
+  return {
+    ...part,
+    tone: 'healthy',
+    state: vscode.l10n.t('found'),
+    evidence: [source, arn ?? '', until].filter(Boolean).join(' · '),
+  };
+}
+
+function gatewayParts({ registry }: Core, { gateways }: Findings): PartWithFixes[] {
+  const known = registry.listServices();
+  return gatewayIds.map((id) => {
+    const health = gateways[id];
+    const part = checkedPart(id, id, health, fixesOf(health?.error ?? null));
+    const description = known.find((one) => one.id === id)?.description ?? '';
+    return health?.state === 'healthy' ? { ...part, evidence: `${description}. ${part.evidence}` } : part;
+  });
+}
+
+/** In place of all of them, while there is no core. */
+function startPart(state: CoreState): PartWithFixes[] {
+  const part = emptyPart('gateway', vscode.l10n.t('Gateway'));
+  if (state.kind !== 'failed') return [{ ...part, state: vscode.l10n.t('starting …') }];
+  const { error } = state;
+  return [
+    {
+      ...part,
+      tone: 'failed',
+      state: stateText('failed'),
+      evidence: error.message,
+      hint: error.hint,
+      fixes: fixesOf(error),
+    },
+  ];
+}
+
+function checkedPart(
+  id: string,
+  name: string,
+  health: ServiceHealth | undefined,
+  fixes: readonly CommandFix[],
+): PartWithFixes {
+  const part = emptyPart(id, name);
+  if (!health) return part;
+  const { state, error, latencyMs, evidence, since } = health;
+  const tone: Tone = state === 'not_configured' || state === 'not_installed' ? 'absent' : state;
+  return {
+    ...part,
+    tone,
+    state: stateText(state),
+    evidence: problemOf(health) || evidence,
+    hint: error?.hint ?? '',
+    latency: latencyText(latencyMs),
+    since: tone === 'absent' ? '' : timeText(since),
+    // One button looks at everything again.
+    fixes: fixes.filter(({ command }) => command !== 'tidyllm.refreshHealth'),
+  };
+}
+
+function emptyPart(id: string, name: string): PartWithFixes {
+  const text = { state: vscode.l10n.t('checking …'), evidence: '', hint: '' };
+  return { id, name, tone: 'checking', ...text, latency: '', since: '', fixes: [] };
+}
+
+function configuration({ loaded, backend }: Core): Dashboard['configuration'] {
+  const { s3, postgres, mlflow } = loaded.settings;
+  const none = vscode.l10n.t('not configured');
+  const mlflowSet = mlflow.enabled && loaded.originOf(['mlflow', 'tracking_uri']).source !== 'default';
+  const address =
+    postgres.host === null
+      ? none
+      : `${postgres.host}:${postgres.port}${postgres.db_name === null ? '' : ` / ${postgres.db_name}`}`;
+  const rows: [name: string, value: string, path: string[], key: string][] = [
+    [
+      vscode.l10n.t('Bedrock'),
+      backend.simulated ? vscode.l10n.t('simulated') : backend.location,
+      ['aws', 'region'],
+      sectionOf.bedrock,
+    ],
+    [vscode.l10n.t('S3 bucket'), s3.bucket ?? none, ['s3', 'bucket'], sectionOf.s3],
+    ['PostgreSQL', address, ['postgres', 'host'], sectionOf.postgres],
+    ['MLflow', mlflowSet ? mlflow.tracking_uri : none, ['mlflow', 'tracking_uri'], sectionOf.mlflow],
+  ];
+  return rows.map(([name, value, path, key]) => {
+    const { source, text } = loaded.originOf(path);
+    return { name, value, origin: source === 'default' ? '' : text, key };
+  });
+}
+
+function ledgerLine(
+  core: Core | null,
+  { ledger }: Findings,
+  verification: Verification | null,
+): Dashboard['ledger'] {
+  if (!core) return { tone: 'absent', text: vscode.l10n.t('Closed while the gateway is not up.') };
+  if (!ledger) return { tone: 'checking', text: vscode.l10n.t('reading …') };
+  if (ledger.error) return { tone: 'failed', text: ledger.error.message };
+  const { head, budget } = ledger;
+  const tones: Record<BudgetLevel, Tone> = {
+    ok: 'healthy',
+    warning: 'degraded',
+    critical: 'failed',
+    exceeded: 'failed',
+  };
+  const fault = verification?.result.firstFault;
+  return {
+    tone: fault ? 'failed' : tones[budget.level],
+    text: [
+      core.ledger.mode === 'live' ? vscode.l10n.t('Live ledger') : vscode.l10n.t('Simulated ledger'),
+      head ? vscode.l10n.t('record #{0}', head.sequence) : vscode.l10n.t('no record yet'),
+      ...(fault ? [vscode.l10n.t('broken at {0}:{1}', fault.segment, fault.line)] : []),
+      vscode.l10n.t('{0} of {1} spent today', formatUsd(budget.spent), formatUsd(budget.limit)),
+      ...(budget.overruns > 0 ? [vscode.l10n.t('blocked by an overrun')] : []),
+    ].join(' · '),
+  };
+}

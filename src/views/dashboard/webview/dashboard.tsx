@@ -1,0 +1,220 @@
+import { Icon } from '../../webviewKit/icon.tsx';
+import { t } from '../../webviewKit/l10n.ts';
+import type { Dashboard, Part, Tone, ViewMessage } from '../protocol.ts';
+import { Sparkline } from './sparkline.tsx';
+
+type Post = (message: ViewMessage) => void;
+
+const icons: Record<Tone, string> = {
+  healthy: 'pass',
+  degraded: 'warning',
+  failed: 'error',
+  absent: 'circle-slash',
+  checking: 'loading',
+};
+
+/** The whole view, for what was found last. */
+export function DashboardView({ dashboard, post }: { dashboard: Dashboard; post: Post }) {
+  const { verdict, simulated, checked, infrastructure, gateways, absent, configuration, ledger } = dashboard;
+  return (
+    <main>
+      <header>
+        <h1>{t('Health')}</h1>
+        {simulated !== '' && (
+          <span class="badge" title={simulated}>
+            {t('SIMULATED')}
+          </span>
+        )}
+        {checked !== '' && <span class="quiet">{t('checked at {0}', checked)}</span>}
+        <div class="actions">
+          <button type="button" class="button secondary" onClick={() => post({ type: 'refresh' })}>
+            {t('Check Now')}
+          </button>
+          <button
+            type="button"
+            class="button secondary"
+            onClick={() => post({ type: 'run', command: 'tidyllm.runDoctor' })}
+          >
+            {t('Run Doctor')}
+          </button>
+        </div>
+      </header>
+      <VerdictBanner verdict={verdict} />
+      {infrastructure.length > 0 && <Parts title={t('Infrastructure')} parts={infrastructure} post={post} />}
+      <Parts title={t('Gateways')} parts={gateways} post={post} />
+      <section aria-label={t('FLOW and cache')}>
+        <h2>{t('FLOW and cache')}</h2>
+        <ul class="lines">
+          {absent.map(({ name, text }) => (
+            <li key={name}>
+              <span class="name">
+                <StateIcon tone="absent" /> {name}
+              </span>
+              <span class="quiet">{text}</span>
+            </li>
+          ))}
+        </ul>
+      </section>
+      <section aria-label={t('Ledger')}>
+        <h2>{t('Ledger')}</h2>
+        <p class="ledger">
+          <StateIcon tone={ledger.tone} /> <span>{ledger.text}</span>
+          <span class="links">
+            <button
+              type="button"
+              class="link"
+              onClick={() => post({ type: 'run', command: 'tidyllm.openBudget' })}
+            >
+              {t('Open Budget')}
+            </button>
+            <button
+              type="button"
+              class="link"
+              onClick={() => post({ type: 'run', command: 'tidyllm.openAuditHistory' })}
+            >
+              {t('Open Audit History')}
+            </button>
+          </span>
+        </p>
+      </section>
+      {configuration.length > 0 && <Configuration rows={configuration} post={post} />}
+    </main>
+  );
+}
+
+function VerdictBanner({ verdict: { tone, text, meaning, reasons } }: { verdict: Dashboard['verdict'] }) {
+  return (
+    <section class={`verdict ${tone}`} aria-label={t('Verdict')}>
+      <div class="verdict-head">
+        <StateIcon tone={tone} />
+        {/* Only a change of the verdict is announced, not each latency. */}
+        <strong role="status" aria-live="polite">
+          {text}
+        </strong>
+        {meaning !== '' && <span>{meaning}</span>}
+      </div>
+      {reasons.length > 0 && (
+        <ul>
+          {reasons.map(({ of, message, hint }) => (
+            <li key={of + message}>
+              <strong>{of}</strong> {message} {hint !== '' && <span class="quiet">{hint}</span>}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Parts({ title, parts, post }: { title: string; parts: readonly Part[]; post: Post }) {
+  return (
+    <section aria-label={title}>
+      <h2>{title}</h2>
+      <table class="parts" aria-label={title}>
+        <thead>
+          <tr>
+            <th scope="col">{t('Part')}</th>
+            <th scope="col">{t('State')}</th>
+            <th scope="col">{t('Latency')}</th>
+            <th scope="col">{t('Evidence')}</th>
+            <th scope="col">{t('Since')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {parts.map((part) => (
+            <PartRow key={part.id} part={part} post={post} />
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function PartRow({ part, post }: { part: Part; post: Post }) {
+  const { id, name, tone, state, evidence, hint, latency, history, since, fixes } = part;
+  return (
+    <tr class={tone}>
+      <th scope="row">{name}</th>
+      <td class="state">
+        <StateIcon tone={tone} /> {state}
+      </td>
+      <td class="latency">
+        {history.length > 0 && (
+          <>
+            <span class="figure">{latency}</span>
+            <Sparkline history={history} />
+          </>
+        )}
+      </td>
+      <td class="evidence">
+        {evidence}
+        {hint !== '' && <p class="hint">{hint}</p>}
+        {fixes.length > 0 && (
+          <div class="fixes">
+            {fixes.map(({ label }, index) => (
+              <button
+                key={label}
+                type="button"
+                class="button secondary"
+                aria-label={`${name}: ${label}`}
+                onClick={() => post({ type: 'fix', part: id, index })}
+              >
+                {label}
+              </button>
+            ))}
+          </div>
+        )}
+      </td>
+      <td class="since">
+        {since !== '' && <span class="said-when-narrow">{t('since')} </span>}
+        {since}
+      </td>
+    </tr>
+  );
+}
+
+function Configuration({ rows, post }: { rows: Dashboard['configuration']; post: Post }) {
+  return (
+    <section aria-label={t('Configuration')}>
+      <div class="section-head">
+        <h2>{t('Configuration')}</h2>
+        <button
+          type="button"
+          class="link"
+          onClick={() => post({ type: 'run', command: 'tidyllm.showSettings' })}
+        >
+          {t('Show Every Setting')}
+        </button>
+      </div>
+      <table class="configuration" aria-label={t('Configuration')}>
+        <tbody>
+          {rows.map(({ name, value, origin }, index) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td class="value">{value}</td>
+              <td class="origin">{origin}</td>
+              <td class="edit">
+                <button
+                  type="button"
+                  class="link"
+                  aria-label={t('Edit {0} in settings.yaml', name)}
+                  onClick={() => post({ type: 'edit', index })}
+                >
+                  {t('Edit')}
+                </button>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function StateIcon({ tone }: { tone: Tone }) {
+  return (
+    <span class={`state-icon ${tone}`}>
+      <Icon name={icons[tone]} spin={tone === 'checking'} />
+    </span>
+  );
+}

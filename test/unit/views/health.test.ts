@@ -1,0 +1,252 @@
+import { describe, expect, it, vi } from 'vitest';
+import { GatewayError } from '../../../src/errors.ts';
+import type { Core } from '../../../src/gateways/core.ts';
+import type { ServiceHealth } from '../../../src/gateways/services.ts';
+import { GatewayRegistry } from '../../../src/gateways/registry.ts';
+import type { CoreState } from '../../../src/host/coreHolder.ts';
+import { nothingFound, type Findings } from '../../../src/host/healthMonitor.ts';
+import type { BudgetStatus } from '../../../src/ledger/budgetStatus.ts';
+import { presentDashboard } from '../../../src/views/dashboard/presentation.ts';
+import { dashboardSchema } from '../../../src/views/dashboard/protocol.ts';
+import { verdictOf } from '../../../src/views/health/checkTexts.ts';
+import {
+  configurationGroup,
+  infrastructureGroup,
+  startGroup,
+  verdictNode,
+  type HealthNode,
+} from '../../../src/views/health/healthNodes.ts';
+
+vi.mock('vscode', async () => (await import('../../support/vscode.ts')).fakeVscode);
+
+const at = new Date(2026, 1, 3, 14, 5).toISOString();
+
+function check(
+  state: ServiceHealth['state'],
+  { error = null, latencyMs = null, evidence = 'seen' }: Partial<ServiceHealth> = {},
+): ServiceHealth {
+  return { state, latencyMs, evidence, error, checkedAt: at, since: at };
+}
+
+const refused = new GatewayError('service_failed', 'Nothing answers at db:5432.', {
+  hint: 'Start PostgreSQL there.',
+});
+
+const budget = {
+  ...{ spent: 1_000_000n, reserved: 0n, remaining: 9_000_000n, limit: 10_000_000n, overruns: 0 },
+  ...{ level: 'ok', day: '2026-02-03', timeZone: 'UTC' },
+} as unknown as BudgetStatus;
+
+const wellFound: Findings = {
+  credentials: {
+    found: { source: 'profile', detail: 'profile corporate', profile: 'corporate' },
+    ...{ expiresAt: null, arn: 'arn:aws:sts::1:assumed-role/dev/ada', error: null },
+  },
+  services: {
+    bedrock: check('healthy', { latencyMs: 41.6 }),
+    s3: check('not_configured', { evidence: 's3.bucket names no bucket.' }),
+    postgres: check('healthy', { latencyMs: 0.4 }),
+    mlflow: check('not_configured'),
+  },
+  simulated: null,
+  gateways: { corporate_llm: check('healthy'), ai_processing: check('not_installed') },
+  ledger: { head: null, budget, error: null },
+  settingsFile: '/home/ada/settings.yaml',
+};
+
+const core = {
+  backend: { simulated: false, region: 'us-east-1', location: 'us-east-1', id: 'bedrock' },
+  simulatedBecause: null,
+  loaded: {
+    settings: {
+      s3: { bucket: null },
+      postgres: { host: 'db', port: 5432, db_name: 'team' },
+      mlflow: { enabled: true, tracking_uri: 'http://localhost:5000' },
+    },
+    ...{ file: '/home/ada/settings.yaml', workspaceFiles: [], unused: [] },
+    originOf: ([section]: string[]) =>
+      section === 'postgres'
+        ? { source: 'file', text: 'postgres.host in settings.yaml' }
+        : { source: 'default', text: 'the default' },
+  },
+  ledger: { mode: 'live', directory: '/ledger' },
+  registry: new GatewayRegistry({}),
+} as unknown as Core;
+
+const ready: CoreState = { kind: 'ready', core, settingsError: null };
+
+function child(group: HealthNode, label: string): HealthNode {
+  const found = group.children?.find((node) => node.label === label);
+  if (!found) throw new Error(`There is no line ${label}.`);
+  return found;
+}
+
+function failing(...failures: [keyof Findings['services'], GatewayError][]): Findings {
+  const services = Object.fromEntries(failures.map(([id, error]) => [id, check('failed', { error })]));
+  return { ...wellFound, services: { ...wellFound.services, ...services } };
+}
+
+describe('the verdict', () => {
+  it('is OPERATIONAL when what is configured works', () => {
+    expect(verdictOf(ready, wellFound, null)).toEqual({ state: 'operational', reasons: [] });
+  });
+
+  it('waits for the first look', () => {
+    expect(verdictOf({ kind: 'starting' }, nothingFound, null).state).toBe('checking');
+    expect(verdictOf(ready, { ...wellFound, ledger: null }, null).state).toBe('checking');
+  });
+
+  it('names each failure once, with what to do', () => {
+    const unreachable = new GatewayError('backend_unreachable', 'Bedrock is away.');
+    const findings = {
+      ...failing(['postgres', refused], ['bedrock', unreachable]),
+      gateways: { corporate_llm: check('failed', { error: unreachable }) },
+    };
+    expect(verdictOf(ready, findings, null)).toEqual({
+      state: 'degraded',
+      reasons: [
+        { of: 'Bedrock', message: 'Bedrock is away.', hint: '' },
+        { of: 'PostgreSQL', message: 'Nothing answers at db:5432.', hint: 'Start PostgreSQL there.' },
+      ],
+    });
+  });
+
+  it('counts settings that were not applied, and a broken ledger', () => {
+    const settingsError = new GatewayError('settings_invalid', '/home/ada/settings.yaml:2:3: unknown key');
+    const firstFault = { segment: '1.journal', line: 6, sequence: 5, kind: 'hash', detail: 'changed' };
+    const verification = { result: { ok: false, firstFault }, at: new Date() } as never;
+    const { reasons } = verdictOf({ kind: 'ready', core, settingsError }, wellFound, verification);
+    expect(reasons.map(({ of, message }) => [of, message])).toEqual([
+      ['settings.yaml', 'settings.yaml:2:3: unknown key'],
+      ['Ledger', 'broken at 1.journal:6: changed'],
+    ]);
+  });
+
+  it('says what keeps the gateway down', () => {
+    const error = new GatewayError('ledger_damaged', 'The ledger is damaged.', { hint: 'Verify it.' });
+    const verdict = verdictOf({ kind: 'failed', error }, nothingFound, null);
+    expect(verdict.reasons).toEqual([
+      { of: 'Gateway', message: 'The ledger is damaged.', hint: 'Verify it.' },
+    ]);
+    expect(child(startGroup(error), 'Gateway')).toMatchObject({
+      tone: 'failed',
+      actions: ['verify', 'reveal'],
+    });
+    expect(verdictNode(verdict, false)).toMatchObject({
+      ...{ label: 'DEGRADED', description: 'Gateway', tone: 'failed' },
+      evidence: [['Gateway', 'The ledger is damaged. Verify it.']],
+    });
+  });
+});
+
+describe('the lines of the infrastructure', () => {
+  it('of what works have state and latency', () => {
+    const group = infrastructureGroup(core, wellFound);
+    expect(group.children?.map(({ label }) => label)).toEqual([
+      'Credentials',
+      'Bedrock',
+      'S3',
+      'PostgreSQL',
+      'MLflow',
+    ]);
+    expect(child(group, 'Bedrock')).toMatchObject({ description: 'healthy · 42 ms', tone: 'healthy' });
+    expect(child(group, 'PostgreSQL').description).toBe('healthy · < 1 ms');
+  });
+
+  it('of what fails say why, since when and what to do, and open settings.yaml at its section', () => {
+    const line = child(infrastructureGroup(core, failing(['postgres', refused])), 'PostgreSQL');
+    expect(line).toMatchObject({
+      tone: 'failed',
+      actions: ['open', 'check'],
+      place: { key: 'postgres' },
+    });
+    expect(line.description).toMatch(/^failed · Nothing answers at db:5432\. · since 2\/3\/26, 2:05/);
+    expect(line.evidence).toContainEqual(['What to do', 'Start PostgreSQL there.']);
+  });
+
+  it('of what isn’t configured are grey and offer to configure it', () => {
+    expect(child(infrastructureGroup(core, wellFound), 'S3')).toMatchObject({
+      ...{ description: 'not configured', tone: 'absent', place: { key: 's3' } },
+      actions: ['open', 'check'],
+    });
+  });
+
+  it('of credentials name the source that won, or why it doesn’t work', () => {
+    const line = child(infrastructureGroup(core, wellFound), 'Credentials');
+    expect(line).toMatchObject({ description: 'profile corporate', tone: 'healthy' });
+    expect(line.evidence).toContainEqual(['Source', 'AWS profile']);
+    expect(line.evidence).toContainEqual(['ARN', 'arn:aws:sts::1:assumed-role/dev/ada']);
+    const error = new GatewayError('credentials_expired', 'The login of corporate has expired.', {
+      hint: 'Run "aws sso login --profile corporate".',
+    });
+    const credentials = wellFound.credentials && { ...wellFound.credentials, error };
+    expect(child(infrastructureGroup(core, { ...wellFound, credentials }), 'Credentials')).toMatchObject({
+      ...{ tone: 'failed', actions: ['logIn', 'connect'] },
+      description: 'failed · profile corporate: The login of corporate has expired.',
+    });
+  });
+
+  it('of simulated answers say why, and that Bedrock is not connected', () => {
+    const simulatedBecause = 'No AWS credentials were found.';
+    const simulated = { ...core, backend: { ...core.backend, simulated: true }, simulatedBecause };
+    const group = infrastructureGroup(simulated, wellFound);
+    expect(child(group, 'Bedrock')).toMatchObject({ description: 'not connected', actions: ['connect'] });
+    expect(child(group, 'Simulated answers').description).toBe(simulatedBecause);
+  });
+});
+
+describe('the line of settings.yaml', () => {
+  it('says of a file with a fault that the settings from before stay', () => {
+    const settingsError = new GatewayError('settings_invalid', '/home/ada/settings.yaml:2:3: unknown key');
+    const group = configurationGroup({ kind: 'ready', core, settingsError }, wellFound);
+    expect(child(group, 'settings.yaml')).toMatchObject({
+      ...{ tone: 'failed', description: 'settings.yaml:2:3: unknown key' },
+      place: { line: 2, column: 3 },
+    });
+    expect(child(group, 'settings.yaml').evidence).toContainEqual([
+      'Meanwhile',
+      'The settings from before stay in effect.',
+    ]);
+  });
+});
+
+describe('the dashboard', () => {
+  it('shows verdict, parts, configuration and ledger, as its schema has them', () => {
+    const latencies = new Map([['postgres', [0.4, null]]]);
+    const { dashboard } = presentDashboard(ready, wellFound, null, latencies);
+    expect(dashboardSchema.parse(dashboard)).toEqual(dashboard);
+    expect(dashboard.verdict).toMatchObject({ text: 'OPERATIONAL', reasons: [] });
+    expect(dashboard.infrastructure.find(({ id }) => id === 'postgres')).toMatchObject({
+      ...{ tone: 'healthy', latency: '< 1 ms', history: [0.4, null], fixes: [] },
+    });
+    expect(dashboard.configuration.find(({ name }) => name === 'PostgreSQL')).toEqual({
+      ...{ name: 'PostgreSQL', value: 'db:5432 / team', key: 'postgres' },
+      origin: 'postgres.host in settings.yaml',
+    });
+    expect(dashboard.configuration.find(({ name }) => name === 'MLflow')?.value).toBe('not configured');
+    expect(dashboard.ledger).toEqual({
+      tone: 'healthy',
+      text: 'Live ledger · no record yet · $1 of $10 spent today',
+    });
+  });
+
+  it('has a button for what to do, and knows what it does', () => {
+    const { dashboard, fixes } = presentDashboard(ready, failing(['postgres', refused]), null, new Map());
+    expect(dashboard.infrastructure.find(({ id }) => id === 'postgres')).toMatchObject({
+      ...{ evidence: 'Nothing answers at db:5432.', hint: 'Start PostgreSQL there.' },
+      fixes: [{ label: 'Open settings.yaml' }],
+    });
+    expect(fixes.get('postgres')).toEqual([
+      { kind: 'command', command: 'tidyllm.openSettingsFile', place: { key: 'postgres' } },
+    ]);
+  });
+
+  it('shows why there is no gateway', () => {
+    const error = new GatewayError('ledger_damaged', 'The ledger is damaged.', { hint: 'Verify it.' });
+    const { dashboard } = presentDashboard({ kind: 'failed', error }, nothingFound, null, new Map());
+    expect(dashboard).toMatchObject({
+      ...{ infrastructure: [], configuration: [] },
+      gateways: [{ name: 'Gateway', tone: 'failed', evidence: 'The ledger is damaged.', hint: 'Verify it.' }],
+    });
+  });
+});
