@@ -18,6 +18,7 @@ import { mfaCodePrompt } from './host/mfaCode.ts';
 import { SettingsFile } from './host/settingsFile.ts';
 import { SettingsInEffectDocument } from './host/settingsInEffectDocument.ts';
 import { tellOfSettingsFaults } from './host/settingsNotice.ts';
+import { WalkthroughProgress } from './host/walkthroughProgress.ts';
 import type { AuditPanel } from './views/audit/panel.ts';
 import type { BudgetPanel } from './views/budget/panel.ts';
 import type { ChatPanel } from './views/chat/panel.ts';
@@ -113,6 +114,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
       deserializeWebviewPanel: async (panel) => (await dashboard()).show(panel),
     }),
   );
+  store.add(new WalkthroughProgress(core, log));
   store.add(new BudgetItem(core));
   store.add(
     registerCommands(

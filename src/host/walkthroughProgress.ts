@@ -1,0 +1,51 @@
+import * as vscode from 'vscode';
+import type { Core } from '../gateways/core.ts';
+import type { CoreHolder } from './coreHolder.ts';
+import { inBackground } from './failures.ts';
+
+/**
+ * Contexts that complete the steps of the walkthrough in package.json. They count there only while it is the
+ * active editor: the editor takes no notice of one that is true before it has read the walkthrough.
+ */
+type Step = 'connected' | 'budgetSet' | 'called';
+
+/** Tells the walkthrough what is done, however it was done. */
+export class WalkthroughProgress implements vscode.Disposable {
+  readonly #log: vscode.LogOutputChannel;
+  readonly #following: vscode.Disposable;
+  readonly #done = new Set<Step>();
+  #stopLedger = (): void => undefined;
+
+  constructor(holder: CoreHolder, log: vscode.LogOutputChannel) {
+    this.#log = log;
+    this.#following = holder.onDidChange((state) => {
+      if (state.kind === 'ready') this.#follow(state.core);
+    });
+  }
+
+  dispose(): void {
+    this.#following.dispose();
+    this.#stopLedger();
+  }
+
+  #follow({ backend, loaded, ledger }: Core): void {
+    if (!backend.simulated) this.#complete('connected');
+    if (loaded.originOf(['budget', 'daily_limit_usd']).source !== 'default') this.#complete('budgetSet');
+    this.#stopLedger();
+    if (this.#done.has('called')) return;
+    const look = async (): Promise<void> => {
+      const { scopes } = await ledger.budget();
+      if (!scopes.some(({ calls }) => calls > 0)) return;
+      this.#complete('called');
+      this.#stopLedger();
+    };
+    this.#stopLedger = ledger.onDidChange(() => inBackground(this.#log, look()));
+    inBackground(this.#log, look());
+  }
+
+  #complete(step: Step): void {
+    if (this.#done.has(step)) return;
+    this.#done.add(step);
+    inBackground(this.#log, vscode.commands.executeCommand('setContext', `tidyllm.${step}`, true));
+  }
+}
