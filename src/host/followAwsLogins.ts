@@ -1,4 +1,5 @@
-import { basename, dirname } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { credentialFiles } from '../sessions/awsCredentials.ts';
 import type { CoreHolder, CoreState } from './coreHolder.ts';
@@ -12,17 +13,28 @@ export function followAwsLogins(holder: CoreHolder, log: vscode.LogOutputChannel
   const onChange = (): void => {
     if (lacksCredentials(holder.state)) inBackground(log, holder.reconnect());
   };
-  const watch = (folder: string, files: string): vscode.Disposable => {
-    const pattern = new vscode.RelativePattern(vscode.Uri.file(folder), files);
+  const [config, credentials, logins] = credentialFiles(process.env);
+  return vscode.Disposable.from(
+    ...[config, credentials, join(logins, '*')].map((files) => watch(files, onChange)),
+  );
+}
+
+/** The editor doesn't watch a folder that isn't there, so its making is watched for. */
+function watch(files: string, onChange: () => void): vscode.Disposable {
+  const folder = dirname(files);
+  const start = (): vscode.Disposable => {
+    if (!existsSync(folder)) return watch(folder, onFolder);
+    const pattern = new vscode.RelativePattern(vscode.Uri.file(folder), basename(files));
     const watcher = vscode.workspace.createFileSystemWatcher(pattern);
     return vscode.Disposable.from(watcher, watcher.onDidCreate(onChange), watcher.onDidChange(onChange));
   };
-  const [config, credentials, logins] = credentialFiles(process.env);
-  return vscode.Disposable.from(
-    watch(dirname(config), basename(config)),
-    watch(dirname(credentials), basename(credentials)),
-    watch(logins, '*'),
-  );
+  const onFolder = (): void => {
+    current.dispose();
+    current = start();
+    onChange();
+  };
+  let current = start();
+  return { dispose: () => current.dispose() };
 }
 
 function lacksCredentials(state: CoreState): boolean {
