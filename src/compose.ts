@@ -117,6 +117,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     ledger,
     registry,
     user,
+    userSource: told ? 'told' : caller?.name ? 'aws' : 'machine',
     callerArn: caller?.arn ?? null,
     anchoring,
     anchorAt,

@@ -41,6 +41,7 @@ export interface Core {
   readonly registry: GatewayRegistry;
   /** Who calls are recorded for when a request doesn't say: as told, as AWS knows them, or as this machine does. */
   readonly user: string;
+  readonly userSource: 'told' | 'aws' | 'machine';
   /** The ARN behind the credentials, where AWS could be asked. */
   readonly callerArn: string | null;
   readonly anchoring: Anchoring;
