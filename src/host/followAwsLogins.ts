@@ -1,18 +1,17 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
+import type { Core } from '../gateways/core.ts';
 import { credentialFiles } from '../sessions/awsCredentials.ts';
-import type { CoreHolder, CoreState } from './coreHolder.ts';
+import type { CoreHolder } from './coreHolder.ts';
 import { inBackground } from './failures.ts';
 
 /**
- * Reconnects a window that has no credentials when the files that logins write to change.
- * One that has some looks at the files itself.
+ * Reconnects a window when the files that logins write to change, if it has no credentials or if they are
+ * somebody else's now. Otherwise its core looks at the files itself.
  */
 export function followAwsLogins(holder: CoreHolder, log: vscode.LogOutputChannel): vscode.Disposable {
-  const onChange = (): void => {
-    if (lacksCredentials(holder.state)) inBackground(log, holder.reconnect());
-  };
+  const onChange = (): void => inBackground(log, reconnectIfNeeded(holder));
   const [config, credentials, logins] = credentialFiles(process.env);
   return vscode.Disposable.from(
     ...[config, credentials, join(logins, '*')].map((files) => watch(files, onChange)),
@@ -33,10 +32,20 @@ function watch(files: string, onChange: () => void): vscode.Disposable {
     current = start();
     onChange();
   };
-  let current = start();
+  let current: vscode.Disposable = start();
   return { dispose: () => current.dispose() };
 }
 
-function lacksCredentials(state: CoreState): boolean {
-  return state.kind === 'failed' || (state.kind === 'ready' && state.core.simulatedBecause !== null);
+async function reconnectIfNeeded(holder: CoreHolder): Promise<void> {
+  const { state } = holder;
+  if (state.kind === 'starting') return;
+  if (state.kind === 'failed' || state.core.simulatedBecause !== null || (await isSomebodyElse(state.core)))
+    await holder.reconnect();
+}
+
+/** Whether calls would be recorded for another person than AWS now knows the caller as. */
+async function isSomebodyElse({ userSource, callerArn, sessions }: Core): Promise<boolean> {
+  if (userSource === 'told') return false;
+  const { arn } = await sessions.credentialStatus();
+  return arn !== null && arn !== callerArn;
 }
