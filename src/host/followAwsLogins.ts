@@ -33,7 +33,7 @@ function watch(files: string, onChange: () => void): vscode.Disposable {
     onChange();
   };
   let current: vscode.Disposable = start();
-  return { dispose: () => current.dispose() };
+  return { dispose: () => void current.dispose() };
 }
 
 async function reconnectIfNeeded(holder: CoreHolder): Promise<void> {
