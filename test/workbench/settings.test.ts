@@ -6,7 +6,8 @@ import { ChatView } from './harness/chatView.ts';
 import { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
 
-const viewport = { width: 1280, height: 1200 };
+/** High enough for every line of the health view. */
+const viewport = { width: 1280, height: 3000 };
 
 function write(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });
