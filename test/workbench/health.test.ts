@@ -21,17 +21,28 @@ describe('the health view', () => {
   afterAll(() => editor.dispose());
 
   test.each([
+    /^OPERATIONAL, simulated/,
+    /^Infrastructure, simulated/,
+    /^Credentials, none found/,
+    /^Bedrock, not connected/,
+    /^Simulated answers, No AWS credentials/,
+    /^S3, not configured/,
+    /^PostgreSQL, not configured/,
+    /^MLflow, not configured/,
     /^Gateways, 1 of 3 up/,
     /^corporate_llm, healthy · \d+ ms/,
     /^ai_processing, not installed — needs corporate_llm/,
     /^workflow_optimizer, not installed — needs corporate_llm, ai_processing/,
-    /^Bedrock, not connected/,
-    /^Simulated answers, No AWS credentials/,
+    /^FLOW agreements, not installed/,
+    /^Cache, not installed/,
     /^Ledger, simulated/,
     /^Journal, #6/,
     /^Anchor, not configured/,
     /^Today, \$0\.\d+ of \$1,000/,
     /^settings\.yaml, none yet/,
+    /^Workspace settings, none/,
+    /^VS Code settings, defaults/,
+    /^Machine, /,
   ])('has the line %s', async (line) => {
     await window.treeItem('Health', line).waitFor();
   });
@@ -55,6 +66,29 @@ describe('the health view', () => {
       .waitFor();
   });
 
+  test('offers to configure a service where settings.yaml has its section', async () => {
+    const line = window.treeItem('Health', /^S3, not configured/);
+    await line.hover();
+    await line.getByRole('button', { name: 'Open Settings File' }).click();
+    await window.page.getByRole('tab', { name: 'settings.yaml' }).waitFor();
+    await window.page.locator('.view-line').getByText('s3:').first().waitFor();
+    await window.palette('View: Close Editor');
+  });
+
+  test('opens the dashboard from the verdict, which says that answers are simulated', async () => {
+    await window.treeItem('Health', /^OPERATIONAL/).click();
+    await window.page.getByRole('tab', { name: 'Health' }).waitFor();
+    const view = window.editorFrame();
+    await view.getByText('SIMULATED', { exact: true }).waitFor();
+    const s3 = view
+      .getByRole('row')
+      .filter({ has: view.getByRole('rowheader', { name: 'S3', exact: true }) });
+    await s3.getByText('s3.bucket names no bucket.').waitFor();
+    await s3.getByRole('button', { name: 'S3: Open settings.yaml' }).waitFor();
+    await window.screenshot('health-simulated');
+    await window.palette('View: Close Editor');
+  });
+
   test('verifies the audit trail', async () => {
     await window.palette('TidyLLM: Verify Audit Trail');
     await window.notification('6 records in 1 segment(s) are intact').waitFor();
@@ -71,7 +105,9 @@ describe('the health view', () => {
     await window.palette('TidyLLM: Verify Audit Trail');
     const broken = window.notification('00000001.journal:6');
     await broken.getByRole('button', { name: 'Open the record' }).click();
-    await window.page.getByRole('tab', { name: '00000001.journal' }).waitFor();
+    await window.page.getByRole('button', { name: 'Ln 6, Col 1' }).waitFor();
+    // The editor takes the focus last, and would close a palette.
+    await window.page.locator('.editor-instance .monaco-editor.focused').waitFor();
     writeFileSync(path, whole);
   });
 

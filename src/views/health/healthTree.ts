@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { AuditTrail } from '../../host/auditTrail.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
+import type { SettingsPlace } from '../../host/fixes.ts';
 import type { HealthMonitor } from '../../host/healthMonitor.ts';
 import { escapeMarkdown } from '../markdownText.ts';
 import { verdictOf } from './checkTexts.ts';
@@ -16,15 +17,46 @@ import {
   type Tone,
 } from './healthNodes.ts';
 
+/**
+ * A line that stays while what it says changes: to replace it would close its tooltip, and leave a button
+ * that is pressed just then without its line.
+ */
+class Line {
+  node: HealthNode;
+  readonly children: readonly Line[] | undefined;
+
+  constructor(node: HealthNode) {
+    this.node = node;
+    this.children = node.children?.map((child) => new Line(child));
+  }
+
+  /** For the commands of its buttons. */
+  get place(): SettingsPlace | undefined {
+    return this.node.place;
+  }
+
+  /** Takes what is said now; returns the lines that look different. */
+  update(node: HealthNode): Line[] {
+    const changed = appearance(this.node) !== appearance(node);
+    this.node = node;
+    const below = this.children?.flatMap((child, index) =>
+      child.update(node.children?.[index] ?? child.node),
+    );
+    return [...(changed ? [this as Line] : []), ...(below ?? [])];
+  }
+}
+
 /** The health view: the verdict, and what it stands on, each with its evidence and its fix. */
-export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.Disposable {
+export class HealthTree implements vscode.TreeDataProvider<Line>, vscode.Disposable {
   readonly #holder: CoreHolder;
   readonly #auditTrail: AuditTrail;
   readonly #monitor: HealthMonitor;
-  readonly #changed = new vscode.EventEmitter<undefined>();
-  readonly #view: vscode.TreeView<HealthNode>;
+  readonly #changed = new vscode.EventEmitter<Line[] | undefined>();
+  readonly #view: vscode.TreeView<Line>;
   readonly #following: vscode.Disposable;
   #watching: vscode.Disposable | null = null;
+  #lines: readonly Line[] = [];
+  #shape = '';
 
   readonly onDidChangeTreeData = this.#changed.event;
 
@@ -41,16 +73,16 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
       auditTrail.onDidVerify(() => this.#show()),
       this.#view.onDidChangeVisibility(() => this.#watch()),
     );
+    this.#show();
     this.#watch();
   }
 
-  getTreeItem(node: HealthNode): vscode.TreeItem {
+  getTreeItem({ node }: Line): vscode.TreeItem {
     const { None, Expanded } = vscode.TreeItemCollapsibleState;
     const item = new vscode.TreeItem(node.label, node.children ? Expanded : None);
     const [icon, color] = icons[node.tone];
     item.id = node.id;
     item.description = node.description;
-    item.tooltip = tooltip(node);
     item.contextValue = node.actions.join(' ');
     item.accessibilityInformation = { label: [node.label, node.description].filter(Boolean).join(', ') };
     if (node.command) item.command = node.command;
@@ -63,8 +95,14 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
     return item;
   }
 
-  getChildren(node?: HealthNode): HealthNode[] {
-    return node ? (node.children ?? []) : this.#groups();
+  /** The tooltip is made when it is looked at: what it says changes more often than the line. */
+  resolveTreeItem(item: vscode.TreeItem, { node }: Line): vscode.TreeItem {
+    item.tooltip = tooltip(node);
+    return item;
+  }
+
+  getChildren(line?: Line): Line[] {
+    return [...(line ? (line.children ?? []) : this.#lines)];
   }
 
   /** Shows the view and checks everything again. */
@@ -89,8 +127,17 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
   }
 
   #show(): void {
-    this.#showBadge(this.#groups());
-    this.#changed.fire(undefined);
+    const groups = this.#groups();
+    this.#showBadge(groups);
+    const shape = JSON.stringify(groups.map(({ id, children }) => [id, children?.map((child) => child.id)]));
+    if (shape !== this.#shape) {
+      this.#shape = shape;
+      this.#lines = groups.map((node) => new Line(node));
+      this.#changed.fire(undefined);
+      return;
+    }
+    const changed = this.#lines.flatMap((line, index) => line.update(groups[index] ?? line.node));
+    if (changed.length > 0) this.#changed.fire(changed);
   }
 
   #groups(): HealthNode[] {
@@ -122,6 +169,10 @@ export class HealthTree implements vscode.TreeDataProvider<HealthNode>, vscode.D
     const value = new Set(failures).size;
     this.#view.badge = value === 0 ? undefined : { value, tooltip: vscode.l10n.t('{0} to be mended', value) };
   }
+}
+
+function appearance({ label, description, tone, icon, actions }: HealthNode): string {
+  return JSON.stringify([label, description, tone, icon, actions]);
 }
 
 const icons: Record<Tone, [icon: string, color?: string]> = {
