@@ -88,7 +88,7 @@ describe('the walkthrough', () => {
     };
     for (const [title, text] of Object.entries(inPicture)) {
       await step(pictured, title).click();
-      const media = pictured.page.frameLocator('iframe.webview.ready:visible').last();
+      const media = pictured.page.locator('iframe.webview.ready:visible').last().contentFrame();
       await media.frameLocator('iframe#active-frame').getByText(text, { exact: true }).waitFor();
       await pictured.screenshot(`walkthrough-${theme}-${title.toLowerCase().replaceAll(' ', '-')}`);
     }
