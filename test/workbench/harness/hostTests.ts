@@ -14,7 +14,7 @@ export interface HostTestReport {
  * Runs test/workbench/host/*.test.ts with Mocha inside the extension host, beside the packaged
  * extension, and returns the report, which it also leaves in test-results/host.json.
  */
-export async function runHostTests(): Promise<HostTestReport> {
+export async function runHostTests(environment: Record<string, string> = {}): Promise<HostTestReport> {
   // Inside the repository, so that the suite finds mocha in node_modules.
   const bundle = resolve('.cache/host-tests');
   const results = resolve('test-results');
@@ -22,7 +22,7 @@ export async function runHostTests(): Promise<HostTestReport> {
   await bundleSuite(bundle);
   await mkdir(results, { recursive: true });
   await rm(report, { force: true });
-  const editor = await Editor.start({ env: { HOST_TEST_RESULTS: results } });
+  const editor = await Editor.start({ env: { ...environment, HOST_TEST_RESULTS: results } });
   onTestFinished(() => editor.dispose());
   const ended = Promise.withResolvers<number>();
   const developmentOptions = {
