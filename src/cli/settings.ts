@@ -1,14 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { createFile } from '../createFile.ts';
 import { GatewayError, messageOf } from '../errors.ts';
-import { checkSettingsText, type LoadedSettings } from '../settings/loadSettings.ts';
+import { checkSettingsText, readSettingsText, type LoadedSettings } from '../settings/loadSettings.ts';
 import { faultText, type SettingsFault } from '../settings/settingsDocument.ts';
 import { settingsInEffect, withoutSecrets } from '../settings/settingsInEffect.ts';
 import { settingsPath, workspaceFileName } from '../settings/settingsPlaces.ts';
 import { settingsTemplate } from '../settings/settingsTexts.ts';
-import { note, printJson, printLine, table, type Terminal } from './terminal.ts';
+import { note, printJson, printLine, table, writeMessage, type Terminal } from './terminal.ts';
 
 /** `tidyllm settings show`: every value in effect, and with `origin` where it comes from. */
 export function settingsShow(
@@ -48,30 +47,30 @@ export function settingsShow(
 }
 
 /** `tidyllm settings validate`: the faults of a file by itself; 2 when it can't be used. */
-export function settingsValidate(
+export async function settingsValidate(
   file: string,
   { workspace }: { workspace?: boolean },
   terminal: Terminal,
-): number {
+): Promise<number> {
   const path = resolve(file);
   const kind = workspace || path.endsWith(workspaceFileName) ? 'workspace' : 'user';
-  const faults = checkSettingsText(path, textOf(path), process.env, kind);
+  const faults = checkSettingsText(path, await textOf(path), process.env, kind);
   const ok = faults.every(({ severity }) => severity !== 'error');
   if (terminal.json) {
     printJson({ ok, file: path, kind, faults: faults.map(faultJson) });
     return ok ? 0 : 2;
   }
   for (const fault of faults) {
-    if (fault.severity === 'error') process.stderr.write(`Error: ${faultText(fault)}\n`);
+    if (fault.severity === 'error') writeMessage(`Error: ${faultText(fault)}`);
     else note(terminal, `Warning: ${faultText(fault)}`);
   }
   if (ok) printLine(`${path}: valid ${kind} settings`);
   return ok ? 0 : 2;
 }
 
-function textOf(path: string): string {
+async function textOf(path: string): Promise<string> {
   try {
-    return readFileSync(path, 'utf8');
+    return await readSettingsText(path);
   } catch (error) {
     throw new GatewayError('settings_invalid', `${path} can't be read: ${messageOf(error)}`, {
       hint: 'Name a settings file.',

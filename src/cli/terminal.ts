@@ -17,7 +17,7 @@ export function printLine(text = ''): void {
 
 /** A message to the person at the terminal; silent with `--quiet`. */
 export function note({ quiet }: Terminal, text: string): void {
-  if (!quiet) process.stderr.write(`${text}\n`);
+  if (!quiet) writeMessage(text);
 }
 
 /** An error in the JSON form that every command shares. */
@@ -26,7 +26,17 @@ export function errorJson(error: GatewayError): { code: string; message: string;
 }
 
 export function printError(error: GatewayError): void {
-  process.stderr.write(`Error: ${error.message}\n${error.hint ? `${error.hint}\n` : ''}`);
+  writeMessage(`Error: ${error.message}${error.hint ? `\n${error.hint}` : ''}`);
+}
+
+/** Lines to the person at the terminal. What they quote, of a file or a server, can't move the cursor. */
+export function writeMessage(text: string): void {
+  process.stderr.write(`${plainLines(text)}\n`);
+}
+
+/** As `plain`, over more than one line. */
+export function plainLines(text: string): string {
+  return text.split('\n').map(plain).join('\n');
 }
 
 /** Text that can't move the cursor, colour the screen or pass for another row. */

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { closest, distance } from 'fastest-levenshtein';
 import type * as z from 'zod';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
@@ -15,6 +16,11 @@ import { settingsPath } from './settingsPlaces.ts';
 import { workspaceRules, type Tighten } from './workspaceRules.ts';
 
 type Values = Record<string, unknown>;
+
+/** Windows has none. */
+const { O_NONBLOCK: nonBlocking } = constants as Partial<typeof constants>;
+/** No settings are this long. */
+const mostBytes = 1_000_000;
 
 /** What the command line or VS Code's own settings say; they stand above every other source. */
 export interface SettingsOverrides {
@@ -67,8 +73,8 @@ export async function loadSettings(
     userFile,
     workspaceFiles: joined.files,
     originOf: (keys) => joined.origins.get(keys.join('.')) ?? own.originOf(keys),
-    warnings: [...document.warnings, ...joined.warnings],
-    unused: laterKeys.filter((key) => document.has(key.split('.'))),
+    warnings: [...own.warnings, ...document.warnings, ...joined.warnings],
+    unused: laterKeys.filter((key) => [document, ...joined.documents].some((one) => one.has(key.split('.')))),
   };
 }
 
@@ -94,9 +100,26 @@ export function checkSettingsText(
   }
 }
 
+/** Text of a settings file. Throws the system error, and for what can't be one: a pipe, a device, a huge file. */
+export async function readSettingsText(path: string): Promise<string> {
+  // Opening a pipe would wait for who writes to it.
+  const file = await open(path, constants.O_RDONLY | (nonBlocking ?? 0));
+  try {
+    requireSettingsFile(await file.stat());
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+function requireSettingsFile(found: Stats): void {
+  if (!found.isFile()) throw new Error('it is not a file');
+  if (found.size > mostBytes) throw new Error(`it is larger than ${mostBytes} bytes`);
+}
+
 async function readText(path: string, required: boolean): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8');
+    return await readSettingsText(path);
   } catch (error) {
     if (!required && ['ENOENT', 'ENOTDIR'].includes(systemCodeOf(error) ?? '')) return null;
     throw new GatewayError(
@@ -124,6 +147,7 @@ class Sources {
   readonly #document: SettingsDocument;
   readonly #values: Values;
   readonly #origins = new Map<string, Origin>();
+  readonly warnings: SettingsFault[] = [];
 
   constructor(document: SettingsDocument, environment: Environment, overrides: SettingsOverrides) {
     this.#document = document;
@@ -136,7 +160,10 @@ class Sources {
     }
     for (const [key, names] of foreignVariables) {
       const path = key.split('.');
-      for (const name of names) this.#takeVariable(path, name, environment);
+      for (const name of names) {
+        if (name === trackingVariable && isNoServer(environment[name])) this.warnings.push(noServer);
+        else this.#takeVariable(path, name, environment);
+      }
     }
     // A named profile makes the SDK skip keys in the environment, which must win over a file.
     if (environment['AWS_ACCESS_KEY_ID'])
@@ -190,6 +217,19 @@ class Sources {
   }
 }
 
+const trackingVariable = 'MLFLOW_TRACKING_URI';
+
+/** MLflow also keeps its data in folders, databases and hosted stores, which is no reason for us not to start. */
+function isNoServer(address: string | undefined): boolean {
+  return address !== undefined && address !== '' && !/^https?:/i.test(address);
+}
+
+const noServer: SettingsFault = {
+  severity: 'warning',
+  message: `environment variable ${trackingVariable} names no http or https server, and is not used`,
+  place: null,
+};
+
 /** Variables of other tools, which stand above the file as they do everywhere; the first that is set counts. */
 const foreignVariables = Object.entries({
   'aws.region': ['AWS_REGION', 'AWS_DEFAULT_REGION'],
@@ -201,13 +241,14 @@ const foreignVariables = Object.entries({
   'postgres.db_user': ['PGUSER'],
   'postgres.db_password': ['PGPASSWORD'],
   'postgres.ssl_mode': ['PGSSLMODE'],
-  'mlflow.tracking_uri': ['MLFLOW_TRACKING_URI'],
+  'mlflow.tracking_uri': [trackingVariable],
   'mlflow.experiment': ['MLFLOW_EXPERIMENT_NAME'],
 });
 
 interface Joined {
   settings: Settings;
   files: string[];
+  documents: SettingsDocument[];
   origins: Map<string, Origin>;
   warnings: SettingsFault[];
 }
@@ -217,7 +258,10 @@ async function joinWorkspaces(
   files: readonly string[],
   environment: Environment,
 ): Promise<Joined> {
-  const joined: Joined = { settings: structuredClone(own), files: [], origins: new Map(), warnings: [] };
+  const joined: Joined = {
+    settings: structuredClone(own),
+    ...{ files: [], documents: [], origins: new Map(), warnings: [] },
+  };
   for (const file of files) {
     const text = await readText(file, false);
     if (text === null) continue;
@@ -228,6 +272,7 @@ async function joinWorkspaces(
     const all = [...faults, ...foreignKeys(document, document.values, [])];
     if (!asked || all.length > 0) throw new SettingsInvalid(all);
     joined.files.push(file);
+    joined.documents.push(document);
     joined.warnings.push(...document.warnings);
     for (const [key, tighten] of Object.entries(workspaceRules))
       joinKey(joined, document, asked, key, tighten);

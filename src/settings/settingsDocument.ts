@@ -74,7 +74,13 @@ export class SettingsDocument {
   }
 
   has(path: Path): boolean {
-    return path.length > 0 && this.#document.hasIn(path);
+    // Asked of the values: what an alias stands for counts, and a name may be written as a number.
+    let node: unknown = this.values;
+    return path.every((key) => {
+      if (typeof node !== 'object' || node === null || !Object.hasOwn(node, key)) return false;
+      node = (node as Record<PropertyKey, unknown>)[key];
+      return true;
+    });
   }
 
   /** A fault at a key, or at the nearest parent that stands in the file. */

@@ -29,8 +29,7 @@ export function settingsPath(
 ): string {
   return (
     settingsFile ??
-    environment['TIDYLLM_SETTINGS'] ??
-    join(userDirectories(environment).config, 'settings.yaml')
+    (environment['TIDYLLM_SETTINGS'] || join(userDirectories(environment).config, 'settings.yaml'))
   );
 }
 

@@ -44,7 +44,7 @@ function lowerAmount(own: string, asked: string): string {
 /** A new entry takes a name out of the user's "default", so it must not be above that either. */
 function lowerCaps(own: Caps, asked: Caps): Caps {
   const joined = Object.entries(asked).map(([name, cap]) => {
-    const before = own[name] ?? own['default'] ?? null;
+    const before = (Object.hasOwn(own, name) ? own[name] : null) ?? own['default'] ?? null;
     if (cap === null || before === null) return [name, cap ?? before];
     return [name, lowerAmount(before, cap)];
   });

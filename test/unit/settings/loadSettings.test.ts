@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
@@ -78,6 +79,12 @@ describe('settings', () => {
     expect(settings.mlflow.tracking_uri).toBe('http://mlflow:5000');
   });
 
+  it('leave out a place of MLflow that is no server, and say so', async () => {
+    const { settings, warnings } = await load(null, { MLFLOW_TRACKING_URI: 'databricks' });
+    expect(settings.mlflow.tracking_uri).toBe('http://localhost:5000');
+    expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining('MLFLOW_TRACKING_URI')]);
+  });
+
   it('take a section whose keys are all commented out for an empty one', async () => {
     const { settings } = await load('budget:\n#  daily_limit_usd: 5\naws:\n  bedrock:\n');
     expect(settings.budget.daily_limit_usd).toBe('1000');
@@ -94,6 +101,18 @@ describe('settings', () => {
     expect(originOf(['budget', 'timezone'])).toEqual({ source: 'file', text: `budget.timezone in ${path}` });
     expect(originOf(['budget', 'alerts']).source).toBe('default');
   });
+});
+
+it('values behind an alias or under a number come from the file too', async () => {
+  const { originOf } = await load(
+    's3: &place { region: eu-west-1 }\naws: *place\nbudget: { per_user_usd: { 1000: 5 } }\n',
+  );
+  expect(originOf(['aws', 'region']).source).toBe('file');
+  expect(originOf(['budget', 'per_user_usd', '1000']).source).toBe('file');
+});
+
+it('an empty TIDYLLM_SETTINGS names no file', async () => {
+  expect((await load('budget: { daily_limit_usd: 5 }', { TIDYLLM_SETTINGS: '' })).file).not.toBeNull();
 });
 
 describe('references to the environment', () => {
@@ -185,6 +204,29 @@ describe('a workspace file', () => {
     });
     expect(Object.values(models).every((cap) => Number(cap) <= 1)).toBe(true);
     if (Object.keys(models).length === 0) expect(warnings).toHaveLength(1);
+  });
+
+  it('may name a user as JavaScript names its own things', async () => {
+    const { settings } = await within(
+      'budget: { per_user_usd: { default: 20 } }',
+      'budget: { per_user_usd: { constructor: 50, toString: 5 } }',
+    );
+    expect(settings.budget.per_user_usd).toEqual({ default: '20', constructor: '20', toString: '5' });
+  });
+
+  it('is named with what it sets without effect', async () => {
+    expect((await within('', 'compliance: { secrets: block }')).unused).toEqual(['compliance']);
+  });
+
+  it.each(['/dev/zero', 'pipe', 'huge'])('is refused when it is no settings file: %s', async (what) => {
+    const home = temporaryFolder();
+    const file = join(home, 'workspace.yaml');
+    if (what === 'pipe') execFileSync('mkfifo', [file]);
+    else if (what === 'huge') writeFileSync(file, '#'.repeat(2_000_000));
+    else symlinkSync(what, file);
+    await expect(loadSettings({ TIDYLLM_HOME: home }, { workspaceFiles: [file] })).rejects.toThrow(
+      /workspace\.yaml can't be read: it is /,
+    );
   });
 
   it('does not raise what the environment says', async () => {
