@@ -1,4 +1,5 @@
 import type { LoadedSettings, Origin } from './loadSettings.ts';
+import { withoutPassword } from '../withoutPassword.ts';
 import { secretPaths, settingKeys } from './schemaPaths.ts';
 
 type Settings = LoadedSettings['settings'];
@@ -23,7 +24,7 @@ export function settingsInEffect(loaded: LoadedSettings): SettingInEffect[] {
   }));
 }
 
-/** Settings that may be shown: of a secret they say only that it is set. */
+/** Settings that may be shown: of a secret they say only that it is set, of an address no password. */
 export function withoutSecrets(settings: Settings): Settings {
   const shown = structuredClone(settings);
   for (const path of secretPaths) {
@@ -31,7 +32,14 @@ export function withoutSecrets(settings: Settings): Settings {
     const [key] = path.slice(-1);
     if (key !== undefined && values[key] !== null) values[key] = hidden;
   }
-  return shown;
+  return withoutPasswords(shown) as Settings;
+}
+
+function withoutPasswords(value: unknown): unknown {
+  if (typeof value === 'string') return withoutPassword(value);
+  if (Array.isArray(value)) return value.map(withoutPasswords);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutPasswords(item)]));
 }
 
 function valueAt(settings: Settings, path: readonly string[]): unknown {

@@ -79,6 +79,28 @@ describe('tidyllm settings', () => {
     expect(shown.stdout).not.toContain('hunter2');
   });
 
+  it('show says no password of an address', async () => {
+    const { environment } = folderWith({
+      'settings.yaml': 'mlflow: { tracking_uri: "http://ada:${SECRET}@127.0.0.1:9/" }\n',
+    });
+    const options = { environment: { ...environment, SECRET: 'hunter2' } };
+    for (const command of ['settings show', 'settings show --origin', 'health mlflow', 'doctor']) {
+      const { stdout } = await tidyllm(command.split(' '), options);
+      expect(stdout).toContain('http://***@127.0.0.1:9');
+      expect(stdout).not.toContain('hunter2');
+    }
+  });
+
+  it('a workspace’s file can’t move the cursor by way of an error', async () => {
+    const { home, environment } = folderWith({ '.tidyllm/settings.yaml': '"bud\\e]0;x\\aget": 1\n' });
+    for (const command of ['settings show', 'settings validate .tidyllm/settings.yaml', 'doctor']) {
+      const { stdout, stderr } = await tidyllm(command.split(' '), { environment, cwd: home });
+      expect(stdout + stderr).toContain('unknown key');
+      // eslint-disable-next-line no-control-regex -- they are what is looked for
+      expect(stdout + stderr).not.toMatch(/[\u0007\u001b]/);
+    }
+  });
+
   it('validate names every fault at its place and exits with 2', async () => {
     const { home, environment } = folderWith({
       'bad.yaml': 'budget:\n  daly_limit_usd: 5\nretry: { attempts: 99 }\n',
