@@ -315,6 +315,13 @@ async function settleOrphans(core: Core, terminal: Terminal): Promise<void> {
   }
 }
 
+/** Waits until what was printed is out. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve());
+  });
+}
+
 // A reader that went away, as `head` does, is no reason to crash.
 process.stdout.on('error', () => undefined);
 try {
@@ -327,3 +334,6 @@ try {
     printJson({ error: { code: 'invalid_request', message: error.message, hint: 'See --help.' } });
   }
 }
+// What nobody waits for any more, such as a credential process that hangs, must not keep the command.
+await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+process.exit();

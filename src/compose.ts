@@ -35,11 +35,13 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const loaded = await loadSettings(options.environment, options);
   const { settings } = loaded;
   // Loaded here and not above, so that the AWS SDK costs nothing before it is needed.
+  const patience = new Patience(identityTimeoutMs);
+  const { mfaCode } = options;
   const { UnifiedSessionManager } = await import('./sessions/unifiedSessionManager.ts');
   const sessions = new UnifiedSessionManager({
     loaded,
     network: { environment: options.environment, ...options.network },
-    mfaCode: options.mfaCode,
+    mfaCode: mfaCode && ((serial) => patience.pausedFor(() => mfaCode(serial))),
   });
   const { backend, simulatedBecause } = await chooseBackend(settings, options, sessions);
   sessions.useBedrock(simulatedBecause ?? ((signal) => backend.checkHealth(signal)));
@@ -47,7 +49,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const mode = backend.simulated ? 'simulated' : 'live';
   const timeZone = settings.budget.timezone;
   const told = options.user?.trim() || options.environment['TIDYLLM_USER']?.trim();
-  const caller = backend.simulated || told ? null : await identityOf(sessions);
+  const caller = backend.simulated || told ? null : await identityOf(sessions, patience);
   const user = told || caller?.name || systemUser();
   const content = new ContentStore({
     directory: join(state, 'content'),
@@ -186,11 +188,47 @@ function systemUser(): string {
 }
 
 /** Who AWS says is calling; null where it can't be asked, which must not keep anyone waiting. */
-async function identityOf(sessions: UnifiedSessionManager): Promise<CallerIdentity | null> {
+async function identityOf(
+  sessions: UnifiedSessionManager,
+  patience: Patience,
+): Promise<CallerIdentity | null> {
   try {
-    return await sessions.identity(AbortSignal.timeout(identityTimeoutMs));
+    return await sessions.identity(patience.start());
   } catch {
     return null;
+  } finally {
+    patience.end();
+  }
+}
+
+/** A time-out that doesn't run while a person is typing. */
+class Patience {
+  readonly #timeoutMs: number;
+  readonly #over = new AbortController();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  start(): AbortSignal {
+    this.#timer = setTimeout(() => this.#over.abort(), this.#timeoutMs);
+    return this.#over.signal;
+  }
+
+  async pausedFor<T>(question: () => Promise<T>): Promise<T> {
+    const running = this.#timer !== null;
+    this.end();
+    try {
+      return await question();
+    } finally {
+      if (running) this.start();
+    }
+  }
+
+  end(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
   }
 }
 

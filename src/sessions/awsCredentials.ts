@@ -78,10 +78,16 @@ export class AwsCredentials {
   /** Valid keys. Throws `credentials_missing` or `credentials_expired`. */
   async keys(): Promise<AwsKeys> {
     this.#forgetChanged();
-    if (this.#expiration && this.#expiration.getTime() - Date.now() < renewBeforeMs) this.#keys = null;
+    if (this.#expiration && this.#expiration.getTime() - Date.now() < renewBeforeMs) {
+      // Calls at the same time share one renewal, and one question for an MFA code.
+      this.#expiration = null;
+      this.#keys = null;
+    }
     const keys = (this.#keys ??= this.#resolve());
     try {
-      return await keys;
+      const found = await keys;
+      if (this.#keys === keys) this.#expiration = found.expiration ?? null;
+      return found;
     } catch (error) {
       // A failure is not kept: the next call may find a login.
       if (this.#keys === keys) this.#keys = null;
@@ -100,9 +106,7 @@ export class AwsCredentials {
     const candidate = await this.#candidate();
     if (!candidate) throw failedCredentials(new Error('nothing about AWS is configured'), null);
     try {
-      const keys = await candidate.resolve();
-      this.#expiration = keys.expiration ?? null;
-      return keys;
+      return await candidate.resolve();
     } catch (error) {
       throw GatewayError.is(error) ? error : failedCredentials(error, candidate.profile);
     }
@@ -243,8 +247,8 @@ export function credentialFiles(
 ): [config: string, credentials: string, logins: string] {
   const folder = join(environment['HOME'] ?? homedir(), '.aws');
   return [
-    environment['AWS_CONFIG_FILE'] ?? join(folder, 'config'),
-    environment['AWS_SHARED_CREDENTIALS_FILE'] ?? join(folder, 'credentials'),
+    environment['AWS_CONFIG_FILE'] || join(folder, 'config'),
+    environment['AWS_SHARED_CREDENTIALS_FILE'] || join(folder, 'credentials'),
     join(folder, 'sso', 'cache'),
   ];
 }

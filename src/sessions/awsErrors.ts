@@ -1,10 +1,11 @@
-import { GatewayError, messageOf } from '../errors.ts';
+import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 
 /** Why there are no usable credentials; of a profile, or of another source. */
 export function failedCredentials(error: unknown, profile: string | null): GatewayError {
   const message = messageOf(error);
   const named = profile === null ? '' : ` of the profile "${profile}"`;
-  if (/\bsso\b/i.test(message)) {
+  // Not every fault of single sign-on is a login: its place may be out of reach, or half configured.
+  if (systemCodeOf(error) === undefined && /\baws sso login\b|\bSSO session\b|\bSSO token\b/i.test(message)) {
     return new GatewayError('credentials_expired', `The AWS login${named} has expired.`, {
       hint: `Run "aws sso login${profile === null ? '' : ` --profile ${profile}`}".`,
       cause: error,
@@ -13,6 +14,12 @@ export function failedCredentials(error: unknown, profile: string | null): Gatew
   if (isExpired(error)) {
     return new GatewayError('credentials_expired', `The AWS credentials${named} have expired.`, {
       hint: 'Renew them where they come from.',
+      cause: error,
+    });
+  }
+  if (error instanceof Error && error.name === 'TimeoutError') {
+    return new GatewayError('credentials_missing', `The AWS credentials${named} did not come in time.`, {
+      hint: 'Check the network, the proxy and a credential_process of the profile.',
       cause: error,
     });
   }

@@ -83,7 +83,7 @@ export class UnifiedSessionManager implements Sessions {
 
   /** Whose the credentials are, asked once for each key. Throws what the AWS SDK throws. */
   async identity(signal: AbortSignal): Promise<CallerIdentity> {
-    const keys = await this.credentials.keys();
+    const keys = await unlessAborted(this.credentials.keys(), signal);
     if (!this.#identity || !sameKeys(this.#identity.keys, keys)) {
       const { callerIdentity } = await import('./callerIdentity.ts');
       const place = { region: await this.region(), network: this.network };
@@ -91,7 +91,7 @@ export class UnifiedSessionManager implements Sessions {
     }
     const asked = this.#identity;
     try {
-      return await asked.identity;
+      return await unlessAborted(asked.identity, signal);
     } catch (error) {
       if (this.#identity === asked) this.#identity = null;
       throw error;
@@ -115,9 +115,14 @@ export class UnifiedSessionManager implements Sessions {
   /** The team's database. Connections open on use. */
   postgres(): Promise<Pool> {
     const { postgres } = this.#options.loaded.settings;
-    return (this.#postgres ??= import('./postgres.ts').then(({ openPool }) =>
-      openPool(postgres, this.network),
-    ));
+    this.#postgres ??= import('./postgres.ts')
+      .then(({ openPool }) => openPool(postgres, this.network))
+      .catch((error: unknown) => {
+        // The next use tries anew.
+        this.#postgres = null;
+        throw error;
+      });
+    return this.#postgres;
   }
 
   /** The client of the team's bucket, with the keys as they are now. */
@@ -154,7 +159,7 @@ export class UnifiedSessionManager implements Sessions {
   /** As the last check found it; what isn't configured is no one's fault. */
   isHealthy(id?: ServiceId): boolean {
     const seen = id === undefined ? [...this.#last.values()] : [this.#last.get(id)];
-    return seen.every((health) => health !== undefined && health.state !== 'failed');
+    return seen.length > 0 && seen.every((health) => health !== undefined && health.state !== 'failed');
   }
 
   async dispose(): Promise<void> {

@@ -3,12 +3,14 @@ import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { compose } from '../../src/compose.ts';
 import type { ComposeOptions, Core } from '../../src/gateways/core.ts';
 import { nameIn } from '../../src/sessions/callerIdentity.ts';
 import { startAwsIdentityStandIn, type AwsIdentityStandIn } from '../standIn/awsIdentity.ts';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { tidyllm } from '../support/commandLine.ts';
 import { setEnvironment } from '../support/gateways.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -261,6 +263,20 @@ describe('sources of credentials in competition', () => {
   });
 });
 
+describe('a profile that can’t be used', () => {
+  it.each([
+    ['is not there', ''],
+    ['is half configured', '[profile corporate-sso]\nsso_start_url = https://corporate.example/start\n'],
+  ])('is not said to have expired when it %s', async (_what, config) => {
+    const { write, start } = await machine();
+    write('.aws/config', config);
+    expect(await call(await start({ AWS_PROFILE: 'corporate-sso' }))).toMatchObject({
+      code: 'credentials_missing',
+      message: expect.stringContaining('corporate-sso') as string,
+    });
+  });
+});
+
 describe('credentials that change while it runs', () => {
   it('new keys in the file count with the next call', async () => {
     const { bedrock, write, start } = await machine();
@@ -281,6 +297,17 @@ describe('credentials that change while it runs', () => {
     await call(core);
     const [first, second] = bedrock.calls.map(({ accessKeyId }) => accessKeyId);
     expect(first).not.toBe(second);
+  });
+
+  it('calls at the same time share one renewal', async () => {
+    const { identity, start } = await machine();
+    identity.hasRole = true;
+    identity.validForMs = 60_000;
+    const core = await start();
+    identity.validForMs = 3_600_000;
+    const before = identity.asked.filter((one) => one === 'metadata').length;
+    await Promise.all([call(core), call(core), call(core)]);
+    expect(identity.asked.filter((one) => one === 'metadata').length - before).toBe(1);
   });
 
   it('an answer that the token has expired is met with new credentials, once', async () => {
@@ -340,6 +367,28 @@ describe('the caller', () => {
     });
     expect((await start({ ...environmentKeys, TIDYLLM_USER: 'grace' })).user).toBe('grace');
     expect((await start(environmentKeys, { user: 'alan' })).user).toBe('alan');
+  });
+
+  it('is not waited for when a credential process hangs', async () => {
+    const { home, write } = await machine();
+    write('.aws/config', '[default]\ncredential_process = sleep 25\n');
+    const environment = { TIDYLLM_HOME: home, AWS_EC2_METADATA_DISABLED: 'true', AWS_REGION: 'us-east-1' };
+    const startedAt = performance.now();
+    const { code, stdout } = await tidyllm(['doctor'], { environment });
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+    expect(code).toBe(6);
+    expect(stdout).toMatch(/^AWS credentials +failed/m);
+  });
+
+  it('is waited for while a person types the code of an MFA device', async () => {
+    const { write, start } = await machine();
+    write('.aws/credentials', `[base]\n${keys}`);
+    write(
+      '.aws/config',
+      '[profile guarded]\nrole_arn = arn:aws:iam::1:role/guarded\nsource_profile = base\nmfa_serial = arn:aws:iam::1:mfa/ada\n',
+    );
+    const core = await start({ AWS_PROFILE: 'guarded' }, { mfaCode: () => delay(2_000, '123456') });
+    expect(core.userSource).toBe('aws');
   });
 
   it('is the account of this machine where AWS can’t be asked', async () => {
