@@ -88,6 +88,8 @@ async function watchHealth(core: Core, terminal: Terminal): Promise<number> {
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
   process.once('SIGTERM', () => interrupted.abort());
+  // A reader that went away, as `head` does.
+  process.stdout.once('error', () => interrupted.abort());
   let code = 0;
   while (!interrupted.signal.aborted) {
     const system = await systemStatus(core, AbortSignal.timeout(checkTimeoutMs));

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import tls, { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { HttpProxyAgent } from 'http-proxy-agent';
 import { HttpsProxyAgent } from 'https-proxy-agent';
@@ -49,7 +49,10 @@ export class Network {
     });
   }
 
-  /** One request of a health check. Throws the system error of a connection that fails, or the abort's reason. */
+  /**
+   * One request of a health check. Throws the system error of a connection that fails, the abort's reason, or
+   * `service_failed` for a proxy that wants a login.
+   */
   async request(
     url: string,
     {
@@ -70,6 +73,8 @@ export class Network {
       body += chunk as string;
       if (body.length > mostBytes) break;
     }
+    const proxy = this.#proxyFor(url);
+    if (response.statusCode === 407 && proxy !== null) throw refusedByProxy(proxy);
     return { status: response.statusCode ?? 0, body };
   }
 
@@ -130,8 +135,18 @@ export class Network {
   }
 }
 
+function refusedByProxy(proxy: string): GatewayError {
+  return new GatewayError('service_failed', `The proxy ${new URL(proxy).host} wants a login (HTTP 407).`, {
+    hint: 'Put user and password into the address of the proxy, or use one that asks for none.',
+    retryable: true,
+  });
+}
+
 /** What Node.js trusts, NODE_EXTRA_CA_CERTS included, what the operating system does, and the bundle. */
-function trusted(bundle: string | undefined): string[] {
+function trusted(bundle: string | undefined): string[] | undefined {
+  // Node.js before 22.15 can't list them, and adds NODE_EXTRA_CA_CERTS only where nothing is listed.
+  const { getCACertificates } = tls as Partial<typeof tls>;
+  if (!getCACertificates) return bundle ? [...rootCertificates, readBundle(bundle)] : undefined;
   const certificates = [...getCACertificates('default'), ...getCACertificates('system')];
   return [...new Set([...certificates, ...(bundle ? [readBundle(bundle)] : [])])];
 }

@@ -22,8 +22,9 @@ export async function openPool(place: Place, network: Network): Promise<pg.Pool>
     (await pool.connect()).release();
     return pool;
   } catch (error) {
-    if (!/does not support SSL/.test(String(error))) return pool;
     await pool.end();
+    // Only a server that answers says whether it encrypts.
+    if (!/does not support SSL/.test(String(error))) throw error;
     return poolOf(place, false);
   }
 }

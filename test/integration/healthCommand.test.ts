@@ -21,6 +21,21 @@ describe('tidyllm health --watch', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
+  it('ends when its reader has gone away', async () => {
+    const environment = { ...isolatedEnvironment(temporaryFolder()), TIDYLLM_USER: 'ada' };
+    const ended = Promise.withResolvers<unknown>();
+    const run = tidyllm(['health', '--watch'], {
+      environment,
+      started: (child) => {
+        onTestFinished(() => void child.kill('SIGKILL'));
+        child.once('exit', ended.resolve);
+        child.stdout?.once('data', () => child.stdout?.destroy());
+      },
+    });
+    await expect(run).rejects.toThrow();
+    await ended.promise;
+  });
+
   it('is refused with --json, which is one document', async () => {
     const environment = isolatedEnvironment(temporaryFolder());
     const { code, document } = await tidyllmJson(['health', '--watch'], { environment });

@@ -54,6 +54,18 @@ async function get(url: string, options: Partial<NetworkOptions> = {}): Promise<
   return `${status} ${body}`;
 }
 
+it('a proxy that wants a login is named, without what was tried', async () => {
+  setEnvironment({});
+  const proxy = createProxy((_request, response) => response.writeHead(407).end());
+  proxy.on('connect', (_request, socket) => {
+    socket.end('HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n');
+  });
+  const port = await listening(proxy);
+  const options = { proxy: `http://ada:hunter2@127.0.0.1:${port}` };
+  for (const url of ['http://service.example/', 'https://service.example/'])
+    await expect(get(url, options)).rejects.toThrow(`The proxy 127.0.0.1:${port} wants a login (HTTP 407).`);
+});
+
 describe('certificates', () => {
   it('that nobody has signed are refused', async () => {
     setEnvironment({});

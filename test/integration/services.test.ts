@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -76,6 +77,18 @@ describe('services on real servers', () => {
     60_000,
   );
 
+  it('a database that is away at first is connected in its own way when it is there', async () => {
+    const { core } = await gatewayOnStandIn(settings());
+    await servers.postgres.kill();
+    try {
+      expect(core.sessions.isHealthy()).toBe(false);
+      expect((await core.sessions.checkHealth('postgres')).state).toBe('failed');
+    } finally {
+      await servers.postgres.start();
+    }
+    expect(await core.sessions.checkHealth('postgres')).toMatchObject({ state: 'healthy', error: null });
+  }, 60_000);
+
   it('Bedrock gone: its failure is one reason, of Bedrock, and it is healthy again when it is back', async () => {
     const { core, standIn } = await gatewayOnStandIn(settings());
     await standIn.close();
@@ -119,6 +132,21 @@ describe('services on real servers', () => {
       expect(error?.message).toContain('did not answer in time');
     },
   );
+
+  it('a page that answers everything with 200 is no MLflow server', async () => {
+    const page = createHttpServer((_request, response) => response.end('<html>Log in</html>'));
+    page.listen(0, '127.0.0.1');
+    await once(page, 'listening');
+    onTestFinished(() => page.closeAllConnections());
+    onTestFinished(() => void page.close());
+    const { port } = page.address() as AddressInfo;
+    const { core } = await gatewayOnStandIn({ MLFLOW_TRACKING_URI: `http://127.0.0.1:${port}` });
+    const { state, error } = await core.sessions.checkHealth('mlflow');
+    expect({ state, message: error?.message }).toMatchObject({
+      state: 'failed',
+      message: expect.stringContaining('is no MLflow server') as string,
+    });
+  });
 
   it('are not configured unless something says so', async () => {
     const { core } = await gatewayOnStandIn();
