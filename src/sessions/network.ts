@@ -78,16 +78,6 @@ export class Network {
     return { status: response.statusCode ?? 0, body };
   }
 
-  /** In one sentence, for a health view; null where nothing is between. */
-  describe(url: string): string | null {
-    const proxy = this.#proxyFor(url);
-    const parts = [
-      ...(proxy === null ? [] : [`through the proxy ${new URL(proxy).host}`]),
-      ...(this.#options.strictCertificates === false ? ['certificates are not checked'] : []),
-    ];
-    return parts.join('; ') || null;
-  }
-
   /** What TLS connections trust. Throws `settings_invalid` for a bundle that can't be read. */
   tls(): { secureContext: SecureContext; rejectUnauthorized: boolean } {
     this.#trust ??= createSecureContext({ ca: trusted(this.#options.environment['AWS_CA_BUNDLE']) });
