@@ -14,7 +14,7 @@ import type { ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import { sameKeys, type AwsKeys } from '../sessions/awsCredentials.ts';
 import { isExpired } from '../sessions/awsErrors.ts';
-import { unlessAborted } from '../sessions/check.ts';
+import { check, unlessAborted } from '../sessions/check.ts';
 import type { Network } from '../sessions/network.ts';
 import { brokenStream, failedCall, incompleteStream, stalledStream } from './bedrockErrors.ts';
 
@@ -223,23 +223,32 @@ class BedrockBackend implements ModelBackend {
 
   /** An unsigned request to the endpoint's root: any answer shows that it is reachable and how far away. */
   async checkHealth(signal: AbortSignal): Promise<Health> {
-    const checkedAt = new Date().toISOString();
-    const startedAt = performance.now();
-    try {
-      await this.prepare(signal);
-      await this.#options.network.request(this.#endpoint, { method: 'HEAD', signal });
-    } catch (thrown) {
-      const error = GatewayError.is(thrown)
-        ? thrown
-        : failedCall(thrown, { region: this.region, modelId: '' });
-      return { state: 'failed', latencyMs: null, evidence: this.location, error, checkedAt };
+    let prepared = false;
+    const found = await check(
+      signal,
+      async () => {
+        await this.prepare(signal);
+        prepared = true;
+        return this.#reach(signal);
+      },
+      (error) =>
+        prepared ? failedCall(error, { region: this.region, modelId: '' }) : credentialsOutstanding(error),
+    );
+    const last = this.#lastCall?.error;
+    if (found.error || !last || !refusals.includes(last.code)) return found;
+    return { ...found, state: 'failed', error: last };
+  }
+
+  /** The evidence that the endpoint is there. */
+  async #reach(signal: AbortSignal): Promise<string> {
+    const { status } = await this.#options.network.request(this.#endpoint, { method: 'HEAD', signal });
+    if (status >= 500) {
+      throw new GatewayError('backend_failed', `${this.#endpoint} answers with HTTP ${status}.`, {
+        hint: 'Bedrock or a proxy on the way to it is down; try again, and check the endpoint.',
+        retryable: true,
+      });
     }
-    const latencyMs = performance.now() - startedAt;
-    const last = this.#lastCall;
-    const evidence = `Credentials found; ${this.#endpoint} answers; ${describeLast(last)}.`;
-    const refused = last?.error && refusals.includes(last.error.code) ? last.error : null;
-    if (refused) return { state: 'failed', latencyMs, evidence, error: refused, checkedAt };
-    return { state: 'healthy', latencyMs, evidence, error: null, checkedAt };
+    return `Credentials found; ${this.#endpoint} answers; ${describeLast(this.#lastCall)}.`;
   }
 
   dispose(): void {
@@ -249,6 +258,13 @@ class BedrockBackend implements ModelBackend {
   #where(call: ModelCall): { region: string; modelId: string } {
     return { region: this.region, modelId: call.modelId };
   }
+}
+
+function credentialsOutstanding(cause: unknown): GatewayError {
+  return new GatewayError('credentials_missing', 'The AWS credentials did not come in time.', {
+    hint: 'See whether the credential process or login of the profile waits for something.',
+    cause,
+  });
 }
 
 /** Failures that the next call would meet again. */

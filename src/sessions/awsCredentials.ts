@@ -157,7 +157,9 @@ export class AwsCredentials {
   async #instance(): Promise<Candidate | null> {
     const { environment } = this.#options;
     if (/^true$/i.test(environment['AWS_EC2_METADATA_DISABLED'] ?? '')) return null;
-    const resolve = fromInstanceMetadata({ timeout: metadataTimeoutMs, maxRetries: 0 });
+    // Where there is one, a slow moment must not make a machine without a role of it.
+    const maxRetries = isLikelyInstance(environment) ? 2 : 0;
+    const resolve = fromInstanceMetadata({ timeout: metadataTimeoutMs, maxRetries });
     try {
       await resolve();
     } catch {

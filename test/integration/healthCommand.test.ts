@@ -1,7 +1,11 @@
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startBedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
-import { isolatedEnvironment } from '../support/gateways.ts';
+import { gatewayOnStandIn, isolatedEnvironment } from '../support/gateways.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 describe('tidyllm health --watch', () => {
@@ -88,5 +92,34 @@ describe('tidyllm doctor', () => {
     const { stdout, code } = await tidyllm(['doctor'], { environment: { TIDYLLM_HOME: 'relative' } });
     expect(code).not.toBe(0);
     expect(stdout).toContain('TIDYLLM_HOME must be an absolute path');
+  });
+});
+
+describe('the health of Bedrock', () => {
+  it.each([500, 503])('is not there behind HTTP %i', async (status) => {
+    const server = createServer((_request, response) => response.writeHead(status).end());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { core } = await gatewayOnStandIn({ AWS_ENDPOINT_URL_BEDROCK_RUNTIME: url });
+    const { state, error } = await core.sessions.checkHealth('bedrock');
+    expect({ state, message: error?.message }).toEqual({
+      state: 'failed',
+      message: `${url} answers with HTTP ${status}.`,
+    });
+  });
+
+  it('says so when the credentials do not come in time', async () => {
+    const home = temporaryFolder();
+    const config = join(home, 'config');
+    writeFileSync(config, '[default]\ncredential_process = sleep 5\n');
+    const { core } = await gatewayOnStandIn({
+      ...{ AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_CONFIG_FILE: config },
+    });
+    const { state, error } = await core.sessions.checkHealth('bedrock');
+    expect({ state, message: error?.message }).toEqual({
+      state: 'failed',
+      message: 'The AWS credentials did not come in time.',
+    });
   });
 });
