@@ -95,10 +95,21 @@ export async function pythonServers() {
       run('python3', ['-m', 'venv', '--clear', temporary], {});
     }
     const here = join(temporary, 'bin', 'python');
-    run(here, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'uv'], {});
+    run(here, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-cache-dir', 'uv'], {});
     run(
       here,
-      ['-m', 'uv', 'pip', 'install', '--quiet', '--compile-bytecode', '--python', here, ...pythonPackages],
+      [
+        '-m',
+        'uv',
+        'pip',
+        'install',
+        '--quiet',
+        '--no-cache',
+        '--compile-bytecode',
+        '--python',
+        here,
+        ...pythonPackages,
+      ],
       {},
     );
   });
