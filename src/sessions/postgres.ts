@@ -17,7 +17,7 @@ const mostConnections = 4;
 /** The pool of the team's database. Connections open on use; one that breaks while idle is dropped. */
 export async function openPool(place: Place, network: Network): Promise<pg.Pool> {
   const pool = poolOf(place, tlsOf(place, network));
-  if (place.ssl_mode !== 'prefer') return pool;
+  if (place.ssl_mode !== 'prefer' && place.ssl_mode !== 'allow') return pool;
   try {
     (await pool.connect()).release();
     return pool;
@@ -55,7 +55,8 @@ function poolOf(
 /** As libpq has it: only the verifying modes look at the certificate, and only one at the name in it. */
 function tlsOf({ ssl_mode: mode }: Place, network: Network): pg.PoolConfig['ssl'] {
   if (mode === 'disable') return false;
-  if (mode === 'prefer' || mode === 'require') return { rejectUnauthorized: false };
+  // "allow" encrypts where it can too: nobody is worse off for that.
+  if (mode === 'allow' || mode === 'prefer' || mode === 'require') return { rejectUnauthorized: false };
   const tls = network.tls();
   return mode === 'verify-full' ? tls : { ...tls, checkServerIdentity: () => undefined };
 }

@@ -142,6 +142,25 @@ function parseValues(
   return { settings: null, faults: result.error.issues.flatMap(describe) };
 }
 
+/** Names are TIDYLLM_ and the key's path: TIDYLLM_BUDGET_DAILY_LIMIT_USD. Open mappings have none. */
+const ownVariables = new Map(
+  settingKeys
+    .filter(({ initial }) => initial === null || typeof initial !== 'object' || Array.isArray(initial))
+    .map(({ path }) => [`TIDYLLM_${path.join('_').toUpperCase()}`, path]),
+);
+
+/** Variables that look like ours and set nothing: a misspelt limit must not pass for one. */
+function unknownVariables(environment: Environment): SettingsFault[] {
+  const known = [...ownVariables.keys(), 'TIDYLLM_HOME', 'TIDYLLM_SETTINGS', 'TIDYLLM_USER'];
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('TIDYLLM_') && environment[name] && !known.includes(name))
+    .map((name) => ({
+      severity: 'warning',
+      message: `environment variable ${name} sets nothing; did you mean ${closest(name, known)}?`,
+      place: null,
+    }));
+}
+
 /** The user's own sources: options, environment and file. */
 class Sources {
   readonly #document: SettingsDocument;
@@ -153,11 +172,8 @@ class Sources {
     this.#document = document;
     this.#values = structuredClone(document.values);
     this.#takeOptions(overrides);
-    // Names are TIDYLLM_ and the key's path: TIDYLLM_BUDGET_DAILY_LIMIT_USD. Open mappings have none.
-    for (const { path, initial } of settingKeys) {
-      const open = initial !== null && typeof initial === 'object' && !Array.isArray(initial);
-      if (!open) this.#takeVariable(path, `TIDYLLM_${path.join('_').toUpperCase()}`, environment);
-    }
+    for (const [name, path] of ownVariables) this.#takeVariable(path, name, environment);
+    this.warnings.push(...unknownVariables(environment));
     for (const [key, names] of foreignVariables) {
       const path = key.split('.');
       for (const name of names) {

@@ -191,7 +191,7 @@ export const settingsSchema = z.strictObject({
       .describe('Its password; PGPASSWORD without it.')
       .meta({ secret: true, examples: ['${PGPASSWORD}'] }),
     ssl_mode: z
-      .enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full'])
+      .enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'])
       .default('require')
       .describe('How the connection is encrypted, as in libpq.'),
   }),

@@ -85,6 +85,13 @@ describe('settings', () => {
     expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining('MLFLOW_TRACKING_URI')]);
   });
 
+  it('warn of a variable that looks like theirs and sets nothing', async () => {
+    const { warnings } = await load(null, { TIDYLLM_BUDGET_DAILY_LIMT_USD: '5', TIDYLLM_USER: 'ada' });
+    expect(warnings.map(({ message }) => message)).toEqual([
+      'environment variable TIDYLLM_BUDGET_DAILY_LIMT_USD sets nothing; did you mean TIDYLLM_BUDGET_DAILY_LIMIT_USD?',
+    ]);
+  });
+
   it('take a section whose keys are all commented out for an empty one', async () => {
     const { settings } = await load('budget:\n#  daily_limit_usd: 5\naws:\n  bedrock:\n');
     expect(settings.budget.daily_limit_usd).toBe('1000');
