@@ -66,7 +66,7 @@ export async function loadSettings(
   const text = await readText(path, path !== userFile);
   const document = new SettingsDocument(path, text ?? '', environment);
   const own = new Sources(document, environment, overrides);
-  const joined = await joinWorkspaces(own.parse(), overrides.workspaceFiles ?? [], environment);
+  const joined = await joinWorkspaces(own.parse(), overrides.workspaceFiles ?? []);
   return {
     settings: joined.settings,
     file: text === null ? null : path,
@@ -86,7 +86,7 @@ export function checkSettingsText(
   kind: 'user' | 'workspace',
 ): readonly SettingsFault[] {
   try {
-    const document = new SettingsDocument(file, text, environment);
+    const document = new SettingsDocument(file, text, kind === 'workspace' ? null : environment);
     const { faults } = parseValues(document.values, (issue) => describeIssue(issue, document));
     const unused = laterKeys
       .map((key) => key.split('.'))
@@ -269,11 +269,7 @@ interface Joined {
   warnings: SettingsFault[];
 }
 
-async function joinWorkspaces(
-  own: Settings,
-  files: readonly string[],
-  environment: Environment,
-): Promise<Joined> {
+async function joinWorkspaces(own: Settings, files: readonly string[]): Promise<Joined> {
   const joined: Joined = {
     settings: structuredClone(own),
     ...{ files: [], documents: [], origins: new Map(), warnings: [] },
@@ -281,7 +277,7 @@ async function joinWorkspaces(
   for (const file of files) {
     const text = await readText(file, false);
     if (text === null) continue;
-    const document = new SettingsDocument(file, text, environment);
+    const document = new SettingsDocument(file, text, null);
     const { settings: asked, faults } = parseValues(document.values, (issue) =>
       describeIssue(issue, document),
     );

@@ -45,8 +45,8 @@ export class SettingsDocument {
   readonly #unset = new Map<string, string>();
   readonly #faults: SettingsFault[] = [];
 
-  /** Throws `SettingsInvalid` for text that isn't a YAML mapping. */
-  constructor(file: string, text: string, environment: Environment) {
+  /** Without an environment a reference is a fault. Throws `SettingsInvalid` for text that isn't a YAML mapping. */
+  constructor(file: string, text: string, environment: Environment | null) {
     this.file = file;
     this.#lines = new LineCounter();
     this.#document = parseDocument(text, {
@@ -134,7 +134,7 @@ export class SettingsDocument {
   }
 
   /** Replaces references, and takes a section without keys for an empty one. */
-  #resolve(value: unknown, path: Path, environment: Environment): unknown {
+  #resolve(value: unknown, path: Path, environment: Environment | null): unknown {
     if (typeof value === 'string') return this.#resolveText(value, path, environment);
     if (value === null && isSection(path)) return {};
     if (typeof value !== 'object' || value === null) return value;
@@ -145,19 +145,22 @@ export class SettingsDocument {
     );
   }
 
-  #resolveText(text: string, path: Path, environment: Environment): unknown {
+  #resolveText(text: string, path: Path, environment: Environment | null): unknown {
     const references: string[] = [];
     const resolved = text.replace(reference, (match, name: string) => {
       if (match.startsWith('$$')) return match.slice(1);
       references.push(name);
-      if (!/^[A-Za-z_]\w*$/.test(name)) {
+      if (environment === null) {
+        const message = `${path.join('.')} refers to the environment, which is not a workspace's to read`;
+        this.#faults.push(this.fault(path, message));
+      } else if (!/^[A-Za-z_]\w*$/.test(name)) {
         this.#faults.push(
           this.fault(path, `${path.join('.')}: "${match}" is not a reference such as "\${PGPASSWORD}"`),
         );
       }
-      return environment[name] ?? '';
+      return environment?.[name] ?? '';
     });
-    const unset = references.find((name) => !environment[name]);
+    const unset = references.find((name) => !environment?.[name]);
     if (unset !== undefined) {
       this.#unset.set(path.join('.'), unset);
       return null;

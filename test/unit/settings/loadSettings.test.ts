@@ -257,6 +257,12 @@ describe('a workspace file', () => {
     await expect(within('', workspace)).rejects.toThrow(/workspace\.yaml:1:\d+: .*may only tighten/);
   });
 
+  it('may not read the environment, which holds secrets', async () => {
+    const reading = within('', 'aws: { bedrock: { default_model: "${SECRET}" } }', { SECRET: 'hunter2' });
+    await expect(reading).rejects.toThrow("refers to the environment, which is not a workspace's to read");
+    await expect(reading).rejects.not.toThrow('hunter2');
+  });
+
   it('may not take every back-end away', async () => {
     await expect(within('ai: { backends: [mock] }', 'ai: { backends: [bedrock] }')).rejects.toThrow(
       'leaves nothing of what the user allows',
