@@ -14,8 +14,8 @@ import type { CoreHolder } from './coreHolder.ts';
 import { inBackground } from './failures.ts';
 import type { SettingsFile } from './settingsFile.ts';
 
-/** A service takes three seconds at most, and what fails must show within five. */
-const lookEveryMs = 2_000;
+/** What refuses a connection must show within five seconds. */
+const lookEveryMs = 3_000;
 const checkTimeoutMs = 4_000;
 
 /** What the last look found; null or absent where nobody has looked yet. */

@@ -100,7 +100,7 @@ describe('the chat with simulated answers', () => {
     expect(await chat.turns.last().innerText()).toBe(before);
     await window.reload();
     await ChatView.open(window);
-    expect(await chat.question.inputValue()).toBe('a question that is not sent');
+    await expect.poll(() => chat.question.inputValue()).toBe('a question that is not sent');
     expect(await chat.turns.last().innerText()).toBe(before);
     expect(await chat.reason.inputValue()).toBe('JIRA-123 keyboard');
   });

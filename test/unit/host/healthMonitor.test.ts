@@ -82,11 +82,11 @@ describe('the health monitor', () => {
     const [first, second] = [monitor.watch(), monitor.watch()];
     await vi.advanceTimersByTimeAsync(0);
     expect(machine.looks).toBe(2);
-    await vi.advanceTimersByTimeAsync(2_000);
+    await vi.advanceTimersByTimeAsync(3_000);
     expect(machine.looks).toBe(3);
     first.dispose();
     first.dispose();
-    await vi.advanceTimersByTimeAsync(2_000);
+    await vi.advanceTimersByTimeAsync(3_000);
     expect(machine.looks).toBe(4);
     second.dispose();
     await vi.advanceTimersByTimeAsync(60_000);
@@ -97,14 +97,14 @@ describe('the health monitor', () => {
     monitor.watch();
     await vi.advanceTimersByTimeAsync(0);
     machine.states.postgres = 'failed';
-    await vi.advanceTimersByTimeAsync(2_000);
+    await vi.advanceTimersByTimeAsync(3_000);
     const failed = monitor.findings.services.postgres;
     expect(failed?.state).toBe('failed');
-    await vi.advanceTimersByTimeAsync(4_000);
+    await vi.advanceTimersByTimeAsync(3_000);
     expect(monitor.findings.services.postgres?.since).toBe(failed?.since);
     expect(monitor.findings.services.postgres?.checkedAt).not.toBe(failed?.checkedAt);
     machine.states.postgres = 'healthy';
-    await vi.advanceTimersByTimeAsync(2_000);
+    await vi.advanceTimersByTimeAsync(3_000);
     expect(monitor.findings.services.postgres?.state).toBe('healthy');
   });
 

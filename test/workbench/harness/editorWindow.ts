@@ -22,8 +22,7 @@ export class EditorWindow {
     const input = this.page.locator('.quick-input-widget:visible input.input');
     // A window that still starts may close the palette that was just opened.
     do await this.page.keyboard.press('F1');
-    while (!(await fills(input, `>${title}`)));
-    await this.quickPick(title).first().click();
+    while (!(await fills(input, `>${title}`)) || !(await isChosen(this.quickPick(title).first())));
   }
 
   /** The rows of the open quick pick that hold a text. */
@@ -113,6 +112,14 @@ export class EditorWindow {
 
 function fills(input: Locator, text: string): Promise<boolean> {
   return input.fill(text, { timeout: 5_000 }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Whether it could be clicked before it went away. */
+function isChosen(row: Locator): Promise<boolean> {
+  return row.click({ timeout: 5_000 }).then(
     () => true,
     () => false,
   );
