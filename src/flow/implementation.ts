@@ -1,0 +1,31 @@
+import type { CallOptions, LlmRequest, LlmResponse } from '../gateways/corporateLlm/request.ts';
+import type { ImplementationId, ParameterDefinition, ParameterValues } from './agreement.ts';
+import type { Report } from './report.ts';
+
+/** What a run gives to what it runs. */
+export interface FlowRun {
+  readonly runId: string;
+  /** Checked against the definitions, defaults filled in. */
+  readonly parameters: ParameterValues;
+  /** Aborts on cancel and at the time limit. Throw its reason soon after. */
+  readonly signal: AbortSignal;
+  /** Says what is under way, with the share that is done, 0 to 1, where it is known. */
+  readonly progress: (message: string, share?: number) => void;
+  /** A governed call within the run's reservation; user, reason and origin are the run's. Never throws for a failed call. */
+  readonly call: (request: RunRequest, options?: Pick<CallOptions, 'onText'>) => Promise<LlmResponse>;
+  /** Folder of the workspace it is run in; null where there is none. */
+  readonly workspace: string | null;
+}
+
+export type RunRequest = Omit<LlmRequest, 'userId' | 'auditReason' | 'origin' | 'flow'>;
+
+/** The work behind an agreement. */
+export interface Implementation {
+  readonly id: ImplementationId;
+  readonly title: string;
+  readonly parameters: readonly ParameterDefinition[];
+  /** The most it will spend with these parameters, micro-USD; reserved before it starts. Throws `GatewayError`. */
+  worstCase(parameters: ParameterValues): bigint;
+  /** Throws `GatewayError` when it can't be done; what it finds wrong is a finding. */
+  run(run: FlowRun): Promise<Report>;
+}
