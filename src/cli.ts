@@ -19,7 +19,7 @@ import { requestServiceTiers } from './gateways/corporateLlm/request.ts';
 import { GatewayError, messageOf } from './errors.ts';
 import { loadSettings, type SettingsOverrides } from './settings/loadSettings.ts';
 import { workspaceFilesAround } from './settings/settingsPlaces.ts';
-import { faultText } from './settings/settingsDocument.ts';
+import { faultText } from './yamlDocument.ts';
 
 interface GlobalOptions {
   settings?: string;

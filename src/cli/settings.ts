@@ -3,10 +3,10 @@ import { stringify } from 'yaml';
 import { createFile } from '../createFile.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import { checkSettingsText, readSettingsText, type LoadedSettings } from '../settings/loadSettings.ts';
-import { faultText, type SettingsFault } from '../settings/settingsDocument.ts';
 import { settingsInEffect, withoutSecrets } from '../settings/settingsInEffect.ts';
 import { settingsPath, workspaceFileName } from '../settings/settingsPlaces.ts';
 import { settingsTemplate } from '../settings/settingsTexts.ts';
+import { faultText, type Fault } from '../yamlDocument.ts';
 import { note, printJson, printLine, table, writeMessage, type Terminal } from './terminal.ts';
 
 /** `tidyllm settings show`: every value in effect, and with `origin` where it comes from. */
@@ -105,7 +105,7 @@ function createOrFail(path: string): boolean {
   }
 }
 
-function faultJson({ severity, message, place }: SettingsFault): object {
+function faultJson({ severity, message, place }: Fault): object {
   return {
     severity,
     file: place?.file ?? null,

@@ -2,7 +2,7 @@ import type { Core } from '../gateways/core.ts';
 import { messageOf } from '../errors.ts';
 import { systemStatus, type SystemStatus } from '../gateways/systemStatus.ts';
 import { verifyLedger } from '../ledger/readJournal.ts';
-import { faultText } from '../settings/settingsDocument.ts';
+import { faultText } from '../yamlDocument.ts';
 import { credentialSourceJson, healthJson, infrastructureJson, printReasons } from './healthTexts.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
 

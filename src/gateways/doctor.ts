@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { GatewayError, messageOf } from '../errors.ts';
 import { verifyLedger, type LedgerLocation, type VerificationResult } from '../ledger/readJournal.ts';
 import { formatUsd } from '../pricing/cost.ts';
-import { faultText } from '../settings/settingsDocument.ts';
+import { faultText } from '../yamlDocument.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
 import type { Core } from './core.ts';
 import { systemStatus } from './systemStatus.ts';

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import { checkSettingsText } from '../settings/loadSettings.ts';
-import { SettingsInvalid, type SettingsFault } from '../settings/settingsDocument.ts';
+import { SettingsInvalid } from '../settings/settingsDocument.ts';
+import type { Fault } from '../yamlDocument.ts';
 import { settingsFilesInUse, type SettingsFileInUse } from './configuration.ts';
 import type { CoreHolder, CoreState } from './coreHolder.ts';
 import { inBackground } from './failures.ts';
@@ -73,7 +74,7 @@ export class SettingsDiagnostics implements vscode.Disposable {
       this.#collection.set(vscode.Uri.file(file.path), (await this.#faultsOf(file)).map(diagnosticOf));
   }
 
-  async #faultsOf({ path, kind }: SettingsFileInUse): Promise<SettingsFault[]> {
+  async #faultsOf({ path, kind }: SettingsFileInUse): Promise<Fault[]> {
     const onDisk = await readIfThere(path);
     if (onDisk === null) return [];
     if (!this.#read.has(path)) this.#read.set(path, onDisk);
@@ -88,13 +89,13 @@ export class SettingsDiagnostics implements vscode.Disposable {
 }
 
 /** What only reading all files together shows, such as a workspace that would loosen. */
-function faultsIn(state: CoreState): readonly SettingsFault[] {
+function faultsIn(state: CoreState): readonly Fault[] {
   const error = state.kind === 'failed' ? state.error : state.kind === 'ready' ? state.settingsError : null;
   if (error instanceof SettingsInvalid) return error.faults;
   return state.kind === 'ready' ? state.core.loaded.warnings : [];
 }
 
-function diagnosticOf({ place, message, severity }: SettingsFault): vscode.Diagnostic {
+function diagnosticOf({ place, message, severity }: Fault): vscode.Diagnostic {
   const { line, column, endLine, endColumn } = place ?? { line: 1, column: 1, endLine: 1, endColumn: 1 };
   const range = new vscode.Range(line - 1, column - 1, endLine - 1, endColumn - 1);
   const { Error, Warning } = vscode.DiagnosticSeverity;

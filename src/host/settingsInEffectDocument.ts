@@ -46,7 +46,7 @@ export class SettingsInEffectDocument implements vscode.TextDocumentContentProvi
     const { loaded } = state.core;
     const [{ settingsInEffect }, { faultText }] = await Promise.all([
       import('../settings/settingsInEffect.ts'),
-      import('../settings/settingsDocument.ts'),
+      import('../yamlDocument.ts'),
     ]);
     const notes = [
       loaded.file === null

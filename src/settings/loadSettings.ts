@@ -3,15 +3,10 @@ import { open } from 'node:fs/promises';
 import { closest, distance } from 'fastest-levenshtein';
 import type * as z from 'zod';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import type { Fault, Path } from '../yamlDocument.ts';
 import { laterKeys, settingsSchema, type Settings } from './schema.ts';
 import { convertText, isSection, knownKeys, settingKeys } from './schemaPaths.ts';
-import {
-  SettingsDocument,
-  SettingsInvalid,
-  type Environment,
-  type Path,
-  type SettingsFault,
-} from './settingsDocument.ts';
+import { SettingsDocument, SettingsInvalid, type Environment } from './settingsDocument.ts';
 import { settingsPath } from './settingsPlaces.ts';
 import { workspaceRules, type Tighten } from './workspaceRules.ts';
 
@@ -48,7 +43,7 @@ export interface LoadedSettings {
   workspaceFiles: readonly string[];
   originOf: (path: readonly string[]) => Origin;
   /** What deserves a look, but doesn't keep the settings from being used. */
-  warnings: readonly SettingsFault[];
+  warnings: readonly Fault[];
   /** What the file sets for parts that are not installed: accepted, and without effect. */
   unused: readonly string[];
 }
@@ -84,7 +79,7 @@ export function checkSettingsText(
   text: string,
   environment: Environment,
   kind: 'user' | 'workspace',
-): readonly SettingsFault[] {
+): readonly Fault[] {
   try {
     const document = new SettingsDocument(file, text, kind === 'workspace' ? null : environment);
     const { faults } = parseValues(document.values, (issue) => describeIssue(issue, document));
@@ -135,8 +130,8 @@ async function readText(path: string, required: boolean): Promise<string | null>
 
 function parseValues(
   values: unknown,
-  describe: (issue: z.core.$ZodIssue) => SettingsFault[],
-): { settings: Settings | null; faults: SettingsFault[] } {
+  describe: (issue: z.core.$ZodIssue) => Fault[],
+): { settings: Settings | null; faults: Fault[] } {
   const result = settingsSchema.safeParse(values);
   if (result.success) return { settings: result.data, faults: [] };
   return { settings: null, faults: result.error.issues.flatMap(describe) };
@@ -150,7 +145,7 @@ const ownVariables = new Map(
 );
 
 /** Variables that look like ours and set nothing: a misspelt limit must not pass for one. */
-function unknownVariables(environment: Environment): SettingsFault[] {
+function unknownVariables(environment: Environment): Fault[] {
   const known = [...ownVariables.keys(), 'TIDYLLM_HOME', 'TIDYLLM_SETTINGS', 'TIDYLLM_USER'];
   return Object.keys(environment)
     .filter((name) => name.startsWith('TIDYLLM_') && environment[name] && !known.includes(name))
@@ -166,7 +161,7 @@ class Sources {
   readonly #document: SettingsDocument;
   readonly #values: Values;
   readonly #origins = new Map<string, Origin>();
-  readonly warnings: SettingsFault[] = [];
+  readonly warnings: Fault[] = [];
 
   constructor(document: SettingsDocument, environment: Environment, overrides: SettingsOverrides) {
     this.#document = document;
@@ -240,7 +235,7 @@ function isNoServer(address: string | undefined): boolean {
   return address !== undefined && address !== '' && !/^https?:/i.test(address);
 }
 
-const noServer: SettingsFault = {
+const noServer: Fault = {
   severity: 'warning',
   message: `environment variable ${trackingVariable} names no http or https server, and is not used`,
   place: null,
@@ -266,7 +261,7 @@ interface Joined {
   files: string[];
   documents: SettingsDocument[];
   origins: Map<string, Origin>;
-  warnings: SettingsFault[];
+  warnings: Fault[];
 }
 
 async function joinWorkspaces(own: Settings, files: readonly string[]): Promise<Joined> {
@@ -340,11 +335,7 @@ function noteOrigins(
 }
 
 /** The keys of a workspace file that are not a workspace's to set. */
-function foreignKeys(
-  document: SettingsDocument,
-  values: Readonly<Values>,
-  path: readonly string[],
-): SettingsFault[] {
+function foreignKeys(document: SettingsDocument, values: Readonly<Values>, path: readonly string[]): Fault[] {
   return Object.entries(values).flatMap(([key, value]) => {
     const here = [...path, key];
     const name = here.join('.');
@@ -383,7 +374,7 @@ function describeIssue(
   issue: z.core.$ZodIssue,
   document: SettingsDocument,
   origins?: ReadonlyMap<string, Origin>,
-): SettingsFault[] {
+): Fault[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
       const path = [...issue.path, key];
