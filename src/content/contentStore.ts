@@ -1,9 +1,10 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as z from 'zod';
 import { GatewayError, systemCodeOf } from '../errors.ts';
 import type { LedgerMode } from '../ledger/records.ts';
+import { replaceFile } from '../replaceFile.ts';
 import type { Settings } from '../settings/schema.ts';
 import { ContentKeys, subjectHash, type SubjectKey } from './contentKeys.ts';
 import { contentChanged, contentUnavailable } from './contentUnavailable.ts';
@@ -236,27 +237,9 @@ function unseal({ encryption }: SubjectKey, boundTo: Buffer, sealed: Buffer, pat
 
 /** Whole or not at all, and on the disk when it returns. Throws `content_unavailable`. */
 async function writeDurably(path: string, content: Buffer): Promise<void> {
-  const draft = `${path}.${randomUUID()}`;
-  try {
-    const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await using file = await open(draft, 'wx', 0o600);
-    await file.writeFile(content);
-    await file.sync();
-    await rename(draft, path);
-    await syncFolders(dirname(path), made);
-  } catch (error) {
-    await rm(draft, { force: true }).catch(() => undefined);
+  await replaceFile(path, content).catch((error: unknown) => {
     throw contentUnavailable(path, error);
-  }
-}
-
-/** Syncs a folder, and those above it up to the parent of the first that had to be made. */
-async function syncFolders(folder: string, made: string | undefined): Promise<void> {
-  // Windows can't open folders; its file system orders these itself.
-  if (process.platform === 'win32') return;
-  await using handle = await open(folder);
-  await handle.sync();
-  if (made !== undefined && folder.startsWith(made)) await syncFolders(dirname(folder), made);
+  });
 }
 
 async function countFiles(folder: string): Promise<number> {

@@ -1,0 +1,112 @@
+import { GatewayError } from '../errors.ts';
+import { differenceOf, numberOf } from './cellText.ts';
+import type { Cell, Figure, Finding, StoredReport, Unit } from './report.ts';
+
+/** What became of a figure. `changed` is neither good nor bad; `incomparable` stands in one report only, or in another unit. */
+export type FigureChange = 'better' | 'worse' | 'same' | 'changed' | 'incomparable';
+
+export interface ComparedFigure {
+  id: string;
+  label: string;
+  unit: Unit;
+  before: Cell;
+  after: Cell;
+  /** Null for texts. */
+  difference: Cell;
+  /** After by before; null where before is nothing. */
+  ratio: number | null;
+  change: FigureChange;
+}
+
+/** How one run's report differs from an earlier one's. The names of its fields are those of its JSON. */
+export interface ReportComparison {
+  before: ComparedRun;
+  after: ComparedRun;
+  /** Whether one was simulated and the other real: then the figures are of different things. */
+  modes_differ: boolean;
+  /** Names of the parameters that had another value. */
+  parameters_differ: readonly string[];
+  /** In the order of the later report; what only the earlier one has stands last. */
+  figures: readonly ComparedFigure[];
+  findings: {
+    new: readonly Finding[];
+    gone: readonly Finding[];
+    /** As the later report has them. */
+    still: readonly Finding[];
+  };
+}
+
+export type ComparedRun = Pick<StoredReport, 'run_id' | 'started_at' | 'execution_mode'>;
+
+/** Compares an earlier report with a later one. Throws `invalid_request` for reports of different agreements. */
+export function compareReports(before: StoredReport, after: StoredReport): ReportComparison {
+  if (before.agreement !== after.agreement)
+    throw new GatewayError(
+      'invalid_request',
+      `A report of ${before.agreement} can't be compared with one of ${after.agreement}.`,
+      { hint: 'Compare runs of the same agreement.' },
+    );
+  return {
+    before: comparedRun(before),
+    after: comparedRun(after),
+    modes_differ: before.execution_mode !== after.execution_mode,
+    parameters_differ: differentParameters(before.parameters, after.parameters),
+    figures: comparedFigures(before.report.figures, after.report.figures),
+    findings: {
+      new: findingsWithout(after.report.findings, before.report.findings),
+      gone: findingsWithout(before.report.findings, after.report.findings),
+      still: after.report.findings.filter((finding) => hasFinding(before.report.findings, finding)),
+    },
+  };
+}
+
+/** Whether a report has a finding, whatever its figures were. */
+export function hasFinding(findings: readonly Finding[], { id, title }: Finding): boolean {
+  return findings.some((one) => one.id === id && one.title === title);
+}
+
+function findingsWithout(findings: readonly Finding[], others: readonly Finding[]): Finding[] {
+  return findings.filter((finding) => !hasFinding(others, finding));
+}
+
+function comparedRun({ run_id, started_at, execution_mode }: StoredReport): ComparedRun {
+  return { run_id, started_at, execution_mode };
+}
+
+function differentParameters(
+  before: StoredReport['parameters'],
+  after: StoredReport['parameters'],
+): string[] {
+  const names = new Set([...Object.keys(after), ...Object.keys(before)]);
+  return [...names].filter((name) => before[name] !== after[name]);
+}
+
+function comparedFigures(before: readonly Figure[], after: readonly Figure[]): ComparedFigure[] {
+  const earlier = new Map(before.map((figure) => [figure.id, figure]));
+  const later = new Set(after.map(({ id }) => id));
+  return [
+    ...after.map((figure) => comparedFigure(earlier.get(figure.id) ?? null, figure)),
+    ...before.filter(({ id }) => !later.has(id)).map((figure) => comparedFigure(figure, null)),
+  ];
+}
+
+function comparedFigure(before: Figure | null, after: Figure | null): ComparedFigure {
+  const { id, label, unit, better } = (after ?? before) as Figure;
+  const [from, to] = [before?.value ?? null, after?.value ?? null];
+  const nothing = { id, label, unit, before: from, after: to, difference: null, ratio: null };
+  if (!before || !after || before.unit !== after.unit) return { ...nothing, change: 'incomparable' };
+  const [first, second] = [numberOf(from, unit), numberOf(to, unit)];
+  if (first === null || second === null) return { ...nothing, change: from === to ? 'same' : 'changed' };
+  return {
+    ...nothing,
+    difference: differenceOf(from, to, unit),
+    ratio: first === 0 ? null : second / first,
+    change: changeOf(first, second, better),
+  };
+}
+
+function changeOf(before: number, after: number, better: Figure['better']): FigureChange {
+  if (before === after) return 'same';
+  if (better === null) return 'changed';
+  return after < before === (better === 'lower') ? 'better' : 'worse';
+}

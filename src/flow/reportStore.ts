@@ -1,0 +1,105 @@
+import { hash } from 'node:crypto';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import canonicalize from 'canonicalize';
+import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import { dayOf } from '../ledger/day.ts';
+import { replaceFile } from '../replaceFile.ts';
+import type { Section, StoredReport } from './report.ts';
+import { storedReportSchema } from './reportSchema.ts';
+
+const mostBytes = 1024 * 1024;
+const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+const extension = '.json';
+
+export interface ReportStoreOptions {
+  /** `flow/live` or `flow/simulated` in the state folder. */
+  directory: string;
+  /** IANA zone of the policy days. */
+  timeZone: string;
+}
+
+/** The reports of runs, a file each; the audit journal has their hashes. */
+export class ReportStore {
+  readonly #options: ReportStoreOptions;
+
+  constructor(options: ReportStoreOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Keeps a report, durable when it resolves, without what its private sections hold. Gives the SHA-256 of the
+   * file, lower-case hex. Throws `invalid_request` for one above 1 MiB, and `content_unavailable`.
+   */
+  async write(stored: StoredReport): Promise<{ sha256: string }> {
+    const path = this.#path(stored.run_id);
+    const kept = { ...stored, report: { ...stored.report, sections: stored.report.sections.map(asKept) } };
+    const bytes = Buffer.from(canonicalize(kept) ?? '');
+    if (bytes.length > mostBytes)
+      throw new GatewayError('invalid_request', 'The report is above 1 MiB, so it is not kept.', {
+        hint: 'Run the agreement over fewer days or with fewer calls.',
+      });
+    await replaceFile(path, bytes).catch((error: unknown) => {
+      throw unavailable(path, messageOf(error), error);
+    });
+    return { sha256: hash('sha256', bytes) };
+  }
+
+  /** The report of a run, proven against the hash in its record. Throws `content_unavailable`: missing or changed. */
+  async read(runId: string, sha256: string): Promise<StoredReport> {
+    const path = this.#path(runId);
+    const bytes = await readFile(path).catch((error: unknown) => {
+      const why = systemCodeOf(error) === 'ENOENT' ? 'it is not there any more' : messageOf(error);
+      throw unavailable(path, why, error);
+    });
+    if (hash('sha256', bytes) !== sha256) throw unavailable(path, 'it was changed after it was written');
+    const { data, error } = storedReportSchema.safeParse(jsonOf(bytes));
+    if (data?.run_id !== runId) throw unavailable(path, 'it is no report of this run', error);
+    return data;
+  }
+
+  /** Deletes the reports that were written on policy days before `day`, YYYY-MM-DD. */
+  async removeBefore(day: string): Promise<void> {
+    const { directory, timeZone } = this.#options;
+    const names = await readdir(directory).catch((error: unknown) => {
+      if (systemCodeOf(error) === 'ENOENT') return [];
+      throw unavailable(directory, messageOf(error), error);
+    });
+    for (const name of names) {
+      // A draft of a process that died is a report's name and more.
+      if (!uuid.test(name.slice(0, 36)) || !name.slice(36).startsWith(extension)) continue;
+      const path = join(directory, name);
+      const found = await stat(path).catch(() => null);
+      if (found && dayOf(found.mtime, timeZone) < day) await rm(path, { force: true });
+    }
+  }
+
+  #path(runId: string): string {
+    if (!uuid.test(runId))
+      throw new GatewayError('invalid_request', 'A run is named by its UUID.', {
+        hint: 'Look it up with "tidyllm flow history".',
+      });
+    return join(this.#options.directory, `${runId}${extension}`);
+  }
+}
+
+function asKept(section: Section): Section {
+  if (section.private !== true) return section;
+  const text = 'Not kept with the report: it holds text of prompts, answers or commands.';
+  return { ...section, text, table: null, chart: null };
+}
+
+function jsonOf(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return null;
+  }
+}
+
+function unavailable(path: string, why: string, cause?: unknown): GatewayError {
+  return new GatewayError('content_unavailable', `The report ${path} can't be used: ${why}.`, {
+    hint: 'Run the agreement again, or restore the file from a backup.',
+    cause,
+  });
+}
