@@ -1,13 +1,18 @@
 /**
  * Every failure a caller of the gateway can meet. Exit codes are those of the `tidyllm` command.
  *
- * 2 usage or settings · 3 budget · 4 reason · 5 model or price · 6 back-end · 7 ledger · 130 cancelled
+ * 2 usage, settings or agreements · 3 budget · 4 reason · 5 model or price · 6 back-end · 7 ledger · 130 cancelled
  */
 export const errorExitCodes = {
   invalid_request: 2,
   settings_invalid: 2,
+  flow_invalid: 2,
+  flow_not_matched: 2,
+  flow_running: 2,
+  flow_not_approved: 2,
   budget_exceeded: 3,
   budget_blocked: 3,
+  cost_limit_exceeded: 3,
   audit_reason_missing: 4,
   model_not_recognized: 5,
   model_retired: 5,
@@ -24,6 +29,8 @@ export const errorExitCodes = {
   backend_unreachable: 6,
   backend_failed: 6,
   internal_error: 6,
+  flow_failed: 6,
+  flow_timed_out: 6,
   stream_stalled: 6,
   stream_incomplete: 6,
   ledger_unavailable: 7,

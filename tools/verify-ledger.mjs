@@ -16,6 +16,8 @@ const zero = Buffer.alloc(32);
 const keys = new Map();
 const days = new Map();
 const open = new Map();
+/** Runs of FLOW agreements: what they still hold, and what their calls cost. */
+const runs = new Map();
 /** Roots of complete subtrees with their sizes, largest first. */
 let tree = [];
 let [ledger, previous, sequence, records, fitting, time] = [null, zero, 0, 0, 0, ''];
@@ -23,6 +25,7 @@ let [firstSegment, place] = [1, folder];
 const kinds = [
   ...['header', 'key', 'RESERVE', 'DISPATCH', 'SETTLE', 'VOID', 'EXPIRED_CHARGED', 'REFUSE', 'OVERRUN'],
   ...['acknowledgement', 'policy_change', 'ADJUST', 'clock_anomaly', 'tombstone', 'retention', 'recovery'],
+  ...['flow_start', 'flow_end'],
 ];
 
 const parent = (left, right) => sha256(Buffer.of(1), left, right);
@@ -69,8 +72,12 @@ const note = /^tidyllm\/ledger\/.*\n.*\n.*\n\n(?:\u2014 .*\n?)+/gm;
 const anchorText = anchorFile ? readFileSync(anchorFile, 'utf8').replaceAll('\r\n', '\n') : '';
 const anchors = (anchorText.match(note) ?? []).map(parseNote);
 
+const day = (name) => days.get(name) ?? days.set(name, { spent: 0n, reserved: 0n }).get(name);
+function give(run, amount) {
+  run.left += amount;
+  day(run.day).reserved += amount;
+}
 function take(record, hash) {
-  const day = (name) => days.get(name) ?? days.set(name, { spent: 0n, reserved: 0n }).get(name);
   if (record.kind === 'key') {
     keys.set(record.key_id, record.public_key);
     const text = `tidyllm/ledger/${ledger.toString('hex')}\nenrols key ${record.key_id}\n`;
@@ -85,17 +92,35 @@ function take(record, hash) {
       key && isSigned(key, text, Buffer.from(signature, 'base64')),
       'a cap was changed without a signature',
     );
+  } else if (record.kind === 'flow_start') {
+    const run = { day: record.day, left: 0n, spent: 0n, hash };
+    runs.set(record.run_id, run);
+    give(run, BigInt(record.reserved_micro_usd));
+  } else if (record.kind === 'flow_end') {
+    const run = runs.get(record.run_id);
+    must(run?.hash === record.opening_hash, 'a run ends that was not started');
+    must(`${run.spent}` === record.cost_micro_usd, 'a run cost something else than its calls');
+    give(run, -run.left);
+    runs.delete(record.run_id);
   } else if (record.kind === 'RESERVE') {
     must(!open.has(record.call_id), 'a call is reserved twice');
-    open.set(record.call_id, { day: record.day, amount: BigInt(record.reserved_micro_usd), hash });
-    day(record.day).reserved += BigInt(record.reserved_micro_usd);
+    const amount = BigInt(record.reserved_micro_usd);
+    const run = record.flow && runs.get(record.flow.run_id);
+    must(!record.flow || run?.left >= amount, 'a call reserves more than its run holds');
+    if (run) give(run, -amount);
+    open.set(record.call_id, { day: record.day, amount, hash, run });
+    day(record.day).reserved += amount;
   } else if (['SETTLE', 'VOID', 'EXPIRED_CHARGED'].includes(record.kind)) {
     const call = open.get(record.call_id);
     must(call?.hash === record.opening_hash && call.day === record.day, 'an ending without its reservation');
     open.delete(record.call_id);
     day(call.day).reserved -= call.amount;
     must(/^\d+$/.test(record.cost_micro_usd ?? '0'), 'a cost that is none');
-    day(call.day).spent += BigInt(record.cost_micro_usd ?? '0');
+    const cost = BigInt(record.cost_micro_usd ?? '0');
+    day(call.day).spent += cost;
+    if (!call.run) return;
+    call.run.spent += cost;
+    give(call.run, call.amount - cost < -call.run.left ? -call.run.left : call.amount - cost);
   } else if (record.kind === 'retention') firstSegment = record.first_segment;
   else if (record.kind === 'ADJUST') day(record.day).spent += BigInt(record.difference_micro_usd);
 }
@@ -106,13 +131,15 @@ function restore({ seq, prev, carried }) {
   for (const { day, spent_micro_usd } of carried.days)
     days.set(day, { spent: BigInt(spent_micro_usd), reserved: 0n });
   for (const { key_id, public_key } of carried.enrolled) if (public_key) keys.set(key_id, public_key);
-  for (const call of carried.open) {
-    days.get(call.day).reserved += BigInt(call.reserved_micro_usd);
-    open.set(call.call_id, {
-      day: call.day,
-      amount: BigInt(call.reserved_micro_usd),
-      hash: call.opening_hash,
-    });
+  for (const { run_id, opening_hash, day, left_micro_usd, spent_micro_usd } of carried.runs ?? []) {
+    const run = { day, left: 0n, spent: BigInt(spent_micro_usd), hash: opening_hash };
+    runs.set(run_id, run);
+    give(run, BigInt(left_micro_usd));
+  }
+  for (const { call_id, opening_hash, day, reserved_micro_usd, run_id } of carried.open) {
+    const amount = BigInt(reserved_micro_usd);
+    days.get(day).reserved += amount;
+    open.set(call_id, { day, amount, hash: opening_hash, run: runs.get(run_id) });
   }
   const sizes = [...(seq - 1).toString(2)]
     .map((bit, index, all) => Number(bit) * 2 ** (all.length - 1 - index))

@@ -161,6 +161,7 @@ export function unreachableJson(error: GatewayError, model: string, backend: str
     backend: backend === 'mock' ? 'mock' : 'bedrock',
     processingTimeMs: 0,
     timeToFirstTokenMs: null,
+    stages: null,
     tokenUsage: { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 },
     cost: 0n,
     costEstimated: false,

@@ -15,8 +15,23 @@ export interface Health {
   checkedAt: string;
 }
 
+/** A run of a FLOW agreement as each gateway sees it before it begins. */
+export interface AgreementContext {
+  /** Id of the agreement. */
+  agreement: string;
+  /** Trigger and expanded meaning: the audit reason of its calls. */
+  reason: string;
+  /** Models that it names; calls of others are checked when they are made. */
+  models: readonly string[];
+  /** The most that it will spend, and that its agreement allows, micro-USD. */
+  worstCase: bigint;
+  costLimit: bigint;
+}
+
 /** One of the three levels a call passes through. */
 export interface Gateway {
   readonly id: GatewayId;
   checkHealth(signal: AbortSignal): Promise<Health>;
+  /** Throws `GatewayError` for an agreement whose calls this level would refuse. */
+  validateAgreement(context: AgreementContext): Promise<void>;
 }

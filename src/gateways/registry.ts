@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import type { CorporateLlmGateway } from './corporateLlm/corporateLlmGateway.ts';
-import { gatewayIds, type Gateway, type GatewayId, type Health } from './gateway.ts';
+import { gatewayIds, type AgreementContext, type Gateway, type GatewayId, type Health } from './gateway.ts';
 
 /** The gateways that are installed, by id. */
 export interface InstalledGateways {
@@ -32,6 +32,15 @@ export interface ServiceInfo extends KnownService {
   id: GatewayId;
   state: 'initialized' | 'failed' | 'not_installed';
   /** Why it isn't initialized. */
+  error: GatewayError | null;
+}
+
+/** What one level says of an agreement. */
+export interface AgreementValidation {
+  gateway: GatewayId;
+  level: 1 | 2 | 3;
+  state: 'approved' | 'refused' | 'not_installed';
+  /** Why it refused. */
   error: GatewayError | null;
 }
 
@@ -91,6 +100,28 @@ export class GatewayRegistry {
       async (service) => [service.id, await this.#health(service, signal)] as const,
     );
     return Object.fromEntries(await Promise.all(checks)) as Record<GatewayId, Health>;
+  }
+
+  /** Asks every level about an agreement, lowest first; behind one that refuses nobody is asked. */
+  async validateAgreement(context: AgreementContext): Promise<AgreementValidation[]> {
+    const validations: AgreementValidation[] = [];
+    for (const { id, level, state, error: failure } of this.listServices()) {
+      const error = failure ? gatewayUnavailable(id, failure) : await this.#refusalOf(id, context);
+      const found = error ? 'refused' : state === 'initialized' ? 'approved' : 'not_installed';
+      validations.push({ gateway: id, level, state: found, error });
+      if (error) break;
+    }
+    return validations;
+  }
+
+  async #refusalOf(id: GatewayId, context: AgreementContext): Promise<GatewayError | null> {
+    try {
+      await this.#gateways.get(id)?.validateAgreement(context);
+      return null;
+    } catch (error) {
+      if (!GatewayError.is(error)) throw error;
+      return error;
+    }
   }
 
   getRegistryStats(): { total: number; initialized: number; failed: number; notInstalled: number } {

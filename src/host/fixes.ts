@@ -59,10 +59,17 @@ export function fixesFor(error: GatewayError): Fix[] {
     case 'internal_error':
     case 'backend_failed':
     case 'stream_stalled':
+    case 'flow_failed':
+    case 'flow_timed_out':
+    case 'flow_running':
     case 'stream_incomplete':
       return error.retryable ? [retry, run('tidyllm.showOutput')] : [run('tidyllm.showOutput')];
     case 'anchor_failed':
       return [openSettings({ key: 'anchor' })];
+    case 'flow_invalid':
+    case 'flow_not_matched':
+    case 'flow_not_approved':
+    case 'cost_limit_exceeded':
     case 'invalid_request':
     case 'audit_reason_missing':
     case 'cancelled':

@@ -6,6 +6,7 @@ import type {
   CapRecord,
   CarriedCall,
   CarriedDay,
+  CarriedRun,
   CarriedState,
   ScopeKey,
   TokenCounts,
@@ -21,6 +22,27 @@ export interface OpenCall extends CallScopes {
   day: string;
   /** Micro-USD. */
   reserved: bigint;
+  /** Where it counts besides the ledger. */
+  scopes: readonly ScopeTotals[];
+  /** The run of a FLOW agreement that it is a part of. */
+  run: OpenRun | null;
+}
+
+/** A run of a FLOW agreement that has not ended, with money of its own. Micro-USD. */
+export interface OpenRun {
+  runId: string;
+  /** Lower-case hex of the flow_start record's hash. */
+  hash: string;
+  agreement: string;
+  instance: string;
+  day: string;
+  userId: string;
+  workspace: string | null;
+  /** Of what it holds, what no call of it has taken. */
+  left: bigint;
+  /** What its calls came to. */
+  spent: bigint;
+  calls: number;
   /** Where it counts besides the ledger. */
   scopes: readonly ScopeTotals[];
 }
@@ -72,7 +94,23 @@ class Day {
     if (workspace !== null) totals.push(this.scope('workspace', workspace, workspace));
     return totals;
   }
+
+  /** What a run counts towards besides the ledger: its models are those of its calls. */
+  scopesOfRun({ userId, workspace }: RunScopes): ScopeTotals[] {
+    return runScopesOf({ userId, workspace })
+      .slice(1)
+      .map(({ scope, key }) => this.scope(scope, key, key));
+  }
+
+  /** Holds an amount, or lets go of one below zero. */
+  hold(amount: bigint, scopes: readonly ScopeTotals[]): void {
+    this.reserved += amount;
+    for (const scope of scopes) scope.reserved += amount;
+  }
 }
+
+/** What decides which caps a run is under. */
+export type RunScopes = Pick<CallScopes, 'userId' | 'workspace'>;
 
 /** A day's money as a reader sees it. */
 export type DayTotals = Readonly<Pick<Day, 'spent' | 'reserved'>> & {
@@ -84,6 +122,8 @@ export type DayTotals = Readonly<Pick<Day, 'spent' | 'reserved'>> & {
 /** The budget as a fold over the journal: the same records give the same state in every process. */
 export class BudgetFold {
   readonly open = new Map<string, OpenCall>();
+  /** Runs of FLOW agreements, by their id. */
+  readonly runs = new Map<string, OpenRun>();
   /** Standing caps, as policy_change records set them. */
   readonly policy = new Map<string, Cap>();
   /** Calls whose cost was above their reservation, and whose OVERRUN is not written yet. */
@@ -106,9 +146,13 @@ export class BudgetFold {
       for (const cap of raised) totals.raised.set(idOf(cap), capOf(cap));
       for (const callId of overruns) totals.overruns.add(callId);
     }
+    for (const run of carried.runs ?? []) {
+      const day = this.#day(run.day);
+      this.#holdRun(openRunOf(run, day.scopesOfRun(scopesOfCarried(run))));
+    }
     for (const call of carried.open) {
       const day = this.#day(call.day);
-      this.#hold(openCallOf(call, day), day);
+      this.#hold(openCallOf(call, day, this.runs.get(call.run_id ?? '') ?? null), day);
     }
   }
 
@@ -116,16 +160,17 @@ export class BudgetFold {
    * What a header carries of it. Forgets days that no longer count: all but the last two and those of
    * calls that are open or cost too much.
    */
-  carry(): Pick<CarriedState, 'days' | 'open' | 'policy' | 'last_day'> {
+  carry(): Pick<CarriedState, 'days' | 'open' | 'runs' | 'policy' | 'last_day'> {
     if (this.unrecordedOverruns.size > 0)
       throw new ChainFault('inconsistent', 'the OVERRUN of a call is missing before the header');
     const latest = [...this.#days.keys()].sort().slice(-2);
-    const held = new Set([...this.open.values()].map(({ day }) => day));
+    const held = new Set([...this.open.values(), ...this.runs.values()].map(({ day }) => day));
     for (const [day, { overruns }] of this.#days)
       if (!latest.includes(day) && !held.has(day) && overruns.size === 0) this.#days.delete(day);
     return {
       days: [...this.#days].sort(byName).map(([day, totals]) => carriedDay(day, totals)),
       open: [...this.open].sort(byName).map(([, call]) => carriedCall(call)),
+      ...(this.runs.size > 0 && { runs: [...this.runs].sort(byName).map(([, run]) => carriedRun(run)) }),
       last_day: this.lastDay,
       policy: [...this.policy].sort(byName).map(([, cap]) => capRecord(cap)),
     };
@@ -174,6 +219,12 @@ export class BudgetFold {
       case 'ADJUST':
         this.#adjust(record);
         return;
+      case 'flow_start':
+        this.#startRun(record, hash);
+        return;
+      case 'flow_end':
+        this.#endRun(record);
+        return;
       default:
         return;
     }
@@ -190,11 +241,11 @@ export class BudgetFold {
 
   #reserve(record: FoldedFields<'RESERVE'>, hash: string): void {
     const { call_id: callId, day } = record;
-    if (this.open.has(callId)) throw inconsistent(callId, 'is reserved twice', record.seq);
-    if (!isDayOf(record)) throw inconsistent(callId, 'belongs to another day', record.seq);
-    this.#requireLaterDay(record);
+    if (this.open.has(callId)) throw inconsistent(`call ${callId}`, 'is reserved twice', record.seq);
+    this.#requireDay(`call ${callId}`, record);
     const totals = this.#day(day);
     const { user_id: userId, model, model_id: modelId, workspace } = record;
+    const run = record.flow ? this.#runOf(record.flow.run_id, record) : null;
     const call: OpenCall = {
       callId,
       hash,
@@ -207,27 +258,105 @@ export class BudgetFold {
       modelId,
       workspace,
       scopes: totals.scopesOf({ userId, model, modelId, workspace }),
+      run,
     };
-    const { scopes } = call;
-    this.#requireBelow(this.#capOf(totals, everybodyId), totals, call, record.seq);
-    // Most ledgers have no other cap.
-    if (this.policy.size + totals.raised.size > 1)
-      for (const scope of scopes) {
-        const cap = this.#capOf(totals, idOf(scope));
-        if (cap) this.#requireBelow(cap, scope, call, record.seq);
-      }
-    if (totals.overruns.size > 0)
-      throw inconsistent(callId, 'is reserved while its day is blocked by an overrun', record.seq);
+    if (run) this.#take(run, call.reserved, record.seq);
+    this.#requireRoom(`call ${callId}`, call.reserved, totals, call.scopes, record.seq);
     this.#hold(call, totals);
   }
 
+  /** An amount may be held on a day only below every cap it is under, and while no overrun blocks the day. */
+  #requireRoom(
+    what: string,
+    amount: bigint,
+    day: Day,
+    scopes: readonly ScopeTotals[],
+    sequence: number,
+  ): void {
+    this.#requireBelow(this.#capOf(day, everybodyId), day, what, amount, sequence);
+    // Most ledgers have no other cap.
+    if (this.policy.size + day.raised.size > 1)
+      for (const scope of scopes) {
+        const cap = this.#capOf(day, idOf(scope));
+        if (cap) this.#requireBelow(cap, scope, what, amount, sequence);
+      }
+    if (day.overruns.size > 0)
+      throw inconsistent(what, 'is reserved while its day is blocked by an overrun', sequence);
+  }
+
+  #startRun(record: FoldedFields<'flow_start'>, hash: string): void {
+    const { run_id: runId, agreement, instance, day, user_id: userId, workspace, seq } = record;
+    const what = `run ${runId}`;
+    if (this.runs.has(runId)) throw inconsistent(what, 'is started twice', seq);
+    this.#requireDay(what, record);
+    const totals = this.#day(day);
+    const scopes = totals.scopesOfRun({ userId, workspace });
+    const left = BigInt(record.reserved_micro_usd);
+    // What holds nothing is under no cap.
+    if (left > 0n) this.#requireRoom(what, left, totals, scopes, seq);
+    this.#holdRun({
+      ...{ runId, hash, agreement, instance, day, userId, workspace, left, scopes },
+      ...{ spent: 0n, calls: 0 },
+    });
+  }
+
+  #holdRun(run: OpenRun): void {
+    this.#day(run.day).hold(run.left, run.scopes);
+    this.runs.set(run.runId, run);
+  }
+
+  #endRun({
+    run_id: runId,
+    opening_hash,
+    day,
+    calls,
+    cost_micro_usd: cost,
+    seq,
+  }: FoldedFields<'flow_end'>): void {
+    const what = `run ${runId}`;
+    const run = this.runs.get(runId);
+    if (!run) throw inconsistent(what, 'has not been started', seq);
+    if (run.hash !== opening_hash || run.day !== day)
+      throw inconsistent(what, 'names another start than its own', seq);
+    if (run.spent.toString() !== cost || run.calls !== calls)
+      throw inconsistent(what, 'did not make the calls that it says', seq);
+    if ([...this.open.values()].some((call) => call.run === run))
+      throw inconsistent(what, 'ends before its calls', seq);
+    this.#day(run.day).hold(-run.left, run.scopes);
+    this.runs.delete(runId);
+  }
+
+  /** The run that a call is a part of. */
+  #runOf(
+    runId: string,
+    { call_id: callId, user_id: userId, workspace, seq }: FoldedFields<'RESERVE'>,
+  ): OpenRun {
+    const run = this.runs.get(runId);
+    if (!run || run.userId !== userId || run.workspace !== workspace)
+      throw inconsistent(`call ${callId}`, 'is a part of no such run', seq);
+    return run;
+  }
+
+  /** Takes money from what a run holds; below zero it is given back. */
+  #take(run: OpenRun, amount: bigint, sequence: number): void {
+    if (amount > run.left)
+      throw inconsistent(`run ${run.runId}`, 'holds less than its call reserves', sequence);
+    run.left -= amount;
+    this.#day(run.day).hold(-amount, run.scopes);
+  }
+
+  #requireDay(what: string, record: FoldedFields<'RESERVE' | 'flow_start'>): void {
+    if (!isDayOf(record)) throw inconsistent(what, 'belongs to another day', record.seq);
+    this.#requireLaterDay(what, record);
+  }
+
   /** Days don't come back, and another zone begins only after the last day has ended in both. */
-  #requireLaterDay({ call_id: callId, seq, time, timezone, day }: FoldedFields<'RESERVE'>): void {
+  #requireLaterDay(what: string, { seq, time, timezone, day }: FoldedFields<'RESERVE' | 'flow_start'>): void {
     const last = this.lastDay;
     if (last?.day === day && last.timezone === timezone) return;
-    if (last && day < last.day) throw inconsistent(callId, 'is reserved on a day that is over', seq);
+    if (last && day < last.day) throw inconsistent(what, 'is reserved on a day that is over', seq);
     if (last && last.timezone !== timezone && dayOfRecord(time, last.timezone) <= last.day)
-      throw inconsistent(callId, 'is reserved in another time zone before the day has ended', seq);
+      throw inconsistent(what, 'is reserved in another time zone before the day has ended', seq);
     this.lastDay = { day, timezone };
   }
 
@@ -238,23 +367,23 @@ export class BudgetFold {
   #requireBelow(
     cap: Cap | undefined,
     { spent, reserved }: { spent: bigint; reserved: bigint },
-    call: OpenCall,
+    what: string,
+    amount: bigint,
     sequence: number,
   ): void {
-    if (!cap) throw inconsistent(call.callId, 'is reserved under no cap', sequence);
-    if (spent + reserved + call.reserved > cap.limit)
-      throw inconsistent(call.callId, `is above the cap of its ${cap.scope}`, sequence);
+    if (!cap) throw inconsistent(what, 'is reserved under no cap', sequence);
+    if (spent + reserved + amount > cap.limit)
+      throw inconsistent(what, `is above the cap of its ${cap.scope}`, sequence);
   }
 
   #hold(call: OpenCall, day: Day): void {
-    day.reserved += call.reserved;
-    for (const scope of call.scopes) scope.reserved += call.reserved;
+    day.hold(call.reserved, call.scopes);
     this.open.set(call.callId, call);
   }
 
   #opened(callId: string, sequence: number): OpenCall {
     const call = this.open.get(callId);
-    if (!call) throw inconsistent(callId, 'has no open reservation', sequence);
+    if (!call) throw inconsistent(`call ${callId}`, 'has no open reservation', sequence);
     return call;
   }
 
@@ -266,15 +395,15 @@ export class BudgetFold {
     const { call_id: callId, seq } = record;
     const call = this.#opened(callId, seq);
     if (record.opening_hash !== call.hash)
-      throw inconsistent(callId, 'names another reservation than its own', seq);
+      throw inconsistent(`call ${callId}`, 'names another reservation than its own', seq);
     if (call.day !== record.day)
-      throw inconsistent(callId, 'is settled on another day than it was reserved', seq);
+      throw inconsistent(`call ${callId}`, 'is settled on another day than it was reserved', seq);
     const spent = BigInt(cost);
     const day = this.#day(call.day);
-    day.reserved -= call.reserved;
+    day.hold(-call.reserved, call.scopes);
     day.spent += spent;
+    if (call.run) this.#giveBack(call.run, call.reserved, spent, seq);
     for (const scope of call.scopes) {
-      scope.reserved -= call.reserved;
       scope.spent += spent;
       scope.calls += 1;
       scope.tokens += tokens;
@@ -292,13 +421,21 @@ export class BudgetFold {
     });
   }
 
+  /** What a call of a run didn't cost is the run's again; what it cost beyond its reservation comes off the rest. */
+  #giveBack(run: OpenRun, reserved: bigint, spent: bigint, sequence: number): void {
+    run.spent += spent;
+    run.calls += 1;
+    const above = spent - reserved;
+    this.#take(run, above > run.left ? run.left : above, sequence);
+  }
+
   #recordOverrun(record: FoldedFields<'OVERRUN'>): void {
     const expected = this.unrecordedOverruns.get(record.call_id);
     const fits =
       expected?.day === record.day &&
       expected.cost_micro_usd === record.cost_micro_usd &&
       expected.reserved_micro_usd === record.reserved_micro_usd;
-    if (!fits) throw inconsistent(record.call_id, 'did not cost what its OVERRUN says', record.seq);
+    if (!fits) throw inconsistent(`call ${record.call_id}`, 'did not cost what its OVERRUN says', record.seq);
     this.unrecordedOverruns.delete(record.call_id);
   }
 
@@ -341,13 +478,15 @@ export const everybody: ScopeKey = { scope: 'ledger', key: '' };
 const everybodyId = idOf(everybody);
 
 /** What a call counts towards, the ledger first. */
-export function scopesOf({ userId, modelId, model, workspace }: CallScopes): ScopeKey[] {
-  return [
-    everybody,
-    { scope: 'user', key: userId },
-    { scope: 'model', key: modelId ?? model },
-    ...(workspace === null ? [] : [{ scope: 'workspace' as const, key: workspace }]),
-  ];
+export function scopesOf({ modelId, model, ...run }: CallScopes): ScopeKey[] {
+  const [ledger, user, ...workspace] = runScopesOf(run);
+  return [ledger, user, { scope: 'model', key: modelId ?? model }, ...workspace];
+}
+
+/** What a run counts towards, the ledger first. */
+export function runScopesOf({ userId, workspace }: RunScopes): [ScopeKey, ScopeKey, ...ScopeKey[]] {
+  const inWorkspace: ScopeKey[] = workspace === null ? [] : [{ scope: 'workspace', key: workspace }];
+  return [everybody, { scope: 'user', key: userId }, ...inWorkspace];
 }
 
 function countTokens(tokens: TokenCounts): number {
@@ -360,7 +499,7 @@ function countTokens(tokens: TokenCounts): number {
   );
 }
 
-function isDayOf({ time, timezone, day }: FoldedFields<'RESERVE'>): boolean {
+function isDayOf({ time, timezone, day }: FoldedFields<'RESERVE' | 'flow_start'>): boolean {
   try {
     return dayOfRecord(time, timezone) === day;
   } catch {
@@ -369,8 +508,8 @@ function isDayOf({ time, timezone, day }: FoldedFields<'RESERVE'>): boolean {
   }
 }
 
-function inconsistent(callId: string, what: string, sequence: number): ChainFault {
-  return new ChainFault('inconsistent', `call ${callId} ${what} (record ${sequence})`);
+function inconsistent(subject: string, what: string, sequence: number): ChainFault {
+  return new ChainFault('inconsistent', `${subject} ${what} (record ${sequence})`);
 }
 
 /** By UTF-16 code units, the order of canonical JSON: the same in every locale. */
@@ -411,10 +550,45 @@ function carriedCall(call: OpenCall): CarriedCall {
     model: call.model,
     model_id: call.modelId,
     workspace: call.workspace,
+    ...(call.run && { run_id: call.run.runId }),
   };
 }
 
-function openCallOf(call: CarriedCall, day: Day): OpenCall {
+function carriedRun(run: OpenRun): CarriedRun {
+  return {
+    run_id: run.runId,
+    opening_hash: run.hash,
+    agreement: run.agreement,
+    instance: run.instance,
+    day: run.day,
+    user_id: run.userId,
+    workspace: run.workspace,
+    left_micro_usd: run.left.toString(),
+    spent_micro_usd: run.spent.toString(),
+    calls: run.calls,
+  };
+}
+
+function scopesOfCarried({ user_id: userId, workspace }: CarriedRun): RunScopes {
+  return { userId, workspace };
+}
+
+function openRunOf(run: CarriedRun, scopes: readonly ScopeTotals[]): OpenRun {
+  return {
+    ...scopesOfCarried(run),
+    runId: run.run_id,
+    hash: run.opening_hash,
+    agreement: run.agreement,
+    instance: run.instance,
+    day: run.day,
+    left: BigInt(run.left_micro_usd),
+    spent: BigInt(run.spent_micro_usd),
+    calls: run.calls,
+    scopes,
+  };
+}
+
+function openCallOf(call: CarriedCall, day: Day, run: OpenRun | null): OpenCall {
   const scopes = {
     userId: call.user_id,
     model: call.model,
@@ -430,5 +604,6 @@ function openCallOf(call: CarriedCall, day: Day): OpenCall {
     day: call.day,
     reserved: BigInt(call.reserved_micro_usd),
     scopes: day.scopesOf(scopes),
+    run,
   };
 }

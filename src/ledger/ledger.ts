@@ -5,10 +5,11 @@ import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import {
   capRecord,
   idOf,
+  runScopesOf,
   scopesOf,
   type Cap,
-  type CallScopes,
   type OpenCall,
+  type OpenRun,
   type ScopeTotals,
 } from './budgetFold.ts';
 import { dayOf, dayOfRecord } from './day.ts';
@@ -21,6 +22,8 @@ import { ledgerDamaged } from './readJournal.ts';
 import type {
   AdjustRecord,
   CallDescription,
+  FlowEndRecord,
+  FlowStartRecord,
   LedgerMode,
   PolicyChangeRecord,
   RecordDraft,
@@ -91,12 +94,42 @@ export type RefuseInput = Omit<RefuseRecord, PlacedByLedger | 'cap'>;
 export type AdjustInput = Omit<AdjustRecord, 'kind' | 'v' | 'seq' | 'time' | 'call_id'>;
 export type TombstoneInput = Omit<TombstoneRecord, 'kind' | 'v' | 'seq' | 'time' | 'call_id'>;
 
+/** The part of a record about the ledger that the ledger itself knows. */
+type PlacedEvent = 'kind' | 'v' | 'seq' | 'time' | 'call_id' | 'day' | 'timezone';
+
+export interface StartRunInput extends Omit<
+  FlowStartRecord,
+  PlacedEvent | 'run_id' | 'instance' | 'reserved_micro_usd'
+> {
+  /** The most that its calls may cost together, micro-USD. */
+  amount: bigint;
+  /** Daily caps that the settings put on it, the ledger's among them. */
+  caps: readonly CapSetting[];
+  /** Whether it may run while another run of its agreement does. */
+  concurrent: boolean;
+}
+export type EndRunInput = Omit<
+  FlowEndRecord,
+  PlacedEvent | 'run_id' | 'opening_hash' | 'calls' | 'cost_micro_usd'
+>;
+
+/** Why a run that was started holds no money, and may only be ended. */
+export type RunRefusal = CapRefusal | { overruns: number } | { running: true };
+
+/** How a run ended, with what its calls came to, micro-USD. */
+export interface RunReceipt extends Receipt {
+  calls: number;
+  cost: bigint;
+}
+
 export type Reservation =
   /** With the policy day of the RESERVE. */
   | { granted: true; receipt: Receipt; day: string }
   /** The tightest cap it doesn't fit under, or an overrun nobody has acknowledged. */
   | ({ granted: false; receipt: Receipt } & CapRefusal)
-  | { granted: false; receipt: Receipt; overruns: number };
+  | { granted: false; receipt: Receipt; overruns: number }
+  /** More than the run that it is a part of has left, micro-USD. */
+  | { granted: false; receipt: Receipt; leftOfRun: bigint };
 
 /** The tightest cap a call doesn't fit under, in micro-USD. */
 export interface CapRefusal {
@@ -132,7 +165,8 @@ interface Step {
   unwritten: (error: GatewayError) => void;
 }
 
-type DraftEnding = (call: OpenCall) => RecordDraft[];
+/** What ends a call or a run; null when that is not open. */
+type DraftEnding = (state: LedgerState) => RecordDraft[] | null;
 
 /**
  * Audit journal and budget in one. Every step is written and synced under a lock that all processes
@@ -145,7 +179,7 @@ export class Ledger {
   #signer: Signer | null = null;
   readonly #instance = randomUUID();
   readonly #steps: Step[] = [];
-  /** Calls of this process that are reserved, acknowledged and not ended. */
+  /** Calls and runs of this process that are reserved, acknowledged and not ended. */
   readonly #inFlight = new Set<string>();
   /** Endings that could not be written; they go first when the ledger can be written again. */
   readonly #owed = new Map<string, DraftEnding>();
@@ -186,14 +220,16 @@ export class Ledger {
    */
   reserve(callId: string, input: ReserveInput): Promise<Reservation> {
     const { amount, caps, ...record } = input;
-    const scopes = { userId: record.user_id, modelId: record.model_id, ...record };
-    let refusal: CapRefusal | { overruns: number } | null = null;
+    const scopes = scopesOf({ userId: record.user_id, modelId: record.model_id, ...record });
+    let refusal: CapRefusal | { overruns: number } | { leftOfRun: bigint } | null = null;
     let reservedOn = '';
     return this.#enqueue(
       ({ state }, time, signer) => {
         const day = this.#dayOf(time, state);
-        const policy = policyDrafts(state, scopes, caps, signer);
-        refusal = refusalOf(state, { scopes, amount, caps, day: day.day });
+        const policy = policyDrafts(state, scopes, caps, { userId: record.user_id, signer });
+        const run = record.flow ? openRun(state, record.flow.run_id) : null;
+        const beyond = run && amount > run.left ? { leftOfRun: run.left } : null;
+        refusal = beyond ?? refusalOf(state, { scopes, amount, caps, day: day.day, run });
         reservedOn = day.day;
         if (refusal) {
           const refused = { ...describe(record), outcome: 'refused' as const, ...refusedBy(refusal) };
@@ -214,9 +250,48 @@ export class Ledger {
     );
   }
 
+  /**
+   * Records that an agreement begins to run, and holds what it may cost. When that doesn't fit, or it runs
+   * already, nothing is held and the result says why: then it has to be ended as refused.
+   */
+  startRun(runId: string, input: StartRunInput): Promise<{ receipt: Receipt; refusal: RunRefusal | null }> {
+    const { amount, caps, concurrent, ...record } = input;
+    const scopes = runScopesOf({ userId: record.user_id, workspace: record.workspace });
+    let refusal: RunRefusal | null = null;
+    return this.#enqueue(
+      ({ state }, time, signer) => {
+        const day = this.#dayOf(time, state);
+        const running = [...state.fold.runs.values()].some(({ agreement }) => agreement === record.agreement);
+        if (running && !concurrent) refusal = { running };
+        else if (amount > 0n) refusal = refusalOf(state, { scopes, amount, caps, day: day.day, run: null });
+        const held = { instance: this.#instance, reserved_micro_usd: (refusal ? 0n : amount).toString() };
+        return [
+          ...policyDrafts(state, scopes, caps, { userId: record.user_id, signer }),
+          { ...record, ...held, ...day, kind: 'flow_start', call_id: null, run_id: runId },
+        ];
+      },
+      (receipt) => {
+        this.#inFlight.add(runId);
+        return { receipt, refusal };
+      },
+    );
+  }
+
+  /** Records how a run ended and releases what it still holds. Its calls must have ended. */
+  async endRun(runId: string, input: EndRunInput): Promise<RunReceipt> {
+    let totals = { calls: 0, cost: 0n };
+    const receipt = await this.#end(runId, ({ fold }) => {
+      const run = fold.runs.get(runId);
+      if (!run) return null;
+      totals = { calls: run.calls, cost: run.spent };
+      return [{ ...input, ...endOfRun(run) }];
+    });
+    return { ...receipt, ...totals };
+  }
+
   /** Records what a call cost. A second ending of the same call returns the first one's receipt. */
   settle(callId: string, input: SettleInput): Promise<Receipt> {
-    return this.#end(callId, (call) => [
+    return this.#endCall(callId, (call) => [
       { ...input, ...endingOf(call), kind: 'SETTLE' },
       ...(BigInt(input.cost_micro_usd) > call.reserved ? [overrunOf(call, input.cost_micro_usd)] : []),
     ]);
@@ -224,7 +299,7 @@ export class Ledger {
 
   /** Releases a reservation: nothing was spent. */
   void(callId: string, input: VoidInput): Promise<Receipt> {
-    return this.#end(callId, (call) => [{ ...input, ...endingOf(call), kind: 'VOID' }]);
+    return this.#endCall(callId, (call) => [{ ...input, ...endingOf(call), kind: 'VOID' }]);
   }
 
   /** Records a call that was refused, or failed, before any reservation. */
@@ -376,24 +451,31 @@ export class Ledger {
     }
   }
 
-  #end(callId: string, draft: DraftEnding): Promise<Receipt> {
-    const first = this.#endings.get(callId);
+  #endCall(callId: string, draft: (call: OpenCall) => RecordDraft[]): Promise<Receipt> {
+    return this.#end(callId, ({ fold }) => {
+      const call = fold.open.get(callId);
+      return call ? draft(call) : null;
+    });
+  }
+
+  #end(id: string, draft: DraftEnding): Promise<Receipt> {
+    const first = this.#endings.get(id);
     if (first) return first;
     const receipt = this.#enqueue(
-      (journal) => draft(openCall(journal, callId)),
-      (written) => this.#ended(callId, written),
-      () => this.#owed.set(callId, draft),
+      ({ state }) => draft(state) ?? throwNotOpen(id),
+      (written) => this.#ended(id, written),
+      () => this.#owed.set(id, draft),
     );
-    this.#endings.set(callId, receipt);
-    receipt.catch(() => this.#endings.delete(callId));
+    this.#endings.set(id, receipt);
+    receipt.catch(() => this.#endings.delete(id));
     const oldest = this.#endings.keys().next();
     if (this.#endings.size > endingsKept && !oldest.done) this.#endings.delete(oldest.value);
     return receipt;
   }
 
-  #ended(callId: string, receipt: Receipt): Receipt {
-    this.#owed.delete(callId);
-    this.#inFlight.delete(callId);
+  #ended(id: string, receipt: Receipt): Receipt {
+    this.#owed.delete(id);
+    this.#inFlight.delete(id);
     return receipt;
   }
 
@@ -479,6 +561,8 @@ export class Ledger {
       if (!this.#recovered) {
         await journal.sync();
         journal.stage(this.#recoveryDrafts(journal), this.#time(journal));
+        // What a run cost is known once its calls have ended.
+        journal.stage(this.#orphanRuns(journal.state), this.#time(journal));
         await journal.flush();
         this.#removeDeadLocks();
         this.#recovered = true;
@@ -492,15 +576,14 @@ export class Ledger {
 
   /** Endings that could not be written earlier; one that did reach the disk is not written twice. */
   async #writeOwed(journal: Journal): Promise<void> {
-    const written: [callId: string, receipt: Receipt][] = [];
-    for (const [callId, draft] of this.#owed) {
-      const call = journal.state.fold.open.get(callId);
-      if (call) journal.stage(draft(call), this.#time(journal));
-      written.push([callId, receiptOf(journal.state)]);
+    const written: [id: string, receipt: Receipt][] = [];
+    for (const [id, draft] of this.#owed) {
+      const drafts = draft(journal.state);
+      if (drafts) journal.stage(drafts, this.#time(journal));
+      written.push([id, receiptOf(journal.state)]);
     }
     await journal.flush();
-    for (const [callId, receipt] of written)
-      this.#endings.set(callId, Promise.resolve(this.#ended(callId, receipt)));
+    for (const [id, receipt] of written) this.#endings.set(id, Promise.resolve(this.#ended(id, receipt)));
   }
 
   /** This installation's key. Another process may have rotated it; one that was replaced signs nothing any more. */
@@ -583,31 +666,35 @@ export class Ledger {
 
   /** Endings of calls whose process is gone, and of own reservations that were never acknowledged. */
   #orphanEndings(state: LedgerState): RecordDraft[] {
-    const dead = new Map<string, boolean>();
-    const drafts: RecordDraft[] = [];
-    for (const [callId, call] of state.fold.open) {
-      const { instance, dispatched, reserved } = call;
-      const own = instance === this.#instance;
-      if (own && (this.#inFlight.has(callId) || this.#owed.has(callId))) continue;
-      if (!own) {
-        const gone = dead.get(instance) ?? this.#isGone(instance);
-        dead.set(instance, gone);
-        if (!gone) continue;
-      }
+    return this.#orphans(state.fold.open).map((call): RecordDraft => {
       const ending = { ...endingOf(call), outcome: 'orphaned' as const };
+      const own = call.instance === this.#instance;
       // An own reservation without acknowledgement was never handed to a back-end.
-      drafts.push(
-        dispatched && !own
-          ? {
-              ...ending,
-              kind: 'EXPIRED_CHARGED',
-              cost_micro_usd: reserved.toString(),
-              estimated: true,
-            }
-          : { ...ending, kind: 'VOID', processing_time_ms: 0, error_code: null },
-      );
-    }
-    return drafts;
+      return call.dispatched && !own
+        ? {
+            ...ending,
+            kind: 'EXPIRED_CHARGED',
+            cost_micro_usd: call.reserved.toString(),
+            estimated: true,
+          }
+        : { ...ending, kind: 'VOID', processing_time_ms: 0, error_code: null };
+    });
+  }
+
+  #orphanRuns(state: LedgerState): RecordDraft[] {
+    return this.#orphans(state.fold.runs).map((run) => ({ ...unknownEnd, ...endOfRun(run) }));
+  }
+
+  /** What is open although its process is gone, or this one never heard that it is. */
+  #orphans<Open extends { instance: string }>(open: ReadonlyMap<string, Open>): Open[] {
+    const dead = new Map<string, boolean>();
+    const isOrphan = (id: string, { instance }: Open): boolean => {
+      if (instance === this.#instance) return !this.#inFlight.has(id) && !this.#owed.has(id);
+      const gone = dead.get(instance) ?? this.#isGone(instance);
+      dead.set(instance, gone);
+      return gone;
+    };
+    return [...open].filter(([id, one]) => isOrphan(id, one)).map(([, one]) => one);
   }
 
   /** Liveness locks are made under the ledger's lock, so one that is free here belongs to nobody. */
@@ -795,6 +882,34 @@ function endingOf({ callId, day, hash }: OpenCall): Ending {
   return { call_id: callId, day, opening_hash: hash };
 }
 
+/** What every record that ends a run has from its beginning. */
+function endOfRun({ runId, hash, day, calls, spent }: OpenRun) {
+  return {
+    kind: 'flow_end' as const,
+    call_id: null,
+    run_id: runId,
+    opening_hash: hash,
+    day,
+    calls,
+    cost_micro_usd: spent.toString(),
+  };
+}
+
+/** Of a run whose process is gone. */
+const unknownEnd: EndRunInput = {
+  execution_mode: 'failed',
+  outcome: 'orphaned',
+  error_code: null,
+  fallback: null,
+  fallback_outcome: null,
+  validated_by: [],
+  duration_ms: 0,
+  summary: null,
+  problems: 0,
+  warnings: 0,
+  report_sha256: null,
+};
+
 function overrunOf({ callId, day, reserved }: OpenCall, cost: string): RecordDraft {
   return {
     kind: 'OVERRUN',
@@ -805,21 +920,21 @@ function overrunOf({ callId, day, reserved }: OpenCall, cost: string): RecordDra
   };
 }
 
-/** Changes of the standing caps that bring them to what the settings say for this call. */
+/** Changes of the standing caps that bring them to what the settings say for these scopes. */
 function policyDrafts(
   state: LedgerState,
-  scopes: CallScopes,
+  scopes: readonly ScopeKey[],
   caps: readonly CapSetting[],
-  signer: Signer,
+  { userId, signer }: { userId: string; signer: Signer },
 ): RecordDraft[] {
   const wanted = new Map(caps.map((cap) => [idOf(cap), cap]));
   const drafts: RecordDraft[] = [];
-  for (const scope of scopesOf(scopes)) {
+  for (const scope of scopes) {
     const id = idOf(scope);
     const from = state.fold.policy.get(id) ?? null;
     const to = wanted.get(id) ?? null;
     if (from?.limit === to?.limit) continue;
-    const by = { userId: scopes.userId, reason: to ? `set by ${to.origin}` : 'no longer set' };
+    const by = { userId, reason: to ? `set by ${to.origin}` : 'no longer set' };
     drafts.push(policyChange(state, scope, { day: null, from, to: to?.limit ?? null }, by, signer));
   }
   return drafts;
@@ -847,40 +962,47 @@ function policyChange(
 }
 
 interface Wanted {
-  scopes: CallScopes;
+  scopes: readonly ScopeKey[];
   amount: bigint;
   caps: readonly Cap[];
   day: string;
+  /** The run whose money it takes. */
+  run: OpenRun | null;
 }
 
-/** Why a call may not be made now: the cap with the least left, among those it doesn't fit under. */
+/** Why an amount may not be held now: the cap with the least left, among those it doesn't fit under. */
 function refusalOf(
   { fold }: LedgerState,
-  { scopes, amount, caps, day }: Wanted,
+  { scopes, amount, caps, day, run }: Wanted,
 ): CapRefusal | { overruns: number } | null {
   const { overruns, raised } = fold.day(day);
   if (overruns.size > 0) return { overruns: overruns.size };
   const standing = new Map(caps.map((cap) => [idOf(cap), cap]));
-  const [tightest, ...looser] = scopesOf(scopes)
+  // What the run holds for this call already counts, except under the caps of models.
+  const held = (cap: Cap): bigint => (run?.day === day && cap.scope !== 'model' ? amount : 0n);
+  const [tightest, ...looser] = scopes
     .flatMap((scope) => raised.get(idOf(scope)) ?? standing.get(idOf(scope)) ?? [])
-    .map((cap) => ({ cap, left: fold.left(cap, day) }))
+    .map((cap) => ({ cap, left: fold.left(cap, day) + held(cap) }))
     .sort((a, b) => (a.left < b.left ? -1 : 1));
   if (!tightest || amount <= tightest.left) return null;
   const forOthers = tightest.cap.scope === 'model' ? looser[0] : tightest;
   return { ...tightest, leftForOtherModels: forOthers?.left ?? 0n };
 }
 
-function refusedBy(refusal: { cap: Cap } | { overruns: number }): Pick<RefuseRecord, 'error_code' | 'cap'> {
-  return 'cap' in refusal
-    ? { error_code: 'budget_exceeded', cap: capRecord(refusal.cap) }
-    : { error_code: 'budget_blocked', cap: null };
+function refusedBy(
+  refusal: { cap: Cap } | { overruns: number } | { leftOfRun: bigint },
+): Pick<RefuseRecord, 'error_code' | 'cap'> {
+  if ('cap' in refusal) return { error_code: 'budget_exceeded', cap: capRecord(refusal.cap) };
+  return { error_code: 'overruns' in refusal ? 'budget_blocked' : 'cost_limit_exceeded', cap: null };
 }
 
-function openCall(journal: Journal, callId: string): OpenCall {
-  const call = journal.state.fold.open.get(callId);
-  if (call) return call;
-  throw new GatewayError('ledger_damaged', `The ledger has no open reservation for call ${callId}.`, {
-    hint: 'Another process has ended the call; its record is in the audit history.',
+function openRun({ fold }: LedgerState, runId: string): OpenRun {
+  return fold.runs.get(runId) ?? throwNotOpen(runId);
+}
+
+function throwNotOpen(id: string): never {
+  throw new GatewayError('ledger_damaged', `The ledger has no open reservation for ${id}.`, {
+    hint: 'Another process has ended it; its record is in the audit history.',
   });
 }
 
@@ -889,6 +1011,7 @@ function receiptOf({ head, ledgerId }: LedgerState): Receipt {
 }
 
 function describe(record: CallDescription): CallDescription {
-  const { user_id, reason, model, model_id, backend, priority, workspace, branch, command } = record;
-  return { user_id, reason, model, model_id, backend, priority, workspace, branch, command };
+  const { user_id, reason, model, model_id, backend, priority, workspace, branch, command, flow } = record;
+  const described = { user_id, reason, model, model_id, backend, priority, workspace, branch, command };
+  return { ...described, ...(flow && { flow }) };
 }

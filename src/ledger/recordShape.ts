@@ -1,6 +1,14 @@
 import { ChainFault } from './fault.ts';
-import type { CallDescription, CapRecord, RecordKind, RecordOf, TokenCounts, UnitPrices } from './records.ts';
-import { recordVersion } from './records.ts';
+import type {
+  CallDescription,
+  CallOfRun,
+  CapRecord,
+  RecordKind,
+  RecordOf,
+  TokenCounts,
+  UnitPrices,
+} from './records.ts';
+import { executionModes, recordVersion, runOutcomes } from './records.ts';
 
 /** A regular expression's source for one JSON value in canonical form (RFC 8785). Groups don't capture. */
 type Form = string;
@@ -33,12 +41,21 @@ const base64: Form = '"[A-Za-z0-9+/]+={0,2}"';
 const orNull = (form: Form): Form => `null|${form}`;
 const oneOf = (...values: readonly (string | boolean)[]): Form =>
   values.map((value) => JSON.stringify(value)).join('|');
+const list = (form: Form): Form => String.raw`\[(?:(?:${form})(?:,(?:${form}))*)?\]`;
 function object(fields: Readonly<Record<string, Form>>, caught: readonly string[] = []): Form {
   const members = Object.keys(fields)
     .sort()
-    .map((name) => `"${name}":(?:${caught.includes(name) ? group(fields[name] ?? '') : fields[name]})`);
-  return String.raw`\{${members.join(',')}\}`;
+    .map((name) => {
+      const form = fields[name] ?? '';
+      const member = `"${name}":(?:${caught.includes(name) ? group(form) : form})`;
+      // One that may be left out is never the first.
+      return optionalFields.has(name) ? `(?:,${member})?` : `,${member}`;
+    });
+  return String.raw`\{${members.join('').slice(1)}\}`;
 }
+
+/** Fields that a record leaves out where they say nothing. */
+const optionalFields: ReadonlySet<string> = new Set<keyof CallDescription>(['flow']);
 
 /** A form with a group around its value, without the quotes of a string; null is caught as nothing. */
 function group(form: Form): Form {
@@ -66,6 +83,8 @@ const unitPrices: Forms<UnitPrices> = {
   cache_write_1h: orNull(string),
 };
 
+const callOfRun: Forms<CallOfRun> = { run_id: uuid, agreement: string, cost_limit_micro_usd: microUsd };
+
 const description: Forms<CallDescription> = {
   user_id: string,
   reason: string,
@@ -76,6 +95,7 @@ const description: Forms<CallDescription> = {
   workspace: orNull(string),
   branch: orNull(string),
   command: orNull(string),
+  flow: object(callOfRun, ['run_id']),
 };
 
 const call = { time, call_id: string };
@@ -88,7 +108,7 @@ const ending = { ...call, day, opening_hash: sha256 };
  */
 const caught = {
   RESERVE: [
-    ...(['call_id', 'day', 'instance', 'model', 'model_id', 'reserved_micro_usd'] as const),
+    ...(['call_id', 'day', 'run_id', 'instance', 'model', 'model_id', 'reserved_micro_usd'] as const),
     ...(['seq', 'time', 'timezone', 'user_id', 'workspace'] as const),
   ],
   DISPATCH: ['call_id', 'seq', 'time'],
@@ -201,12 +221,54 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
   },
   tombstone: { ...event, subject_sha256: sha256, items: count, user_id: string, reason: string },
   retention: { ...event, first_segment: count, retention_days: count },
+  flow_start: {
+    ...event,
+    run_id: uuid,
+    agreement: string,
+    trigger: string,
+    flow_encoding: string,
+    implementation: string,
+    definition_sha256: sha256,
+    source: orNull(string),
+    confidence: share,
+    approved: orNull(boolean),
+    user_id: string,
+    reason: string,
+    backend: orNull(string),
+    workspace: orNull(string),
+    branch: orNull(string),
+    command: orNull(string),
+    instance: string,
+    day,
+    timezone: string,
+    reserved_micro_usd: microUsd,
+  },
+  flow_end: {
+    ...event,
+    run_id: uuid,
+    opening_hash: sha256,
+    day,
+    execution_mode: oneOf(...executionModes),
+    outcome: oneOf(...runOutcomes),
+    error_code: orNull(string),
+    fallback: orNull(string),
+    fallback_outcome: orNull(oneOf('success', 'failed')),
+    validated_by: list(string),
+    duration_ms: count,
+    calls: count,
+    cost_micro_usd: microUsd,
+    summary: orNull(string),
+    problems: count,
+    warnings: count,
+    report_sha256: orNull(sha256),
+  },
   recovery: { ...event, bytes: count, sha256, quarantine: string },
 };
 
 /** A record's fields as far as the ledger's state needs them. */
 export type FoldedFields<Kind extends RecordKind> = Kind extends keyof Caught
-  ? Pick<RecordOf<Kind>, (Caught[Kind][number] | 'tokens') & keyof RecordOf<Kind>>
+  ? Pick<RecordOf<Kind>, (Caught[Kind][number] | 'tokens') & keyof RecordOf<Kind>> &
+      ('run_id' extends Caught[Kind][number] ? { flow?: Pick<CallOfRun, 'run_id'> } : unknown)
   : Omit<RecordOf<Kind>, 'kind' | 'v'>;
 
 type Folded<Kind extends RecordKind> = { kind: Kind } & FoldedFields<Kind>;
@@ -217,9 +279,11 @@ export type FoldedRecord = { [Kind in RecordKind]: Folded<Kind> }[RecordKind];
 /** A record's text and what was caught of it. */
 type Match<Kind extends keyof Caught> = readonly [text: string, ...Groups<Kind, Caught[Kind]>];
 type Groups<Kind extends keyof Caught, Names> = {
-  [Index in keyof Names]: null extends RecordOf<Kind>[Names[Index] & keyof RecordOf<Kind>]
+  [Index in keyof Names]: Names[Index] extends 'run_id'
     ? string | undefined
-    : string;
+    : null extends RecordOf<Kind>[Names[Index] & keyof RecordOf<Kind>]
+      ? string | undefined
+      : string;
 };
 
 const readers: { readonly [Kind in keyof Caught]: (match: Match<Kind>) => Folded<Kind> } = {
@@ -227,15 +291,16 @@ const readers: { readonly [Kind in keyof Caught]: (match: Match<Kind>) => Folded
     kind: 'RESERVE',
     call_id: match[1],
     day: match[2],
-    instance: match[3],
-    model: match[4],
-    model_id: match[5] ?? null,
-    reserved_micro_usd: match[6],
-    seq: Number(match[7]),
-    time: match[8],
-    timezone: match[9],
-    user_id: match[10],
-    workspace: match[11] ?? null,
+    ...(match[3] !== undefined && { flow: { run_id: match[3] } }),
+    instance: match[4],
+    model: match[5],
+    model_id: match[6] ?? null,
+    reserved_micro_usd: match[7],
+    seq: Number(match[8]),
+    time: match[9],
+    timezone: match[10],
+    user_id: match[11],
+    workspace: match[12] ?? null,
   }),
   DISPATCH: (match) => ({ kind: 'DISPATCH', call_id: match[1], seq: Number(match[2]), time: match[3] }),
   SETTLE: (match) => ({
@@ -330,12 +395,13 @@ function unfit(text: string): ChainFault {
     return new ChainFault('unknown_version', `record kind "${String(name)}" is not known`);
   const kind = name as RecordKind;
   const known: Readonly<Record<string, Form>> = { ...forms[kind], kind: oneOf(kind), v: count, seq: count };
-  const wrong = Object.keys(known).find(
+  const expected = Object.keys(known).filter((field) => field in fields || !optionalFields.has(field));
+  const wrong = expected.find(
     (field) =>
       !(field in fields) || !new RegExp(`^(?:${known[field] ?? ''})$`).test(JSON.stringify(fields[field])),
   );
   if (wrong !== undefined) return new ChainFault('inconsistent', `${kind} has no valid "${wrong}"`);
-  if (Object.keys(fields).length !== Object.keys(known).length)
+  if (Object.keys(fields).length !== expected.length)
     return new ChainFault('inconsistent', `${kind} has fields that are not known`);
   return new ChainFault('malformed_line', 'the record is not canonical JSON');
 }

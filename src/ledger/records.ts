@@ -54,6 +54,8 @@ export interface CarriedState {
   tree: string[];
   days: CarriedDay[];
   open: CarriedCall[];
+  /** Left out where there is none. */
+  runs?: CarriedRun[];
   /** The last policy day on which a call was reserved, and its zone. */
   last_day: { day: string; timezone: string } | null;
   /** The oldest segment that retention has left. */
@@ -71,6 +73,21 @@ export interface CarriedDay {
   raised: CapRecord[];
   /** Calls that cost more than they reserved, which nobody has acknowledged. */
   overruns: string[];
+}
+
+/** A run of a FLOW agreement that has not ended. */
+export interface CarriedRun {
+  run_id: string;
+  opening_hash: string;
+  agreement: string;
+  instance: string;
+  day: string;
+  user_id: string;
+  workspace: string | null;
+  /** Of what it holds, what no call of it has taken. */
+  left_micro_usd: string;
+  spent_micro_usd: string;
+  calls: number;
 }
 
 export interface CarriedScope extends ScopeKey {
@@ -91,6 +108,8 @@ export interface CarriedCall {
   model: string;
   model_id: string | null;
   workspace: string | null;
+  /** Of the run that it is a part of. */
+  run_id?: string;
 }
 
 export interface CarriedKey {
@@ -113,6 +132,17 @@ export interface CallDescription {
   branch: string | null;
   /** The front door: chat, cli, … */
   command: string | null;
+  /** The run of a FLOW agreement that the call is a part of; left out where it is of none. */
+  flow?: CallOfRun;
+}
+
+/** The agreement under which a call is made. */
+export interface CallOfRun {
+  run_id: string;
+  /** Id of the agreement. */
+  agreement: string;
+  /** What the run as a whole holds. */
+  cost_limit_micro_usd: string;
 }
 
 /**
@@ -314,6 +344,73 @@ export interface RetentionRecord extends LedgerEvent {
   retention_days: number;
 }
 
+/**
+ * A FLOW agreement begins to run. What it may cost is held until it ends, and its calls take what they
+ * reserve from that.
+ */
+export interface FlowStartRecord extends LedgerEvent {
+  kind: 'flow_start';
+  run_id: string;
+  agreement: string;
+  trigger: string;
+  flow_encoding: string;
+  /** What is to run: `cost_analysis`, `prompt`, … */
+  implementation: string;
+  /** Which wording of the agreement: SHA-256 of its definition. */
+  definition_sha256: string;
+  /** The file it is defined in; null for what is built in. */
+  source: string | null;
+  /** How well the command matched the trigger. */
+  confidence: number;
+  /** Whether a person approved the command line that it is; null for what needs no approval. */
+  approved: boolean | null;
+  user_id: string;
+  /** Trigger and expanded meaning. */
+  reason: string;
+  backend: string | null;
+  workspace: string | null;
+  branch: string | null;
+  command: string | null;
+  /** The process that runs it. */
+  instance: string;
+  day: string;
+  timezone: string;
+  reserved_micro_usd: string;
+}
+
+export const executionModes = ['real', 'simulated', 'failed'] as const;
+export type ExecutionMode = (typeof executionModes)[number];
+
+export const runOutcomes = ['success', 'failed', 'cancelled', 'refused', 'orphaned'] as const;
+export type RunOutcome = (typeof runOutcomes)[number];
+
+/** A run ended; what it still held is released. */
+export interface FlowEndRecord extends LedgerEvent {
+  kind: 'flow_end';
+  run_id: string;
+  opening_hash: string;
+  day: string;
+  /** `real` only when the implementation itself ran to its end on a real back-end. */
+  execution_mode: ExecutionMode;
+  outcome: RunOutcome;
+  error_code: string | null;
+  /** What ran in its place, and how that went; null where nothing did. */
+  fallback: string | null;
+  fallback_outcome: 'success' | 'failed' | null;
+  /** The gateways that validated the agreement, lowest level first. */
+  validated_by: string[];
+  duration_ms: number;
+  /** Calls that ended, and what they cost together. */
+  calls: number;
+  cost_micro_usd: string;
+  /** The main result in a sentence, without prompts and answers. */
+  summary: string | null;
+  problems: number;
+  warnings: number;
+  /** Of the stored report; null where there is none. */
+  report_sha256: string | null;
+}
+
 /** Bytes of a torn write that were set aside in a quarantine file. */
 export interface RecoveryRecord extends LedgerEvent {
   kind: 'recovery';
@@ -338,6 +435,8 @@ export type LedgerRecord =
   | KeyRecord
   | TombstoneRecord
   | RetentionRecord
+  | FlowStartRecord
+  | FlowEndRecord
   | RecoveryRecord;
 
 export type RecordKind = LedgerRecord['kind'];

@@ -1,4 +1,4 @@
-import type { ReserveInput, SettleInput } from '../../src/ledger/ledger.ts';
+import type { EndRunInput, ReserveInput, SettleInput, StartRunInput } from '../../src/ledger/ledger.ts';
 
 /** A reservation of `amount` micro-USD under `limit`. */
 export function reserveInput(amount: bigint, limit = 1_000_000n): ReserveInput {
@@ -41,5 +41,44 @@ export function settleInput(cost: bigint): SettleInput {
     stop_reason: 'end_turn',
     error_code: null,
     response_hmac: null,
+  };
+}
+
+/** The start of a run that holds `amount` micro-USD. */
+export function startRunInput(amount: bigint, limit = 1_000_000n): StartRunInput {
+  return {
+    amount,
+    caps: [{ scope: 'ledger', key: '', limit, origin: 'the test' }],
+    concurrent: false,
+    agreement: 'cost_check',
+    trigger: '[Cost Check]',
+    flow_encoding: '@cost#check!report@ledger',
+    implementation: 'cost_analysis',
+    definition_sha256: '0'.repeat(64),
+    source: null,
+    confidence: 0.95,
+    approved: null,
+    user_id: 'ada',
+    reason: '[Cost Check] Checks the cost.',
+    backend: 'bedrock',
+    workspace: null,
+    branch: null,
+    command: 'test',
+  };
+}
+
+export function endRunInput(): EndRunInput {
+  return {
+    execution_mode: 'real',
+    outcome: 'success',
+    error_code: null,
+    fallback: null,
+    fallback_outcome: null,
+    validated_by: ['corporate_llm'],
+    duration_ms: 12,
+    summary: 'Nothing stands out.',
+    problems: 0,
+    warnings: 0,
+    report_sha256: null,
   };
 }

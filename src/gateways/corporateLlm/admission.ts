@@ -1,9 +1,9 @@
 import { GatewayError } from '../../errors.ts';
-import type { CallDescription } from '../../ledger/records.ts';
+import type { CallDescription, CallOfRun } from '../../ledger/records.ts';
 import { worstCaseCost } from '../../pricing/cost.ts';
 import { priceUnknown, type Model, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import type { BackendId, ChatMessage, ModelCall } from '../ports.ts';
-import { requestDefaults, type LlmRequest } from './request.ts';
+import { requestDefaults, type FlowOrigin, type LlmRequest } from './request.ts';
 import { inputTokenBound } from './tokenBound.ts';
 
 const maxReasonLength = 1000;
@@ -55,7 +55,12 @@ export function describeRequest(
     workspace: request.origin?.workspace ?? null,
     branch: request.origin?.branch ?? null,
     command: request.origin?.command ?? null,
+    ...(request.flow && { flow: callOfRun(request.flow) }),
   };
+}
+
+function callOfRun({ runId, agreement, costLimit }: FlowOrigin): CallOfRun {
+  return { run_id: runId, agreement, cost_limit_micro_usd: costLimit.toString() };
 }
 
 /** A reason as it is recorded. Throws `audit_reason_missing` for one that says nothing. */

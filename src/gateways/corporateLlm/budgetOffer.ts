@@ -50,6 +50,15 @@ function settingOf({ scope }: Cap): string {
   return scope === 'ledger' ? 'daily_limit_usd' : `per_${scope}_usd`;
 }
 
+/** A call of a run may cost more than the run has left of what it holds. */
+export function costLimitExceeded({ worstCase }: AdmittedCall, left: bigint): GatewayError {
+  return new GatewayError(
+    'cost_limit_exceeded',
+    `The call may cost ${formatUsd(worstCase)}, and ${formatUsd(left)} of what its agreement reserved is left.`,
+    { hint: 'Raise cost_limit_usd of the agreement, or give it less to do.' },
+  );
+}
+
 /** The day takes no calls until someone has seen that some cost more than was held for them. */
 export function budgetBlocked(overruns: number, timeZone: string): GatewayError {
   const calls = overruns === 1 ? '1 call' : `${overruns} calls`;

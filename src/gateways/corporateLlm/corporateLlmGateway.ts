@@ -6,6 +6,7 @@ import type { CapSetting, Ledger, Receipt, Reservation } from '../../ledger/ledg
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import {
   costOf,
+  formatUsd,
   noTokens,
   tierFor,
   worstCaseCost,
@@ -14,7 +15,7 @@ import {
   type TokenUsage,
 } from '../../pricing/cost.ts';
 import type { ModelCatalogue } from '../../pricing/modelCatalogue.ts';
-import type { Gateway, Health } from '../gateway.ts';
+import type { AgreementContext, Gateway, Health } from '../gateway.ts';
 import type { ModelBackend, ModelEvent } from '../ports.ts';
 import {
   admit,
@@ -23,9 +24,9 @@ import {
   type AdmissionPolicy,
   type AdmittedCall,
 } from './admission.ts';
-import { BudgetExceeded, budgetBlocked, budgetOffer } from './budgetOffer.ts';
+import { BudgetExceeded, budgetBlocked, budgetOffer, costLimitExceeded } from './budgetOffer.ts';
 import type { CapOf } from './caps.ts';
-import type { CallOptions, LlmRequest, LlmResponse } from './request.ts';
+import type { CallOptions, LlmRequest, LlmResponse, StageTimes } from './request.ts';
 import { textTokenBound } from './tokenBound.ts';
 
 export interface CorporateLlmPolicy extends AdmissionPolicy {
@@ -57,6 +58,11 @@ interface Attempt {
   callId: string;
   startedAt: number;
   description: CallDescription;
+  /** When the stages before the dispatch ended. */
+  admittedAt?: number;
+  reservedAt?: number;
+  /** When the answer's end had come. */
+  answeredAt?: number;
 }
 
 /** A call that may be made, and what policy keeps of it. */
@@ -115,6 +121,20 @@ export class CorporateLlmGateway implements Gateway {
     return { ...backend, evidence, latencyMs: performance.now() - startedAt };
   }
 
+  async validateAgreement({ reason, models, worstCase, costLimit }: AgreementContext): Promise<void> {
+    requireReason(reason, this.#policy);
+    for (const model of models) this.#catalogue.resolve(model);
+    if (worstCase > costLimit) {
+      throw new GatewayError(
+        'cost_limit_exceeded',
+        `The run may cost ${formatUsd(worstCase)}, and its agreement allows ${formatUsd(costLimit)}.`,
+        { hint: 'Raise cost_limit_usd of the agreement, or give it less to do.' },
+      );
+    }
+    // A ledger in doubt refuses here, before anything has begun.
+    await this.#ledger.budget();
+  }
+
   /** Makes one governed call. Never throws for a call that fails: the response says how it ended. */
   async executeLlmRequest(request: LlmRequest, options: CallOptions = {}): Promise<LlmResponse> {
     const signal = options.signal ?? new AbortController().signal;
@@ -134,6 +154,7 @@ export class CorporateLlmGateway implements Gateway {
       admitted = { model, call, ...rest, kept };
       signal.throwIfAborted();
       await this.#backend.prepare(signal);
+      attempt.admittedAt = performance.now();
     } catch (error) {
       return this.#refuse(attempt, asGatewayError(error, signal));
     }
@@ -141,6 +162,7 @@ export class CorporateLlmGateway implements Gateway {
       const reservation = await this.#reserve(attempt, admitted);
       if (!reservation.granted) return this.#overBudget(attempt, admitted, reservation);
       reserved = { ...admitted, day: reservation.day };
+      attempt.reservedAt = performance.now();
     } catch (error) {
       return this.#response(attempt, { status: 'failed', error: asGatewayError(error, signal) });
     }
@@ -173,16 +195,15 @@ export class CorporateLlmGateway implements Gateway {
     refused: Extract<Reservation, { granted: false }>,
   ): LlmResponse {
     const { receipt } = refused;
+    return this.#response(attempt, { status: 'refused', error: this.#refusal(admitted, refused), receipt });
+  }
+
+  #refusal(admitted: AdmittedCall, refused: Extract<Reservation, { granted: false }>): GatewayError {
     const { timeZone } = this.#ledger;
-    const error =
-      'overruns' in refused
-        ? budgetBlocked(refused.overruns, timeZone)
-        : new BudgetExceeded(
-            admitted,
-            { ...refused, timeZone },
-            budgetOffer(admitted, refused, this.#catalogue),
-          );
-    return this.#response(attempt, { status: 'refused', error, receipt });
+    if ('overruns' in refused) return budgetBlocked(refused.overruns, timeZone);
+    if ('leftOfRun' in refused) return costLimitExceeded(admitted, refused.leftOfRun);
+    const offer = budgetOffer(admitted, refused, this.#catalogue);
+    return new BudgetExceeded(admitted, { ...refused, timeZone }, offer);
   }
 
   /** Everything after the intent is durable: the call itself and the record of how it ended. */
@@ -213,6 +234,7 @@ export class CorporateLlmGateway implements Gateway {
     } catch (thrown) {
       error = asGatewayError(thrown, signal);
     }
+    attempt.answeredAt = performance.now();
     try {
       return await this.#settle(attempt, reserved, answer, error);
     } catch (thrown) {
@@ -301,7 +323,7 @@ export class CorporateLlmGateway implements Gateway {
   }
 
   #response(
-    { callId, startedAt, description }: Attempt,
+    attempt: Attempt,
     end: {
       status: LlmResponse['status'];
       error: GatewayError | null;
@@ -311,15 +333,18 @@ export class CorporateLlmGateway implements Gateway {
       estimated?: boolean;
     },
   ): LlmResponse {
+    const { callId, startedAt, description } = attempt;
     const { status, error, receipt, answer } = end;
+    const endedAt = performance.now();
     return {
       content: answer?.content ?? '',
       success: status === 'success',
       status,
       modelUsed: description.model_id ?? description.model,
       backend: this.#backend.id,
-      processingTimeMs: performance.now() - startedAt,
+      processingTimeMs: endedAt - startedAt,
       timeToFirstTokenMs: answer?.firstTokenMs ?? null,
+      stages: stagesOf(attempt, answer?.firstTokenMs ?? null, endedAt),
       tokenUsage: answer?.usage ?? noTokens,
       cost: end.cost ?? 0n,
       costEstimated: end.estimated ?? false,
@@ -332,6 +357,20 @@ export class CorporateLlmGateway implements Gateway {
       gatewayTracked: receipt !== undefined,
     };
   }
+}
+
+function stagesOf(attempt: Attempt, firstTokenMs: number | null, endedAt: number): StageTimes | null {
+  const { startedAt, admittedAt, reservedAt, answeredAt } = attempt;
+  if (admittedAt === undefined || reservedAt === undefined || answeredAt === undefined) return null;
+  if (firstTokenMs === null) return null;
+  const firstTokenAt = startedAt + firstTokenMs;
+  return {
+    admission: admittedAt - startedAt,
+    reservation: reservedAt - admittedAt,
+    firstToken: firstTokenAt - reservedAt,
+    streaming: answeredAt - firstTokenAt,
+    settlement: endedAt - answeredAt,
+  };
 }
 
 /** An answer that can't be kept is settled all the same: it was given, and is billed. */

@@ -17,6 +17,15 @@ export interface CallOrigin {
   command: string;
 }
 
+/** The run of a FLOW agreement that a call is a part of: its money comes from what the run holds. */
+export interface FlowOrigin {
+  runId: string;
+  /** Id of the agreement. */
+  agreement: string;
+  /** What the run as a whole holds, micro-USD. */
+  costLimit: bigint;
+}
+
 /** What a caller asks for. Either `prompt` or `messages`. */
 export interface LlmRequest {
   prompt?: string;
@@ -36,6 +45,7 @@ export interface LlmRequest {
   /** False asks for the whole answer at once. */
   stream?: boolean;
   origin?: CallOrigin;
+  flow?: FlowOrigin;
 }
 
 export const requestDefaults = {
@@ -55,6 +65,20 @@ export interface AuditTrail {
   ledger: string;
 }
 
+/** How long each part of a call took, in milliseconds. */
+export interface StageTimes {
+  /** Reason, model, price and credentials. */
+  admission: number;
+  /** The intent, written and synced. */
+  reservation: number;
+  /** From the request to the first piece of the answer. */
+  firstToken: number;
+  /** From there to the answer's end. */
+  streaming: number;
+  /** The ending, written and synced. */
+  settlement: number;
+}
+
 /** How a call ended. Never thrown: a failed call is a response with an `error` and what it cost. */
 export interface LlmResponse {
   content: string;
@@ -64,6 +88,8 @@ export interface LlmResponse {
   backend: BackendId;
   processingTimeMs: number;
   timeToFirstTokenMs: number | null;
+  /** Null for a call that didn't go through every stage. */
+  stages: StageTimes | null;
   tokenUsage: TokenUsage;
   /** Micro-USD. */
   cost: bigint;

@@ -42,6 +42,7 @@ describe('the gateway registry', () => {
     const level2: Gateway = {
       id: 'ai_processing',
       checkHealth: () => Promise.reject(new Error('never asked')),
+      validateAgreement: () => Promise.reject(new Error('never asked')),
     };
     const alone = await initGateways({ ai_processing: () => Promise.resolve(level2) });
     expect(alone.listServices()[1]).toMatchObject({

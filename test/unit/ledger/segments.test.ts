@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
 import { segmentNames } from '../../../src/ledger/journal.ts';
@@ -8,6 +7,7 @@ import type { Ledger } from '../../../src/ledger/ledger.ts';
 import { readRecords, verifyLedger } from '../../../src/ledger/readJournal.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../../src/ledger/signing.ts';
 import { keysInMemory, openLedger, reserveInput, settleInput, storedRecords } from '../../support/ledgers.ts';
+import { independently } from '../../support/independentVerifier.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 const dayMs = 86_400_000;
@@ -37,22 +37,6 @@ function parsed(note: string | null | undefined): SignedCheckpoint {
   const checkpoint = parseCheckpoint(note ?? '');
   if (!checkpoint) throw new Error('this is not a checkpoint');
   return checkpoint;
-}
-
-/** What the auditor's own script says. */
-function independently(folder: string, anchors?: string | null): string {
-  const file = join(folder, 'anchors.txt');
-  if (typeof anchors === 'string') writeFileSync(file, anchors);
-  const parameters = [
-    resolve('tools/verify-ledger.mjs'),
-    folder,
-    ...(typeof anchors === 'string' ? [file] : []),
-  ];
-  try {
-    return execFileSync(process.execPath, parameters, { encoding: 'utf8', stdio: 'pipe' });
-  } catch (error) {
-    return (error as { stderr: string }).stderr;
-  }
 }
 
 function edit(path: string, change: (lines: string[]) => (string | undefined)[]): void {
