@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { parseDecimal } from '../pricing/cost.ts';
 
-const decimal = z
+/** An amount or a price as text, so that no digit is lost. */
+export const decimal = z
   .union([z.string(), z.number()])
   .transform(String)
   .refine(isDecimal, 'must be a decimal number such as "0.01" or "1000"');

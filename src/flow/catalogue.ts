@@ -1,0 +1,78 @@
+import { isAbsolute, join } from 'node:path';
+import { messageOf, systemCodeOf } from '../errors.ts';
+import { readSettingsText } from '../settings/loadSettings.ts';
+import type { Environment } from '../settings/settingsDocument.ts';
+import { userDirectories } from '../settings/settingsPlaces.ts';
+import type { Fault } from '../yamlDocument.ts';
+import type { FlowAgreement } from './agreement.ts';
+import { defaultAgreements, namesOfDefaults } from './defaultAgreements.ts';
+import { leaves, parseFlowFile } from './flowDocument.ts';
+
+/** A file of agreements, which need not be there. */
+export interface FlowFile {
+  path: string;
+  kind: 'user' | 'workspace';
+}
+
+/** Every agreement that counts, and what is wrong with the files. */
+export interface Catalogue {
+  /** What is built in, then those of the files in their order. */
+  agreements: readonly FlowAgreement[];
+  faults: readonly Fault[];
+  /** The files that were read. */
+  files: readonly FlowFile[];
+}
+
+/**
+ * Where agreements are looked for: beside the user's settings.yaml, and at `flow.files` in each folder. A name
+ * that leaves the folder is a fault. Throws `settings_invalid` for a TIDYLLM_HOME that is no place.
+ */
+export function flowFiles(
+  environment: Environment,
+  names: readonly string[],
+  folders: readonly string[],
+): { files: FlowFile[]; faults: Fault[] } {
+  const files: FlowFile[] = [{ path: join(userDirectories(environment).config, 'flow.yaml'), kind: 'user' }];
+  const faults: Fault[] = [];
+  for (const name of new Set(names)) {
+    if (isAbsolute(name) || /^[A-Za-z]:/.test(name) || leaves(name)) {
+      const message = `flow.files: "${name}" is not in the workspace folder, and is not read`;
+      faults.push({ severity: 'error', message, place: null });
+      continue;
+    }
+    files.push(...folders.map((folder) => ({ path: join(folder, name), kind: 'workspace' as const })));
+  }
+  return { files, faults };
+}
+
+/**
+ * Joins what is built in with the files that are there. A trigger, phrase, encoding or action that is taken
+ * already is a fault in the later file, and its agreement is left out. Never throws.
+ */
+export async function loadCatalogue({ files }: { files: readonly FlowFile[] }): Promise<Catalogue> {
+  const agreements = [...defaultAgreements];
+  const faults: Fault[] = [];
+  const read: FlowFile[] = [];
+  const taken = namesOfDefaults();
+  for (const file of files) {
+    try {
+      const parsed = parseFlowFile(file.path, await readSettingsText(file.path), file.kind, taken);
+      agreements.push(...parsed.agreements);
+      faults.push(...parsed.faults);
+      read.push(file);
+    } catch (error) {
+      if (!['ENOENT', 'ENOTDIR'].includes(systemCodeOf(error) ?? ''))
+        faults.push(unreadable(file.path, error));
+    }
+  }
+  return { agreements, faults, files: read };
+}
+
+function unreadable(file: string, error: unknown): Fault {
+  const message = `the agreements can't be read: ${messageOf(error)}`;
+  return {
+    severity: 'error',
+    message,
+    place: { file, line: 1, column: 1, endLine: 1, endColumn: 1 },
+  };
+}

@@ -1,0 +1,345 @@
+import { closest, distance } from 'fastest-levenshtein';
+import * as z from 'zod';
+import { YamlDocument, type Fault, type Path } from '../yamlDocument.ts';
+import type { AgreementSource, BuiltInId, FlowAgreement } from './agreement.ts';
+import { agreementOf, isBuiltIn, namesOf } from './agreementDefinition.ts';
+import { builtIns } from './builtIns.ts';
+import { namesOfDefaults } from './defaultAgreements.ts';
+import { parseFlowEncoding } from './flowEncoding.ts';
+import {
+  agreementSchema,
+  builtInParameterSchema,
+  identifier,
+  parameterSchema,
+  type AgreementDefinition,
+} from './flowFileSchema.ts';
+import { formOf } from './matching.ts';
+import { convertParameter, templateReference } from './parameters.ts';
+
+type Values = Readonly<Record<string, unknown>>;
+
+const fileSchema = z.strictObject({ agreements: z.array(z.unknown()).nullable() });
+/** Parameters are looked at by themselves: what they may be depends on what runs. */
+const shapeSchema = agreementSchema.extend({ parameters: z.record(identifier, z.unknown()).default({}) });
+
+/**
+ * The agreements of a flow.yaml, and all that is wrong with it at its place. An agreement with an error is
+ * left out, the others count. `taken` has the names that other files and what is built in have already, with
+ * where; the file's own are added to it.
+ */
+export function parseFlowFile(
+  file: string,
+  text: string,
+  kind: 'user' | 'workspace',
+  taken: Map<string, string> = namesOfDefaults(),
+): { agreements: FlowAgreement[]; faults: Fault[] } {
+  const document = new YamlDocument(file, text);
+  if (document.faults.length > 0) return { agreements: [], faults: document.faults.map(withQuotes) };
+  if (document.contents === null) return { agreements: [], faults: [] };
+  const parsed = fileSchema.safeParse(document.contents);
+  const faults = parsed.success
+    ? []
+    : parsed.error.issues.flatMap((issue) =>
+        issueFaults(document, document.contents, [], issue, Object.keys(fileSchema.shape)),
+      );
+  const { agreements: items } = isMapping(document.contents) ? document.contents : {};
+  const agreements: FlowAgreement[] = [];
+  (Array.isArray(items) ? items : []).forEach((item: unknown, index) => {
+    const checked = new AgreementCheck(document, ['agreements', index], item);
+    checked.takeNames(taken);
+    faults.push(...checked.faults);
+    if (checked.definition) agreements.push(agreementOf(checked.definition, checked.source(kind)));
+  });
+  return { agreements, faults: faults.sort(byPlace) };
+}
+
+/** One agreement of a file, checked in every respect at once. */
+class AgreementCheck {
+  readonly faults: Fault[] = [];
+  readonly #document: YamlDocument;
+  readonly #path: Path;
+  readonly #values: Values;
+  readonly #shape: z.output<typeof shapeSchema> | null;
+  readonly #parameters: AgreementDefinition['parameters'] = {};
+
+  constructor(document: YamlDocument, path: Path, item: unknown) {
+    this.#document = document;
+    this.#path = path;
+    this.#values = isMapping(item) ? item : {};
+    const parsed = shapeSchema.safeParse(item);
+    this.#shape = parsed.success ? parsed.data : null;
+    for (const issue of parsed.error?.issues ?? [])
+      this.faults.push(...issueFaults(document, item, path, issue, knownKeys(issue.path)));
+    this.#checkTrigger();
+    this.#checkImplementation();
+    this.#checkPrompt();
+    this.#checkShell();
+  }
+
+  /** Null when there is an error. */
+  get definition(): AgreementDefinition | null {
+    if (!this.#shape || this.faults.some(({ severity }) => severity === 'error')) return null;
+    return { ...this.#shape, parameters: this.#parameters };
+  }
+
+  source(kind: AgreementSource['kind']): AgreementSource {
+    const { line, column, file } = this.#document.faultAtStart(this.#path, '').place ?? {
+      ...{ line: 1, column: 1, file: this.#document.file },
+    };
+    return { kind, file, line, column };
+  }
+
+  /** Says which names others have already, and takes the rest. */
+  takeNames(taken: Map<string, string>): void {
+    for (const { path, key, text } of namesOf(this.#values)) {
+      const owner = taken.get(key);
+      const { place } = this.#document.faultInValue([...this.#path, ...path], '');
+      if (owner !== undefined) this.#refuse(path, `${text} is taken already: ${owner}`);
+      else if (place) taken.set(key, `${place.file}:${place.line}:${place.column}`);
+    }
+  }
+
+  #refuse(path: Path, message: string, part?: { offset: number; length: number }): void {
+    this.faults.push(this.#document.faultInValue([...this.#path, ...path], message, { part }));
+  }
+
+  #refuseKey(path: Path, message: string): void {
+    this.faults.push(this.#document.fault([...this.#path, ...path], message));
+  }
+
+  #checkTrigger(): void {
+    const { trigger, phrases } = this.#values;
+    if (typeof trigger === 'string' && /^\[[^[\]\r\n]{1,80}\]$/.test(trigger) && !formOf(trigger))
+      this.#refuse(['trigger'], 'trigger must have a letter or a digit');
+    (Array.isArray(phrases) ? phrases : []).forEach((phrase: unknown, index) => {
+      if (typeof phrase === 'string' && phrase !== '' && !formOf(phrase))
+        this.#refuse(['phrases', index], 'a phrase must have a letter or a digit');
+    });
+  }
+
+  #checkImplementation(): void {
+    const { real_implementation: implementation, fallback, parameters } = this.#values;
+    if (typeof implementation !== 'string') return;
+    if (fallback === implementation)
+      this.#refuse(
+        ['fallback'],
+        `fallback must be something else than ${implementation}, which has failed then`,
+      );
+    for (const action of ['prompt', 'shell']) {
+      if (implementation === action && this.#values[action] === undefined)
+        this.#refuse(['real_implementation'], `${action} is missing: it says what the ${action} is`);
+      else if (implementation !== action && this.#values[action] !== undefined)
+        this.#refuseKey(
+          [action],
+          `${action} goes with real_implementation: ${action}, not ${implementation}`,
+        );
+    }
+    for (const [name, value] of isMapping(parameters) ? Object.entries(parameters) : []) {
+      if (isBuiltIn(implementation)) this.#checkBuiltInParameter(implementation, name, value);
+      else if (['prompt', 'shell'].includes(implementation)) this.#checkParameter(name, value);
+    }
+  }
+
+  #checkBuiltInParameter(implementation: BuiltInId, name: string, value: unknown): void {
+    const path = ['parameters', name];
+    const known = builtIns[implementation].parameters;
+    const definition = known.find((one) => one.name === name);
+    if (!definition) {
+      const names = known.map((one) => one.name);
+      const has = names.length > 0 ? `; did you mean "${closest(name, names)}"?` : ', which takes none';
+      this.#refuseKey(path, `"${name}" is no parameter of ${implementation}${has}`);
+      return;
+    }
+    const parsed = builtInParameterSchema.safeParse(value);
+    if (!parsed.success) {
+      this.#refuse(path, `parameters.${name} must be a value, which fixes it, or { default: value }`);
+      return;
+    }
+    const changesDefault = typeof parsed.data === 'object';
+    const given = typeof parsed.data === 'object' ? parsed.data.default : parsed.data;
+    const converted = convertParameter(definition, given);
+    if ('problem' in converted)
+      this.#refuse(changesDefault ? [...path, 'default'] : path, `parameters.${name} ${converted.problem}`);
+    else this.#parameters[name] = parsed.data;
+  }
+
+  #checkParameter(name: string, value: unknown): void {
+    const path = ['parameters', name];
+    const parsed = parameterSchema.safeParse(value);
+    if (!parsed.success) {
+      for (const issue of parsed.error.issues)
+        this.faults.push(
+          ...issueFaults(
+            this.#document,
+            value,
+            [...this.#path, ...path],
+            issue,
+            Object.keys(parameterSchema.shape),
+          ),
+        );
+      return;
+    }
+    const { type, default: initial, minimum, maximum, values } = parsed.data;
+    const isNumber = type === 'integer' || type === 'number';
+    if (type === 'choice' && !values) this.#refuse([...path, 'type'], `parameters.${name} needs its values`);
+    if (type !== 'choice' && values)
+      this.#refuseKey([...path, 'values'], `only a choice has values, and parameters.${name} is ${type}`);
+    for (const key of ['minimum', 'maximum'] as const) {
+      if (!isNumber && parsed.data[key] !== undefined)
+        this.#refuseKey([...path, key], `only a number has a ${key}, and parameters.${name} is ${type}`);
+    }
+    if (minimum !== undefined && maximum !== undefined && minimum > maximum)
+      this.#refuse([...path, 'minimum'], `minimum of parameters.${name} is above its maximum`);
+    else if (initial !== null && (type !== 'choice' || values)) {
+      const converted = convertParameter({ name, ...parsed.data }, initial);
+      if ('problem' in converted)
+        this.#refuse([...path, 'default'], `default of parameters.${name} ${converted.problem}`);
+      else parsed.data.default = converted.value;
+    }
+    this.#parameters[name] = parsed.data;
+  }
+
+  #checkPrompt(): void {
+    const { prompt, parameters, real_implementation: implementation } = this.#values;
+    if (!isMapping(prompt) || implementation !== 'prompt') return;
+    const declared = isMapping(parameters) ? Object.keys(parameters) : [];
+    const used = new Set<string>();
+    for (const { 0: reference, 1: name = '', index } of referencesIn(prompt['template'])) {
+      used.add(name);
+      if (declared.includes(name)) continue;
+      const hint = declared.includes(name.trim())
+        ? `; write {{${name.trim()}}}`
+        : '; declare it in parameters';
+      const part = { offset: index, length: reference.length };
+      this.#refuse(['prompt', 'template'], `${reference} is no parameter of the agreement${hint}`, part);
+    }
+    for (const { 0: reference, index } of referencesIn(prompt['system'])) {
+      const part = { offset: index, length: reference.length };
+      this.#refuse(['prompt', 'system'], `${reference} is filled in only in the template`, part);
+    }
+    for (const name of declared.filter((one) => !used.has(one) && typeof prompt['template'] === 'string')) {
+      const message = `parameters.${name} is not used: the template has no {{${name}}}`;
+      this.faults.push(this.#document.fault([...this.#path, 'parameters', name], message, 'warning'));
+    }
+  }
+
+  #checkShell(): void {
+    const { shell } = this.#values;
+    if (!isMapping(shell)) return;
+    const { command, directory } = shell;
+    if (typeof command === 'string' && command.includes('{{')) {
+      const { 0: reference, index } = /\{\{\s*(\w*)\s*(\}\})?/.exec(command) ?? { 0: '{{', index: 0 };
+      const name = /\w+/.exec(reference)?.[0] ?? 'name';
+      const message = `nothing is filled into a command; use the environment variable FLOW_${name.toUpperCase()}`;
+      this.#refuse(['shell', 'command'], message, { offset: index, length: reference.length });
+    }
+    if (typeof directory !== 'string') return;
+    if (/^([/\\]|[A-Za-z]:)/.test(directory))
+      this.#refuse(['shell', 'directory'], 'directory must be relative to the workspace folder');
+    else if (leaves(directory)) this.#refuse(['shell', 'directory'], 'directory leaves the workspace folder');
+  }
+}
+
+/** Whether a relative path leads out of where it starts, at any point. */
+export function leaves(path: string): boolean {
+  let depth = 0;
+  for (const name of path.split(/[/\\]/)) {
+    if (name === '..') depth -= 1;
+    else if (name !== '' && name !== '.') depth += 1;
+    if (depth < 0) return true;
+  }
+  return false;
+}
+
+function referencesIn(template: unknown): RegExpExecArray[] {
+  return typeof template === 'string' ? [...template.matchAll(templateReference)] : [];
+}
+
+/** Keys that may stand at a path of an agreement. */
+function knownKeys(path: Path): string[] {
+  const [section] = path;
+  if (section === undefined) return Object.keys(agreementSchema.shape);
+  if (section === 'prompt') return Object.keys(agreementSchema.shape.prompt.unwrap().shape);
+  return section === 'shell' ? Object.keys(agreementSchema.shape.shell.unwrap().shape) : [];
+}
+
+function issueFaults(
+  document: YamlDocument,
+  root: unknown,
+  prefix: Path,
+  issue: z.core.$ZodIssue,
+  known: readonly string[],
+): Fault[] {
+  const path = [...prefix, ...issue.path];
+  const name = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) =>
+      document.fault([...path, key], `unknown key "${key}"${suggestion(key, known)}`),
+    );
+  if (issue.code === 'invalid_key')
+    return [document.fault(path, `"${String(path.at(-1))}" ${issue.issues[0]?.message ?? 'is no name'}`)];
+  const value = issue.path.reduce<unknown>(
+    (node, key) => (node as Record<PropertyKey, unknown> | null | undefined)?.[key],
+    root,
+  );
+  if (value === undefined) return [document.faultAtStart(path.slice(0, -1), `${name} is missing`)];
+  if (path.at(-1) === 'flow_encoding' && typeof value === 'string') {
+    const fault = parseFlowEncoding(value);
+    if ('message' in fault)
+      return [document.faultInValue(path, `${name}: ${fault.message}`, { part: fault })];
+  }
+  const subject = name || (prefix.length > 0 ? 'an agreement' : 'the file');
+  return [document.faultInValue(path, `${subject} ${requirement(issue, value)}`)];
+}
+
+/** What a value must be, in words. */
+function requirement(issue: z.core.$ZodIssue, value: unknown): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${typeNames[issue.expected] ?? issue.expected}`;
+    case 'invalid_value': {
+      const values = issue.values.map(String);
+      const similar = typeof value === 'string' ? suggestion(value, values) : '';
+      return `must be one of ${values.join(', ')}${similar}`;
+    }
+    case 'too_small':
+    case 'too_big':
+      if (issue.origin !== 'number' && issue.origin !== 'int') return issue.message;
+      return issue.code === 'too_small'
+        ? `must be at least ${String(issue.minimum)}`
+        : `must be at most ${String(issue.maximum)}`;
+    default:
+      return issue.message;
+  }
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+};
+
+function suggestion(word: string, known: readonly string[]): string {
+  if (known.length === 0) return '';
+  const nearest = closest(word, known);
+  return distance(word, nearest) <= Math.max(2, word.length / 3) ? `; did you mean "${nearest}"?` : '';
+}
+
+function isMapping(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** An encoding begins with what YAML reserves. */
+function withQuotes(fault: Fault): Fault {
+  return fault.message.includes('reserved character @')
+    ? { ...fault, message: `${fault.message}; put it in quotes` }
+    : fault;
+}
+
+function byPlace({ place: a }: Fault, { place: b }: Fault): number {
+  return a && b ? a.line - b.line || a.column - b.column : 0;
+}

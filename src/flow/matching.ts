@@ -1,0 +1,371 @@
+import type { FlowAgreement } from './agreement.ts';
+import { formatFlowEncoding } from './flowEncoding.ts';
+
+/** What a command came to. */
+export interface FlowMatch {
+  /** Null when nothing matches well enough, or two agreements match about as well. */
+  agreement: FlowAgreement | null;
+  /** How well the best one matches, 0 to 1, three decimals. */
+  confidence: number;
+  /** Up to three, best first. */
+  nearest: readonly { agreement: FlowAgreement; confidence: number }[];
+  /** `name=value` of the command; not checked. */
+  parameters: Readonly<Record<string, string>>;
+  /** Whether another agreement matches nearly as well as the best one. */
+  ambiguous: boolean;
+}
+
+/** A trigger or a phrase as it is compared. */
+interface Form {
+  agreement: number;
+  /** Its different words, in order, without those that mean nothing in a command. */
+  words: readonly Word[];
+  /** Sum of their weights. */
+  weight: number;
+}
+
+interface Word {
+  text: string;
+  stem: string;
+  weight: number;
+}
+
+interface Score {
+  agreement: number;
+  confidence: number;
+}
+
+/** Longer texts are no commands: no form has so many words. */
+const mostCharacters = 400;
+const mostWords = 24;
+/** Two agreements nearer than this are not told apart. */
+const margin = 0.05;
+/** What offers nothing to go by isn't offered. */
+const leastConfidence = 0.3;
+/** A word that is in every agreement weighs 1, one that is in a single one, or in none, this much. */
+const rareWeight = 1.5;
+/** What a match that is not word for word is worth. */
+const sameStem = 0.97;
+const otherOrder = 0.95;
+const writtenTogether = 0.95;
+/** The most that an unknown encoding, a negation or a question about something comes to: less than any threshold. */
+const neverRun = 0.49;
+/** Forms that are looked at in full, by the weight of the words they share. */
+const mostCandidates = 48;
+
+/** Words that change nothing in a command. */
+const emptyWords = new Set(
+  'a an the of for on in to with and our my your their its me us i we you it this that please'.split(' '),
+);
+/** What a person may put before a command, and after it. */
+const opening =
+  /^(?:(?:hey|hi|hello|ok|okay|now|please|kindly|just|tidyllm|flow|can you|could you|would you|will you|i want to|i want|i would like to|i d like to|i need to|i need|we need to|we need|let s|lets|go ahead and|run|start|execute|launch|perform|do|make|give|show|get|me|us|a|an|the) )+/;
+const closing = /(?: (?:please|pls|now|thanks|thank you|for me|for us|again))+$/;
+/** Words that make another sentence of it, unless the form has them itself. */
+const turningWords = new Set(
+  (
+    'not no never dont don doesn didn isn wasn without except instead stop cancel abort skip avoid ' +
+    'what why how when where who which whose explain describe define document write rename delete remove disable ' +
+    'yesterday tomorrow failed finished was were did'
+  ).split(' '),
+);
+
+/** Finds the agreement that a command means, by the measure of docs/flow-agreements.md. */
+export class Matcher {
+  readonly #agreements: readonly FlowAgreement[];
+  readonly #forms: Form[] = [];
+  /** Agreement by trigger, phrase or encoding as `formOf` writes it. */
+  readonly #exact = new Map<string, number>();
+  /** Agreement by trigger or phrase without its spaces. */
+  readonly #together = new Map<string, number>();
+  /** Indexes of forms by the stem of a word. */
+  readonly #formsByStem = new Map<string, Set<number>>();
+  readonly #weights = new Map<string, number>();
+  /** The words of forms, by first letter and length: where a misspelt one is looked up. */
+  readonly #vocabulary = new Map<string, Set<string>>();
+
+  constructor(agreements: readonly FlowAgreement[]) {
+    this.#agreements = agreements;
+    const texts = agreements.flatMap(({ trigger, phrases }, agreement) =>
+      [trigger, ...phrases].map((text) => ({ agreement, form: formOf(text) })),
+    );
+    this.#weigh(texts);
+    for (const { agreement, form } of texts) this.#add(agreement, form);
+    agreements.forEach(({ flowEncoding }, agreement) => {
+      this.#addExact(formatFlowEncoding(flowEncoding), agreement);
+    });
+  }
+
+  match(text: string): FlowMatch {
+    const { words, parameters } = splitCommand(text);
+    const scores = this.#scores(words);
+    const nearest = scores.slice(0, 3).flatMap(({ agreement: index, confidence }) => {
+      const agreement = this.#agreements[index];
+      return agreement ? [{ agreement, confidence: Math.round(confidence * 1000) / 1000 }] : [];
+    });
+    const [best, second] = nearest;
+    const confidence = best?.confidence ?? 0;
+    const enough = best !== undefined && confidence >= best.agreement.confidenceThreshold;
+    const ambiguous = enough && second !== undefined && confidence - second.confidence < margin;
+    return {
+      agreement: enough && !ambiguous ? best.agreement : null,
+      confidence,
+      nearest,
+      parameters,
+      ambiguous,
+    };
+  }
+
+  /** One score of each agreement that is like the command, best first. */
+  #scores(command: string): Score[] {
+    if (command.length > mostCharacters) return [];
+    const encoding = command.trim().startsWith('@') ? command.replace(/\s/g, '').toLowerCase() : null;
+    const form = formOf(command);
+    const exact = this.#exact.get(encoding ?? form) ?? this.#exact.get(withoutFrame(form));
+    if (exact !== undefined) return [{ agreement: exact, confidence: 1 }];
+    const best = new Map<number, number>();
+    const note = (agreement: number, confidence: number): void => {
+      const capped = encoding === null ? confidence : Math.min(confidence, neverRun);
+      if (capped >= leastConfidence) best.set(agreement, Math.max(capped, best.get(agreement) ?? 0));
+    };
+    const together = this.#together.get(withoutFrame(form).replaceAll(' ', ''));
+    if (together !== undefined) note(together, writtenTogether);
+    const content = contentOf(withoutFrame(form));
+    const words = content.length > mostWords ? [] : this.#wordsOf(content);
+    for (const candidate of this.#candidates(words)) note(candidate.agreement, similarity(words, candidate));
+    return [...best]
+      .map(([agreement, confidence]) => ({ agreement, confidence }))
+      .sort((a, b) => b.confidence - a.confidence || a.agreement - b.agreement);
+  }
+
+  /** The forms that share most with the words, by weight. */
+  #candidates(words: readonly CommandWord[]): Form[] {
+    const shared = new Map<number, number>();
+    for (const { known } of words) {
+      for (const { stem, weight } of known) {
+        for (const form of this.#formsByStem.get(stem) ?? [])
+          shared.set(form, (shared.get(form) ?? 0) + weight);
+      }
+    }
+    const total = words.reduce((sum, { weight }) => sum + weight, 0);
+    return [...shared]
+      .flatMap(([index, weight]) => {
+        const form = this.#forms[index];
+        return form ? [{ form, bound: weight / Math.max(form.weight, total) }] : [];
+      })
+      .filter(({ bound }) => bound >= leastConfidence)
+      .sort((a, b) => b.bound - a.bound)
+      .slice(0, mostCandidates)
+      .map(({ form }) => form);
+  }
+
+  /** The words of a command with what they may stand for: themselves, or what they are a misspelling of. */
+  #wordsOf(content: readonly string[]): CommandWord[] {
+    return content.map((text) => {
+      const stem = stemOf(text);
+      const weight = this.#weights.get(stem);
+      const known = weight === undefined ? this.#misspelt(text) : [{ stem, text, similarity: 1, weight }];
+      return { text, weight: Math.max(rareWeight * Number(weight === undefined), weight ?? 0), known };
+    });
+  }
+
+  #misspelt(text: string): Known[] {
+    const found: Known[] = [];
+    for (const first of new Set(text.slice(0, 2))) {
+      for (let length = text.length - 2; length <= text.length + 2; length += 1) {
+        for (const word of this.#vocabulary.get(`${first}${length}`) ?? []) {
+          const likeness = spellingSimilarity(text, word);
+          const stem = stemOf(word);
+          if (likeness > 0)
+            found.push({ stem, text: word, similarity: likeness, weight: this.#weights.get(stem) ?? 0 });
+        }
+      }
+    }
+    return found;
+  }
+
+  #weigh(texts: readonly { agreement: number; form: string }[]): void {
+    const owners = new Map<string, Set<number>>();
+    for (const { agreement, form } of texts) {
+      for (const word of contentOf(form)) add(owners, stemOf(word), agreement);
+    }
+    const count = Math.max(2, this.#agreements.length);
+    for (const [stem, { size }] of owners)
+      this.#weights.set(
+        stem,
+        1 + ((rareWeight - 1) * Math.log(count / Math.min(size, count))) / Math.log(count),
+      );
+  }
+
+  #add(agreement: number, form: string): void {
+    this.#addExact(form, agreement);
+    const compact = form.replaceAll(' ', '');
+    if (!this.#together.has(compact)) this.#together.set(compact, agreement);
+    const words = contentOf(form).map((text) => {
+      const stem = stemOf(text);
+      return { text, stem, weight: this.#weights.get(stem) ?? rareWeight };
+    });
+    const index = this.#forms.push({
+      ...{ agreement, words },
+      weight: words.reduce((sum, { weight }) => sum + weight, 0),
+    });
+    for (const { text, stem } of words) {
+      add(this.#formsByStem, stem, index - 1);
+      add(this.#vocabulary, `${text.charAt(0)}${text.length}`, text);
+    }
+  }
+
+  /** The first to have a form keeps it; the catalogue lets nothing take it again. */
+  #addExact(form: string, agreement: number): void {
+    if (!this.#exact.has(form)) this.#exact.set(form, agreement);
+  }
+}
+
+interface Known {
+  stem: string;
+  text: string;
+  similarity: number;
+  weight: number;
+}
+
+interface CommandWord {
+  text: string;
+  weight: number;
+  known: readonly Known[];
+}
+
+/** A trigger or phrase as it is compared: its words in lower case, without brackets and punctuation. */
+export function formOf(text: string): string {
+  return (
+    text
+      .normalize('NFKC')
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu) ?? []
+  ).join(' ');
+}
+
+/**
+ * The less of two shares: what the command's words have in the form, and the form's in the command. Each word
+ * counts by its weight and by how alike it is to the one it stands for.
+ */
+function similarity(words: readonly CommandWord[], form: Form): number {
+  const taken = new Set<number>();
+  const order: number[] = [];
+  let [matched, total] = [0, 0];
+  for (const { weight, known } of words) {
+    total += weight;
+    let [best, at] = [0, -1];
+    form.words.forEach((word, index) => {
+      if (taken.has(index)) return;
+      const likeness = Math.max(
+        0,
+        ...known
+          .filter(({ stem }) => stem === word.stem)
+          .map((one) => (one.text === word.text ? one.similarity : sameStem * one.similarity)),
+      );
+      if (likeness > best) [best, at] = [likeness, index];
+    });
+    if (at < 0) continue;
+    taken.add(at);
+    order.push(at);
+    matched += best * (form.words[at]?.weight ?? 0);
+    total += (form.words[at]?.weight ?? 0) - weight;
+  }
+  const share = matched / Math.max(total, form.weight);
+  const inOrder = order.every((at, index) => index === 0 || at > (order[index - 1] ?? 0));
+  const turned = words.some(
+    ({ text }) => turningWords.has(text) && !form.words.some((word) => word.text === text),
+  );
+  const confidence = share * (inOrder ? 1 : otherOrder);
+  return turned ? Math.min(confidence, neverRun) : confidence;
+}
+
+/** The command without its `name=value` parts, and those. */
+function splitCommand(text: string): { words: string; parameters: Record<string, string> } {
+  const parameters: Record<string, string> = {};
+  const words = text
+    .slice(0, mostCharacters * 20)
+    .replace(
+      /(?<=^|[\s\]])([a-z][a-z0-9_]*)=(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s"']*))(?=\s|$)/gi,
+      (_match, name: string, quoted?: string, single?: string, plain?: string) => {
+        parameters[name.toLowerCase()] = quoted?.replace(/\\(.)/g, '$1') ?? single ?? plain ?? '';
+        return ' ';
+      },
+    );
+  return { words, parameters };
+}
+
+function withoutFrame(form: string): string {
+  const inner = form.replace(opening, '').replace(closing, '');
+  return inner === '' ? form : inner;
+}
+
+/** The different words that mean something; all of them where none does. */
+function contentOf(form: string): string[] {
+  const words = [...new Set(form.split(' '))].filter((word) => word !== '');
+  const content = words.filter((word) => !emptyWords.has(word));
+  return content.length > 0 ? content : words;
+}
+
+/** The word without the endings of English that don't change what is meant. */
+function stemOf(word: string): string {
+  if (word.length < 5 || /(ss|is|us)$/.test(word))
+    return word.length === 4 ? word.replace(/(?<=[^s])s$/, '') : word;
+  return word.replace(/(?<=\w{3})(ing|ies|ed|es|s|e)$/, (ending) => (ending === 'ies' ? 'y' : ''));
+}
+
+/**
+ * How alike a misspelling is to a word, 0 where it is rather another word. The first letter must be right, or
+ * be swapped with the second; a word of up to four letters may have two letters swapped or one doubled, one of
+ * five to seven one mistake, and a longer one two.
+ */
+function spellingSimilarity(text: string, word: string): number {
+  const [shorter, longer] = text.length < word.length ? [text, word] : [word, text];
+  const firsts = text[0] === word[0] || (text[0] === word[1] && text[1] === word[0]);
+  if (shorter.length < 3 || !firsts) return 0;
+  const most = longer.length < 5 ? 1 : word.length < 8 ? 1 : 2;
+  const mistakes = mistakesBetween(text, word, most);
+  if (mistakes > most) return 0;
+  if (word.length < 5 && !isSlip(text, word)) return 0;
+  return 1 - mistakes / longer.length;
+}
+
+/** Whether a short word has two letters swapped, or one doubled. */
+function isSlip(text: string, word: string): boolean {
+  return text.length === word.length
+    ? Array.from(text).filter((letter, index) => letter !== word[index]).length === 2
+    : text.replace(/(.)\1/g, '$1') === word;
+}
+
+/** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment); stops above `most`. */
+function mistakesBetween(a: string, b: string, most: number): number {
+  if (Math.abs(a.length - b.length) > most) return most + 1;
+  let [before, last] = [
+    new Array<number>(b.length + 1).fill(0),
+    Array.from({ length: b.length + 1 }, (_, j) => j),
+  ];
+  for (let i = 1; i <= a.length; i += 1) {
+    const row = [i];
+    let least = i;
+    for (let j = 1; j <= b.length; j += 1) {
+      let value = Math.min(
+        (last[j] ?? 0) + 1,
+        (row[j - 1] ?? 0) + 1,
+        (last[j - 1] ?? 0) + Number(a[i - 1] !== b[j - 1]),
+      );
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        value = Math.min(value, (before[j - 2] ?? 0) + 1);
+      row.push(value);
+      least = Math.min(least, value);
+    }
+    if (least > most) return most + 1;
+    [before, last] = [last, row];
+  }
+  return last[b.length] ?? most + 1;
+}
+
+function add<Value>(map: Map<string, Set<Value>>, key: string, value: Value): void {
+  const known = map.get(key);
+  if (known) known.add(value);
+  else map.set(key, new Set([value]));
+}

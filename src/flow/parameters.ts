@@ -1,0 +1,78 @@
+import { closest } from 'fastest-levenshtein';
+import { GatewayError } from '../errors.ts';
+import type { FlowAgreement, ParameterDefinition, ParameterValue, ParameterValues } from './agreement.ts';
+
+/** A reference to a parameter in the template of a prompt: `{{name}}`. */
+export const templateReference = /\{\{([^{}\n]*)\}\}/g;
+
+/** A value as the type of a parameter, or what it must be: `must be 1 to 400`. */
+export function convertParameter(
+  { type, minimum = -Infinity, maximum = Infinity, values = [] }: ParameterDefinition,
+  given: unknown,
+): { value: ParameterValue } | { problem: string } {
+  if (typeof given !== 'string' && typeof given !== 'number' && typeof given !== 'boolean')
+    return { problem: 'must be a text, a number, true or false' };
+  const text = String(given);
+  switch (type) {
+    case 'text':
+      return { value: text };
+    case 'boolean':
+      if (text !== 'true' && text !== 'false') return { problem: 'must be true or false' };
+      return { value: text === 'true' };
+    case 'choice':
+      if (!values.includes(text)) return { problem: `must be one of ${values.join(', ')}` };
+      return { value: text };
+    case 'integer':
+    case 'number': {
+      const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : Number.NaN;
+      if (!Number.isFinite(value) || (type === 'integer' && !Number.isSafeInteger(value)))
+        return { problem: type === 'integer' ? 'must be a whole number' : 'must be a number' };
+      if (value < minimum || value > maximum) return { problem: `must be ${range(minimum, maximum)}` };
+      return { value };
+    }
+  }
+}
+
+/**
+ * The values of a run: those that are given, of the right type, then those that the agreement fixes, then
+ * defaults. Throws `invalid_request` with everything that is wrong.
+ */
+export function resolveParameters(
+  { trigger, parameters, fixed }: Pick<FlowAgreement, 'trigger' | 'parameters' | 'fixed'>,
+  given: Readonly<Record<string, unknown>>,
+): ParameterValues {
+  const names = parameters.map(({ name }) => name);
+  const problems = Object.keys(given)
+    .filter((name) => !names.includes(name))
+    .map((name) => unknownName(name, names, fixed));
+  const values: Record<string, ParameterValue> = { ...fixed };
+  for (const definition of parameters) {
+    const { name } = definition;
+    const value = Object.hasOwn(given, name) ? given[name] : definition.default;
+    if (value === null || value === undefined) {
+      problems.push(`${name} has to be given: ${definition.description || definition.type}`);
+      continue;
+    }
+    const converted = convertParameter(definition, value);
+    if ('value' in converted) values[name] = converted.value;
+    else problems.push(`${name} ${converted.problem}`);
+  }
+  if (problems.length === 0) return values;
+  throw new GatewayError('invalid_request', `${trigger}: ${problems.join('; ')}.`, {
+    hint:
+      names.length > 0
+        ? `Give parameters as NAME=VALUE; ${trigger} takes ${names.join(', ')}.`
+        : `${trigger} takes no parameters.`,
+  });
+}
+
+function unknownName(name: string, names: readonly string[], fixed: ParameterValues): string {
+  if (Object.hasOwn(fixed, name)) return `${name} is fixed to ${String(fixed[name])} by the agreement`;
+  const known = names.length > 0 ? `; did you mean ${closest(name, names)}?` : '';
+  return `there is no parameter ${name}${known}`;
+}
+
+function range(minimum: number, maximum: number): string {
+  if (minimum === -Infinity) return `at most ${maximum}`;
+  return maximum === Infinity ? `at least ${minimum}` : `${minimum} to ${maximum}`;
+}
