@@ -13,11 +13,11 @@ import { askReason } from '../../host/askReason.ts';
 import type { AuditTrail, Verification } from '../../host/auditTrail.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import { briefMessage, errorText } from '../../host/errorText.ts';
-import { inBackground, showFailure } from '../../host/failures.ts';
+import { inBackground } from '../../host/failures.ts';
 import type { Histories } from '../../host/histories.ts';
 import { journalExists } from '../../ledger/journal.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../ledger/signing.ts';
-import { webviewPage, webviewRoot } from '../webviewPage.ts';
+import { fillPanel } from '../webviewPanel.ts';
 import { contentDetail, detailOf, rowOf } from './callDetail.ts';
 import {
   viewMessageSchema,
@@ -112,24 +112,12 @@ export class AuditPanel implements vscode.Disposable {
   }
 
   #fill(panel: vscode.WebviewPanel): void {
-    const { extensionUri, log } = this.#dependencies;
-    panel.webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
-    panel.webview.onDidReceiveMessage((message) => inBackground(log, this.#receive(message)));
     panel.onDidDispose(() => {
       if (this.#panel !== panel) return;
       this.#panel = null;
       this.#verifying?.stop.abort();
     });
-    panel.webview.html = webviewPage(panel.webview, extensionUri, 'audit', vscode.l10n.t('Audit History'));
-  }
-
-  async #receive(raw: unknown): Promise<void> {
-    const message = viewMessageSchema.parse(raw);
-    try {
-      await this.#handle(message);
-    } catch (error) {
-      await showFailure(this.#dependencies.log, error);
-    }
+    fillPanel(panel, this.#dependencies, 'audit', viewMessageSchema, (message) => this.#handle(message));
   }
 
   async #handle(message: ViewMessage): Promise<void> {

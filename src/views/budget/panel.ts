@@ -1,14 +1,14 @@
-import { homedir } from 'node:os';
 import * as vscode from 'vscode';
 import { GatewayError, messageOf } from '../../errors.ts';
 import type { Core } from '../../gateways/core.ts';
 import { acknowledgeOverruns, raiseCap } from '../../host/budgetActions.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import { briefMessage, errorText } from '../../host/errorText.ts';
-import { inBackground, showFailure } from '../../host/failures.ts';
+import { inBackground } from '../../host/failures.ts';
 import type { Histories } from '../../host/histories.ts';
 import { nextDayStart } from '../../ledger/day.ts';
-import { webviewPage, webviewRoot } from '../webviewPage.ts';
+import { saveFile } from '../saveFile.ts';
+import { fillPanel } from '../webviewPanel.ts';
 import { budgetCsv } from './budgetCsv.ts';
 import { BudgetFiguresReader, type BudgetFigures } from './budgetFigures.ts';
 import { presentBudget } from './presentation.ts';
@@ -59,22 +59,14 @@ export class BudgetPanel implements vscode.Disposable {
 
   /** Fills a panel: a new one, or one that the editor brings back. */
   show(panel: vscode.WebviewPanel): void {
-    const { extensionUri, log } = this.#dependencies;
     this.#panel?.dispose();
     this.#panel = panel;
-    panel.webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
-    panel.webview.onDidReceiveMessage((message) =>
-      inBackground(
-        log,
-        this.#handle(viewMessageSchema.parse(message)).catch((error: unknown) => showFailure(log, error)),
-      ),
-    );
     panel.onDidDispose(() => {
       if (this.#panel !== panel) return;
       this.#panel = null;
       this.#forget();
     });
-    panel.webview.html = webviewPage(panel.webview, extensionUri, 'budget', panel.title);
+    fillPanel(panel, this.#dependencies, 'budget', viewMessageSchema, (message) => this.#handle(message));
     this.#follow();
   }
 
@@ -174,21 +166,13 @@ export class BudgetPanel implements vscode.Disposable {
   }
 
   async #save(kind: 'csv' | 'png', content: Uint8Array): Promise<void> {
-    const folder = vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file(homedir());
-    const name = `budget-${this.#figures?.status.day ?? ''}.${kind}`;
-    const filters = kind === 'csv' ? { CSV: ['csv'] } : { PNG: ['png'] };
-    const title = vscode.l10n.t('Export Budget');
-    const target = await vscode.window.showSaveDialog({
-      defaultUri: vscode.Uri.joinPath(folder, name),
-      filters,
-      title,
+    await saveFile({
+      title: vscode.l10n.t('Export Budget'),
+      name: `budget-${this.#figures?.status.day ?? ''}.${kind}`,
+      filters: kind === 'csv' ? { CSV: ['csv'] } : { PNG: ['png'] },
+      content: () => content,
+      told: (path) => vscode.l10n.t('The budget was exported to {0}.', path),
     });
-    if (!target) return;
-    await vscode.workspace.fs.writeFile(target, content);
-    const open = vscode.l10n.t('Open');
-    const told = vscode.l10n.t('The budget was exported to {0}.', target.fsPath);
-    if ((await vscode.window.showInformationMessage(told, open)) === open)
-      await vscode.commands.executeCommand('vscode.open', target);
   }
 
   #showFigures(): void {

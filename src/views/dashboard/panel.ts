@@ -1,9 +1,9 @@
 import * as vscode from 'vscode';
 import type { AuditTrail } from '../../host/auditTrail.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
-import { applyFix, inBackground, showFailure } from '../../host/failures.ts';
+import { applyFix } from '../../host/failures.ts';
 import type { HealthMonitor } from '../../host/healthMonitor.ts';
-import { webviewPage, webviewRoot } from '../webviewPage.ts';
+import { fillPanel } from '../webviewPanel.ts';
 import { presentDashboard, type Presented } from './presentation.ts';
 import { viewMessageSchema, type HostMessage, type ViewMessage } from './protocol.ts';
 
@@ -53,16 +53,8 @@ export class DashboardPanel implements vscode.Disposable {
 
   /** Fills a panel: a new one, or one that the editor brings back. */
   show(panel: vscode.WebviewPanel): void {
-    const { extensionUri, log } = this.#dependencies;
     this.#panel?.dispose();
     this.#panel = panel;
-    panel.webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
-    panel.webview.onDidReceiveMessage((message) =>
-      inBackground(
-        log,
-        this.#handle(viewMessageSchema.parse(message)).catch((error: unknown) => showFailure(log, error)),
-      ),
-    );
     panel.onDidChangeViewState(() => this.#watch());
     panel.onDidDispose(() => {
       if (this.#panel !== panel) return;
@@ -70,7 +62,7 @@ export class DashboardPanel implements vscode.Disposable {
       this.#latencies.clear();
       this.#watch();
     });
-    panel.webview.html = webviewPage(panel.webview, extensionUri, 'dashboard', panel.title);
+    fillPanel(panel, this.#dependencies, 'dashboard', viewMessageSchema, (message) => this.#handle(message));
     this.#watch();
   }
 

@@ -3,6 +3,7 @@ import { connect } from '../../webviewKit/editorHost.ts';
 import { hostMessageSchema, type ViewMessage } from '../protocol.ts';
 import { DashboardView } from './dashboard.tsx';
 import '../../webviewKit/base.css';
+import '../../webviewKit/page.css';
 import './dashboard.css';
 
 const root = document.getElementById('root') ?? document.body;

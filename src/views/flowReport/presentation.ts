@@ -1,0 +1,185 @@
+import * as vscode from 'vscode';
+import { cellText, durationText, numberOf } from '../../flow/cellText.ts';
+import { hasFinding, type ComparedFigure, type ReportComparison } from '../../flow/reportComparison.ts';
+import type { Chart, Finding, Section, StoredReport, Table } from '../../flow/report.ts';
+import type { ChartShape } from '../webviewKit/chartShape.ts';
+import type { PresentedFigure, PresentedReport, PresentedSection, PresentedTable } from './protocol.ts';
+
+const severities = ['problem', 'warning', 'note'] as const;
+/** Steps of an axis, at most. */
+const mostSteps = 4;
+
+/** A report as the view shows it, in the language of the editor. */
+export function presentReport(stored: StoredReport, comparison: ReportComparison | null): PresentedReport {
+  const { report } = stored;
+  return {
+    runId: stored.run_id,
+    title: report.title,
+    trigger: stored.trigger,
+    simulated: stored.execution_mode === 'simulated',
+    summary: report.summary,
+    particulars: particulars(stored),
+    findings: severities.flatMap((severity) =>
+      report.findings
+        .filter((finding) => finding.severity === severity)
+        .map((finding) => ({
+          ...{ severity, title: finding.title, evidence: finding.evidence, remedy: finding.remedy },
+          isNew: comparison !== null && hasFinding(comparison.findings.new, finding),
+        })),
+    ),
+    findingsText: findingsText(report.findings),
+    figures: comparison
+      ? comparison.figures.map(comparedFigure)
+      : report.figures.map(({ label, value, unit }) => ({
+          ...{ label, isNumber: unit !== 'text', value: cellText(value, unit), compared: null },
+        })),
+    sections: report.sections.map(presentSection),
+    comparison: comparison && presentComparison(comparison),
+  };
+}
+
+/** When a run began, in the language and the zone of the editor. */
+export function startText(iso: string): string {
+  return new Intl.DateTimeFormat(vscode.env.language, { dateStyle: 'medium', timeStyle: 'medium' }).format(
+    new Date(iso),
+  );
+}
+
+function particulars(stored: StoredReport): PresentedReport['particulars'] {
+  return [
+    { name: vscode.l10n.t('Started'), value: startText(stored.started_at) },
+    { name: vscode.l10n.t('Took'), value: durationText(stored.duration_ms) },
+    { name: vscode.l10n.t('Cost'), value: cellText(stored.cost_usd, 'usd') },
+    ...Object.entries(stored.parameters).map(([name, value]) => ({
+      name,
+      value: value === '' ? '–' : String(value),
+    })),
+  ];
+}
+
+function findingsText(findings: readonly Finding[]): string {
+  const count = (severity: Finding['severity']): number =>
+    findings.filter((finding) => finding.severity === severity).length;
+  const [problems, warnings, notes] = severities.map(count) as [number, number, number];
+  const parts = [
+    ...(problems === 0
+      ? []
+      : [problems === 1 ? vscode.l10n.t('1 problem') : vscode.l10n.t('{0} problems', problems)]),
+    ...(warnings === 0
+      ? []
+      : [warnings === 1 ? vscode.l10n.t('1 warning') : vscode.l10n.t('{0} warnings', warnings)]),
+    ...(notes === 0 ? [] : [notes === 1 ? vscode.l10n.t('1 note') : vscode.l10n.t('{0} notes', notes)]),
+  ];
+  return parts.join(' · ');
+}
+
+function comparedFigure({ label, unit, before, after, difference, change }: ComparedFigure): PresentedFigure {
+  return {
+    label,
+    isNumber: unit !== 'text',
+    value: cellText(after, unit),
+    compared: {
+      change,
+      text: changeText(change, cellText(difference, unit), numberOf(difference, unit) ?? 0),
+      before: cellText(before, unit),
+    },
+  };
+}
+
+function changeText(change: ComparedFigure['change'], difference: string, direction: number): string {
+  const by = direction > 0 ? `+${difference}` : difference;
+  switch (change) {
+    case 'better':
+      return vscode.l10n.t('{0}, better', by);
+    case 'worse':
+      return vscode.l10n.t('{0}, worse', by);
+    case 'same':
+      return vscode.l10n.t('as before');
+    case 'changed':
+      return direction === 0 ? vscode.l10n.t('changed') : by;
+    case 'incomparable':
+      return vscode.l10n.t('not comparable');
+  }
+}
+
+function presentComparison(comparison: ReportComparison): PresentedReport['comparison'] {
+  const { before, findings } = comparison;
+  const parameters = comparison.parameters_differ.join(', ');
+  return {
+    runId: before.run_id,
+    when: startText(before.started_at),
+    cautions: [
+      ...(!comparison.modes_differ
+        ? []
+        : [
+            before.execution_mode === 'simulated'
+              ? vscode.l10n.t('The earlier run was simulated and this one real: their figures don’t compare.')
+              : vscode.l10n.t(
+                  'This run was simulated and the earlier one real: their figures don’t compare.',
+                ),
+          ]),
+      ...(parameters === '' ? [] : [vscode.l10n.t('Other values than then: {0}.', parameters)]),
+    ],
+    findings: vscode.l10n.t(
+      'Findings: {0} new, {1} gone, {2} still there.',
+      findings.new.length,
+      findings.gone.length,
+      findings.still.length,
+    ),
+    gone: findings.gone.map(({ severity, title }) => ({ severity, title })),
+  };
+}
+
+function presentSection({ id, title, text, table, chart }: Section): PresentedSection {
+  return {
+    id,
+    title,
+    paragraphs: text.split('\n').filter((line) => line.trim() !== ''),
+    table: table && presentTable(table),
+    chart: table && chart && presentChart(table, chart),
+  };
+}
+
+function presentTable({ columns, rows }: Table): PresentedTable {
+  return {
+    columns: columns.map(({ label, unit }) => ({ label, isNumber: unit !== 'text' })),
+    rows: rows.map((row) => columns.map(({ unit }, index) => cellText(row[index] ?? null, unit))),
+  };
+}
+
+/** Null where there is nothing to draw: the table says so. */
+function presentChart({ columns, rows }: Table, { type, x, series }: Chart): ChartShape | null {
+  const unitOf = (index: number) => columns[index]?.unit ?? 'text';
+  const drawn = series.map((index) => ({
+    name: columns[index]?.label ?? '',
+    points: rows.map((row) => {
+      const cell = row[index] ?? null;
+      return { value: numberOf(cell, unitOf(index)), text: cellText(cell, unitOf(index)) };
+    }),
+  }));
+  const values = drawn.flatMap(({ points }) => points.flatMap(({ value }) => value ?? []));
+  if (values.length === 0) return null;
+  const unit = unitOf(series[0] ?? 0);
+  return {
+    type,
+    labels: rows.map((row) => cellText(row[x] ?? null, unitOf(x))),
+    series: drawn,
+    ticks: ticksOf(Math.min(0, ...values), Math.max(0, ...values)).map((value) => ({
+      value,
+      text: cellText(unit === 'usd' ? value.toFixed(6) : value, unit),
+    })),
+  };
+}
+
+/** Round numbers from at most the lowest value to at least the highest, few of them. */
+export function ticksOf(lowest: number, highest: number): number[] {
+  const span = highest - lowest || 1;
+  const raw = span / mostSteps;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= raw * (1 - 1e-9)) ?? 10) * power;
+  const first = Math.floor(lowest / step + 1e-9);
+  const last = Math.max(first + 1, Math.ceil(highest / step - 1e-9));
+  return Array.from({ length: last - first + 1 }, (_, index) =>
+    Number(((first + index) * step).toPrecision(12)),
+  );
+}

@@ -1,0 +1,27 @@
+import type * as vscode from 'vscode';
+import type * as z from 'zod/mini';
+import { inBackground, showFailure } from '../host/failures.ts';
+import { webviewPage, webviewRoot } from './webviewPage.ts';
+
+export interface PanelDependencies {
+  extensionUri: vscode.Uri;
+  log: vscode.LogOutputChannel;
+}
+
+/** Fills a panel with its page, and hands on what its view says; what fails there, the person is told. */
+export function fillPanel<Schema extends z.ZodMiniType>(
+  panel: vscode.WebviewPanel,
+  { extensionUri, log }: PanelDependencies,
+  name: string,
+  schema: Schema,
+  handle: (message: z.infer<Schema>) => Promise<void>,
+): void {
+  panel.webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
+  panel.webview.onDidReceiveMessage((message) =>
+    inBackground(
+      log,
+      handle(schema.parse(message)).catch((error: unknown) => showFailure(log, error)),
+    ),
+  );
+  panel.webview.html = webviewPage(panel.webview, extensionUri, name, panel.title);
+}
