@@ -145,20 +145,22 @@ export class YamlDocument {
   }
 
   #plainValues(document: Document.Parsed): [unknown, Fault[]] {
-    const loops: Fault[] = [];
+    const faults: Fault[] = [];
     visit(document, {
       Alias: (_key, alias) => {
         const [start, end] = alias.range ?? [0, 0];
-        const [from, to] = alias.resolve(document)?.range ?? [0, 0];
-        if (from < start && end <= to)
-          loops.push(this.#faultBetween(`*${alias.source} leads to itself`, start, end));
+        const target = alias.resolve(document);
+        const [from, to] = target?.range ?? [0, 0];
+        if (!target) faults.push(this.#faultBetween(`*${alias.source} has no anchor before it`, start, end));
+        else if (from < start && end <= to)
+          faults.push(this.#faultBetween(`*${alias.source} leads to itself`, start, end));
       },
     });
-    if (loops.length > 0) return [null, loops];
+    if (faults.length > 0) return [null, faults];
     try {
       return [document.toJS(), []];
     } catch (error) {
-      // Aliases without an anchor, or too many of them, are found only now.
+      // Too many aliases are found only now.
       return [null, [this.#faultBetween(messageOf(error), 0, 0)]];
     }
   }

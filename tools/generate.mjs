@@ -1,9 +1,10 @@
-// Writes what is made from the code: the JSON schema of settings.yaml and the table of its keys.
+// Writes what is made from the code: the JSON schemas of settings.yaml and flow.yaml, and the table of settings.
 // With --check it writes nothing and fails when something is not up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
+import { flowJsonSchema } from '../src/flow/flowFileSchema.ts';
 import { settingsJsonSchema, settingsTable } from '../src/settings/settingsTexts.ts';
 import { main, root, ToolError } from './setup.mjs';
 
@@ -11,6 +12,7 @@ await main(async () => {
   const { check } = parseArgs({ options: { check: { type: 'boolean' } } }).values;
   const docs = readFileSync(join(root, 'docs/settings.md'), 'utf8');
   const files = {
+    'schemas/flow.schema.json': JSON.stringify(flowJsonSchema()),
     'schemas/settings.schema.json': JSON.stringify(settingsJsonSchema()),
     'docs/settings.md': between(docs, 'keys', settingsTable()),
   };

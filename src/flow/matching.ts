@@ -59,7 +59,7 @@ const emptyWords = new Set(
 );
 /** What a person may put before a command, and after it. */
 const opening =
-  /^(?:(?:hey|hi|hello|ok|okay|now|please|kindly|just|tidyllm|flow|can you|could you|would you|will you|i want to|i want|i would like to|i d like to|i need to|i need|we need to|we need|let s|lets|go ahead and|run|start|execute|launch|perform|do|make|give|show|get|me|us|a|an|the) )+/;
+  /^(?:(?:hey|hi|hello|ok|okay|now|please|kindly|just|tidyllm|flow|can you|could you|would you|will you|i want to|i want|i would like to|i d like to|i need to|i need|we need to|we need|let s|lets|go ahead and|run|start|execute|launch|perform|do(?= (?:a|an|the) )|make|give|show|get|me|us|a|an|the) )+/;
 const closing = /(?: (?:please|pls|now|thanks|thank you|for me|for us|again))+$/;
 /** Words that make another sentence of it, unless the form has them itself. */
 const turningWords = new Set(
@@ -79,7 +79,7 @@ export class Matcher {
   /** Agreement by trigger or phrase without its spaces. */
   readonly #together = new Map<string, number>();
   /** Indexes of forms by the stem of a word. */
-  readonly #formsByStem = new Map<string, Set<number>>();
+  readonly #formsByStem = new Map<string, number[]>();
   readonly #weights = new Map<string, number>();
   /** The words of forms, by first letter and length: where a misspelt one is looked up. */
   readonly #vocabulary = new Map<string, Set<string>>();
@@ -140,20 +140,20 @@ export class Matcher {
 
   /** The forms that share most with the words, by weight. */
   #candidates(words: readonly CommandWord[]): Form[] {
-    const shared = new Map<number, number>();
+    const shared = new Float64Array(this.#forms.length);
     for (const { known } of words) {
       for (const { stem, weight } of known) {
-        for (const form of this.#formsByStem.get(stem) ?? [])
-          shared.set(form, (shared.get(form) ?? 0) + weight);
+        for (const form of this.#formsByStem.get(stem) ?? []) shared[form] = (shared[form] ?? 0) + weight;
       }
     }
     const total = words.reduce((sum, { weight }) => sum + weight, 0);
-    return [...shared]
-      .flatMap(([index, weight]) => {
-        const form = this.#forms[index];
-        return form ? [{ form, bound: weight / Math.max(form.weight, total) }] : [];
-      })
-      .filter(({ bound }) => bound >= leastConfidence)
+    const candidates: { form: Form; bound: number }[] = [];
+    shared.forEach((weight, index) => {
+      const form = weight === 0 ? undefined : this.#forms[index];
+      const bound = form ? weight / Math.max(form.weight, total) : 0;
+      if (form && bound >= leastConfidence) candidates.push({ form, bound });
+    });
+    return candidates
       .sort((a, b) => b.bound - a.bound)
       .slice(0, mostCandidates)
       .map(({ form }) => form);
@@ -210,7 +210,9 @@ export class Matcher {
       weight: words.reduce((sum, { weight }) => sum + weight, 0),
     });
     for (const { text, stem } of words) {
-      add(this.#formsByStem, stem, index - 1);
+      const known = this.#formsByStem.get(stem);
+      if (!known) this.#formsByStem.set(stem, [index - 1]);
+      else if (known.at(-1) !== index - 1) known.push(index - 1);
       add(this.#vocabulary, `${text.charAt(0)}${text.length}`, text);
     }
   }

@@ -42,19 +42,21 @@ describe('the manifest', () => {
     );
   });
 
-  it('has a schema for the settings files wherever they are', () => {
-    const [validation] = manifest.contributes.yamlValidation;
+  it.each(['settings.yaml', 'flow.yaml'])('has a schema for %s wherever it is', (name) => {
+    const validation = manifest.contributes.yamlValidation.find(({ fileMatch }) =>
+      fileMatch.every((glob) => glob.endsWith(`/${name}`)),
+    );
     expect(existsSync(validation!.url)).toBe(true);
     expect(manifest.files).toContain(validation!.url.split('/')[1]);
     const places = [
-      '/home/ada/project/.tidyllm/settings.yaml',
-      '/home/ada/.config/tidyllm/settings.yaml',
-      '/Users/ada/Library/Preferences/tidyllm/settings.yaml',
-      'C:/Users/ada/AppData/Roaming/tidyllm/Config/settings.yaml',
+      '/home/ada/project/.tidyllm/',
+      '/home/ada/.config/tidyllm/',
+      '/Users/ada/Library/Preferences/tidyllm/',
+      'C:/Users/ada/AppData/Roaming/tidyllm/Config/',
     ];
     const known = (path: string): boolean =>
       validation!.fileMatch.some((glob) => path.endsWith(glob.replace('**', '')));
-    expect(places.filter((path) => !known(path))).toEqual([]);
-    expect(known('/home/ada/other/settings.yaml')).toBe(false);
+    expect(places.filter((path) => !known(`${path}${name}`))).toEqual([]);
+    expect(known(`/home/ada/other/${name}`)).toBe(false);
   });
 });
