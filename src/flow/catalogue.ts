@@ -49,14 +49,21 @@ export function flowFiles(
  * Joins what is built in with the files that are there. A trigger, phrase, encoding or action that is taken
  * already is a fault in the later file, and its agreement is left out. Never throws.
  */
-export async function loadCatalogue({ files }: { files: readonly FlowFile[] }): Promise<Catalogue> {
+export async function loadCatalogue({
+  files,
+  read: readText = readSettingsText,
+}: {
+  files: readonly FlowFile[];
+  /** Text of a file; throws the system error. The editor gives what isn't saved yet. */
+  read?: (path: string) => Promise<string>;
+}): Promise<Catalogue> {
   const agreements = [...defaultAgreements];
   const faults: Fault[] = [];
   const read: FlowFile[] = [];
   const taken = namesOfDefaults();
   for (const file of files) {
     try {
-      const parsed = parseFlowFile(file.path, await readSettingsText(file.path), file.kind, taken);
+      const parsed = parseFlowFile(file.path, await readText(file.path), file.kind, taken);
       agreements.push(...parsed.agreements);
       faults.push(...parsed.faults);
       read.push(file);

@@ -95,7 +95,8 @@ function faultsIn(state: CoreState): readonly Fault[] {
   return state.kind === 'ready' ? state.core.loaded.warnings : [];
 }
 
-function diagnosticOf({ place, message, severity }: Fault): vscode.Diagnostic {
+/** A fault as the editor shows it; its characters are counted from 0. */
+export function diagnosticOf({ place, message, severity }: Fault): vscode.Diagnostic {
   const { line, column, endLine, endColumn } = place ?? { line: 1, column: 1, endLine: 1, endColumn: 1 };
   const range = new vscode.Range(line - 1, column - 1, endLine - 1, endColumn - 1);
   const { Error, Warning } = vscode.DiagnosticSeverity;

@@ -68,8 +68,11 @@ export class SettingsFile implements vscode.Disposable {
   }
 }
 
-/** A file of a workspace also goes when its folder does, which the editor tells of the folder only. */
-function watch({ path, kind }: SettingsFileInUse, onChange: () => void): vscode.Disposable {
+/**
+ * Calls back when a file is created, changed or deleted. One of a workspace also goes when its folder does,
+ * which the editor tells of the folder only.
+ */
+export function watch({ path, kind }: SettingsFileInUse, onChange: () => void): vscode.Disposable {
   const folder = dirname(path);
   const [base, glob] =
     kind === 'user'

@@ -1,0 +1,189 @@
+import * as vscode from 'vscode';
+import { GatewayError } from '../../errors.ts';
+import { loadCatalogue, type Catalogue, type FlowFile } from '../../flow/catalogue.ts';
+import { agreementPlaces, hoverAt, suggestionsAt, type Suggestion } from '../../flow/flowAssistance.ts';
+import { readSettingsText } from '../../settings/loadSettings.ts';
+import type { CoreHolder } from '../coreHolder.ts';
+import { inBackground } from '../failures.ts';
+import { diagnosticOf } from '../settingsDiagnostics.ts';
+import { watch } from '../settingsFile.ts';
+import { flowFilesInUse } from './flowFilesInUse.ts';
+
+const yaml: vscode.DocumentFilter = { scheme: 'file', pattern: '**/*.{yaml,yml}' };
+const noFiles = vscode.Disposable.from();
+
+/**
+ * What the editor shows in files of agreements: faults, as they are on disk or in an open editor; a lens to run
+ * each agreement; meaning and completion, where the YAML extension doesn't give them from the schema.
+ */
+export class FlowLanguage implements vscode.Disposable {
+  readonly #holder: CoreHolder;
+  readonly #log: vscode.LogOutputChannel;
+  readonly #collection = vscode.languages.createDiagnosticCollection('tidyllm-flow');
+  readonly #lensesChanged = new vscode.EventEmitter<void>();
+  readonly #registrations: vscode.Disposable;
+  #watched: { paths: string; watchers: vscode.Disposable } = { paths: '', watchers: noFiles };
+  #checking: Promise<void> | null = null;
+  #again = false;
+
+  constructor(holder: CoreHolder, log: vscode.LogOutputChannel) {
+    this.#holder = holder;
+    this.#log = log;
+    const check = (): void => this.#check();
+    const checkDocument = ({ uri }: vscode.TextDocument): void => {
+      if (this.#isInUse(uri)) check();
+    };
+    this.#registrations = vscode.Disposable.from(
+      holder.onDidChange(check),
+      vscode.workspace.onDidOpenTextDocument(checkDocument),
+      vscode.workspace.onDidChangeTextDocument(({ document }) => checkDocument(document)),
+      vscode.workspace.onDidSaveTextDocument(checkDocument),
+      vscode.workspace.onDidCloseTextDocument(checkDocument),
+      vscode.languages.registerCodeLensProvider(yaml, {
+        onDidChangeCodeLenses: this.#lensesChanged.event,
+        provideCodeLenses: (document) => this.#lenses(document),
+      }),
+      vscode.languages.registerHoverProvider(yaml, {
+        provideHover: (document, position) => (this.#isOurs(document) ? hover(document, position) : null),
+      }),
+      vscode.languages.registerCompletionItemProvider(
+        yaml,
+        {
+          provideCompletionItems: (document, position) =>
+            this.#isOurs(document) ? completions(document, position) : [],
+        },
+        ' ',
+      ),
+    );
+    check();
+  }
+
+  dispose(): void {
+    this.#registrations.dispose();
+    this.#watched.watchers.dispose();
+    this.#collection.dispose();
+    this.#lensesChanged.dispose();
+  }
+
+  /** One check at a time; what changes meanwhile is checked after it. */
+  #check(): void {
+    this.#again = true;
+    this.#checking ??= this.#checkUntilCurrent().finally(() => (this.#checking = null));
+    inBackground(this.#log, this.#checking);
+  }
+
+  async #checkUntilCurrent(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      const files = this.#files();
+      this.#follow(files);
+      const { faults } = await loadCatalogue({ files, read: currentText });
+      this.#collection.clear();
+      for (const { path } of files) {
+        const own = faults.filter(({ place }) => place?.file === path);
+        if (own.length > 0) this.#collection.set(vscode.Uri.file(path), own.map(diagnosticOf));
+      }
+      this.#lensesChanged.fire();
+    }
+  }
+
+  #follow(files: readonly FlowFile[]): void {
+    const paths = files.map(({ path }) => path).join('\n');
+    if (this.#watched.paths === paths) return;
+    this.#watched.watchers.dispose();
+    const watchers = vscode.Disposable.from(...files.map((file) => watch(file, () => this.#check())));
+    this.#watched = { paths, watchers };
+  }
+
+  /** None where settings are invalid, which the gateway's start has said. */
+  #files(): readonly FlowFile[] {
+    try {
+      return flowFilesInUse(this.#holder).files;
+    } catch (error) {
+      if (GatewayError.is(error, 'settings_invalid')) return [];
+      throw error;
+    }
+  }
+
+  #isInUse(uri: vscode.Uri): boolean {
+    return this.#files().some(({ path }) => isAt(uri, path));
+  }
+
+  #isOurs({ uri }: vscode.TextDocument): boolean {
+    return vscode.extensions.getExtension('redhat.vscode-yaml') === undefined && this.#isInUse(uri);
+  }
+
+  async #lenses(document: vscode.TextDocument): Promise<vscode.CodeLens[]> {
+    const files = this.#files();
+    const file = files.find(({ path }) => isAt(document.uri, path));
+    return file ? lenses(document, file.path, await loadCatalogue({ files, read: currentText })) : [];
+  }
+}
+
+function lenses(
+  document: vscode.TextDocument,
+  path: string,
+  { agreements, faults }: Catalogue,
+): vscode.CodeLens[] {
+  return agreementPlaces(document.getText()).map(({ line, endLine }) => {
+    const agreement = agreements.find(({ source }) => source.file === path && source.line - 1 === line);
+    const problems = faults.filter(
+      ({ severity, place }) =>
+        severity === 'error' && place?.file === path && place.line > line && place.line <= endLine,
+    );
+    const command = agreement
+      ? runCommand(agreement, document.isDirty)
+      : { title: `$(error) ${problemCount(problems.length)}`, command: 'workbench.actions.view.problems' };
+    return new vscode.CodeLens(new vscode.Range(line, 0, line, 0), command);
+  });
+}
+
+/** What runs is what is saved. */
+function runCommand({ id, trigger }: { id: string; trigger: string }, isDirty: boolean): vscode.Command {
+  if (isDirty) {
+    const title = vscode.l10n.t('Save to run {0}', trigger);
+    return { title: `$(save) ${title}`, command: 'workbench.action.files.save' };
+  }
+  const title = vscode.l10n.t('Run {0}', trigger);
+  return { title: `$(play) ${title}`, command: 'tidyllm.runFlow', arguments: [{ agreement: id }] };
+}
+
+function problemCount(count: number): string {
+  return count === 1 ? vscode.l10n.t('1 problem') : vscode.l10n.t('{0} problems', count);
+}
+
+function hover(document: vscode.TextDocument, position: vscode.Position): vscode.Hover | null {
+  const found = hoverAt(document.getText(), position);
+  if (!found) return null;
+  const range = new vscode.Range(found.line, found.start, found.line, found.end);
+  return new vscode.Hover(new vscode.MarkdownString(found.markdown), range);
+}
+
+function completions(document: vscode.TextDocument, position: vscode.Position): vscode.CompletionItem[] {
+  const range = document.getWordRangeAtPosition(position, /\w+/) ?? new vscode.Range(position, position);
+  const hasColon = document.lineAt(position).text[range.end.character] === ':';
+  return suggestionsAt(document.getText(), position).map((one) => completion(one, range, hasColon));
+}
+
+function completion(
+  { label, kind, insert, documentation }: Suggestion,
+  range: vscode.Range,
+  hasColon: boolean,
+): vscode.CompletionItem {
+  const { Property, EnumMember, Snippet } = vscode.CompletionItemKind;
+  const item = new vscode.CompletionItem(label, { key: Property, value: EnumMember, snippet: Snippet }[kind]);
+  item.range = range;
+  item.insertText = kind === 'snippet' ? new vscode.SnippetString(insert) : hasColon ? label : insert;
+  item.documentation = new vscode.MarkdownString(documentation);
+  return item;
+}
+
+/** As it is in an open editor, otherwise on disk. */
+async function currentText(path: string): Promise<string> {
+  const document = vscode.workspace.textDocuments.find(({ uri }) => isAt(uri, path));
+  return document?.getText() ?? readSettingsText(path);
+}
+
+function isAt(uri: vscode.Uri, path: string): boolean {
+  return uri.toString() === vscode.Uri.file(path).toString();
+}
