@@ -66,6 +66,24 @@ const detectors: readonly Detector[] = [
   },
 ];
 
+const secretKinds: readonly string[] = ['private key', 'token', 'aws key', 'secret'];
+
+/** Where secrets stand in a text, by kind, in its order; personal data is none. */
+export function secretsIn(text: string): { kind: string; index: number }[] {
+  const found = new Map<number, string>();
+  for (const { kind, pattern, pick } of detectors.filter((one) => secretKinds.includes(one.kind))) {
+    for (const match of text.matchAll(pattern)) {
+      const group = match.slice(1).find(Boolean) ?? match[0];
+      if (pick && pick(group).length === 0) continue;
+      const index = match.index + match[0].indexOf(group);
+      if (!found.has(index)) found.set(index, kind);
+    }
+  }
+  return [...found]
+    .map(([index, kind]) => ({ kind, index }))
+    .toSorted((one, other) => one.index - other.index);
+}
+
 const marks = new RegExp(`(\\[(?:${[...new Set(detectors.map(({ kind }) => kind))].join('|')})\\])`);
 
 /**

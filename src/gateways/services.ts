@@ -44,6 +44,38 @@ export interface HealthSummary {
   services: Record<ServiceId, ServiceHealth>;
 }
 
+/** What can be exercised besides a model. */
+export const exercisedIds = ['aws', 'postgres', 's3', 'mlflow'] as const;
+export type ExercisedId = (typeof exercisedIds)[number];
+
+/** One step that worked, and what was seen. */
+export interface ExercisedStep {
+  step: string;
+  /** Milliseconds. */
+  ms: number;
+  evidence: string;
+}
+
+/** A service used for real, step by step, and left as it was. */
+export interface Exercise {
+  state: 'passed' | 'failed' | 'not_configured';
+  /** Those that worked, in order. */
+  steps: readonly ExercisedStep[];
+  /** The step that failed; null where none did. */
+  failedStep: string | null;
+  error: GatewayError | null;
+  /** Why it isn't configured. */
+  evidence: string;
+}
+
+/** What a server showed when it was spoken to over TLS. */
+export interface Handshake {
+  /** Such as `TLSv1.3`; null where a proxy is in between, whose certificate it would be. */
+  protocol: string | null;
+  /** When its certificate ends. */
+  validUntil: Date | null;
+}
+
 /** What front doors see of the outside services. Checks are light calls of their own and never delay a model's. */
 export interface Sessions {
   /** Resolves the credentials and asks AWS whose they are; at most three seconds. */
@@ -51,6 +83,12 @@ export interface Sessions {
   /** At most three seconds, or until the signal. */
   checkHealth(id: ServiceId, signal?: AbortSignal): Promise<ServiceHealth>;
   getHealthSummary(signal?: AbortSignal): Promise<HealthSummary>;
+  /** Uses a service end to end and takes back what it made, also when a step fails. Throws only the signal's reason. */
+  exercise(id: ExercisedId, signal: AbortSignal): Promise<Exercise>;
+  /** False where any certificate is taken. */
+  readonly checksCertificates: boolean;
+  /** Throws `service_failed` for a server that can't be reached or trusted. */
+  handshake(url: string, signal: AbortSignal): Promise<Handshake>;
   /** As the last check found a service, or all of them. */
   isHealthy(id?: ServiceId): boolean;
 }

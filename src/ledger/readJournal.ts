@@ -278,6 +278,23 @@ export async function* readFrom(
   }
 }
 
+/**
+ * Records of a segment and of those after it, each checked against its predecessor. Throws `ledger_damaged` at
+ * the first fault.
+ */
+export async function* readSince(
+  directory: string,
+  segment: number,
+  signal?: AbortSignal,
+): AsyncGenerator<PlacedRecord> {
+  const header = firstLine(join(directory, segmentName(segment)));
+  if (header === null) return;
+  const { sequence, previous } = headerOf(header);
+  const hash = sequence === 1 ? firstHash : previous;
+  const before = { segment, offset: 0, line: 0, sequence: sequence - 1, hash };
+  for await (const { records } of readFrom(directory, before, signal)) yield* records;
+}
+
 /** Every record, oldest first, each checked against its predecessor. Throws `ledger_damaged` at the first fault. */
 export async function* readRecords(directory: string): AsyncGenerator<PlacedRecord> {
   for await (const { records } of readFrom(directory, null)) yield* records;

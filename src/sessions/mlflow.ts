@@ -1,49 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import * as z from 'zod/mini';
+import type { GatewayError } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
+import type { Exercise } from '../gateways/services.ts';
 import type { Settings } from '../settings/schema.ts';
 import { withoutPassword } from '../withoutPassword.ts';
 import { check, failedService, unreachable } from './check.ts';
-import type { Network } from './network.ts';
+import { cleanUpTimeoutMs, exercise } from './exercise.ts';
+import type { HttpAnswer, Network } from './network.ts';
 
 const setting = 'mlflow.tracking_uri';
+const metric = 'integration_test';
+
+export interface MlflowAccess {
+  network: Network;
+  environment: Readonly<Record<string, string | undefined>>;
+}
 
 /** Asks for one experiment: the server's own health page is well while its database is not. */
 export async function checkMlflow(
   { tracking_uri: address }: Settings['mlflow'],
-  { network, environment }: { network: Network; environment: Readonly<Record<string, string | undefined>> },
+  access: MlflowAccess,
   signal: AbortSignal,
 ): Promise<Health> {
-  const base = address.replace(/\/+$/, '');
-  const shown = withoutPassword(base);
+  const server = new TrackingServer(address, access);
   return check(
     signal,
     async () => {
-      const { status, body } = await network.request(
-        `${base}/api/2.0/mlflow/experiments/search?max_results=1`,
-        {
-          headers: authorization(environment),
-          signal,
-        },
-      );
+      const { status, body } = await server.get('experiments/search?max_results=1', signal);
       if (status === 200 && isJsonObject(body))
-        return `The tracking server at ${shown} answers, its store too.`;
-      if (status === 401 || status === 403) {
-        throw failedService(
-          `MLflow at ${shown} refuses the login (HTTP ${status}).`,
-          'Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.',
-        );
-      }
-      if (status >= 500) {
-        throw failedService(
-          `MLflow at ${shown} answers, but its store fails (HTTP ${status}).`,
-          'Look at the log of the MLflow server and at its database.',
-        );
-      }
-      throw failedService(
-        `What answers at ${shown} is no MLflow server (HTTP ${status}).`,
-        `Correct ${setting}.`,
-      );
+        return `The tracking server at ${server.shown} answers, its store too.`;
+      throw refused(server.shown, status);
     },
-    (error) => unreachable('MLflow', shown, setting, error),
+    (error) => unreachable('MLflow', server.shown, setting, error),
+  );
+}
+
+/** Tracks a run with a metric in the configured experiment, reads it back and deletes the run, also when a step fails. */
+export function exerciseMlflow(
+  { tracking_uri: address, experiment }: Settings['mlflow'],
+  access: MlflowAccess,
+  signal: AbortSignal,
+): Promise<Exercise> {
+  const server = new TrackingServer(address, access);
+  return exercise(
+    signal,
+    async (step) => {
+      const { id } = await step(
+        'Find the experiment',
+        (inTime) => experimentOf(server, experiment, inTime),
+        (found) => `${experiment} is experiment ${found.id}${found.made ? ', made just now' : ''}.`,
+      );
+      let runId = null as string | null;
+      try {
+        await step(
+          'Begin a run',
+          async (inTime) => {
+            const asked = { experiment_id: id, run_name: 'integration test', start_time: Date.now() };
+            const { run } = await server.post('runs/create', asked, createdRun, inTime);
+            runId = run.info.run_id;
+          },
+          () => `Run ${runId}.`,
+        );
+        const value = Number.parseInt(randomUUID().slice(0, 6), 16);
+        const run = { run_id: runId ?? '' };
+        await step(
+          'Log a metric',
+          (inTime) =>
+            server.post(
+              'runs/log-metric',
+              { ...run, key: metric, value, timestamp: Date.now() },
+              anything,
+              inTime,
+            ),
+          () => `${metric} = ${value}.`,
+        );
+        await step(
+          'Read it back',
+          async (inTime) => {
+            const answer = await server.get(`runs/get?run_id=${run.run_id}`, inTime);
+            const { metrics } = parsed(server, answer, foundRun).run.data;
+            if (!metrics?.some((one) => one.key === metric && one.value === value))
+              throw failedService(
+                `MLflow at ${server.shown} gave back another metric than was logged.`,
+                'Look at the log of the MLflow server and at its database.',
+              );
+          },
+          () => 'It is what was logged.',
+        );
+        await step(
+          'Delete the run',
+          (inTime) => server.post('runs/delete', run, anything, inTime),
+          () => `Run ${run.run_id} is deleted.`,
+        );
+        runId = null;
+      } finally {
+        if (runId !== null) await removeRun(server, runId);
+      }
+    },
+    (error) => unreachable('MLflow', server.shown, setting, error),
+  );
+}
+
+const anything = z.looseObject({});
+const createdRun = z.object({ run: z.object({ info: z.object({ run_id: z.string() }) }) });
+const foundRun = z.object({
+  run: z.object({
+    data: z.object({ metrics: z.optional(z.array(z.object({ key: z.string(), value: z.number() }))) }),
+  }),
+});
+const foundExperiment = z.object({ experiment: z.object({ experiment_id: z.string() }) });
+const createdExperiment = z.object({ experiment_id: z.string() });
+
+/** The experiment of a name, which is made where there is none: calls are tracked in it. */
+async function experimentOf(
+  server: TrackingServer,
+  name: string,
+  signal: AbortSignal,
+): Promise<{ id: string; made: boolean }> {
+  const answer = await server.get(
+    `experiments/get-by-name?experiment_name=${encodeURIComponent(name)}`,
+    signal,
+  );
+  if (answer.status === 404 && answer.body.includes('RESOURCE_DOES_NOT_EXIST')) {
+    const made = await server.post('experiments/create', { name }, createdExperiment, signal);
+    return { id: made.experiment_id, made: true };
+  }
+  return { id: parsed(server, answer, foundExperiment).experiment.experiment_id, made: false };
+}
+
+async function removeRun(server: TrackingServer, runId: string): Promise<void> {
+  try {
+    await server.post('runs/delete', { run_id: runId }, anything, AbortSignal.timeout(cleanUpTimeoutMs));
+  } catch {
+    // What failed before is told.
+  }
+}
+
+/** MLflow's REST interface. */
+class TrackingServer {
+  /** Its address as it may be shown. */
+  readonly shown: string;
+  readonly #base: string;
+  readonly #access: MlflowAccess;
+
+  constructor(address: string, access: MlflowAccess) {
+    this.#base = address.replace(/\/+$/, '');
+    this.shown = withoutPassword(this.#base);
+    this.#access = access;
+  }
+
+  get(path: string, signal: AbortSignal): Promise<HttpAnswer> {
+    const { network, environment } = this.#access;
+    return network.request(this.#address(path), { headers: authorization(environment), signal });
+  }
+
+  async post<Schema extends z.ZodMiniType>(
+    path: string,
+    asked: object,
+    schema: Schema,
+    signal: AbortSignal,
+  ): Promise<z.infer<Schema>> {
+    const { network, environment } = this.#access;
+    const body = JSON.stringify(asked);
+    const headers = { ...authorization(environment), 'content-type': 'application/json' };
+    return parsed(
+      this,
+      await network.request(this.#address(path), { method: 'POST', headers, body, signal }),
+      schema,
+    );
+  }
+
+  #address(path: string): string {
+    return `${this.#base}/api/2.0/mlflow/${path}`;
+  }
+}
+
+/** Throws `service_failed` for an answer that is not MLflow's. */
+function parsed<Schema extends z.ZodMiniType>(
+  { shown }: TrackingServer,
+  { status, body }: HttpAnswer,
+  schema: Schema,
+): z.infer<Schema> {
+  if (status !== 200 || !isJsonObject(body)) throw refused(shown, status);
+  const { data, success } = schema.safeParse(JSON.parse(body));
+  if (!success) throw failedService(`MLflow at ${shown} answers in another shape.`, 'Use MLflow 2 or later.');
+  return data;
+}
+
+function refused(shown: string, status: number): GatewayError {
+  if (status === 401 || status === 403) {
+    return failedService(
+      `MLflow at ${shown} refuses the login (HTTP ${status}).`,
+      'Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.',
+    );
+  }
+  if (status >= 500) {
+    return failedService(
+      `MLflow at ${shown} answers, but its store fails (HTTP ${status}).`,
+      'Look at the log of the MLflow server and at its database.',
+    );
+  }
+  return failedService(
+    `What answers at ${shown} is no MLflow server (HTTP ${status}).`,
+    `Correct ${setting}.`,
   );
 }
 

@@ -1,12 +1,20 @@
+import { addAbortListener } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import tls, { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import { isIP } from 'node:net';
+import tls, {
+  connect as connectTls,
+  createSecureContext,
+  rootCertificates,
+  type SecureContext,
+} from 'node:tls';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { HttpProxyAgent } from 'http-proxy-agent';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { getProxyForUrl } from 'proxy-from-env';
 import { GatewayError, messageOf } from '../errors.ts';
+import type { Handshake } from '../gateways/services.ts';
 
 const connectionTimeoutMs = 5_000;
 /** More of an answer than this is not read. */
@@ -50,7 +58,7 @@ export class Network {
   }
 
   /**
-   * One request of a health check. Throws the system error of a connection that fails, the abort's reason, or
+   * One request to a service. Throws the system error of a connection that fails, the abort's reason, or
    * `service_failed` for a proxy that wants a login.
    */
   async request(
@@ -58,15 +66,16 @@ export class Network {
     {
       method = 'GET',
       headers = {},
+      body: sentBody = '',
       signal,
-    }: { method?: string; headers?: Record<string, string>; signal: AbortSignal },
+    }: { method?: string; headers?: Record<string, string>; body?: string; signal: AbortSignal },
   ): Promise<HttpAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const secure = url.startsWith('https:');
     const agent = secure ? this.#httpsAgent(url) : this.#httpAgent(url);
     const sent = (secure ? httpsRequest : httpRequest)(url, { method, headers, signal, agent }, resolve);
     sent.on('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error));
-    sent.end();
+    sent.end(sentBody);
     const response = await promise;
     let body = '';
     for await (const chunk of response.setEncoding('utf8')) {
@@ -78,10 +87,35 @@ export class Network {
     return { status: response.statusCode ?? 0, body };
   }
 
+  /** Speaks TLS to the server of an address; not by way of a proxy. Throws the system error or the abort's reason. */
+  async handshake(url: string, signal: AbortSignal): Promise<Handshake> {
+    const { hostname, port } = new URL(url);
+    if (this.#proxyFor(url) !== null) return { protocol: null, validUntil: null };
+    const host = hostname.replace(/^\[|\]$/g, '');
+    const { promise, resolve, reject } = Promise.withResolvers<null>();
+    const servername = isIP(host) === 0 ? host : '';
+    const socket = connectTls({ host, port: Number(port) || 443, servername, ...this.tls() }, () =>
+      resolve(null),
+    );
+    using _listener = addAbortListener(signal, () => reject(signal.reason as Error));
+    socket.once('error', reject);
+    try {
+      await promise;
+      const { valid_to: until } = socket.getPeerCertificate();
+      return { protocol: socket.getProtocol(), validUntil: until ? new Date(until) : null };
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  get checksCertificates(): boolean {
+    return this.#options.strictCertificates !== false;
+  }
+
   /** What TLS connections trust. Throws `settings_invalid` for a bundle that can't be read. */
   tls(): { secureContext: SecureContext; rejectUnauthorized: boolean } {
     this.#trust ??= createSecureContext({ ca: trusted(this.#options.environment['AWS_CA_BUNDLE']) });
-    return { secureContext: this.#trust, rejectUnauthorized: this.#options.strictCertificates !== false };
+    return { secureContext: this.#trust, rejectUnauthorized: this.checksCertificates };
   }
 
   dispose(): void {

@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { systemCodeOf } from '../errors.ts';
 import type { GatewayError } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
+import type { Exercise } from '../gateways/services.ts';
 import type { Settings } from '../settings/schema.ts';
 import { check, failedService, unreachable } from './check.ts';
+import { exercise } from './exercise.ts';
 import type { Network } from './network.ts';
 
 type Place = Settings['postgres'];
@@ -77,6 +80,79 @@ export async function checkPostgres(
         "select current_database() as database, current_setting('server_version') as version",
       );
       return `PostgreSQL ${rows[0]?.version} answers at ${address}, database ${rows[0]?.database}.`;
+    },
+    (error) => explain(error, address, place),
+  );
+}
+
+/** Writes a row into a temporary table, reads it back and rolls all of it back: nothing is left. */
+export function exercisePostgres(
+  pool: () => Promise<pg.Pool>,
+  place: Place,
+  signal: AbortSignal,
+): Promise<Exercise> {
+  const address = `${place.host}:${place.port}`;
+  const table = `tidyllm_${randomUUID().replaceAll('-', '')}`;
+  return exercise(
+    signal,
+    async (step) => {
+      const connecting = pool().then((open) => open.connect());
+      let finished = false;
+      try {
+        const client = await step(
+          'Connect',
+          () => connecting,
+          () => `A connection to ${address} as ${place.db_user ?? 'this user'}.`,
+        );
+        await step(
+          'Create a temporary table',
+          async () => {
+            await client.query('begin');
+            await client.query(`create temporary table ${table} (id integer, written text) on commit drop`);
+          },
+          () => `In a transaction of its own, as ${table}.`,
+        );
+        const written = randomUUID();
+        await step(
+          'Write a row',
+          () => client.query(`insert into ${table} values (1, $1)`, [written]),
+          ({ rowCount }) => `${rowCount} row with ${written}.`,
+        );
+        await step(
+          'Read it back',
+          async () => {
+            const { rows } = await client.query<{ written: string }>(`select written from ${table}`);
+            if (rows.length !== 1 || rows[0]?.written !== written)
+              throw failedService(
+                `PostgreSQL at ${address} gave back something else than was written.`,
+                'Look at the database’s log and its disk.',
+              );
+          },
+          () => 'It is what was written.',
+        );
+        await step(
+          'Roll back',
+          async () => {
+            await client.query('rollback');
+            const { rows } = await client.query<{ found: string | null }>('select to_regclass($1) as found', [
+              table,
+            ]);
+            if (rows[0]?.found !== null)
+              throw failedService(
+                `PostgreSQL at ${address} kept a table that was rolled back.`,
+                'Look at the database’s log.',
+              );
+          },
+          () => 'The table is gone.',
+        );
+        finished = true;
+      } finally {
+        // A connection that is closed takes its transaction with it; one that comes too late goes as well.
+        void connecting.then(
+          (client) => client.release(!finished),
+          () => undefined,
+        );
+      }
     },
     (error) => explain(error, address, place),
   );

@@ -1,9 +1,18 @@
-import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { hash, randomBytes, randomUUID } from 'node:crypto';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import type { GatewayError } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
+import type { Exercise } from '../gateways/services.ts';
 import type { Settings } from '../settings/schema.ts';
 import type { AwsKeys } from './awsCredentials.ts';
 import { check, failedService, unreachable } from './check.ts';
+import { cleanUpTimeoutMs, exercise } from './exercise.ts';
 import type { Network } from './network.ts';
 
 /** A client of the team's bucket with these keys. */
@@ -43,6 +52,70 @@ export async function checkS3(
   );
 }
 
+/** Puts an object under the configured prefix, reads it back, compares and deletes it, also when a step fails. */
+export function exerciseS3(
+  client: () => Promise<S3Client>,
+  { bucket: configured, prefix }: Pick<Settings['s3'], 'bucket' | 'prefix'>,
+  signal: AbortSignal,
+): Promise<Exercise> {
+  const bucket = configured ?? '';
+  const object = { Bucket: bucket, Key: `${prefix}integration-test-${randomUUID()}` };
+  const body = randomBytes(1024);
+  const sha256 = hash('sha256', body);
+  return exercise(
+    signal,
+    async (step) => {
+      let written = false as boolean;
+      try {
+        await step(
+          'Put an object',
+          async (abortSignal) => {
+            // It may be there although the answer never came.
+            written = true;
+            const put = new PutObjectCommand({ ...object, Body: body });
+            await (await client()).send(put, { abortSignal });
+          },
+          () => `${body.length} bytes as ${object.Key} in ${bucket}.`,
+        );
+        await step(
+          'Get it back',
+          async (abortSignal) => {
+            const { Body } = await (await client()).send(new GetObjectCommand(object), { abortSignal });
+            const found = hash('sha256', (await Body?.transformToByteArray()) ?? new Uint8Array());
+            if (found !== sha256)
+              throw failedService(
+                `S3 gave back other bytes than were put into ${bucket}.`,
+                'Look at what stands between this machine and S3.',
+              );
+          },
+          () => `Its SHA-256 is that of what was put: ${sha256}.`,
+        );
+        await step(
+          'Delete it',
+          async (abortSignal) => (await client()).send(new DeleteObjectCommand(object), { abortSignal }),
+          () => `${object.Key} is deleted.`,
+        );
+        written = false;
+      } finally {
+        if (written) await removeObject(client, object);
+      }
+    },
+    (error) => explain(error, bucket),
+  );
+}
+
+async function removeObject(
+  client: () => Promise<S3Client>,
+  object: { Bucket: string; Key: string },
+): Promise<void> {
+  const abortSignal = AbortSignal.timeout(cleanUpTimeoutMs);
+  try {
+    await (await client()).send(new DeleteObjectCommand(object), { abortSignal });
+  } catch {
+    // What failed before is told; a service that is down keeps nothing.
+  }
+}
+
 function explain(error: unknown, bucket: string): GatewayError {
   const status = (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
   if (status === 404) {
@@ -51,7 +124,7 @@ function explain(error: unknown, bucket: string): GatewayError {
   if (status === 403) {
     return failedService(
       `AWS denies access to the bucket ${bucket}.`,
-      'Allow s3:ListBucket, s3:GetObject and s3:PutObject for these credentials.',
+      'Allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject for these credentials.',
       error,
     );
   }

@@ -6,6 +6,9 @@ import type { Health } from '../gateways/gateway.ts';
 import {
   serviceIds,
   type CredentialStatus,
+  type Exercise,
+  type ExercisedId,
+  type Handshake,
   type HealthSummary,
   type ServiceHealth,
   type ServiceId,
@@ -15,8 +18,9 @@ import type { LoadedSettings } from '../settings/loadSettings.ts';
 import { AwsCredentials, sameKeys, type AwsKeys, type MfaCodePrompt } from './awsCredentials.ts';
 import { failedCredentials } from './awsErrors.ts';
 import type { CallerIdentity } from './callerIdentity.ts';
-import { notConfigured, unlessAborted } from './check.ts';
-import { checkMlflow } from './mlflow.ts';
+import { notConfigured, unlessAborted, unreachable } from './check.ts';
+import { exercise, nothingToExercise } from './exercise.ts';
+import { checkMlflow, exerciseMlflow, type MlflowAccess } from './mlflow.ts';
 import { Network, type NetworkOptions } from './network.ts';
 
 export interface SessionOptions {
@@ -156,6 +160,27 @@ export class UnifiedSessionManager implements Sessions {
     return { overallHealthy: this.isHealthy(), credentialSource, services };
   }
 
+  async exercise(id: ExercisedId, signal: AbortSignal): Promise<Exercise> {
+    signal.throwIfAborted();
+    const missing = await this.#notConfigured(id);
+    return missing === null ? this.#exercise(id, signal) : nothingToExercise(missing);
+  }
+
+  get checksCertificates(): boolean {
+    return this.network.checksCertificates;
+  }
+
+  async handshake(url: string, signal: AbortSignal): Promise<Handshake> {
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(checkTimeoutMs)]);
+    try {
+      return await this.network.handshake(url, inTime);
+    } catch (error) {
+      signal.throwIfAborted();
+      const { host } = new URL(url);
+      throw GatewayError.is(error) ? error : unreachable('The server', host, 'the address', error);
+    }
+  }
+
   /** As the last check found it; what isn't configured is no one's fault. */
   isHealthy(id?: ServiceId): boolean {
     const seen = id === undefined ? [...this.#last.values()] : [this.#last.get(id)];
@@ -168,32 +193,88 @@ export class UnifiedSessionManager implements Sessions {
     this.network.dispose();
   }
 
-  async #check(id: ServiceId, signal: AbortSignal): Promise<Health> {
+  async #exercise(id: ExercisedId, signal: AbortSignal): Promise<Exercise> {
+    const { settings } = this.#options.loaded;
+    switch (id) {
+      case 'aws':
+        return this.#exerciseAws(signal);
+      case 's3':
+        return (await import('./s3.ts')).exerciseS3(() => this.s3(), settings.s3, signal);
+      case 'postgres':
+        return (await import('./postgres.ts')).exercisePostgres(
+          () => this.postgres(),
+          settings.postgres,
+          signal,
+        );
+      case 'mlflow':
+        return exerciseMlflow(settings.mlflow, this.#mlflowAccess(), signal);
+    }
+  }
+
+  async #exerciseAws(signal: AbortSignal): Promise<Exercise> {
+    const found = await this.credentials.find();
+    return exercise(
+      signal,
+      async (step) => {
+        const keys = await step(
+          'Find credentials',
+          () => this.credentials.keys(),
+          () => `${found?.detail ?? ''}.`,
+        );
+        await step(
+          'Ask AWS whose they are',
+          async (inTime) => {
+            const { callerIdentity } = await import('./callerIdentity.ts');
+            return callerIdentity(keys, { region: await this.region(), network: this.network }, inTime);
+          },
+          ({ account, arn }) => `${arn} of account ${account}.`,
+        );
+      },
+      (error) => failedCredentials(error, found?.profile ?? null),
+    );
+  }
+
+  #mlflowAccess(): MlflowAccess {
+    return { network: this.network, environment: this.#options.network.environment };
+  }
+
+  /** Why a service is not in use; null where it is. */
+  async #notConfigured(id: ExercisedId): Promise<string | null> {
     const { settings, originOf } = this.#options.loaded;
     switch (id) {
-      case 'bedrock':
-        return typeof this.#checkBedrock === 'string'
-          ? notConfigured(this.#checkBedrock)
-          : this.#checkBedrock(signal);
+      case 'aws':
+        return (await this.credentials.find()) ? null : 'No AWS credentials were found.';
       case 's3':
-        if (settings.s3.bucket === null) return notConfigured('s3.bucket names no bucket.');
+        return settings.s3.bucket === null ? 's3.bucket names no bucket.' : null;
+      case 'postgres':
+        return settings.postgres.host === null ? 'postgres.host names no server.' : null;
+      case 'mlflow':
+        if (!settings.mlflow.enabled) return 'mlflow.enabled is false.';
+        return originOf(['mlflow', 'tracking_uri']).source === 'default'
+          ? 'mlflow.tracking_uri is not set.'
+          : null;
+    }
+  }
+
+  async #check(id: ServiceId, signal: AbortSignal): Promise<Health> {
+    if (id === 'bedrock')
+      return typeof this.#checkBedrock === 'string'
+        ? notConfigured(this.#checkBedrock)
+        : this.#checkBedrock(signal);
+    const missing = await this.#notConfigured(id);
+    if (missing !== null) return notConfigured(missing);
+    const { settings } = this.#options.loaded;
+    switch (id) {
+      case 's3':
         return (await import('./s3.ts')).checkS3(() => this.s3(), settings.s3, signal);
       case 'postgres':
-        if (settings.postgres.host === null) return notConfigured('postgres.host names no server.');
         return (await import('./postgres.ts')).checkPostgres(
           () => this.postgres(),
           settings.postgres,
           signal,
         );
       case 'mlflow':
-        if (!settings.mlflow.enabled) return notConfigured('mlflow.enabled is false.');
-        if (originOf(['mlflow', 'tracking_uri']).source === 'default')
-          return notConfigured('mlflow.tracking_uri is not set.');
-        return checkMlflow(
-          settings.mlflow,
-          { network: this.network, environment: this.#options.network.environment },
-          signal,
-        );
+        return checkMlflow(settings.mlflow, this.#mlflowAccess(), signal);
     }
   }
 }

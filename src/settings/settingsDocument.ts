@@ -93,11 +93,9 @@ export class SettingsDocument extends YamlDocument {
     return references.length > 0 ? convertText(resolved, path) : resolved;
   }
 
-  #warnings(): Fault[] {
-    const unset = [...this.#unset].map(([name]) =>
-      this.fault(name.split('.'), `${name} has no value`, 'warning'),
-    );
-    const plain = secretPaths
+  /** Secrets whose value stands in the file. */
+  plainSecrets(): Fault[] {
+    return secretPaths
       .filter((path) => {
         const value = path.reduce<unknown>(
           (node, key) => (node as Record<string, unknown> | null | undefined)?.[key],
@@ -112,6 +110,12 @@ export class SettingsDocument extends YamlDocument {
           'warning',
         ),
       );
-    return [...unset, ...plain];
+  }
+
+  #warnings(): Fault[] {
+    const unset = [...this.#unset].map(([name]) =>
+      this.fault(name.split('.'), `${name} has no value`, 'warning'),
+    );
+    return [...unset, ...this.plainSecrets()];
   }
 }
