@@ -1,0 +1,267 @@
+import { GatewayError, messageOf } from '../../errors.ts';
+import type { CorporateLlmGateway } from '../../gateways/corporateLlm/corporateLlmGateway.ts';
+import type { LlmResponse } from '../../gateways/corporateLlm/request.ts';
+import { exercisedIds, type Exercise, type ExercisedId, type Sessions } from '../../gateways/services.ts';
+import { dayOf } from '../../ledger/day.ts';
+import { journalExists, segmentNames, segmentNumber } from '../../ledger/journal.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import { readSince, verifyLedger, type PlacedRecord } from '../../ledger/readJournal.ts';
+import { formatUsd, microToUsd } from '../../pricing/cost.ts';
+import { builtIns } from '../builtIns.ts';
+import type { FlowRun, Implementation } from '../implementation.ts';
+import type { Finding, Report } from '../report.ts';
+import { probeRequest } from './probe.ts';
+
+export interface IntegrationTestDependencies {
+  sessions: Pick<Sessions, 'exercise'>;
+  /** Throws `gateway_unavailable` while it is not up. */
+  gateway: () => CorporateLlmGateway;
+  ledger: Ledger;
+  /** `aws.bedrock.default_model`. */
+  defaultModel: string;
+}
+
+/** A service by its name, with how exercising it went. */
+interface Part extends Exercise {
+  id: string;
+  name: string;
+}
+
+const serviceNames: Readonly<Record<ExercisedId, string>> = {
+  aws: 'AWS identity',
+  postgres: 'PostgreSQL',
+  s3: 'S3',
+  mlflow: 'MLflow',
+};
+
+/** Uses every service that is configured, end to end, and takes back what it made. */
+export function integrationTest(dependencies: IntegrationTestDependencies): Implementation {
+  return {
+    id: 'integration_test',
+    ...builtIns.integration_test,
+    worstCase: (parameters) => dependencies.gateway().worstCase(probeRequest(parameters, dependencies, 1)),
+    run: async (run) => {
+      const { response, parts } = await exerciseModel(run, dependencies);
+      for (const [index, id] of exercisedIds.entries()) {
+        run.progress(serviceNames[id], (index + 2) / (exercisedIds.length + 2));
+        const exercise = await dependencies.sessions.exercise(id, run.signal);
+        parts.push({ id, name: serviceNames[id], ...exercise });
+      }
+      return report(response, parts);
+    },
+  };
+}
+
+/** One governed call, and the journal's proof of it. */
+async function exerciseModel(
+  run: FlowRun,
+  dependencies: IntegrationTestDependencies,
+): Promise<{ response: LlmResponse; parts: Part[] }> {
+  const { ledger } = dependencies;
+  const segment = lastSegment(ledger.directory);
+  run.progress('Model', 0);
+  let response = null as LlmResponse | null;
+  const model = await part('model', 'Model', async (step) => {
+    const request = probeRequest(run.parameters, dependencies, 1);
+    const answered = await step(
+      'Call a model',
+      async () => {
+        response = await run.call(request, { onText: () => undefined });
+        run.signal.throwIfAborted();
+        if (response.error) throw response.error;
+        return response;
+      },
+      ({ modelUsed, tokenUsage, timeToFirstTokenMs }) =>
+        `${modelUsed} answered with ${tokenUsage.output} tokens, the first after ${Math.round(timeToFirstTokenMs ?? 0)} ms.`,
+    );
+    const records = await step(
+      'Read its record back',
+      () => recordsOf(ledger.directory, segment, answered, run.signal),
+      (found) =>
+        `Records ${found.map(({ record }) => `#${record.seq} ${record.kind}`).join(', ')}; the hash of the last is ${found.at(-1)?.hash ?? ''}, computed anew.`,
+    );
+    await step(
+      'Compare the cost',
+      () => Promise.resolve(compareCost(records, answered)),
+      (settled) => `${formatUsd(settled)} in the answer and in the journal.`,
+    );
+  });
+  run.signal.throwIfAborted();
+  run.progress('Audit journal', 1 / (exercisedIds.length + 2));
+  const journal = await part('journal', 'Audit journal', (step) =>
+    step(
+      'Verify the chain of today',
+      () => verifyToday(ledger, run.signal),
+      ({ records, head }) => `${records} records fit, up to #${head?.sequence ?? 0} ${head?.hash ?? ''}.`,
+    ),
+  );
+  if (!response) throw model.error ?? new GatewayError('flow_failed', 'No call was made.');
+  return { response, parts: [model, journal] };
+}
+
+/** The segment that is written now; 1 where nothing is yet. */
+function lastSegment(directory: string): number {
+  return journalExists(directory) ? segmentNumber(segmentNames(directory).at(-1) ?? '') : 1;
+}
+
+type Step = <T>(name: string, work: () => Promise<T>, evidence: (result: T) => string) => Promise<T>;
+
+/** Takes steps, timed, until one fails. */
+async function part(id: string, name: string, work: (step: Step) => Promise<unknown>): Promise<Part> {
+  const steps: { step: string; ms: number; evidence: string }[] = [];
+  let underWay: string | null = null;
+  const step: Step = async (title, act, evidence) => {
+    underWay = title;
+    const startedAt = performance.now();
+    const result = await act();
+    steps.push({ step: title, ms: performance.now() - startedAt, evidence: evidence(result) });
+    return result;
+  };
+  try {
+    await work(step);
+    return { id, name, state: 'passed', steps, failedStep: null, error: null, evidence: '' };
+  } catch (error) {
+    if (!GatewayError.is(error)) throw error;
+    return { id, name, state: 'failed', steps, failedStep: underWay, error, evidence: '' };
+  }
+}
+
+/** The call's records, oldest first. Throws `ledger_damaged`. */
+async function recordsOf(
+  directory: string,
+  segment: number,
+  { auditTrail }: LlmResponse,
+  signal: AbortSignal,
+): Promise<PlacedRecord[]> {
+  const found: PlacedRecord[] = [];
+  for await (const placed of readSince(directory, segment, signal)) {
+    if (placed.record.call_id !== auditTrail?.callId) continue;
+    found.push(placed);
+    if (placed.record.seq === auditTrail.sequence) break;
+  }
+  const last = found.at(-1);
+  if (!last || last.hash !== auditTrail?.hash)
+    throw new GatewayError('ledger_damaged', 'The journal has not the record that the call was told of.', {
+      hint: 'Run "tidyllm audit verify", and see who else writes into the ledger’s folder.',
+    });
+  return found;
+}
+
+/** What the journal settled. Throws `ledger_damaged` where the answer says otherwise. */
+function compareCost(records: readonly PlacedRecord[], { cost }: LlmResponse): bigint {
+  const ending = records.at(-1)?.record;
+  const settled = ending?.kind === 'SETTLE' ? BigInt(ending.cost_micro_usd) : null;
+  if (settled === cost) return settled;
+  const recorded = settled === null ? 'no cost' : formatUsd(settled);
+  throw new GatewayError(
+    'ledger_damaged',
+    `The call says that it cost ${formatUsd(cost)}, and the journal has ${recorded}.`,
+    { hint: 'Run "tidyllm audit verify", and compare the journal with a backup.' },
+  );
+}
+
+async function verifyToday(ledger: Ledger, signal: AbortSignal) {
+  const result = await verifyLedger(ledger, { from: dayOf(new Date(), 'UTC'), signal });
+  const { firstFault: fault } = result;
+  if (!fault) return result;
+  throw new GatewayError(
+    'ledger_damaged',
+    `${fault.segment}:${fault.line} (record ${fault.sequence}): ${fault.detail}.`,
+    { hint: 'Run "tidyllm audit verify" and restore the file from a backup.' },
+  );
+}
+
+function report(response: LlmResponse, parts: readonly Part[]): Report {
+  const configured = parts.filter(({ state }) => state !== 'not_configured');
+  const failed = parts.filter(({ state }) => state === 'failed');
+  const absent = parts.filter(({ state }) => state === 'not_configured').map(({ name }) => name);
+  const without = absent.length === 0 ? '' : ` Not configured: ${absent.join(', ')}.`;
+  return {
+    title: 'Integration Test',
+    summary:
+      failed.length === 0
+        ? `All ${configured.length} parts that are configured work end to end.${without}`
+        : `${failed.length} of ${configured.length} parts fail: ${failed.map(({ name }) => name).join(', ')}.${without}`,
+    findings: failed.map(findingOf),
+    figures: [
+      {
+        id: 'passed',
+        label: 'Parts that work',
+        value: configured.length - failed.length,
+        unit: 'count',
+        better: 'higher',
+      },
+      { id: 'failed', label: 'Parts that fail', value: failed.length, unit: 'count', better: 'lower' },
+      ...configured
+        .filter(({ state }) => state === 'passed')
+        .map(({ id, name, steps }) => ({
+          ...{ id: `${id}_ms`, label: name, value: Math.round(tookOf(steps)) },
+          ...{ unit: 'ms' as const, better: 'lower' as const },
+        })),
+      { id: 'cost', label: 'Cost', value: microToUsd(response.cost), unit: 'usd', better: 'lower' },
+    ],
+    sections: [
+      {
+        id: 'parts',
+        title: 'Parts',
+        text: 'Each configured part was used as the gateway uses it, and what the test made was removed. What is not configured is no fault.',
+        table: {
+          columns: [
+            { label: 'Part', unit: 'text' },
+            { label: 'State', unit: 'text' },
+            { label: 'Took', unit: 'ms' },
+            { label: 'Evidence', unit: 'text' },
+          ],
+          rows: parts.map(({ name, state, steps, error, evidence }) => [
+            name,
+            stateWords[state],
+            state === 'passed' ? Math.round(tookOf(steps)) : null,
+            error ? error.message : evidence || (steps.at(-1)?.evidence ?? ''),
+          ]),
+        },
+        chart: null,
+      },
+      {
+        id: 'steps',
+        title: 'Steps',
+        text: 'In the order in which they were taken; a part ends with the step that fails.',
+        table: {
+          columns: [
+            { label: 'Step', unit: 'text' },
+            { label: 'Took', unit: 'ms' },
+            { label: 'Evidence', unit: 'text' },
+          ],
+          rows: parts.flatMap(stepRows),
+        },
+        chart: { type: 'columns', x: 0, series: [1] },
+      },
+    ],
+  };
+}
+
+const stateWords: Readonly<Record<Exercise['state'], string>> = {
+  passed: 'works',
+  failed: 'fails',
+  not_configured: 'not configured',
+};
+
+function tookOf(steps: Part['steps']): number {
+  return steps.reduce((sum, { ms }) => sum + ms, 0);
+}
+
+function stepRows({ name, steps, failedStep, error }: Part): (string | number | null)[][] {
+  return [
+    ...steps.map(({ step, ms, evidence }) => [`${name}: ${step}`, Math.round(10 * ms) / 10, evidence]),
+    ...(failedStep === null ? [] : [[`${name}: ${failedStep}`, null, `Failed: ${messageOf(error)}`]]),
+  ];
+}
+
+function findingOf({ id, name, failedStep, error }: Part): Finding {
+  return {
+    severity: 'problem',
+    id: `${id}_failed`,
+    title: `${name} fails`,
+    evidence: `${failedStep ?? name}: ${messageOf(error)}`,
+    remedy: error?.hint || 'Look at the health view.',
+  };
+}

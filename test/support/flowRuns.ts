@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import type { Core } from '../../src/core/core.ts';
+import type { ParameterValues } from '../../src/flow/agreement.ts';
+import type { Implementation } from '../../src/flow/implementation.ts';
+import type { Finding, Report } from '../../src/flow/report.ts';
+import { everybody } from '../../src/ledger/budgetFold.ts';
+
+export interface TestRun {
+  parameters?: ParameterValues;
+  signal?: AbortSignal;
+  workspace?: string | null;
+  onProgress?: (message: string) => void;
+}
+
+const hash = '0'.repeat(64);
+
+/** Runs an implementation within a run of the real ledger, its calls made by the real gateway. */
+export async function runImplementation(
+  core: Core,
+  implementation: Implementation,
+  { parameters = {}, signal = new AbortController().signal, workspace = null, onProgress }: TestRun = {},
+): Promise<Report> {
+  const { ledger, registry, user } = core;
+  const runId = randomUUID();
+  const defaults = Object.fromEntries(
+    implementation.parameters.map(({ name, default: initial }) => [name, initial ?? '']),
+  );
+  const given = { ...defaults, ...parameters };
+  const { limit } = await core.budget();
+  const reserved = implementation.worstCase(given, limit);
+  const reason = `[${implementation.title}] of a test`;
+  const origin = { workspace, branch: null, command: 'test' };
+  const { refusal } = await ledger.startRun(runId, {
+    ...{ agreement: implementation.id, trigger: `[${implementation.title}]`, flow_encoding: '@a#b!c@d' },
+    ...{ implementation: implementation.id, definition_sha256: hash, source: null, confidence: 1 },
+    ...{ approved: null, user_id: user, reason, backend: null, ...origin },
+    ...{ amount: reserved, caps: [{ ...everybody, limit, origin: 'a test' }], concurrent: true },
+  });
+  if (refusal) throw new Error('The run was refused.');
+  try {
+    return await implementation.run({
+      ...{ runId, parameters: given, reserved, signal, workspace },
+      progress: (message) => onProgress?.(message),
+      call: (request, options = {}) =>
+        registry.get('corporate_llm').executeLlmRequest(
+          {
+            ...{ ...request, userId: user, auditReason: reason, origin },
+            flow: { runId, agreement: implementation.id, costLimit: reserved },
+          },
+          { ...options, signal },
+        ),
+    });
+  } finally {
+    await ledger.endRun(runId, {
+      ...{ execution_mode: 'real', outcome: 'success', error_code: null, fallback: null },
+      ...{ fallback_outcome: null, validated_by: ['corporate_llm'], duration_ms: 1, summary: null },
+      ...{ problems: 0, warnings: 0, report_sha256: null },
+    });
+  }
+}
+
+/** Problems and warnings by id, each once. */
+export function faultsOf({ findings }: Pick<Report, 'findings'>): string[] {
+  const faults = findings.filter(({ severity }: Finding) => severity !== 'note');
+  return [...new Set(faults.map(({ id }) => id))].toSorted();
+}
