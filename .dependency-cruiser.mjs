@@ -1,6 +1,6 @@
 /**
  * What each folder may import besides itself and the shared files at the root of src.
- * Read from top to bottom it is the layering: settings, pricing ← ledger ← gateways ← flow, chat ← cli, host, views.
+ * Read from top to bottom it is the layering: settings, pricing ← ledger ← gateways ← flow, chat ← core ← cli, host, views.
  */
 const mayImport = {
   settings: ['pricing'],
@@ -10,8 +10,9 @@ const mayImport = {
   reconciliation: ['settings', 'pricing', 'ledger'],
   content: ['settings', 'pricing', 'ledger'],
   gateways: ['settings', 'pricing', 'ledger', 'content'],
-  flow: ['settings', 'pricing', 'ledger', 'gateways', 'chat'],
+  flow: ['settings', 'pricing', 'ledger', 'history', 'content', 'gateways'],
   chat: ['settings', 'pricing', 'ledger', 'gateways', 'flow'],
+  core: ['settings', 'pricing', 'ledger', 'content', 'gateways', 'flow', 'chat'],
   sessions: ['settings', 'pricing', 'ledger', 'gateways'],
   adapters: ['settings', 'pricing', 'ledger', 'gateways', 'sessions'],
   cli: [
@@ -24,6 +25,7 @@ const mayImport = {
     'gateways',
     'flow',
     'chat',
+    'core',
     'sessions',
   ],
   host: [
@@ -35,6 +37,7 @@ const mayImport = {
     'gateways',
     'flow',
     'chat',
+    'core',
     'sessions',
     'views',
   ],
@@ -47,6 +50,7 @@ const mayImport = {
     'gateways',
     'flow',
     'chat',
+    'core',
     'sessions',
     'host',
   ],

@@ -7,6 +7,7 @@ import { doctor } from './cli/doctor.ts';
 import { health } from './cli/health.ts';
 import { promptForMfaCode } from './cli/mfaCode.ts';
 import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
+import { flowHistory, flowList, flowReport, flowRun, flowValidate, type FlowRunOptions } from './cli/flow.ts';
 import { auditErase, type EraseOptions } from './cli/erase.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
 import { settingsInit, settingsShow, settingsValidate } from './cli/settings.ts';
@@ -14,11 +15,11 @@ import { gateways, gatewayStats, status } from './cli/status.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
 import { usage, type UsageOptions } from './cli/usage.ts';
 import { compose } from './compose.ts';
-import type { Core } from './gateways/core.ts';
+import type { Core } from './core/core.ts';
 import { requestServiceTiers } from './gateways/corporateLlm/request.ts';
 import { GatewayError, messageOf } from './errors.ts';
 import { loadSettings, type SettingsOverrides } from './settings/loadSettings.ts';
-import { workspaceFilesAround } from './settings/settingsPlaces.ts';
+import { projectFolderAround, workspaceFilesAround } from './settings/settingsPlaces.ts';
 import { faultText } from './yamlDocument.ts';
 
 interface GlobalOptions {
@@ -232,6 +233,41 @@ settings
     ),
   );
 
+const flow = program.command('flow').description('pre-approved operations by name');
+flow
+  .command('list')
+  .description('the agreements that are built in, of this user and of this folder')
+  .action(() => run(flowList));
+flow
+  .command('run')
+  .description('run the agreement that a command means')
+  .argument('<command>', 'a trigger such as "[Cost Analysis]", with NAME=VALUE after it')
+  .option('--param <name=value>', 'a parameter (repeatable)', repeatable, [])
+  .option('--approve <sha256>', 'approve the command line of this definition, as flow list --json names it')
+  .option('--out <file>', 'write the report there: JSON for *.json, otherwise Markdown')
+  .action((command: string, options: FlowRunOptions) =>
+    run((core, terminal) => flowRun(core, command, options, terminal)),
+  );
+flow
+  .command('history')
+  .description('the last runs, newest first')
+  .option('--limit <n>', 'how many', '20')
+  .action((options: { limit: string }) => run((core, terminal) => flowHistory(core, options, terminal)));
+flow
+  .command('report')
+  .description('what a run found')
+  .argument('<run>', 'its id, from flow history')
+  .option('--compare <run>', 'an earlier run, to say what is different')
+  .option('--out <file>', 'write it there: JSON for *.json, otherwise Markdown')
+  .action((runId: string, options: { compare?: string; out?: string }) =>
+    run((core, terminal) => flowReport(core, runId, options, terminal)),
+  );
+flow
+  .command('validate')
+  .description('what is wrong with a file of agreements')
+  .argument('<file>', 'flow.yaml of a user or of a workspace')
+  .action((file: string) => runAlone((terminal) => flowValidate(file, terminal)));
+
 /** What the global options say about settings. Files around the working folder may only tighten. */
 function overrides(): SettingsOverrides {
   const { settings: settingsFile, profile, region } = program.opts<GlobalOptions>();
@@ -240,7 +276,10 @@ function overrides(): SettingsOverrides {
 
 function composeCore(): Promise<Core> {
   const { backend, user } = program.opts<GlobalOptions>();
-  return compose({ environment: process.env, ...overrides(), backend, user, mfaCode: promptForMfaCode });
+  return compose({
+    ...{ environment: process.env, ...overrides(), backend, user, mfaCode: promptForMfaCode },
+    folders: [projectFolderAround(process.cwd())],
+  });
 }
 
 /** Runs a command that needs no core, and keeps its exit code. */

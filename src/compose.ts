@@ -7,10 +7,13 @@ import { MockBackend } from './adapters/mockModel.ts';
 import { subjectHash } from './content/contentKeys.ts';
 import { ContentStore } from './content/contentStore.ts';
 import { GatewayError } from './errors.ts';
+import { flowFiles } from './flow/catalogue.ts';
+import { FlowAgreementManager } from './flow/flowAgreementManager.ts';
+import { ReportStore } from './flow/reportStore.ts';
 import { requireReason } from './gateways/corporateLlm/admission.ts';
 import { capsFrom } from './gateways/corporateLlm/caps.ts';
 import { CorporateLlmGateway } from './gateways/corporateLlm/corporateLlmGateway.ts';
-import type { ComposeOptions, Core } from './gateways/core.ts';
+import type { ComposeOptions, Core } from './core/core.ts';
 import type { BackendId, ModelBackend } from './gateways/ports.ts';
 import { initGateways } from './gateways/registry.ts';
 import { Anchoring, type Anchor } from './ledger/anchors.ts';
@@ -56,6 +59,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     policy: settings.audit.content,
     mode,
   });
+  const reports = new ReportStore({ directory: join(state, 'flow', mode), timeZone });
   const ledger = new Ledger({
     directory: join(state, 'ledger', mode),
     mode,
@@ -66,6 +70,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     onRetention: (day) => {
       // What can't be deleted now goes with the next segment.
       content.removeBefore(day).catch(() => undefined);
+      reports.removeBefore(day).catch(() => undefined);
     },
   });
   const { file, git, every_records: everyRecords, every_minutes: everyMinutes } = settings.audit.anchor;
@@ -104,8 +109,27 @@ export async function compose(options: ComposeOptions): Promise<Core> {
         }),
       ),
   });
+  // Loaded by the first run: listing agreements needs none of it.
+  const implementations = once(async () => {
+    const { createImplementations } = await import('./flow/implementations.ts');
+    return createImplementations({
+      gateway: () => registry.get('corporate_llm'),
+      ...{ ledger, budget, defaultModel: settings.aws.bedrock.default_model },
+      ...{ catalogue, content, cacheSeconds: settings.cache.ttl_seconds },
+      environment: options.environment,
+    });
+  });
+  const flow = new FlowAgreementManager({
+    ...{ ledger, registry, reports, user, capOf, backend },
+    sources: flowFiles(options.environment, settings.flow.files, options.folders ?? []),
+    implementationOf: async (agreement) => (await implementations()).of(agreement),
+    fallbackOf: async ({ fallback }) => fallback && (await implementations()).builtIn(fallback),
+  });
   return {
     loaded,
+    folders: options.folders ?? [],
+    flow,
+    reports,
     catalogue,
     backend: {
       id: backend.id,
@@ -148,6 +172,11 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       await sessions.dispose();
     },
   };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => (made ??= make());
 }
 
 function anchorAt(path: string): Anchor {

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Core } from './gateways/core.ts';
+import type { Core } from './core/core.ts';
 import { logInToAws } from './host/awsLogin.ts';
 import { AuditTrail } from './host/auditTrail.ts';
 import { acknowledgeOverruns, raiseCap } from './host/budgetActions.ts';

@@ -1,6 +1,6 @@
 import { contentOf } from '../content/callContent.ts';
 import { subjectHash } from '../content/contentKeys.ts';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import { callJson, callOutcomes, type HistoryFilter } from '../history/calls.ts';
 import { erasedAfter, tombstonesRead } from '../history/erasures.ts';

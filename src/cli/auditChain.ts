@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import { checkpointsOf } from '../ledger/anchors.ts';
 import { verifyLedger } from '../ledger/readJournal.ts';
 import { dayOption } from './options.ts';

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import type { Cap } from '../ledger/budgetFold.ts';
 import { formatUsd, microToUsd, usdToMicro } from '../pricing/cost.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';

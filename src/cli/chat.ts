@@ -1,12 +1,12 @@
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { promisify } from 'node:util';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { LlmRequest, LlmResponse, RequestServiceTier } from '../gateways/corporateLlm/request.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
+import { currentBranch } from './branch.ts';
+import { stopSignal } from './stopSignal.ts';
 import { errorJson, note, printAnswer, printError, printJson, type Terminal } from './terminal.ts';
 
 export interface ChatOptions {
@@ -20,8 +20,6 @@ export interface ChatOptions {
   stream: boolean;
 }
 
-const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
 /** `tidyllm chat`: one governed call. Returns the exit code. */
 export async function chat(
   core: Core,
@@ -31,18 +29,12 @@ export async function chat(
 ): Promise<number> {
   const request = await requestFrom(core, prompt, options);
   if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
-  const stopped = new AbortController();
-  const stop = (): void => {
-    stopped.abort();
-  };
-  for (const signal of endings) process.once(signal, stop);
-  // Whoever read the answer has gone: it is stopped, and what it cost is settled.
-  process.stdout.on('error', stop);
+  const stop = stopSignal();
   const response = await core.registry.get('corporate_llm').executeLlmRequest(request, {
-    signal: stopped.signal,
+    signal: stop.signal,
     ...(terminal.json ? {} : { onText: printAnswer }),
   });
-  for (const signal of endings) process.off(signal, stop);
+  stop.dispose();
   if (terminal.json) printJson(responseJson(response));
   else printOutcome(response, terminal);
   return response.error?.exitCode ?? 0;
@@ -87,18 +79,6 @@ async function attachment(path: string): Promise<string> {
     throw new GatewayError('invalid_request', `The file ${path} can't be read: ${messageOf(error)}`, {
       cause: error,
     });
-  }
-}
-
-/** The git branch of the working directory; null outside a repository or without git. */
-async function currentBranch(): Promise<string | null> {
-  try {
-    const { stdout } = await promisify(execFile)('git', ['symbolic-ref', '--short', '-q', 'HEAD'], {
-      timeout: 2000,
-    });
-    return stdout.trim() || null;
-  } catch {
-    return null;
   }
 }
 

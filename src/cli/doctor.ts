@@ -1,5 +1,5 @@
-import type { Core } from '../gateways/core.ts';
-import { examine, type Finding } from '../gateways/doctor.ts';
+import type { Core } from '../core/core.ts';
+import { examine, type Finding } from '../core/doctor.ts';
 import { plainLines, printJson, printLine, table, type Terminal } from './terminal.ts';
 
 /** `tidyllm doctor`: what is wrong and how to mend it, also when nothing starts. */

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import { note, printJson, printLine, type Terminal } from './terminal.ts';
 

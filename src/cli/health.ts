@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '../errors.ts';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import type { Health } from '../gateways/gateway.ts';
 import { serviceIds, type ServiceId } from '../gateways/services.ts';
 import { systemStatus, type SystemStatus } from '../gateways/systemStatus.ts';

@@ -1,4 +1,4 @@
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import type { Health } from '../gateways/gateway.ts';
 import type { FoundCredentials, ServiceHealth } from '../gateways/services.ts';
 import type { Reason, SystemStatus } from '../gateways/systemStatus.ts';

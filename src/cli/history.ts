@@ -1,4 +1,4 @@
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import { HistoryIndex, type CatchUpOptions } from '../history/historyIndex.ts';
 import type { Terminal } from './terminal.ts';
 

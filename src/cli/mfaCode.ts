@@ -1,5 +1,5 @@
-import { createInterface } from 'node:readline/promises';
 import { GatewayError } from '../errors.ts';
+import { ask } from './questions.ts';
 
 /** Asks at the terminal. Throws `credentials_missing` where nobody sits at one. */
 export async function promptForMfaCode(serial: string): Promise<string> {
@@ -12,10 +12,5 @@ export async function promptForMfaCode(serial: string): Promise<string> {
       },
     );
   }
-  const questions = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return (await questions.question(`Code of the MFA device ${serial}: `)).trim();
-  } finally {
-    questions.close();
-  }
+  return ask(`Code of the MFA device ${serial}: `);
 }

@@ -1,4 +1,4 @@
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import { requireReason } from '../gateways/corporateLlm/admission.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';

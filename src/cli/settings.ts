@@ -6,7 +6,8 @@ import { checkSettingsText, readSettingsText, type LoadedSettings } from '../set
 import { settingsInEffect, withoutSecrets } from '../settings/settingsInEffect.ts';
 import { settingsPath, workspaceFileName } from '../settings/settingsPlaces.ts';
 import { settingsTemplate } from '../settings/settingsTexts.ts';
-import { faultText, type Fault } from '../yamlDocument.ts';
+import { faultText } from '../yamlDocument.ts';
+import { faultJson } from './faultJson.ts';
 import { note, printJson, printLine, table, writeMessage, type Terminal } from './terminal.ts';
 
 /** `tidyllm settings show`: every value in effect, and with `origin` where it comes from. */
@@ -103,14 +104,4 @@ function createOrFail(path: string): boolean {
       cause: error,
     });
   }
-}
-
-function faultJson({ severity, message, place }: Fault): object {
-  return {
-    severity,
-    file: place?.file ?? null,
-    line: place?.line ?? null,
-    column: place?.column ?? null,
-    message,
-  };
 }

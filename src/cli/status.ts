@@ -1,4 +1,4 @@
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import { messageOf } from '../errors.ts';
 import { systemStatus, type SystemStatus } from '../gateways/systemStatus.ts';
 import { verifyLedger } from '../ledger/readJournal.ts';

@@ -1,4 +1,4 @@
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import type { Forecast } from '../history/forecast.ts';
 import type { Usage } from '../history/usage.ts';

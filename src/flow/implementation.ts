@@ -1,3 +1,4 @@
+import { GatewayError } from '../errors.ts';
 import type { CallOptions, LlmRequest, LlmResponse } from '../gateways/corporateLlm/request.ts';
 import type { ImplementationId, ParameterDefinition, ParameterValues } from './agreement.ts';
 import type { Report } from './report.ts';
@@ -7,6 +8,8 @@ export interface FlowRun {
   readonly runId: string;
   /** Checked against the definitions, defaults filled in. */
   readonly parameters: ParameterValues;
+  /** What it may spend, micro-USD. */
+  readonly reserved: bigint;
   /** Aborts on cancel and at the time limit. Throw its reason soon after. */
   readonly signal: AbortSignal;
   /** Says what is under way, with the share that is done, 0 to 1, where it is known. */
@@ -24,8 +27,21 @@ export interface Implementation {
   readonly id: ImplementationId;
   readonly title: string;
   readonly parameters: readonly ParameterDefinition[];
-  /** The most it will spend with these parameters, micro-USD; reserved before it starts. Throws `GatewayError`. */
-  worstCase(parameters: ParameterValues): bigint;
+  /**
+   * The most it will spend with these parameters, micro-USD; reserved before it starts. One that can do with less
+   * keeps to `costLimit`. Throws `GatewayError`.
+   */
+  worstCase(parameters: ParameterValues, costLimit: bigint): bigint;
   /** Throws `GatewayError` when it can't be done; what it finds wrong is a finding. */
   run(run: FlowRun): Promise<Report>;
+}
+
+/** A run that failed and has something to show all the same. */
+export class FailedWithReport extends GatewayError {
+  readonly report: Report;
+
+  constructor({ code, message, hint }: GatewayError, report: Report) {
+    super(code, message, { hint });
+    this.report = report;
+  }
 }

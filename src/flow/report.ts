@@ -73,7 +73,7 @@ export interface StoredReport {
   /** Id of the agreement. */
   agreement: string;
   trigger: string;
-  execution_mode: 'real' | 'simulated';
+  execution_mode: 'real' | 'simulated' | 'failed';
   /** ISO 8601. */
   started_at: string;
   duration_ms: number;

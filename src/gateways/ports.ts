@@ -52,3 +52,6 @@ export interface ModelBackend {
   checkHealth(signal: AbortSignal): Promise<Health>;
   dispose(): void;
 }
+
+/** A back-end without the way to a model. */
+export type BackendInfo = Pick<ModelBackend, 'id' | 'simulated' | 'location' | 'region' | 'checkHealth'>;

@@ -1,7 +1,7 @@
-import type { Core } from './core.ts';
 import type { Health } from './gateway.ts';
-import type { HealthSummary } from './services.ts';
-import type { ServiceInfo } from './registry.ts';
+import type { BackendInfo } from './ports.ts';
+import type { GatewayRegistry, ServiceInfo } from './registry.ts';
+import type { HealthSummary, Sessions } from './services.ts';
 
 export type Verdict = 'OPERATIONAL' | 'DEGRADED';
 
@@ -23,9 +23,16 @@ export interface Reason {
   hint: string;
 }
 
+/** What is looked at. */
+export interface StatusSources {
+  sessions: Pick<Sessions, 'getHealthSummary'>;
+  registry: GatewayRegistry;
+  backend: BackendInfo;
+}
+
 /** Looks at services and gateways at once. What isn't configured or not installed is no reason. */
 export async function systemStatus(
-  { sessions, registry, backend }: Core,
+  { sessions, registry, backend }: StatusSources,
   signal: AbortSignal,
 ): Promise<SystemStatus> {
   const [infrastructure, health, simulated] = await Promise.all([

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 
 /** Asks for the reason of an audit record, as long as policy wants it. Undefined when it was cancelled. */
 export function askReason(

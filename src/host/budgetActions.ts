@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import type { CapStatus } from '../ledger/budgetStatus.ts';
 import { formatUsd, usdToMicro } from '../pricing/cost.ts';
 import { askReason } from './askReason.ts';

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { systemCodeOf } from '../errors.ts';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import type { CapStatus } from '../ledger/budgetStatus.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import type { CommandId } from './commandIds.ts';

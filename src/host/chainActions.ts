@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import type { CommandId } from './commandIds.ts';
 
 /** Keeps the chain's head in every configured anchor now, or tells where to configure one. */

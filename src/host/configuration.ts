@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import type { ComposeOptions } from '../gateways/core.ts';
+import type { ComposeOptions } from '../core/core.ts';
 import { settingsPath, workspaceFileName } from '../settings/settingsPlaces.ts';
 
 /** VS Code's settings of this extension, which stand for the command line's global options. */

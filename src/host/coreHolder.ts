@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { GatewayError, messageOf } from '../errors.ts';
-import type { ComposeOptions, Core } from '../gateways/core.ts';
+import type { ComposeOptions, Core } from '../core/core.ts';
 import { gatewayUnavailable } from '../gateways/registry.ts';
 import { composeOptions } from './configuration.ts';
 import { errorText } from './errorText.ts';

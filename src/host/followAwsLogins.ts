@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import { credentialFiles } from '../sessions/awsCredentials.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import { inBackground } from './failures.ts';

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { GatewayError } from '../errors.ts';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import { gatewayIds, type GatewayId, type Health } from '../gateways/gateway.ts';
 import {
   serviceIds,

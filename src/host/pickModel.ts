@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import type { Model } from '../pricing/modelCatalogue.ts';
 
 /** Lets the person choose among the models that can be called here, with what they cost and take. */

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { GatewayError } from '../errors.ts';
-import { examine, type Finding } from '../gateways/doctor.ts';
+import { examine, type Finding } from '../core/doctor.ts';
 import type { AuditTrail } from './auditTrail.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import { applyFix, fixLabel } from './failures.ts';

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Core } from '../gateways/core.ts';
+import type { Core } from '../core/core.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import { inBackground } from './failures.ts';
 

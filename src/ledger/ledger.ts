@@ -277,6 +277,13 @@ export class Ledger {
     );
   }
 
+  /** What the calls of a run that goes on have come to; nothing for one that doesn't. */
+  async runTotals(runId: string): Promise<{ calls: number; cost: bigint }> {
+    const journal = await this.#exclusive(() => this.#refresh());
+    const run = journal?.state.fold.runs.get(runId);
+    return { calls: run?.calls ?? 0, cost: run?.spent ?? 0n };
+  }
+
   /** Records how a run ended and releases what it still holds. Its calls must have ended. */
   async endRun(runId: string, input: EndRunInput): Promise<RunReceipt> {
     let totals = { calls: 0, cost: 0n };

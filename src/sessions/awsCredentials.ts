@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/credential-providers';
 import { loadSharedConfigFiles } from '@smithy/core/config';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
+import { changeStamp } from '../changeStamp.ts';
 import { GatewayError } from '../errors.ts';
 import type { FoundCredentials } from '../gateways/services.ts';
 import { failedCredentials } from './awsErrors.ts';
@@ -253,11 +254,6 @@ export function credentialFiles(
     environment['AWS_SHARED_CREDENTIALS_FILE'] || join(folder, 'credentials'),
     join(folder, 'sso', 'cache'),
   ];
-}
-
-function changeStamp(path: string): string {
-  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return found ? `${found.mtimeNs}:${found.size}:${found.ino}` : '-';
 }
 
 function iamRole(detail: string): FoundCredentials {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import envPaths from 'env-paths';
 import { GatewayError } from '../errors.ts';
@@ -38,4 +39,10 @@ export function workspaceFilesAround(folder: string): string[] {
   const parent = dirname(folder);
   const here = join(folder, workspaceFileName);
   return parent === folder ? [here] : [here, ...workspaceFilesAround(parent)];
+}
+
+/** The folder for work in a folder: the nearest of it and those that hold it that has `.tidyllm`, or itself. */
+export function projectFolderAround(folder: string): string {
+  const marked = workspaceFilesAround(folder).find((file) => existsSync(dirname(file)));
+  return marked === undefined ? folder : dirname(dirname(marked));
 }

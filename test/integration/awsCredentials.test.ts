@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { compose } from '../../src/compose.ts';
-import type { ComposeOptions, Core } from '../../src/gateways/core.ts';
+import type { ComposeOptions, Core } from '../../src/core/core.ts';
 import { nameIn } from '../../src/sessions/callerIdentity.ts';
 import { startAwsIdentityStandIn, type AwsIdentityStandIn } from '../standIn/awsIdentity.ts';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Core } from '../../src/gateways/core.ts';
+import type { Core } from '../../src/core/core.ts';
 import { gatewayUnavailable } from '../../src/gateways/registry.ts';
 import { Conversation } from '../../src/views/chat/conversation.ts';
 import type { HostMessage, Turn } from '../../src/views/chat/protocol.ts';

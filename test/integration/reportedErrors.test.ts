@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compose } from '../../src/compose.ts';
 import type { CallOptions, LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
-import type { Core } from '../../src/gateways/core.ts';
+import type { Core } from '../../src/core/core.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn } from '../support/gateways.ts';
 import { recordsOf } from '../support/records.ts';

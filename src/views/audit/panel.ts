@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { contentOf } from '../../content/callContent.ts';
 import { subjectHash } from '../../content/contentKeys.ts';
 import { GatewayError, messageOf } from '../../errors.ts';
-import type { Core } from '../../gateways/core.ts';
+import type { Core } from '../../core/core.ts';
 import { erasedAfter, tombstonesRead } from '../../history/erasures.ts';
 import { exportCalls, exportToFile, type ExportFormat } from '../../history/exportCalls.ts';
 import type { HistoryCall, HistoryFilter } from '../../history/calls.ts';

@@ -1,4 +1,4 @@
-import type { Core } from '../../gateways/core.ts';
+import type { Core } from '../../core/core.ts';
 import { callOutcomes, type HistoryCall } from '../../history/calls.ts';
 import { forecastDay, forecastMonth, shifted, type Forecast } from '../../history/forecast.ts';
 import type { HistoryClient } from '../../history/historyClient.ts';

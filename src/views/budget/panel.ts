@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { GatewayError, messageOf } from '../../errors.ts';
-import type { Core } from '../../gateways/core.ts';
+import type { Core } from '../../core/core.ts';
 import { acknowledgeOverruns, raiseCap } from '../../host/budgetActions.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import { briefMessage, errorText } from '../../host/errorText.ts';

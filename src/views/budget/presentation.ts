@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import type { Core } from '../../gateways/core.ts';
+import type { Core } from '../../core/core.ts';
 import type { Forecast } from '../../history/forecast.ts';
 import type { CapStatus } from '../../ledger/budgetStatus.ts';
 import { nextDayStart } from '../../ledger/day.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError, messageOf } from '../../errors.ts';
-import type { Core } from '../../gateways/core.ts';
+import type { Core } from '../../core/core.ts';
 import type { CallOrigin, LlmRequest, LlmResponse } from '../../gateways/corporateLlm/request.ts';
 import type { ChatMessage } from '../../gateways/ports.ts';
 import { briefMessage } from '../../host/errorText.ts';

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { GatewayError } from '../../errors.ts';
-import type { Core } from '../../gateways/core.ts';
+import type { Core } from '../../core/core.ts';
 import { reasonFromBranch } from '../../host/auditReason.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import { errorText } from '../../host/errorText.ts';

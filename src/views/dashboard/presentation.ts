@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Core } from '../../gateways/core.ts';
+import type { Core } from '../../core/core.ts';
 import { gatewayIds } from '../../gateways/gateway.ts';
 import { serviceIds, type ServiceHealth } from '../../gateways/services.ts';
 import type { Verification } from '../../host/auditTrail.ts';

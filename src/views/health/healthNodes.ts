@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import * as vscode from 'vscode';
 import type { GatewayError } from '../../errors.ts';
-import type { Core } from '../../gateways/core.ts';
+import type { Core } from '../../core/core.ts';
 import type { ServiceInfo } from '../../gateways/registry.ts';
 import type { CredentialSource, ServiceHealth, ServiceId } from '../../gateways/services.ts';
 import type { Verification } from '../../host/auditTrail.ts';

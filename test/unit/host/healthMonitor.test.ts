@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type * as vscode from 'vscode';
-import type { Core } from '../../../src/gateways/core.ts';
+import type { Core } from '../../../src/core/core.ts';
 import type { Health } from '../../../src/gateways/gateway.ts';
 import type { ServiceId } from '../../../src/gateways/services.ts';
 import { CoreHolder } from '../../../src/host/coreHolder.ts';

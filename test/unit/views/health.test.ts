@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
-import type { Core } from '../../../src/gateways/core.ts';
+import type { Core } from '../../../src/core/core.ts';
 import type { ServiceHealth } from '../../../src/gateways/services.ts';
 import { GatewayRegistry } from '../../../src/gateways/registry.ts';
 import type { CoreState } from '../../../src/host/coreHolder.ts';

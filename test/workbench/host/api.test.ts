@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import type { TidyLlmApi } from '../../../src/extension.ts';
-import type { Core } from '../../../src/gateways/core.ts';
+import type { Core } from '../../../src/core/core.ts';
 
 describe('the extension’s API', () => {
   let core: Core;

@@ -7,7 +7,7 @@ import { formatUsd } from '../pricing/cost.ts';
 import { faultText } from '../yamlDocument.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
 import type { Core } from './core.ts';
-import { systemStatus } from './systemStatus.ts';
+import { systemStatus } from '../gateways/systemStatus.ts';
 
 const checkTimeoutMs = 5_000;
 

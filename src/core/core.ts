@@ -6,9 +6,11 @@ import type { Ledger, Receipt } from '../ledger/ledger.ts';
 import type { SigningKeyStore } from '../ledger/signingKey.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { LoadedSettings, SettingsOverrides } from '../settings/loadSettings.ts';
-import type { ModelBackend } from './ports.ts';
-import type { GatewayRegistry } from './registry.ts';
-import type { Sessions } from './services.ts';
+import type { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
+import type { ReportStore } from '../flow/reportStore.ts';
+import type { BackendInfo } from '../gateways/ports.ts';
+import type { GatewayRegistry } from '../gateways/registry.ts';
+import type { Sessions } from '../gateways/services.ts';
 
 /** What the command line's global options, or VS Code's settings of the same names, say. */
 export interface ComposeOptions extends SettingsOverrides {
@@ -20,12 +22,11 @@ export interface ComposeOptions extends SettingsOverrides {
     { proxy?: string | undefined; noProxy?: readonly string[]; strictCertificates?: boolean } | undefined;
   /** Asks a person for the code of an MFA device. */
   mfaCode?: ((serial: string) => Promise<string>) | undefined;
+  /** Folders whose agreements and files count. */
+  folders?: readonly string[] | undefined;
   /** Where the signing key is kept; a file of this user's when it isn't said. */
   signingKeys?: SigningKeyStore | undefined;
 }
-
-/** A back-end without the way to a model. */
-export type BackendInfo = Pick<ModelBackend, 'id' | 'simulated' | 'location' | 'region' | 'checkHealth'>;
 
 /** The assembled product: what every front door works with. */
 export interface Core {
@@ -39,6 +40,11 @@ export interface Core {
   readonly sessions: Sessions;
   readonly ledger: Ledger;
   readonly registry: GatewayRegistry;
+  /** Whose agreements and files count. */
+  readonly folders: readonly string[];
+  readonly flow: FlowAgreementManager;
+  /** What runs of agreements have found out. */
+  readonly reports: Pick<ReportStore, 'read'>;
   /** Who calls are recorded for when a request doesn't say: as told, as AWS knows them, or as this machine does. */
   readonly user: string;
   readonly userSource: 'told' | 'aws' | 'machine';

@@ -1,0 +1,387 @@
+import { dirname, resolve } from 'node:path';
+import type { Core } from '../core/core.ts';
+import { GatewayError, messageOf } from '../errors.ts';
+import type { FlowAgreement, ParameterDefinition } from '../flow/agreement.ts';
+import { executionHistory, runById, type FlowExecutionEntry } from '../flow/executionHistory.ts';
+import { notMatched, type ApprovalRequest, type FlowExecution } from '../flow/flowAgreementManager.ts';
+import { parseFlowFile } from '../flow/flowDocument.ts';
+import { formatFlowEncoding } from '../flow/flowEncoding.ts';
+import type { FlowMatch } from '../flow/matching.ts';
+import type { StoredReport } from '../flow/report.ts';
+import { compareReports, type ReportComparison } from '../flow/reportComparison.ts';
+import { reportMarkdown } from '../flow/reportMarkdown.ts';
+import { formatUsd, microToUsd } from '../pricing/cost.ts';
+import { replaceFile } from '../replaceFile.ts';
+import { readSettingsText } from '../settings/loadSettings.ts';
+import { userDirectories } from '../settings/settingsPlaces.ts';
+import { faultText, type Fault } from '../yamlDocument.ts';
+import { currentBranch } from './branch.ts';
+import { faultJson } from './faultJson.ts';
+import { withHistory } from './history.ts';
+import { positiveInteger } from './options.ts';
+import { askYesOrNo } from './questions.ts';
+import { stopSignal } from './stopSignal.ts';
+import {
+  errorJson,
+  note,
+  plainLines,
+  printError,
+  printJson,
+  printLine,
+  table,
+  writeMessage,
+  type Terminal,
+} from './terminal.ts';
+
+/** Runs that a run can be looked for among. */
+const runsSearched = 10_000;
+/** Digits of the SHA-256 that an approval names at least. */
+const approvalDigits = 12;
+
+/** `tidyllm flow list`: the agreements of this folder, of this user, and those that are built in. */
+export async function flowList(core: Core, terminal: Terminal): Promise<number> {
+  const { agreements, faults, files } = await core.flow.catalogue();
+  if (terminal.json) {
+    printJson({
+      agreements: agreements.map(agreementJson),
+      files: files.map(({ path }) => path),
+      faults: faults.map(faultJson),
+    });
+    return 0;
+  }
+  noteFaults(faults, terminal);
+  const rows = agreements.map(({ trigger, implementation, costLimit, source, expandedMeaning }) => [
+    trigger,
+    implementation,
+    formatUsd(costLimit),
+    source.file === null ? 'built in' : `${source.file}:${source.line}`,
+    expandedMeaning,
+  ]);
+  printLine(table(['trigger', 'runs', 'at most', 'defined in', 'meaning'], rows, ['at most']));
+  return 0;
+}
+
+export interface FlowRunOptions {
+  param: string[];
+  approve?: string;
+  out?: string;
+}
+
+/** `tidyllm flow run`: runs the agreement that a command means, and prints what it found. */
+export async function flowRun(
+  core: Core,
+  command: string,
+  { param, approve, out }: FlowRunOptions,
+  terminal: Terminal,
+): Promise<number> {
+  if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
+  noteFaults((await core.flow.catalogue()).faults, terminal);
+  const match = await core.flow.parseCommand(command);
+  const { agreement, confidence } = match;
+  if (!agreement) return refuse(command, match, terminal);
+  if (agreement.source.kind !== 'built-in' || confidence < 1)
+    note(terminal, `${agreement.trigger} (confidence ${confidence}): ${agreement.expandedMeaning}`);
+  const stop = stopSignal();
+  const execution = await core.flow
+    .executeAgreement(agreement, {
+      parameters: { ...match.parameters, ...parametersFrom(param) },
+      confidence,
+      origin: { workspace: projectFolder(core), branch: await currentBranch(), command: 'cli' },
+      signal: stop.signal,
+      onStart: (_, reserved) => note(terminal, `Reserved ${formatUsd(reserved)} for the run.`),
+      onProgress: (message) => showProgress(message, terminal),
+      // Whoever names an agreement at a terminal has decided to run what this folder says.
+      trusted: true,
+      approve: (request) => approveAtTerminal(request, approve),
+    })
+    .finally(stop.dispose);
+  if (out !== undefined) await saveReport(out, storedOf(execution), null);
+  if (terminal.json) printJson(executionJson(execution, core.ledger.directory));
+  else printExecution(execution, terminal);
+  return execution.error?.exitCode ?? 0;
+}
+
+function refuse(command: string, match: FlowMatch, terminal: Terminal): number {
+  const error = notMatched(command, match);
+  if (terminal.json) {
+    printJson({
+      ...{ command, execution_mode: 'failed', success: false, confidence: match.confidence },
+      nearest: match.nearest.map(({ agreement, confidence }) => ({
+        ...{ trigger: agreement.trigger, action: agreement.id, confidence },
+      })),
+      error: errorJson(error),
+    });
+  } else printError(error);
+  return error.exitCode;
+}
+
+/** `tidyllm flow history`: the last runs, newest first. */
+export async function flowHistory(
+  core: Core,
+  options: { limit: string },
+  terminal: Terminal,
+): Promise<number> {
+  const entries = await lastRuns(core, positiveInteger(options.limit, '--limit'), terminal);
+  if (terminal.json) {
+    printJson({ executions: entries.map(entryJson) });
+    return 0;
+  }
+  const rows = entries.map((entry) => [
+    entry.timestamp.slice(0, 19).replace('T', ' '),
+    entry.trigger,
+    entry.mode ?? 'running',
+    entry.outcome,
+    entry.durationMs === null ? '' : `${(entry.durationMs / 1000).toFixed(1)} s`,
+    formatUsd(entry.cost),
+    entry.summary ?? entry.errorCode ?? '',
+    entry.runId,
+  ]);
+  const header = ['time (UTC)', 'trigger', 'mode', 'outcome', 'took', 'cost', 'result', 'run'];
+  printLine(table(header, rows, ['took', 'cost']));
+  return 0;
+}
+
+/** `tidyllm flow report`: what a run found, and what is different from an earlier one. */
+export async function flowReport(
+  core: Core,
+  runId: string,
+  { compare, out }: { compare?: string; out?: string },
+  terminal: Terminal,
+): Promise<number> {
+  const entries = await lastRuns(core, runsSearched, terminal);
+  const stored = await reportOf(core, runById(entries, runId));
+  const before = compare === undefined ? null : await reportOf(core, runById(entries, compare));
+  const comparison = before && compareReports(before, stored);
+  if (out !== undefined) await saveReport(out, stored, comparison);
+  if (terminal.json) printJson({ ...stored, ...(comparison && { comparison }) });
+  else if (out === undefined) printLine(plainLines(reportMarkdown(stored, comparison ?? undefined)));
+  return 0;
+}
+
+/** `tidyllm flow validate`: the faults of a file of agreements by itself; 2 when one of them can't run. */
+export async function flowValidate(file: string, terminal: Terminal): Promise<number> {
+  const path = resolve(file);
+  const kind = dirname(path) === userDirectories(process.env).config ? 'user' : 'workspace';
+  const { agreements, faults } = parseFlowFile(path, await textOf(path), kind);
+  const ok = faults.every(({ severity }) => severity !== 'error');
+  if (terminal.json) {
+    printJson({ ok, file: path, agreements: agreements.length, faults: faults.map(faultJson) });
+    return ok ? 0 : 2;
+  }
+  for (const fault of faults) {
+    if (fault.severity === 'error') writeMessage(`Error: ${faultText(fault)}`);
+    else note(terminal, `Warning: ${faultText(fault)}`);
+  }
+  if (ok) printLine(`${path}: valid, ${agreements.length} agreement(s)`);
+  return ok ? 0 : 2;
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readSettingsText(path);
+  } catch (error) {
+    throw new GatewayError('flow_invalid', `${path} can't be read: ${messageOf(error)}`, {
+      hint: 'Name a file of agreements.',
+      cause: error,
+    });
+  }
+}
+
+/** The folder whose agreements count, which holds `.tidyllm`; the working folder where none does. */
+function projectFolder({ folders }: Core): string {
+  return folders[0] ?? process.cwd();
+}
+
+function parametersFrom(options: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    options.map((option) => {
+      const [, name, value] = /^([^=]+)=(.*)$/s.exec(option) ?? [];
+      if (name === undefined || value === undefined)
+        throw new GatewayError('invalid_request', `--param must be NAME=VALUE, not "${option}".`);
+      return [name, value];
+    }),
+  );
+}
+
+/** A person at the terminal says yes, or the caller names the very definition. */
+async function approveAtTerminal(
+  { agreement, command, directory }: ApprovalRequest,
+  approved: string | undefined,
+): Promise<boolean> {
+  const { trigger, definitionSha256, source } = agreement;
+  if (approved !== undefined)
+    return approved.length >= approvalDigits && definitionSha256.startsWith(approved.toLowerCase());
+  writeMessage(`${trigger} of ${source.file ?? 'the defaults'} runs in ${directory}:\n  ${command}`);
+  if (process.stdin.isTTY) return askYesOrNo('Run it?');
+  writeMessage(`To approve it without a terminal: --approve ${definitionSha256.slice(0, approvalDigits)}`);
+  return false;
+}
+
+function showProgress(message: string, { quiet }: Terminal): void {
+  if (!quiet && process.stderr.isTTY) process.stderr.write(`\r\x1b[K${plainLines(message)}`);
+}
+
+function printExecution(execution: FlowExecution, terminal: Terminal): void {
+  const { agreement, error, fallback, mode, durationMs, cost, calls, receipt, notKept } = execution;
+  if (!terminal.quiet && process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  if (execution.report) printLine(plainLines(reportMarkdown(storedOf(execution))));
+  if (error) printError(error);
+  if (fallback) {
+    note(terminal, `In its place ran ${fallback.implementation}.`);
+    if (fallback.error) printError(fallback.error);
+    if (fallback.report)
+      printLine(plainLines(reportMarkdown({ ...storedOf(execution), report: fallback.report })));
+  }
+  if (notKept) note(terminal, `The report was not kept: ${notKept.message}`);
+  const parts = [
+    agreement.trigger,
+    ...(mode === 'simulated' ? ['SIMULATED'] : [mode]),
+    `${(durationMs / 1000).toFixed(1)} s`,
+    `${calls} ${calls === 1 ? 'call' : 'calls'}`,
+    formatUsd(cost),
+    `#${receipt.sequence}`,
+  ];
+  note(terminal, parts.join(' · '));
+}
+
+/** A run's report as it is stored, with all of its text. */
+function storedOf(execution: FlowExecution): StoredReport {
+  const { runId, agreement, mode, startedAt, durationMs, cost, parameters, report } = execution;
+  return {
+    run_id: runId,
+    agreement: agreement.id,
+    trigger: agreement.trigger,
+    execution_mode: mode,
+    started_at: startedAt,
+    duration_ms: durationMs,
+    cost_usd: microToUsd(cost),
+    parameters,
+    report: report ?? { title: agreement.trigger, summary: '', findings: [], figures: [], sections: [] },
+  };
+}
+
+async function saveReport(
+  out: string,
+  stored: StoredReport,
+  comparison: ReportComparison | null,
+): Promise<void> {
+  const text = out.endsWith('.json')
+    ? `${JSON.stringify({ ...stored, ...(comparison && { comparison }) }, null, 2)}\n`
+    : reportMarkdown(stored, comparison ?? undefined);
+  try {
+    await replaceFile(resolve(out), text);
+  } catch (error) {
+    throw new GatewayError('invalid_request', `${out} can't be written: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function lastRuns(core: Core, limit: number, terminal: Terminal): Promise<FlowExecutionEntry[]> {
+  return withHistory(core, terminal, (index, catchUp) =>
+    executionHistory(
+      core.ledger.directory,
+      (kind, most) => index.ask(() => index.events(kind, most), catchUp),
+      limit,
+    ),
+  );
+}
+
+async function reportOf(core: Core, { runId, reportSha256 }: FlowExecutionEntry): Promise<StoredReport> {
+  if (reportSha256 !== null) return core.reports.read(runId, reportSha256);
+  throw new GatewayError('invalid_request', `Run ${runId} has no report that was kept.`, {
+    hint: 'Run the agreement again.',
+  });
+}
+
+function noteFaults(faults: readonly Fault[], terminal: Terminal): void {
+  for (const fault of faults) note(terminal, `Warning: ${faultText(fault)}`);
+}
+
+function agreementJson(agreement: FlowAgreement): object {
+  const { source } = agreement;
+  return {
+    trigger: agreement.trigger,
+    flow_encoding: formatFlowEncoding(agreement.flowEncoding),
+    expanded_meaning: agreement.expandedMeaning,
+    action: agreement.id,
+    real_implementation: agreement.implementation,
+    fallback: agreement.fallback,
+    parameters: Object.fromEntries(agreement.parameters.map((one) => [one.name, parameterJson(one)])),
+    fixed_parameters: agreement.fixed,
+    expected_output: agreement.expectedOutput,
+    confidence_threshold: agreement.confidenceThreshold,
+    phrases: agreement.phrases,
+    cost_limit_usd: microToUsd(agreement.costLimit),
+    time_limit_seconds: agreement.timeLimitSeconds,
+    concurrent: agreement.concurrent,
+    source: { kind: source.kind, file: source.file, line: source.line, column: source.column },
+    definition_sha256: agreement.definitionSha256,
+  };
+}
+
+function parameterJson({ name, ...definition }: ParameterDefinition): object {
+  return definition;
+}
+
+function executionJson(execution: FlowExecution, ledger: string): object {
+  const { agreement, receipt, error, fallback } = execution;
+  return {
+    trigger: agreement.trigger,
+    flow_encoding: formatFlowEncoding(agreement.flowEncoding),
+    action: agreement.id,
+    real_implementation: agreement.implementation,
+    run_id: execution.runId,
+    timestamp: execution.startedAt,
+    execution_mode: execution.mode,
+    outcome: execution.outcome,
+    success: error === null,
+    confidence: execution.confidence,
+    parameters: execution.parameters,
+    duration_ms: execution.durationMs,
+    reserved_usd: microToUsd(execution.reserved),
+    cost_usd: microToUsd(execution.cost),
+    calls: execution.calls,
+    gateways: execution.validations.map((one) => ({
+      ...{ gateway: one.gateway, level: one.level, state: one.state },
+      error: one.error && errorJson(one.error),
+    })),
+    result: execution.report,
+    report_kept: execution.report !== null && execution.mode !== 'failed' && execution.notKept === null,
+    error: error && errorJson(error),
+    fallback: fallback && {
+      real_implementation: fallback.implementation,
+      success: fallback.error === null,
+      error: fallback.error && errorJson(fallback.error),
+      result: fallback.report,
+    },
+    audit_trail: { run_id: execution.runId, sequence: receipt.sequence, hash: receipt.hash, ledger },
+  };
+}
+
+function entryJson(entry: FlowExecutionEntry): object {
+  return {
+    run_id: entry.runId,
+    timestamp: entry.timestamp,
+    trigger: entry.trigger,
+    action: entry.agreement,
+    real_implementation: entry.implementation,
+    execution_mode: entry.mode,
+    outcome: entry.outcome,
+    confidence: entry.confidence,
+    duration_ms: entry.durationMs,
+    user_id: entry.userId,
+    workspace: entry.workspace,
+    reserved_usd: microToUsd(entry.reserved),
+    cost_usd: microToUsd(entry.cost),
+    calls: entry.calls,
+    result: entry.summary,
+    problems: entry.problems,
+    warnings: entry.warnings,
+    error_code: entry.errorCode,
+    fallback: entry.fallback,
+    report_sha256: entry.reportSha256,
+    sequence: entry.sequence,
+    hash: entry.hash,
+  };
+}

@@ -1,0 +1,16 @@
+import { createInterface } from 'node:readline/promises';
+
+/** Asks the person at the terminal, on standard error. */
+export async function ask(question: string): Promise<string> {
+  const questions = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return (await questions.question(question)).trim();
+  } finally {
+    questions.close();
+  }
+}
+
+/** Anything but yes is no. */
+export async function askYesOrNo(question: string): Promise<boolean> {
+  return /^y(es)?$/i.test(await ask(`${question} [y/N] `));
+}

@@ -1,0 +1,556 @@
+import { medianAbsoluteDeviation, median } from 'simple-statistics';
+import type { ContentStore } from '../../content/contentStore.ts';
+import { forecastDay, forecastMonth, shifted, type Forecast } from '../../history/forecast.ts';
+import { entriesSince, firstOfDays, type RecordedCall } from '../../history/recordedCalls.ts';
+import { hourOf } from '../../history/usageTotals.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { AdjustRecord, OverrunRecord } from '../../ledger/records.ts';
+import {
+  contextTokens,
+  costOf,
+  formatUsd,
+  microToUsd,
+  noTokens,
+  totalTokens,
+  type TokenUsage,
+} from '../../pricing/cost.ts';
+import type { Model, ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import { builtIns } from '../builtIns.ts';
+import type { FlowRun, Implementation } from '../implementation.ts';
+import type { Cell, Column, Finding, Report, Section } from '../report.ts';
+import { costedCall, type CostedCall } from './costedCall.ts';
+import { repeatedCalls, type Repeats } from './repeatedCalls.ts';
+
+/**
+ * A day is unusual when its modified z-score, 0.6745 (x − median) / MAD, is above this: Iglewicz and Hoaglin,
+ * How to Detect and Handle Outliers (1993). Fewer days with spending than these say nothing.
+ */
+const unusualScore = 3.5;
+const fewestDays = 7;
+/** A call is unusual above this many times the median of its model, which so many calls make. */
+const unusualTimes = 10;
+const fewestCalls = 20;
+/** Less than this is nobody's anomaly, micro-USD. */
+const leastAnomaly = 10_000n;
+/** Hours of earlier days that a forecast looks at. */
+const forecastDaysBack = 120;
+/** More than this share of estimates is worth a look. */
+const mostEstimated = 0.05;
+const alternativesShown = 2;
+
+export interface CostAnalysisDependencies {
+  ledger: Ledger;
+  catalogue: ModelCatalogue;
+  content: Pick<ContentStore, 'read'>;
+  /** How long an answer would be kept: `cache.ttl_seconds`. */
+  cacheSeconds: number;
+  now?: () => Date;
+}
+
+interface Spending {
+  calls: number;
+  tokens: TokenUsage;
+  /** Micro-USD; estimated is a part of spent. */
+  spent: bigint;
+  estimated: bigint;
+}
+
+/** What the ledger's calls cost, where that goes, and what would have cost less. Makes no call. */
+export function costAnalysis(dependencies: CostAnalysisDependencies): Implementation {
+  return {
+    id: 'cost_analysis',
+    ...builtIns.cost_analysis,
+    worstCase: () => 0n,
+    run: (run) => analyse(run, dependencies),
+  };
+}
+
+async function analyse(run: FlowRun, dependencies: CostAnalysisDependencies): Promise<Report> {
+  const { ledger, now = () => new Date() } = dependencies;
+  const { day: today, timeZone } = await ledger.budget();
+  const since = firstOfDays(today, Number(run.parameters['days']));
+  const costs = new Costs(since, timeZone);
+  const scan = {
+    signal: run.signal,
+    onProgress: (records: number) => run.progress(`${records} records read`),
+  };
+  const first = [since, shifted(today, -forecastDaysBack)].sort()[0] ?? since;
+  for await (const entry of entriesSince(ledger.directory, first, scan)) {
+    if ('call' in entry) costs.takeCall(entry.call);
+    else if (entry.event.kind === 'ADJUST') costs.takeAdjustment(entry.event);
+    else if (entry.event.kind === 'OVERRUN') costs.overruns.push(entry.event);
+  }
+  run.progress('Comparing repeated calls');
+  const repeats = await repeatedCalls(costs.settled, dependencies, run.signal);
+  return costs.report({ today, timeZone, now: now() }, dependencies.catalogue, repeats);
+}
+
+class Costs {
+  readonly settled: CostedCall[] = [];
+  readonly overruns: OverrunRecord[] = [];
+  readonly #since: string;
+  readonly #timeZone: string;
+  readonly #byModel = new Map<string, Spending>();
+  readonly #byUser = new Map<string, Spending>();
+  readonly #byWorkspace = new Map<string, Spending>();
+  readonly #byDay = new Map<string, Spending>();
+  readonly #hours = new Map<string, bigint>();
+  #adjusted = 0n;
+  #orphaned = 0;
+
+  constructor(since: string, timeZone: string) {
+    this.#since = since;
+    this.#timeZone = timeZone;
+  }
+
+  takeCall({ opening, ending }: RecordedCall): void {
+    if (!ending || ending.kind === 'VOID') return;
+    const cost = BigInt(ending.cost_micro_usd);
+    const hour = `${opening.day} ${hourOf(opening.time, this.#timeZone)}`;
+    this.#hours.set(hour, (this.#hours.get(hour) ?? 0n) + cost);
+    if (opening.day < this.#since) return;
+    const settled = ending.kind === 'SETTLE' ? ending : null;
+    const call = settled && costedCall(opening, settled, cost);
+    if (call) this.settled.push(call);
+    else this.#orphaned += 1;
+    const spending: Spending = {
+      calls: 1,
+      tokens: call?.usage ?? noTokens,
+      spent: cost,
+      estimated: ending.estimated ? cost : 0n,
+    };
+    add(this.#byModel, opening.model_id ?? opening.model, spending);
+    add(this.#byUser, opening.user_id, spending);
+    add(this.#byWorkspace, opening.workspace ?? '(none)', spending);
+    add(this.#byDay, opening.day, spending);
+  }
+
+  /** A bill knows the day and the model, nothing else. */
+  takeAdjustment({ day, model_id: model, difference_micro_usd }: AdjustRecord): void {
+    if (day < this.#since) return;
+    const spent = BigInt(difference_micro_usd);
+    this.#adjusted += spent;
+    const spending = { calls: 0, tokens: noTokens, spent, estimated: 0n };
+    add(this.#byModel, model, spending);
+    add(this.#byDay, day, spending);
+  }
+
+  report(
+    at: { today: string; timeZone: string; now: Date },
+    catalogue: ModelCatalogue,
+    repeats: Repeats,
+  ): Report {
+    const total = sum(this.#byDay.values());
+    const forecast = this.#forecast(at);
+    const alternatives = this.#alternatives(catalogue);
+    const best = alternatives.reduce((most, { saving }) => (saving > most ? saving : most), 0n);
+    const [dearest] = sorted(this.#byModel);
+    const most = dearest ? `, most of it by ${dearest[0]} (${formatUsd(dearest[1].spent)})` : '';
+    return {
+      title: 'Cost Analysis',
+      summary: `${formatUsd(total.spent)} in ${total.calls} calls since ${this.#since}${most}.`,
+      findings: [...this.#unusualDays(at.today), ...this.#unusualCalls(), ...this.#doubts(total)],
+      figures: [
+        { id: 'spent', label: 'Spent', value: microToUsd(total.spent), unit: 'usd', better: 'lower' },
+        { id: 'calls', label: 'Calls', value: total.calls, unit: 'count', better: null },
+        {
+          id: 'cost_per_call',
+          label: 'Cost per call',
+          value: total.calls > 0 ? microToUsd(total.spent / BigInt(total.calls)) : null,
+          ...{ unit: 'usd', better: 'lower' },
+        },
+        {
+          id: 'estimated',
+          label: 'Estimated part',
+          value: microToUsd(total.estimated),
+          unit: 'usd',
+          better: 'lower',
+        },
+        {
+          id: 'adjusted',
+          label: 'Corrected by bills',
+          value: microToUsd(this.#adjusted),
+          unit: 'usd',
+          better: null,
+        },
+        {
+          id: 'forecast_day',
+          label: 'Forecast for today',
+          value: amountOf(forecast.day),
+          unit: 'usd',
+          better: null,
+        },
+        {
+          id: 'forecast_month',
+          label: 'Forecast for this month',
+          value: amountOf(forecast.month),
+          unit: 'usd',
+          better: null,
+        },
+        {
+          id: 'saving_model',
+          label: 'A cheaper model would have saved up to',
+          value: microToUsd(best),
+          unit: 'usd',
+          better: null,
+        },
+        {
+          id: 'saving_cache',
+          label: repeats.label,
+          value: microToUsd(repeats.saving),
+          unit: 'usd',
+          better: null,
+        },
+      ],
+      sections: [
+        spendingSection('by_model', 'By model', 'Model', this.#byModel),
+        spendingSection('by_user', 'By user', 'User', this.#byUser),
+        spendingSection('by_workspace', 'By workspace', 'Workspace', this.#byWorkspace),
+        this.#trendSection(at.today),
+        forecastSection(forecast),
+        alternativesSection(alternatives),
+        {
+          id: 'cache',
+          title: 'What a cache would have saved',
+          text: repeats.text,
+          table: repeats.table,
+          chart: null,
+        },
+      ],
+    };
+  }
+
+  #forecast({ today, timeZone, now }: { today: string; timeZone: string; now: Date }) {
+    const hours = [...this.#hours].map(([key, spent]) => ({
+      ...{ day: key.slice(0, 10), hour: Number(key.slice(11)), spent },
+    }));
+    const spentSince = (day: string): bigint =>
+      hours.reduce((all, { day: of, spent }) => (of >= day && of <= today ? all + spent : all), 0n);
+    const input = {
+      today,
+      hour: Number(hourOf(now, timeZone)),
+      shareOfHour: now.getUTCMinutes() / 60,
+      spentToday: spentSince(today),
+      spentThisMonth: spentSince(`${today.slice(0, 7)}-01`),
+      past: hours.filter(({ day }) => day < today),
+    };
+    return { day: forecastDay(input), month: forecastMonth(input) };
+  }
+
+  #trendSection(today: string): Section {
+    const days: string[] = [];
+    for (let day = this.#since; day <= today; day = shifted(day, 1)) days.push(day);
+    const spentOn = (day: string): bigint => this.#byDay.get(day)?.spent ?? 0n;
+    const week = (end: string): bigint =>
+      Array.from({ length: 7 }, (_, back) => spentOn(shifted(end, -back))).reduce((a, b) => a + b, 0n);
+    const [last, before] = [week(shifted(today, -1)), week(shifted(today, -8))];
+    const sign = last > before ? '+' : '';
+    const change = before > 0n ? `, ${sign}${percent(last - before, before)} against the seven before` : '';
+    return {
+      id: 'trend',
+      title: 'By day',
+      text: `The seven days before today came to ${formatUsd(last)}${change}.`,
+      table: {
+        columns: [
+          { label: 'Day', unit: 'text' },
+          { label: 'Calls', unit: 'count' },
+          { label: 'Spent', unit: 'usd' },
+        ],
+        rows: days.map((day) => [day, this.#byDay.get(day)?.calls ?? 0, microToUsd(spentOn(day))]),
+      },
+      chart: { type: 'columns', x: 0, series: [2] },
+    };
+  }
+
+  #unusualDays(today: string): Finding[] {
+    const days = [...this.#byDay].filter(([, { spent }]) => spent > 0n);
+    if (days.length < fewestDays) return [];
+    const values = days.map(([, { spent }]) => Number(spent));
+    const middle = median(values);
+    const spread = medianAbsoluteDeviation(values);
+    return days.flatMap(([day, { spent, calls }]) => {
+      const difference = Number(spent) - middle;
+      // Where most days are alike, any difference would be infinitely unusual; twice the median then is.
+      const unusual = spread > 0 ? (0.6745 * difference) / spread > unusualScore : difference > middle;
+      if (!unusual || difference < Number(leastAnomaly) || difference < middle) return [];
+      const [model] = this.#modelsOn(day);
+      return [
+        {
+          ...{ severity: 'warning', id: 'unusual_day', title: `${day} was unusually dear` },
+          evidence:
+            `${formatUsd(spent)} in ${calls} calls; the median day has ${formatUsd(BigInt(Math.round(middle)))}. ${model ?? ''}`.trim(),
+          remedy: `Look at the day in the audit history${day === today ? '; a cap per user or model would hold it' : ''}.`,
+        },
+      ];
+    });
+  }
+
+  /** What the dearest model and user of a day had of it. */
+  #modelsOn(day: string): string[] {
+    const ofDay = new Map<string, Spending>();
+    for (const { day: of, userId, model, cost } of this.settled) {
+      if (of !== day) continue;
+      add(ofDay, `${userId} with ${model}`, { calls: 1, tokens: noTokens, spent: cost, estimated: 0n });
+    }
+    return sorted(ofDay).map(
+      ([key, { spent, calls }]) => `Most of it: ${key}, ${formatUsd(spent)} in ${calls} calls.`,
+    );
+  }
+
+  #unusualCalls(): Finding[] {
+    const byModel = Map.groupBy(this.settled, ({ model }) => model);
+    return [...byModel].flatMap(([model, calls]) => {
+      if (calls.length < fewestCalls) return [];
+      const middle = median(calls.map(({ cost }) => Number(cost)));
+      const unusual = calls
+        .filter(({ cost }) => cost >= leastAnomaly && Number(cost) > middle * unusualTimes)
+        .sort((a, b) => (a.cost > b.cost ? -1 : 1));
+      const [worst] = unusual;
+      if (!worst) return [];
+      const { cost, day, userId, callId } = worst;
+      return [
+        {
+          ...{ severity: 'warning', id: 'unusual_calls', title: `Calls of ${model} were unusually dear` },
+          evidence: `${unusual.length} of ${calls.length} calls cost more than ${unusualTimes} times the median of ${formatUsd(BigInt(Math.round(middle)))}; the dearest ${formatUsd(cost)} on ${day} by ${userId} (call ${callId}).`,
+          remedy: 'Look at these calls; long conversations and large attachments show this way.',
+        },
+      ];
+    });
+  }
+
+  /** What makes the sums themselves doubtful. */
+  #doubts(total: Spending): Finding[] {
+    const findings: Finding[] = [];
+    const unpriced = this.settled.filter(({ cost, usage }) => cost === 0n && totalTokens(usage) > 0);
+    if (unpriced.length > 0) {
+      const models = [...new Set(unpriced.map(({ model }) => model))];
+      findings.push({
+        ...{ severity: 'problem', id: 'unpriced_calls', title: 'Calls with tokens cost nothing' },
+        evidence: `${unpriced.length} calls of ${models.join(', ')}.`,
+        remedy:
+          'Correct the price in "prices" of settings.yaml, then compare with the bill: "tidyllm reconcile".',
+      });
+    }
+    if (total.spent > 0n && Number(total.estimated) > Number(total.spent) * mostEstimated) {
+      findings.push({
+        ...{ severity: 'warning', id: 'estimated_costs', title: 'Much of the cost is estimated' },
+        evidence: `${formatUsd(total.estimated)} of ${formatUsd(total.spent)} (${percent(total.estimated, total.spent)}); ${this.#orphaned} calls are of processes that died.`,
+        remedy: 'Compare with the bill: "tidyllm reconcile".',
+      });
+    }
+    for (const { call_id: call, day, cost_micro_usd: cost, reserved_micro_usd: reserved } of this.overruns) {
+      if (day < this.#since) continue;
+      findings.push({
+        ...{ severity: 'problem', id: 'overrun', title: 'A call cost more than it had reserved' },
+        evidence: `Call ${call} on ${day}: ${formatUsd(BigInt(cost))} instead of at most ${formatUsd(BigInt(reserved))}.`,
+        remedy: 'Look at its record; the price table or the token bound is wrong.',
+      });
+    }
+    return findings;
+  }
+
+  #alternatives(catalogue: ModelCatalogue): Alternative[] {
+    const known = catalogue.available();
+    const byModel = Map.groupBy(
+      this.settled.filter(({ cost, estimated }) => cost > 0n && !estimated),
+      ({ model }) => model,
+    );
+    return [...byModel].flatMap(([model, calls]) => {
+      const spent = calls.reduce((all, { cost }) => all + cost, 0n);
+      return known
+        .filter(({ modelId }) => modelId !== model && vendorOf(modelId) === vendorOf(model))
+        .flatMap((other) => {
+          const cost = costAs(other, calls);
+          return cost !== null && cost < spent
+            ? [
+                {
+                  model,
+                  calls: calls.length,
+                  other: other.name,
+                  spent,
+                  cost,
+                  saving: spent - cost,
+                  tokens: sumTokens(calls),
+                  prices: pricesOf(other),
+                },
+              ]
+            : [];
+        })
+        .sort((a, b) => (a.saving > b.saving ? -1 : 1))
+        .filter((one, index, all) => all.findIndex(({ cost }) => cost === one.cost) === index)
+        .slice(0, alternativesShown);
+    });
+  }
+}
+
+interface Alternative {
+  model: string;
+  calls: number;
+  other: string;
+  spent: bigint;
+  cost: bigint;
+  saving: bigint;
+  tokens: TokenUsage;
+  prices: string;
+}
+
+/** What the same tokens cost with another model; null where one of its classes has no price. */
+function costAs({ tiers }: Model, calls: readonly CostedCall[]): bigint | null {
+  let total = 0n;
+  for (const { usage } of calls) {
+    // A model without a cache takes everything as input.
+    const asInput = { ...noTokens, input: contextTokens(usage), output: usage.output };
+    const cached = costOf(tiers, usage);
+    const cost = typeof cached === 'bigint' ? cached : costOf(tiers, asInput);
+    if (typeof cost !== 'bigint') return null;
+    total += cost;
+  }
+  return total;
+}
+
+function pricesOf({ tiers }: Model): string {
+  const base = tiers.find(({ aboveInputTokens }) => aboveInputTokens === 0);
+  return `input $${base?.input ?? '?'}, output $${base?.output ?? '?'}`;
+}
+
+/** `anthropic` of `us.anthropic.claude-…`, of an ARN the same. */
+function vendorOf(modelId: string): string {
+  return (
+    /(?:^|[./])(anthropic|amazon|meta|mistral|cohere|ai21|deepseek|openai|qwen|writer|stability|twelvelabs)\./.exec(
+      modelId,
+    )?.[1] ?? modelId
+  );
+}
+
+function alternativesSection(alternatives: readonly Alternative[]): Section {
+  return {
+    id: 'cheaper_models',
+    title: 'What a cheaper model would have saved',
+    text: 'The recorded tokens of each call at the prices of another model of the same vendor, USD per 1,000,000 tokens; models count tokens a little differently and answer differently. Estimated calls are left out.',
+    table: {
+      columns: [
+        { label: 'Model', unit: 'text' },
+        { label: 'Calls', unit: 'count' },
+        { label: 'Input tokens', unit: 'count' },
+        { label: 'Output tokens', unit: 'count' },
+        { label: 'Spent', unit: 'usd' },
+        { label: 'Instead', unit: 'text' },
+        { label: 'Its prices', unit: 'text' },
+        { label: 'Would cost', unit: 'usd' },
+        { label: 'Saved', unit: 'usd' },
+        { label: 'Share', unit: 'percent' },
+      ],
+      rows: alternatives.map(({ model, calls, other, spent, cost, saving, tokens, prices }) => [
+        ...[model, calls, contextTokens(tokens), tokens.output, microToUsd(spent), other, prices],
+        ...[microToUsd(cost), microToUsd(saving), share(saving, spent)],
+      ]),
+    },
+    chart: null,
+  };
+}
+
+function spendingSection(
+  id: string,
+  title: string,
+  label: string,
+  spending: ReadonlyMap<string, Spending>,
+): Section {
+  const total = sum(spending.values()).spent;
+  const columns: Column[] = [
+    { label, unit: 'text' },
+    { label: 'Calls', unit: 'count' },
+    { label: 'Input tokens', unit: 'count' },
+    { label: 'Output tokens', unit: 'count' },
+    { label: 'Spent', unit: 'usd' },
+    { label: 'Share', unit: 'percent' },
+    { label: 'Estimated', unit: 'usd' },
+  ];
+  return {
+    ...{ id, title, text: '' },
+    table: {
+      columns,
+      rows: sorted(spending).map(([key, { calls, tokens, spent, estimated }]) => [
+        ...[key, calls, contextTokens(tokens), tokens.output, microToUsd(spent)],
+        ...[share(spent, total), microToUsd(estimated)],
+      ]),
+    },
+    chart: { type: 'columns', x: 0, series: [4] },
+  };
+}
+
+function forecastSection({ day, month }: { day: Forecast | null; month: Forecast | null }): Section {
+  const row = (label: string, forecast: Forecast | null, method: string): Cell[] => [
+    ...[label, amountOf(forecast), forecast?.days ?? 0, forecast ? method : 'not enough history'],
+  ];
+  return {
+    id: 'forecast',
+    title: 'Forecast',
+    text: 'From the calls of the ledger, without corrections of bills.',
+    table: {
+      columns: [
+        { label: 'By the end of', unit: 'text' },
+        { label: 'Amount', unit: 'usd' },
+        { label: 'Days it rests on', unit: 'count' },
+        { label: 'How', unit: 'text' },
+      ],
+      rows: [
+        row('today', day, 'spent so far, and the mean of the rest of the last 14 days with spending'),
+        row(
+          'this month',
+          month,
+          'the rest of today, and for each day to come the mean of its kind, working day or week-end',
+        ),
+      ],
+    },
+    chart: null,
+  };
+}
+
+function plus(a: TokenUsage, b: TokenUsage): TokenUsage {
+  return {
+    input: a.input + b.input,
+    output: a.output + b.output,
+    cacheRead: a.cacheRead + b.cacheRead,
+    cacheWrite5m: a.cacheWrite5m + b.cacheWrite5m,
+    cacheWrite1h: a.cacheWrite1h + b.cacheWrite1h,
+  };
+}
+
+function sumTokens(calls: readonly CostedCall[]): TokenUsage {
+  return calls.reduce((all, { usage }) => plus(all, usage), noTokens);
+}
+
+function together(a: Spending, b: Spending): Spending {
+  return {
+    calls: a.calls + b.calls,
+    tokens: plus(a.tokens, b.tokens),
+    spent: a.spent + b.spent,
+    estimated: a.estimated + b.estimated,
+  };
+}
+
+function add(to: Map<string, Spending>, key: string, spending: Spending): void {
+  const before = to.get(key);
+  to.set(key, before ? together(before, spending) : spending);
+}
+
+function sum(all: Iterable<Spending>): Spending {
+  return [...all].reduce(together, { calls: 0, tokens: noTokens, spent: 0n, estimated: 0n });
+}
+
+/** Dearest first. */
+function sorted(spending: ReadonlyMap<string, Spending>): [string, Spending][] {
+  return [...spending].sort(([, a], [, b]) => (a.spent > b.spent ? -1 : 1));
+}
+
+function amountOf(forecast: Forecast | null): string | null {
+  return forecast && microToUsd(forecast.amount);
+}
+
+function share(part: bigint, whole: bigint): number | null {
+  return whole > 0n ? Number((part * 1000n) / whole) / 10 : null;
+}
+
+function percent(part: bigint, whole: bigint): string {
+  return `${share(part, whole) ?? 0} %`;
+}

@@ -1,0 +1,46 @@
+import type { ReserveRecord, SettleRecord } from '../../ledger/records.ts';
+import type { TokenUsage } from '../../pricing/cost.ts';
+
+/** A settled call, as far as its cost is looked at. */
+export interface CostedCall {
+  callId: string;
+  day: string;
+  /** When it began and ended, milliseconds since the epoch. */
+  beganAt: number;
+  endedAt: number;
+  userId: string;
+  /** Id, or the name that was asked for where there is none. */
+  model: string;
+  maxTokens: number;
+  temperature: number | null;
+  succeeded: boolean;
+  usage: TokenUsage;
+  /** Micro-USD. */
+  cost: bigint;
+  estimated: boolean;
+}
+
+/** `cost` in micro-USD. */
+export function costedCall(opening: ReserveRecord, ending: SettleRecord, cost: bigint): CostedCall {
+  const { tokens } = ending;
+  return {
+    callId: opening.call_id,
+    day: opening.day,
+    beganAt: Date.parse(opening.time),
+    endedAt: Date.parse(ending.time),
+    userId: opening.user_id,
+    model: opening.model_id ?? opening.model,
+    maxTokens: opening.max_tokens,
+    temperature: opening.temperature,
+    succeeded: ending.outcome === 'success',
+    usage: {
+      input: tokens.input_tokens,
+      output: tokens.output_tokens,
+      cacheRead: tokens.cache_read_input_tokens,
+      cacheWrite5m: tokens.cache_write_5m_input_tokens,
+      cacheWrite1h: tokens.cache_write_1h_input_tokens,
+    },
+    cost,
+    estimated: ending.estimated,
+  };
+}

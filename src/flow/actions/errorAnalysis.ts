@@ -1,0 +1,305 @@
+import type { GatewayErrorCode } from '../../errors.ts';
+import { entriesSince, firstOfDays, type RecordedCall } from '../../history/recordedCalls.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import { dayOfRecord } from '../../ledger/day.ts';
+import type { LedgerRecord } from '../../ledger/records.ts';
+import { formatUsd } from '../../pricing/cost.ts';
+import { builtIns } from '../builtIns.ts';
+import type { FlowRun, Implementation } from '../implementation.ts';
+import type { Finding, Report, Section } from '../report.ts';
+import { remedyOf } from './remedies.ts';
+
+/** A class that takes this share of the calls is a problem; below it is worth a look. */
+const problemShare = 0.05;
+/** What changed at most so long before an error was first seen may have brought it. */
+const correlationMs = 60 * 60 * 1000;
+/** A class is concentrated on a value that has this share of it and is at least so much rarer elsewhere. */
+const concentrated = { share: 0.8, lift: 1.5 };
+const changesShown = 5;
+
+export interface ErrorAnalysisDependencies {
+  ledger: Ledger;
+}
+
+/** Where a call came from and went to: what errors can be concentrated on. */
+const dimensions = ['model', 'user', 'workspace', 'branch', 'region', 'command'] as const;
+type Dimension = (typeof dimensions)[number];
+
+interface Failure {
+  callId: string;
+  /** ISO 8601. */
+  time: string;
+  day: string;
+  values: Readonly<Record<Dimension, string>>;
+}
+
+/** Something that changed, as people read it. */
+interface Change {
+  time: string;
+  text: string;
+}
+
+/** What failed in the last days, since when, and what changed just before. Makes no call. */
+export function errorAnalysis(dependencies: ErrorAnalysisDependencies): Implementation {
+  return {
+    id: 'error_analysis',
+    ...builtIns.error_analysis,
+    worstCase: () => 0n,
+    run: (run) => analyse(run, dependencies),
+  };
+}
+
+async function analyse(run: FlowRun, { ledger }: ErrorAnalysisDependencies): Promise<Report> {
+  const { day: today, timeZone } = await ledger.budget();
+  const since = firstOfDays(today, Number(run.parameters['days']));
+  const errors = new Errors();
+  const scan = {
+    signal: run.signal,
+    onProgress: (records: number) => run.progress(`${records} records read`),
+  };
+  for await (const entry of entriesSince(ledger.directory, since, scan)) {
+    if ('call' in entry) errors.takeCall(entry.call);
+    else if (dayOfRecord(entry.event.time, timeZone) >= since) errors.takeEvent(entry.event);
+  }
+  return errors.report(since);
+}
+
+class Errors {
+  readonly #classes = new Map<string, Failure[]>();
+  readonly #changes: Change[] = [];
+  /** Calls by dimension and value. */
+  readonly #totals = new Map<string, number>();
+  readonly #callsByDay = new Map<string, number>();
+  /** Runs of the security test, whose attempts have to be refused. */
+  readonly #attempting = new Set<string>();
+  #calls = 0;
+  #firstCall = '';
+  #attempts = 0;
+
+  takeEvent(event: LedgerRecord): void {
+    if (event.kind === 'flow_start' && event.implementation === 'security_test')
+      this.#attempting.add(event.run_id);
+    const text = changeText(event);
+    if (text !== null) this.#changes.push({ time: event.time, text });
+  }
+
+  takeCall({ opening, ending }: RecordedCall): void {
+    if (opening.flow && this.#attempting.has(opening.flow.run_id)) {
+      this.#attempts += 1;
+      return;
+    }
+    this.#calls += 1;
+    this.#firstCall ||= opening.time;
+    this.#callsByDay.set(opening.day, (this.#callsByDay.get(opening.day) ?? 0) + 1);
+    const values = {
+      model: opening.model_id ?? opening.model,
+      user: opening.user_id,
+      workspace: opening.workspace ?? '(none)',
+      branch: opening.branch ?? '(none)',
+      region: opening.kind === 'RESERVE' ? (opening.region ?? '(none)') : '(none)',
+      command: opening.command ?? '(none)',
+    };
+    for (const dimension of dimensions) {
+      const key = `${dimension} ${values[dimension]}`;
+      const before = this.#totals.get(key) ?? 0;
+      this.#totals.set(key, before + 1);
+      // What was there from the first call on is no change.
+      if (before === 0 && opening.time !== this.#firstCall)
+        this.#changes.push({
+          time: opening.time,
+          text: `the first call with ${dimension} ${values[dimension]}`,
+        });
+    }
+    const code = codeOf({ opening, ending } as RecordedCall);
+    if (code === null) return;
+    const failure = { callId: opening.call_id, time: opening.time, day: opening.day, values };
+    const failures = this.#classes.get(code);
+    if (failures) failures.push(failure);
+    else this.#classes.set(code, [failure]);
+  }
+
+  report(since: string): Report {
+    const classes = [...this.#classes].sort(([, a], [, b]) => b.length - a.length);
+    const failed = classes
+      .filter(([code]) => code !== 'cancelled')
+      .reduce((sum, [, all]) => sum + all.length, 0);
+    const [most] = classes.filter(([code]) => code !== 'cancelled');
+    const rate = this.#rate(failed);
+    return {
+      title: 'Error Analysis',
+      summary:
+        failed === 0
+          ? `None of ${this.#calls} calls since ${since} failed.`
+          : `${failed} of ${this.#calls} calls since ${since} failed (${rate} %), most with ${most?.[0]}.`,
+      findings: classes.flatMap(([code, failures]) => this.#finding(code, failures)),
+      figures: [
+        { id: 'calls', label: 'Calls', value: this.#calls, unit: 'count', better: null },
+        { id: 'failed', label: 'Calls that failed', value: failed, unit: 'count', better: 'lower' },
+        { id: 'error_rate', label: 'Error rate', value: rate, unit: 'percent', better: 'lower' },
+        { id: 'classes', label: 'Classes of errors', value: classes.length, unit: 'count', better: 'lower' },
+      ],
+      sections: [this.#classSection(classes), this.#daySection(classes), this.#changeSection(classes)],
+    };
+  }
+
+  #finding(code: string, failures: readonly Failure[]): Finding[] {
+    // Whoever stops a call has a reason.
+    if (code === 'cancelled') return [];
+    const rate = this.#rate(failures.length);
+    const where = this.#concentration(failures);
+    const changes = this.#changesBefore(failures);
+    const evidence = [
+      `${failures.length} of ${this.#calls} calls (${rate} %), first ${timeText(failures[0])}, last ${timeText(failures.at(-1))}.`,
+      ...(where.length > 0 ? [`Concentrated on ${where.join(' and ')}.`] : []),
+      ...(changes.length > 0
+        ? [`In the hour before it was first seen: ${changes.map(({ text }) => text).join('; ')}.`]
+        : []),
+      `For instance call ${failures.at(-1)?.callId}.`,
+    ];
+    return [
+      {
+        severity: failures.length / this.#calls >= problemShare || severe.has(code) ? 'problem' : 'warning',
+        id: `error_${code}`,
+        title: `Calls failed with ${code}`,
+        evidence: evidence.join(' '),
+        remedy: remedyOf(code),
+      },
+    ];
+  }
+
+  /** Values that most failures of a class share, and calls in general don't. */
+  #concentration(failures: readonly Failure[]): string[] {
+    return dimensions.flatMap((dimension) => {
+      const [top] = [...Map.groupBy(failures, ({ values }) => values[dimension])].sort(
+        ([, a], [, b]) => b.length - a.length,
+      );
+      if (!top) return [];
+      const [value, same] = top;
+      const ofClass = same.length / failures.length;
+      const ofAll = (this.#totals.get(`${dimension} ${value}`) ?? 0) / this.#calls;
+      return ofClass >= concentrated.share && ofClass >= ofAll * concentrated.lift
+        ? [
+            `${dimension} ${value} (${Math.round(ofClass * 100)} % of these, ${Math.round(ofAll * 100)} % of all calls)`,
+          ]
+        : [];
+    });
+  }
+
+  /** What changed shortly before a class was first seen; nothing for one that was there from the beginning. */
+  #changesBefore(failures: readonly Failure[]): Change[] {
+    const onset = failures[0]?.time ?? '';
+    if (onset === this.#firstCall) return [];
+    const from = new Date(Date.parse(onset) - correlationMs).toISOString();
+    return this.#changes.filter(({ time }) => time >= from && time <= onset).slice(-changesShown);
+  }
+
+  #rate(count: number): number {
+    return this.#calls > 0 ? Math.round((count / this.#calls) * 1000) / 10 : 0;
+  }
+
+  #classSection(classes: readonly [string, Failure[]][]): Section {
+    const left =
+      this.#attempts > 0
+        ? ` ${this.#attempts} attempts of the security test, which have to fail, are left out.`
+        : '';
+    return {
+      id: 'classes',
+      title: 'Classes of errors',
+      text: `Of the calls that have ended; a refused call cost nothing.${left}`,
+      table: {
+        columns: [
+          { label: 'Error', unit: 'text' },
+          { label: 'Calls', unit: 'count' },
+          { label: 'Rate', unit: 'percent' },
+          { label: 'First seen', unit: 'text' },
+          { label: 'Last seen', unit: 'text' },
+          { label: 'What to do', unit: 'text' },
+        ],
+        rows: classes.map(([code, failures]) => [
+          ...[code, failures.length, this.#rate(failures.length)],
+          ...[timeText(failures[0]), timeText(failures.at(-1)), remedyOf(code)],
+        ]),
+      },
+      chart: { type: 'columns', x: 0, series: [1] },
+    };
+  }
+
+  #daySection(classes: readonly [string, Failure[]][]): Section {
+    const shown = classes.slice(0, 4);
+    return {
+      id: 'by_day',
+      title: 'By day',
+      text: '',
+      table: {
+        columns: [
+          { label: 'Day', unit: 'text' },
+          { label: 'Calls', unit: 'count' },
+          ...shown.map(([code]) => ({ label: code, unit: 'count' as const })),
+        ],
+        rows: [...this.#callsByDay]
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([day, calls]) => [
+            day,
+            calls,
+            ...shown.map(([, failures]) => failures.filter((failure) => failure.day === day).length),
+          ]),
+      },
+      chart: shown.length > 0 ? { type: 'columns', x: 0, series: shown.map((_, index) => index + 2) } : null,
+    };
+  }
+
+  #changeSection(classes: readonly [string, Failure[]][]): Section {
+    const rows = classes.flatMap(([code, failures]) =>
+      this.#changesBefore(failures).map(({ time, text }) => [code, timeText({ time }), text]),
+    );
+    return {
+      id: 'changes',
+      title: 'What changed before',
+      text: 'Records and first uses in the hour before an error was first seen. That it came before does not say that it was the cause.',
+      table:
+        rows.length === 0
+          ? null
+          : { columns: ['Error', 'When', 'What'].map((label) => ({ label, unit: 'text' as const })), rows },
+      chart: null,
+    };
+  }
+}
+
+/** Whatever happens so, the gateway itself is in doubt. */
+const severe: ReadonlySet<string> = new Set<GatewayErrorCode | 'orphaned'>([
+  ...(['ledger_unavailable', 'ledger_damaged', 'internal_error', 'budget_blocked', 'orphaned'] as const),
+]);
+
+/** The class of a call that did not succeed; null for one that did. */
+function codeOf({ opening, ending }: RecordedCall): string | null {
+  if (!ending) return opening.kind === 'REFUSE' ? opening.error_code : null;
+  if (ending.outcome === 'success') return null;
+  if (ending.outcome === 'orphaned') return 'orphaned';
+  return ending.error_code ?? ending.outcome;
+}
+
+function changeText(event: LedgerRecord): string | null {
+  switch (event.kind) {
+    case 'policy_change': {
+      const amount = (micro: string | null): string => (micro === null ? 'none' : formatUsd(BigInt(micro)));
+      const of = event.scope === 'ledger' ? 'the ledger' : `${event.scope} ${event.key}`;
+      return `the cap of ${of} went from ${amount(event.from_micro_usd)} to ${amount(event.to_micro_usd)} (${event.user_id})`;
+    }
+    case 'key':
+      return `signing key ${event.key_id} was enrolled (${event.user_id})`;
+    case 'clock_anomaly':
+      return 'the clock was set back';
+    case 'recovery':
+      return 'a torn write was repaired';
+    case 'OVERRUN':
+      return `call ${event.call_id} cost more than it had reserved`;
+    case 'flow_start':
+      return `${event.trigger} was run (${event.user_id})`;
+    default:
+      return null;
+  }
+}
+
+function timeText(at: { time: string } | undefined): string {
+  return at ? `${at.time.slice(0, 16).replace('T', ' ')} UTC` : '';
+}

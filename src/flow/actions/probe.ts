@@ -1,0 +1,29 @@
+import { GatewayError } from '../../errors.ts';
+import type { LlmResponse } from '../../gateways/corporateLlm/request.ts';
+import type { ParameterValues } from '../agreement.ts';
+import type { RunRequest } from '../implementation.ts';
+
+export interface ProbeOptions {
+  /** `aws.bedrock.default_model`. */
+  defaultModel: string;
+}
+
+/** A small call that measures the way to a model, not the model: a short answer to a question nobody has cached. */
+export function probeRequest(
+  parameters: ParameterValues,
+  { defaultModel }: ProbeOptions,
+  index: number,
+): RunRequest {
+  return {
+    prompt: `Probe ${String(index).padStart(5, '0')}: count from one to twenty in words.`,
+    modelId: String(parameters['model'] ?? '') || defaultModel,
+    maxTokens: Number(parameters['max_tokens'] ?? 16),
+    temperature: 0,
+  };
+}
+
+/** Throws the first failure where no call was answered: then there is nothing to measure. */
+export function requireAnswer(answered: readonly LlmResponse[], failed: readonly LlmResponse[]): void {
+  if (answered.length > 0) return;
+  throw failed[0]?.error ?? new GatewayError('flow_failed', 'No call was made.');
+}

@@ -1,0 +1,68 @@
+import { entriesSince, firstOfDays, type RecordedCall } from '../../history/recordedCalls.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { SettleRecord } from '../../ledger/records.ts';
+import { builtIns } from '../builtIns.ts';
+import type { Implementation } from '../implementation.ts';
+import { distribution, type Distribution } from '../statistics.ts';
+
+/** How long the calls of the last days took, by model, as the ledger has it. Makes no call. */
+export function recordedPerformance({ ledger }: { ledger: Ledger }): Implementation {
+  return {
+    id: 'recorded_performance',
+    ...builtIns.recorded_performance,
+    worstCase: () => 0n,
+    run: async ({ parameters, signal, progress }) => {
+      const { day } = await ledger.budget();
+      const since = firstOfDays(day, Number(parameters['days']));
+      const byModel = new Map<string, SettleRecord[]>();
+      const scan = { signal, onProgress: (records: number) => progress(`${records} records read`) };
+      for await (const entry of entriesSince(ledger.directory, since, scan)) {
+        const answered = 'call' in entry ? answeredCall(entry.call) : null;
+        if (!answered) continue;
+        byModel.set(answered.model, [...(byModel.get(answered.model) ?? []), answered.ending]);
+      }
+      const all = [...byModel.values()].flat();
+      const whole = distribution(all.map(({ processing_time_ms }) => processing_time_ms));
+      const columns = ['p50', 'p90', 'p95', 'p99', 'max'];
+      return {
+        title: 'Recorded performance',
+        summary:
+          all.length === 0
+            ? `No call was answered since ${since}.`
+            : `${all.length} calls since ${since} took ${whole.p50} ms at the median and ${whole.p95} ms at the 95th percentile.`,
+        findings: [],
+        figures: [
+          { id: 'calls', label: 'Calls that were answered', value: all.length, unit: 'count', better: null },
+          { id: 'latency_p50', label: 'Whole call, p50', value: whole.p50, unit: 'ms', better: 'lower' },
+          { id: 'latency_p95', label: 'Whole call, p95', value: whole.p95, unit: 'ms', better: 'lower' },
+        ],
+        sections: [
+          {
+            id: 'latency_by_model',
+            title: 'Latency by model',
+            text: `Whole calls as they were recorded since ${since}; nothing was called to find this out.`,
+            table: {
+              columns: [
+                { label: 'Model', unit: 'text' },
+                { label: 'Calls', unit: 'count' },
+                ...columns.map((label) => ({ label, unit: 'ms' as const })),
+              ],
+              rows: [...byModel].map(([model, calls]) =>
+                row(model, distribution(calls.map(({ processing_time_ms }) => processing_time_ms))),
+              ),
+            },
+            chart: { type: 'columns', x: 0, series: [2, 4] },
+          },
+        ],
+      };
+    },
+  };
+}
+
+function answeredCall({ opening, ending }: RecordedCall): { model: string; ending: SettleRecord } | null {
+  return ending?.kind === 'SETTLE' && ending.outcome === 'success' ? { model: opening.model, ending } : null;
+}
+
+function row(model: string, { count, p50, p90, p95, p99, max }: Distribution) {
+  return [model, count, p50, p90, p95, p99, max];
+}

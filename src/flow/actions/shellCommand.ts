@@ -1,0 +1,138 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { resolve } from 'node:path';
+import { GatewayError } from '../../errors.ts';
+import type { Environment } from '../../settings/settingsDocument.ts';
+import type { FlowAgreement, ParameterValues, ShellAction } from '../agreement.ts';
+import { FailedWithReport, type FlowRun, type Implementation } from '../implementation.ts';
+import type { Report } from '../report.ts';
+import { round } from '../statistics.ts';
+
+/** What is kept of each of its outputs: the end, where errors stand. */
+const mostCharacters = 64 * 1024;
+/** From the request to end to the end by force. */
+const graceMs = 5_000;
+
+/** Ways to a model that only the gateway has. */
+const ownVariables =
+  /^(AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|BEARER_TOKEN_\w+|PROFILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE|CONTAINER_\w+)|PGPASSWORD|TIDYLLM_\w+)$/;
+
+interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  output: string;
+  errors: string;
+}
+
+/** A command line in the user's shell. Parameters are environment variables, so that no value becomes code. */
+export function shellCommand(
+  { trigger, parameters }: FlowAgreement,
+  shell: ShellAction,
+  { environment }: { environment: Environment },
+): Implementation {
+  return {
+    id: 'shell',
+    title: trigger,
+    parameters,
+    worstCase: () => 0n,
+    run: async (run) => {
+      run.progress(`Running: ${shell.command}`);
+      const began = performance.now();
+      const ended = await execute(shell, run, environment);
+      run.signal.throwIfAborted();
+      const report = reportOf(trigger, ended, performance.now() - began);
+      if (ended.code === 0) return report;
+      throw new FailedWithReport(
+        new GatewayError('flow_failed', `The command of ${trigger} ${endText(ended)}.`, {
+          hint: 'Its output is in the report.',
+        }),
+        report,
+      );
+    },
+  };
+}
+
+async function execute(
+  { command, directory }: ShellAction,
+  run: FlowRun,
+  environment: Environment,
+): Promise<Ended> {
+  const child = spawn(command, {
+    shell: true,
+    cwd: resolve(run.workspace ?? '.', directory),
+    env: { ...withoutOwn(environment), ...variablesOf(run.parameters) },
+    // A group of its own, so that what it starts ends with it.
+    detached: process.platform !== 'win32',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    windowsHide: true,
+  });
+  const output = collect(child.stdout);
+  const errors = collect(child.stderr);
+  let force: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    end(child, 'SIGTERM');
+    force = setTimeout(() => end(child, 'SIGKILL'), graceMs);
+  };
+  run.signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await new Promise((settle, reject) => {
+      child.once('error', reject);
+      child.once('close', (code, signal) => settle({ code, signal, output: output(), errors: errors() }));
+    });
+  } finally {
+    run.signal.removeEventListener('abort', stop);
+    clearTimeout(force);
+  }
+}
+
+function end(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  if (process.platform === 'win32') {
+    spawn('taskkill', ['/pid', String(child.pid), '/t', '/f'], { stdio: 'ignore' });
+    return;
+  }
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** The end of a stream's text. */
+function collect(stream: NodeJS.ReadableStream): () => string {
+  let text = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (piece: string) => {
+    text = (text + piece).slice(-mostCharacters);
+  });
+  return () => text;
+}
+
+function withoutOwn(environment: Environment): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !ownVariables.test(name)));
+}
+
+function variablesOf(parameters: ParameterValues): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, value]) => [`FLOW_${name.toUpperCase()}`, String(value)]),
+  );
+}
+
+function endText({ code, signal }: Ended): string {
+  return code === null ? `was ended by ${signal ?? 'a signal'}` : `ended with exit code ${code}`;
+}
+
+function reportOf(trigger: string, ended: Ended, milliseconds: number): Report {
+  const section = (id: string, title: string, text: string) => ({
+    ...{ id, title, text: text.trimEnd() || 'Nothing.', table: null, chart: null, private: true },
+  });
+  return {
+    title: trigger,
+    summary: `The command ${endText(ended)} after ${round(milliseconds / 1000)} s.`,
+    findings: [],
+    figures: [
+      { id: 'exit_code', label: 'Exit code', value: ended.code, unit: 'count', better: 'lower' },
+      { id: 'duration', label: 'Duration', value: round(milliseconds), unit: 'ms', better: 'lower' },
+    ],
+    sections: [section('output', 'Output', ended.output), section('errors', 'Error output', ended.errors)],
+  };
+}

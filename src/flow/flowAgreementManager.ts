@@ -1,0 +1,497 @@
+import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
+import { GatewayError, messageOf, type GatewayErrorCode } from '../errors.ts';
+import type { CapOf } from '../gateways/corporateLlm/caps.ts';
+import { budgetBlocked } from '../gateways/corporateLlm/budgetOffer.ts';
+import type { CallOrigin } from '../gateways/corporateLlm/request.ts';
+import type { AgreementValidation, GatewayRegistry } from '../gateways/registry.ts';
+import { runScopesOf } from '../ledger/budgetFold.ts';
+import type { Ledger, RunReceipt, RunRefusal } from '../ledger/ledger.ts';
+import type { ExecutionMode, RunOutcome } from '../ledger/records.ts';
+import { formatUsd, microToUsd } from '../pricing/cost.ts';
+import type { FlowAgreement, ParameterValues, ShellAction } from './agreement.ts';
+import { loadCatalogue, type Catalogue, type FlowFile } from './catalogue.ts';
+import { formatFlowEncoding } from './flowEncoding.ts';
+import { FailedWithReport, type FlowRun, type Implementation } from './implementation.ts';
+import { Matcher, type FlowMatch } from './matching.ts';
+import { resolveParameters } from './parameters.ts';
+import type { Finding, Report, StoredReport } from './report.ts';
+import type { ReportStore } from './reportStore.ts';
+import { changeStamp } from '../changeStamp.ts';
+import type { Fault } from '../yamlDocument.ts';
+
+/** The longest reason that the gateway takes. */
+const longestReason = 1000;
+
+export interface FlowDependencies {
+  ledger: Ledger;
+  registry: GatewayRegistry;
+  reports: ReportStore;
+  backend: { id: string; simulated: boolean };
+  user: string;
+  capOf: CapOf;
+  /** Where agreements are defined, and what is wrong with the names of these files. */
+  sources: { files: readonly FlowFile[]; faults: readonly Fault[] };
+  /** What runs for an agreement, or in its place. */
+  implementationOf: (agreement: FlowAgreement) => Promise<Implementation>;
+  fallbackOf: (agreement: FlowAgreement) => Promise<Implementation | null>;
+}
+
+/** A command line that somebody must have seen before it runs. */
+export interface ApprovalRequest {
+  agreement: FlowAgreement;
+  command: string;
+  /** Absolute. */
+  directory: string;
+}
+
+export interface ExecuteOptions {
+  /** As they were given; checked and completed by the agreement. */
+  parameters?: Readonly<Record<string, unknown>>;
+  /** How well the command matched; 1 for an agreement that was picked. */
+  confidence?: number;
+  origin: CallOrigin;
+  signal?: AbortSignal;
+  onProgress?: (message: string, share?: number) => void;
+  /** Called once the run has begun, with what it holds in micro-USD. */
+  onStart?: (runId: string, reserved: bigint) => void;
+  /** Whether the workspace may run what its files say. */
+  trusted: boolean;
+  /** Shows a person a command line; without it none runs. */
+  approve?: (request: ApprovalRequest) => Promise<boolean>;
+}
+
+/** What ran in the place of an implementation that failed. */
+export interface FallbackExecution {
+  implementation: string;
+  report: Report | null;
+  error: GatewayError | null;
+}
+
+/** How a run went. A run that fails is an execution with an error, never an exception. */
+export interface FlowExecution {
+  runId: string;
+  agreement: FlowAgreement;
+  /** `real` only when the implementation itself ran to its end on a real back-end. */
+  mode: ExecutionMode;
+  outcome: RunOutcome;
+  confidence: number;
+  parameters: ParameterValues;
+  /** ISO 8601. */
+  startedAt: string;
+  durationMs: number;
+  /** Held before it started, and spent, micro-USD. */
+  reserved: bigint;
+  cost: bigint;
+  calls: number;
+  validations: readonly AgreementValidation[];
+  report: Report | null;
+  /** Why the report could not be kept; null when it was, or there is none. */
+  notKept: GatewayError | null;
+  error: GatewayError | null;
+  fallback: FallbackExecution | null;
+  /** Of the record that ended it. */
+  receipt: RunReceipt;
+}
+
+/** What is known of a run while it goes. */
+interface Running {
+  runId: string;
+  agreement: FlowAgreement;
+  parameters: ParameterValues;
+  options: ExecuteOptions;
+  reason: string;
+  signal: AbortSignal;
+  startedAt: Date;
+  began: number;
+}
+
+/** What came of the work itself. */
+interface Work {
+  report: Report | null;
+  error: GatewayError | null;
+  fallback: FallbackExecution | null;
+}
+
+interface Ending {
+  validations: readonly AgreementValidation[];
+  reserved: bigint;
+  /** Whether it was refused before it began. */
+  refused: boolean;
+  work: Work;
+}
+
+/** Where a person, or what is running already, decided, nothing takes the place of what didn't run. */
+const withoutFallback: ReadonlySet<GatewayErrorCode> = new Set([
+  'cancelled',
+  'flow_not_approved',
+  'flow_running',
+]);
+
+/** Pre-approved operations by name: finds the agreement a command means, and runs it with a record of its own. */
+export class FlowAgreementManager {
+  readonly #dependencies: FlowDependencies;
+  #loaded: { stamp: string; catalogue: Catalogue; matcher: Matcher } | null = null;
+
+  constructor(dependencies: FlowDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** The agreements of the files as they are now, with what is wrong in them. */
+  async catalogue(): Promise<Catalogue> {
+    return (await this.#load()).catalogue;
+  }
+
+  async getAvailableAgreements(): Promise<readonly FlowAgreement[]> {
+    return (await this.catalogue()).agreements;
+  }
+
+  /** The agreement with an id. Throws `flow_not_matched`. */
+  async agreement(id: string): Promise<FlowAgreement> {
+    const { catalogue, matcher } = await this.#load();
+    const found = catalogue.agreements.find((agreement) => agreement.id === id);
+    if (!found) throw notMatched(id, matcher.match(id));
+    return found;
+  }
+
+  /** The agreement that a command means; none under its threshold, with the nearest instead. */
+  async parseCommand(text: string): Promise<FlowMatch> {
+    return (await this.#load()).matcher.match(text);
+  }
+
+  async #load(): Promise<{ catalogue: Catalogue; matcher: Matcher }> {
+    const { files, faults } = this.#dependencies.sources;
+    const stamp = files.map(({ path }) => changeStamp(path)).join();
+    if (this.#loaded?.stamp !== stamp) {
+      const loaded = await loadCatalogue({ files });
+      const catalogue = { ...loaded, faults: [...faults, ...loaded.faults] };
+      this.#loaded = { stamp, catalogue, matcher: new Matcher(catalogue.agreements) };
+    }
+    return this.#loaded;
+  }
+
+  /** Throws `flow_not_matched` with the nearest triggers; otherwise as `executeAgreement`. */
+  async executeFlowCommand(text: string, options: ExecuteOptions): Promise<FlowExecution> {
+    const match = await this.parseCommand(text);
+    if (!match.agreement) throw notMatched(text, match);
+    const parameters = { ...match.parameters, ...options.parameters };
+    return this.executeAgreement(match.agreement, { ...options, parameters, confidence: match.confidence });
+  }
+
+  /** The most a run may cost, micro-USD. Throws `GatewayError`. */
+  async worstCase(agreement: FlowAgreement, given: Readonly<Record<string, unknown>> = {}): Promise<bigint> {
+    const implementation = await this.#dependencies.implementationOf(agreement);
+    return implementation.worstCase(resolveParameters(agreement, given), agreement.costLimit);
+  }
+
+  /**
+   * Runs an agreement: validated by every gateway, within what it may cost, recorded from beginning to end.
+   * Throws for parameters that can't be, and when the ledger can't be written.
+   */
+  async executeAgreement(agreement: FlowAgreement, options: ExecuteOptions): Promise<FlowExecution> {
+    const parameters = resolveParameters(agreement, options.parameters ?? {});
+    const timeLimit = AbortSignal.timeout(agreement.timeLimitSeconds * 1000);
+    const running: Running = {
+      runId: randomUUID(),
+      agreement,
+      parameters,
+      options,
+      reason: `${agreement.trigger} ${agreement.expandedMeaning}`.slice(0, longestReason),
+      signal: options.signal ? AbortSignal.any([options.signal, timeLimit]) : timeLimit,
+      startedAt: new Date(),
+      began: performance.now(),
+    };
+    const { implementation, reserved, error } = await this.#prepare(running);
+    const approval = error ? { approved: null, error } : await this.#approval(running);
+    const validations = approval.error ? [] : await this.#validate(running, reserved);
+    const refused = approval.error ?? validations.find((one) => one.error)?.error ?? null;
+    const refusal = await this.#start(running, refused ? 0n : reserved, approval.approved);
+    const refusedBy = refused ?? refusal;
+    if (refusedBy) {
+      const fallback = withoutFallback.has(refusedBy.code) ? null : await this.#fallback(running);
+      const work = { report: null, error: refusedBy, fallback };
+      return this.#end(running, { validations, reserved: 0n, refused: true, work });
+    }
+    options.onStart?.(running.runId, reserved);
+    const work = await this.#work(running, implementation, reserved);
+    return this.#end(running, { validations, reserved, refused: false, work });
+  }
+
+  /** What will run, and what it may cost. */
+  async #prepare({ agreement, parameters }: Running) {
+    const implementation = await this.#dependencies.implementationOf(agreement);
+    try {
+      return {
+        implementation,
+        reserved: implementation.worstCase(parameters, agreement.costLimit),
+        error: null,
+      };
+    } catch (error) {
+      if (!GatewayError.is(error)) throw error;
+      return { implementation, reserved: 0n, error };
+    }
+  }
+
+  /** Nothing that a workspace says runs before it is trusted, and no command line that nobody has seen. */
+  async #approval({
+    agreement,
+    options,
+  }: Running): Promise<{ approved: boolean | null; error: GatewayError | null }> {
+    const { shell, source, trigger } = agreement;
+    const approved = shell ? false : null;
+    if (!options.trusted && (shell || source.kind === 'workspace')) {
+      const error = new GatewayError(
+        'flow_not_approved',
+        `${trigger} does not run: the workspace is not trusted.`,
+        {
+          hint: 'Trust the workspace first, if you trust those who wrote it.',
+        },
+      );
+      return { approved, error };
+    }
+    if (!shell) return { approved, error: null };
+    const { workspace } = options.origin;
+    if (workspace === null) {
+      const error = new GatewayError(
+        'flow_not_approved',
+        `${trigger} runs a command, which needs a folder.`,
+        {
+          hint: 'Open a folder, or run it in one.',
+        },
+      );
+      return { approved, error };
+    }
+    const request = { agreement, command: shell.command, directory: directoryOf(workspace, shell) };
+    if (await options.approve?.(request)) return { approved: true, error: null };
+    const error = new GatewayError('flow_not_approved', `The command of ${trigger} was not approved.`, {
+      hint: 'Nothing was run. Approve it when you run it again, if it is right.',
+    });
+    return { approved, error };
+  }
+
+  async #validate({ agreement, reason }: Running, worstCase: bigint): Promise<AgreementValidation[]> {
+    const { registry } = this.#dependencies;
+    const model = agreement.prompt?.model;
+    return registry.validateAgreement({
+      ...{ agreement: agreement.id, reason, worstCase, costLimit: agreement.costLimit },
+      models: model ? [model] : [],
+    });
+  }
+
+  /** Records the start. The error says why it may not begin. */
+  async #start(running: Running, amount: bigint, approved: boolean | null): Promise<GatewayError | null> {
+    const { ledger, backend, user, capOf } = this.#dependencies;
+    const { agreement, reason, options } = running;
+    const { workspace, branch, command } = options.origin;
+    const input = {
+      ...{ amount, approved, reason, workspace, branch, command },
+      agreement: agreement.id,
+      trigger: agreement.trigger,
+      flow_encoding: formatFlowEncoding(agreement.flowEncoding),
+      implementation: agreement.implementation,
+      definition_sha256: agreement.definitionSha256,
+      source: agreement.source.file,
+      confidence: options.confidence ?? 1,
+      user_id: user,
+      backend: backend.id,
+      caps: runScopesOf({ userId: user, workspace }).flatMap((scope) => capOf(scope) ?? []),
+      concurrent: agreement.concurrent,
+    };
+    // A run of a process that died must not keep this one waiting.
+    await ledger.recover();
+    const { refusal } = await ledger.startRun(running.runId, input);
+    return refusal && refusalError(refusal, agreement, amount, ledger.timeZone);
+  }
+
+  async #work(running: Running, implementation: Implementation, reserved: bigint): Promise<Work> {
+    const { signal, options } = running;
+    const { run, settled } = this.#run(running, reserved);
+    try {
+      signal.throwIfAborted();
+      const report = await implementation.run(run);
+      // What was cancelled at the last moment was cancelled.
+      signal.throwIfAborted();
+      return { report, error: null, fallback: null };
+    } catch (thrown) {
+      const error = runError(thrown, running.agreement, signal, options.signal);
+      const fallback = withoutFallback.has(error.code) ? null : await this.#fallback(running);
+      return { report: error instanceof FailedWithReport ? error.report : null, error, fallback };
+    } finally {
+      // A run ends after its calls, also those that its implementation has stopped waiting for.
+      await settled();
+    }
+  }
+
+  #run(
+    { runId, agreement, parameters, reason, signal, options }: Running,
+    costLimit: bigint,
+  ): { run: FlowRun; settled: () => Promise<unknown> } {
+    const { registry, user } = this.#dependencies;
+    const calls = new Set<Promise<unknown>>();
+    const run: FlowRun = {
+      ...{ runId, parameters, signal, reserved: costLimit, workspace: options.origin.workspace },
+      progress: (message, share) => options.onProgress?.(message, share),
+      call: (request, { onText } = {}) => {
+        const call = registry.get('corporate_llm').executeLlmRequest(
+          {
+            ...request,
+            ...{ userId: user, auditReason: reason, origin: options.origin },
+            flow: { runId, agreement: agreement.id, costLimit },
+          },
+          { signal, ...(onText && { onText }) },
+        );
+        calls.add(call);
+        void call.finally(() => calls.delete(call));
+        return call;
+      },
+    };
+    return { run, settled: () => Promise.allSettled(calls) };
+  }
+
+  /** Runs what the agreement names for this case, which makes no calls. */
+  async #fallback(running: Running): Promise<FallbackExecution | null> {
+    const { agreement, options } = running;
+    const implementation = await this.#dependencies.fallbackOf(agreement);
+    if (!implementation) return null;
+    const timeLimit = AbortSignal.timeout(agreement.timeLimitSeconds * 1000);
+    const signal = options.signal ? AbortSignal.any([options.signal, timeLimit]) : timeLimit;
+    const parameters = Object.fromEntries(
+      implementation.parameters.flatMap(({ name, default: value }) =>
+        value === null ? [] : [[name, value]],
+      ),
+    );
+    try {
+      const report = await implementation.run(this.#run({ ...running, parameters, signal }, 0n).run);
+      return { implementation: implementation.id, report, error: null };
+    } catch (thrown) {
+      const error = runError(thrown, agreement, signal, options.signal);
+      return { implementation: implementation.id, report: null, error };
+    }
+  }
+
+  async #end(running: Running, { validations, reserved, refused, work }: Ending): Promise<FlowExecution> {
+    const { ledger, backend } = this.#dependencies;
+    const { runId, agreement, parameters, options, startedAt } = running;
+    const { report, error, fallback } = work;
+    const mode = error ? 'failed' : backend.simulated ? 'simulated' : 'real';
+    const durationMs = Math.round(performance.now() - running.began);
+    const kept = report && mode !== 'failed' ? await this.#keep(running, report, mode, durationMs) : null;
+    const receipt = await ledger.endRun(runId, {
+      execution_mode: mode,
+      outcome: outcomeOf(error, refused),
+      error_code: error?.code ?? null,
+      fallback: fallback?.implementation ?? null,
+      fallback_outcome: fallback && (fallback.error ? 'failed' : 'success'),
+      validated_by: validations.filter(({ state }) => state === 'approved').map(({ gateway }) => gateway),
+      duration_ms: durationMs,
+      summary: report?.summary ?? null,
+      problems: countOf(report, 'problem'),
+      warnings: countOf(report, 'warning'),
+      report_sha256: kept?.sha256 ?? null,
+    });
+    return {
+      ...{ runId, agreement, mode, parameters, durationMs, reserved, validations, report, error, fallback },
+      outcome: outcomeOf(error, refused),
+      confidence: options.confidence ?? 1,
+      startedAt: startedAt.toISOString(),
+      cost: receipt.cost,
+      calls: receipt.calls,
+      notKept: kept?.error ?? null,
+      receipt,
+    };
+  }
+
+  async #keep(
+    { runId, agreement, parameters, startedAt }: Running,
+    report: Report,
+    mode: 'real' | 'simulated',
+    durationMs: number,
+  ): Promise<{ sha256: string | null; error: GatewayError | null }> {
+    const { ledger, reports } = this.#dependencies;
+    const { cost } = await ledger.runTotals(runId);
+    const stored: StoredReport = {
+      run_id: runId,
+      agreement: agreement.id,
+      trigger: agreement.trigger,
+      execution_mode: mode,
+      started_at: startedAt.toISOString(),
+      duration_ms: durationMs,
+      cost_usd: microToUsd(cost),
+      parameters,
+      report,
+    };
+    try {
+      return { ...(await reports.write(stored)), error: null };
+    } catch (error) {
+      if (!GatewayError.is(error)) throw error;
+      return { sha256: null, error };
+    }
+  }
+}
+
+function directoryOf(workspace: string, { directory }: ShellAction): string {
+  return resolve(workspace, directory);
+}
+
+function countOf(report: Report | null, severity: Finding['severity']): number {
+  return report?.findings.filter((finding) => finding.severity === severity).length ?? 0;
+}
+
+function outcomeOf(error: GatewayError | null, refused: boolean): RunOutcome {
+  if (!error) return 'success';
+  if (error.code === 'cancelled') return 'cancelled';
+  return refused ? 'refused' : 'failed';
+}
+
+function refusalError(
+  refusal: RunRefusal,
+  { trigger }: FlowAgreement,
+  amount: bigint,
+  timeZone: string,
+): GatewayError {
+  if ('running' in refusal) {
+    return new GatewayError('flow_running', `${trigger} is running already.`, {
+      hint: 'Wait until it has ended, or stop it; an agreement with "concurrent: true" may run more than once.',
+      retryable: true,
+    });
+  }
+  if ('overruns' in refusal) return budgetBlocked(refusal.overruns, timeZone);
+  const { cap, left } = refusal;
+  const owner = cap.scope === 'ledger' ? '' : ` for the ${cap.scope} ${cap.key}`;
+  return new GatewayError(
+    'budget_exceeded',
+    `${trigger} may cost ${formatUsd(amount)}, and ${formatUsd(left > 0n ? left : 0n)} of today's ${formatUsd(cap.limit)}${owner} is left.`,
+    { hint: `Give it less to do, or raise the cap. The day ends at midnight (${timeZone}).` },
+  );
+}
+
+/** A time limit and a person's cancel abort the same signal; anything unexpected is a failure of the run. */
+function runError(
+  thrown: unknown,
+  { trigger, timeLimitSeconds }: FlowAgreement,
+  signal: AbortSignal,
+  cancel: AbortSignal | undefined,
+): GatewayError {
+  if (cancel?.aborted) return new GatewayError('cancelled', `${trigger} was stopped.`, { cause: thrown });
+  if (signal.aborted) {
+    return new GatewayError('flow_timed_out', `${trigger} was stopped after ${timeLimitSeconds} s.`, {
+      hint: 'Give it less to do, or raise time_limit_seconds of the agreement.',
+      retryable: true,
+      cause: thrown,
+    });
+  }
+  if (GatewayError.is(thrown)) return thrown;
+  return new GatewayError('flow_failed', `${trigger} failed: ${messageOf(thrown)}`, { cause: thrown });
+}
+
+/** What to say where no agreement was meant clearly enough. */
+export function notMatched(text: string, { nearest, ambiguous }: FlowMatch): GatewayError {
+  const command = text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  const offers = nearest.map(
+    ({ agreement, confidence }) => `${agreement.trigger} (${confidence.toFixed(2)})`,
+  );
+  const why = ambiguous ? 'means more than one agreement' : 'is no agreement that is known';
+  return new GatewayError('flow_not_matched', `"${command}" ${why}; nothing was run.`, {
+    hint: offers.length > 0 ? `Nearest: ${offers.join(', ')}.` : 'See "tidyllm flow list".',
+  });
+}

@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { splitLine } from '../ledger/chain.ts';
+import { firstLine, segmentNames, segmentNumber } from '../ledger/journal.ts';
+import { readFrom, type JournalPosition } from '../ledger/readJournal.ts';
+import type {
+  ExpiredChargedRecord,
+  HeaderRecord,
+  LedgerRecord,
+  RefuseRecord,
+  ReserveRecord,
+  SettleRecord,
+  VoidRecord,
+} from '../ledger/records.ts';
+
+/** A call with what it was recorded with, and how it ended; a refused one has no other end. */
+export type RecordedCall =
+  | { opening: ReserveRecord; ending: SettleRecord | VoidRecord | ExpiredChargedRecord }
+  | { opening: RefuseRecord; ending: null };
+
+/** What the journal says after a day began: calls as they end, and records that are of no call. */
+export type JournalEntry = { call: RecordedCall } | { event: LedgerRecord };
+
+export interface ScanOptions {
+  signal?: AbortSignal | undefined;
+  /** Gets how many records were read. */
+  onProgress?: ((records: number) => void) | undefined;
+}
+
+/**
+ * Reads the journal from the segment in which a policy day (YYYY-MM-DD) may begin. Calls of earlier days, and
+ * those that are under way, are left out. Throws as `readFrom` does.
+ */
+export async function* entriesSince(
+  directory: string,
+  day: string,
+  { signal, onProgress }: ScanOptions = {},
+): AsyncGenerator<JournalEntry> {
+  const open = new Map<string, ReserveRecord>();
+  let read = 0;
+  for await (const { records } of readFrom(directory, positionBefore(directory, day), signal)) {
+    for (const { record } of records) {
+      switch (record.kind) {
+        case 'RESERVE':
+          open.set(record.call_id, record);
+          break;
+        case 'SETTLE':
+        case 'VOID':
+        case 'EXPIRED_CHARGED': {
+          const opening = open.get(record.call_id);
+          open.delete(record.call_id);
+          if (opening && opening.day >= day) yield { call: { opening, ending: record } };
+          break;
+        }
+        case 'REFUSE':
+          if (record.day >= day) yield { call: { opening: record, ending: null } };
+          break;
+        case 'DISPATCH':
+        case 'header':
+          break;
+        default:
+          // A day begins nowhere later than this in any zone.
+          if (record.time.slice(0, 10) >= dayBefore(day)) yield { event: record };
+      }
+    }
+    read += records.length;
+    onProgress?.(read);
+  }
+}
+
+/** The start of the last segment that began before a day did anywhere; null for the first one. */
+function positionBefore(directory: string, day: string): JournalPosition | null {
+  const first = dayBefore(day);
+  for (const name of segmentNames(directory).reverse()) {
+    const line = firstLine(join(directory, name));
+    if (line === null) continue;
+    const { time, seq, prev } = JSON.parse(splitLine(line).body.toString('utf8')) as HeaderRecord;
+    if (time.slice(0, 10) < first && seq > 1)
+      return { segment: segmentNumber(name), offset: 0, line: 0, sequence: seq - 1, hash: prev };
+  }
+  return null;
+}
+
+function dayBefore(day: string): string {
+  const date = new Date(`${day}T00:00:00Z`);
+  date.setUTCDate(date.getUTCDate() - 1);
+  return date.toISOString().slice(0, 10);
+}
+
+/** The first of so many policy days that end with `today`. */
+export function firstOfDays(today: string, days: number): string {
+  const date = new Date(`${today}T00:00:00Z`);
+  date.setUTCDate(date.getUTCDate() - (days - 1));
+  return date.toISOString().slice(0, 10);
+}
