@@ -1,20 +1,21 @@
-// Writes what is made from the code: the JSON schemas of settings.yaml and flow.yaml, and the table of settings.
+// Writes what is made from the code: the JSON schemas of settings.yaml and flow.yaml, and the tables of
+// their keys.
 // With --check it writes nothing and fails when something is not up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
-import { flowJsonSchema } from '../src/flow/flowFileSchema.ts';
+import { flowJsonSchema, flowTable } from '../src/flow/flowFileSchema.ts';
 import { settingsJsonSchema, settingsTable } from '../src/settings/settingsTexts.ts';
 import { main, root, ToolError } from './setup.mjs';
 
 await main(async () => {
   const { check } = parseArgs({ options: { check: { type: 'boolean' } } }).values;
-  const docs = readFileSync(join(root, 'docs/settings.md'), 'utf8');
   const files = {
     'schemas/flow.schema.json': JSON.stringify(flowJsonSchema()),
     'schemas/settings.schema.json': JSON.stringify(settingsJsonSchema()),
-    'docs/settings.md': between(docs, 'keys', settingsTable()),
+    'docs/settings.md': between('docs/settings.md', 'keys', settingsTable()),
+    'docs/flow-agreements.md': between('docs/flow-agreements.md', 'keys', flowTable()),
   };
   for (const [name, content] of Object.entries(files)) {
     const path = join(root, name);
@@ -26,11 +27,11 @@ await main(async () => {
 });
 
 /** A document with another text between its markers. */
-function between(document, name, text) {
+function between(file, name, text) {
   const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
-  const [before, rest] = document.split(start);
+  const [before, rest] = readFileSync(join(root, file), 'utf8').split(start);
   const after = rest?.split(end)[1];
-  if (after === undefined) throw new ToolError(`docs/settings.md has no ${start} … ${end}.`);
+  if (after === undefined) throw new ToolError(`${file} has no ${start} … ${end}.`);
   return `${before}${start}\n\n${text}\n\n${end}${after}`;
 }
 

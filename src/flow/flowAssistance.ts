@@ -4,7 +4,7 @@ import { builtInIds, implementationIds, parameterTypes, type ParameterDefinition
 import { isBuiltIn } from './agreementDefinition.ts';
 import { builtIns } from './builtIns.ts';
 import { parseFlowEncoding } from './flowEncoding.ts';
-import { agreementSchema, flowFileSchema, parameterSchema } from './flowFileSchema.ts';
+import { agreementSchema, flowFileSchema, keysOf, parameterSchema } from './flowFileSchema.ts';
 
 /** A place in a text; line and character from 0. */
 export interface Position {
@@ -79,7 +79,7 @@ export function suggestionsAt(text: string, position: Position): Suggestion[] {
   if (!key) return [];
   const context = contextOf(lines, position.line, key[1]?.length ?? 0);
   const used = new Set(context.used);
-  const keys = keysOf(context)
+  const keys = keysAt(context)
     .filter(({ label }) => !used.has(label))
     .map((one) => ({ ...one, kind: 'key' as const, insert: `${one.label}: ` }));
   if (context.path.join('.') !== 'agreements' || context.used.length > 0) return keys;
@@ -96,7 +96,7 @@ export function hoverAt(text: string, { line, character }: Position): HoverText 
   const [, indent = '', key = '', colon = '', double, single, plain] = found;
   const context = contextOf(lines, line, indent.length);
   if (character >= indent.length && character <= indent.length + key.length) {
-    const documentation = keysOf({ ...context, any: true }).find(({ label }) => label === key)?.documentation;
+    const documentation = keysAt({ ...context, any: true }).find(({ label }) => label === key)?.documentation;
     return documentation
       ? { markdown: documentation, line, start: indent.length, end: indent.length + key.length }
       : null;
@@ -189,7 +189,7 @@ function mappingAt(
   return keys;
 }
 
-function keysOf({ path: [top, section, name, ...more], implementation, any }: Context): {
+function keysAt({ path: [top, section, name, ...more], implementation, any }: Context): {
   label: string;
   documentation: string;
 }[] {
@@ -250,13 +250,10 @@ function wholeAgreement(dash: string): Suggestion {
   };
 }
 
-/** The keys of a section with meaning and default. */
 function described(schema: z.ZodObject): { label: string; documentation: string }[] {
-  const { properties = {} } = z.toJSONSchema(schema, { io: 'input' });
-  return Object.entries(properties).map(([label, property]) => {
-    const { description = '', default: initial } = property as { description?: string; default?: unknown };
+  return keysOf(schema).map(({ key, description, initial }) => {
     const says = initial === undefined ? '' : ` Default: \`${JSON.stringify(initial)}\`.`;
-    return { label, documentation: `${description}${says}` };
+    return { label: key, documentation: `${description}${says}` };
   });
 }
 

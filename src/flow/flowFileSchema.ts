@@ -111,6 +111,36 @@ export const flowFileSchema = z.strictObject({
   agreements: z.array(agreementSchema).describe('Operations that are approved by name.'),
 });
 
+/** The keys of a section, with meaning and default; undefined where there is none. */
+export function keysOf(schema: z.ZodObject): { key: string; description: string; initial: unknown }[] {
+  return Object.entries(schema.shape).map(([key, value]) => ({
+    key,
+    description: z.globalRegistry.get(value)?.description ?? '',
+    initial: z.safeParse(value, undefined).data as unknown,
+  }));
+}
+
+/** The keys of an agreement as a Markdown table. */
+export function flowTable(): string {
+  const { prompt, shell } = agreementSchema.shape;
+  const sections = [
+    ['', agreementSchema],
+    ['parameters.NAME.', parameterSchema],
+    ['prompt.', prompt.unwrap()],
+    ['shell.', shell.unwrap()],
+  ] as const;
+  const rows = sections.flatMap(([prefix, schema]) =>
+    keysOf(schema).map(({ key, description, initial }) => [
+      `\`${prefix}${key}\``,
+      initial === undefined ? '' : `\`${JSON.stringify(initial)}\``,
+      description.replaceAll('<', '\\<'),
+    ]),
+  );
+  return [['key', 'default', 'meaning'], ['---', '---', '---'], ...rows]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n');
+}
+
 /** The JSON schema of flow.yaml, for editors. */
 export function flowJsonSchema(): object {
   return { ...z.toJSONSchema(flowFileSchema, { io: 'input' }), title: 'FLOW agreements of TidyLLM Gateway' };

@@ -225,7 +225,7 @@ export const settingsSchema = z.strictObject({
     files: z
       .array(text)
       .default(['.tidyllm/flow.yaml'])
-      .describe('Files of FLOW agreements, in the workspace.'),
+      .describe('Files of FLOW agreements, in each workspace folder.'),
   }),
 });
 
@@ -246,7 +246,6 @@ export const laterKeys: readonly string[] = [
   's3.prefix',
   'team',
   'workflow',
-  'flow',
 ];
 
 function section<Shape extends z.ZodRawShape>(
