@@ -13,7 +13,6 @@ import {
   parameterSchema,
   type AgreementDefinition,
 } from './flowFileSchema.ts';
-import { formOf } from './matching.ts';
 import { convertParameter, templateReference } from './parameters.ts';
 
 type Values = Readonly<Record<string, unknown>>;
@@ -70,7 +69,6 @@ class AgreementCheck {
     this.#shape = parsed.success ? parsed.data : null;
     for (const issue of parsed.error?.issues ?? [])
       this.faults.push(...issueFaults(document, item, path, issue, knownKeys(issue.path)));
-    this.#checkTrigger();
     this.#checkImplementation();
     this.#checkPrompt();
     this.#checkShell();
@@ -105,16 +103,6 @@ class AgreementCheck {
 
   #refuseKey(path: Path, message: string): void {
     this.faults.push(this.#document.fault([...this.#path, ...path], message));
-  }
-
-  #checkTrigger(): void {
-    const { trigger, phrases } = this.#values;
-    if (typeof trigger === 'string' && /^\[[^[\]\r\n]{1,80}\]$/.test(trigger) && !formOf(trigger))
-      this.#refuse(['trigger'], 'trigger must have a letter or a digit');
-    (Array.isArray(phrases) ? phrases : []).forEach((phrase: unknown, index) => {
-      if (typeof phrase === 'string' && phrase !== '' && !formOf(phrase))
-        this.#refuse(['phrases', index], 'a phrase must have a letter or a digit');
-    });
   }
 
   #checkImplementation(): void {

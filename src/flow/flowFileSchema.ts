@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { decimal } from '../settings/schema.ts';
 import { builtInIds, implementationIds, parameterTypes } from './agreement.ts';
+import { formOf } from './matching.ts';
 
 /** Of agreements and parameters. */
 export const identifier = z
@@ -8,6 +9,12 @@ export const identifier = z
   .regex(/^[a-z][a-z0-9_]{0,59}$/, 'must be a name such as cost_by_team: a to z, 0 to 9 and _, at most 60');
 const text = z.string().min(1, 'must not be empty');
 const scalar = z.union([z.string(), z.number(), z.boolean()], 'must be a text, a number, true or false');
+
+const noWord = 'must have a letter or a digit';
+
+function hasWord(words: string): boolean {
+  return formOf(words) !== '';
+}
 
 /** A parameter of a prompt or a shell command. */
 export const parameterSchema = z.strictObject({
@@ -32,7 +39,11 @@ export const builtInParameterSchema = z.union([
 export const agreementSchema = z.strictObject({
   trigger: z
     .string()
-    .regex(/^\[[^[\]\r\n]{1,80}\]$/, 'must be 1 to 80 characters in brackets, such as "[Cost Analysis]"')
+    .regex(/^\[[^[\]\r\n]{1,80}\]$/, {
+      error: 'must be 1 to 80 characters in brackets, such as "[Cost Analysis]"',
+      abort: true,
+    })
+    .refine(hasWord, noWord)
     .describe('What runs it, in brackets.')
     .meta({ examples: ['[Release Notes]'] }),
   flow_encoding: z
@@ -70,7 +81,7 @@ export const agreementSchema = z.strictObject({
     .default(0.8)
     .describe('How well a command must match to run it, 0.5 to 1.'),
   phrases: z
-    .array(text.max(80, 'must be at most 80 characters'))
+    .array(z.string().max(80, 'must be at most 80 characters').refine(hasWord, noWord))
     .default([])
     .describe('Other ways to say the trigger.')
     .meta({ examples: [['write the release notes']] }),
