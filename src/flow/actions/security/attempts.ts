@@ -1,0 +1,204 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ContentStore } from '../../../content/contentStore.ts';
+import { GatewayError, type GatewayErrorCode } from '../../../errors.ts';
+import {
+  CorporateLlmGateway,
+  type CorporateLlmPolicy,
+} from '../../../gateways/corporateLlm/corporateLlmGateway.ts';
+import type { LlmRequest, LlmResponse } from '../../../gateways/corporateLlm/request.ts';
+import type { BackendInfo, ModelBackend } from '../../../gateways/ports.ts';
+import { initGateways } from '../../../gateways/registry.ts';
+import { journalExists, segmentNames } from '../../../ledger/journal.ts';
+import type { Ledger } from '../../../ledger/ledger.ts';
+import { verifyLedger } from '../../../ledger/readJournal.ts';
+import { formatUsd } from '../../../pricing/cost.ts';
+import { ModelCatalogue } from '../../../pricing/modelCatalogue.ts';
+import type { FlowRun } from '../../implementation.ts';
+import { textSection, type Checked } from './check.ts';
+
+export interface AttemptsOn {
+  ledger: Ledger;
+  catalogue: ModelCatalogue;
+  content: ContentStore;
+  policy: CorporateLlmPolicy;
+  backend: BackendInfo;
+  /** `aws.bedrock.default_model`. */
+  defaultModel: string;
+}
+
+/** Something that must be refused, and what came of it. */
+interface Attempt {
+  id: string;
+  tried: string;
+  passed: boolean;
+  /** What refused it, or what it came to. */
+  outcome: string;
+  /** Where the refusal stands in the journal. */
+  record: string;
+}
+
+const reason = 'Security Test: a call that must be refused';
+/** So dear that no cap has room for one token of it. */
+const dearModel = 'tidyllm.security-test';
+const dearPrice = '999999999999999';
+/** More of a segment is not copied. */
+const mostCopied = 1024 * 1024;
+const lineFeed = 0x0a;
+
+/** Tries to get past the gateway, its budget and its journal. None of it can reach a model, and none costs anything. */
+export async function tryToPass(target: AttemptsOn, run: FlowRun): Promise<Checked> {
+  const calls = await tryCalls(target, run);
+  const attempts = [...calls, await changeRecord(target.ledger, run.signal), await callWithoutGateway()];
+  run.signal.throwIfAborted();
+  return {
+    findings: attempts
+      .filter(({ passed }) => passed)
+      .map(({ id, tried, outcome }) => ({
+        ...{ severity: 'problem', id: `passed_${id}`, title: `Not refused: ${tried}` },
+        evidence: `It had to be refused, and was not: ${outcome}.`,
+        remedy:
+          'Make no calls with this installation: its gateway doesn’t do what it promises. Install it anew.',
+      })),
+    section: textSection(
+      'attempts',
+      'Attempts to pass the gateway',
+      'Each must be refused. They go through the gateway with the ledger, caps and policy that are in force, and to a back-end that sends nothing. Refused calls stand in the journal.',
+      ['Attempt', 'Result', 'Refused with', 'Record'],
+      attempts.map(({ tried, passed, outcome, record }) => [
+        tried,
+        passed ? 'NOT REFUSED' : 'refused',
+        outcome,
+        record,
+      ]),
+    ),
+  };
+}
+
+async function tryCalls(target: AttemptsOn, run: FlowRun): Promise<Attempt[]> {
+  const { catalogue, defaultModel, backend } = target;
+  const dear = new ModelCatalogue({
+    ...{ mapping: {}, unknownPrice: 'refuse', region: backend.region },
+    prices: { [dearModel]: { input: dearPrice, output: dearPrice } },
+  });
+  const smallest = { prompt: 'x', maxTokens: 1, modelId: defaultModel };
+  const attempts: [id: string, tried: string, request: LlmRequest, prices: ModelCatalogue][] = [
+    ['no_reason', 'a call without a reason', smallest, catalogue],
+    ['blank_reason', 'a call with a blank reason', { ...smallest, auditReason: ' \t\u200b ' }, catalogue],
+    [
+      'unknown_model',
+      'a call of a model nobody knows',
+      { ...smallest, modelId: 'no.such-model', auditReason: reason },
+      catalogue,
+    ],
+    [
+      'budget',
+      'a call above what is left of the budget',
+      { ...smallest, modelId: dearModel, auditReason: reason },
+      dear,
+    ],
+  ];
+  const tried: Attempt[] = [];
+  for (const [id, name, request, prices] of attempts) {
+    run.signal.throwIfAborted();
+    const silent = new SilentBackend(backend);
+    const gateway = new CorporateLlmGateway({ ...target, catalogue: prices, backend: silent });
+    const origin = { workspace: run.workspace, branch: null, command: 'flow' };
+    const response = await gateway.executeLlmRequest({ ...request, origin }, { signal: run.signal });
+    tried.push(attemptOf(id, name, response, silent.reached));
+  }
+  run.signal.throwIfAborted();
+  const beyond = await run.call(smallest);
+  return [...tried, attemptOf('reservation', 'a call above what this run has reserved', beyond, false)];
+}
+
+function attemptOf(id: string, tried: string, response: LlmResponse, reached: boolean): Attempt {
+  const { success, error, cost, auditTrail } = response;
+  const passed = success || reached || cost > 0n;
+  return {
+    ...{ id, tried, passed },
+    outcome: passed
+      ? `it reached ${reached ? 'the back-end' : 'a model'} and cost ${formatUsd(cost)}`
+      : codeOf(error),
+    record: auditTrail ? `#${auditTrail.sequence}` : 'none',
+  };
+}
+
+function codeOf(error: GatewayError | null): GatewayErrorCode | 'no error' {
+  return error?.code ?? 'no error';
+}
+
+/** Changes a record in a copy of the last segment, which verification has to notice. */
+async function changeRecord(ledger: Ledger, signal: AbortSignal): Promise<Attempt> {
+  const attempt = {
+    id: 'changed_record',
+    tried: 'a changed record in a copy of the journal',
+    record: 'none',
+  };
+  const name = journalExists(ledger.directory) ? segmentNames(ledger.directory).at(-1) : undefined;
+  if (name === undefined) return { ...attempt, passed: false, outcome: 'not tried: the journal is empty' };
+  const segment = (await readFile(join(ledger.directory, name))).subarray(0, mostCopied);
+  const copied = Buffer.from(segment.subarray(0, segment.lastIndexOf(lineFeed) + 1));
+  // The last character but one of the last record, and with it what the record says.
+  const place = copied.length - 3;
+  copied[place] = (copied[place] ?? 0) ^ 1;
+  const directory = await mkdtemp(join(tmpdir(), 'tidyllm-security-'));
+  try {
+    await writeFile(join(directory, name), copied, { mode: 0o600 });
+    const { firstFault } = await verifyLedger({ directory, mode: ledger.mode }, { signal });
+    return firstFault
+      ? { ...attempt, passed: false, outcome: `${firstFault.kind} at line ${firstFault.line}` }
+      : { ...attempt, passed: true, outcome: 'verification did not notice it' };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Asks a registry whose gateway did not come up for a way to a model. */
+async function callWithoutGateway(): Promise<Attempt> {
+  const attempt = { id: 'no_gateway', tried: 'a call while the gateway is not up', record: 'none' };
+  const down = new GatewayError('ledger_unavailable', 'The ledger of the attempt is not there.');
+  const registry = await initGateways({ corporate_llm: () => Promise.reject(down) });
+  try {
+    registry.get('corporate_llm');
+    return { ...attempt, passed: true, outcome: 'there was a gateway all the same' };
+  } catch (error) {
+    if (!GatewayError.is(error)) throw error;
+    return { ...attempt, passed: false, outcome: `${error.code}: NO DIRECT AWS CALLS ALLOWED` };
+  }
+}
+
+/** Stands in for the back-end: it takes every call, and sends none. */
+class SilentBackend implements ModelBackend {
+  readonly id;
+  readonly simulated;
+  readonly location;
+  readonly region;
+  readonly checkHealth;
+  /** Whether a call got as far as here. */
+  reached = false;
+
+  constructor({ id, simulated, location, region, checkHealth }: BackendInfo) {
+    this.id = id;
+    this.simulated = simulated;
+    this.location = location;
+    this.region = region;
+    this.checkHealth = checkHealth;
+  }
+
+  prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  // eslint-disable-next-line require-yield
+  async *converse(): AsyncGenerator<never> {
+    this.reached = true;
+    await Promise.resolve();
+    throw new GatewayError('backend_rejected', 'The security test sends nothing.');
+  }
+
+  dispose(): void {
+    // Nothing is held.
+  }
+}

@@ -1,0 +1,186 @@
+import { GatewayError, messageOf } from '../../../errors.ts';
+import type { BackendInfo } from '../../../gateways/ports.ts';
+import type { Handshake, Sessions } from '../../../gateways/services.ts';
+import type { LoadedSettings } from '../../../settings/loadSettings.ts';
+import type { Environment } from '../../../settings/settingsDocument.ts';
+import { withoutPassword } from '../../../withoutPassword.ts';
+import type { Finding } from '../../report.ts';
+import { textSection, type Checked } from './check.ts';
+
+const dayMs = 86_400_000;
+/** A certificate that ends so soon wants somebody. */
+const soonDays = 14;
+const oldProtocols: readonly string[] = ['SSLv3', 'TLSv1', 'TLSv1.1'];
+
+export interface EndpointsToCheck {
+  loaded: LoadedSettings;
+  environment: Environment;
+  backend: BackendInfo;
+  sessions: Pick<Sessions, 'handshake' | 'checksCertificates'>;
+}
+
+interface Endpoint {
+  name: string;
+  url: string;
+  setting: string;
+}
+
+interface Seen {
+  name: string;
+  result: string;
+  evidence: string;
+  finding: Finding | null;
+}
+
+/** Looks at how every configured service is spoken to, and shakes hands where that is over TLS. */
+export async function checkEndpoints(sources: EndpointsToCheck, signal: AbortSignal): Promise<Checked> {
+  const seen = [
+    ...certificateChecks(sources),
+    ...database(sources.loaded),
+    ...(await Promise.all(endpointsOf(sources).map((endpoint) => look(endpoint, sources, signal)))),
+  ];
+  signal.throwIfAborted();
+  return {
+    findings: seen.flatMap(({ finding }) => finding ?? []),
+    section: textSection(
+      'endpoints',
+      'Endpoints and TLS',
+      'What stays on this machine may be in the clear. Behind a proxy the handshake would be the proxy’s, so it is left out.',
+      ['What', 'Result', 'Evidence'],
+      seen.map(({ name, result, evidence }) => [name, result, evidence]),
+    ),
+  };
+}
+
+function endpointsOf({ loaded: { settings, originOf }, environment, backend }: EndpointsToCheck): Endpoint[] {
+  const { aws, s3, mlflow } = settings;
+  const all = environment['AWS_ENDPOINT_URL'] || null;
+  const s3Region = s3.region ?? aws.region ?? backend.region;
+  const sts = environment['AWS_ENDPOINT_URL_STS'] || all;
+  const tracked = mlflow.enabled && originOf(['mlflow', 'tracking_uri']).source !== 'default';
+  return [
+    ...(backend.simulated
+      ? []
+      : [
+          {
+            name: 'Bedrock',
+            url:
+              (environment['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] || aws.bedrock.endpoint || all) ??
+              `https://bedrock-runtime.${backend.region}.amazonaws.com`,
+            setting: 'aws.bedrock.endpoint',
+          },
+        ]),
+    ...(sts === null ? [] : [{ name: 'AWS STS', url: sts, setting: 'AWS_ENDPOINT_URL_STS' }]),
+    ...(s3.bucket === null
+      ? []
+      : [
+          {
+            name: 'S3',
+            url:
+              (s3.endpoint || environment['AWS_ENDPOINT_URL_S3'] || all) ??
+              `https://s3.${s3Region}.amazonaws.com`,
+            setting: 's3.endpoint',
+          },
+        ]),
+    ...(tracked ? [{ name: 'MLflow', url: mlflow.tracking_uri, setting: 'mlflow.tracking_uri' }] : []),
+  ];
+}
+
+async function look(endpoint: Endpoint, { sessions }: EndpointsToCheck, signal: AbortSignal): Promise<Seen> {
+  const { name, url, setting } = endpoint;
+  const shown = withoutPassword(url);
+  const { protocol, hostname } = new URL(url);
+  if (protocol === 'http:') {
+    if (isLoopback(hostname)) return fine(name, 'stays here', shown);
+    return faulty(name, 'in the clear', {
+      ...{ severity: 'problem', id: 'plain_http', title: `${name} is spoken to without encryption` },
+      evidence: `${shown} is neither encrypted nor on this machine.`,
+      remedy: `Use https in ${setting}.`,
+    });
+  }
+  try {
+    return judged(endpoint, await sessions.handshake(url, signal));
+  } catch (error) {
+    return faulty(name, 'no handshake', {
+      ...{ severity: 'warning', id: 'no_handshake', title: `${name} can’t be asked for its certificate` },
+      evidence: messageOf(error),
+      remedy: (GatewayError.is(error) && error.hint) || `Check ${setting}.`,
+    });
+  }
+}
+
+function judged({ name, url, setting }: Endpoint, { protocol, validUntil }: Handshake): Seen {
+  const shown = withoutPassword(url);
+  if (protocol === null)
+    return fine(name, 'behind a proxy', `${shown} is reached by a proxy: not shaken hands with`);
+  const daysLeft = validUntil && Math.floor((validUntil.getTime() - Date.now()) / dayMs);
+  const evidence = `${shown} speaks ${protocol}; its certificate has ${daysLeft ?? 'unknown'} days left`;
+  if (oldProtocols.includes(protocol))
+    return faulty(name, 'old protocol', {
+      ...{ severity: 'problem', id: 'old_tls', title: `${name} speaks an old TLS` },
+      evidence: `${evidence}.`,
+      remedy: `Let the server of ${setting} offer TLS 1.2 or later.`,
+    });
+  if (daysLeft !== null && daysLeft < soonDays)
+    return faulty(name, 'ends soon', {
+      ...{ severity: 'warning', id: 'certificate_ends', title: `The certificate of ${name} ends soon` },
+      evidence: `${evidence}.`,
+      remedy: 'Ask who runs the server to renew it.',
+    });
+  return fine(name, 'encrypted', evidence);
+}
+
+function certificateChecks({ environment, sessions }: EndpointsToCheck): Seen[] {
+  const name = 'Certificate checks';
+  const off = environment['NODE_TLS_REJECT_UNAUTHORIZED'] === '0' ? 'NODE_TLS_REJECT_UNAUTHORIZED=0' : null;
+  const because = sessions.checksCertificates ? off : (off ?? 'http.proxyStrictSSL is false');
+  if (because === null) return [fine(name, 'on', 'Certificates that nobody vouches for are refused')];
+  return [
+    faulty(name, 'off', {
+      ...{ severity: 'problem', id: 'certificates_unchecked', title: 'Any certificate is taken' },
+      evidence: `${because}: who sits in between can read and change everything.`,
+      remedy: 'Turn it on, and set AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS to your company’s CA.',
+    }),
+  ];
+}
+
+function database({ settings: { postgres } }: LoadedSettings): Seen[] {
+  const { host, ssl_mode: mode } = postgres;
+  if (host === null) return [];
+  const name = 'PostgreSQL';
+  if (isLoopback(host) || host.startsWith('/'))
+    return [fine(name, 'stays here', `ssl_mode ${mode} to ${host}`)];
+  if (mode === 'disable' || mode === 'allow' || mode === 'prefer')
+    return [
+      faulty(name, 'may be in the clear', {
+        ...{
+          severity: 'problem',
+          id: 'weak_ssl_mode',
+          title: 'PostgreSQL may be spoken to without encryption',
+        },
+        evidence: `postgres.ssl_mode is ${mode}, and ${host} is another machine.`,
+        remedy: 'Set postgres.ssl_mode to verify-full, or at least to require.',
+      }),
+    ];
+  if (mode === 'require')
+    return [
+      faulty(name, 'encrypted, not proven', {
+        ...{ severity: 'note', id: 'unproven_database', title: 'PostgreSQL’s certificate is not looked at' },
+        evidence: `postgres.ssl_mode is require, which encrypts and takes any certificate of ${host}.`,
+        remedy: 'Set postgres.ssl_mode to verify-full.',
+      }),
+    ];
+  return [fine(name, 'encrypted', `ssl_mode ${mode} to ${host}`)];
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || /^127\.\d+\.\d+\.\d+$/.test(host) || host === '[::1]' || host === '::1';
+}
+
+function fine(name: string, result: string, evidence: string): Seen {
+  return { name, result, evidence, finding: null };
+}
+
+function faulty(name: string, result: string, finding: Finding): Seen {
+  return { name, result, evidence: finding.evidence, finding };
+}

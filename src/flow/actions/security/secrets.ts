@@ -1,0 +1,168 @@
+import type { Dirent } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { secretsIn } from '../../../content/redaction.ts';
+import { readSettingsText } from '../../../settings/loadSettings.ts';
+import { SettingsDocument, type Environment } from '../../../settings/settingsDocument.ts';
+import type { Finding } from '../../report.ts';
+import { textSection, type Checked } from './check.ts';
+
+const skippedFolders: readonly string[] = ['node_modules', '.git', '.hg', '.svn'];
+const mostBytes = 1024 * 1024;
+const mostFiles = 20_000;
+/** A file is binary when it has a zero byte so early. */
+const sniffed = 8192;
+/** More than these stand in the table only; more than those are counted only. */
+const mostFindings = 20;
+const mostRows = 500;
+
+/** A secret by its place and kind, never its value. */
+export interface SecretPlace {
+  file: string;
+  line: number;
+  kind: string;
+}
+
+/** Secrets in plain text in settings files. */
+export async function secretsInSettings(
+  files: readonly string[],
+  environment: Environment,
+): Promise<SecretPlace[]> {
+  const found = await Promise.all(
+    files.map(async (file) => {
+      const text = await readSettingsText(file);
+      const named = new SettingsDocument(file, text, environment)
+        .plainSecrets()
+        .map(({ place }) => ({ file, line: place?.line ?? 1, kind: 'secret' }));
+      const lines = new Set(named.map(({ line }) => line));
+      return [...named, ...placesIn(file, withoutReferences(text)).filter(({ line }) => !lines.has(line))];
+    }),
+  );
+  return found.flat().toSorted((one, other) => one.line - other.line);
+}
+
+/** Without references to the environment, which hold no secret; everything else stays where it is. */
+function withoutReferences(text: string): string {
+  return text.replace(/\$\{[^}]*\}/g, (reference) => ' '.repeat(reference.length));
+}
+
+/** What a search of the workspace looked at. */
+export interface Scan {
+  places: SecretPlace[];
+  files: number;
+  /** Files that were not read, by why. */
+  skipped: Map<string, number>;
+  /** Whether there are more files than are looked at. */
+  cut: boolean;
+}
+
+/** Searches a workspace's files for secrets, in bounded time and memory. Links are not followed. */
+export async function scanWorkspace(
+  folder: string,
+  known: readonly string[],
+  signal: AbortSignal,
+): Promise<Scan> {
+  const scan: Scan = { places: [], files: 0, skipped: new Map(), cut: false };
+  const skip = (why: string): void => void scan.skipped.set(why, (scan.skipped.get(why) ?? 0) + 1);
+  const folders = [folder];
+  for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
+    const here = next;
+    const entries = await readdir(here, { withFileTypes: true }).catch((): Dirent[] | null => null);
+    if (!entries) skip('unreadable');
+    for (const entry of entries ?? []) {
+      signal.throwIfAborted();
+      const path = join(here, entry.name);
+      if (entry.isDirectory()) {
+        if (skippedFolders.includes(entry.name)) skip(`folders named ${entry.name}`);
+        else folders.push(path);
+        continue;
+      }
+      if (!entry.isFile() || known.includes(path)) continue;
+      if (scan.files === mostFiles) return { ...scan, cut: true };
+      const text = await textOf(path);
+      if (typeof text !== 'string') {
+        skip(text.because);
+        continue;
+      }
+      scan.files += 1;
+      scan.places.push(...placesIn(relative(folder, path), text));
+    }
+  }
+  return scan;
+}
+
+async function textOf(path: string): Promise<string | { because: string }> {
+  try {
+    if ((await stat(path)).size > mostBytes) return { because: 'larger than 1 MiB' };
+    const bytes = await readFile(path);
+    return bytes.subarray(0, sniffed).includes(0) ? { because: 'binary' } : bytes.toString('utf8');
+  } catch {
+    return { because: 'unreadable' };
+  }
+}
+
+function placesIn(file: string, text: string): SecretPlace[] {
+  return secretsIn(text).map(({ kind, index }) => ({
+    ...{ file, kind },
+    line: text.slice(0, index).split('\n').length,
+  }));
+}
+
+/** What was found in settings, and in the workspace where it was searched. */
+export function secretsReport(settings: readonly SecretPlace[], scan: Scan | null, why: string): Checked {
+  const inWorkspace = scan?.places ?? [];
+  const rest = inWorkspace.length - mostFindings;
+  const rows = [
+    ...settings.map((place) => [textOfPlace(place), place.kind, 'settings']),
+    ...inWorkspace.slice(0, mostRows).map((place) => [textOfPlace(place), place.kind, 'workspace']),
+  ];
+  return {
+    findings: [
+      ...settings.map((place): Finding => ({
+        ...{ severity: 'problem', id: 'secret_in_settings' },
+        title: `${textOfPlace(place)} has a secret in plain text`,
+        evidence: `Kind: ${place.kind}. Its value is not repeated here.`,
+        remedy: 'Keep it in an environment variable, write "${NAME}" in its place, and replace the secret.',
+      })),
+      ...inWorkspace.slice(0, mostFindings).map((place): Finding => ({
+        ...{ severity: 'warning', id: 'secret_in_workspace' },
+        title: `${textOfPlace(place)} may hold a secret`,
+        evidence: `Kind: ${place.kind}. Its value is not repeated here.`,
+        remedy: 'Take it out of the file and its history, and replace it where it is a real one.',
+      })),
+      ...(rest > 0
+        ? [
+            {
+              ...{ severity: 'warning' as const, id: 'secret_in_workspace' },
+              title: `${rest} more places may hold secrets`,
+              evidence: 'The table has them.',
+              remedy: 'As for the others.',
+            },
+          ]
+        : []),
+    ],
+    section: textSection(
+      'secrets',
+      'Secrets in plain text',
+      [scanText(scan, why), ...(inWorkspace.length > mostRows ? [`Only ${mostRows} are listed.`] : [])].join(
+        '\n',
+      ),
+      ['Place', 'Kind', 'In'],
+      rows,
+    ),
+  };
+}
+
+function textOfPlace({ file, line }: SecretPlace): string {
+  return `${file}:${line}`;
+}
+
+function scanText(scan: Scan | null, why: string): string {
+  if (!scan) return why;
+  const skipped = [...scan.skipped].map(([reason, count]) => `${count} ${reason}`).join(', ');
+  return [
+    `${scan.files} files of the workspace were read.`,
+    ...(skipped === '' ? [] : [`Skipped: ${skipped}.`]),
+    ...(scan.cut ? [`There are more files than the ${mostFiles} that are looked at.`] : []),
+  ].join(' ');
+}

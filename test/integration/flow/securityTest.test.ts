@@ -1,0 +1,308 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpsServer } from 'node:https';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ContentStore } from '../../../src/content/contentStore.ts';
+import type { ComposeOptions, Core } from '../../../src/core/core.ts';
+import { securityTest, type SecurityTestDependencies } from '../../../src/flow/actions/securityTest.ts';
+import type { Report } from '../../../src/flow/report.ts';
+import { capsFrom } from '../../../src/gateways/corporateLlm/caps.ts';
+import { faultsOf, runImplementation, type TestRun } from '../../support/flowRuns.ts';
+import { gatewayOnMock, gatewayOnStandIn, type TestGateway } from '../../support/gateways.ts';
+import { journalPath, storedRecords } from '../../support/ledgers.ts';
+import { temporaryFolder } from '../../support/temporary.ts';
+
+/** A system with some calls in its journal. */
+async function usedSystem(
+  environment: Record<string, string> = {},
+  options: Partial<ComposeOptions> = {},
+): Promise<TestGateway> {
+  const system = await gatewayOnStandIn(environment, options);
+  await callOnce(system.core);
+  return system;
+}
+
+async function callOnce({ registry }: Core): Promise<void> {
+  const { success } = await registry
+    .get('corporate_llm')
+    .executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 test', modelId: 'claude-haiku' });
+  expect(success).toBe(true);
+}
+
+function test(
+  { core, home }: { core: Core; home: string },
+  options: TestRun = {},
+  changes: Partial<SecurityTestDependencies> = {},
+): Promise<Report> {
+  const { loaded, ledger, catalogue, backend, sessions, user } = core;
+  const { settings } = loaded;
+  const policy = {
+    capOf: capsFrom({ budget: settings.budget, modelIdOf: (name) => name, originOf: () => 'a test' }),
+    minReasonLength: settings.audit.min_reason_length,
+    defaultUser: user,
+  };
+  const content = new ContentStore({
+    directory: join(home, 'content'),
+    policy: settings.audit.content,
+    mode: ledger.mode,
+  });
+  const dependencies: SecurityTestDependencies = {
+    ...{ loaded, ledger, catalogue, content, policy, backend, sessions },
+    anchorAt: (path) => core.anchorAt(path),
+    ...{ state: home, environment: process.env, defaultModel: 'claude-haiku' },
+    ...changes,
+  };
+  return runImplementation(core, securityTest(dependencies), options);
+}
+
+function rowsOf(report: Report, id: string): string[][] {
+  const table = report.sections.find((section) => section.id === id)?.table;
+  return (table?.rows ?? []).map((row) => row.map(String));
+}
+
+/** A home with settings, before the system starts. */
+function homeWith(settings: string, mode = 0o600): string {
+  const home = temporaryFolder();
+  writeFileSync(join(home, 'settings.yaml'), settings);
+  chmodSync(join(home, 'settings.yaml'), mode);
+  return home;
+}
+
+describe('the security test on a clean system', () => {
+  it('finds nothing wrong, and every attempt is refused and recorded', async () => {
+    const anchor = join(temporaryFolder(), 'anchors.txt');
+    const system = await usedSystem({ TIDYLLM_AUDIT_ANCHOR_FILE: anchor });
+    await system.core.anchoring.publish();
+    const calls = system.standIn.calls.length;
+    const before = (await system.core.budget()).spent;
+    const report = await test(system);
+    expect(report.findings.filter(({ severity }) => severity !== 'note')).toEqual([]);
+    expect(report.summary).toBe(
+      'Nothing is wrong: chain, files, settings, endpoints and 7 attempts to pass the gateway were checked.',
+    );
+    const attempts = rowsOf(report, 'attempts');
+    expect(attempts.map(([tried, result, refused]) => [tried, result, refused])).toEqual([
+      ['a call without a reason', 'refused', 'audit_reason_missing'],
+      ['a call with a blank reason', 'refused', 'audit_reason_missing'],
+      ['a call of a model nobody knows', 'refused', 'model_not_recognized'],
+      ['a call above what is left of the budget', 'refused', 'budget_exceeded'],
+      ['a call above what this run has reserved', 'refused', 'cost_limit_exceeded'],
+      ['a changed record in a copy of the journal', 'refused', expect.stringMatching(/^\w+ at line \d+$/)],
+      ['a call while the gateway is not up', 'refused', 'gateway_unavailable: NO DIRECT AWS CALLS ALLOWED'],
+    ]);
+    // The records that it names are those of the refusals.
+    const refusals = storedRecords(system.core.ledger.directory).filter(({ kind }) => kind === 'REFUSE');
+    expect(attempts.slice(0, 5).map(([, , , record]) => record)).toEqual(
+      refusals.map(({ seq }) => `#${seq}`),
+    );
+    expect(system.standIn.calls).toHaveLength(calls);
+    const { spent, reserved } = await system.core.budget();
+    expect({ spent, reserved }).toEqual({ spent: before, reserved: 0n });
+  });
+
+  it('finds nothing wrong where answers are simulated', async () => {
+    const report = await test(await gatewayOnMock());
+    expect(faultsOf(report)).toEqual([]);
+  });
+
+  it('notes what the defaults leave open', async () => {
+    const report = await test(await usedSystem());
+    expect(report.findings.map(({ severity, id }) => [severity, id])).toEqual([
+      ['note', 'no_user_cap'],
+      ['note', 'no_anchor'],
+    ]);
+  });
+});
+
+describe('the security test finds', () => {
+  it('a forged journal', async () => {
+    const system = await usedSystem();
+    const path = journalPath(system.core.ledger.directory);
+    const journal = readFileSync(path, 'utf8');
+    writeFileSync(path, journal.replace('"reason":"JIRA-1 test"', '"reason":"JIRA-2 test"'));
+    const report = await test(system);
+    expect(faultsOf(report)).toEqual(['chain_broken']);
+    expect(report.findings[0]?.evidence).toMatch(
+      /^00000001\.journal:\d+ \(record \d+\): the hash does not fit/,
+    );
+  });
+
+  it.skipIf(process.platform === 'win32').each([
+    [
+      'a ledger that everybody can read',
+      'open_ledger',
+      0o644,
+      () => join('ledger', 'live', '00000001.journal'),
+    ],
+    ['a ledger’s folder that a group can write', 'open_ledger', 0o770, () => join('ledger', 'live')],
+    ['a signing key that a group can read', 'open_key', 0o640, () => 'signing.pem'],
+    ['content keys that everybody can list', 'open_content', 0o755, () => join('content', 'keys')],
+    ['a state folder that everybody can list', 'open_state', 0o755, () => ''],
+  ])('%s', async (_what, id, mode, place) => {
+    const system = await usedSystem();
+    chmodSync(join(system.home, place()), mode);
+    const report = await test(system);
+    expect(faultsOf(report)).toEqual([id]);
+    expect(report.findings[0]?.evidence).toContain(`mode ${mode.toString(8)}`);
+  });
+
+  it('a secret in settings, at its line and without its value', async () => {
+    const home = homeWith('aws:\n  region: us-east-1\npostgres:\n  db_password: hunter2\n');
+    const system = await usedSystem({ TIDYLLM_SETTINGS: join(home, 'settings.yaml') });
+    const report = await test(system);
+    expect(faultsOf(report)).toEqual(['secret_in_settings']);
+    expect(report.findings.find(({ id }) => id === 'secret_in_settings')?.title).toBe(
+      `${join(home, 'settings.yaml')}:4 has a secret in plain text`,
+    );
+    expect(JSON.stringify(report)).not.toContain('hunter2');
+  });
+
+  it.skipIf(process.platform === 'win32')('settings with a secret that others can read', async () => {
+    const home = homeWith('postgres: { db_password: hunter2 }\n', 0o644);
+    const system = await usedSystem({ TIDYLLM_SETTINGS: join(home, 'settings.yaml') });
+    expect(faultsOf(await test(system))).toEqual(['open_settings', 'secret_in_settings']);
+  });
+
+  it('no secret in a reference to the environment', async () => {
+    const home = homeWith('postgres: { db_password: "${PGPASSWORD}" }\n', 0o644);
+    const system = await usedSystem({ TIDYLLM_SETTINGS: join(home, 'settings.yaml'), PGPASSWORD: 'hunter2' });
+    expect(faultsOf(await test(system))).toEqual([]);
+  });
+
+  it('secrets in the workspace by file, line and kind, and says what it skipped', async () => {
+    const workspace = temporaryFolder();
+    const key = `AKIAIOSFODNN7EXAMPLE`;
+    mkdirSync(join(workspace, 'src'));
+    mkdirSync(join(workspace, 'node_modules'));
+    writeFileSync(join(workspace, 'node_modules', 'a.txt'), key);
+    writeFileSync(join(workspace, 'src', 'deploy.sh'), `#!/bin/sh\nexport KEY=${key}\n`);
+    writeFileSync(join(workspace, 'people.txt'), 'ada@example.com, +49 30 1234567\n');
+    writeFileSync(join(workspace, 'picture.bin'), Buffer.from(`\0${key}`));
+    writeFileSync(join(workspace, 'large.txt'), `${key}${'x'.repeat(1024 * 1024)}`);
+    const system = await usedSystem();
+    const report = await test(system, { workspace });
+    expect(faultsOf(report)).toEqual(['secret_in_workspace']);
+    expect(rowsOf(report, 'secrets')).toEqual([[`${join('src', 'deploy.sh')}:2`, 'aws key', 'workspace']]);
+    const text = report.sections.find(({ id }) => id === 'secrets')?.text;
+    expect(text).toContain('2 files of the workspace were read.');
+    for (const skipped of ['1 binary', '1 larger than 1 MiB', '1 folders named node_modules'])
+      expect(text).toContain(skipped);
+    expect(JSON.stringify(report)).not.toContain(key);
+    const unsearched = await test(system, { workspace, parameters: { scan_workspace: false } });
+    expect(faultsOf(unsearched)).toEqual([]);
+  });
+
+  it.each([
+    ['budget: { unknown_price: us.anthropic.claude-sonnet-4-6 }', 'unpriced_models'],
+    ['aws: { bedrock: { bearer_token: true } }', 'bearer_token'],
+    ['audit: { content: none }', 'content_not_hashed'],
+    ['audit: { min_reason_length: 1 }', 'short_reasons'],
+    ['budget: { daily_limit_usd: "5000" }', 'high_cap'],
+  ])('a policy that is loosened: %s', async (settings, id) => {
+    const home = homeWith(`${settings}\n`);
+    const system = await usedSystem({ TIDYLLM_SETTINGS: join(home, 'settings.yaml') });
+    const report = await test(system);
+    expect(faultsOf(report)).toEqual([id]);
+    expect(report.findings.find((finding) => finding.id === id)?.evidence).toContain(
+      join(home, 'settings.yaml'),
+    );
+  });
+
+  it('an anchor that lost its checkpoints, and one of other records', async () => {
+    const anchor = join(temporaryFolder(), 'anchors.txt');
+    const system = await usedSystem({ TIDYLLM_AUDIT_ANCHOR_FILE: anchor });
+    await system.core.anchoring.publish();
+    const kept = readFileSync(anchor, 'utf8');
+    writeFileSync(anchor, '');
+    expect(faultsOf(await test(system))).toEqual(['anchor_empty']);
+    const other = await usedSystem({ TIDYLLM_AUDIT_ANCHOR_FILE: anchor });
+    writeFileSync(anchor, kept);
+    expect(faultsOf(await test(other))).toEqual(['anchor_mismatch']);
+  });
+
+  it('an endpoint in the clear on another machine', async () => {
+    const system = await usedSystem({ MLFLOW_TRACKING_URI: 'http://ada:pass@mlflow.example.com:5000' });
+    const report = await test(system);
+    expect(faultsOf(report)).toEqual(['plain_http']);
+    expect(JSON.stringify(report)).not.toContain('ada:pass');
+  });
+
+  it.each([
+    ['prefer', ['weak_ssl_mode']],
+    ['disable', ['weak_ssl_mode']],
+    ['require', []],
+    ['verify-full', []],
+  ])('PostgreSQL on another machine with ssl_mode %s: %j', async (mode, faults) => {
+    const system = await usedSystem({ PGHOST: 'db.example.com', PGSSLMODE: mode });
+    expect(faultsOf(await test(system))).toEqual(faults);
+  });
+
+  it('certificate checks that are turned off', async () => {
+    const lax = await usedSystem({}, { network: { strictCertificates: false } });
+    expect(faultsOf(await test(lax))).toEqual(['certificates_unchecked']);
+    const system = await usedSystem();
+    const environment = { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0' };
+    expect(faultsOf(await test(system, {}, { environment }))).toEqual(['certificates_unchecked']);
+  });
+
+  it('a server whose certificate nobody vouches for; of one that is trusted, protocol and days left', async () => {
+    const folder = new URL('../../fixtures/', import.meta.url);
+    const [cert, key] = ['certificate', 'key'].map((name) =>
+      readFileSync(new URL(`localhost.${name}.pem`, folder)),
+    );
+    const server = createHttpsServer({ cert, key }, (_request, response) => response.end('{}'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => server.closeAllConnections());
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const uri = { MLFLOW_TRACKING_URI: `https://localhost:${port}` };
+    const untrusted = await test(await usedSystem(uri));
+    expect(faultsOf(untrusted)).toEqual(['no_handshake']);
+    const bundle = new URL('localhost.certificate.pem', folder).pathname;
+    const trusted = await test(await usedSystem({ ...uri, AWS_CA_BUNDLE: bundle }));
+    expect(faultsOf(trusted)).toEqual([]);
+    const row = rowsOf(trusted, 'endpoints').find(([name]) => name === 'MLflow');
+    expect(row?.slice(1)).toEqual([
+      'encrypted',
+      expect.stringMatching(/ speaks TLSv1\.3; .* \d+ days left$/),
+    ]);
+  });
+
+  it.each([
+    [{ protocol: 'TLSv1.1', validUntil: null }, ['old_tls']],
+    [{ protocol: 'TLSv1.3', validUntil: new Date(Date.now() + 5 * 86_400_000) }, ['certificate_ends']],
+    [{ protocol: null, validUntil: null }, []],
+  ])('what is wrong with a handshake: %j', async (handshake, faults) => {
+    const system = await usedSystem({ MLFLOW_TRACKING_URI: 'https://mlflow.example.com' });
+    const sessions = { checksCertificates: true, handshake: () => Promise.resolve(handshake) };
+    expect(faultsOf(await test(system, {}, { sessions }))).toEqual(faults);
+  });
+
+  it('a gateway that lets a call pass', async () => {
+    const system = await usedSystem();
+    const policy = {
+      capOf: (scope: { scope: string; key: string }) =>
+        scope.scope === 'ledger'
+          ? { scope: 'ledger' as const, key: '', limit: 10n ** 18n - 1n, origin: 'a test' }
+          : undefined,
+      minReasonLength: 3,
+      defaultUser: 'ada',
+    };
+    const report = await test(system, {}, { policy });
+    expect(faultsOf(report)).toEqual(['passed_budget']);
+    expect((await system.core.budget()).reserved).toBe(0n);
+  });
+});
+
+it('the security test stops when it is cancelled, and leaves no reservation', async () => {
+  const system = await usedSystem();
+  const stop = new AbortController();
+  const onProgress = (message: string): void => {
+    if (message === 'Endpoints') stop.abort(new Error('cancelled by a test'));
+  };
+  await expect(test(system, { signal: stop.signal, onProgress })).rejects.toThrow('cancelled by a test');
+  expect((await system.core.budget()).reserved).toBe(0n);
+});
