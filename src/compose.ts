@@ -113,10 +113,11 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const implementations = once(async () => {
     const { createImplementations } = await import('./flow/implementations.ts');
     return createImplementations({
+      ...{ loaded, ledger, catalogue, content, policy, sessions, registry, backend, budget, anchorAt, state },
       gateway: () => registry.get('corporate_llm'),
-      ...{ ledger, budget, defaultModel: settings.aws.bedrock.default_model },
-      ...{ catalogue, content, cacheSeconds: settings.cache.ttl_seconds },
       environment: options.environment,
+      defaultModel: settings.aws.bedrock.default_model,
+      cacheSeconds: settings.cache.ttl_seconds,
     });
   });
   const flow = new FlowAgreementManager({

@@ -11,10 +11,13 @@ import { CoreHolder } from './host/coreHolder.ts';
 import { DisposableStore } from './host/disposables.ts';
 import { inBackground } from './host/failures.ts';
 import type { SettingsPlace } from './host/fixes.ts';
+import type { FlowPlace } from './host/flowFile.ts';
+import { FlowRuns } from './host/flowRuns.ts';
 import { GitContext } from './host/gitContext.ts';
 import { HealthMonitor } from './host/healthMonitor.ts';
 import { Histories } from './host/histories.ts';
 import { mfaCodePrompt } from './host/mfaCode.ts';
+import type { RunFlowRequest } from './host/runFlow.ts';
 import { SettingsFile } from './host/settingsFile.ts';
 import { SettingsInEffectDocument } from './host/settingsInEffectDocument.ts';
 import { tellOfSettingsFaults } from './host/settingsNotice.ts';
@@ -23,6 +26,8 @@ import type { AuditPanel } from './views/audit/panel.ts';
 import type { BudgetPanel } from './views/budget/panel.ts';
 import type { ChatPanel } from './views/chat/panel.ts';
 import type { DashboardPanel } from './views/dashboard/panel.ts';
+import type { FlowReportPanels } from './views/flowReport/panel.ts';
+import { FlowTree } from './views/flow/flowTree.ts';
 import { HealthTree } from './views/health/healthTree.ts';
 import { BudgetItem } from './views/statusBar.ts';
 
@@ -73,7 +78,8 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
     const { extensionUri, workspaceState: storage } = context;
     openedChat ??= store.add(
       new ChatPanel({
-        ...{ extensionUri, storage, holder: core, git, log },
+        ...{ extensionUri, storage, holder: core, git, runs, log },
+        showReport: async (runId) => (await reports()).open(runId),
         showCall: async (directory, call) => (await audit()).showCall(directory, call),
       }),
     );
@@ -114,6 +120,42 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
       deserializeWebviewPanel: async (panel) => (await dashboard()).show(panel),
     }),
   );
+  const runs = store.add(new FlowRuns(core, histories, git));
+  let openedReports: FlowReportPanels | null = null;
+  const reports = async (): Promise<FlowReportPanels> => {
+    const { FlowReportPanels } = await import('./views/flowReport/panel.ts');
+    const { extensionUri } = context;
+    openedReports ??= store.add(
+      new FlowReportPanels({
+        ...{ extensionUri, log },
+        reports: {
+          reportOf: (runId) => runs.reportOf(runId),
+          runsOf: (agreement) => runs.reportedRuns(agreement),
+          runAgain: (agreement, parameters) => startFlow({ agreement, parameters }),
+          showRecord: async (runId) => {
+            const { directory } = (await core.whenReady()).ledger;
+            (await audit()).showCall(directory, await runs.entry(runId));
+          },
+        },
+      }),
+    );
+    return openedReports;
+  };
+  const startFlow = async (request: RunFlowRequest = {}): Promise<void> => {
+    const { runFlow } = await import('./host/runFlow.ts');
+    const panels = await reports();
+    await runFlow(request, {
+      ...{ holder: core, runs, log },
+      showReport: ({ runId, storedReport }) => panels.open(runId, storedReport),
+    });
+  };
+  const runDefault = (agreement: string) => () => startFlow({ agreement, direct: true });
+  store.add(
+    vscode.window.registerWebviewPanelSerializer('tidyllm.flowReport', {
+      deserializeWebviewPanel: async (panel, state) => (await reports()).restore(panel, state),
+    }),
+  );
+  const flowTree = store.add(new FlowTree(core, runs));
   store.add(new WalkthroughProgress(core, log));
   store.add(new BudgetItem(core));
   store.add(
@@ -144,6 +186,18 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
         'tidyllm.refreshHealth': () => health.open(),
         'tidyllm.openHealthDashboard': async () => (await dashboard()).open(),
         'tidyllm.runDoctor': async () => (await import('./host/runDoctor.ts')).runDoctor(core, auditTrail),
+        'tidyllm.runFlow': (line?: RunFlowRequest) => startFlow(line && { agreement: line.agreement }),
+        'tidyllm.openFlowFile': async (line?: { place?: FlowPlace }) =>
+          (await import('./host/flowFile.ts')).openFlowFile(line?.place),
+        'tidyllm.showFlowReport': async ({ runId }: { runId: string }) => (await reports()).open(runId),
+        'tidyllm.stopFlow': ({ agreement }: { agreement: string }) => runs.stop(agreement),
+        'tidyllm.refreshFlow': () => flowTree.refresh(),
+        'tidyllm.runPerformanceTest': runDefault('performance_benchmark'),
+        'tidyllm.runCostAnalysis': runDefault('cost_analysis'),
+        'tidyllm.runErrorAnalysis': runDefault('error_analysis'),
+        'tidyllm.runIntegrationTest': runDefault('integration_test'),
+        'tidyllm.runScalabilityTest': runDefault('scalability_test'),
+        'tidyllm.runSecurityTest': runDefault('security_test'),
         'tidyllm.showOutput': () => log.show(),
       },
       log,
@@ -169,11 +223,13 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
 
 /** What brings the schema and the AWS SDK, which the first start of the gateway has loaded. */
 async function followFiles(core: CoreHolder, log: vscode.LogOutputChannel): Promise<void> {
-  const [{ SettingsDiagnostics }, { followAwsLogins }] = await Promise.all([
+  const [{ SettingsDiagnostics }, { FlowLanguage }, { followAwsLogins }] = await Promise.all([
     import('./host/settingsDiagnostics.ts'),
+    import('./host/flowLanguage/flowLanguage.ts'),
     import('./host/followAwsLogins.ts'),
   ]);
   store.add(new SettingsDiagnostics(core, log));
+  store.add(new FlowLanguage(core, log));
   store.add(followAwsLogins(core, log));
 }
 

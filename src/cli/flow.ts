@@ -95,8 +95,8 @@ export async function flowRun(
       approve: (request) => approveAtTerminal(request, approve),
     })
     .finally(stop.dispose);
-  if (out !== undefined) await saveReport(out, storedOf(execution), null);
-  if (terminal.json) printJson(executionJson(execution, core.ledger.directory));
+  if (out !== undefined && execution.storedReport) await saveReport(out, execution.storedReport, null);
+  if (terminal.json) printJson(executionJson(execution));
   else printExecution(execution, terminal);
   return execution.error?.exitCode ?? 0;
 }
@@ -222,16 +222,13 @@ function showProgress(message: string, { quiet }: Terminal): void {
 }
 
 function printExecution(execution: FlowExecution, terminal: Terminal): void {
-  const { agreement, error, fallback, mode, durationMs, cost, calls, receipt, notKept } = execution;
+  const { agreement, error, fallback, mode, durationMs, cost, calls, receipt, notKept, storedReport } =
+    execution;
   if (!terminal.quiet && process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-  if (execution.report) printLine(plainLines(reportMarkdown(storedOf(execution))));
   if (error) printError(error);
-  if (fallback) {
-    note(terminal, `In its place ran ${fallback.implementation}.`);
-    if (fallback.error) printError(fallback.error);
-    if (fallback.report)
-      printLine(plainLines(reportMarkdown({ ...storedOf(execution), report: fallback.report })));
-  }
+  if (fallback) note(terminal, `In its place ran ${fallback.implementation}.`);
+  if (fallback?.error) printError(fallback.error);
+  if (storedReport) printLine(plainLines(reportMarkdown(storedReport)));
   if (notKept) note(terminal, `The report was not kept: ${notKept.message}`);
   const parts = [
     agreement.trigger,
@@ -242,22 +239,6 @@ function printExecution(execution: FlowExecution, terminal: Terminal): void {
     `#${receipt.sequence}`,
   ];
   note(terminal, parts.join(' · '));
-}
-
-/** A run's report as it is stored, with all of its text. */
-function storedOf(execution: FlowExecution): StoredReport {
-  const { runId, agreement, mode, startedAt, durationMs, cost, parameters, report } = execution;
-  return {
-    run_id: runId,
-    agreement: agreement.id,
-    trigger: agreement.trigger,
-    execution_mode: mode,
-    started_at: startedAt,
-    duration_ms: durationMs,
-    cost_usd: microToUsd(cost),
-    parameters,
-    report: report ?? { title: agreement.trigger, summary: '', findings: [], figures: [], sections: [] },
-  };
 }
 
 async function saveReport(
@@ -324,8 +305,8 @@ function parameterJson({ name, ...definition }: ParameterDefinition): object {
   return definition;
 }
 
-function executionJson(execution: FlowExecution, ledger: string): object {
-  const { agreement, receipt, error, fallback } = execution;
+function executionJson(execution: FlowExecution): object {
+  const { agreement, receipt, ledger, error, fallback } = execution;
   return {
     trigger: agreement.trigger,
     flow_encoding: formatFlowEncoding(agreement.flowEncoding),

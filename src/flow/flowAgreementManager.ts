@@ -86,12 +86,17 @@ export interface FlowExecution {
   calls: number;
   validations: readonly AgreementValidation[];
   report: Report | null;
+  /** What ran, when and with what it found, or what ran in its place did; null where nothing was found. */
+  storedReport: StoredReport | null;
   /** Why the report could not be kept; null when it was, or there is none. */
   notKept: GatewayError | null;
   error: GatewayError | null;
   fallback: FallbackExecution | null;
-  /** Of the record that ended it. */
+  /** Whether its answers and money are not real. */
+  simulated: boolean;
+  /** Of the record that ended it, and the folder of its ledger. */
   receipt: RunReceipt;
+  ledger: string;
 }
 
 /** What is known of a run while it goes. */
@@ -375,7 +380,9 @@ export class FlowAgreementManager {
     const { report, error, fallback } = work;
     const mode = error ? 'failed' : backend.simulated ? 'simulated' : 'real';
     const durationMs = Math.round(performance.now() - running.began);
-    const kept = report && mode !== 'failed' ? await this.#keep(running, report, mode, durationMs) : null;
+    const stored = await this.#stored(running, report ?? fallback?.report ?? null, mode, durationMs);
+    // What a run that failed leaves behind is for whoever started it.
+    const kept = stored && mode !== 'failed' ? await this.#keep(stored) : null;
     const receipt = await ledger.endRun(runId, {
       execution_mode: mode,
       outcome: outcomeOf(error, refused),
@@ -396,20 +403,23 @@ export class FlowAgreementManager {
       startedAt: startedAt.toISOString(),
       cost: receipt.cost,
       calls: receipt.calls,
+      storedReport: stored,
       notKept: kept?.error ?? null,
+      simulated: backend.simulated,
       receipt,
+      ledger: ledger.directory,
     };
   }
 
-  async #keep(
+  async #stored(
     { runId, agreement, parameters, startedAt }: Running,
-    report: Report,
-    mode: 'real' | 'simulated',
+    report: Report | null,
+    mode: ExecutionMode,
     durationMs: number,
-  ): Promise<{ sha256: string | null; error: GatewayError | null }> {
-    const { ledger, reports } = this.#dependencies;
-    const { cost } = await ledger.runTotals(runId);
-    const stored: StoredReport = {
+  ): Promise<StoredReport | null> {
+    if (!report) return null;
+    const { cost } = await this.#dependencies.ledger.runTotals(runId);
+    return {
       run_id: runId,
       agreement: agreement.id,
       trigger: agreement.trigger,
@@ -420,8 +430,11 @@ export class FlowAgreementManager {
       parameters,
       report,
     };
+  }
+
+  async #keep(stored: StoredReport): Promise<{ sha256: string | null; error: GatewayError | null }> {
     try {
-      return { ...(await reports.write(stored)), error: null };
+      return { ...(await this.#dependencies.reports.write(stored)), error: null };
     } catch (error) {
       if (!GatewayError.is(error)) throw error;
       return { sha256: null, error };

@@ -1,6 +1,6 @@
 import { cellText, durationText, numberOf } from './cellText.ts';
 import { hasFinding, type ReportComparison } from './reportComparison.ts';
-import type { Chart, Finding, Section, StoredReport, Table } from './report.ts';
+import type { Chart, Figure, Finding, Section, StoredReport, Table } from './report.ts';
 
 const barWidth = 40;
 
@@ -27,6 +27,31 @@ export function reportMarkdown(stored: StoredReport, comparison?: ReportComparis
     ...report.sections.flatMap(sectionBlocks),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+/** What a run found, for a conversation: the result, what to mend and the figures; answers as they came. */
+export function reportBrief({ report }: StoredReport): string {
+  const answers = report.sections.filter((section) => section.private === true);
+  const blocks = [
+    paragraph(report.summary),
+    ...(report.findings.length > 0 ? findingBlocks(report.findings) : []),
+    ...answers.flatMap(({ id, title, text }) =>
+      id === 'answer' ? [text] : [`**${escaped(title)}**`, fenced(text)],
+    ),
+    ...(report.figures.length > 0
+      ? [tableText(['', ''], ['left', 'right'], figureRows(report.figures))]
+      : []),
+  ];
+  return blocks.filter((block) => block !== '').join('\n\n');
+}
+
+function figureRows(figures: readonly Figure[]): string[][] {
+  return figures.map(({ label, value, unit }) => [label, cellText(value, unit)]);
+}
+
+function fenced(text: string): string {
+  const fence = '`'.repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map(([run]) => run.length + 1)));
+  return `${fence}text\n${text}\n${fence}`;
 }
 
 /** A report's time, to the second. */

@@ -23,6 +23,17 @@ export const commandIds = [
   'tidyllm.refreshHealth',
   'tidyllm.openHealthDashboard',
   'tidyllm.runDoctor',
+  'tidyllm.runFlow',
+  'tidyllm.openFlowFile',
+  'tidyllm.showFlowReport',
+  'tidyllm.stopFlow',
+  'tidyllm.refreshFlow',
+  'tidyllm.runPerformanceTest',
+  'tidyllm.runCostAnalysis',
+  'tidyllm.runErrorAnalysis',
+  'tidyllm.runIntegrationTest',
+  'tidyllm.runScalabilityTest',
+  'tidyllm.runSecurityTest',
   'tidyllm.showOutput',
 ] as const;
 

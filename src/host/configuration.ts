@@ -18,6 +18,8 @@ export function composeOptions(): ComposeOptions {
     user: text('user'),
     workspaceFiles: vscode.workspace.isTrusted ? workspaceFiles() : [],
     network: network(),
+    // What a workspace says counts once it is trusted.
+    folders: vscode.workspace.isTrusted ? localFolders().map(({ uri }) => uri.fsPath) : [],
   };
 }
 

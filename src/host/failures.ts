@@ -40,6 +40,10 @@ export function fixLabel(fix: Fix): string {
       return vscode.l10n.t('Verify audit trail');
     case 'tidyllm.revealLedger':
       return vscode.l10n.t('Show ledger folder');
+    case 'tidyllm.runFlow':
+      return vscode.l10n.t('Choose agreement…');
+    case 'tidyllm.openFlowFile':
+      return vscode.l10n.t('Open agreements');
     default:
       return vscode.l10n.t('Show output');
   }

@@ -67,7 +67,9 @@ export function fixesFor(error: GatewayError): Fix[] {
     case 'anchor_failed':
       return [openSettings({ key: 'anchor' })];
     case 'flow_invalid':
+      return [run('tidyllm.openFlowFile')];
     case 'flow_not_matched':
+      return [run('tidyllm.runFlow')];
     case 'flow_not_approved':
     case 'cost_limit_exceeded':
     case 'invalid_request':

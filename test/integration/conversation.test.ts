@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Core } from '../../src/core/core.ts';
+import { notMatched } from '../../src/flow/flowAgreementManager.ts';
 import { gatewayUnavailable } from '../../src/gateways/registry.ts';
 import { Conversation } from '../../src/views/chat/conversation.ts';
 import type { HostMessage, Turn } from '../../src/views/chat/protocol.ts';
@@ -22,6 +23,16 @@ function open(core: Core | null, kept: Turn[] = []): Opened {
         return work(core);
       },
       origin: () => Promise.resolve({ workspace: '/w', branch: 'b', command: 'chat' }),
+      runFlow: async (command, { signal, onStart, onProgress }) => {
+        if (!core) throw gatewayUnavailable('corporate_llm');
+        const match = await core.flow.parseCommand(command);
+        if (!match.agreement) throw notMatched(command, match);
+        onStart(match.agreement);
+        const origin = { workspace: null, branch: null, command: 'chat' };
+        const { parameters, confidence } = match;
+        const options = { parameters, confidence, origin, signal, onProgress, trusted: true };
+        return core.flow.executeAgreement(match.agreement, options);
+      },
       fixLabel: (fix) => (fix.kind === 'command' ? fix.command : fix.kind),
       // As it is sent: later changes of a turn do not reach a message that has gone.
       post: (message) => posted.push(structuredClone(message)),
@@ -166,5 +177,36 @@ describe('a conversation', () => {
       result: null,
     };
     expect(open(null, [running]).last().result?.status).toBe('interrupted');
+  });
+
+  it('runs an agreement whose trigger is the whole message, without a reason, and shows what it found', async () => {
+    const { core } = await gatewayOnMock();
+    const { conversation, last } = open(core);
+    conversation.reason = '';
+    await conversation.ask('[Cost Analysis] days=7', 'claude-sonnet');
+    expect(last()).toMatchObject({
+      ...{ model: '[Cost Analysis]', simulated: true, reason: '' },
+      flow: { trigger: '[Cost Analysis]', reportOf: expect.stringMatching(/^[0-9a-f-]{36}$/) as string },
+      result: { status: 'success', cost: '$0', failure: null },
+    });
+    expect(last().answer).toContain('0 calls since');
+  });
+
+  it('runs nothing for a trigger that nobody has agreed to, and names the nearest', async () => {
+    const { core } = await gatewayOnMock();
+    const { conversation, last } = open(core);
+    await conversation.ask('[Cost Something]', 'claude-sonnet');
+    expect(last().result?.failure?.message).toMatch(/nothing was run/);
+    expect(last().answer).toBe('');
+  });
+
+  it('does not send to a model what a run found', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    await conversation.ask('[Cost Analysis]', 'claude-sonnet');
+    await conversation.ask('Why?', 'claude-sonnet');
+    expect(last().result?.status).toBe('success');
+    expect(standIn.calls).toHaveLength(1);
+    expect(JSON.stringify(standIn.calls)).not.toContain('Cost Analysis');
   });
 });

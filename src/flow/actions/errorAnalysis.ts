@@ -272,7 +272,7 @@ const severe: ReadonlySet<string> = new Set<GatewayErrorCode | 'orphaned'>([
 
 /** The class of a call that did not succeed; null for one that did. */
 function codeOf({ opening, ending }: RecordedCall): string | null {
-  if (!ending) return opening.kind === 'REFUSE' ? opening.error_code : null;
+  if (!ending) return opening.error_code;
   if (ending.outcome === 'success') return null;
   if (ending.outcome === 'orphaned') return 'orphaned';
   return ending.error_code ?? ending.outcome;

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError, messageOf } from '../../errors.ts';
 import type { Core } from '../../core/core.ts';
+import type { FlowAgreement } from '../../flow/agreement.ts';
+import type { FlowExecution } from '../../flow/flowAgreementManager.ts';
+import { reportBrief } from '../../flow/reportMarkdown.ts';
 import type { CallOrigin, LlmRequest, LlmResponse } from '../../gateways/corporateLlm/request.ts';
 import type { ChatMessage } from '../../gateways/ports.ts';
 import { briefMessage } from '../../host/errorText.ts';
 import { fixesFor, type Fix } from '../../host/fixes.ts';
 import { contextTokens, formatUsd } from '../../pricing/cost.ts';
-import type { Failure, HostMessage, Turn, TurnResult } from './protocol.ts';
+import { isFlowCommand, type Failure, type HostMessage, type Turn, type TurnResult } from './protocol.ts';
 
 const turnsKept = 100;
 /** Pieces of an answer that arrive this close together make one message to the view. */
@@ -16,6 +19,8 @@ export interface ConversationDependencies {
   /** Runs work with the core; throws `gateway_unavailable` while there is none. */
   use: <T>(work: (core: Core) => Promise<T>) => Promise<T>;
   origin: () => Promise<CallOrigin>;
+  /** Runs the agreement that a command means; throws `flow_not_matched`. */
+  runFlow: (command: string, options: FlowCommandOptions) => Promise<FlowExecution>;
   fixLabel: (fix: Fix) => string;
   /** Tells the view, if there is one. */
   post: (message: HostMessage) => void;
@@ -23,6 +28,12 @@ export interface ConversationDependencies {
   onDidChange: () => void;
   /** For the log; what people need to know is in the conversation. */
   onError: (error: unknown) => void;
+}
+
+export interface FlowCommandOptions {
+  signal: AbortSignal;
+  onStart: (agreement: FlowAgreement) => void;
+  onProgress: (message: string) => void;
 }
 
 /** What of an earlier question changes when it is asked again. */
@@ -84,6 +95,7 @@ export class Conversation {
       answer: '',
       result: null,
     };
+    if (isFlowCommand(question)) return this.#runFlow(turn, running);
     const request = await this.#request(question, turn.model, change.maxTokens);
     this.#turns = [...this.#turns, turn].slice(-turnsKept);
     this.#changed(turn);
@@ -113,6 +125,35 @@ export class Conversation {
     this.#changed(turn);
   }
 
+  /** Runs an agreement, and shows what it found in place of an answer. */
+  async #runFlow(turn: Turn, running: AbortController): Promise<void> {
+    const shown = { trigger: turn.question.trim(), progress: '', reportOf: null as string | null };
+    Object.assign(turn, { reason: '', model: shown.trigger, flow: shown });
+    this.#turns = [...this.#turns, turn].slice(-turnsKept);
+    this.#changed(turn);
+    try {
+      const execution = await this.#dependencies.runFlow(turn.question, {
+        signal: running.signal,
+        onStart: ({ trigger }) => {
+          shown.trigger = turn.model = trigger;
+          this.#changed(turn);
+        },
+        onProgress: (message) => {
+          shown.progress = message;
+          this.#changed(turn);
+        },
+      });
+      turn.simulated = execution.simulated;
+      if (execution.storedReport) turn.answer = reportBrief(execution.storedReport);
+      shown.reportOf = execution.storedReport && execution.runId;
+      turn.result = this.#resultOfRun(execution);
+    } catch (error) {
+      turn.result = { ...interrupted, status: 'failed', failure: this.#failureOf(error) };
+    }
+    if (this.#running === running) this.#running = null;
+    this.#changed(turn);
+  }
+
   /** Asks a turn's question again; a turn without any answer makes room for the new one. */
   async askAgain(turn: Turn, change: Change = {}): Promise<void> {
     if (this.#running) return;
@@ -122,6 +163,12 @@ export class Conversation {
 
   /** The most that asking this now may cost, in micro-USD. Throws `GatewayError` where it would be refused. */
   async worstCase(question: string, model: string): Promise<bigint> {
+    if (isFlowCommand(question)) {
+      return this.#dependencies.use(async ({ flow }) => {
+        const { agreement, parameters } = await flow.parseCommand(question);
+        return agreement ? flow.worstCase(agreement, parameters) : 0n;
+      });
+    }
     const request = await this.#request(question, model, undefined);
     return this.#dependencies.use((core) =>
       Promise.resolve(core.registry.get('corporate_llm').worstCase(request)),
@@ -130,7 +177,8 @@ export class Conversation {
 
   async #request(question: string, modelId: string, maxTokens: number | undefined): Promise<LlmRequest> {
     const before = this.#turns
-      .filter(({ answer }) => answer.trim() !== '')
+      // What a run found is for people; it goes to a model when they say so.
+      .filter(({ answer, flow }) => answer.trim() !== '' && !flow)
       .flatMap((turn): ChatMessage[] => [
         { role: 'user', content: turn.question },
         { role: 'assistant', content: turn.answer },
@@ -175,6 +223,19 @@ export class Conversation {
         response.gatewayTracked && auditTrail
           ? { ledger: auditTrail.ledger, callId: auditTrail.callId, sequence: auditTrail.sequence }
           : null,
+      failure: error && error.code !== 'cancelled' ? this.#failureOf(error) : null,
+    };
+  }
+
+  #resultOfRun(execution: FlowExecution): TurnResult {
+    const { error, outcome, durationMs, cost, receipt, ledger } = execution;
+    return {
+      status: outcome === 'orphaned' ? 'failed' : outcome,
+      processingTimeMs: durationMs,
+      tokens: null,
+      cost: formatUsd(cost),
+      costEstimated: false,
+      record: { ledger, callId: execution.runId, sequence: receipt.sequence },
       failure: error && error.code !== 'cancelled' ? this.#failureOf(error) : null,
     };
   }

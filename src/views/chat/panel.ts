@@ -6,6 +6,7 @@ import type { CoreHolder } from '../../host/coreHolder.ts';
 import { errorText } from '../../host/errorText.ts';
 import { applyFix, fixLabel, inBackground } from '../../host/failures.ts';
 import type { Fix } from '../../host/fixes.ts';
+import type { FlowRuns } from '../../host/flowRuns.ts';
 import type { GitContext } from '../../host/gitContext.ts';
 import { pickModel } from '../../host/pickModel.ts';
 import { pickReason } from '../../host/pickReason.ts';
@@ -25,6 +26,9 @@ export interface ChatPanelDependencies {
   storage: vscode.Memento;
   holder: CoreHolder;
   git: GitContext;
+  runs: FlowRuns;
+  /** Shows the report of a run of an agreement. */
+  showReport: (runId: string) => Promise<void>;
   /** Shows a call's audit record. */
   showCall: (ledgerDirectory: string, call: { sequence: number }) => Promise<void>;
   log: vscode.LogOutputChannel;
@@ -59,6 +63,7 @@ export class ChatPanel implements vscode.Disposable {
           branch: await git.branch(),
           command: 'chat',
         }),
+        runFlow: (text, options) => dependencies.runs.executeCommand(text, { ...options, command: 'chat' }),
         fixLabel,
         post: (message) => this.#post(message),
         onDidChange: () => this.#keep(),
@@ -176,6 +181,11 @@ export class ChatPanel implements vscode.Disposable {
         if (record) await this.#dependencies.showCall(record.ledger, record);
         return;
       }
+      case 'showReport': {
+        const runId = this.#conversation.turn(message.turn)?.flow?.reportOf;
+        if (runId) await this.#dependencies.showReport(runId);
+        return;
+      }
       case 'copy':
         return vscode.env.clipboard.writeText(message.text);
       case 'insert':
@@ -187,7 +197,8 @@ export class ChatPanel implements vscode.Disposable {
     const reason = this.#conversation.reason.trim();
     await this.#answering(async () => this.#conversation.ask(question, await this.#model()));
     // A reason that was refused is not worth remembering.
-    if (this.#conversation.turns.at(-1)?.reason.trim() === reason) await this.#memory.addReason(reason);
+    if (reason !== '' && this.#conversation.turns.at(-1)?.reason.trim() === reason)
+      await this.#memory.addReason(reason);
   }
 
   async #applyFix(turnId: string | null, index: number): Promise<void> {

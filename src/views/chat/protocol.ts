@@ -31,7 +31,22 @@ export const turnSchema = z.object({
   answer: z.string(),
   /** Null while the answer is on its way. */
   result: z.nullable(result),
+  /** Where an agreement was run instead of asking a model. */
+  flow: z.optional(
+    z.object({
+      trigger: z.string(),
+      /** What is under way. */
+      progress: z.string(),
+      /** The run that has a report to show; null while there is none. */
+      reportOf: z.nullable(z.string()),
+    }),
+  ),
 });
+
+/** A message that is nothing but a trigger with parameters: `[Cost Analysis] days=7`. */
+export function isFlowCommand(message: string): boolean {
+  return /^\s*\[[^\]\n]+\](\s+\w+=("[^"]*"|\S+))*\s*$/.test(message);
+}
 
 /** What the view shows around the conversation. */
 const surroundings = z.object({
@@ -92,6 +107,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   /** Presses a button of an error, of a turn's or (without a turn) of the gateway's. */
   z.object({ type: z.literal('fix'), turn: z.nullable(z.string()), index: z.number() }),
   z.object({ type: z.literal('showRecord'), turn: z.string() }),
+  z.object({ type: z.literal('showReport'), turn: z.string() }),
   z.object({ type: z.literal('copy'), text: z.string() }),
   z.object({ type: z.literal('insert'), text: z.string() }),
 ]);

@@ -1,7 +1,7 @@
 import { render } from 'preact';
 import { connect } from '../../webviewKit/editorHost.ts';
 import { t } from '../../webviewKit/l10n.ts';
-import { hostMessageSchema, type HostMessage, type ViewMessage } from '../protocol.ts';
+import { hostMessageSchema, isFlowCommand, type HostMessage, type ViewMessage } from '../protocol.ts';
 import { Chat } from './chat.tsx';
 import '../../webviewKit/base.css';
 import './chat.css';
@@ -54,7 +54,8 @@ function send(): void {
   const { reason } = state;
   const question = state.question.trim();
   if (isAnswering(state) || question === '') return;
-  if (reason.trim() === '') {
+  // An agreement has its reason.
+  if (reason.trim() === '' && !isFlowCommand(question)) {
     change({ type: 'reasonProblem', problem: t('Say why the call is made: a ticket and a few words.') });
     focus('reason');
     return;

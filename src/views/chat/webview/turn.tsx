@@ -7,7 +7,7 @@ type Post = (message: ViewMessage) => void;
 
 /** One question, its answer as far as it has arrived, and what became of it. */
 export function TurnView({ turn, post }: { turn: Turn; post: Post }) {
-  const { id, question, model, simulated, answer, result } = turn;
+  const { id, question, model, simulated, answer, result, flow } = turn;
   return (
     <article class="turn" aria-busy={result === null}>
       <h2 class="speaker">{t('You')}</h2>
@@ -25,7 +25,18 @@ export function TurnView({ turn, post }: { turn: Turn; post: Post }) {
       )}
       {result === null && (
         <p class="waiting">
-          <Icon name="loading" spin /> {t('Answering …')}
+          <Icon name="loading" spin /> {flow ? flow.progress || t('Running …') : t('Answering …')}
+        </p>
+      )}
+      {flow?.reportOf && (
+        <p class="card-actions">
+          <button
+            type="button"
+            class="button secondary"
+            onClick={() => post({ type: 'showReport', turn: id })}
+          >
+            <Icon name="graph" /> {t('Open Report')}
+          </button>
         </p>
       )}
       {result?.failure && (

@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { createFile } from '../createFile.ts';
+import { localFolders } from './configuration.ts';
+
+/** A place in a file of agreements, from 1. */
+export interface FlowPlace {
+  file: string;
+  line: number;
+  column: number;
+}
+
+const name = join('.tidyllm', 'flow.yaml');
+
+/** Opens a file of agreements at a place; without one, that of the workspace, made with an example if need be. */
+export async function openFlowFile(place?: FlowPlace): Promise<void> {
+  const path = place?.file ?? (await fileOfWorkspace());
+  if (path === undefined) return;
+  const document = await vscode.workspace.openTextDocument(vscode.Uri.file(path));
+  const editor = await vscode.window.showTextDocument(document);
+  if (!place) return;
+  const position = new vscode.Position(place.line - 1, place.column - 1);
+  editor.selection = new vscode.Selection(position, position);
+  editor.revealRange(editor.selection, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+}
+
+async function fileOfWorkspace(): Promise<string | undefined> {
+  const [first, ...others] = localFolders();
+  if (!first) {
+    void vscode.window.showInformationMessage(
+      vscode.l10n.t('Agreements of a workspace need an open folder on the machine of the gateway.'),
+    );
+    return undefined;
+  }
+  const items = [first, ...others].map((folder) => ({
+    label: folder.name,
+    description: folder.uri.fsPath,
+    folder,
+  }));
+  const placeHolder = vscode.l10n.t('Choose the folder whose agreements to open');
+  const chosen =
+    others.length === 0 ? { folder: first } : await vscode.window.showQuickPick(items, { placeHolder });
+  if (!chosen) return undefined;
+  const path = join(chosen.folder.uri.fsPath, name);
+  if (!existsSync(path)) {
+    const { flowTemplate } = await import('../flow/flowTemplate.ts');
+    createFile(path, flowTemplate);
+  }
+  return path;
+}

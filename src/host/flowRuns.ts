@@ -1,0 +1,207 @@
+import * as vscode from 'vscode';
+import type { Core } from '../core/core.ts';
+import { GatewayError } from '../errors.ts';
+import type { FlowAgreement } from '../flow/agreement.ts';
+import { executionHistory, runById, type FlowExecutionEntry } from '../flow/executionHistory.ts';
+import {
+  notMatched,
+  type ApprovalRequest,
+  type ExecuteOptions,
+  type FlowExecution,
+} from '../flow/flowAgreementManager.ts';
+import type { StoredReport } from '../flow/report.ts';
+import type { ExecutionMode } from '../ledger/records.ts';
+import type { CoreHolder } from './coreHolder.ts';
+import type { GitContext } from './gitContext.ts';
+import type { Histories } from './histories.ts';
+
+/** Runs that a run can be looked for among. */
+const runsSearched = 1_000;
+
+/** A run of this window that goes on. */
+export interface RunningRun {
+  agreement: string;
+  /** What is under way. */
+  message: string;
+  /** Done, 0 to 1; null where nobody knows. */
+  share: number | null;
+  stop: () => void;
+}
+
+/** A run that has a report. */
+export interface ReportedRun {
+  runId: string;
+  /** ISO 8601. */
+  startedAt: string;
+  executionMode: ExecutionMode;
+}
+
+export interface RunOptions {
+  parameters?: Readonly<Record<string, unknown>> | undefined;
+  confidence?: number | undefined;
+  /** The front door: `palette`, `chat`, … */
+  command: string;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((message: string, share?: number) => void) | undefined;
+}
+
+/** Runs of agreements from this window, and those that the ledger remembers. */
+export class FlowRuns implements vscode.Disposable {
+  readonly #holder: CoreHolder;
+  readonly #histories: Histories;
+  readonly #git: GitContext;
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly #running = new Set<RunningRun>();
+  /** What a run said besides what is kept, while the window lives. */
+  readonly #reports = new Map<string, StoredReport>();
+
+  /** A run began, went on or ended. */
+  readonly onDidChange = this.#changed.event;
+
+  constructor(holder: CoreHolder, histories: Histories, git: GitContext) {
+    this.#holder = holder;
+    this.#histories = histories;
+    this.#git = git;
+  }
+
+  get running(): readonly RunningRun[] {
+    return [...this.#running];
+  }
+
+  stop(agreement: string): void {
+    for (const run of this.#running) if (run.agreement === agreement) run.stop();
+  }
+
+  dispose(): void {
+    for (const run of this.#running) run.stop();
+    this.#changed.dispose();
+  }
+
+  /** Runs an agreement and resolves when its end is recorded. Throws as `executeAgreement` does. */
+  async execute(agreement: FlowAgreement, options: RunOptions): Promise<FlowExecution> {
+    const stopped = new AbortController();
+    const run: RunningRun = {
+      ...{ agreement: agreement.id, message: '', share: null },
+      stop: () => stopped.abort(),
+    };
+    options.signal?.addEventListener('abort', run.stop, { once: true });
+    if (options.signal?.aborted) run.stop();
+    this.#running.add(run);
+    this.#changed.fire();
+    const execution: ExecuteOptions = {
+      parameters: options.parameters ?? {},
+      confidence: options.confidence ?? 1,
+      origin: { ...(await this.#origin(agreement)), command: options.command },
+      signal: stopped.signal,
+      trusted: vscode.workspace.isTrusted,
+      approve: askApproval,
+      onProgress: (message, share) => {
+        Object.assign(run, { message, share: share ?? null });
+        options.onProgress?.(message, share);
+        this.#changed.fire();
+      },
+    };
+    try {
+      return await this.#holder.use(async ({ flow }) =>
+        this.#keep(await flow.executeAgreement(agreement, execution)),
+      );
+    } finally {
+      options.signal?.removeEventListener('abort', run.stop);
+      this.#running.delete(run);
+      this.#changed.fire();
+    }
+  }
+
+  /** Runs the agreement that a command means. Throws `flow_not_matched`, and as `execute`. */
+  async executeCommand(
+    text: string,
+    options: RunOptions & { onStart: (agreement: FlowAgreement) => void },
+  ): Promise<FlowExecution> {
+    const { flow } = await this.#holder.whenReady();
+    const match = await flow.parseCommand(text);
+    if (!match.agreement) throw notMatched(text, match);
+    options.onStart(match.agreement);
+    const { parameters, confidence } = match;
+    return this.execute(match.agreement, { ...options, parameters, confidence });
+  }
+
+  /** The last runs of the ledger in use, newest first. Throws `ledger_damaged`. */
+  async history(limit: number): Promise<FlowExecutionEntry[]> {
+    const { ledger } = await this.#holder.whenReady();
+    return this.#historyOf(ledger.directory, limit);
+  }
+
+  /** The report of a run, with its private sections as long as the window lives. Throws `GatewayError`. */
+  async reportOf(runId: string): Promise<StoredReport> {
+    const shown = this.#reports.get(runId);
+    if (shown) return shown;
+    const core = await this.#holder.whenReady();
+    const { reportSha256, trigger } = await this.entry(runId);
+    if (reportSha256 !== null) return core.reports.read(runId, reportSha256);
+    throw new GatewayError('invalid_request', vscode.l10n.t('This run of {0} has no report.', trigger), {
+      hint: vscode.l10n.t('Only a run that went to its end has one.'),
+    });
+  }
+
+  /** Runs of an agreement with a report, newest first. */
+  async reportedRuns(agreement: string): Promise<ReportedRun[]> {
+    const entries = await this.history(runsSearched);
+    return entries.flatMap(({ agreement: of, runId, timestamp, mode, reportSha256 }) =>
+      of === agreement && mode !== null && reportSha256 !== null
+        ? [{ runId, startedAt: timestamp, executionMode: mode }]
+        : [],
+    );
+  }
+
+  /** Throws `invalid_request` for a run that the ledger doesn't have. */
+  async entry(runId: string): Promise<FlowExecutionEntry> {
+    return runById(await this.history(runsSearched), runId);
+  }
+
+  async #historyOf(directory: string, limit: number): Promise<FlowExecutionEntry[]> {
+    const history = this.#histories.of(directory);
+    return executionHistory(directory, (kind, most) => history.ask('events', [kind, most]), limit);
+  }
+
+  #keep(execution: FlowExecution): FlowExecution {
+    const stored = execution.storedReport;
+    if (stored) this.#reports.set(execution.runId, stored);
+    return execution;
+  }
+
+  /** A workspace's agreement runs in the folder that defines it. */
+  async #origin({ source }: FlowAgreement): Promise<{ workspace: string | null; branch: string | null }> {
+    const defined =
+      source.kind === 'workspace' && source.file !== null
+        ? vscode.workspace.getWorkspaceFolder(vscode.Uri.file(source.file))
+        : undefined;
+    const workspace = (defined ?? this.#git.folder)?.uri.fsPath ?? null;
+    return { workspace, branch: await this.#git.branch() };
+  }
+}
+
+/** Nothing runs a command line that a person hasn't seen. */
+async function askApproval({ agreement, command, directory }: ApprovalRequest): Promise<boolean> {
+  const run = vscode.l10n.t('Run Command');
+  const chosen = await vscode.window.showWarningMessage(
+    vscode.l10n.t('{0} runs a command on this machine.', agreement.trigger),
+    { modal: true, detail: `${command}\n\n${vscode.l10n.t('In {0}', directory)}` },
+    run,
+  );
+  return chosen === run;
+}
+
+/** The most that a run may cost, as people read it; null when it costs nothing or nobody knows yet. */
+export async function worstCaseOf(
+  { flow }: Core,
+  agreement: FlowAgreement,
+  parameters?: object,
+): Promise<bigint | null> {
+  try {
+    const worst = await flow.worstCase(agreement, { ...parameters });
+    return worst > 0n ? worst : null;
+  } catch (error) {
+    if (GatewayError.is(error)) return null;
+    throw error;
+  }
+}
