@@ -1,5 +1,5 @@
 import type { Dirent } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { secretsIn } from '../../../content/redaction.ts';
 import { readSettingsText } from '../../../settings/loadSettings.ts';
@@ -49,14 +49,15 @@ function withoutReferences(text: string): string {
 /** What a search of the workspace looked at. */
 export interface Scan {
   places: SecretPlace[];
+  /** That were read. */
   files: number;
-  /** Files that were not read, by why. */
+  /** Files and folders that were not, by why. */
   skipped: Map<string, number>;
   /** Whether there are more files than are looked at. */
   cut: boolean;
 }
 
-/** Searches a workspace's files for secrets, in bounded time and memory. Links are not followed. */
+/** Searches a workspace's files for secrets, what is near its top first, in bounded time and memory. Links are not followed. */
 export async function scanWorkspace(
   folder: string,
   known: readonly string[],
@@ -65,8 +66,8 @@ export async function scanWorkspace(
   const scan: Scan = { places: [], files: 0, skipped: new Map(), cut: false };
   const skip = (why: string): void => void scan.skipped.set(why, (scan.skipped.get(why) ?? 0) + 1);
   const folders = [folder];
-  for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
-    const here = next;
+  let looked = 0;
+  for (const here of folders) {
     const entries = await readdir(here, { withFileTypes: true }).catch((): Dirent[] | null => null);
     if (!entries) skip('unreadable');
     for (const entry of entries ?? []) {
@@ -78,7 +79,8 @@ export async function scanWorkspace(
         continue;
       }
       if (!entry.isFile() || known.includes(path)) continue;
-      if (scan.files === mostFiles) return { ...scan, cut: true };
+      if (looked === mostFiles) return { ...scan, cut: true };
+      looked += 1;
       const text = await textOf(path);
       if (typeof text !== 'string') {
         skip(text.because);
@@ -93,9 +95,12 @@ export async function scanWorkspace(
 
 async function textOf(path: string): Promise<string | { because: string }> {
   try {
-    if ((await stat(path)).size > mostBytes) return { because: 'larger than 1 MiB' };
-    const bytes = await readFile(path);
-    return bytes.subarray(0, sniffed).includes(0) ? { because: 'binary' } : bytes.toString('utf8');
+    await using file = await open(path);
+    if ((await file.stat()).size > mostBytes) return { because: 'larger than 1 MiB' };
+    const begin = Buffer.alloc(sniffed);
+    const { bytesRead } = await file.read(begin, 0, sniffed, 0);
+    if (begin.subarray(0, bytesRead).includes(0)) return { because: 'binary' };
+    return (await readFile(path)).toString('utf8');
   } catch {
     return { because: 'unreadable' };
   }
