@@ -45,7 +45,7 @@ function Head({ report, post }: { report: PresentedReport; post: Post }) {
     <header>
       <div>
         <h1>{report.title}</h1>
-        <code class="quiet">{report.trigger}</code>
+        <p class="quiet trigger">{report.trigger}</p>
       </div>
       {report.simulated && (
         <span class="badge">
