@@ -1,7 +1,7 @@
 import { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } from '@smithy/core/config';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Pool } from 'pg';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, systemCodeOf } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
 import {
   serviceIds,
@@ -230,7 +230,11 @@ export class UnifiedSessionManager implements Sessions {
           ({ account, arn }) => `${arn} of account ${account}.`,
         );
       },
-      (error) => failedCredentials(error, found?.profile ?? null),
+      (error) =>
+        // Not to be reached says nothing of the credentials.
+        systemCodeOf(error) !== undefined || (error instanceof Error && error.name === 'TimeoutError')
+          ? unreachable('AWS STS', 'AWS STS', 'aws.region', error)
+          : failedCredentials(error, found?.profile ?? null),
     );
   }
 

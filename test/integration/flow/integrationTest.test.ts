@@ -146,7 +146,7 @@ describe('the integration test', () => {
     [{ PGPASSWORD: 'wrong' }, 'postgres_failed', 'refuses the login'],
     [{ TIDYLLM_S3_BUCKET: 'none' }, 's3_failed', 'no bucket none'],
     [{ MLFLOW_TRACKING_URI: 'S3' }, 'mlflow_failed', 'no MLflow server'],
-    [{ AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:9' }, 'aws_failed', ''],
+    [{ AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:9' }, 'aws_failed', 'Nothing answers at AWS STS'],
   ] as const)('%j: finds %s', async (change, id, evidence) => {
     const [entry = ['', '']] = Object.entries<string>(change);
     const value = entry[1] === 'S3' ? servers.s3.url : entry[1];

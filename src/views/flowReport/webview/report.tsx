@@ -150,7 +150,7 @@ function severityWord(severity: Severity): string {
 function FindingCard({ finding }: { finding: PresentedFinding }) {
   const { severity, title, evidence, remedy, isNew } = finding;
   return (
-    <li class={`finding ${severity}`}>
+    <li class={`finding is-${severity}`}>
       <p class="severity">
         <Icon name={severityIcons[severity]} /> {severityWord(severity)}
         {isNew && <span class="badge">{t('new')}</span>}
