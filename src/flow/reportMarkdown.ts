@@ -60,7 +60,9 @@ export function reportTime(iso: string): string {
 }
 
 function particulars(stored: StoredReport): string {
-  const parameters = Object.entries(stored.parameters).map(([name, value]) => `${name} = ${String(value)}`);
+  const parameters = Object.entries(stored.parameters).map(
+    ([name, value]) => `${name} = ${value === '' ? '–' : String(value)}`,
+  );
   const rows = [
     ['Agreement', `${stored.trigger} (${stored.agreement})`],
     ['Mode', stored.execution_mode],
@@ -134,7 +136,7 @@ function sectionBlocks({ title, text, table, chart }: Section): string[] {
       .map(paragraph)
       .join('\n\n'),
     table && chart ? chartText(table, chart) : '',
-    table ? dataTable(table) : '',
+    table ? (table.rows.length > 0 ? dataTable(table) : 'There is nothing to list.') : '',
   ];
 }
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { serviceIds, type ServiceId } from '../../src/gateways/services.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn } from '../support/gateways.ts';
-import { startMlflow, startPostgres, startS3, type Server } from '../support/servers.ts';
+import { serverVariables, startMlflow, startPostgres, startS3, type Server } from '../support/servers.ts';
 
 let servers: Record<Exclude<ServiceId, 'bedrock'>, Server>;
 
@@ -20,19 +20,7 @@ afterAll(async () => {
   await Promise.all(Object.values(servers).map((server) => server.kill()));
 });
 
-function settings(): Record<string, string> {
-  return {
-    PGHOST: '127.0.0.1',
-    PGPORT: String(servers.postgres.port),
-    PGDATABASE: 'tidyllm',
-    PGUSER: 'tidyllm',
-    PGPASSWORD: 'secret',
-    PGSSLMODE: 'prefer',
-    TIDYLLM_S3_BUCKET: 'audit',
-    TIDYLLM_S3_ENDPOINT: servers.s3.url,
-    MLFLOW_TRACKING_URI: servers.mlflow.url,
-  };
-}
+const settings = (): Record<string, string> => serverVariables(servers);
 
 describe('services on real servers', () => {
   it('are healthy, each with its latency and evidence', async () => {

@@ -125,6 +125,25 @@ export async function startMlflow(): Promise<Server> {
   return server;
 }
 
+/** Variables by which the gateway finds these servers. */
+export function serverVariables(servers: {
+  postgres: Server;
+  s3: Server;
+  mlflow: Server;
+}): Record<string, string> {
+  return {
+    PGHOST: '127.0.0.1',
+    PGPORT: String(servers.postgres.port),
+    PGDATABASE: 'tidyllm',
+    PGUSER: 'tidyllm',
+    PGPASSWORD: 'secret',
+    PGSSLMODE: 'prefer',
+    TIDYLLM_S3_BUCKET: 'audit',
+    TIDYLLM_S3_ENDPOINT: servers.s3.url,
+    MLFLOW_TRACKING_URI: servers.mlflow.url,
+  };
+}
+
 /** A server outlives single tests, so its folder goes with the process. */
 function folderOfServer(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tidyllm-server-'));

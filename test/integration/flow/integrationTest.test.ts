@@ -14,7 +14,7 @@ import { startAwsIdentityStandIn } from '../../standIn/awsIdentity.ts';
 import { faultsOf, runImplementation, type TestRun } from '../../support/flowRuns.ts';
 import { gatewayOnMock, gatewayOnStandIn } from '../../support/gateways.ts';
 import { journalPath, storedRecords } from '../../support/ledgers.ts';
-import { startMlflow, startPostgres, startS3, type Server } from '../../support/servers.ts';
+import { serverVariables, startMlflow, startPostgres, startS3, type Server } from '../../support/servers.ts';
 
 let servers: Record<'postgres' | 's3' | 'mlflow', Server>;
 
@@ -32,15 +32,7 @@ async function everything(change: Record<string, string> = {}) {
   onTestFinished(() => identity.close());
   return gatewayOnStandIn({
     AWS_ENDPOINT_URL_STS: identity.url,
-    PGHOST: '127.0.0.1',
-    PGPORT: String(servers.postgres.port),
-    PGDATABASE: 'tidyllm',
-    PGUSER: 'tidyllm',
-    PGPASSWORD: 'secret',
-    PGSSLMODE: 'prefer',
-    TIDYLLM_S3_BUCKET: 'audit',
-    TIDYLLM_S3_ENDPOINT: servers.s3.url,
-    MLFLOW_TRACKING_URI: servers.mlflow.url,
+    ...serverVariables(servers),
     ...change,
   });
 }

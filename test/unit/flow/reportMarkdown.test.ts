@@ -97,6 +97,14 @@ describe('a report as Markdown', () => {
     expect(shown).toContain('&lt;img src=x onerror=alert(1)&gt;');
   });
 
+  it('says where there is nothing to list', () => {
+    const columns = [{ label: 'Place', unit: 'text' as const }];
+    const sections = [{ id: 'x', title: 'Secrets', text: '', table: { columns, rows: [] }, chart: null }];
+    const text = reportMarkdown(storedReport({ parameters: { model: '' } }, { sections }));
+    expect(text).toContain('## Secrets\n\nThere is nothing to list.\n');
+    expect(text).toContain('| Parameters | model = – |');
+  });
+
   it('keeps paragraphs of a section apart, and makes no list of them', () => {
     const [section] = plainReport.sections;
     const sections = section ? [{ ...section, text: '1. first\n- second', table: null, chart: null }] : [];

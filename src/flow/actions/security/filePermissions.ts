@@ -51,7 +51,7 @@ export async function checkPermissions(
     rows.push([
       name,
       present.length === 0 ? 'none' : first ? 'open to others' : 'private',
-      first ? openText(first, open.length) : `${present.length} files and folders`,
+      first ? openText(first, open.length) : `looked at: ${present.length}`,
     ]);
     if (!first) return;
     findings.push({
