@@ -87,6 +87,7 @@ describe('the report as its view shows it', () => {
         rows: [
           ['Mon', '0.0004'],
           ['Tue', null],
+          ['Wed', '0.0002'],
         ],
       },
       chart,
@@ -94,6 +95,7 @@ describe('the report as its view shows it', () => {
     expect(drawn?.series[0]?.points).toEqual([
       { value: 0.0004, text: '$0.0004' },
       { value: null, text: '–' },
+      { value: 0.0002, text: '$0.0002' },
     ]);
     expect(drawn?.ticks.at(-1)?.text).toBe('$0.0004');
     expect(chartOf({ columns, rows: [['Mon', null]] }, chart)).toBeNull();
