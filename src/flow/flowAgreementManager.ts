@@ -99,12 +99,16 @@ export interface FlowExecution {
   ledger: string;
 }
 
-/** What is known of a run while it goes. */
-interface Running {
-  runId: string;
+/** What somebody wants to be run. */
+interface Asked {
   agreement: FlowAgreement;
   parameters: ParameterValues;
   options: ExecuteOptions;
+}
+
+/** What is known of a run while it goes. */
+interface Running extends Asked {
+  runId: string;
   reason: string;
   signal: AbortSignal;
   startedAt: Date;
@@ -195,25 +199,24 @@ export class FlowAgreementManager {
    */
   async executeAgreement(agreement: FlowAgreement, options: ExecuteOptions): Promise<FlowExecution> {
     const parameters = resolveParameters(agreement, options.parameters ?? {});
-    const timeLimit = AbortSignal.timeout(agreement.timeLimitSeconds * 1000);
+    const asked = { agreement, parameters, options };
+    const { implementation, reserved, error } = await this.#prepare(asked);
+    const approval = error ? { approved: null, error } : await this.#approval(asked);
+    // From here on it takes time of its own, not that of whoever was asked.
     const running: Running = {
+      ...asked,
       runId: randomUUID(),
-      agreement,
-      parameters,
-      options,
       reason: `${agreement.trigger} ${agreement.expandedMeaning}`.slice(0, longestReason),
-      signal: options.signal ? AbortSignal.any([options.signal, timeLimit]) : timeLimit,
+      signal: signalOf(asked),
       startedAt: new Date(),
       began: performance.now(),
     };
-    const { implementation, reserved, error } = await this.#prepare(running);
-    const approval = error ? { approved: null, error } : await this.#approval(running);
     const validations = approval.error ? [] : await this.#validate(running, reserved);
     const refused = approval.error ?? validations.find((one) => one.error)?.error ?? null;
     const refusal = await this.#start(running, refused ? 0n : reserved, approval.approved);
     const refusedBy = refused ?? refusal;
     if (refusedBy) {
-      const fallback = withoutFallback.has(refusedBy.code) ? null : await this.#fallback(running);
+      const fallback = withoutFallback.has(refusedBy.code) ? null : await this.#fallback(running, 0n);
       const work = { report: null, error: refusedBy, fallback };
       return this.#end(running, { validations, reserved: 0n, refused: true, work });
     }
@@ -223,7 +226,7 @@ export class FlowAgreementManager {
   }
 
   /** What will run, and what it may cost. */
-  async #prepare({ agreement, parameters }: Running) {
+  async #prepare({ agreement, parameters }: Asked) {
     const implementation = await this.#dependencies.implementationOf(agreement);
     try {
       return {
@@ -241,7 +244,7 @@ export class FlowAgreementManager {
   async #approval({
     agreement,
     options,
-  }: Running): Promise<{ approved: boolean | null; error: GatewayError | null }> {
+  }: Asked): Promise<{ approved: boolean | null; error: GatewayError | null }> {
     const { shell, source, trigger } = agreement;
     const approved = shell ? false : null;
     if (!options.trusted && (shell || source.kind === 'workspace')) {
@@ -319,7 +322,7 @@ export class FlowAgreementManager {
       return { report, error: null, fallback: null };
     } catch (thrown) {
       const error = runError(thrown, running.agreement, signal, options.signal);
-      const fallback = withoutFallback.has(error.code) ? null : await this.#fallback(running);
+      const fallback = withoutFallback.has(error.code) ? null : await this.#fallback(running, reserved);
       return { report: error instanceof FailedWithReport ? error.report : null, error, fallback };
     } finally {
       // A run ends after its calls, also those that its implementation has stopped waiting for.
@@ -353,24 +356,26 @@ export class FlowAgreementManager {
     return { run, settled: () => Promise.allSettled(calls) };
   }
 
-  /** Runs what the agreement names for this case, which makes no calls. */
-  async #fallback(running: Running): Promise<FallbackExecution | null> {
+  /** Runs what the agreement names for this case, within what the run still holds of `reserved`. */
+  async #fallback(running: Running, reserved: bigint): Promise<FallbackExecution | null> {
     const { agreement, options } = running;
     const implementation = await this.#dependencies.fallbackOf(agreement);
     if (!implementation) return null;
-    const timeLimit = AbortSignal.timeout(agreement.timeLimitSeconds * 1000);
-    const signal = options.signal ? AbortSignal.any([options.signal, timeLimit]) : timeLimit;
+    const signal = signalOf(running);
     const parameters = Object.fromEntries(
       implementation.parameters.flatMap(({ name, default: value }) =>
         value === null ? [] : [[name, value]],
       ),
     );
+    const { run, settled } = this.#run({ ...running, parameters, signal }, reserved);
     try {
-      const report = await implementation.run(this.#run({ ...running, parameters, signal }, 0n).run);
+      const report = await implementation.run(run);
       return { implementation: implementation.id, report, error: null };
     } catch (thrown) {
       const error = runError(thrown, agreement, signal, options.signal);
       return { implementation: implementation.id, report: null, error };
+    } finally {
+      await settled();
     }
   }
 
@@ -440,6 +445,12 @@ export class FlowAgreementManager {
       return { sha256: null, error };
     }
   }
+}
+
+/** Aborts on cancel, and when the agreement's time is over, counted from now. */
+function signalOf({ agreement, options }: Asked): AbortSignal {
+  const timeLimit = AbortSignal.timeout(agreement.timeLimitSeconds * 1000);
+  return options.signal ? AbortSignal.any([options.signal, timeLimit]) : timeLimit;
 }
 
 function directoryOf(workspace: string, { directory }: ShellAction): string {

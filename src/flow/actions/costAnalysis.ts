@@ -143,7 +143,10 @@ class Costs {
     const total = sum(this.#byDay.values());
     const forecast = this.#forecast(at);
     const alternatives = this.#alternatives(catalogue);
-    const best = alternatives.reduce((most, { saving }) => (saving > most ? saving : most), 0n);
+    // The best of each model comes first.
+    const best = [...Map.groupBy(alternatives, ({ model }) => model).values()].flatMap(
+      ([first]) => first ?? [],
+    );
     const [dearest] = sorted(this.#byModel);
     const most = dearest ? `, most of it by ${dearest[0]} (${formatUsd(dearest[1].spent)})` : '';
     return {
@@ -189,8 +192,8 @@ class Costs {
         },
         {
           id: 'saving_model',
-          label: 'A cheaper model would have saved up to',
-          value: microToUsd(best),
+          label: 'Cheaper models would have saved up to',
+          value: microToUsd(best.reduce((all, { saving }) => all + saving, 0n)),
           unit: 'usd',
           better: null,
         },

@@ -66,21 +66,22 @@ async function analyse(run: FlowRun, { ledger }: ErrorAnalysisDependencies): Pro
 
 class Errors {
   readonly #classes = new Map<string, Failure[]>();
-  readonly #changes: Change[] = [];
-  /** Calls by dimension and value. */
-  readonly #totals = new Map<string, number>();
+  readonly #events: Change[] = [];
+  /** Calls by dimension and value, and when the first of these began. */
+  readonly #totals = new Map<string, { calls: number; since: string }>();
   readonly #callsByDay = new Map<string, number>();
   /** Runs of the security test, whose attempts have to be refused. */
   readonly #attempting = new Set<string>();
   #calls = 0;
-  #firstCall = '';
+  /** Null before there is one. */
+  #firstCall: string | null = null;
   #attempts = 0;
 
   takeEvent(event: LedgerRecord): void {
     if (event.kind === 'flow_start' && event.implementation === 'security_test')
       this.#attempting.add(event.run_id);
     const text = changeText(event);
-    if (text !== null) this.#changes.push({ time: event.time, text });
+    if (text !== null) this.#events.push({ time: event.time, text });
   }
 
   takeCall({ opening, ending }: RecordedCall): void {
@@ -89,7 +90,7 @@ class Errors {
       return;
     }
     this.#calls += 1;
-    this.#firstCall ||= opening.time;
+    this.#firstCall = earlier(this.#firstCall ?? opening.time, opening.time);
     this.#callsByDay.set(opening.day, (this.#callsByDay.get(opening.day) ?? 0) + 1);
     const values = {
       model: opening.model_id ?? opening.model,
@@ -101,14 +102,8 @@ class Errors {
     };
     for (const dimension of dimensions) {
       const key = `${dimension} ${values[dimension]}`;
-      const before = this.#totals.get(key) ?? 0;
-      this.#totals.set(key, before + 1);
-      // What was there from the first call on is no change.
-      if (before === 0 && opening.time !== this.#firstCall)
-        this.#changes.push({
-          time: opening.time,
-          text: `the first call with ${dimension} ${values[dimension]}`,
-        });
+      const { calls, since } = this.#totals.get(key) ?? { calls: 0, since: opening.time };
+      this.#totals.set(key, { calls: calls + 1, since: earlier(since, opening.time) });
     }
     const code = codeOf({ opening, ending } as RecordedCall);
     if (code === null) return;
@@ -119,6 +114,8 @@ class Errors {
   }
 
   report(since: string): Report {
+    // Calls come in the order in which they ended.
+    for (const failures of this.#classes.values()) failures.sort(byTime);
     const classes = [...this.#classes].sort(([, a], [, b]) => b.length - a.length);
     const failed = classes
       .filter(([code]) => code !== 'cancelled')
@@ -176,7 +173,7 @@ class Errors {
       if (!top) return [];
       const [value, same] = top;
       const ofClass = same.length / failures.length;
-      const ofAll = (this.#totals.get(`${dimension} ${value}`) ?? 0) / this.#calls;
+      const ofAll = (this.#totals.get(`${dimension} ${value}`)?.calls ?? 0) / this.#calls;
       return ofClass >= concentrated.share && ofClass >= ofAll * concentrated.lift
         ? [
             `${dimension} ${value} (${Math.round(ofClass * 100)} % of these, ${Math.round(ofAll * 100)} % of all calls)`,
@@ -190,7 +187,14 @@ class Errors {
     const onset = failures[0]?.time ?? '';
     if (onset === this.#firstCall) return [];
     const from = new Date(Date.parse(onset) - correlationMs).toISOString();
-    return this.#changes.filter(({ time }) => time >= from && time <= onset).slice(-changesShown);
+    const firstUses = [...this.#totals].flatMap(([key, { since }]): Change[] =>
+      // What was there from the first call on is no change.
+      since === this.#firstCall ? [] : [{ time: since, text: `the first call of these days with ${key}` }],
+    );
+    return [...this.#events, ...firstUses]
+      .filter(({ time }) => time >= from && time <= onset)
+      .sort(byTime)
+      .slice(-changesShown);
   }
 
   #rate(count: number): number {
@@ -263,6 +267,14 @@ class Errors {
       chart: null,
     };
   }
+}
+
+function earlier(a: string, b: string): string {
+  return a < b ? a : b;
+}
+
+function byTime(a: { time: string }, b: { time: string }): number {
+  return a.time < b.time ? -1 : a.time > b.time ? 1 : 0;
 }
 
 /** Whatever happens so, the gateway itself is in doubt. */

@@ -39,7 +39,7 @@ export function integrationTest(dependencies: IntegrationTestDependencies): Impl
   return {
     id: 'integration_test',
     ...builtIns.integration_test,
-    worstCase: (parameters) => dependencies.gateway().worstCase(probeRequest(parameters, dependencies, 1)),
+    worstCase: (parameters) => dependencies.gateway().worstCase(probeRequest(parameters, dependencies)),
     run: async (run) => {
       const { response, parts } = await exerciseModel(run, dependencies);
       for (const [index, id] of exercisedIds.entries()) {
@@ -62,7 +62,7 @@ async function exerciseModel(
   run.progress('Model', 0);
   let response = null as LlmResponse | null;
   const model = await part('model', 'Model', async (step) => {
-    const request = probeRequest(run.parameters, dependencies, 1);
+    const request = probeRequest(run.parameters, dependencies);
     const answered = await step(
       'Call a model',
       async () => {

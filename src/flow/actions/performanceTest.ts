@@ -32,7 +32,7 @@ export function performanceTest(dependencies: PerformanceTestDependencies): Impl
     ...builtIns.performance_test,
     worstCase: (parameters) =>
       BigInt(Number(parameters['calls'])) *
-      dependencies.gateway().worstCase(probeRequest(parameters, dependencies, 0)),
+      dependencies.gateway().worstCase(probeRequest(parameters, dependencies)),
     run: (run) => measure(run, dependencies),
   };
 }
@@ -45,7 +45,7 @@ async function measure(run: FlowRun, options: ProbeOptions): Promise<Report> {
   for (let index = 0; index < calls; index += 1) {
     run.signal.throwIfAborted();
     run.progress(`Call ${index + 1} of ${calls}`, index / calls);
-    const response = await run.call(probeRequest(run.parameters, options, index));
+    const response = await run.call(probeRequest(run.parameters, options));
     if (response.success && response.stages) answered.push({ ...response, stages: response.stages });
     else failed.push(response);
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { LlmResponse } from '../../gateways/corporateLlm/request.ts';
 import type { ParameterValues } from '../agreement.ts';
@@ -9,13 +10,9 @@ export interface ProbeOptions {
 }
 
 /** A small call that measures the way to a model, not the model: a short answer to a question nobody has cached. */
-export function probeRequest(
-  parameters: ParameterValues,
-  { defaultModel }: ProbeOptions,
-  index: number,
-): RunRequest {
+export function probeRequest(parameters: ParameterValues, { defaultModel }: ProbeOptions): RunRequest {
   return {
-    prompt: `Probe ${String(index).padStart(5, '0')}: count from one to twenty in words.`,
+    prompt: `Probe ${randomUUID()}: count from one to twenty in words.`,
     modelId: String(parameters['model'] ?? '') || defaultModel,
     maxTokens: Number(parameters['max_tokens'] ?? 16),
     temperature: 0,

@@ -38,7 +38,7 @@ interface Limit {
 /** Doubles the calls that run at the same time until more of them bring no more answers. */
 export function scalabilityTest(dependencies: ScalabilityTestDependencies): Implementation {
   const priceOf = (parameters: ParameterValues): bigint =>
-    dependencies.gateway().worstCase(probeRequest(parameters, dependencies, 0));
+    dependencies.gateway().worstCase(probeRequest(parameters, dependencies));
   const costOf = (levels: readonly number[], parameters: ParameterValues): bigint =>
     priceOf(parameters) * BigInt(levels.reduce((sum, level) => sum + level * callsPerWorker(parameters), 0));
   return {
@@ -101,10 +101,10 @@ async function climb(
 async function measure(run: FlowRun, options: ProbeOptions, concurrency: number): Promise<Level> {
   const calls = callsPerWorker(run.parameters);
   const began = performance.now();
-  const worker = async (_: unknown, index: number): Promise<LlmResponse[]> => {
+  const worker = async (): Promise<LlmResponse[]> => {
     const responses: LlmResponse[] = [];
     for (let call = 0; call < calls && !run.signal.aborted; call += 1)
-      responses.push(await run.call(probeRequest(run.parameters, options, index * calls + call)));
+      responses.push(await run.call(probeRequest(run.parameters, options)));
     return responses;
   };
   const responses = (await Promise.all(Array.from({ length: concurrency }, worker))).flat();
@@ -197,7 +197,10 @@ function notReached(most: number): Limit {
 }
 
 function reportOf(levels: readonly Level[], limit: Limit): Report {
-  const knee = levels.reduce((a, b) => (b.throughput >= a.throughput * (1 + leastGain) ? b : a));
+  // A level at which calls fail is behind the knee, however many of them were answered.
+  const failing = limit.id === 'throttled' || limit.id === 'failures';
+  const sound = failing && levels.length > 1 ? levels.slice(0, -1) : levels;
+  const knee = sound.reduce((a, b) => (b.throughput >= a.throughput * (1 + leastGain) ? b : a));
   const failed = levels.reduce((sum, level) => sum + level.failed.length, 0);
   const cost = levels
     .flatMap((level) => [...level.answered, ...level.failed])

@@ -70,7 +70,12 @@ async function execute(
   let force: NodeJS.Timeout | undefined;
   const stop = (): void => {
     end(child, 'SIGTERM');
-    force = setTimeout(() => end(child, 'SIGKILL'), graceMs);
+    force = setTimeout(() => {
+      end(child, 'SIGKILL');
+      // What has left the group may hold them open for ever.
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, graceMs);
   };
   run.signal.addEventListener('abort', stop, { once: true });
   try {
@@ -81,6 +86,8 @@ async function execute(
   } finally {
     run.signal.removeEventListener('abort', stop);
     clearTimeout(force);
+    // What of the group has outlived the shell.
+    if (run.signal.aborted) end(child, 'SIGKILL');
   }
 }
 
