@@ -36,11 +36,25 @@ export interface BedrockStandIn {
   refuseKey: (accessKeyId: string) => void;
   /** Opens the gate of calls whose prompt says `@stand-in:gate`. */
   openGate: () => void;
+  /** What calls without a directive get: the call, its place in `calls`, and how many are under way with it. */
+  behave: ((call: SeenCall, index: number, underWay: number) => Behaviour) | null;
+  /** So many calls are answered at the same time; others wait for their turn. */
+  atOnce: number;
   close: () => Promise<void>;
 }
 
+/** How the stand-in treats a call; waits in milliseconds. */
+export interface Behaviour {
+  /** Error that it answers with, named as in a directive. */
+  refusal?: keyof typeof refusals;
+  /** Before the first piece of the answer. */
+  firstTokenDelayMs?: number;
+  /** From the first half of the answer to the rest. */
+  delayMs?: number;
+}
+
 /** Errors that Bedrock answers with before a stream: directive, status, exception. */
-const refusals: Readonly<Record<string, [status: number, exception: string, message: string]>> = {
+const refusals = {
   throttled: [429, 'ThrottlingException', 'Too many requests, please wait before trying again.'],
   'not-ready': [429, 'ModelNotReadyException', 'The model is not ready.'],
   validation: [400, 'ValidationException', 'Malformed input request.'],
@@ -53,7 +67,7 @@ const refusals: Readonly<Record<string, [status: number, exception: string, mess
   'model-error': [424, 'ModelErrorException', 'The model failed.'],
   internal: [500, 'InternalServerException', 'Internal error.'],
   unavailable: [503, 'ServiceUnavailableException', 'Service unavailable.'],
-};
+} satisfies Record<string, [status: number, exception: string, message: string]>;
 
 const codec = new EventStreamCodec(toUtf8, fromUtf8);
 
@@ -84,7 +98,10 @@ function frame(headers: Record<string, string>, payload: object): Buffer {
  * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=…, served=TIER.
  */
 export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
-  const seen: Seen = { calls: [], refused: 0, expiredKeys: new Set(['EXPIRED']) };
+  const seen: Seen = {
+    ...{ calls: [], refused: 0, expiredKeys: new Set(['EXPIRED']) },
+    ...{ behave: null, underWay: 0, served: new Turns() },
+  };
   const sockets = new Set<Socket>();
   let openGate = (): void => undefined;
   const gate = new Promise<void>((resolve) => {
@@ -124,6 +141,18 @@ export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
     },
     refuseKey: (accessKeyId) => seen.expiredKeys.add(accessKeyId),
     openGate,
+    get behave() {
+      return seen.behave;
+    },
+    set behave(behave) {
+      seen.behave = behave;
+    },
+    get atOnce() {
+      return seen.served.most;
+    },
+    set atOnce(most) {
+      seen.served.most = most;
+    },
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
@@ -135,6 +164,28 @@ interface Seen {
   calls: SeenCall[];
   refused: number;
   expiredKeys: Set<string>;
+  behave: BedrockStandIn['behave'];
+  underWay: number;
+  served: Turns;
+}
+
+/** Lets so many pass at the same time, first come first. */
+class Turns {
+  most = Infinity;
+  #taken = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  async take(): Promise<void> {
+    if (this.#taken >= this.most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#taken += 1;
+  }
+
+  /** Hands the turn to whoever waits longest. */
+  giveBack(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#taken -= 1;
+  }
 }
 
 async function answer(
@@ -152,16 +203,16 @@ async function answer(
   const authorization = request.headers.authorization ?? '';
   const [, accessKeyId = ''] = /^AWS4-HMAC-SHA256 Credential=([^/]+)/.exec(authorization) ?? [];
   if (accessKeyId === '' && !authorization.startsWith('Bearer ')) {
-    refuse(response, refusals['denied']);
+    refuse(response, refusals.denied);
     return;
   }
   if (seen.expiredKeys.has(accessKeyId)) {
     seen.refused += 1;
-    refuse(response, refusals['expired']);
+    refuse(response, refusals.expired);
     return;
   }
   const operation = match[2] as SeenCall['operation'];
-  seen.calls.push({
+  const call: SeenCall = {
     operation,
     authorization,
     accessKeyId,
@@ -169,13 +220,24 @@ async function answer(
     httpVersion: request.httpVersion,
     metadata: body.requestMetadata ?? {},
     body,
-  });
+  };
+  seen.calls.push(call);
+  seen.underWay += 1;
+  response.once('close', () => (seen.underWay -= 1));
   const prompt = body.messages?.at(-1)?.content?.[0]?.text ?? '';
   const directive = directiveIn(prompt);
-  if (directive.name in refusals) {
+  if (isRefusal(directive.name)) {
     refuse(response, refusals[directive.name]);
     return;
   }
+  const behaviour = directive.name === '' ? seen.behave?.(call, seen.calls.length - 1, seen.underWay) : {};
+  if (behaviour?.refusal) {
+    refuse(response, refusals[behaviour.refusal]);
+    return;
+  }
+  const turn = seen.served.take();
+  response.once('close', () => void turn.then(() => seen.served.giveBack()));
+  await turn;
   if (directive.name === 'reset') {
     request.socket.destroy();
     return;
@@ -196,13 +258,16 @@ async function answer(
   // Like Bedrock, it says how it served the call.
   const serviceTier =
     directive.name === 'served' ? { type: directive.value } : (body.serviceTier ?? { type: 'default' });
+  if (behaviour?.firstTokenDelayMs) await delay(behaviour.firstTokenDelayMs);
   if (operation === 'converse') {
     const output = { message: { role: 'assistant', content: [{ text: words.join('') }] } };
     const reply = { output, stopReason: 'end_turn', usage, serviceTier, metrics: { latencyMs: 1 } };
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
     return;
   }
-  await stream(response, request, directive.name, words, { usage, serviceTier }, gate);
+  const mode = behaviour?.delayMs ? 'pause' : directive.name;
+  const pause = (): Promise<unknown> => delay(behaviour?.delayMs);
+  await stream(response, request, mode, words, { usage, serviceTier }, { gate, pause });
 }
 
 async function stream(
@@ -211,7 +276,7 @@ async function stream(
   mode: string,
   words: string[],
   report: { usage: object; serviceTier: object },
-  gate: Promise<void>,
+  until: { gate: Promise<void>; pause: () => Promise<unknown> },
 ): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
   const start = eventFrame('messageStart', { role: 'assistant' });
@@ -235,8 +300,9 @@ async function stream(
       response.end(Buffer.concat(end));
       return;
     case 'gate':
+    case 'pause':
       response.write(half);
-      await gate;
+      await (mode === 'gate' ? until.gate : until.pause());
       response.end(Buffer.concat([...deltas.slice(Math.ceil(deltas.length / 2)), ...end]));
       return;
     case 'stall':
@@ -288,8 +354,11 @@ function usageFor(body: ConverseBody, outputTokens: number): object {
   return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
 }
 
-function refuse(response: ServerResponse, refusal: readonly [number, string, string] | undefined): void {
-  const [status, exception, message] = refusal ?? [500, 'InternalServerException', 'no refusal'];
+function isRefusal(name: string): name is keyof typeof refusals {
+  return Object.hasOwn(refusals, name);
+}
+
+function refuse(response: ServerResponse, [status, exception, message]: [number, string, string]): void {
   const headers = { 'content-type': 'application/json', 'x-amzn-errortype': exception };
   response.writeHead(status, headers).end(JSON.stringify({ message }));
 }

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Core } from '../../src/core/core.ts';
 import type { ParameterValues } from '../../src/flow/agreement.ts';
 import type { Implementation } from '../../src/flow/implementation.ts';
-import type { Finding, Report } from '../../src/flow/report.ts';
+import type { ExecuteOptions, FlowExecution } from '../../src/flow/flowAgreementManager.ts';
+import type { Cell, Finding, Report } from '../../src/flow/report.ts';
 import { everybody } from '../../src/ledger/budgetFold.ts';
 
 export interface TestRun {
@@ -63,4 +64,39 @@ export async function runImplementation(
 export function faultsOf({ findings }: Pick<Report, 'findings'>): string[] {
   const faults = findings.filter(({ severity }: Finding) => severity !== 'note');
   return [...new Set(faults.map(({ id }) => id))].toSorted();
+}
+
+/** Runs what a command means as a front door would. */
+export function runCommand(
+  core: Core,
+  command: string,
+  options: Partial<ExecuteOptions> = {},
+): Promise<FlowExecution> {
+  const origin = { workspace: null, branch: null, command: 'test' };
+  return core.flow.executeFlowCommand(command, { origin, trusted: true, ...options });
+}
+
+/** The report of a run that succeeded; throws its error otherwise. */
+export function reportOf({ report, error }: FlowExecution): Report {
+  if (!report || error) throw error ?? new Error('The run has no report.');
+  return report;
+}
+
+/** The value of a figure; throws where there is none. */
+export function figureOf({ figures }: Report, id: string): Cell {
+  const found = figures.find((figure) => figure.id === id);
+  if (!found) throw new Error(`The report has no figure ${id}.`);
+  return found.value;
+}
+
+/** The rows of a section's table; none where it has no table. */
+export function rowsOf({ sections }: Report, id: string): readonly (readonly Cell[])[] {
+  return sections.find((section) => section.id === id)?.table?.rows ?? [];
+}
+
+/** A finding; throws where there is none. */
+export function findingOf({ findings }: Report, id: string): Finding {
+  const found = findings.find((finding) => finding.id === id);
+  if (!found) throw new Error(`The report has no finding ${id}.`);
+  return found;
 }
