@@ -151,7 +151,7 @@ class Costs {
     const most = dearest ? `, most of it by ${dearest[0]} (${formatUsd(dearest[1].spent)})` : '';
     return {
       title: 'Cost Analysis',
-      summary: `${formatUsd(total.spent)} in ${total.calls} calls since ${this.#since}${most}.`,
+      summary: `${formatUsd(total.spent)} in ${callsText(total.calls)} since ${this.#since}${most}.`,
       findings: [...this.#unusualDays(at.today), ...this.#unusualCalls(), ...this.#doubts(total)],
       figures: [
         { id: 'spent', label: 'Spent', value: microToUsd(total.spent), unit: 'usd', better: 'lower' },
@@ -281,7 +281,7 @@ class Costs {
         {
           ...{ severity: 'warning', id: 'unusual_day', title: `${day} was unusually dear` },
           evidence:
-            `${formatUsd(spent)} in ${calls} calls; the median day has ${formatUsd(BigInt(Math.round(middle)))}. ${model ?? ''}`.trim(),
+            `${formatUsd(spent)} in ${callsText(calls)}; the median day has ${formatUsd(BigInt(Math.round(middle)))}. ${model ?? ''}`.trim(),
           remedy: `Look at the day in the audit history${day === today ? '; a cap per user or model would hold it' : ''}.`,
         },
       ];
@@ -296,7 +296,7 @@ class Costs {
       add(ofDay, `${userId} with ${model}`, { calls: 1, tokens: noTokens, spent: cost, estimated: 0n });
     }
     return sorted(ofDay).map(
-      ([key, { spent, calls }]) => `Most of it: ${key}, ${formatUsd(spent)} in ${calls} calls.`,
+      ([key, { spent, calls }]) => `Most of it: ${key}, ${formatUsd(spent)} in ${callsText(calls)}.`,
     );
   }
 
@@ -329,7 +329,7 @@ class Costs {
       const models = [...new Set(unpriced.map(({ model }) => model))];
       findings.push({
         ...{ severity: 'problem', id: 'unpriced_calls', title: 'Calls with tokens cost nothing' },
-        evidence: `${unpriced.length} calls of ${models.join(', ')}.`,
+        evidence: `${callsText(unpriced.length)} of ${models.join(', ')}.`,
         remedy:
           'Correct the price in "prices" of settings.yaml, then compare with the bill: "tidyllm reconcile".',
       });
@@ -337,7 +337,7 @@ class Costs {
     if (total.spent > 0n && Number(total.estimated) > Number(total.spent) * mostEstimated) {
       findings.push({
         ...{ severity: 'warning', id: 'estimated_costs', title: 'Much of the cost is estimated' },
-        evidence: `${formatUsd(total.estimated)} of ${formatUsd(total.spent)} (${percent(total.estimated, total.spent)}); ${this.#orphaned} calls are of processes that died.`,
+        evidence: `${formatUsd(total.estimated)} of ${formatUsd(total.spent)} (${percent(total.estimated, total.spent)}); calls of processes that died: ${this.#orphaned}.`,
         remedy: 'Compare with the bill: "tidyllm reconcile".',
       });
     }
@@ -544,6 +544,10 @@ function sum(all: Iterable<Spending>): Spending {
 /** Dearest first. */
 function sorted(spending: ReadonlyMap<string, Spending>): [string, Spending][] {
   return [...spending].sort(([, a], [, b]) => (a.spent > b.spent ? -1 : 1));
+}
+
+function callsText(count: number): string {
+  return count === 1 ? '1 call' : `${count} calls`;
 }
 
 function amountOf(forecast: Forecast | null): string | null {
