@@ -214,7 +214,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   store.add(core.onDidChange(() => settingsFile.follow()));
   const first = core.onDidChange(() => {
     first.dispose();
-    inBackground(log, followFiles(core, log));
+    inBackground(log, followFiles(core, flowTree, log));
   });
   const start = setImmediate(reconnect);
   store.add({ dispose: () => clearImmediate(start) });
@@ -222,14 +222,19 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
 }
 
 /** What brings the schema and the AWS SDK, which the first start of the gateway has loaded. */
-async function followFiles(core: CoreHolder, log: vscode.LogOutputChannel): Promise<void> {
+async function followFiles(
+  core: CoreHolder,
+  flowTree: FlowTree,
+  log: vscode.LogOutputChannel,
+): Promise<void> {
   const [{ SettingsDiagnostics }, { FlowLanguage }, { followAwsLogins }] = await Promise.all([
     import('./host/settingsDiagnostics.ts'),
     import('./host/flowLanguage/flowLanguage.ts'),
     import('./host/followAwsLogins.ts'),
   ]);
   store.add(new SettingsDiagnostics(core, log));
-  store.add(new FlowLanguage(core, log));
+  const language = store.add(new FlowLanguage(core, log));
+  store.add(language.onDidCheck(() => flowTree.refresh()));
   store.add(followAwsLogins(core, log));
 }
 

@@ -2,7 +2,7 @@ import type { Core } from '../core/core.ts';
 import { messageOf } from '../errors.ts';
 import { systemStatus, type SystemStatus } from '../gateways/systemStatus.ts';
 import { verifyLedger } from '../ledger/readJournal.ts';
-import { faultText } from '../yamlDocument.ts';
+import { faultText, type Fault } from '../yamlDocument.ts';
 import { credentialSourceJson, healthJson, infrastructureJson, printReasons } from './healthTexts.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
@@ -55,10 +55,12 @@ export function gatewayStats(core: Core, terminal: Terminal): number {
 
 /** `tidyllm status`: the final validation of the whole system, with its evidence. */
 export async function status(core: Core, terminal: Terminal): Promise<number> {
-  const [system, ledger] = await Promise.all([
+  const [system, ledger, { agreements, faults, files }] = await Promise.all([
     systemStatus(core, AbortSignal.timeout(checkTimeoutMs)),
     ledgerState(core),
+    core.flow.catalogue(),
   ]);
+  const errors = faults.filter(({ severity }) => severity === 'error').length;
   const { loaded, registry } = core;
   const { initialized, total } = registry.getRegistryStats();
   const damage = { of: 'ledger', message: ledger.detail ?? '', hint: 'Run "tidyllm audit verify".' };
@@ -76,7 +78,12 @@ export async function status(core: Core, terminal: Terminal): Promise<number> {
         total,
         services: system.gateways.map(({ id, state, health }) => ({ id, state, health: healthJson(health) })),
       },
-      flow_agreements: { state: 'not_installed' },
+      flow_agreements: {
+        state: errors > 0 ? 'with_errors' : 'valid',
+        agreements: agreements.length,
+        files: files.map(({ path }) => path),
+        faults: faults.map(faultText),
+      },
       cache: { state: 'not_installed' },
       configuration: {
         state: 'valid',
@@ -92,7 +99,7 @@ export async function status(core: Core, terminal: Terminal): Promise<number> {
     const rows = [
       ...serviceRows(system),
       ['gateways', `${initialized}/${total}`, gatewayList(core)],
-      ['FLOW agreements', 'not installed', ''],
+      ['FLOW agreements', errors > 0 ? 'with errors' : 'valid', flowText(agreements.length, faults)],
       ['cache', 'not installed', ''],
       ['configuration', 'valid', configurationText(loaded)],
       ['ledger', ledger.ok ? 'intact' : 'damaged', `${ledger.records} records in ${ledger.path}`],
@@ -119,6 +126,10 @@ function gatewayList({ registry }: Core): string {
     .listServices()
     .map(({ id, state }) => `${id} ${state.replace('_', ' ')}`)
     .join(', ');
+}
+
+function flowText(agreements: number, faults: readonly Fault[]): string {
+  return [`${agreements} can be run`, ...faults.map(faultText)].join('; ');
 }
 
 function configurationText({ file, userFile, workspaceFiles }: Core['loaded']): string {

@@ -385,7 +385,8 @@ export class FlowAgreementManager {
     const { report, error, fallback } = work;
     const mode = error ? 'failed' : backend.simulated ? 'simulated' : 'real';
     const durationMs = Math.round(performance.now() - running.began);
-    const stored = await this.#stored(running, report ?? fallback?.report ?? null, mode, durationMs);
+    const found = withFailure(report ?? fallback?.report ?? null, agreement, error);
+    const stored = await this.#stored(running, found, mode, durationMs);
     // What a run that failed leaves behind is for whoever started it.
     const kept = stored && mode !== 'failed' ? await this.#keep(stored) : null;
     const receipt = await ledger.endRun(runId, {
@@ -451,6 +452,21 @@ export class FlowAgreementManager {
 function signalOf({ agreement, options }: Asked): AbortSignal {
   const timeLimit = AbortSignal.timeout(agreement.timeLimitSeconds * 1000);
   return options.signal ? AbortSignal.any([options.signal, timeLimit]) : timeLimit;
+}
+
+/** What a run that failed has to show says first that it failed, and why. */
+function withFailure(
+  report: Report | null,
+  { trigger }: FlowAgreement,
+  error: GatewayError | null,
+): Report | null {
+  if (!report || !error) return report;
+  const failure: Finding = {
+    ...{ severity: 'problem', id: 'run_failed', title: `${trigger} did not run to its end` },
+    evidence: error.message,
+    remedy: error.hint,
+  };
+  return { ...report, findings: [failure, ...report.findings] };
 }
 
 function directoryOf(workspace: string, { directory }: ShellAction): string {

@@ -26,6 +26,8 @@ export interface Findings {
   simulated: ServiceHealth | null;
   gateways: Readonly<Partial<Record<GatewayId, ServiceHealth>>>;
   ledger: { head: Receipt | null; budget: BudgetStatus; error: null } | { error: GatewayError } | null;
+  /** Agreements that can run, and errors in the files that define them. */
+  flow: { agreements: number; errors: number } | null;
   /** Where settings.yaml is, or would be. */
   settingsFile: string | null;
 }
@@ -36,6 +38,7 @@ export const nothingFound: Findings = {
   simulated: null,
   gateways: {},
   ledger: null,
+  flow: null,
   settingsFile: null,
 };
 
@@ -160,6 +163,10 @@ export class HealthMonitor implements vscode.Disposable {
           ]
         : []),
       this.#readLedger(core),
+      core.flow.catalogue().then(({ agreements, faults }) => {
+        const errors = faults.filter(({ severity }) => severity === 'error').length;
+        this.#found({ flow: { agreements: agreements.length, errors } }, core);
+      }),
     ];
   }
 

@@ -33,7 +33,7 @@ describe('the health view', () => {
     /^corporate_llm, healthy · \d+ ms/,
     /^ai_processing, not installed — needs corporate_llm/,
     /^workflow_optimizer, not installed — needs corporate_llm, ai_processing/,
-    /^FLOW agreements, not installed/,
+    /^FLOW agreements, 6 can be run/,
     /^Cache, not installed/,
     /^Ledger, simulated/,
     /^Journal, #6/,

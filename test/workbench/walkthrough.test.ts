@@ -40,7 +40,7 @@ describe('the walkthrough', () => {
 
   test('knows what is done already, and nothing else', async () => {
     await completed('Connect AWS').waitFor();
-    for (const title of ['Set the Budget', 'Make a First Call', 'See the Record'])
+    for (const title of ['Set the Budget', 'Make a First Call', 'See the Record', 'Run a FLOW Agreement'])
       expect(await completed(title).count()).toBe(0);
   });
 

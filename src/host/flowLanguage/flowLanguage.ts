@@ -20,11 +20,14 @@ export class FlowLanguage implements vscode.Disposable {
   readonly #holder: CoreHolder;
   readonly #log: vscode.LogOutputChannel;
   readonly #collection = vscode.languages.createDiagnosticCollection('tidyllm-flow');
-  readonly #lensesChanged = new vscode.EventEmitter<void>();
+  readonly #checked = new vscode.EventEmitter<void>();
   readonly #registrations: vscode.Disposable;
   #watched: { paths: string; watchers: vscode.Disposable } = { paths: '', watchers: noFiles };
   #checking: Promise<void> | null = null;
   #again = false;
+
+  /** The files were looked at, because one of them changed. */
+  readonly onDidCheck = this.#checked.event;
 
   constructor(holder: CoreHolder, log: vscode.LogOutputChannel) {
     this.#holder = holder;
@@ -40,7 +43,7 @@ export class FlowLanguage implements vscode.Disposable {
       vscode.workspace.onDidSaveTextDocument(checkDocument),
       vscode.workspace.onDidCloseTextDocument(checkDocument),
       vscode.languages.registerCodeLensProvider(yaml, {
-        onDidChangeCodeLenses: this.#lensesChanged.event,
+        onDidChangeCodeLenses: this.#checked.event,
         provideCodeLenses: (document) => this.#lenses(document),
       }),
       vscode.languages.registerHoverProvider(yaml, {
@@ -62,7 +65,7 @@ export class FlowLanguage implements vscode.Disposable {
     this.#registrations.dispose();
     this.#watched.watchers.dispose();
     this.#collection.dispose();
-    this.#lensesChanged.dispose();
+    this.#checked.dispose();
   }
 
   /** One check at a time; what changes meanwhile is checked after it. */
@@ -83,7 +86,7 @@ export class FlowLanguage implements vscode.Disposable {
         const own = faults.filter(({ place }) => place?.file === path);
         if (own.length > 0) this.#collection.set(vscode.Uri.file(path), own.map(diagnosticOf));
       }
-      this.#lensesChanged.fire();
+      this.#checked.fire();
     }
   }
 

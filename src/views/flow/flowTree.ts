@@ -44,9 +44,6 @@ export class FlowTree implements vscode.TreeDataProvider<Line>, vscode.Disposabl
     this.#following = vscode.Disposable.from(
       holder.onDidChange(() => this.#follow()),
       runs.onDidChange(() => this.#refreshSoon()),
-      vscode.workspace.onDidSaveTextDocument(({ fileName }) => {
-        if (fileName.endsWith('flow.yaml')) this.refresh();
-      }),
       this.#view.onDidChangeVisibility(() => this.refresh()),
     );
     this.#follow();
@@ -126,6 +123,7 @@ function faultLines(faults: readonly Fault[]): Line[] {
     item.id = `fault ${file}`;
     item.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('problemsWarningIcon.foreground'));
     item.tooltip = all.map(({ message }) => message).join('\n');
+    item.accessibilityInformation = { label: place ? `${label}, ${place.file}` : file };
     item.contextValue = 'define';
     if (!place) return { item, children: [] };
     item.description = place.file;

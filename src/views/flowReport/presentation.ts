@@ -147,7 +147,7 @@ function presentTable({ columns, rows }: Table): PresentedTable {
   };
 }
 
-/** Null where there is nothing to draw: the table says so. */
+/** Null where there is nothing to compare by eye: the table says it. */
 function presentChart({ columns, rows }: Table, { type, x, series }: Chart): ChartShape | null {
   const unitOf = (index: number) => columns[index]?.unit ?? 'text';
   const drawn = series.map((index) => ({
@@ -158,7 +158,7 @@ function presentChart({ columns, rows }: Table, { type, x, series }: Chart): Cha
     }),
   }));
   const values = drawn.flatMap(({ points }) => points.flatMap(({ value }) => value ?? []));
-  if (values.length === 0) return null;
+  if (values.length < 2) return null;
   const unit = unitOf(series[0] ?? 0);
   return {
     type,

@@ -119,13 +119,26 @@ function gatewayNode(
   return { ...line(`gateway.${id}`, id, needs, 'absent'), evidence };
 }
 
+export function flowNode({ flow }: Findings): HealthNode {
+  const label = vscode.l10n.t('FLOW agreements');
+  if (!flow) return line('flow', label, vscode.l10n.t('reading …'), 'checking');
+  const { agreements, errors } = flow;
+  const problems =
+    errors === 1 ? vscode.l10n.t('1 error in flow.yaml') : vscode.l10n.t('{0} errors in flow.yaml', errors);
+  return {
+    ...line(
+      'flow',
+      label,
+      errors > 0 ? problems : vscode.l10n.t('{0} can be run', agreements),
+      errors > 0 ? 'failed' : 'healthy',
+    ),
+    command: { command: 'tidyllm.flow.focus', title: vscode.l10n.t('Show the agreements') },
+  };
+}
+
 /** What a later version brings. */
-export function absentNodes(): HealthNode[] {
-  const description = vscode.l10n.t('not installed');
-  return [
-    line('flow', vscode.l10n.t('FLOW agreements'), description, 'absent'),
-    line('cache', vscode.l10n.t('Cache'), description, 'absent'),
-  ];
+export function cacheNode(): HealthNode {
+  return line('cache', vscode.l10n.t('Cache'), vscode.l10n.t('not installed'), 'absent');
 }
 
 export function infrastructureGroup(core: Core, findings: Findings): HealthNode {

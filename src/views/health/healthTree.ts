@@ -6,8 +6,9 @@ import type { HealthMonitor } from '../../host/healthMonitor.ts';
 import { escapeMarkdown } from '../markdownText.ts';
 import { verdictOf } from './checkTexts.ts';
 import {
-  absentNodes,
+  cacheNode,
   configurationGroup,
+  flowNode,
   gatewayGroup,
   infrastructureGroup,
   ledgerGroup,
@@ -153,7 +154,8 @@ export class HealthTree implements vscode.TreeDataProvider<Line>, vscode.Disposa
       ? [
           infrastructureGroup(core, findings),
           gatewayGroup(core, findings),
-          ...absentNodes(),
+          flowNode(findings),
+          cacheNode(),
           ledgerGroup(core, findings, verification),
         ]
       : [startGroup(state.kind === 'failed' ? state.error : null)];

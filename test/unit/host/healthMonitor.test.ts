@@ -46,6 +46,7 @@ class Machine {
       onDidChange: () => () => undefined,
     },
     budget: () => Promise.resolve({ spent: 0n }),
+    flow: { catalogue: () => Promise.resolve({ agreements: [], faults: [], files: [] }) },
     dispose: () => Promise.resolve(),
   } as unknown as Core;
 }

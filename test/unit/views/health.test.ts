@@ -11,6 +11,7 @@ import { dashboardSchema } from '../../../src/views/dashboard/protocol.ts';
 import { verdictOf } from '../../../src/views/health/checkTexts.ts';
 import {
   configurationGroup,
+  flowNode,
   infrastructureGroup,
   startGroup,
   verdictNode,
@@ -51,6 +52,7 @@ const wellFound: Findings = {
   simulated: null,
   gateways: { corporate_llm: check('healthy'), ai_processing: check('not_installed') },
   ledger: { head: null, budget, error: null },
+  flow: { agreements: 6, errors: 0 },
   settingsFile: '/home/ada/settings.yaml',
 };
 
@@ -192,6 +194,16 @@ describe('the lines of the infrastructure', () => {
     const group = infrastructureGroup(simulated, wellFound);
     expect(child(group, 'Bedrock')).toMatchObject({ description: 'not connected', actions: ['connect'] });
     expect(child(group, 'Simulated answers').description).toBe(simulatedBecause);
+  });
+});
+
+describe('the line of FLOW agreements', () => {
+  it('says how many can be run, and of a file with errors how many it has', () => {
+    expect(flowNode(wellFound)).toMatchObject({ tone: 'healthy', description: '6 can be run' });
+    expect(flowNode({ ...wellFound, flow: { agreements: 6, errors: 2 } })).toMatchObject({
+      ...{ tone: 'failed', description: '2 errors in flow.yaml' },
+    });
+    expect(flowNode(nothingFound)).toMatchObject({ tone: 'checking' });
   });
 });
 
