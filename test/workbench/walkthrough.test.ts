@@ -74,6 +74,15 @@ describe('the walkthrough', () => {
     await window.page.getByRole('tab', { name: 'Audit History' }).waitFor();
     await window.palette('View: Close Editor');
     await completed('See the Record').waitFor();
+  });
+
+  test('runs an agreement', async () => {
+    await open(window);
+    await step(window, 'Run a FLOW Agreement').click();
+    await step(window, 'Run a FLOW Agreement').getByRole('button', { name: 'Run Cost Analysis' }).click();
+    await window.page.getByRole('tab', { name: 'Cost Analysis' }).waitFor();
+    await window.palette('View: Close Editor');
+    await completed('Run a FLOW Agreement').waitFor();
     await window.close();
   });
 
@@ -85,6 +94,7 @@ describe('the walkthrough', () => {
       'Set the Budget': 'reserved',
       'Make a First Call': 'JIRA-123',
       'See the Record': '#3',
+      'Run a FLOW Agreement': '[Cost Analysis]',
     };
     for (const [title, text] of Object.entries(inPicture)) {
       await step(pictured, title).click();
