@@ -8,11 +8,13 @@ import {
   killAll,
   losePower,
   noCalls,
+  endRun,
   noFaults,
   openSimulated,
   refusedOr,
   reserve,
   settle,
+  startRun,
   verifiedRecords,
   type CallsMade,
 } from '../support/simulation.ts';
@@ -52,9 +54,18 @@ interface World {
   random: () => number;
   clock: { now: number };
   timeZone: string;
-  /** Calls that may be settled, with what they hold. */
-  running: Map<string, bigint>;
+  /** Calls that may be settled, with what they hold, and the process and run they are of. */
+  running: Map<string, { amount: bigint; run: Run | null }>;
+  runs: Set<Run>;
   calls: number;
+}
+
+/** A run of an agreement. What a process has begun, it ends. */
+interface Run {
+  id: string;
+  ledger: Ledger;
+  /** Calls that are being reserved or settled just now. */
+  busy: number;
 }
 
 function worldOf(seed: number): World {
@@ -68,6 +79,7 @@ function worldOf(seed: number): World {
     clock: { now: Date.parse('2026-03-28T12:00:00Z') + Math.floor(random() * 400) * 86_400 * second },
     timeZone: zones[Math.floor(random() * zones.length)] ?? 'UTC',
     running: new Map(),
+    runs: new Set(),
     calls: 0,
   };
 }
@@ -80,16 +92,21 @@ async function step(world: World, ledger: Ledger): Promise<void> {
   const { made, random, running } = world;
   const by = { userId: 'ada', reason: 'JIRA-3 simulated' };
   const dice = random();
-  if (dice < 0.4) {
+  if (dice < 0.1) {
+    await runStep(world, ledger);
+  } else if (dice < 0.4) {
     const id = `call-${(world.calls += 1)}`;
     const amount = BigInt(1 + Math.floor(random() * 400));
-    await reserve(made, ledger, id, amount, 1_000n);
-    if (made.granted.has(id)) running.set(id, amount);
+    const run = world.runs.size > 0 && random() < 0.5 ? pick(random, [...world.runs]) : null;
+    const of = run ? { limit: 1_000n, run: run.id } : { limit: 1_000n };
+    await during(run, reserve(made, run?.ledger ?? ledger, id, amount, of));
+    if (made.granted.has(id)) running.set(id, { amount, run });
   } else if (dice < 0.75 && running.size > 0) {
-    const [id, amount] = pick(random, [...running]);
+    const [id, { amount, run }] = pick(random, [...running]);
     running.delete(id);
     const over = random() < 0.05 ? 50n : 0n;
-    await settle(made, ledger, id, (amount * BigInt(Math.floor(random() * 100))) / 100n + over);
+    const cost = (amount * BigInt(Math.floor(random() * 100))) / 100n + over;
+    await during(run, settle(made, run?.ledger ?? ledger, id, cost));
   } else if (dice < 0.8) {
     world.clock.now += (random() < 0.5 ? -1 : 1) * pick(random, jumps);
   } else if (dice < 0.85) {
@@ -103,6 +120,29 @@ async function step(world: World, ledger: Ledger): Promise<void> {
   } else {
     world.clock.now += Math.floor(random() * 3_600 * second);
   }
+}
+
+async function during(run: Run | null, work: Promise<void>): Promise<void> {
+  if (run) run.busy += 1;
+  await work;
+  if (run) run.busy -= 1;
+}
+
+/** Starts a run, or ends one whose calls have ended. */
+async function runStep(world: World, ledger: Ledger): Promise<void> {
+  const { made, random, runs, running } = world;
+  const idle = [...runs].filter(
+    (run) => run.busy === 0 && [...running.values()].every((call) => call.run !== run),
+  );
+  if (idle.length > 0 && random() < 0.6) {
+    const run = pick(random, idle);
+    runs.delete(run);
+    await endRun(made, run.ledger, run.id);
+    return;
+  }
+  const amount = BigInt(Math.floor(random() * 600));
+  const id = `00000000-0000-4000-8000-${String((world.calls += 1)).padStart(12, '0')}`;
+  if (await startRun(made, ledger, id, amount, 1_000n)) runs.add({ id, ledger, busy: 0 });
 }
 
 /** Processes come, work side by side on a disk that may fail, and end well, by a kill or by a power loss. */
@@ -123,6 +163,7 @@ async function simulate(seed: number): Promise<number> {
       disk.fault = (operation) => ((sticky ? operation >= first : operation === first) ? fault : null);
     }
     world.running.clear();
+    world.runs.clear();
     const rounds = 1 + Math.floor(random() * 6);
     for (let round = 0; round < rounds; round += 1) {
       const together = 1 + Math.floor(random() * 3);
@@ -162,7 +203,7 @@ it('a clock that jumps anywhere never begins a day twice or leaves one', async (
     let ledger = openSimulated(options);
     for (let call = 0; call < 12; call += 1) {
       clock.now += (random() < 0.5 ? -1 : 1) * Math.floor(random() * pick(random, jumps));
-      await reserve(made, ledger, `call-${call}`, 100n, 1_000n);
+      await reserve(made, ledger, `call-${call}`, 100n, { limit: 1_000n });
       clock.now += (random() < 0.5 ? -1 : 1) * Math.floor(random() * pick(random, jumps));
       if (made.granted.has(`call-${call}`)) await settle(made, ledger, `call-${call}`, 90n);
       if (random() < 0.2) {

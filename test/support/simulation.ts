@@ -4,7 +4,8 @@ import { ChainFault } from '../../src/ledger/fault.ts';
 import { Ledger, type LedgerOptions, type Receipt } from '../../src/ledger/ledger.ts';
 import { LedgerState } from '../../src/ledger/ledgerState.ts';
 import type { LedgerRecord } from '../../src/ledger/records.ts';
-import { ledgerDefaults, reserveInput, settleInput } from './ledgers.ts';
+import { endRunInput, reserveInput, settleInput, startRunInput } from './inputs.ts';
+import { ledgerDefaults } from './ledgers.ts';
 import { disk, simulatedRoot, type Fault } from './simulatedDisk.ts';
 import { releaseAll } from './simulatedLock.ts';
 
@@ -50,10 +51,12 @@ export interface CallsMade {
   /** Calls whose ending was acknowledged, with what they cost. */
   settled: Map<string, bigint>;
   granted: Set<string>;
+  /** Runs of agreements whose start was acknowledged. */
+  runs: Set<string>;
 }
 
 export function noCalls(): CallsMade {
-  return { receipts: [], settled: new Map(), granted: new Set() };
+  return { receipts: [], settled: new Map(), granted: new Set(), runs: new Set() };
 }
 
 /** Settles to null when the ledger refuses; anything but a refusal is a fault of the program. */
@@ -78,9 +81,11 @@ export async function reserve(
   ledger: Ledger,
   id: string,
   amount: bigint,
-  limit?: bigint,
+  { limit, run }: { limit?: bigint; run?: string } = {},
 ): Promise<void> {
-  const reservation = await refusedOr(ledger.reserve(id, reserveInput(amount, limit)));
+  const flow = run && { run_id: run, agreement: 'cost_check', cost_limit_micro_usd: '1' };
+  const input = { ...reserveInput(amount, limit), ...(flow && { flow }) };
+  const reservation = await refusedOr(ledger.reserve(id, input));
   if (reservation) made.receipts.push(reservation.receipt);
   if (reservation?.granted) made.granted.add(id);
 }
@@ -90,6 +95,27 @@ export async function settle(made: CallsMade, ledger: Ledger, id: string, cost: 
   if (!receipt) return;
   made.receipts.push(receipt);
   if (!made.settled.has(id)) made.settled.set(id, cost);
+}
+
+export async function startRun(
+  made: CallsMade,
+  ledger: Ledger,
+  run: string,
+  amount: bigint,
+  limit: bigint,
+): Promise<boolean> {
+  const started = await refusedOr(
+    ledger.startRun(run, { ...startRunInput(amount, limit), concurrent: true }),
+  );
+  if (!started) return false;
+  made.receipts.push(started.receipt);
+  made.runs.add(run);
+  return true;
+}
+
+export async function endRun(made: CallsMade, ledger: Ledger, run: string): Promise<void> {
+  const receipt = await refusedOr(ledger.endRun(run, endRunInput()));
+  if (receipt) made.receipts.push(receipt);
 }
 
 /** Two calls from beginning to end, one of them on the next day: every operation a ledger does. */
@@ -141,14 +167,22 @@ export async function expectIntact(made: CallsMade, options: Partial<LedgerOptio
   const hashes = storedHashes();
   for (const { sequence, hash } of made.receipts) expect(hashes.get(sequence)).toBe(hash);
   const costs = new Map<string, bigint>();
+  const runOf = new Map<string, string>();
+  const costsOfRuns = new Map<string, bigint>();
+  const ended = new Map<string, string>();
   let ofDay = 0n;
   for (const record of records) {
+    if (record.kind === 'RESERVE' && record.flow) runOf.set(record.call_id, record.flow.run_id);
+    if (record.kind === 'flow_end') ended.set(record.run_id, record.cost_micro_usd);
     if (record.kind === 'ADJUST' && record.day === day) ofDay += BigInt(record.difference_micro_usd);
     if (record.kind !== 'SETTLE' && record.kind !== 'VOID' && record.kind !== 'EXPIRED_CHARGED') continue;
     const cost = record.kind === 'VOID' ? 0n : BigInt(record.cost_micro_usd);
     costs.set(record.call_id, cost);
+    const run = runOf.get(record.call_id);
+    if (run !== undefined) costsOfRuns.set(run, (costsOfRuns.get(run) ?? 0n) + cost);
     if (record.day === day) ofDay += cost;
   }
+  for (const run of made.runs) expect(ended.get(run)).toBe((costsOfRuns.get(run) ?? 0n).toString());
   for (const [id, cost] of made.settled) expect(costs.get(id)).toBe(cost);
   for (const id of made.granted) expect(costs.has(id)).toBe(true);
   expect({ spent, reserved }).toEqual({ spent: ofDay, reserved: 0n });
