@@ -258,7 +258,13 @@ async function answer(
   // Like Bedrock, it says how it served the call.
   const serviceTier =
     directive.name === 'served' ? { type: directive.value } : (body.serviceTier ?? { type: 'default' });
-  if (behaviour?.firstTokenDelayMs) await delay(behaviour.firstTokenDelayMs);
+  const closed = new AbortController();
+  response.once('close', () => closed.abort());
+  // Whoever has gone is not waited for.
+  const wait = (ms: number): Promise<unknown> =>
+    delay(ms, undefined, { signal: closed.signal }).catch(() => undefined);
+  if (behaviour?.firstTokenDelayMs) await wait(behaviour.firstTokenDelayMs);
+  if (closed.signal.aborted) return;
   if (operation === 'converse') {
     const output = { message: { role: 'assistant', content: [{ text: words.join('') }] } };
     const reply = { output, stopReason: 'end_turn', usage, serviceTier, metrics: { latencyMs: 1 } };
@@ -266,7 +272,7 @@ async function answer(
     return;
   }
   const mode = behaviour?.delayMs ? 'pause' : directive.name;
-  const pause = (): Promise<unknown> => delay(behaviour?.delayMs);
+  const pause = (): Promise<unknown> => wait(behaviour?.delayMs ?? 0);
   await stream(response, request, mode, words, { usage, serviceTier }, { gate, pause });
 }
 

@@ -8,6 +8,7 @@ import { builtIns } from '../builtIns.ts';
 import type { FlowRun, Implementation } from '../implementation.ts';
 import type { Finding, Report, Section } from '../report.ts';
 import { remedyOf } from './remedies.ts';
+import { attemptsCommand } from './security/attempts.ts';
 
 /** A class that takes this share of the calls is a problem; below it is worth a look. */
 const problemShare = 0.05;
@@ -30,7 +31,7 @@ interface Failure {
   /** ISO 8601. */
   time: string;
   day: string;
-  values: Readonly<Record<Dimension, string>>;
+  values: Readonly<Record<Dimension, string | null>>;
 }
 
 /** Something that changed, as people read it. */
@@ -85,7 +86,8 @@ class Errors {
   }
 
   takeCall({ opening, ending }: RecordedCall): void {
-    if (opening.flow && this.#attempting.has(opening.flow.run_id)) {
+    const attempted = !ending && opening.command === attemptsCommand;
+    if (attempted || (opening.flow && this.#attempting.has(opening.flow.run_id))) {
       this.#attempts += 1;
       return;
     }
@@ -97,10 +99,12 @@ class Errors {
       user: opening.user_id,
       workspace: opening.workspace ?? '(none)',
       branch: opening.branch ?? '(none)',
-      region: opening.kind === 'RESERVE' ? (opening.region ?? '(none)') : '(none)',
+      // A refused call never got as far as a region.
+      region: opening.kind === 'RESERVE' ? opening.region : null,
       command: opening.command ?? '(none)',
     };
     for (const dimension of dimensions) {
+      if (values[dimension] === null) continue;
       const key = `${dimension} ${values[dimension]}`;
       const { calls, since } = this.#totals.get(key) ?? { calls: 0, since: opening.time };
       this.#totals.set(key, { calls: calls + 1, since: earlier(since, opening.time) });
@@ -172,6 +176,7 @@ class Errors {
       );
       if (!top) return [];
       const [value, same] = top;
+      if (value === null) return [];
       const ofClass = same.length / failures.length;
       const ofAll = (this.#totals.get(`${dimension} ${value}`)?.calls ?? 0) / this.#calls;
       return ofClass >= concentrated.share && ofClass >= ofAll * concentrated.lift

@@ -8,7 +8,7 @@ import { distribution, round, type Distribution } from '../statistics.ts';
 import type { Figure, Finding, Report, Section } from '../report.ts';
 import { probeRequest, requireAnswer, type ProbeOptions } from './probe.ts';
 
-/** A stage of the ledger that takes longer at the 95th percentile is a disk worth looking at, in milliseconds. */
+/** A stage of the ledger that takes longer at the median is a disk worth looking at, in milliseconds. */
 const slowLedgerMs = 100;
 /** A tail beyond this many times the median, and this many milliseconds, is a finding. */
 const longTail = { times: 3, ms: 500 };
@@ -193,11 +193,11 @@ function findingsOf(
   const elsewhere = 'Try a region that is nearer, or a smaller model.';
   limit('slow_first_token', 'The first token', firstToken, 'first_token_limit_ms', elsewhere);
   limit('slow_call', 'The whole call', whole, 'latency_limit_ms', elsewhere);
-  for (const { id, label, p95 } of byStage) {
-    if ((id !== 'reservation' && id !== 'settlement') || p95 === null || p95 <= slowLedgerMs) continue;
+  for (const { id, label, p50 } of byStage) {
+    if ((id !== 'reservation' && id !== 'settlement') || p50 === null || p50 <= slowLedgerMs) continue;
     findings.push({
       ...{ severity: 'warning', id: `slow_${id}`, title: 'The audit journal is slow' },
-      evidence: `${label}: ${ms(p95)} at the 95th percentile; a local disk takes a few milliseconds.`,
+      evidence: `${label}: ${ms(p50)} at the median; a local disk takes a few milliseconds.`,
       remedy: 'Put TIDYLLM_HOME on a local disk that isn’t busy.',
     });
   }

@@ -39,6 +39,8 @@ interface Attempt {
   record: string;
 }
 
+/** Where the records of these attempts say that they come from. */
+export const attemptsCommand = 'security_test';
 const reason = 'Security Test: a call that must be refused';
 /** So dear that no cap has room for one token of it. */
 const dearModel = 'tidyllm.security-test';
@@ -104,7 +106,7 @@ async function tryCalls(target: AttemptsOn, run: FlowRun): Promise<Attempt[]> {
     run.signal.throwIfAborted();
     const silent = new SilentBackend(backend);
     const gateway = new CorporateLlmGateway({ ...target, catalogue: prices, backend: silent });
-    const origin = { workspace: run.workspace, branch: null, command: 'flow' };
+    const origin = { workspace: run.workspace, branch: null, command: attemptsCommand };
     const response = await gateway.executeLlmRequest({ ...request, origin }, { signal: run.signal });
     tried.push(attemptOf(id, name, response, silent.reached));
   }
