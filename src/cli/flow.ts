@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type { Core } from '../core/core.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { FlowAgreement, ParameterDefinition } from '../flow/agreement.ts';
-import { executionHistory, runById, type FlowExecutionEntry } from '../flow/executionHistory.ts';
+import { runById, type FlowExecutionEntry } from '../flow/executionHistory.ts';
 import { notMatched, type ApprovalRequest, type FlowExecution } from '../flow/flowAgreementManager.ts';
 import { parseFlowFile } from '../flow/flowDocument.ts';
 import { formatFlowEncoding } from '../flow/flowEncoding.ts';
@@ -260,11 +260,7 @@ async function saveReport(
 
 async function lastRuns(core: Core, limit: number, terminal: Terminal): Promise<FlowExecutionEntry[]> {
   return withHistory(core, terminal, (index, catchUp) =>
-    executionHistory(
-      core.ledger.directory,
-      (kind, most) => index.ask(() => index.events(kind, most), catchUp),
-      limit,
-    ),
+    core.flow.getExecutionHistory((kind, most) => index.ask(() => index.events(kind, most), catchUp), limit),
   );
 }
 

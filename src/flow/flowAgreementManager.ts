@@ -11,6 +11,7 @@ import type { ExecutionMode, RunOutcome } from '../ledger/records.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import type { FlowAgreement, ParameterValues, ShellAction } from './agreement.ts';
 import { loadCatalogue, type Catalogue, type FlowFile } from './catalogue.ts';
+import { executionHistory, type EventsOf, type FlowExecutionEntry } from './executionHistory.ts';
 import { formatFlowEncoding } from './flowEncoding.ts';
 import { FailedWithReport, type FlowRun, type Implementation } from './implementation.ts';
 import { Matcher, type FlowMatch } from './matching.ts';
@@ -185,6 +186,11 @@ export class FlowAgreementManager {
     if (!match.agreement) throw notMatched(text, match);
     const parameters = { ...match.parameters, ...options.parameters };
     return this.executeAgreement(match.agreement, { ...options, parameters, confidence: match.confidence });
+  }
+
+  /** The last runs that the ledger has, newest first, each record proven. Throws `ledger_damaged`. */
+  getExecutionHistory(eventsOf: EventsOf, limit: number): Promise<FlowExecutionEntry[]> {
+    return executionHistory(this.#dependencies.ledger.directory, eventsOf, limit);
   }
 
   /** The most a run may cost, micro-USD. Throws `GatewayError`. */

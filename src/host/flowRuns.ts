@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import type { FlowAgreement } from '../flow/agreement.ts';
-import { executionHistory, runById, type FlowExecutionEntry } from '../flow/executionHistory.ts';
+import { runById, type FlowExecutionEntry } from '../flow/executionHistory.ts';
 import {
   notMatched,
   type ApprovalRequest,
@@ -127,8 +127,9 @@ export class FlowRuns implements vscode.Disposable {
 
   /** The last runs of the ledger in use, newest first. Throws `ledger_damaged`. */
   async history(limit: number): Promise<FlowExecutionEntry[]> {
-    const { ledger } = await this.#holder.whenReady();
-    return this.#historyOf(ledger.directory, limit);
+    const { flow, ledger } = await this.#holder.whenReady();
+    const history = this.#histories.of(ledger.directory);
+    return flow.getExecutionHistory((kind, most) => history.ask('events', [kind, most]), limit);
   }
 
   /** The report of a run, with its private sections as long as the window lives. Throws `GatewayError`. */
@@ -156,11 +157,6 @@ export class FlowRuns implements vscode.Disposable {
   /** Throws `invalid_request` for a run that the ledger doesn't have. */
   async entry(runId: string): Promise<FlowExecutionEntry> {
     return runById(await this.history(runsSearched), runId);
-  }
-
-  async #historyOf(directory: string, limit: number): Promise<FlowExecutionEntry[]> {
-    const history = this.#histories.of(directory);
-    return executionHistory(directory, (kind, most) => history.ask('events', [kind, most]), limit);
   }
 
   #keep(execution: FlowExecution): FlowExecution {

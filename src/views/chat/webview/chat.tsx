@@ -190,7 +190,7 @@ function Welcome({ onTry }: { onTry: (question: string) => void }) {
   const examples = [
     t('Write a retry helper in TypeScript with a bounded number of attempts.'),
     t('Why can a log-in test time out only now and then?'),
-    t('Draft a commit message for a fix of a flaky test.'),
+    '[Cost Analysis]',
   ];
   return (
     <section class="welcome">
