@@ -88,7 +88,9 @@ export async function flowRun(
       confidence,
       origin: { workspace: projectFolder(core), branch: await currentBranch(), command: 'cli' },
       signal: stop.signal,
-      onStart: (_, reserved) => note(terminal, `Reserved ${formatUsd(reserved)} for the run.`),
+      onStart: (_, reserved) => {
+        if (reserved > 0n) note(terminal, `Reserved ${formatUsd(reserved)} for the run.`);
+      },
       onProgress: (message) => showProgress(message, terminal),
       // Whoever names an agreement at a terminal has decided to run what this folder says.
       trusted: true,

@@ -22,6 +22,7 @@ const definitions: readonly AgreementDefinition[] = [
       'how fast is the gateway',
       'how slow is the gateway',
       'speed test',
+      'perf test',
     ],
   },
   {

@@ -135,7 +135,7 @@ function sectionBlocks({ title, text, table, chart }: Section): string[] {
       .filter((line) => line.trim() !== '')
       .map(paragraph)
       .join('\n\n'),
-    table && chart ? chartText(table, chart) : '',
+    table && chart && table.rows.length > 0 ? chartText(table, chart) : '',
     table ? (table.rows.length > 0 ? dataTable(table) : 'There is nothing to list.') : '',
   ];
 }
