@@ -54,7 +54,7 @@ export function promptAction(
 /** Values are put in as they are; what they hold is not looked at again. */
 function filled(template: string, values: ParameterValues): string {
   return template.replace(templateReference, (reference, name: string) => {
-    const value = values[name.trim()];
+    const value = values[name];
     return value === undefined ? reference : String(value);
   });
 }

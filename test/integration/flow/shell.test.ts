@@ -1,0 +1,206 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, watch } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Core } from '../../../src/core/core.ts';
+import type { ApprovalRequest, ExecuteOptions } from '../../../src/flow/flowAgreementManager.ts';
+import type { Report } from '../../../src/flow/report.ts';
+import { writeFlowFile } from '../../support/flowFiles.ts';
+import { figureOf, reportOf, runCommand } from '../../support/flowRuns.ts';
+import { gatewayOnStandIn } from '../../support/gateways.ts';
+import { storedRecords } from '../../support/ledgers.ts';
+import { temporaryFolder } from '../../support/temporary.ts';
+
+const approved = (): Promise<boolean> => Promise.resolve(true);
+
+interface Shell {
+  core: Core;
+  home: string;
+  folder: string;
+  /** Runs the agreement's command in its folder. */
+  run: (options?: Partial<ExecuteOptions>) => ReturnType<typeof runCommand>;
+}
+
+async function shell(command: string, parameters: object = {}, directory = '.'): Promise<Shell> {
+  const folder = temporaryFolder();
+  writeFlowFile(folder, {
+    trigger: '[Do It]',
+    flow_encoding: '@team#command!run@workspace',
+    expanded_meaning: 'Run a command of the team.',
+    action: 'do_it',
+    real_implementation: 'shell',
+    fallback: 'health_check',
+    parameters,
+    shell: { command, directory },
+  });
+  const environment = { PGPASSWORD: 'hunter2', AWS_SESSION_TOKEN: 'token', TEAM: 'blue' };
+  const { core, home } = await gatewayOnStandIn(environment, { folders: [folder] });
+  const origin = { workspace: folder, branch: 'main', command: 'test' };
+  const run: Shell['run'] = (options) =>
+    runCommand(core, '[Do It]', { origin, approve: approved, ...options });
+  return { core, home, folder, run };
+}
+
+function runRecords({ core }: Shell) {
+  return storedRecords(core.ledger.directory).filter(({ kind }) => kind.startsWith('flow_'));
+}
+
+function outputOf(report: Report | null, id = 'output'): string {
+  return report?.sections.find((section) => section.id === id)?.text ?? '';
+}
+
+/** Waits until a file is there. */
+async function appeared(folder: string, name: string): Promise<string> {
+  const watcher = watch(folder);
+  onTestFinished(() => watcher.close());
+  while (!existsSync(join(folder, name)) || readFileSync(join(folder, name), 'utf8') === '')
+    await once(watcher, 'change');
+  return readFileSync(join(folder, name), 'utf8');
+}
+
+/** One that has ended may stay listed until its parent has looked. */
+function isAlive(pid: string): boolean {
+  return /^[^Z]/.test(spawnSync('ps', ['-o', 'stat=', '-p', pid.trim()], { encoding: 'utf8' }).stdout);
+}
+
+describe('a command', () => {
+  it('runs in its folder, once it was seen and approved', async () => {
+    const it = await shell('pwd; cat notes.txt; echo careful >&2', {}, '.tidyllm');
+    const seen: ApprovalRequest[] = [];
+    const execution = await it.run({
+      approve: (request) => {
+        seen.push(request);
+        return approved();
+      },
+    });
+    expect(seen).toMatchObject([
+      { command: 'pwd; cat notes.txt; echo careful >&2', directory: join(it.folder, '.tidyllm') },
+    ]);
+    expect(execution).toMatchObject({ mode: 'real', outcome: 'success' });
+    expect(outputOf(execution.report)).toBe(join(it.folder, '.tidyllm'));
+    expect(outputOf(execution.report, 'errors')).toMatch(/notes\.txt[^]*careful$/);
+  });
+
+  it('is real, costs nothing, and is recorded as approved', async () => {
+    const it = await shell('echo "$TEAM"');
+    const execution = await it.run();
+    expect(execution).toMatchObject({
+      ...{ mode: 'real', outcome: 'success', reserved: 0n, cost: 0n, calls: 0, fallback: null },
+    });
+    const report = reportOf(execution);
+    expect(outputOf(report)).toBe('blue');
+    expect(figureOf(report, 'exit_code')).toBe(0);
+    expect(runRecords(it)).toMatchObject([
+      {
+        ...{ kind: 'flow_start', implementation: 'shell', approved: true, workspace: it.folder },
+        ...{ branch: 'main', source: join(it.folder, '.tidyllm', 'flow.yaml') },
+        definition_sha256: execution.agreement.definitionSha256,
+      },
+      { kind: 'flow_end', outcome: 'success', execution_mode: 'real' },
+    ]);
+    // What it printed is shown, and not kept.
+    const kept = readFileSync(join(it.home, 'flow', 'live', `${execution.runId}.json`), 'utf8');
+    expect(kept).not.toContain('blue');
+  });
+
+  it('counts its time from when it was approved', async () => {
+    const it = await shell('true');
+    let approvedAt = 0;
+    const { startedAt } = await it.run({
+      approve: () => {
+        approvedAt = Date.now();
+        return approved();
+      },
+    });
+    expect(Date.parse(startedAt)).toBeGreaterThanOrEqual(approvedAt);
+  });
+
+  it.each<[string, Partial<ExecuteOptions>]>([
+    ['in a workspace that isn’t trusted, whoever approves it', { trusted: false }],
+    ['when it isn’t approved', { approve: () => Promise.resolve(false) }],
+    ['where nobody can be asked', { approve: undefined as never }],
+    ['without a folder', { origin: { workspace: null, branch: null, command: 'test' } }],
+  ])('never runs %s, and the attempt is recorded', async (_when, options) => {
+    const it = await shell('touch pwned');
+    const execution = await it.run(options);
+    expect(execution).toMatchObject({
+      ...{ mode: 'failed', outcome: 'refused', report: null, fallback: null },
+      error: { code: 'flow_not_approved' },
+    });
+    expect(existsSync(join(it.folder, 'pwned'))).toBe(false);
+    expect(runRecords(it)).toMatchObject([
+      { kind: 'flow_start', agreement: 'do_it', approved: false, reserved_micro_usd: '0' },
+      { kind: 'flow_end', outcome: 'refused', error_code: 'flow_not_approved', execution_mode: 'failed' },
+    ]);
+  });
+
+  it('gets parameters as variables, and nothing that a value holds is run', async () => {
+    const it = await shell('printf "%s|%s" "$FLOW_NAME" "$FLOW_COUNT"; ls', {
+      name: { description: 'Anything' },
+      count: { type: 'integer', default: 3 },
+    });
+    const name = '"; touch pwned; $(touch pwned) `touch pwned` \n touch pwned';
+    const { report } = await it.run({ parameters: { name } });
+    expect(outputOf(report)).toBe(`${name}|3`);
+    expect(existsSync(join(it.folder, 'pwned'))).toBe(false);
+  });
+
+  it('does not get the ways to a model and to the database', async () => {
+    const it = await shell('env');
+    const output = outputOf(reportOf(await it.run()));
+    expect(output).toContain('TEAM=blue');
+    expect(output).not.toMatch(
+      /^(AWS_ACCESS_KEY_ID|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|PGPASSWORD|TIDYLLM_HOME)=/m,
+    );
+    expect(output).not.toMatch(/hunter2|AKIASTANDIN/);
+  });
+
+  it('fails with its exit code, and its output is shown all the same', async () => {
+    const it = await shell('echo so far; echo broken >&2; exit 3');
+    const execution = await it.run();
+    expect(execution).toMatchObject({
+      ...{ mode: 'failed', outcome: 'failed' },
+      error: { code: 'flow_failed', message: 'The command of [Do It] ended with exit code 3.' },
+      fallback: { implementation: 'health_check' },
+    });
+    expect(execution.report && figureOf(execution.report, 'exit_code')).toBe(3);
+    expect(outputOf(execution.report)).toBe('so far');
+    expect(outputOf(execution.report, 'errors')).toBe('broken');
+    expect(runRecords(it).at(-1)).toMatchObject({ kind: 'flow_end', outcome: 'failed', report_sha256: null });
+  });
+
+  it('fails where its directory isn’t', async () => {
+    const it = await shell('true', {}, 'nowhere');
+    expect(await it.run()).toMatchObject({
+      mode: 'failed',
+      outcome: 'failed',
+      error: { code: 'flow_failed' },
+    });
+  });
+
+  it('keeps the end of what it prints', async () => {
+    const it = await shell('seq 1 100000');
+    const output = outputOf(reportOf(await it.run()));
+    expect(output).toMatch(/\n99999\n100000$/);
+    expect(output.length).toBeLessThanOrEqual(64 * 1024);
+    expect(output.length).toBeGreaterThan(60 * 1024);
+  });
+
+  it('ends with everything it started when it is cancelled', async () => {
+    // One waits in the foreground, one behind it, and one that doesn’t want to end and holds no output.
+    const it = await shell(
+      `sh -c 'trap "" TERM; echo $$ > stubborn; while :; do sleep 60; done' > /dev/null 2>&1 &
+       sleep 60 & echo $! > child; wait`,
+    );
+    const stop = new AbortController();
+    const running = it.run({ signal: stop.signal });
+    const pids = [await appeared(it.folder, 'child'), await appeared(it.folder, 'stubborn')];
+    expect(pids.map(isAlive)).toEqual([true, true]);
+    stop.abort();
+    const execution = await running;
+    expect(execution).toMatchObject({ mode: 'failed', outcome: 'cancelled', fallback: null });
+    await expect.poll(() => pids.map(isAlive)).toEqual([false, false]);
+    expect(runRecords(it).at(-1)).toMatchObject({ kind: 'flow_end', outcome: 'cancelled' });
+  });
+});
