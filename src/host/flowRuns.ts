@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import type { FlowAgreement } from '../flow/agreement.ts';
-import { runById, type FlowExecutionEntry } from '../flow/executionHistory.ts';
+import { runById, type EventsOf, type FlowExecutionEntry } from '../flow/executionHistory.ts';
 import {
   notMatched,
   type ApprovalRequest,
@@ -52,6 +52,8 @@ export class FlowRuns implements vscode.Disposable {
   readonly #git: GitContext;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #running = new Set<RunningRun>();
+  /** What was read last: every record is proven anew, which is more than a view needs at each change. */
+  #read: { stamp: string; entries: readonly FlowExecutionEntry[] } | null = null;
   /** What a run said besides what is kept, while the window lives. */
   readonly #reports = new Map<string, StoredReport>();
 
@@ -126,10 +128,16 @@ export class FlowRuns implements vscode.Disposable {
   }
 
   /** The last runs of the ledger in use, newest first. Throws `ledger_damaged`. */
-  async history(limit: number): Promise<FlowExecutionEntry[]> {
+  async history(limit: number): Promise<readonly FlowExecutionEntry[]> {
     const { flow, ledger } = await this.#holder.whenReady();
-    const history = this.#histories.of(ledger.directory);
-    return flow.getExecutionHistory((kind, most) => history.ask('events', [kind, most]), limit);
+    const index = this.#histories.of(ledger.directory);
+    const eventsOf: EventsOf = (kind, most) => index.ask('events', [kind, most]);
+    const latest = await Promise.all([eventsOf('flow_start', 1), eventsOf('flow_end', 1)]);
+    const stamp = JSON.stringify([ledger.directory, limit, latest]);
+    if (this.#read?.stamp === stamp) return this.#read.entries;
+    const entries = await flow.getExecutionHistory(eventsOf, limit);
+    this.#read = { stamp, entries };
+    return entries;
   }
 
   /** The report of a run, with its private sections as long as the window lives. Throws `GatewayError`. */

@@ -63,6 +63,7 @@ describe('FLOW', () => {
     // A busy machine is slow enough for a warning.
     await window.treeItem('FLOW', /^\[Performance Test\], .* · just now/).waitFor();
     expect(await window.accessibilityFindings()).toEqual([]);
+    await window.screenshot('flow-view');
     const [end] = await recordsOf(ledger(), 'flow_end');
     expect(end).toMatchObject({ execution_mode: 'real', outcome: 'success', calls: 20 });
   });

@@ -14,11 +14,11 @@ const slowLedgerMs = 100;
 const longTail = { times: 3, ms: 500 };
 
 const stages: readonly { id: keyof StageTimes; label: string }[] = [
-  { id: 'admission', label: 'Admission (reason, model, price, credentials)' },
-  { id: 'reservation', label: 'Reservation (written and synced)' },
-  { id: 'firstToken', label: 'Model, to the first token' },
-  { id: 'streaming', label: 'Model, to the end of the answer' },
-  { id: 'settlement', label: 'Settlement (written and synced)' },
+  { id: 'admission', label: 'Admission' },
+  { id: 'reservation', label: 'Reservation' },
+  { id: 'firstToken', label: 'First token' },
+  { id: 'streaming', label: 'Streaming' },
+  { id: 'settlement', label: 'Settlement' },
 ];
 
 export interface PerformanceTestDependencies extends ProbeOptions {
@@ -74,7 +74,7 @@ function reportOf(parameters: ParameterValues, measured: Measured): Report {
   const slowest = byStage.reduce((a, b) => ((b.p50 ?? 0) > (a.p50 ?? 0) ? b : a));
   return {
     title: 'Performance Test',
-    summary: `${answered.length} of ${answered.length + failed.length} calls answered, first token ${ms(firstToken.p50)} and whole call ${ms(whole.p50)} at the median; most of it is "${slowest.label}".`,
+    summary: `${answered.length} of ${answered.length + failed.length} calls answered, first token ${ms(firstToken.p50)} and whole call ${ms(whole.p50)} at the median; most of it is the stage "${slowest.label}".`,
     findings: findingsOf(parameters, measured, { byStage, whole, firstToken }),
     figures: [
       ...quantiles('latency', 'Whole call', whole),
@@ -140,7 +140,7 @@ function stageSection(byStage: readonly (Distribution & { label: string })[], wh
   return {
     id: 'latency_by_stage',
     title: 'Latency by stage',
-    text: 'Quantiles over the calls that were answered, measured inside the gateway. The stages of one call add up to it.',
+    text: 'Quantiles over the calls that were answered, measured inside the gateway; the stages of one call add up to it. Admission: reason, model, price and credentials. Reservation and settlement: records written and synced. First token and streaming: the model.',
     table: {
       columns: [
         { label: 'Stage', unit: 'text' },

@@ -12,7 +12,7 @@ import { agoText } from './agoText.ts';
 
 /** Runs that are shown of an agreement, and looked through for the last one of each. */
 const runsShown = 5;
-const runsRead = 200;
+const runsRead = 100;
 /** Records come in bursts. */
 const settleMs = 300;
 
