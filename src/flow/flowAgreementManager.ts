@@ -394,7 +394,7 @@ export class FlowAgreementManager {
     const found = withFailure(report ?? fallback?.report ?? null, agreement, error);
     const stored = await this.#stored(running, found, mode, durationMs);
     // What a run that failed leaves behind is for whoever started it.
-    const kept = stored && mode !== 'failed' ? await this.#keep(stored) : null;
+    const kept = stored && mode !== 'failed' ? await this.#keep(stored, agreement) : null;
     const receipt = await ledger.endRun(runId, {
       execution_mode: mode,
       outcome: outcomeOf(error, refused),
@@ -444,9 +444,14 @@ export class FlowAgreementManager {
     };
   }
 
-  async #keep(stored: StoredReport): Promise<{ sha256: string | null; error: GatewayError | null }> {
+  async #keep(
+    stored: StoredReport,
+    { prompt, shell }: FlowAgreement,
+  ): Promise<{ sha256: string | null; error: GatewayError | null }> {
+    // What a prompt or a command is filled with is a part of its text, and goes where that goes.
+    const parameters = prompt || shell ? {} : stored.parameters;
     try {
-      return { ...(await this.#dependencies.reports.write(stored)), error: null };
+      return { ...(await this.#dependencies.reports.write({ ...stored, parameters })), error: null };
     } catch (error) {
       if (!GatewayError.is(error)) throw error;
       return { sha256: null, error };

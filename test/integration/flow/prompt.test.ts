@@ -80,12 +80,13 @@ describe('a prompt', () => {
   });
 
   it('leaves no text on the disk where policy keeps hashes', async () => {
-    const { home, execution } = await prompt();
+    const { home, execution } = await prompt({}, 'hash', { parameters: { reader: 'Privy Councillor' } });
     const text = everythingIn(home);
     expect(text).toContain(execution.runId);
     expect(text).not.toContain('stand-in for Amazon Bedrock');
     expect(text).not.toContain('Write the notes of 2.0');
     expect(text).not.toContain('You write notes');
+    expect(text).not.toContain('Privy Councillor');
   });
 
   it('fails with the reason of its call', async () => {
