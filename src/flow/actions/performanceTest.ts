@@ -6,7 +6,7 @@ import { builtIns } from '../builtIns.ts';
 import type { FlowRun, Implementation } from '../implementation.ts';
 import { distribution, round, type Distribution } from '../statistics.ts';
 import type { Figure, Finding, Report, Section } from '../report.ts';
-import { probeRequest, requireAnswer, type ProbeOptions } from './probe.ts';
+import { codesOf, probeRequest, requireAnswer, type ProbeOptions } from './probe.ts';
 
 /** A stage of the ledger that takes longer at the median is a disk worth looking at, in milliseconds. */
 const slowLedgerMs = 100;
@@ -174,10 +174,9 @@ function findingsOf(
 ): Finding[] {
   const findings: Finding[] = [];
   if (failed.length > 0) {
-    const codes = countBy(failed.map(({ error }) => error?.code ?? 'unknown'));
     findings.push({
       ...{ severity: 'problem', id: 'failed_calls', title: 'Calls failed' },
-      evidence: `${failed.length} of ${answered.length + failed.length} calls: ${codes}.`,
+      evidence: `${failed.length} of ${answered.length + failed.length} calls: ${codesOf(failed)}.`,
       remedy: failed[0]?.error?.hint || 'Run [Error Analysis] to see when this began.',
     });
   }
@@ -210,10 +209,6 @@ function findingsOf(
     });
   }
   return findings;
-}
-
-function countBy(texts: readonly string[]): string {
-  return [...Map.groupBy(texts, (text) => text)].map(([text, all]) => `${all.length} × ${text}`).join(', ');
 }
 
 function ms(value: number | null): string {

@@ -19,6 +19,13 @@ export function probeRequest(parameters: ParameterValues, { defaultModel }: Prob
   };
 }
 
+/** Why calls failed: `2 × backend_throttled`. */
+export function codesOf(failed: readonly LlmResponse[]): string {
+  return [...Map.groupBy(failed, ({ error }) => error?.code ?? 'unknown')]
+    .map(([code, all]) => `${all.length} × ${code}`)
+    .join(', ');
+}
+
 /** Throws the first failure where no call was answered: then there is nothing to measure. */
 export function requireAnswer(answered: readonly LlmResponse[], failed: readonly LlmResponse[]): void {
   if (answered.length > 0) return;

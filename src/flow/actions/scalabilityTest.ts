@@ -7,7 +7,7 @@ import { builtIns } from '../builtIns.ts';
 import type { FlowRun, Implementation } from '../implementation.ts';
 import type { Finding, Report } from '../report.ts';
 import { distribution, round, type Distribution } from '../statistics.ts';
-import { probeRequest, requireAnswer, type ProbeOptions } from './probe.ts';
+import { codesOf, probeRequest, requireAnswer, type ProbeOptions } from './probe.ts';
 
 /** Twice the concurrency for less than this much more throughput is no gain: the knee was passed. */
 const leastGain = 0.1;
@@ -208,7 +208,7 @@ function reportOf(levels: readonly Level[], limit: Limit): Report {
   return {
     title: 'Scalability Test',
     summary: `Best at ${knee.concurrency} at the same time with ${knee.throughput} calls per second; ${limit.text}.`,
-    findings: findingsOf(limit, knee),
+    findings: [...findingsOf(limit, knee), ...(failing ? [] : strayFailures(levels))],
     figures: [
       {
         id: 'knee',
@@ -263,6 +263,21 @@ function reportOf(levels: readonly Level[], limit: Limit): Report {
       },
     ],
   };
+}
+
+/** Failures that were too few to be a limit. */
+function strayFailures(levels: readonly Level[]): Finding[] {
+  const failed = levels.flatMap((level) => level.failed);
+  const [first] = failed;
+  if (!first) return [];
+  const calls = levels.reduce((sum, { answered }) => sum + answered.length, failed.length);
+  return [
+    {
+      ...{ severity: 'warning', id: 'failed_calls', title: 'Calls failed' },
+      evidence: `${failed.length} of ${calls} calls: ${codesOf(failed)}.`,
+      remedy: first.error?.hint || 'Run [Error Analysis] to see when this began.',
+    },
+  ];
 }
 
 function findingsOf(limit: Limit, knee: Level): Finding[] {

@@ -203,4 +203,19 @@ describe('a command', () => {
     await expect.poll(() => pids.map(isAlive)).toEqual([false, false]);
     expect(runRecords(it).at(-1)).toMatchObject({ kind: 'flow_end', outcome: 'cancelled' });
   });
+
+  // Only Linux has a command that leaves its group.
+  it.runIf(process.platform === 'linux')(
+    'ends when it is cancelled although something that left it holds its output',
+    async () => {
+      const it = await shell(`setsid sh -c 'echo $$ > left; exec sleep 60' & wait`);
+      const stop = new AbortController();
+      const running = it.run({ signal: stop.signal });
+      const left = await appeared(it.folder, 'left');
+      onTestFinished(() => void process.kill(Number(left)));
+      stop.abort();
+      expect(await running).toMatchObject({ mode: 'failed', outcome: 'cancelled' });
+      expect(isAlive(left)).toBe(true);
+    },
+  );
 });
