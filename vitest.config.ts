@@ -15,7 +15,8 @@ export default defineConfig({
           include: ['test/workbench/*.test.ts'],
           globalSetup: 'test/workbench/globalSetup.ts',
           setupFiles: 'test/workbench/harness/pictureOnFailure.ts',
-          fileParallelism: false,
+          // Two editors with their browsers are what two cores can bear.
+          maxWorkers: 2,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

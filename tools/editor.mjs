@@ -36,10 +36,10 @@ export async function installExtension(profile, vsix) {
 }
 
 /**
- * Starts the editor on a profile and resolves once it answers at `url`.
+ * Starts the editor on a profile, on any free port where none is given, and resolves once it answers at `url`.
  * It has a process group of its own, which `stop` ends to the last process.
  */
-export async function startEditor({ profile, port, trust = true, env = {} }) {
+export async function startEditor({ profile, port = 0, trust = true, env = {} }) {
   const entry = await editor();
   const parameters = [
     entry,
@@ -66,13 +66,13 @@ export async function startEditor({ profile, port, trust = true, env = {} }) {
     killGroup();
     process.off('exit', killGroup);
   };
-  const url = `http://127.0.0.1:${port}`;
-  while (!(await healthy(url))) {
+  const url = () => /HTTP server listening on (\S+?)\/?\s/.exec(log)?.[1];
+  while (!(await healthy(url()))) {
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Error(`The editor did not start.\n${log}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  return { url, pid: child.pid, ended, stop, log: () => log };
+  return { url: String(url()), pid: child.pid, ended, stop, log: () => log };
 }
 
 /** The address of a folder in a started editor. */
@@ -106,6 +106,7 @@ function editorEnvironment(bin) {
 }
 
 async function healthy(url) {
+  if (!url) return false;
   try {
     return (await fetch(`${url}/healthz`)).ok;
   } catch {

@@ -285,15 +285,30 @@ describe('the audit history', () => {
 });
 
 describe('what policy keeps of a call', () => {
-  test('is shown with its record, and can be erased for good', async () => {
-    const editor = await Editor.start();
-    onTestFinished(() => editor.dispose());
+  let editor: Editor;
+  let window: EditorWindow;
+  let audit: AuditView;
+
+  beforeAll(async () => {
+    editor = await Editor.start({ env: { TIDYLLM_USER: 'ada' } });
     writeFileSync(join(editor.home, 'settings.yaml'), 'audit: { content: full }\n');
-    const window = await editor.open();
+    window = await editor.open();
+    audit = new AuditView(window);
+  });
+
+  afterAll(() => editor.dispose());
+
+  /** Makes a call in a conversation of its own and shows its record. */
+  async function record(question: string): Promise<void> {
     const chat = await ChatView.open(window);
-    await chat.ask('Where does the answer lie?');
+    await window.palette('TidyLLM: New Conversation');
+    await expect.poll(() => chat.turns.count()).toBe(0);
+    await chat.ask(question);
     await (await chat.ended()).locator('.record').click();
-    const audit = new AuditView(window);
+  }
+
+  test('is shown with its record, and can be erased for good', async () => {
+    await record('Where does the answer lie?');
     await audit.detail.getByText('Kept in full, as recorded.').waitFor();
     await audit.detail.getByText('Where does the answer lie?').waitFor();
     await audit.button(/^Erase what was kept of/).click();
@@ -306,44 +321,43 @@ describe('what policy keeps of a call', () => {
     await audit.button('Verify').click();
     await audit.frame.getByText(/records intact/).waitFor();
   });
-});
 
-test('what was erased elsewhere is not shown any longer', async () => {
-  const editor = await Editor.start({ env: { TIDYLLM_USER: 'ada' } });
-  onTestFinished(() => editor.dispose());
-  writeFileSync(join(editor.home, 'settings.yaml'), 'audit: { content: full }\n');
-  const window = await editor.open();
-  const chat = await ChatView.open(window);
-  await chat.ask('Where does the answer lie?');
-  await (await chat.ended()).locator('.record').click();
-  const audit = new AuditView(window);
-  await audit.detail.getByText('Where does the answer lie?').waitFor();
-  const environment = { TIDYLLM_HOME: editor.home, AWS_EC2_METADATA_DISABLED: 'true' };
-  const erase = ['--backend', 'mock', 'audit', 'erase', '--subject', 'ada', '--reason', 'JIRA-9', '--yes'];
-  expect((await tidyllmJson(erase, { environment })).code).toBe(0);
-  await audit.detail.getByText(/^They were erased at/).waitFor();
-  expect(await audit.detail.innerText()).not.toContain('Where does the answer lie?');
+  test('is not shown any longer once it was erased elsewhere', async () => {
+    await record('Is it erased in the terminal?');
+    await audit.detail.getByText('Is it erased in the terminal?').waitFor();
+    const environment = { TIDYLLM_HOME: editor.home, AWS_EC2_METADATA_DISABLED: 'true' };
+    const erase = ['--backend', 'mock', 'audit', 'erase', '--subject', 'ada', '--reason', 'JIRA-9', '--yes'];
+    expect((await tidyllmJson(erase, { environment })).code).toBe(0);
+    await audit.detail.getByText(/^They were erased at/).waitFor();
+    expect(await audit.detail.innerText()).not.toContain('Is it erased in the terminal?');
+  });
 });
 
 describe('the look of the audit history', () => {
   let editor: Editor;
+  let window: EditorWindow;
+  let audit: AuditView;
 
   beforeAll(async () => {
     ({ editor } = await startWithCalls(2400));
+    window = await editor.open();
+    audit = await AuditView.open(window);
+    await audit.button('Verify').click();
+    await audit.frame.getByText(/records intact/).waitFor();
   });
 
   afterAll(() => editor.dispose());
 
   test.each(['dark', 'light', 'highContrast', 'highContrastLight'] as const)('in %s', async (theme) => {
-    const window = await editor.open(editor.workspace, { theme, viewport: { width: 1440, height: 900 } });
-    const audit = await AuditView.open(window);
-    await audit.button('Verify').click();
-    await audit.frame.getByText(/records intact/).waitFor();
+    await window.page.setViewportSize({ width: 1440, height: 900 });
+    await editor.changeTheme(window, theme);
     await audit.rows.nth(4).click();
     await audit.detail.getByText('Place in the chain').waitFor();
     await window.screenshot(`audit-${theme}`);
     expect(await window.accessibilityFindings()).toEqual([]);
-    await window.palette('View: Toggle Primary Side Bar Visibility');
+    const toggleSideBar = (): Promise<void> => window.palette('View: Toggle Primary Side Bar Visibility');
+    await toggleSideBar();
+    onTestFinished(toggleSideBar);
     await window.page.setViewportSize({ width: 480, height: 860 });
     await expect.poll(() => audit.frame.locator('.cell.model').first().isVisible()).toBe(false);
     await audit.rows.nth(2).waitFor();
@@ -352,6 +366,5 @@ describe('the look of the audit history', () => {
       .locator('main')
       .evaluate((element) => element.scrollWidth > element.clientWidth);
     expect(overflowing).toBe(false);
-    await window.close();
   });
 });

@@ -30,7 +30,7 @@ describe('the budget meter', () => {
     spending = new Spending(join(editor.home, 'ledger', 'live'), zone);
     await spending.spend(teamSpending());
     held = await spending.reserve({ cost: 4.6, user: 'grace', model: 'claude-haiku', branch: 'main' });
-    window = await editor.open(editor.workspace, { viewport: { width: 1280, height: 1200 } });
+    window = await editor.open(editor.workspace, { viewport: { width: 1280, height: 2000 } });
     view = window.editorFrame();
   });
 
@@ -202,11 +202,11 @@ describe('the budget meter', () => {
   test('comes back with its window', async () => {
     await window.reload();
     await view.getByRole('img', { name: /^\$34 of \$60 spent/ }).waitFor();
-    await window.close();
   });
 
   test('tells of each alert in one window only', async () => {
-    const windows = await Promise.all([editor.open(), editor.open()]);
+    const other = await editor.open();
+    const windows = [window, other];
     const told = async (share: string): Promise<number> => {
       const counts = [...openWindows].map((one) =>
         one.notification(`${share} of today’s budget is used`).count(),
@@ -226,7 +226,7 @@ describe('the budget meter', () => {
     const cap = { scope: 'ledger', key: '', limit: 61_000_000n } as const;
     await spending.ledger.raiseCap(cap, { userId: 'ada', reason: 'JIRA-9 a bit more' });
     await expect.poll(() => told('95%'), { timeout: 15_000 }).toBe(2);
-    for (const one of windows) await one.close();
+    await other.close();
   });
 
   test.each([
@@ -236,15 +236,15 @@ describe('the budget meter', () => {
     ['high-contrast-light', 'highContrastLight', 1280, 1100],
     ['narrow', 'dark', 640, 1000],
   ] as const)('looks right: %s', async (name, theme, width, height) => {
-    const pictured = await editor.open(editor.workspace, { theme, viewport: { width, height } });
-    await pictured.palette('TidyLLM: Open Budget');
-    const frame = pictured.editorFrame();
-    await frame.locator('.chart canvas').first().waitFor();
-    expect(await frame.locator('body').evaluate((body) => body.scrollWidth <= body.clientWidth)).toBe(true);
-    expect(await pictured.accessibilityFindings()).toEqual([]);
-    await pictured.screenshot(`budget-${name}`);
-    await frame.locator('.caps').scrollIntoViewIfNeeded();
-    await pictured.screenshot(`budget-${name}-end`);
-    await pictured.close();
+    await window.closeEditors();
+    await window.page.setViewportSize({ width, height });
+    await editor.changeTheme(window, theme);
+    await window.palette('TidyLLM: Open Budget');
+    await view.locator('.chart canvas').first().waitFor();
+    expect(await view.locator('body').evaluate((body) => body.scrollWidth <= body.clientWidth)).toBe(true);
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await window.screenshot(`budget-${name}`);
+    await view.locator('.caps').scrollIntoViewIfNeeded();
+    await window.screenshot(`budget-${name}-end`);
   });
 });

@@ -116,9 +116,15 @@ describe('the chat with simulated answers', () => {
 
 describe('the look of the chat', () => {
   let editor: Editor;
+  let window: EditorWindow;
+  let chat: ChatView;
 
   beforeAll(async () => {
     editor = await Editor.start();
+    window = await editor.open();
+    chat = await ChatView.open(window);
+    await chat.ask('Show some code');
+    await chat.ended();
   });
 
   afterAll(() => editor.dispose());
@@ -126,10 +132,8 @@ describe('the look of the chat', () => {
   test.each(['dark', 'light', 'highContrast', 'highContrastLight'] as const)(
     'nothing keeps people out in the theme %s, wide and narrow',
     async (theme) => {
-      const window = await editor.open(editor.workspace, { theme });
-      const chat = await ChatView.open(window);
-      if ((await chat.turns.count()) === 0) await chat.ask('Show some code');
-      await chat.ended();
+      await window.page.setViewportSize({ width: 1280, height: 800 });
+      await editor.changeTheme(window, theme);
       expect(await window.accessibilityFindings()).toEqual([]);
       await window.screenshot(`chat-${theme}`);
       // The side bar gets what the editor leaves: about 170 pixels.
@@ -140,7 +144,6 @@ describe('the look of the chat', () => {
         .evaluateAll((parts) => parts.filter((part) => part.scrollWidth > part.clientWidth).map(String));
       expect(cut).toEqual([]);
       await window.screenshot(`chat-${theme}-narrow`);
-      await window.close();
     },
   );
 });
@@ -197,6 +200,8 @@ describe('the chat with Bedrock', () => {
     await window.page.keyboard.press('Escape');
     await window.dialog().waitFor({ state: 'detached' });
     expect(await chat.turns.count()).toBe(turns);
+    // The dialog gave the focus back to where the mouse had been last.
+    await chat.question.click();
     await chat.question.press('Control+l');
     await window.dialog().getByRole('button', { name: 'Stop and Clear' }).click();
     await expect.poll(() => chat.turns.count()).toBe(0);

@@ -26,6 +26,7 @@ describe('on Bedrock', () => {
   let environment: Record<string, string>;
   let editor: Editor;
   let directory: string;
+  let window: EditorWindow;
 
   beforeAll(async () => {
     standIn = await startBedrockStandIn();
@@ -44,6 +45,7 @@ describe('on Bedrock', () => {
       AWS_ENDPOINT_URL_BEDROCK_RUNTIME: standIn.url,
     };
     directory = join(editor.home, 'ledger', 'live');
+    window = await editor.open();
   });
 
   afterAll(async () => {
@@ -52,11 +54,11 @@ describe('on Bedrock', () => {
   });
 
   test('two windows and the terminal share one budget and never pass it', async () => {
-    const [one, two] = [await editor.open(), await editor.open()];
-    await ask(one, '@stand-in:gate');
+    const other = await editor.open();
+    await ask(window, '@stand-in:gate');
     await expect.poll(() => standIn.calls.length).toBe(1);
-    await ask(two, 'does it fit?');
-    await two
+    await ask(other, 'does it fit?');
+    await other
       .chatFrame()
       .getByText(/The call may cost/)
       .waitFor();
@@ -70,8 +72,7 @@ describe('on Bedrock', () => {
     expect(after.code).toBe(0);
     const { document: budget } = await tidyllmJson(['budget'], { environment });
     const spent = String(budget['spent_usd']).slice(0, 6);
-    for (const window of [one, two])
-      await expect.poll(() => window.statusItem().innerText()).toContain(spent);
+    for (const one of [window, other]) await expect.poll(() => one.statusItem().innerText()).toContain(spent);
 
     const fold = new BudgetFold();
     for await (const { record, hash } of readRecords(directory)) {
@@ -79,12 +80,10 @@ describe('on Bedrock', () => {
       const day = fold.day(record.time.slice(0, 10));
       expect(day.spent + day.reserved <= limit).toBe(true);
     }
-    await two.page.close();
-    await one.page.close();
+    await other.close();
   });
 
   test('a call whose extension host is killed in mid-answer is charged, marked as estimated, and the ledger verifies', async () => {
-    const window = await editor.open();
     const before = standIn.calls.length;
     await ask(window, '@stand-in:stall please');
     await expect.poll(() => standIn.calls.length).toBe(before + 1);
@@ -98,6 +97,5 @@ describe('on Bedrock', () => {
     expect(await verifyLedger({ directory: directory, mode: null })).toMatchObject({ ok: true });
     const { document } = await tidyllmJson(['budget'], { environment });
     expect(document).toMatchObject({ reserved_usd: '0' });
-    await window.page.close();
   });
 });

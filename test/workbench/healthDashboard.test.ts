@@ -164,7 +164,6 @@ mlflow:
   test('comes back with its window', async () => {
     await window.reload();
     await verdict('OPERATIONAL').waitFor();
-    await window.close();
   });
 
   test.each([
@@ -174,15 +173,14 @@ mlflow:
     ['high-contrast-light', 'highContrastLight', 1280, 1000],
     ['narrow', 'dark', 780, 1300],
   ] as const)('looks right: %s', async (name, theme, width, height) => {
-    const pictured = await editor.open(editor.workspace, { theme, viewport: { width, height } });
-    await pictured.showContainer();
-    await pictured.palette('TidyLLM: Open Health Dashboard');
-    const frame = pictured.editorFrame();
-    await frame.locator('.sparkline polyline').first().waitFor();
-    await frame.getByRole('status').getByText('OPERATIONAL').waitFor();
-    expect(await frame.locator('body').evaluate((body) => body.scrollWidth <= body.clientWidth)).toBe(true);
-    expect(await pictured.accessibilityFindings()).toEqual([]);
-    await pictured.screenshot(`dashboard-${name}`);
-    await pictured.close();
+    await window.closeEditors();
+    await window.page.setViewportSize({ width, height });
+    await editor.changeTheme(window, theme);
+    await window.palette('TidyLLM: Open Health Dashboard');
+    await view.locator('.sparkline polyline').first().waitFor();
+    await verdict('OPERATIONAL').waitFor();
+    expect(await view.locator('body').evaluate((body) => body.scrollWidth <= body.clientWidth)).toBe(true);
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await window.screenshot(`dashboard-${name}`);
   });
 });

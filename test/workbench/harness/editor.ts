@@ -1,9 +1,9 @@
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type BrowserContext, type Page } from 'playwright-core';
-import { inject } from 'vitest';
-import { calmSettings, folderUrl, freePort, startEditor, writeSettings } from '../../../tools/editor.mjs';
+import { expect, inject } from 'vitest';
+import { calmSettings, folderUrl, startEditor, writeSettings } from '../../../tools/editor.mjs';
 import { processes } from '../../../tools/processes.mjs';
 import { copySample } from '../../../tools/sample.mjs';
 import { EditorWindow } from './editorWindow.ts';
@@ -18,6 +18,7 @@ export interface EditorOptions {
 }
 
 export interface OpenOptions {
+  /** A theme to change to; a window has that of the last change, at first the dark one. */
   theme?: keyof typeof themes;
   viewport?: { width: number; height: number };
   /** Whether to wait for the extension's status item; needless where it must not start. */
@@ -27,10 +28,16 @@ export interface OpenOptions {
 }
 
 const themes = {
-  dark: { name: 'Dark Modern', marker: 'vs-dark' },
-  light: { name: 'Light Modern', marker: 'vs' },
-  highContrast: { name: 'Default High Contrast', marker: 'hc-black' },
-  highContrastLight: { name: 'Default High Contrast Light', marker: 'hc-light' },
+  dark: { name: 'Dark Modern', label: 'Dark Modern', marker: 'vs-dark', kind: 'vscode-dark' },
+  light: { name: 'Light Modern', label: 'Light Modern', marker: 'vs', kind: 'vscode-light' },
+  highContrast: {
+    ...{ name: 'Default High Contrast', label: 'Dark High Contrast' },
+    ...{ marker: 'hc-black', kind: 'vscode-high-contrast' },
+  },
+  highContrastLight: {
+    ...{ name: 'Default High Contrast Light', label: 'Light High Contrast' },
+    ...{ marker: 'hc-light', kind: 'vscode-high-contrast-light' },
+  },
 };
 
 const chromiumFlags = [
@@ -67,13 +74,11 @@ export class Editor {
   readonly #server: Awaited<ReturnType<typeof startEditor>>;
   readonly #browser: BrowserContext;
   readonly #profile: string;
-  readonly #settings: Record<string, unknown>;
 
   private constructor(
     folder: string,
     server: Awaited<ReturnType<typeof startEditor>>,
     browser: BrowserContext,
-    settings: Record<string, unknown>,
   ) {
     this.folder = folder;
     this.home = join(folder, 'home');
@@ -82,21 +87,22 @@ export class Editor {
     this.#server = server;
     this.#browser = browser;
     this.#profile = join(folder, 'profile');
-    this.#settings = settings;
   }
 
   /** Starts an editor on a free port with a copy of the profile that holds the packaged extension. */
   static async start(options: EditorOptions = {}): Promise<Editor> {
     const folder = await mkdtemp(join(tmpdir(), 'tidyllm-editor-'));
     const profile = join(folder, 'profile');
-    const settings = { ...calmSettings, ...options.settings };
     await cp(inject('profile'), profile, { recursive: true });
-    await writeSettings(profile, settings);
+    await writeSettings(profile, {
+      ...calmSettings,
+      'workbench.colorTheme': themes.dark.name,
+      ...options.settings,
+    });
     await copySample(join(folder, 'workspace'));
     await mkdir(join(folder, 'home'));
     const server = await startEditor({
       profile,
-      port: await freePort(),
       trust: options.trust ?? true,
       env: { ...noCredentials, TIDYLLM_HOME: join(folder, 'home'), ...options.env },
     });
@@ -106,7 +112,7 @@ export class Editor {
         args: chromiumFlags,
       });
       await browser.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.url });
-      return new Editor(folder, server, browser, settings);
+      return new Editor(folder, server, browser);
     } catch (error) {
       await server.stop();
       throw error;
@@ -115,8 +121,6 @@ export class Editor {
 
   /** Opens a folder, the sample by default, in a window of its own and waits until it can be used. */
   async open(folder = this.workspace, options: OpenOptions = {}): Promise<EditorWindow> {
-    const theme = themes[options.theme ?? 'dark'];
-    await this.changeSettings({ 'workbench.colorTheme': theme.name });
     const page = await this.#browser.newPage();
     page.setDefaultTimeout(30_000);
     await page.setViewportSize(options.viewport ?? { width: 1280, height: 800 });
@@ -125,15 +129,28 @@ export class Editor {
     openWindows.add(window);
     page.on('close', () => openWindows.delete(window));
     await page.goto(folderUrl(this.url, folder));
-    await page.locator(`.monaco-workbench.${theme.marker}`).waitFor({ timeout: 60_000 });
+    await page.locator('.monaco-workbench').waitFor({ timeout: 60_000 });
     if (options.awaitExtension ?? true) await window.statusItem().waitFor({ timeout: 60_000 });
+    if (options.theme) await this.changeTheme(window, options.theme);
     return window;
   }
 
-  /** Changes user settings; an open window follows after `reload`. */
-  async changeSettings(settings: Record<string, unknown>): Promise<void> {
-    Object.assign(this.#settings, settings);
-    await writeSettings(this.#profile, this.#settings);
+  /** Chooses a theme in an open window, as people do, and waits until its visible webviews have it too. */
+  async changeTheme(window: EditorWindow, theme: keyof typeof themes): Promise<void> {
+    const { name, label, marker, kind } = themes[theme];
+    await window.palette('Preferences: Color Theme');
+    await window.page.locator('.quick-input-widget:visible input.input').fill(label);
+    await window.quickPick(label).first().click();
+    await window.page.locator(`.monaco-workbench.${marker}`).waitFor();
+    for (const webview of await window.page.locator('iframe.webview.ready:visible').all()) {
+      const view = webview.contentFrame().frameLocator('iframe#active-frame');
+      await view.locator(`body[data-vscode-theme-kind="${kind}"]`).waitFor();
+    }
+    // The theme is previewed before it is chosen.
+    const settings = join(this.#profile, 'data', 'User', 'settings.json');
+    await expect
+      .poll(() => readFile(settings, 'utf8'), { timeout: 30_000 })
+      .toContain(`"workbench.colorTheme": "${name}"`);
   }
 
   /** A path as the workbench in the browser names it. */

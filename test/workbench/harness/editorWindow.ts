@@ -39,6 +39,12 @@ export class EditorWindow {
     await input.press('Enter');
   }
 
+  /** Closes every editor and waits until they are gone. */
+  async closeEditors(): Promise<void> {
+    await this.palette('View: Close All Editors');
+    await this.page.locator('.editor-group-container .tab').first().waitFor({ state: 'detached' });
+  }
+
   /** Shows the extension's container in the side bar. */
   async showContainer(): Promise<void> {
     const tab = this.page.locator('.activitybar').getByRole('tab', { name: 'TidyLLM' });
@@ -88,7 +94,10 @@ export class EditorWindow {
 
   /** Loads the window again, as after a change of settings, and waits for the extension. */
   async reload(): Promise<void> {
-    await this.page.reload();
+    const loaded = this.page.waitForEvent('load', { timeout: 60_000 });
+    // The editor's own command saves what is open first; the browser's button would not wait for it.
+    await this.palette('Developer: Reload Window');
+    await loaded;
     await this.statusItem().waitFor({ timeout: 60_000 });
   }
 
