@@ -172,8 +172,10 @@ describe('tidyllm flow run', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^# Cost Analysis\n/);
     expect(stdout).toContain('in 0 calls since');
-    expect(stderr).toContain('Reserved $0');
     expect(stderr).toMatch(/\[Cost Analysis\] · real · [\d.]+ s · 0 calls · \$0 · #\d+/);
+    expect(stderr).not.toContain('Reserved');
+    const measured = await run('flow', 'run', '[Performance Test] calls=1');
+    expect(measured.stderr).toMatch(/Reserved \$0\.\d+ for the run\./);
   });
 
   it('says that a run on the mock back-end is simulated', async () => {
