@@ -39,7 +39,7 @@ export function reportBrief({ report }: StoredReport): string {
       id === 'answer' ? [text] : [`**${escaped(title)}**`, fenced(text)],
     ),
     ...(report.figures.length > 0
-      ? [tableText(['', ''], ['left', 'right'], figureRows(report.figures))]
+      ? [tableText(['Figure', 'Value'], ['left', 'right'], figureRows(report.figures))]
       : []),
   ];
   return blocks.filter((block) => block !== '').join('\n\n');

@@ -185,13 +185,19 @@ describe('FLOW', () => {
     ['high-contrast-light', 'highContrastLight', 1400, 1300],
     ['narrow', 'dark', 640, 1000],
   ] as const)('looks right: %s', async (name, theme, width, height) => {
-    const pictured = await editor.open(editor.workspace, { theme, viewport: { width, height } });
-    await pictured.palette('TidyLLM: Run [Cost Analysis]');
-    const frame = pictured.editorFrame();
+    await window.closeEditors();
+    await window.page.setViewportSize({ width, height });
+    await editor.changeTheme(window, theme);
+    await window.palette('TidyLLM: Run [Cost Analysis]');
+    const frame = window.editorFrame();
     await frame.getByRole('heading', { name: 'Cost Analysis', level: 1 }).waitFor();
+    await frame.getByRole('heading', { name: 'By day' }).scrollIntoViewIfNeeded();
+    await frame.locator('svg').first().waitFor();
+    await frame.locator('body').evaluate(() => document.fonts.ready);
     expect(await frame.locator('body').evaluate((body) => body.scrollWidth <= body.clientWidth)).toBe(true);
-    expect(await pictured.accessibilityFindings()).toEqual([]);
-    await pictured.screenshot(`flow-${name}`);
-    await pictured.close();
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await window.screenshot(`flow-${name}-end`);
+    await frame.getByRole('heading', { name: 'Cost Analysis', level: 1 }).scrollIntoViewIfNeeded();
+    await window.screenshot(`flow-${name}`);
   });
 });
