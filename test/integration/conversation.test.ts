@@ -189,7 +189,7 @@ describe('a conversation', () => {
       flow: { trigger: '[Cost Analysis]', reportOf: expect.stringMatching(/^[0-9a-f-]{36}$/) as string },
       result: { status: 'success', cost: '$0', failure: null },
     });
-    expect(last().answer).toContain('0 calls since');
+    expect(last().answer).toContain('Nothing was spent since');
   });
 
   it('runs nothing for a trigger that nobody has agreed to, and names the nearest', async () => {

@@ -151,7 +151,10 @@ class Costs {
     const most = dearest ? `, most of it by ${dearest[0]} (${formatUsd(dearest[1].spent)})` : '';
     return {
       title: 'Cost Analysis',
-      summary: `${formatUsd(total.spent)} in ${callsText(total.calls)} since ${this.#since}${most}.`,
+      summary:
+        total.calls === 0 && total.spent === 0n
+          ? `Nothing was spent since ${this.#since}.`
+          : `${formatUsd(total.spent)} in ${callsText(total.calls)} since ${this.#since}${most}.`,
       findings: [...this.#unusualDays(at.today), ...this.#unusualCalls(), ...this.#doubts(total)],
       figures: [
         { id: 'spent', label: 'Spent', value: microToUsd(total.spent), unit: 'usd', better: 'lower' },
