@@ -171,7 +171,7 @@ describe('tidyllm flow run', () => {
     const { code, stdout, stderr } = await run('flow', 'run', '[Cost Analysis]');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^# Cost Analysis\n/);
-    expect(stdout).toContain('in 0 calls since');
+    expect(stdout).toContain('Nothing was spent since');
     expect(stderr).toMatch(/\[Cost Analysis\] · real · [\d.]+ s · 0 calls · \$0 · #\d+/);
     expect(stderr).not.toContain('Reserved');
     const measured = await run('flow', 'run', '[Performance Test] calls=1');
