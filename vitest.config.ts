@@ -1,14 +1,24 @@
 import { defineConfig } from 'vitest/config';
 
+/** By default one processor is left idle: of two, half. */
+const maxWorkers = '100%';
+
 export default defineConfig({
   test: {
     projects: [
       {
         oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-        test: { name: 'unit', include: ['test/unit/**/*.test.{ts,tsx}'] },
+        test: { name: 'unit', include: ['test/unit/**/*.test.{ts,tsx}'], maxWorkers },
       },
-      { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 30_000 } },
-      { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], testTimeout: 120_000 } },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          maxWorkers,
+          testTimeout: 30_000,
+        },
+      },
+      { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], maxWorkers, testTimeout: 120_000 } },
       {
         test: {
           name: 'workbench',

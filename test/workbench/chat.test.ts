@@ -1,3 +1,4 @@
+import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { AuditView } from './harness/auditView.ts';
@@ -191,18 +192,22 @@ describe('the chat with Bedrock', () => {
     await chat.button('Send').waitFor();
   });
 
+  /** Presses the key that clears; the editor takes it once it was told that the chat has the focus. */
+  async function asksToClear(): Promise<void> {
+    const question = window.dialog().getByText('Stop the answer and begin a new conversation?');
+    do await chat.question.press('Control+l');
+    while (!(await comes(question)));
+  }
+
   test('is cleared in mid-answer only by who says so', async () => {
     await chat.ask('@stand-in:stall');
     await chat.button('Stop').waitFor();
     const turns = await chat.turns.count();
-    await chat.question.press('Control+l');
-    await window.dialog().getByText('Stop the answer and begin a new conversation?').waitFor();
+    await asksToClear();
     await window.page.keyboard.press('Escape');
     await window.dialog().waitFor({ state: 'detached' });
     expect(await chat.turns.count()).toBe(turns);
-    // The dialog gave the focus back to where the mouse had been last.
-    await chat.question.click();
-    await chat.question.press('Control+l');
+    await asksToClear();
     await window.dialog().getByRole('button', { name: 'Stop and Clear' }).click();
     await expect.poll(() => chat.turns.count()).toBe(0);
   });
@@ -240,3 +245,11 @@ describe('the chat with Bedrock', () => {
     expect(standIn.calls.at(-1)?.modelId).toBe('us.amazon.nova-micro-v1:0');
   });
 });
+
+/** Whether it is shown before a key that was lost is pressed again. */
+function comes(locator: Locator): Promise<boolean> {
+  return locator.waitFor({ timeout: 5_000 }).then(
+    () => true,
+    () => false,
+  );
+}
