@@ -76,4 +76,4 @@ it(`${kills} processes killed around a call lose nothing that was acknowledged`,
   );
   expect(acknowledged.length).toBeGreaterThanOrEqual(kills);
   expect(orphans).toBeGreaterThan(kills / 20);
-});
+}, 7_200_000);

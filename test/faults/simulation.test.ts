@@ -191,7 +191,7 @@ it('simulated processes on a failing disk keep the books, whatever happens', asy
     });
   }
   report('seeded simulation', `${runs} simulations, ${steps} steps, seed ${seed}`);
-});
+}, 7_200_000);
 
 it('a clock that jumps anywhere never begins a day twice or leaves one', async () => {
   const seed = testSeed();
