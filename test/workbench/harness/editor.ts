@@ -18,8 +18,6 @@ export interface EditorOptions {
 }
 
 export interface OpenOptions {
-  /** A theme to change to; a window has that of the last change, at first the dark one. */
-  theme?: keyof typeof themes;
   viewport?: { width: number; height: number };
   /** Whether to wait for the extension's status item; needless where it must not start. */
   awaitExtension?: boolean;
@@ -131,11 +129,13 @@ export class Editor {
     await page.goto(folderUrl(this.url, folder));
     await page.locator('.monaco-workbench').waitFor({ timeout: 60_000 });
     if (options.awaitExtension ?? true) await window.statusItem().waitFor({ timeout: 60_000 });
-    if (options.theme) await this.changeTheme(window, options.theme);
     return window;
   }
 
-  /** Chooses a theme in an open window, as people do, and waits until its visible webviews have it too. */
+  /**
+   * Chooses a theme in an open window, as people do, and waits until its visible webviews have it too.
+   * The first theme is the dark one; windows that are opened later have the one that was chosen last.
+   */
   async changeTheme(window: EditorWindow, theme: keyof typeof themes): Promise<void> {
     const { name, label, marker, kind } = themes[theme];
     await window.palette('Preferences: Color Theme');
