@@ -12,7 +12,7 @@ describe('the health view', () => {
 
   beforeAll(async () => {
     editor = await Editor.start();
-    window = await editor.open(editor.workspace, { viewport: { width: 1280, height: 1500 } });
+    window = await editor.open(editor.workspace, { viewport: { width: 1280, height: 3000 } });
     chat = await ChatView.open(window);
     await chat.ask('Hello');
     await chat.ended();
