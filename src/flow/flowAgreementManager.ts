@@ -15,6 +15,7 @@ import { executionHistory, type EventsOf, type FlowExecutionEntry } from './exec
 import { formatFlowEncoding } from './flowEncoding.ts';
 import { FailedWithReport, type FlowRun, type Implementation } from './implementation.ts';
 import { Matcher, type FlowMatch } from './matching.ts';
+import { notMatched } from './notMatched.ts';
 import { resolveParameters } from './parameters.ts';
 import type { Finding, Report, StoredReport } from './report.ts';
 import type { ReportStore } from './reportStore.ts';
@@ -533,16 +534,4 @@ function runError(
   }
   if (GatewayError.is(thrown)) return thrown;
   return new GatewayError('flow_failed', `${trigger} failed: ${messageOf(thrown)}`, { cause: thrown });
-}
-
-/** What to say where no agreement was meant clearly enough. */
-export function notMatched(text: string, { nearest, ambiguous }: FlowMatch): GatewayError {
-  const command = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  const offers = nearest.map(
-    ({ agreement, confidence }) => `${agreement.trigger} (${confidence.toFixed(2)})`,
-  );
-  const why = ambiguous ? 'means more than one agreement' : 'is no agreement that is known';
-  return new GatewayError('flow_not_matched', `"${command}" ${why}; nothing was run.`, {
-    hint: offers.length > 0 ? `Nearest: ${offers.join(', ')}.` : 'See "tidyllm flow list".',
-  });
 }

@@ -2,13 +2,9 @@ import * as vscode from 'vscode';
 import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import type { FlowAgreement } from '../flow/agreement.ts';
-import { runById, type EventsOf, type FlowExecutionEntry } from '../flow/executionHistory.ts';
-import {
-  notMatched,
-  type ApprovalRequest,
-  type ExecuteOptions,
-  type FlowExecution,
-} from '../flow/flowAgreementManager.ts';
+import type { EventsOf, FlowExecutionEntry } from '../flow/executionHistory.ts';
+import type { ApprovalRequest, ExecuteOptions, FlowExecution } from '../flow/flowAgreementManager.ts';
+import { notMatched } from '../flow/notMatched.ts';
 import type { StoredReport } from '../flow/report.ts';
 import type { ExecutionMode } from '../ledger/records.ts';
 import type { CoreHolder } from './coreHolder.ts';
@@ -164,6 +160,7 @@ export class FlowRuns implements vscode.Disposable {
 
   /** Throws `invalid_request` for a run that the ledger doesn't have. */
   async entry(runId: string): Promise<FlowExecutionEntry> {
+    const { runById } = await import('../flow/executionHistory.ts');
     return runById(await this.history(runsSearched), runId);
   }
 

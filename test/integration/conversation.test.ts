@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Core } from '../../src/core/core.ts';
-import { notMatched } from '../../src/flow/flowAgreementManager.ts';
+import { notMatched } from '../../src/flow/notMatched.ts';
 import { gatewayUnavailable } from '../../src/gateways/registry.ts';
 import { Conversation } from '../../src/views/chat/conversation.ts';
 import type { HostMessage, Turn } from '../../src/views/chat/protocol.ts';
