@@ -48,7 +48,7 @@ const rareWeight = 1.5;
 const sameStem = 0.97;
 const otherOrder = 0.95;
 const writtenTogether = 0.95;
-/** The most that an unknown encoding, a negation or a question about something comes to: less than any threshold. */
+/** The most that an unknown encoding, a negation, a question or another target comes to: less than any threshold. */
 const neverRun = 0.49;
 /** Forms that are looked at in full, by the weight of the words they share. */
 const mostCandidates = 48;
@@ -64,11 +64,14 @@ const closing = /(?: (?:please|pls|now|thanks|thank you|for me|for us|again))+$/
 /** Words that make another sentence of it, unless the form has them itself. */
 const turningWords = new Set(
   (
-    'not no never dont don doesn didn isn wasn without except instead stop cancel abort skip avoid ' +
-    'what why how when where who which whose explain describe define document write rename delete remove disable ' +
+    'not no never dont don doesn didn isn wasn without except instead stop halt pause suspend cancel abort skip ' +
+    'avoid undo unset revert reverse revoke rollback roll disable off deny block uninstall ' +
+    'what why how when where who which whose explain describe define document write rename delete remove ' +
     'yesterday tomorrow failed finished was were did'
   ).split(' '),
 );
+/** Words of the opening that name something to do; the others are only polite. */
+const openingVerbs = /\b(?:run|start|execute|launch|perform|do|make|give|show|get)\b/;
 
 /** Finds the agreement that a command means, by the measure of docs/flow-agreements.md. */
 export class Matcher {
@@ -130,9 +133,12 @@ export class Matcher {
     };
     const together = this.#together.get(withoutFrame(form).replaceAll(' ', ''));
     if (together !== undefined) note(together, writtenTogether);
-    const content = contentOf(withoutFrame(form));
+    const inner = withoutFrame(form);
+    const content = contentOf(inner);
+    const hasVerb = openingVerbs.test(form.slice(0, form.indexOf(inner)));
     const words = content.length > mostWords ? [] : this.#wordsOf(content);
-    for (const candidate of this.#candidates(words)) note(candidate.agreement, similarity(words, candidate));
+    for (const candidate of this.#candidates(words))
+      note(candidate.agreement, similarity(words, candidate, hasVerb));
     return [...best]
       .map(([agreement, confidence]) => ({ agreement, confidence }))
       .sort((a, b) => b.confidence - a.confidence || a.agreement - b.agreement);
@@ -248,9 +254,10 @@ export function formOf(text: string): string {
 
 /**
  * The less of two shares: what the command's words have in the form, and the form's in the command. Each word
- * counts by its weight and by how alike it is to the one it stands for.
+ * counts by its weight and by how alike it is to the one it stands for. A word in the place of another one, also
+ * a verb that was taken for a part of the opening, names something else.
  */
-function similarity(words: readonly CommandWord[], form: Form): number {
+function similarity(words: readonly CommandWord[], form: Form, hasVerb: boolean): number {
   const taken = new Set<number>();
   const order: number[] = [];
   let [matched, total] = [0, 0];
@@ -275,11 +282,13 @@ function similarity(words: readonly CommandWord[], form: Form): number {
   }
   const share = matched / Math.max(total, form.weight);
   const inOrder = order.every((at, index) => index === 0 || at > (order[index - 1] ?? 0));
-  const turned = words.some(
-    ({ text }) => turningWords.has(text) && !form.words.some((word) => word.text === text),
-  );
+  const lacking = form.words.filter((_, index) => !taken.has(index));
+  const replaced = lacking.length > 0 && (hasVerb || order.length < words.length);
+  const turned =
+    lacking.some(({ text }) => turningWords.has(text)) ||
+    words.some(({ text }) => turningWords.has(text) && !form.words.some((word) => word.text === text));
   const confidence = share * (inOrder ? 1 : otherOrder);
-  return turned ? Math.min(confidence, neverRun) : confidence;
+  return turned || replaced ? Math.min(confidence, neverRun) : confidence;
 }
 
 /** The command without its `name=value` parts, and those. */
@@ -317,14 +326,16 @@ function stemOf(word: string): string {
 }
 
 /**
- * How alike a misspelling is to a word, 0 where it is rather another word. The first letter must be right, or
- * be swapped with the second; a word of up to four letters may have two letters swapped or one doubled, one of
- * five to seven one mistake, and a longer one two.
+ * How alike a misspelling is to a word, 0 where it is rather another word. The first two letters must be right,
+ * or swapped with a neighbour, and neither may have a digit. A word of up to four letters may have two letters
+ * swapped or one doubled, one of five to seven one mistake, and a longer one two. A letter in the place of
+ * another counts as two mistakes: in short words it makes another word.
  */
 function spellingSimilarity(text: string, word: string): number {
   const [shorter, longer] = text.length < word.length ? [text, word] : [word, text];
-  const firsts = text[0] === word[0] || (text[0] === word[1] && text[1] === word[0]);
-  if (shorter.length < 3 || !firsts) return 0;
+  const swapped = (at: number): boolean => text[at] === word[at + 1] && text[at + 1] === word[at];
+  const firsts = swapped(0) || (text[0] === word[0] && (text[1] === word[1] || swapped(1)));
+  if (shorter.length < 3 || !firsts || /\d/.test(text + word)) return 0;
   const most = longer.length < 5 ? 1 : word.length < 8 ? 1 : 2;
   const mistakes = mistakesBetween(text, word, most);
   if (mistakes > most) return 0;
@@ -339,7 +350,7 @@ function isSlip(text: string, word: string): boolean {
     : text.replace(/(.)\1/g, '$1') === word;
 }
 
-/** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment); stops above `most`. */
+/** Insertions, deletions and swaps of neighbours, and twice the substitutions (optimal string alignment); stops above `most`. */
 function mistakesBetween(a: string, b: string, most: number): number {
   if (Math.abs(a.length - b.length) > most) return most + 1;
   let [before, last] = [
@@ -353,7 +364,7 @@ function mistakesBetween(a: string, b: string, most: number): number {
       let value = Math.min(
         (last[j] ?? 0) + 1,
         (row[j - 1] ?? 0) + 1,
-        (last[j - 1] ?? 0) + Number(a[i - 1] !== b[j - 1]),
+        (last[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 2),
       );
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
         value = Math.min(value, (before[j - 2] ?? 0) + 1);

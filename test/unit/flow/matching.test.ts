@@ -99,6 +99,11 @@ describe('matching a command', () => {
     }
   });
 
+  it('never runs another target, however little an agreement asks for', () => {
+    const easy = new Matcher(agreements.map((one) => ({ ...one, confidenceThreshold: 0.5 })));
+    for (const [text] of labelledCommands['another target']!) expect(easy.match(text).agreement).toBeNull();
+  });
+
   it('takes a trigger with one mistake for its own agreement or for none', () => {
     const seed = testSeed();
     const mistaken = fc.constantFrom(...agreements).chain((agreement) =>
