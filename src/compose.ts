@@ -124,7 +124,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     ...{ ledger, registry, reports, user, capOf, backend },
     sources: flowFiles(options.environment, settings.flow.files, options.folders ?? []),
     implementationOf: async (agreement) => (await implementations()).of(agreement),
-    fallbackOf: async ({ fallback }) => fallback && (await implementations()).builtIn(fallback),
+    fallbackOf: async (id) => (await implementations()).builtIn(id),
   });
   return {
     loaded,

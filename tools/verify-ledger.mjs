@@ -93,13 +93,16 @@ function take(record, hash) {
       'a cap was changed without a signature',
     );
   } else if (record.kind === 'flow_start') {
-    const run = { day: record.day, left: 0n, spent: 0n, hash };
+    const run = { day: record.day, left: 0n, spent: 0n, calls: 0, agreement: record.agreement, hash };
     runs.set(record.run_id, run);
     give(run, BigInt(record.reserved_micro_usd));
   } else if (record.kind === 'flow_end') {
     const run = runs.get(record.run_id);
     must(run?.hash === record.opening_hash, 'a run ends that was not started');
     must(`${run.spent}` === record.cost_micro_usd, 'a run cost something else than its calls');
+    must(run.calls === record.calls, 'a run made other calls than it says');
+    const failed = record.execution_mode === 'failed';
+    must(failed === (record.outcome !== 'success'), 'the outcome of a run does not fit its mode');
     give(run, -run.left);
     runs.delete(record.run_id);
   } else if (record.kind === 'RESERVE') {
@@ -107,6 +110,7 @@ function take(record, hash) {
     const amount = BigInt(record.reserved_micro_usd);
     const run = record.flow && runs.get(record.flow.run_id);
     must(!record.flow || run?.left >= amount, 'a call reserves more than its run holds');
+    must(!run || run.agreement === record.flow.agreement, 'a call names another agreement than its run');
     if (run) give(run, -amount);
     open.set(record.call_id, { day: record.day, amount, hash, run });
     day(record.day).reserved += amount;
@@ -120,6 +124,7 @@ function take(record, hash) {
     day(call.day).spent += cost;
     if (!call.run) return;
     call.run.spent += cost;
+    call.run.calls += 1;
     give(call.run, call.amount - cost < -call.run.left ? -call.run.left : call.amount - cost);
   } else if (record.kind === 'retention') firstSegment = record.first_segment;
   else if (record.kind === 'ADJUST') day(record.day).spent += BigInt(record.difference_micro_usd);
@@ -131,8 +136,8 @@ function restore({ seq, prev, carried }) {
   for (const { day, spent_micro_usd } of carried.days)
     days.set(day, { spent: BigInt(spent_micro_usd), reserved: 0n });
   for (const { key_id, public_key } of carried.enrolled) if (public_key) keys.set(key_id, public_key);
-  for (const { run_id, opening_hash, day, left_micro_usd, spent_micro_usd } of carried.runs ?? []) {
-    const run = { day, left: 0n, spent: BigInt(spent_micro_usd), hash: opening_hash };
+  for (const { run_id, opening_hash, left_micro_usd, spent_micro_usd, ...rest } of carried.runs ?? []) {
+    const run = { ...rest, left: 0n, spent: BigInt(spent_micro_usd), hash: opening_hash };
     runs.set(run_id, run);
     give(run, BigInt(left_micro_usd));
   }

@@ -11,6 +11,7 @@ import type { FlowMatch } from '../flow/matching.ts';
 import type { StoredReport } from '../flow/report.ts';
 import { compareReports, type ReportComparison } from '../flow/reportComparison.ts';
 import { reportMarkdown } from '../flow/reportMarkdown.ts';
+import { shownCommand } from '../flow/shownCommand.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import { replaceFile } from '../replaceFile.ts';
 import { readSettingsText } from '../settings/loadSettings.ts';
@@ -20,7 +21,7 @@ import { currentBranch } from './branch.ts';
 import { faultJson } from './faultJson.ts';
 import { withHistory } from './history.ts';
 import { positiveInteger } from './options.ts';
-import { askYesOrNo } from './questions.ts';
+import { ask, askYesOrNo } from './questions.ts';
 import { stopSignal } from './stopSignal.ts';
 import {
   errorJson,
@@ -36,8 +37,8 @@ import {
 
 /** Runs that a run can be looked for among. */
 const runsSearched = 10_000;
-/** Digits of the SHA-256 that an approval names at least. */
-const approvalDigits = 12;
+/** Digits of the SHA-256 that an approval names: all of them. */
+const approvalDigits = 64;
 
 /** `tidyllm flow list`: the agreements of this folder, of this user, and those that are built in. */
 export async function flowList(core: Core, terminal: Terminal): Promise<number> {
@@ -82,10 +83,11 @@ export async function flowRun(
   if (!agreement) return refuse(command, match, terminal);
   if (agreement.source.kind !== 'built-in' || confidence < 1)
     note(terminal, `${agreement.trigger} (confidence ${confidence}): ${agreement.expandedMeaning}`);
+  const given = await withMissing(agreement, { ...match.parameters, ...parametersFrom(param) }, terminal);
   const stop = stopSignal();
   const execution = await core.flow
     .executeAgreement(agreement, {
-      parameters: { ...match.parameters, ...parametersFrom(param) },
+      parameters: given,
       confidence,
       origin: { workspace: projectFolder(core), branch: await currentBranch(), command: 'cli' },
       signal: stop.signal,
@@ -206,6 +208,21 @@ function parametersFrom(options: readonly string[]): Record<string, string> {
   );
 }
 
+/** Asks the person at the terminal for what has to be given. */
+async function withMissing(
+  { trigger, parameters }: FlowAgreement,
+  given: Readonly<Record<string, string>>,
+  { json }: Terminal,
+): Promise<Record<string, string>> {
+  const values = { ...given };
+  if (json || !process.stdin.isTTY) return values;
+  for (const { name, description, default: initial } of parameters) {
+    if (initial !== null || values[name] !== undefined) continue;
+    values[name] = await ask(`${trigger} ${name}${description && ` (${description})`}: `);
+  }
+  return values;
+}
+
 /** A person at the terminal says yes, or the caller names the very definition. */
 async function approveAtTerminal(
   { agreement, command, directory }: ApprovalRequest,
@@ -214,7 +231,9 @@ async function approveAtTerminal(
   const { trigger, definitionSha256, source } = agreement;
   if (approved !== undefined)
     return approved.length >= approvalDigits && definitionSha256.startsWith(approved.toLowerCase());
-  writeMessage(`${trigger} of ${source.file ?? 'the defaults'} runs in ${directory}:\n  ${command}`);
+  writeMessage(
+    `${trigger} of ${source.file ?? 'the defaults'} runs in ${directory}:\n${shownCommand(command)}`,
+  );
   if (process.stdin.isTTY) return askYesOrNo('Run it?');
   writeMessage(`To approve it without a terminal: --approve ${definitionSha256.slice(0, approvalDigits)}`);
   return false;

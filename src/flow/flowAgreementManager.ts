@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { resolve } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { resolve, sep } from 'node:path';
 import { GatewayError, messageOf, type GatewayErrorCode } from '../errors.ts';
 import type { CapOf } from '../gateways/corporateLlm/caps.ts';
 import { budgetBlocked } from '../gateways/corporateLlm/budgetOffer.ts';
@@ -9,7 +10,7 @@ import { runScopesOf } from '../ledger/budgetFold.ts';
 import type { Ledger, RunReceipt, RunRefusal } from '../ledger/ledger.ts';
 import type { ExecutionMode, RunOutcome } from '../ledger/records.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
-import type { FlowAgreement, ParameterValues, ShellAction } from './agreement.ts';
+import type { BuiltInId, FlowAgreement, ParameterValues, ShellAction } from './agreement.ts';
 import { loadCatalogue, type Catalogue, type FlowFile } from './catalogue.ts';
 import { executionHistory, type EventsOf, type FlowExecutionEntry } from './executionHistory.ts';
 import { formatFlowEncoding } from './flowEncoding.ts';
@@ -36,7 +37,7 @@ export interface FlowDependencies {
   sources: { files: readonly FlowFile[]; faults: readonly Fault[] };
   /** What runs for an agreement, or in its place. */
   implementationOf: (agreement: FlowAgreement) => Promise<Implementation>;
-  fallbackOf: (agreement: FlowAgreement) => Promise<Implementation | null>;
+  fallbackOf: (id: BuiltInId) => Promise<Implementation>;
 }
 
 /** A command line that somebody must have seen before it runs. */
@@ -222,12 +223,11 @@ export class FlowAgreementManager {
     const refused = approval.error ?? validations.find((one) => one.error)?.error ?? null;
     const refusal = await this.#start(running, refused ? 0n : reserved, approval.approved);
     const refusedBy = refused ?? refusal;
+    // There is a start now, so whatever happens has to come to its end: nothing below throws before that.
     if (refusedBy) {
-      const fallback = withoutFallback.has(refusedBy.code) ? null : await this.#fallback(running, 0n);
-      const work = { report: null, error: refusedBy, fallback };
+      const work = { report: null, error: refusedBy, fallback: await this.#fallback(running, refusedBy, 0n) };
       return this.#end(running, { validations, reserved: 0n, refused: true, work });
     }
-    options.onStart?.(running.runId, reserved);
     const work = await this.#work(running, implementation, reserved);
     return this.#end(running, { validations, reserved, refused: false, work });
   }
@@ -276,7 +276,16 @@ export class FlowAgreementManager {
       );
       return { approved, error };
     }
-    const request = { agreement, command: shell.command, directory: directoryOf(workspace, shell) };
+    const directory = directoryOf(workspace, shell);
+    if (directory === null) {
+      const error = new GatewayError(
+        'flow_not_approved',
+        `${trigger} does not run: ${shell.directory} is no folder inside ${workspace}.`,
+        { hint: 'Name a folder of the workspace in shell.directory, not a link that leads out of it.' },
+      );
+      return { approved, error };
+    }
+    const request = { agreement, command: shell.command, directory };
     if (await options.approve?.(request)) return { approved: true, error: null };
     const error = new GatewayError('flow_not_approved', `The command of ${trigger} was not approved.`, {
       hint: 'Nothing was run. Approve it when you run it again, if it is right.',
@@ -323,13 +332,14 @@ export class FlowAgreementManager {
     const { run, settled } = this.#run(running, reserved);
     try {
       signal.throwIfAborted();
+      options.onStart?.(running.runId, reserved);
       const report = await implementation.run(run);
       // What was cancelled at the last moment was cancelled.
       signal.throwIfAborted();
       return { report, error: null, fallback: null };
     } catch (thrown) {
       const error = runError(thrown, running.agreement, signal, options.signal);
-      const fallback = withoutFallback.has(error.code) ? null : await this.#fallback(running, reserved);
+      const fallback = await this.#fallback(running, error, reserved);
       return { report: error instanceof FailedWithReport ? error.report : null, error, fallback };
     } finally {
       // A run ends after its calls, also those that its implementation has stopped waiting for.
@@ -364,23 +374,29 @@ export class FlowAgreementManager {
   }
 
   /** Runs what the agreement names for this case, within what the run still holds of `reserved`. */
-  async #fallback(running: Running, reserved: bigint): Promise<FallbackExecution | null> {
+  async #fallback(
+    running: Running,
+    { code }: GatewayError,
+    reserved: bigint,
+  ): Promise<FallbackExecution | null> {
     const { agreement, options } = running;
-    const implementation = await this.#dependencies.fallbackOf(agreement);
-    if (!implementation) return null;
+    const { fallback } = agreement;
+    if (fallback === null || withoutFallback.has(code)) return null;
     const signal = signalOf(running);
-    const parameters = Object.fromEntries(
-      implementation.parameters.flatMap(({ name, default: value }) =>
-        value === null ? [] : [[name, value]],
-      ),
-    );
-    const { run, settled } = this.#run({ ...running, parameters, signal }, reserved);
+    let settled: () => Promise<unknown> = () => Promise.resolve();
     try {
-      const report = await implementation.run(run);
-      return { implementation: implementation.id, report, error: null };
+      const implementation = await this.#dependencies.fallbackOf(fallback);
+      const parameters = Object.fromEntries(
+        implementation.parameters.flatMap(({ name, default: value }) =>
+          value === null ? [] : [[name, value]],
+        ),
+      );
+      const made = this.#run({ ...running, parameters, signal }, reserved);
+      ({ settled } = made);
+      return { implementation: fallback, report: await implementation.run(made.run), error: null };
     } catch (thrown) {
       const error = runError(thrown, agreement, signal, options.signal);
-      return { implementation: implementation.id, report: null, error };
+      return { implementation: fallback, report: null, error };
     } finally {
       await settled();
     }
@@ -390,12 +406,10 @@ export class FlowAgreementManager {
     const { ledger, backend } = this.#dependencies;
     const { runId, agreement, parameters, options, startedAt } = running;
     const { report, error, fallback } = work;
-    const mode = error ? 'failed' : backend.simulated ? 'simulated' : 'real';
+    const mode = error ? 'failed' : isSimulated(agreement, backend) ? 'simulated' : 'real';
     const durationMs = Math.round(performance.now() - running.began);
     const found = withFailure(report ?? fallback?.report ?? null, agreement, error);
-    const stored = await this.#stored(running, found, mode, durationMs);
-    // What a run that failed leaves behind is for whoever started it.
-    const kept = stored && mode !== 'failed' ? await this.#keep(stored, agreement) : null;
+    const { stored, sha256, notKept } = await this.#keep(running, found, mode, durationMs);
     const receipt = await ledger.endRun(runId, {
       execution_mode: mode,
       outcome: outcomeOf(error, refused),
@@ -407,7 +421,7 @@ export class FlowAgreementManager {
       summary: report?.summary ?? null,
       problems: countOf(report, 'problem'),
       warnings: countOf(report, 'warning'),
-      report_sha256: kept?.sha256 ?? null,
+      report_sha256: sha256,
     });
     return {
       ...{ runId, agreement, mode, parameters, durationMs, reserved, validations, report, error, fallback },
@@ -417,47 +431,46 @@ export class FlowAgreementManager {
       cost: receipt.cost,
       calls: receipt.calls,
       storedReport: stored,
-      notKept: kept?.error ?? null,
-      simulated: backend.simulated,
+      notKept,
+      simulated: isSimulated(agreement, backend),
       receipt,
       ledger: ledger.directory,
     };
   }
 
-  async #stored(
+  /** Stores what a run found. One that failed leaves it to whoever started the run. Never throws. */
+  async #keep(
     { runId, agreement, parameters, startedAt }: Running,
     report: Report | null,
     mode: ExecutionMode,
     durationMs: number,
-  ): Promise<StoredReport | null> {
-    if (!report) return null;
-    const { cost } = await this.#dependencies.ledger.runTotals(runId);
-    return {
-      run_id: runId,
-      agreement: agreement.id,
-      trigger: agreement.trigger,
-      execution_mode: mode,
-      started_at: startedAt.toISOString(),
-      duration_ms: durationMs,
-      cost_usd: microToUsd(cost),
-      parameters,
-      report,
-    };
-  }
-
-  async #keep(
-    stored: StoredReport,
-    { prompt, shell }: FlowAgreement,
-  ): Promise<{ sha256: string | null; error: GatewayError | null }> {
-    // What a prompt or a command is filled with is a part of its text, and goes where that goes.
-    const parameters = prompt || shell ? {} : stored.parameters;
+  ): Promise<{ stored: StoredReport | null; sha256: string | null; notKept: GatewayError | null }> {
+    if (!report) return { stored: null, sha256: null, notKept: null };
+    const { ledger, reports } = this.#dependencies;
+    const { id, trigger, prompt, shell } = agreement;
+    let stored: StoredReport | null = null;
     try {
-      return { ...(await this.#dependencies.reports.write({ ...stored, parameters })), error: null };
-    } catch (error) {
-      if (!GatewayError.is(error)) throw error;
-      return { sha256: null, error };
+      const { cost } = await ledger.runTotals(runId);
+      stored = {
+        ...{ run_id: runId, agreement: id, trigger, execution_mode: mode, duration_ms: durationMs },
+        started_at: startedAt.toISOString(),
+        cost_usd: microToUsd(cost),
+        ...{ parameters, report },
+      };
+      if (mode === 'failed') return { stored, sha256: null, notKept: null };
+      // What a prompt or a command is filled with is a part of its text, and goes where that goes.
+      const kept = prompt || shell ? { ...stored, parameters: {} } : stored;
+      return { stored, ...(await reports.write(kept)), notKept: null };
+    } catch (thrown) {
+      const unexpected = new GatewayError('content_unavailable', messageOf(thrown), { cause: thrown });
+      return { stored, sha256: null, notKept: GatewayError.is(thrown) ? thrown : unexpected };
     }
   }
+}
+
+/** What a command line does is real, whatever stands in for a model. */
+function isSimulated({ shell }: FlowAgreement, { simulated }: { simulated: boolean }): boolean {
+  return simulated && !shell;
 }
 
 /** Aborts on cancel, and when the agreement's time is over, counted from now. */
@@ -481,8 +494,15 @@ function withFailure(
   return { ...report, findings: [failure, ...report.findings] };
 }
 
-function directoryOf(workspace: string, { directory }: ShellAction): string {
-  return resolve(workspace, directory);
+/** Where a command really runs; null where that is not a folder of the workspace. */
+function directoryOf(workspace: string, { directory }: ShellAction): string | null {
+  try {
+    const root = realpathSync(workspace);
+    const real = realpathSync(resolve(root, directory));
+    return real === root || real.startsWith(root + sep) ? real : null;
+  } catch {
+    return null;
+  }
 }
 
 function countOf(report: Report | null, severity: Finding['severity']): number {

@@ -127,7 +127,9 @@ function figureBlocks(figures: StoredReport['report']['figures'], comparison?: R
   return ['## Figures', tableText(['Figure', 'Value'], ['left', 'right'], rows)];
 }
 
-function sectionBlocks({ title, text, table, chart }: Section): string[] {
+function sectionBlocks({ id, title, text, table, chart, private: ofPrompts }: Section): string[] {
+  // Text of a model is Markdown already, and that of a command is as it was printed.
+  if (ofPrompts) return [`## ${escaped(title)}`, id === 'answer' ? text : fenced(text)];
   return [
     `## ${escaped(title)}`,
     text

@@ -5,14 +5,18 @@ import type { FlowAgreement } from '../flow/agreement.ts';
 import type { EventsOf, FlowExecutionEntry } from '../flow/executionHistory.ts';
 import type { ApprovalRequest, ExecuteOptions, FlowExecution } from '../flow/flowAgreementManager.ts';
 import { notMatched } from '../flow/notMatched.ts';
+import { shownCommand } from '../flow/shownCommand.ts';
 import type { StoredReport } from '../flow/report.ts';
 import type { ExecutionMode } from '../ledger/records.ts';
+import { formatUsd } from '../pricing/cost.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import type { GitContext } from './gitContext.ts';
 import type { Histories } from './histories.ts';
 
 /** Runs that a run can be looked for among. */
 const runsSearched = 1_000;
+/** Reports of this window that are kept whole. */
+const reportsKept = 20;
 
 /** A run of this window that goes on. */
 export interface RunningRun {
@@ -86,20 +90,25 @@ export class FlowRuns implements vscode.Disposable {
     if (options.signal?.aborted) run.stop();
     this.#running.add(run);
     this.#changed.fire();
-    const execution: ExecuteOptions = {
-      parameters: options.parameters ?? {},
-      confidence: options.confidence ?? 1,
-      origin: { ...(await this.#origin(agreement)), command: options.command },
-      signal: stopped.signal,
-      trusted: vscode.workspace.isTrusted,
-      approve: askApproval,
-      onProgress: (message, share) => {
-        Object.assign(run, { message, share: share ?? null });
-        options.onProgress?.(message, share);
-        this.#changed.fire();
-      },
-    };
+    let limit = '';
     try {
+      const execution: ExecuteOptions = {
+        parameters: options.parameters ?? {},
+        confidence: options.confidence ?? 1,
+        origin: { ...(await this.#origin(agreement)), command: options.command },
+        signal: stopped.signal,
+        trusted: vscode.workspace.isTrusted,
+        approve: askApproval,
+        onStart: (_, reserved) => {
+          if (reserved > 0n) limit = vscode.l10n.t('at most {0}', formatUsd(reserved));
+        },
+        onProgress: (said, share) => {
+          const message = [said, limit].filter(Boolean).join(' · ');
+          Object.assign(run, { message, share: share ?? null });
+          options.onProgress?.(message, share);
+          this.#changed.fire();
+        },
+      };
       return await this.#holder.use(async ({ flow }) =>
         this.#keep(await flow.executeAgreement(agreement, execution)),
       );
@@ -167,6 +176,8 @@ export class FlowRuns implements vscode.Disposable {
   #keep(execution: FlowExecution): FlowExecution {
     const stored = execution.storedReport;
     if (stored) this.#reports.set(execution.runId, stored);
+    const oldest = this.#reports.keys().next();
+    if (this.#reports.size > reportsKept && !oldest.done) this.#reports.delete(oldest.value);
     return execution;
   }
 
@@ -186,7 +197,7 @@ async function askApproval({ agreement, command, directory }: ApprovalRequest): 
   const run = vscode.l10n.t('Run Command');
   const chosen = await vscode.window.showWarningMessage(
     vscode.l10n.t('{0} runs a command on this machine.', agreement.trigger),
-    { modal: true, detail: `${command}\n\n${vscode.l10n.t('In {0}', directory)}` },
+    { modal: true, detail: `${shownCommand(command)}\n\n${vscode.l10n.t('In {0}', directory)}` },
     run,
   );
   return chosen === run;

@@ -83,6 +83,14 @@ async function pickAgreement(core: Core, runs: FlowRuns): Promise<Chosen | undef
     if (latest !== value) return;
     const { agreement, confidence, parameters } = match;
     const plain = items.some(({ label }) => label.toLowerCase() === value.trim().toLowerCase());
+    if (!agreement && !plain && match.nearest.length > 0) {
+      const nearest = await Promise.all(
+        match.nearest.map(async (one) => ({ ...(await itemOf(core, one.agreement)), alwaysShow: true })),
+      );
+      if (latest === value)
+        picker.items = [separator(vscode.l10n.t('nearest to what you wrote')), ...nearest, ...all];
+      return;
+    }
     if (!agreement || plain) {
       picker.items = all;
       return;

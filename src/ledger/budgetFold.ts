@@ -1,6 +1,6 @@
 import { dayOfRecord } from './day.ts';
 import { ChainFault } from './fault.ts';
-import type { FoldedFields, FoldedRecord } from './recordShape.ts';
+import type { FoldedFields, FoldedRecord, RunOfCall } from './recordShape.ts';
 import type {
   BudgetScope,
   CapRecord,
@@ -245,7 +245,7 @@ export class BudgetFold {
     this.#requireDay(`call ${callId}`, record);
     const totals = this.#day(day);
     const { user_id: userId, model, model_id: modelId, workspace } = record;
-    const run = record.flow ? this.#runOf(record.flow.run_id, record) : null;
+    const run = record.flow ? this.#runOf(record.flow, record) : null;
     const call: OpenCall = {
       callId,
       hash,
@@ -305,19 +305,16 @@ export class BudgetFold {
     this.runs.set(run.runId, run);
   }
 
-  #endRun({
-    run_id: runId,
-    opening_hash,
-    day,
-    calls,
-    cost_micro_usd: cost,
-    seq,
-  }: FoldedFields<'flow_end'>): void {
+  #endRun(record: FoldedFields<'flow_end'>): void {
+    const { run_id: runId, opening_hash, day, calls, cost_micro_usd: cost, seq } = record;
     const what = `run ${runId}`;
     const run = this.runs.get(runId);
     if (!run) throw inconsistent(what, 'has not been started', seq);
     if (run.hash !== opening_hash || run.day !== day)
       throw inconsistent(what, 'names another start than its own', seq);
+    const failed = record.execution_mode === 'failed';
+    if (failed !== (record.outcome !== 'success') || (record.error_code !== null && !failed))
+      throw inconsistent(what, 'has an outcome that does not fit its mode', seq);
     if (run.spent.toString() !== cost || run.calls !== calls)
       throw inconsistent(what, 'did not make the calls that it says', seq);
     if ([...this.open.values()].some((call) => call.run === run))
@@ -328,11 +325,11 @@ export class BudgetFold {
 
   /** The run that a call is a part of. */
   #runOf(
-    runId: string,
+    { run_id: runId, agreement }: RunOfCall,
     { call_id: callId, user_id: userId, workspace, seq }: FoldedFields<'RESERVE'>,
   ): OpenRun {
     const run = this.runs.get(runId);
-    if (!run || run.userId !== userId || run.workspace !== workspace)
+    if (run?.agreement !== agreement || run.userId !== userId || run.workspace !== workspace)
       throw inconsistent(`call ${callId}`, 'is a part of no such run', seq);
     return run;
   }

@@ -95,7 +95,7 @@ const description: Forms<CallDescription> = {
   workspace: orNull(string),
   branch: orNull(string),
   command: orNull(string),
-  flow: object(callOfRun, ['run_id']),
+  flow: object(callOfRun, ['agreement', 'run_id']),
 };
 
 const call = { time, call_id: string };
@@ -108,7 +108,16 @@ const ending = { ...call, day, opening_hash: sha256 };
  */
 const caught = {
   RESERVE: [
-    ...(['call_id', 'day', 'run_id', 'instance', 'model', 'model_id', 'reserved_micro_usd'] as const),
+    ...([
+      'call_id',
+      'day',
+      'agreement',
+      'run_id',
+      'instance',
+      'model',
+      'model_id',
+      'reserved_micro_usd',
+    ] as const),
     ...(['seq', 'time', 'timezone', 'user_id', 'workspace'] as const),
   ],
   DISPATCH: ['call_id', 'seq', 'time'],
@@ -265,10 +274,13 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
   recovery: { ...event, bytes: count, sha256, quarantine: string },
 };
 
+/** What the ledger's state needs to know of the run that a call is of. */
+export type RunOfCall = Pick<CallOfRun, 'agreement' | 'run_id'>;
+
 /** A record's fields as far as the ledger's state needs them. */
 export type FoldedFields<Kind extends RecordKind> = Kind extends keyof Caught
   ? Pick<RecordOf<Kind>, (Caught[Kind][number] | 'tokens') & keyof RecordOf<Kind>> &
-      ('run_id' extends Caught[Kind][number] ? { flow?: Pick<CallOfRun, 'run_id'> } : unknown)
+      ('run_id' extends Caught[Kind][number] ? { flow?: RunOfCall } : unknown)
   : Omit<RecordOf<Kind>, 'kind' | 'v'>;
 
 type Folded<Kind extends RecordKind> = { kind: Kind } & FoldedFields<Kind>;
@@ -279,7 +291,7 @@ export type FoldedRecord = { [Kind in RecordKind]: Folded<Kind> }[RecordKind];
 /** A record's text and what was caught of it. */
 type Match<Kind extends keyof Caught> = readonly [text: string, ...Groups<Kind, Caught[Kind]>];
 type Groups<Kind extends keyof Caught, Names> = {
-  [Index in keyof Names]: Names[Index] extends 'run_id'
+  [Index in keyof Names]: Names[Index] extends keyof RunOfCall
     ? string | undefined
     : null extends RecordOf<Kind>[Names[Index] & keyof RecordOf<Kind>]
       ? string | undefined
@@ -291,16 +303,16 @@ const readers: { readonly [Kind in keyof Caught]: (match: Match<Kind>) => Folded
     kind: 'RESERVE',
     call_id: match[1],
     day: match[2],
-    ...(match[3] !== undefined && { flow: { run_id: match[3] } }),
-    instance: match[4],
-    model: match[5],
-    model_id: match[6] ?? null,
-    reserved_micro_usd: match[7],
-    seq: Number(match[8]),
-    time: match[9],
-    timezone: match[10],
-    user_id: match[11],
-    workspace: match[12] ?? null,
+    ...(match[3] !== undefined && { flow: { agreement: match[3], run_id: match[4] ?? '' } }),
+    instance: match[5],
+    model: match[6],
+    model_id: match[7] ?? null,
+    reserved_micro_usd: match[8],
+    seq: Number(match[9]),
+    time: match[10],
+    timezone: match[11],
+    user_id: match[12],
+    workspace: match[13] ?? null,
   }),
   DISPATCH: (match) => ({ kind: 'DISPATCH', call_id: match[1], seq: Number(match[2]), time: match[3] }),
   SETTLE: (match) => ({

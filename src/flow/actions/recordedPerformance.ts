@@ -19,7 +19,9 @@ export function recordedPerformance({ ledger }: { ledger: Ledger }): Implementat
       for await (const entry of entriesSince(ledger.directory, since, scan)) {
         const answered = 'call' in entry ? answeredCall(entry.call) : null;
         if (!answered) continue;
-        byModel.set(answered.model, [...(byModel.get(answered.model) ?? []), answered.ending]);
+        const ofModel = byModel.get(answered.model);
+        if (ofModel) ofModel.push(answered.ending);
+        else byModel.set(answered.model, [answered.ending]);
       }
       const all = [...byModel.values()].flat();
       const whole = distribution(all.map(({ processing_time_ms }) => processing_time_ms));

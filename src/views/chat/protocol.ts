@@ -45,7 +45,8 @@ export const turnSchema = z.object({
 
 /** A message that is nothing but a trigger with parameters: `[Cost Analysis] days=7`. */
 export function isFlowCommand(message: string): boolean {
-  return /^\s*\[[^\]\n]+\](\s+\w+=("[^"]*"|\S+))*\s*$/.test(message);
+  // No two parts can take the same character, so that no message takes long.
+  return /^\s*\[[^\]\n]+\](?:\s+\w+=(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']\S*)?)*\s*$/.test(message);
 }
 
 /** What the view shows around the conversation. */

@@ -51,6 +51,30 @@ function begun(core: Core, command: string): { ended: Promise<FlowExecution>; st
   return { ended: runCommand(core, command, { signal: stop.signal }), stop: () => stop.abort() };
 }
 
+describe('a run that has begun', () => {
+  it('comes to its end when whoever started it throws, and may run again', async () => {
+    const { core } = await withAgreements([]);
+    const execution = await runCommand(core, '[Performance Test] calls=1', {
+      onStart: () => {
+        throw new Error('the view has gone');
+      },
+    });
+    expect(execution).toMatchObject({ mode: 'failed', error: { code: 'flow_failed' } });
+    expect(execution.reserved > 0n).toBe(true);
+    await expectNothingHeld(core);
+    expect(await runCommand(core, '[Performance Test] calls=1')).toMatchObject({ outcome: 'success' });
+  });
+
+  it('comes to its end when its report can’t be kept, and says so', async () => {
+    const { core, home } = await withAgreements([]);
+    writeFileSync(join(home, 'flow'), 'a file where the folder of reports belongs');
+    const execution = await runCommand(core, '[Cost Analysis]');
+    expect(execution).toMatchObject({ outcome: 'success', notKept: { code: 'content_unavailable' } });
+    expect(runRecords(core).at(-1)).toMatchObject({ kind: 'flow_end', report_sha256: null });
+    await expectNothingHeld(core);
+  });
+});
+
 describe('a run that doesn’t begin', () => {
   it('is refused by a gateway when it may cost more than its agreement allows', async () => {
     const { core, standIn } = await withAgreements([{ ...team, cost_limit_usd: '0.001' }]);

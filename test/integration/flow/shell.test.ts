@@ -170,12 +170,12 @@ describe('a command', () => {
     expect(runRecords(it).at(-1)).toMatchObject({ kind: 'flow_end', outcome: 'failed', report_sha256: null });
   });
 
-  it('fails where its directory isn’t', async () => {
+  it('doesn’t run where its directory isn’t', async () => {
     const it = await shell('true', {}, 'nowhere');
     expect(await it.run()).toMatchObject({
       mode: 'failed',
-      outcome: 'failed',
-      error: { code: 'flow_failed' },
+      outcome: 'refused',
+      error: { code: 'flow_not_approved' },
     });
   });
 

@@ -165,6 +165,17 @@ describe('a run', () => {
     expect(await ledger.budget()).toMatchObject({ spent: 0n, reserved: 0n });
   });
 
+  it('has only calls of its own agreement, and no outcome that its mode contradicts', async () => {
+    const ledger = openLedger(temporaryFolder());
+    const run = randomUUID();
+    await ledger.startRun(run, startRunInput(1000n));
+    const flow = { run_id: run, agreement: 'another', cost_limit_micro_usd: '1000' };
+    await expect(ledger.reserve('a', { ...reserveInput(1n), flow })).rejects.toThrow(/no such run/);
+    const wrong = { ...endRunInput(), outcome: 'refused' as const };
+    await expect(ledger.endRun(run, wrong)).rejects.toThrow(/does not fit its mode/);
+    expect(await ledger.endRun(run, endRunInput())).toMatchObject({ calls: 0 });
+  });
+
   it('doesn’t end before its calls have', async () => {
     const ledger = openLedger(temporaryFolder());
     const run = randomUUID();

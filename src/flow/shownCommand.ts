@@ -1,0 +1,15 @@
+/**
+ * A command line as a person can judge it: nothing in it can move a cursor, turn the reading direction or pass for
+ * a line of its own. Each line has a mark, and a command of more than one says how many.
+ */
+export function shownCommand(command: string): string {
+  const lines = command.split('\n').map((line) => `> ${escaped(line)}`);
+  return lines.length === 1 ? (lines[0] ?? '') : `${lines.length} lines:\n${lines.join('\n')}`;
+}
+
+function escaped(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
