@@ -240,12 +240,12 @@ describe('tidyllm flow run', () => {
     const { json, run, cwd } = project();
     const asked = await run('flow', 'run', '[Say It]');
     expect(asked.code).toBe(2);
-    expect(asked.stderr).toContain(`runs in ${cwd}:\n  echo "said: $FLOW_WORDS" | tee said`);
-    const [, digits = ''] = /--approve ([\da-f]{12})/.exec(asked.stderr) ?? [];
+    expect(asked.stderr).toContain(`runs in ${cwd}:\n> echo "said: $FLOW_WORDS" | tee said`);
+    const [, digits = ''] = /--approve ([\da-f]{64})/.exec(asked.stderr) ?? [];
     const list = (await json('flow', 'list')).document['agreements'] as Record<string, string>[];
     const definition = list.find(({ action }) => action === 'say_it')?.['definition_sha256'] ?? '';
-    expect(definition.slice(0, 12)).toBe(digits);
-    for (const wrong of [digits.slice(0, 11), 'f'.repeat(64), '']) {
+    expect(definition).toBe(digits);
+    for (const wrong of [digits.slice(0, 63), 'f'.repeat(64), '']) {
       expect((await run('flow', 'run', '[Say It]', '--approve', wrong)).code).toBe(2);
       expect(existsSync(join(cwd, 'said'))).toBe(false);
     }

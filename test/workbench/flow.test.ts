@@ -100,7 +100,7 @@ describe('FLOW', () => {
     const made = join(editor.workspace, 'made.txt');
     await window.palette('TidyLLM: Run FLOW…');
     await window.quickPick('[Make a File]').click();
-    await window.dialog().getByText('echo made > made.txt').waitFor();
+    await window.dialog().getByText('> echo made > made.txt').waitFor();
     await window.dialog().getByRole('button', { name: 'Cancel' }).click();
     await window.notification('was not approved').waitFor();
     expect(existsSync(made)).toBe(false);
