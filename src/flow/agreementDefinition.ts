@@ -12,7 +12,7 @@ import type {
 import { builtIns } from './builtIns.ts';
 import { parseFlowEncoding } from './flowEncoding.ts';
 import { parameterSchema, type AgreementDefinition } from './flowFileSchema.ts';
-import { formOf } from './matching.ts';
+import { namesLike } from './matching.ts';
 import { convertParameter } from './parameters.ts';
 
 /** Whether an implementation is built in, and so brings its own parameters. */
@@ -56,8 +56,10 @@ export function agreementOf(definition: AgreementDefinition, source: AgreementSo
 /** Something that only one agreement can be called. */
 export interface OwnName {
   path: readonly (string | number)[];
-  /** What the command of a person is compared with. */
+  /** What no other agreement may be called. */
   key: string;
+  /** What it may be taken for, the key among them: none of them may be another's key. */
+  like: readonly string[];
   text: string;
 }
 
@@ -68,14 +70,25 @@ export function namesOf(definition: unknown): OwnName[] {
   const names: OwnName[] = [];
   const add = (path: OwnName['path'], kind: string, text: unknown): void => {
     if (typeof text !== 'string') return;
-    const key = kind === 'form' ? formOf(text) : text;
-    if (key) names.push({ path, key: `${kind} ${key}`, text });
+    const like = (kind === 'form' ? namesLike(text) : [text]).map((name) => `${kind} ${name}`);
+    const [key = ''] = like;
+    if (key !== `${kind} `) names.push({ path, key, like, text });
   };
   add(['trigger'], 'form', trigger);
   add(['flow_encoding'], 'encoding', flow_encoding);
   add(['action'], 'action', action);
   if (Array.isArray(phrases)) phrases.forEach((phrase, index) => add(['phrases', index], 'form', phrase));
   return names;
+}
+
+/** What makes a name look like another one; null where nothing does. */
+export function disguiseIn(name: string): string | null {
+  const text = name.normalize('NFC');
+  if (/[\p{Cf}\p{Mn}]/u.test(text)) return 'has a character that can’t be seen';
+  const words = text.match(/\p{L}+/gu) ?? [];
+  const mixed = /\p{Script=Latin}(?!\p{Script=Latin})\p{L}|(?!\p{Script=Latin})\p{L}\p{Script=Latin}/u;
+  const word = words.find((one) => mixed.test(one));
+  return word === undefined ? null : `has letters of two scripts in one word: ${word}`;
 }
 
 function parametersOf(

@@ -2,7 +2,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import * as z from 'zod';
 import { YamlDocument, type Fault, type Path } from '../yamlDocument.ts';
 import type { AgreementSource, BuiltInId, FlowAgreement } from './agreement.ts';
-import { agreementOf, isBuiltIn, namesOf } from './agreementDefinition.ts';
+import { agreementOf, disguiseIn, isBuiltIn, namesOf } from './agreementDefinition.ts';
 import { builtIns } from './builtIns.ts';
 import { namesOfDefaults } from './defaultAgreements.ts';
 import { parseFlowEncoding } from './flowEncoding.ts';
@@ -89,12 +89,17 @@ class AgreementCheck {
 
   /** Says which names others have already, and takes the rest. */
   takeNames(taken: Map<string, string>): void {
-    for (const { path, key, text } of namesOf(this.#values)) {
-      const owner = taken.get(key);
+    const own = new Map<string, string>();
+    for (const { path, key, like, text } of namesOf(this.#values)) {
+      const owner = like.map((name) => taken.get(name)).find((one) => one !== undefined);
+      const disguise = disguiseIn(text);
       const { place } = this.#document.faultInValue([...this.#path, ...path], '');
-      if (owner !== undefined) this.#refuse(path, `${text} is taken already: ${owner}`);
-      else if (place) taken.set(key, `${place.file}:${place.line}:${place.column}`);
+      if (disguise !== null) this.#refuse(path, `${path.join('.')} ${disguise}`);
+      else if (owner !== undefined) this.#refuse(path, `${text} is taken already: ${owner}`);
+      else if (place) own.set(key, `${place.file}:${place.line}:${place.column}`);
     }
+    // Only now: an agreement may have a name of its own in more than one wording.
+    for (const [key, place] of own) taken.set(key, place);
   }
 
   #refuse(path: Path, message: string, part?: { offset: number; length: number }): void {

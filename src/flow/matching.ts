@@ -124,7 +124,7 @@ export class Matcher {
     if (command.length > mostCharacters) return [];
     const encoding = command.trim().startsWith('@') ? command.replace(/\s/g, '').toLowerCase() : null;
     const form = formOf(command);
-    const exact = this.#exact.get(encoding ?? form) ?? this.#exact.get(withoutFrame(form));
+    const exact = encoding === null ? this.#exactOf(form) : this.#exact.get(encoding);
     if (exact !== undefined) return [{ agreement: exact, confidence: 1 }];
     const best = new Map<number, number>();
     const note = (agreement: number, confidence: number): void => {
@@ -135,13 +135,21 @@ export class Matcher {
     if (together !== undefined) note(together, writtenTogether);
     const inner = withoutFrame(form);
     const content = contentOf(inner);
-    const hasVerb = openingVerbs.test(form.slice(0, form.indexOf(inner)));
+    const hasVerb = openingVerbs.test(form.slice(0, startOf(form)));
     const words = content.length > mostWords ? [] : this.#wordsOf(content);
     for (const candidate of this.#candidates(words))
       note(candidate.agreement, similarity(words, candidate, hasVerb));
     return [...best]
       .map(([agreement, confidence]) => ({ agreement, confidence }))
       .sort((a, b) => b.confidence - a.confidence || a.agreement - b.agreement);
+  }
+
+  /** Whose form it is, more or less of its courtesies taken off: one built in first, then the person's. */
+  #exactOf(form: string): number | undefined {
+    const owners = unframed(form).flatMap((inner) => this.#exact.get(inner) ?? []);
+    const rank = (owner: number): number =>
+      ['built-in', 'user', 'workspace'].indexOf(this.#agreements[owner]?.source.kind ?? 'workspace');
+    return owners.sort((a, b) => rank(a) - rank(b))[0];
   }
 
   /** The forms that share most with the words, by weight. */
@@ -253,6 +261,16 @@ export function formOf(text: string): string {
 }
 
 /**
+ * What a trigger or phrase can be taken for: its words by their stems, written together, without accents, and
+ * one letter for those that look the same. The first is all of it, the others have less of its courtesies.
+ */
+export function namesLike(text: string): string[] {
+  return unframed(formOf(text.normalize('NFKD').replace(/\p{M}/gu, ''))).map((form) =>
+    form.split(' ').map(stemOf).join('').replace(/[1l]/g, 'i').replaceAll('0', 'o').replaceAll('rn', 'm'),
+  );
+}
+
+/**
  * The less of two shares: what the command's words have in the form, and the form's in the command. Each word
  * counts by its weight and by how alike it is to the one it stands for. A word in the place of another one, also
  * a verb that was taken for a part of the opening, names something else.
@@ -304,6 +322,24 @@ function splitCommand(text: string): { words: string; parameters: Record<string,
       },
     );
   return { words, parameters };
+}
+
+/** The form, and what is left of it as its courtesies are taken off one by one; the longest first. */
+function unframed(form: string): string[] {
+  const inner = withoutFrame(form);
+  const forms = new Set([form, inner]);
+  const start = startOf(form);
+  for (const text of [form, form.slice(0, start + inner.length)]) {
+    for (let at = text.indexOf(' ') + 1; at > 0 && at <= start; at = text.indexOf(' ', at) + 1)
+      forms.add(text.slice(at));
+    forms.add(text);
+  }
+  return [...forms].sort((a, b) => b.length - a.length);
+}
+
+/** Where the opening ends; 0 where the form is nothing but courtesy. */
+function startOf(form: string): number {
+  return withoutFrame(form) === form ? 0 : (opening.exec(form)?.[0].length ?? 0);
 }
 
 function withoutFrame(form: string): string {

@@ -90,6 +90,38 @@ describe('the catalogue', () => {
     ]);
   });
 
+  it.each([
+    ...['CostAnalysis', 'Costs Analysis', 'Cost Analysiś', 'Securlty Test', 'Run Security Test'],
+    ...['Please run the cost analysis now', 'Analyse  cost'],
+  ])('lets no file take a name that looks like one built in: [%s]', async (trigger) => {
+    const file = written(temporaryFolder(), 'team.yaml', 'workspace', agreement(trigger, 'a'));
+    const { agreements, faults } = await loadCatalogue({ files: [file] });
+    expect(agreements).toHaveLength(6);
+    expect(faults.map(({ message }) => message)).toEqual([expect.stringContaining('is built in')]);
+    expect(faults[0]!.place).toMatchObject({ line: 2, column: 14 });
+  });
+
+  it.each([
+    'run the security test',
+    'please performance test',
+    'error analysis please',
+    'the integration test',
+  ])('lets no file take the polite form of a name as a phrase: %s', async (phrase) => {
+    const file = written(
+      temporaryFolder(),
+      ...(['team.yaml', 'workspace', agreement('Mine', 'a', `phrases: [${phrase}]`)] as const),
+    );
+    const { agreements, faults } = await loadCatalogue({ files: [file] });
+    expect(agreements).toHaveLength(6);
+    expect(faults.map(({ message }) => message)).toEqual([expect.stringContaining('is built in')]);
+  });
+
+  it('lets an agreement have a name of its own in several wordings', async () => {
+    const phrases = 'phrases: [change, run the changes, Änderungen, нового]';
+    const file = written(temporaryFolder(), 'team.yaml', 'user', agreement('Changes', 'a', phrases));
+    expect((await loadCatalogue({ files: [file] })).faults).toEqual([]);
+  });
+
   it('names a file that can’t be read, and never waits for one', async () => {
     const folder = temporaryFolder();
     const pipe = join(folder, 'pipe');

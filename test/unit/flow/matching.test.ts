@@ -99,6 +99,23 @@ describe('matching a command', () => {
     }
   });
 
+  it('prefers what is built in, then the person’s own, where a courtesy makes two of it', () => {
+    const [first] = agreements;
+    const own = { ...first!, phrases: [], source: { ...first!.source, kind: 'user' as const } };
+    const team = { ...own, source: { ...own.source, kind: 'workspace' as const } };
+    const several = new Matcher([
+      { ...team, id: 'team_polite', trigger: '[Please run the performance test]' },
+      { ...team, id: 'team_server', trigger: '[Server]' },
+      { ...own, id: 'start_server', trigger: '[Start Server]' },
+      first!,
+    ]);
+    const found = (text: string): string | undefined => several.match(text).agreement?.id;
+    expect(found('please run the performance test')).toBe('performance_benchmark');
+    expect(found('please start server now')).toBe('start_server');
+    expect(found('the server, please')).toBe('team_server');
+    expect(found('the server ver')).toBeUndefined();
+  });
+
   it('never runs another target, however little an agreement asks for', () => {
     const easy = new Matcher(agreements.map((one) => ({ ...one, confidenceThreshold: 0.5 })));
     for (const [text] of labelledCommands['another target']!) expect(easy.match(text).agreement).toBeNull();
