@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import type { Anchor } from '../../ledger/anchors.ts';
 import type { LoadedSettings } from '../../settings/loadSettings.ts';
 import { builtIns } from '../builtIns.ts';
@@ -33,7 +34,10 @@ export function securityTest(dependencies: SecurityTestDependencies): Implementa
       run.progress('Secrets', 0.2);
       const { secrets, files, withSecrets } = await checkSecrets(dependencies, run);
       run.progress('File permissions', 0.5);
-      const permissions = await checkPermissions(state, withSecrets);
+      const permissions = await checkPermissions({
+        ...{ state, ledger: ledger.directory, settingsWithSecrets: withSecrets },
+        governing: [loaded.file ?? loaded.userFile, agreementsOf(loaded)],
+      });
       const policy = checkPolicy(loaded, anchors.length > 0 || backendIsSimulated(dependencies));
       run.progress('Endpoints', 0.6);
       const endpoints = await checkEndpoints(dependencies, signal);
@@ -70,6 +74,11 @@ async function checkSecrets(
     files: scan?.files ?? 0,
     withSecrets: [...new Set(inSettings.map(({ file }) => file))],
   };
+}
+
+/** The user's own agreements, which may not be there. */
+function agreementsOf({ userFile }: LoadedSettings): string {
+  return join(dirname(userFile), 'flow.yaml');
 }
 
 function settingsFilesOf({ file, workspaceFiles }: LoadedSettings): string[] {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpsServer } from 'node:https';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -147,6 +147,30 @@ describe('the security test finds', () => {
     expect(faultsOf(report)).toEqual([id]);
     expect(report.findings[0]?.evidence).toContain(`mode ${mode.toString(8)}`);
   });
+
+  it.skipIf(process.platform === 'win32')('a ledger behind a link that everybody can write', async () => {
+    const system = await usedSystem();
+    const elsewhere = join(temporaryFolder(), 'elsewhere');
+    renameSync(join(system.home, 'ledger'), elsewhere);
+    symlinkSync(elsewhere, join(system.home, 'ledger'));
+    expect(faultsOf(await test(system))).toEqual([]);
+    chmodSync(elsewhere, 0o777);
+    const report = await test(system);
+    expect(faultsOf(report)).toEqual(['open_ledger']);
+    expect(report.findings[0]?.evidence).toContain('mode 777');
+  });
+
+  it.skipIf(process.platform === 'win32').each(['settings.yaml', 'flow.yaml'])(
+    'the user’s %s that everybody can write',
+    async (name) => {
+      const system = await usedSystem();
+      writeFileSync(join(system.home, name), '');
+      chmodSync(join(system.home, name), 0o644);
+      expect(faultsOf(await test(system))).toEqual([]);
+      chmodSync(join(system.home, name), 0o666);
+      expect(faultsOf(await test(system))).toEqual(['writable_settings']);
+    },
+  );
 
   it('a secret in settings, at its line and without its value', async () => {
     const home = homeWith('aws:\n  region: us-east-1\npostgres:\n  db_password: hunter2\n');

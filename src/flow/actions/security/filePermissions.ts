@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Finding } from '../../report.ts';
 import { textSection, type Checked } from './check.ts';
@@ -24,12 +24,25 @@ const privates: readonly Private[] = [
 ];
 
 const others = 0o077;
+const othersWrite = 0o022;
+
+export interface PermissionsToCheck {
+  /** The state folder. */
+  state: string;
+  /** Folder of the ledger in use. */
+  ledger: string;
+  /** The user's own, which say what calls may cost and where they go. */
+  governing: readonly string[];
+  settingsWithSecrets: readonly string[];
+}
 
 /** Looks for what people besides this user may read or write; on Windows the profile's own rules guard it. */
-export async function checkPermissions(
-  state: string,
-  settingsWithSecrets: readonly string[],
-): Promise<Checked> {
+export async function checkPermissions({
+  state,
+  ledger,
+  governing,
+  settingsWithSecrets,
+}: PermissionsToCheck): Promise<Checked> {
   if (process.platform === 'win32')
     return {
       findings: [],
@@ -37,22 +50,22 @@ export async function checkPermissions(
     };
   const rows: string[][] = [];
   const findings: Finding[] = [];
-  take('state', 'State folder', [await seenAt(state)]);
-  for (const { id, name, folder, files, deep } of privates)
-    take(id, name, await look(join(state, folder), files, deep));
+  take('state', 'State folder', await Promise.all([state].map(seenAt)));
+  for (const { id, name, folder, files, deep } of privates) {
+    const looked = new Set<string>();
+    const seen = await look(join(state, folder), files, deep, looked);
+    // A link may have taken it elsewhere.
+    if (id === 'ledger') seen.push(...(await look(ledger, files, deep, looked)));
+    take(id, name, seen);
+  }
   if (settingsWithSecrets.length > 0)
     take('settings', 'Settings with secrets', await Promise.all(settingsWithSecrets.map(seenAt)));
+  takeGoverning(await Promise.all(governing.map(seenAt)));
   return { findings, section: section(rows) };
 
   function take(id: string, name: string, seen: readonly Seen[]): void {
-    const present = seen.filter((one): one is Seen & { found: Stats } => one.found !== null);
-    const open = present.filter(({ found }) => (found.mode & others) !== 0);
+    const open = record(name, seen, others);
     const [first] = open;
-    rows.push([
-      name,
-      present.length === 0 ? 'none' : first ? 'open to others' : 'private',
-      first ? openText(first, open.length) : `looked at: ${present.length}`,
-    ]);
     if (!first) return;
     findings.push({
       severity: 'problem',
@@ -62,6 +75,28 @@ export async function checkPermissions(
       remedy: `Run: chmod -R go= "${first.path}"`,
     });
   }
+
+  function takeGoverning(seen: readonly Seen[]): void {
+    for (const file of record('Settings and agreements', seen, othersWrite))
+      findings.push({
+        ...{ severity: 'problem', id: 'writable_settings', title: `${file.path}: others may change it` },
+        evidence: `${openText(file, 1)}: who writes it changes caps, prices, endpoints and agreements.`,
+        remedy: `Run: chmod go-w "${file.path}"`,
+      });
+  }
+
+  /** Writes the row of a kind, and gives those that have one of the bits. */
+  function record(name: string, seen: readonly Seen[], bits: number): Present[] {
+    const present = seen.filter((one): one is Present => one.found !== null);
+    const open = present.filter(({ found }) => (found.mode & bits) !== 0);
+    const [first] = open;
+    rows.push([
+      name,
+      present.length === 0 ? 'none' : first ? 'open to others' : 'private',
+      first ? openText(first, open.length) : `looked at: ${present.length}`,
+    ]);
+    return open;
+  }
 }
 
 interface Seen {
@@ -69,30 +104,41 @@ interface Seen {
   found: Stats | null;
 }
 
-function openText({ path, found }: Seen & { found: Stats }, count: number): string {
+interface Present extends Seen {
+  found: Stats;
+}
+
+function openText({ path, found }: Present, count: number): string {
   const mode = (found.mode & 0o777).toString(8).padStart(3, '0');
   return `${path} has mode ${mode}${count > 1 ? `, and ${count - 1} more` : ''}`;
 }
 
+/** What a path leads to, by way of links. */
 async function seenAt(path: string): Promise<Seen> {
-  return { path, found: await lstat(path).catch(() => null) };
+  const real = await realpath(path).catch(() => path);
+  return { path: real, found: await stat(real).catch(() => null) };
 }
 
-async function look(folder: string, files: RegExp, deep: boolean): Promise<Seen[]> {
+/** Follows links; a folder in `looked` isn't looked at again. */
+async function look(folder: string, files: RegExp, deep: boolean, looked: Set<string>): Promise<Seen[]> {
   const itself = await seenAt(folder);
-  if (!itself.found?.isDirectory()) return [];
-  const entries = await readdir(folder, { withFileTypes: true, recursive: deep });
-  const below = entries
-    .filter((entry) => (entry.isDirectory() ? deep : entry.isFile() && files.test(entry.name)))
-    .map((entry) => seenAt(join(entry.parentPath, entry.name)));
-  return [...(deep ? [itself] : []), ...(await Promise.all(below))];
+  if (!itself.found?.isDirectory() || looked.has(itself.path)) return [];
+  looked.add(itself.path);
+  const seen: Seen[] = deep ? [itself] : [];
+  for (const name of await readdir(itself.path)) {
+    const path = join(itself.path, name);
+    const below = await seenAt(path);
+    if (below.found?.isDirectory()) seen.push(...(deep ? await look(path, files, deep, looked) : []));
+    else if (below.found?.isFile() && files.test(name)) seen.push(below);
+  }
+  return seen;
 }
 
 function section(rows: string[][]) {
   return textSection(
     'permissions',
     'File permissions',
-    'Nobody but this user may read or write these.',
+    'Nobody but this user may read or write these; the user’s settings.yaml and flow.yaml nobody else may write.',
     ['What', 'Result', 'Evidence'],
     rows,
   );
