@@ -131,7 +131,7 @@ describe('a run that doesn’t begin', () => {
 
   it('is none when nothing known was meant', async () => {
     const { core } = await gatewayOnStandIn();
-    await expect(runCommand(core, '[Cots Analisys of Everything]')).rejects.toMatchObject({
+    await expect(runCommand(core, '[Cost Analysis of Everything]')).rejects.toMatchObject({
       code: 'flow_not_matched',
       hint: expect.stringContaining('[Cost Analysis]') as string,
     });
