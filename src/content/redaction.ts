@@ -7,6 +7,8 @@ interface Detector {
   pattern: RegExp;
   /** The values inside what the pattern found; all of it when it isn't said. */
   pick?: (found: string) => string[];
+  /** Whether every value counts that isn't the name of one. */
+  sure?: boolean;
 }
 
 /** Secrets before personal data: a key may hold digits that pass for a card. */
@@ -34,7 +36,11 @@ const detectors: readonly Detector[] = [
     pattern: /\b(?:authorization["']?\s{0,4}[:=]\s{0,4}["']?\w{1,20}|bearer)\s{1,4}([\w.~+/=-]{8,})/gi,
     pick: random,
   },
-  { kind: 'secret', pattern: /\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,100}:([^\s/@]{1,200})@/gi },
+  {
+    kind: 'secret',
+    pattern: /\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,100}:([^\s/@]{1,200})@/gi,
+    sure: true,
+  },
   {
     kind: 'secret',
     pattern:
@@ -71,14 +77,18 @@ const secretKinds: readonly string[] = ['private key', 'token', 'aws key', 'secr
 /**
  * Where secrets stand in a text, by kind, in its order; personal data is none. Stricter than redaction with what
  * only its name gives away: there a word too many is taken out, here a person is asked to look at each.
+ * With `words`, whatever is assigned to the name of a secret counts, as in a file of variables.
  */
-export function secretsIn(text: string): { kind: string; index: number }[] {
+export function secretsIn(text: string, { words = false } = {}): { kind: string; index: number }[] {
   const found = new Map<number, string>();
-  for (const { kind, pattern, pick } of detectors.filter((one) => secretKinds.includes(one.kind))) {
+  for (const { kind, pattern, pick, sure } of detectors.filter((one) => secretKinds.includes(one.kind))) {
     for (const match of text.matchAll(pattern)) {
       const value = match.slice(1).find(Boolean) ?? match[0];
-      if (pick?.(value).length === 0 || (kind === 'secret' && !isGenerated(value))) continue;
       const index = match.index + match[0].lastIndexOf(value);
+      const named = secretName.test(text.slice(match.index, index));
+      if (pick?.(value).length === 0) continue;
+      if (kind === 'secret' && !(sure || (words && named) ? !isReference(value) : isGenerated(value, named)))
+        continue;
       if (!found.has(index)) found.set(index, kind);
     }
   }
@@ -87,15 +97,24 @@ export function secretsIn(text: string): { kind: string; index: number }[] {
     .toSorted((one, other) => one.index - other.index);
 }
 
-/** Whether a value looks like one that a machine or a careful person made: no word, version, path or code. */
-function isGenerated(value: string): boolean {
+/** An assignment to what is a secret itself, not its file or its length. */
+const secretName =
+  /^(?:pass(?:word|wd|phrase)?|pwd|secret(?:[_-]?(?:access[_-]?)?key)?|access[_-]?key)["']?\s*(?:=>|:=|[:=])\s*["']?$/i;
+
+/** Whether a value only says where the secret comes from: `${NAME}`, `{name}`, `<name>`. */
+function isReference(value: string): boolean {
+  return /^(?:\$.*|\{.*\}|<.*>|%.*)$/.test(value);
+}
+
+/** Whether a value looks like one that a machine or a careful person made: no word, version, code, or unnamed path. */
+function isGenerated(value: string, named: boolean): boolean {
   return (
     value.length >= 8 &&
     /\d/.test(value) &&
     /[A-Za-z]/.test(value) &&
     !/[\s(){}<>[\];,]|\$/.test(value) &&
     !/^[\^~=v]*\d+\.\d+/.test(value) &&
-    !/^[.\w@-]*\/[\w@./-]*$/.test(value)
+    (named || !/^[.\w@-]*\/[\w@./-]*$/.test(value))
   );
 }
 

@@ -101,7 +101,10 @@ export class SettingsDocument extends YamlDocument {
           (node, key) => (node as Record<string, unknown> | null | undefined)?.[key],
           this.contents,
         );
-        return typeof value === 'string' && !value.includes('${');
+        return (
+          typeof value === 'string' &&
+          [...value.matchAll(reference)].every(([match]) => match.startsWith('$$'))
+        );
       })
       .map((path) =>
         this.fault(

@@ -10,7 +10,7 @@ import type { Checked } from './security/check.ts';
 import { checkEndpoints, type EndpointsToCheck } from './security/endpoints.ts';
 import { checkPermissions } from './security/filePermissions.ts';
 import { checkPolicy } from './security/policyGaps.ts';
-import { scanWorkspace, secretsInSettings, secretsReport } from './security/secrets.ts';
+import { scanWorkspace, secretsInAgreements, secretsInSettings, secretsReport } from './security/secrets.ts';
 
 export interface SecurityTestDependencies extends AttemptsOn, EndpointsToCheck {
   /** The state folder, which holds ledger, keys and content. */
@@ -63,9 +63,16 @@ async function checkSecrets(
   { parameters, workspace, signal }: FlowRun,
 ): Promise<{ secrets: Checked; files: number; withSecrets: string[] }> {
   const settingsFiles = settingsFilesOf(loaded);
-  const inSettings = await secretsInSettings(settingsFiles, environment);
+  const agreements = agreementsOf(loaded);
+  const inSettings = [
+    ...(await secretsInSettings(settingsFiles, environment)),
+    ...(await secretsInAgreements(agreements)),
+  ];
   const wanted = parameters['scan_workspace'] === true;
-  const scan = wanted && workspace !== null ? await scanWorkspace(workspace, settingsFiles, signal) : null;
+  const scan =
+    wanted && workspace !== null
+      ? await scanWorkspace(workspace, [...settingsFiles, agreements], signal)
+      : null;
   const why = wanted
     ? 'No folder is open, so no files were searched.'
     : 'The workspace was not searched: scan_workspace is false.';

@@ -183,6 +183,34 @@ describe('the security test finds', () => {
     expect(JSON.stringify(report)).not.toContain('hunter2');
   });
 
+  it.each([
+    ['mlflow: { tracking_uri: "http://u:secretpw@127.0.0.1:5000" }', 'secretpw'],
+    ['postgres: { db_password: "hunter2$${x}" }', 'hunter2'],
+  ])('the secret of %s', async (settings, secret) => {
+    const home = homeWith(`${settings}\n`);
+    const report = await test(await usedSystem({ TIDYLLM_SETTINGS: join(home, 'settings.yaml') }));
+    expect(faultsOf(report)).toEqual(['secret_in_settings']);
+    expect(JSON.stringify(report)).not.toContain(secret);
+  });
+
+  it('secrets in the user’s agreements, in variables and in the addresses of remotes', async () => {
+    const workspace = temporaryFolder();
+    mkdirSync(join(workspace, '.git'));
+    writeFileSync(join(workspace, '.git', 'config'), 'url = https://ada:secretpw@git.example/x\n');
+    writeFileSync(join(workspace, '.env'), 'password: correcthorsebattery\n');
+    const system = await usedSystem();
+    const agreements = join(system.home, 'flow.yaml');
+    writeFileSync(agreements, '# AKIAIOSFODNN7EXAMPLE\n', { mode: 0o600 });
+    const report = await test(system, { workspace });
+    expect(rowsOf(report, 'secrets').toSorted()).toEqual(
+      [
+        [`${agreements}:1`, 'aws key', 'settings'],
+        ['.env:1', 'secret', 'workspace'],
+        [`${join('.git', 'config')}:1`, 'secret', 'workspace'],
+      ].toSorted(),
+    );
+  });
+
   it.skipIf(process.platform === 'win32')('settings with a secret that others can read', async () => {
     const home = homeWith('postgres: { db_password: hunter2 }\n', 0o644);
     const system = await usedSystem({ TIDYLLM_SETTINGS: join(home, 'settings.yaml') });

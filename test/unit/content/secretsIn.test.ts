@@ -8,6 +8,13 @@ describe('secrets in a text', () => {
     ['an AWS key', `key = ${key}`, 'aws key', key],
     ['a password somebody made', 'db_password: "Tr0ub4dor&3x"', 'secret', 'Tr0ub4dor&3x'],
     ['a password in an address', 'url: postgres://ada:Xk92mQpl@db/x', 'secret', 'Xk92mQpl'],
+    ['a word in an address', 'url: http://ada:secretpw@track.example', 'secret', 'secretpw'],
+    [
+      'an AWS secret key with slashes',
+      'AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLE12',
+      'secret',
+      'wJalr',
+    ],
     ['a token of GitHub', `ghp_${'a1B2'.repeat(9)}`, 'token', 'ghp_'],
     [
       'a private key',
@@ -25,9 +32,16 @@ describe('secrets in a text', () => {
     ['a path', 'secret_file = /run/secrets/db1/password2'],
     ['code', 'const token = readToken(parts[1], 16);'],
     ['a reference', 'password: ${DATABASE_PASSWORD_2}'],
+    ['a reference in an address', 'http://ada:${PASSWORD}@db/x'],
     ['a word', 'password: correcthorse'],
   ])('%s is none', (_what, text) => {
     expect(secretsIn(text)).toEqual([]);
+  });
+
+  it('are words as well in a file of variables, where no reference stands', () => {
+    const words = { words: true };
+    expect(secretsIn('password: correcthorsebattery', words)).toEqual([{ kind: 'secret', index: 10 }]);
+    expect(secretsIn('PASSWORD=$OTHER_PASSWORD\nPASSWORD_FILE=correcthorsebattery', words)).toEqual([]);
   });
 
   it('are in the order of the text', () => {

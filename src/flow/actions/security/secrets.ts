@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs';
 import { open, readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { secretsIn } from '../../../content/redaction.ts';
 import { readSettingsText } from '../../../settings/loadSettings.ts';
 import { SettingsDocument, type Environment } from '../../../settings/settingsDocument.ts';
@@ -12,6 +12,8 @@ const mostBytes = 1024 * 1024;
 const mostFiles = 20_000;
 /** A file is binary when it has a zero byte so early. */
 const sniffed = 8192;
+/** Holds nothing but variables, and no examples of them. */
+const variablesFile = /^\.env(?:\.(?!example|sample|template|dist)[\w.-]+)?$/;
 /** More than these stand in the table only; more than those are counted only. */
 const mostFindings = 20;
 const mostRows = 500;
@@ -41,9 +43,17 @@ export async function secretsInSettings(
   return found.flat().toSorted((one, other) => one.line - other.line);
 }
 
+/** Secrets in the user's agreements; none where there is no such file. */
+export async function secretsInAgreements(file: string): Promise<SecretPlace[]> {
+  const text = await textOf(file);
+  return typeof text === 'string' ? placesIn(file, text) : [];
+}
+
 /** Without references to the environment, which hold no secret; everything else stays where it is. */
 function withoutReferences(text: string): string {
-  return text.replace(/\$\{[^}]*\}/g, (reference) => ' '.repeat(reference.length));
+  return text.replace(/\$?\$\{[^}]*\}/g, (reference) =>
+    reference.startsWith('$$') ? reference : ' '.repeat(reference.length),
+  );
 }
 
 /** What a search of the workspace looked at. */
@@ -74,8 +84,14 @@ export async function scanWorkspace(
       signal.throwIfAborted();
       const path = join(here, entry.name);
       if (entry.isDirectory()) {
-        if (skippedFolders.includes(entry.name)) skip(`folders named ${entry.name}`);
-        else folders.push(path);
+        if (!skippedFolders.includes(entry.name)) folders.push(path);
+        else skip(`folders named ${entry.name}`);
+        // Addresses of remotes may hold passwords.
+        const config = entry.name === '.git' ? await textOf(join(path, 'config')) : null;
+        if (typeof config === 'string') {
+          scan.files += 1;
+          scan.places.push(...placesIn(relative(folder, join(path, 'config')), config));
+        }
         continue;
       }
       if (!entry.isFile() || known.includes(path)) continue;
@@ -107,7 +123,7 @@ async function textOf(path: string): Promise<string | { because: string }> {
 }
 
 function placesIn(file: string, text: string): SecretPlace[] {
-  return secretsIn(text).map(({ kind, index }) => ({
+  return secretsIn(text, { words: variablesFile.test(basename(file)) }).map(({ kind, index }) => ({
     ...{ file, kind },
     line: text.slice(0, index).split('\n').length,
   }));
