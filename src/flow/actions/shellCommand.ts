@@ -12,9 +12,9 @@ const mostCharacters = 64 * 1024;
 /** From the request to end to the end by force. */
 const graceMs = 5_000;
 
-/** Ways to a model that only the gateway has. */
+/** Ways to a model and to the services that only the gateway has; Windows knows names in any case. */
 const ownVariables =
-  /^(AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|BEARER_TOKEN_\w+|PROFILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE|CONTAINER_\w+)|PGPASSWORD|TIDYLLM_\w+)$/;
+  /^(AWS_(?!(REGION|DEFAULT_REGION|CA_BUNDLE)$)\w+|MLFLOW_TRACKING_(PASSWORD|TOKEN|USERNAME)|PG(PASSWORD|PASSFILE)|TIDYLLM_\w+)$/i;
 
 interface Ended {
   code: number | null;
