@@ -41,28 +41,32 @@ async function measure(run: FlowRun, options: ProbeOptions): Promise<Report> {
   const calls = Number(run.parameters['calls']);
   const answered: (LlmResponse & { stages: StageTimes })[] = [];
   const failed: LlmResponse[] = [];
+  const made: LlmResponse[] = [];
   const began = performance.now();
   for (let index = 0; index < calls; index += 1) {
     run.signal.throwIfAborted();
     run.progress(`Call ${index + 1} of ${calls}`, index / calls);
     const response = await run.call(probeRequest(run.parameters, options));
+    made.push(response);
     if (response.success && response.stages) answered.push({ ...response, stages: response.stages });
     else failed.push(response);
   }
   run.signal.throwIfAborted();
   requireAnswer(answered, failed);
   const seconds = (performance.now() - began) / 1000;
-  return reportOf(run.parameters, { answered, failed, seconds });
+  return reportOf(run.parameters, { made, answered, failed, seconds });
 }
 
 interface Measured {
+  /** In the order in which they were made; the others are parts of it. */
+  made: readonly LlmResponse[];
   answered: readonly (LlmResponse & { stages: StageTimes })[];
   failed: readonly LlmResponse[];
   seconds: number;
 }
 
 function reportOf(parameters: ParameterValues, measured: Measured): Report {
-  const { answered, failed, seconds } = measured;
+  const { made, answered, failed, seconds } = measured;
   const byStage = stages.map((stage) => ({
     ...stage,
     ...distribution(answered.map(({ stages: times }) => times[stage.id])),
@@ -107,7 +111,7 @@ function reportOf(parameters: ParameterValues, measured: Measured): Report {
       {
         id: 'calls',
         title: 'Call by call',
-        text: 'In the order in which they were made.',
+        text: 'In the order in which they were made; one that failed has no times.',
         table: {
           columns: [
             { label: 'Call', unit: 'count' },
@@ -115,11 +119,11 @@ function reportOf(parameters: ParameterValues, measured: Measured): Report {
             { label: 'Whole call', unit: 'ms' },
             { label: 'Output tokens', unit: 'count' },
           ],
-          rows: answered.map(({ timeToFirstTokenMs, processingTimeMs, tokenUsage }, index) => [
+          rows: made.map(({ success, timeToFirstTokenMs, processingTimeMs, tokenUsage }, index) => [
             index + 1,
-            timeToFirstTokenMs === null ? null : round(timeToFirstTokenMs),
-            round(processingTimeMs),
-            tokenUsage.output,
+            success && timeToFirstTokenMs !== null ? round(timeToFirstTokenMs) : null,
+            success ? round(processingTimeMs) : null,
+            success ? tokenUsage.output : null,
           ]),
         },
         chart: { type: 'lines', x: 0, series: [1, 2] },

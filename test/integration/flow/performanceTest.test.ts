@@ -84,6 +84,9 @@ describe('the performance test', () => {
       evidence: '2 of 20 calls: 2 × backend_throttled.',
     });
     expect(figureOf(report, 'failed_calls')).toBe(2);
+    const calls = rowsOf(report, 'calls');
+    expect(calls).toHaveLength(20);
+    expect(calls.flatMap(([call, , whole]) => (whole === null ? [call] : []))).toEqual([5, 15]);
     expect(execution).toMatchObject({ mode: 'real', calls: 20 });
   });
 
