@@ -27,6 +27,13 @@ export function faultText({ place, message }: Fault): string {
   return place ? `${place.file}:${place.line}:${place.column}: ${message}` : message;
 }
 
+const nestedTooDeeply = 'the file is nested too deeply';
+
+/** What the parser says, in words about the file where it speaks of its own stack. */
+function reasonOf(message: string): string {
+  return /maximum call stack|stack overflow|too much recursion/i.test(message) ? nestedTooDeeply : message;
+}
+
 /** A YAML text: its plain values, and where each stands. */
 export class YamlDocument {
   readonly file: string;
@@ -47,11 +54,18 @@ export class YamlDocument {
       // Nested deeper than the parser can go.
       this.#document = null;
       this.contents = null;
-      this.faults = [this.#faultBetween(messageOf(error), 0, 0)];
+      this.faults = [this.#faultBetween(reasonOf(messageOf(error)), 0, 0)];
       return;
     }
-    const problems = [...this.#document.errors, ...this.#document.warnings].map(
-      ({ message, pos: [start, end] }) => this.#faultBetween(message.split('\n')[0] ?? '', start, end),
+    const { errors, warnings } = this.#document;
+    const tooDeep = errors.find(({ message }) => reasonOf(message) === nestedTooDeeply);
+    if (tooDeep) {
+      this.contents = null;
+      this.faults = [this.#faultBetween(nestedTooDeeply, ...tooDeep.pos)];
+      return;
+    }
+    const problems = [...errors, ...warnings].map(({ message, pos: [start, end] }) =>
+      this.#faultBetween(message.split('\n')[0] ?? '', start, end),
     );
     const [contents, faults] = problems.length > 0 ? [null, problems] : this.#plainValues(this.#document);
     this.contents = contents;
@@ -146,22 +160,23 @@ export class YamlDocument {
 
   #plainValues(document: Document.Parsed): [unknown, Fault[]] {
     const faults: Fault[] = [];
-    visit(document, {
-      Alias: (_key, alias) => {
-        const [start, end] = alias.range ?? [0, 0];
-        const target = alias.resolve(document);
-        const [from, to] = target?.range ?? [0, 0];
-        if (!target) faults.push(this.#faultBetween(`*${alias.source} has no anchor before it`, start, end));
-        else if (from < start && end <= to)
-          faults.push(this.#faultBetween(`*${alias.source} leads to itself`, start, end));
-      },
-    });
-    if (faults.length > 0) return [null, faults];
     try {
+      visit(document, {
+        Alias: (_key, alias) => {
+          const [start, end] = alias.range ?? [0, 0];
+          const target = alias.resolve(document);
+          const [from, to] = target?.range ?? [0, 0];
+          if (!target)
+            faults.push(this.#faultBetween(`*${alias.source} has no anchor before it`, start, end));
+          else if (from < start && end <= to)
+            faults.push(this.#faultBetween(`*${alias.source} leads to itself`, start, end));
+        },
+      });
+      if (faults.length > 0) return [null, faults];
       return [document.toJS(), []];
     } catch (error) {
-      // Too many aliases are found only now.
-      return [null, [this.#faultBetween(messageOf(error), 0, 0)]];
+      // Too many aliases are found only now, and some of what is nested too deeply.
+      return [null, [this.#faultBetween(reasonOf(messageOf(error)), 0, 0)]];
     }
   }
 }

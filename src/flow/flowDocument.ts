@@ -18,13 +18,15 @@ import { convertParameter, templateReference } from './parameters.ts';
 type Values = Readonly<Record<string, unknown>>;
 
 const fileSchema = z.strictObject({ agreements: z.array(z.unknown()).nullable() });
+/** Faults of a file that are named: nobody mends more at once, and each takes time to find its place. */
+const mostFaults = 200;
 /** Parameters are looked at by themselves: what they may be depends on what runs. */
 const shapeSchema = agreementSchema.extend({ parameters: z.record(identifier, z.unknown()).default({}) });
 
 /**
  * The agreements of a flow.yaml, and all that is wrong with it at its place. An agreement with an error is
  * left out, the others count. `taken` has the names that other files and what is built in have already, with
- * where; the file's own are added to it.
+ * where; the file's own are added to it. After 200 faults the rest of the file is left out, as a last one says.
  */
 export function parseFlowFile(
   file: string,
@@ -33,7 +35,8 @@ export function parseFlowFile(
   taken: Map<string, string> = namesOfDefaults(),
 ): { agreements: FlowAgreement[]; faults: Fault[] } {
   const document = new YamlDocument(file, text);
-  if (document.faults.length > 0) return { agreements: [], faults: document.faults.map(withQuotes) };
+  if (document.faults.length > 0)
+    return { agreements: [], faults: limited(document, document.faults.map(withQuotes)) };
   if (document.contents === null) return { agreements: [], faults: [] };
   const parsed = fileSchema.safeParse(document.contents);
   const faults = parsed.success
@@ -43,13 +46,21 @@ export function parseFlowFile(
       );
   const { agreements: items } = isMapping(document.contents) ? document.contents : {};
   const agreements: FlowAgreement[] = [];
-  (Array.isArray(items) ? items : []).forEach((item: unknown, index) => {
+  for (const [index, item] of (Array.isArray(items) ? (items as unknown[]) : []).entries()) {
+    if (faults.length > mostFaults) break;
     const checked = new AgreementCheck(document, ['agreements', index], item);
     checked.takeNames(taken);
     faults.push(...checked.faults);
     if (checked.definition) agreements.push(agreementOf(checked.definition, checked.source(kind)));
-  });
-  return { agreements, faults: faults.sort(byPlace) };
+  }
+  return { agreements, faults: limited(document, faults.sort(byPlace)) };
+}
+
+function limited(document: YamlDocument, faults: readonly Fault[]): Fault[] {
+  if (faults.length <= mostFaults) return [...faults];
+  const { place } = faults[mostFaults - 1] ?? document.fault([], '');
+  const message = `more than ${mostFaults} faults: the rest of the file is left out`;
+  return [...faults.slice(0, mostFaults), { severity: 'error', message, place }];
 }
 
 /** One agreement of a file, checked in every respect at once. */
@@ -67,7 +78,7 @@ class AgreementCheck {
     this.#values = isMapping(item) ? item : {};
     const parsed = shapeSchema.safeParse(item);
     this.#shape = parsed.success ? parsed.data : null;
-    for (const issue of parsed.error?.issues ?? [])
+    for (const issue of parsed.error?.issues.slice(0, mostFaults + 1) ?? [])
       this.faults.push(...issueFaults(document, item, path, issue, knownKeys(issue.path)));
     this.#checkImplementation();
     this.#checkPrompt();
@@ -76,8 +87,13 @@ class AgreementCheck {
 
   /** Null when there is an error. */
   get definition(): AgreementDefinition | null {
-    if (!this.#shape || this.faults.some(({ severity }) => severity === 'error')) return null;
+    if (!this.#shape || this.#isFull || this.faults.some(({ severity }) => severity === 'error')) return null;
     return { ...this.#shape, parameters: this.#parameters };
+  }
+
+  /** Whether there are more faults than are named. */
+  get #isFull(): boolean {
+    return this.faults.length > mostFaults;
   }
 
   source(kind: AgreementSource['kind']): AgreementSource {
@@ -91,6 +107,7 @@ class AgreementCheck {
   takeNames(taken: Map<string, string>): void {
     const own = new Map<string, string>();
     for (const { path, key, like, text } of namesOf(this.#values)) {
+      if (this.#isFull) break;
       const owner = like.map((name) => taken.get(name)).find((one) => one !== undefined);
       const disguise = disguiseIn(text);
       const { place } = this.#document.faultInValue([...this.#path, ...path], '');
@@ -128,6 +145,7 @@ class AgreementCheck {
         );
     }
     for (const [name, value] of isMapping(parameters) ? Object.entries(parameters) : []) {
+      if (this.#isFull) break;
       if (isBuiltIn(implementation)) this.#checkBuiltInParameter(implementation, name, value);
       else if (['prompt', 'shell'].includes(implementation)) this.#checkParameter(name, value);
     }
@@ -199,7 +217,7 @@ class AgreementCheck {
     const used = new Set<string>();
     for (const { 0: reference, 1: name = '', index } of referencesIn(prompt['template'])) {
       used.add(name);
-      if (declared.includes(name)) continue;
+      if (this.#isFull || declared.includes(name)) continue;
       const hint = declared.includes(name.trim())
         ? `; write {{${name.trim()}}}`
         : '; declare it in parameters';
@@ -207,10 +225,12 @@ class AgreementCheck {
       this.#refuse(['prompt', 'template'], `${reference} is no parameter of the agreement${hint}`, part);
     }
     for (const { 0: reference, index } of referencesIn(prompt['system'])) {
+      if (this.#isFull) break;
       const part = { offset: index, length: reference.length };
       this.#refuse(['prompt', 'system'], `${reference} is filled in only in the template`, part);
     }
     for (const name of declared.filter((one) => !used.has(one) && typeof prompt['template'] === 'string')) {
+      if (this.#isFull) break;
       const message = `parameters.${name} is not used: the template has no {{${name}}}`;
       this.faults.push(this.#document.fault([...this.#path, 'parameters', name], message, 'warning'));
     }
@@ -266,9 +286,9 @@ function issueFaults(
   const path = [...prefix, ...issue.path];
   const name = issue.path.join('.');
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) =>
-      document.fault([...path, key], `unknown key "${key}"${suggestion(key, known)}`),
-    );
+    return issue.keys
+      .slice(0, mostFaults + 1)
+      .map((key) => document.fault([...path, key], `unknown key "${key}"${suggestion(key, known)}`));
   if (issue.code === 'invalid_key')
     return [document.fault(path, `"${String(path.at(-1))}" ${issue.issues[0]?.message ?? 'is no name'}`)];
   const value = issue.path.reduce<unknown>(

@@ -130,6 +130,26 @@ describe('a flow file', () => {
     expect(before.every((hash) => /^[0-9a-f]{64}$/.test(hash))).toBe(true);
   });
 
+  const wrong = Array.from({ length: 300 }, (_, index) => `wrong_${index}`);
+  it.each([
+    ['references', complete.replace('{{tone}}', wrong.map((name) => `{{${name}}}`).join(' '))],
+    ['keys', complete.replace('concurrent: true', wrong.map((name) => `${name}: 1`).join('\n    '))],
+    ['agreements', `agreements: [${wrong.join(', ')}]`],
+    ['aliases', wrong.map((name) => `${name}: *${name}`).join('\n')],
+  ])('with hundreds of wrong %s names 200 faults, and says that there are more', (_kind, text) => {
+    const { faults } = parseFlowFile('flow.yaml', text, 'user');
+    expect(faults).toHaveLength(201);
+    expect(faults.at(-1)!.message).toBe('more than 200 faults: the rest of the file is left out');
+  });
+
+  it.each(['['.repeat(20_000), '{a: '.repeat(5000), '['.repeat(2000) + ']'.repeat(2000)])(
+    'that is nested too deeply is told so once',
+    (nested) => {
+      const { faults } = parseFlowFile('flow.yaml', `agreements: ${nested}`, 'user');
+      expect(faults.map(({ message }) => message)).toEqual(['the file is nested too deeply']);
+    },
+  );
+
   it('is refused, not followed, where it is nested beyond measure or made of aliases', () => {
     const deep = `agreements: ${'['.repeat(20_000)}`;
     const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]']
