@@ -114,6 +114,7 @@ function report(checks: readonly Checked[], files: number): Report {
   };
 }
 
+/** Those that were refused; what couldn’t be tried proves nothing. */
 function attemptCount([attempts]: readonly Checked[]): number {
-  return attempts?.section.table?.rows.length ?? 0;
+  return attempts?.section.table?.rows.filter(([, result]) => result === 'refused').length ?? 0;
 }

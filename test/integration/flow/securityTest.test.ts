@@ -333,6 +333,34 @@ describe('the security test finds', () => {
     expect(faultsOf(await test(system, {}, { sessions }))).toEqual(faults);
   });
 
+  it('a server of TLS 1.1', async () => {
+    const folder = new URL('../../fixtures/', import.meta.url);
+    const [cert, key] = ['certificate', 'key'].map((name) =>
+      readFileSync(new URL(`localhost.${name}.pem`, folder)),
+    );
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+    const server = createHttpsServer({ cert, key, ...old }, (_request, response) => response.end('{}'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const system = await usedSystem({ MLFLOW_TRACKING_URI: `https://localhost:${port}` });
+    expect(faultsOf(await test(system))).toEqual(['old_tls']);
+  });
+
+  it('no refusal in an attempt that something else stopped', async () => {
+    const system = await gatewayOnStandIn({
+      AWS_ACCESS_KEY_ID: '',
+      AWS_SECRET_ACCESS_KEY: '',
+      AWS_PROFILE: 'nobody',
+    });
+    const report = await test(system);
+    const attempts = rowsOf(report, 'attempts').map(([, result, outcome]) => [result, outcome]);
+    expect(attempts[4]).toEqual(['not tried', expect.stringMatching(/^not tried: credentials_/)]);
+    const refused = attempts.filter(([result]) => result === 'refused').length;
+    expect(report.summary).toContain(`and ${refused} attempts`);
+  });
+
   it('a gateway that lets a call pass', async () => {
     const system = await usedSystem();
     const policy = {

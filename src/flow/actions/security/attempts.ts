@@ -32,7 +32,7 @@ export interface AttemptsOn {
 interface Attempt {
   id: string;
   tried: string;
-  passed: boolean;
+  result: 'refused' | 'passed' | 'not tried';
   /** What refused it, or what it came to. */
   outcome: string;
   /** Where the refusal stands in the journal. */
@@ -56,7 +56,7 @@ export async function tryToPass(target: AttemptsOn, run: FlowRun): Promise<Check
   run.signal.throwIfAborted();
   return {
     findings: attempts
-      .filter(({ passed }) => passed)
+      .filter(({ result }) => result === 'passed')
       .map(({ id, tried, outcome }) => ({
         ...{ severity: 'problem', id: `passed_${id}`, title: `Not refused: ${tried}` },
         evidence: `It had to be refused, and was not: ${outcome}.`,
@@ -68,9 +68,9 @@ export async function tryToPass(target: AttemptsOn, run: FlowRun): Promise<Check
       'Attempts to pass the gateway',
       'Each must be refused. They go through the gateway with the ledger, caps and policy that are in force, and to a back-end that sends nothing. Refused calls stand in the journal.',
       ['Attempt', 'Result', 'Refused with', 'Record'],
-      attempts.map(({ tried, passed, outcome, record }) => [
+      attempts.map(({ tried, result, outcome, record }) => [
         tried,
-        passed ? 'NOT REFUSED' : 'refused',
+        result === 'passed' ? 'NOT REFUSED' : result,
         outcome,
         record,
       ]),
@@ -85,44 +85,71 @@ async function tryCalls(target: AttemptsOn, run: FlowRun): Promise<Attempt[]> {
     prices: { [dearModel]: { input: dearPrice, output: dearPrice } },
   });
   const smallest = { prompt: 'x', maxTokens: 1, modelId: defaultModel };
-  const attempts: [id: string, tried: string, request: LlmRequest, prices: ModelCatalogue][] = [
-    ['no_reason', 'a call without a reason', smallest, catalogue],
-    ['blank_reason', 'a call with a blank reason', { ...smallest, auditReason: ' \t\u200b ' }, catalogue],
+  const attempts: [
+    id: string,
+    tried: string,
+    expected: GatewayErrorCode,
+    request: LlmRequest,
+    prices: ModelCatalogue,
+  ][] = [
+    ['no_reason', 'a call without a reason', 'audit_reason_missing', smallest, catalogue],
+    [
+      'blank_reason',
+      'a call with a blank reason',
+      'audit_reason_missing',
+      { ...smallest, auditReason: ' \t\u200b ' },
+      catalogue,
+    ],
     [
       'unknown_model',
       'a call of a model nobody knows',
+      'model_not_recognized',
       { ...smallest, modelId: 'no.such-model', auditReason: reason },
       catalogue,
     ],
     [
       'budget',
       'a call above what is left of the budget',
+      'budget_exceeded',
       { ...smallest, modelId: dearModel, auditReason: reason },
       dear,
     ],
   ];
   const tried: Attempt[] = [];
-  for (const [id, name, request, prices] of attempts) {
+  for (const [id, name, expected, request, prices] of attempts) {
     run.signal.throwIfAborted();
     const silent = new SilentBackend(backend);
     const gateway = new CorporateLlmGateway({ ...target, catalogue: prices, backend: silent });
     const origin = { workspace: run.workspace, branch: null, command: attemptsCommand };
     const response = await gateway.executeLlmRequest({ ...request, origin }, { signal: run.signal });
-    tried.push(attemptOf(id, name, response, silent.reached));
+    tried.push(attemptOf(id, name, expected, response, silent.reached));
   }
   run.signal.throwIfAborted();
   const beyond = await run.call(smallest);
-  return [...tried, attemptOf('reservation', 'a call above what this run has reserved', beyond, false)];
+  return [
+    ...tried,
+    attemptOf('reservation', 'a call above what this run has reserved', 'cost_limit_exceeded', beyond, false),
+  ];
 }
 
-function attemptOf(id: string, tried: string, response: LlmResponse, reached: boolean): Attempt {
+/** Only the refusal that was expected is one of the attempt: any other came before it. */
+function attemptOf(
+  id: string,
+  tried: string,
+  expected: GatewayErrorCode,
+  response: LlmResponse,
+  reached: boolean,
+): Attempt {
   const { success, error, cost, auditTrail } = response;
   const passed = success || reached || cost > 0n;
   return {
-    ...{ id, tried, passed },
+    ...{ id, tried },
+    result: passed ? 'passed' : error?.code === expected ? 'refused' : 'not tried',
     outcome: passed
       ? `it reached ${reached ? 'the back-end' : 'a model'} and cost ${formatUsd(cost)}`
-      : codeOf(error),
+      : error?.code === expected
+        ? expected
+        : `not tried: ${codeOf(error)}`,
     record: auditTrail ? `#${auditTrail.sequence}` : 'none',
   };
 }
@@ -139,7 +166,8 @@ async function changeRecord(ledger: Ledger, signal: AbortSignal): Promise<Attemp
     record: 'none',
   };
   const name = journalExists(ledger.directory) ? segmentNames(ledger.directory).at(-1) : undefined;
-  if (name === undefined) return { ...attempt, passed: false, outcome: 'not tried: the journal is empty' };
+  if (name === undefined)
+    return { ...attempt, result: 'not tried', outcome: 'not tried: the journal is empty' };
   const segment = (await readFile(join(ledger.directory, name))).subarray(0, mostCopied);
   const copied = Buffer.from(segment.subarray(0, segment.lastIndexOf(lineFeed) + 1));
   // The last character but one of the last record, and with it what the record says.
@@ -150,8 +178,8 @@ async function changeRecord(ledger: Ledger, signal: AbortSignal): Promise<Attemp
     await writeFile(join(directory, name), copied, { mode: 0o600 });
     const { firstFault } = await verifyLedger({ directory, mode: ledger.mode }, { signal });
     return firstFault
-      ? { ...attempt, passed: false, outcome: `${firstFault.kind} at line ${firstFault.line}` }
-      : { ...attempt, passed: true, outcome: 'verification did not notice it' };
+      ? { ...attempt, result: 'refused', outcome: `${firstFault.kind} at line ${firstFault.line}` }
+      : { ...attempt, result: 'passed', outcome: 'verification did not notice it' };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -164,10 +192,10 @@ async function callWithoutGateway(): Promise<Attempt> {
   const registry = await initGateways({ corporate_llm: () => Promise.reject(down) });
   try {
     registry.get('corporate_llm');
-    return { ...attempt, passed: true, outcome: 'there was a gateway all the same' };
+    return { ...attempt, result: 'passed', outcome: 'there was a gateway all the same' };
   } catch (error) {
     if (!GatewayError.is(error)) throw error;
-    return { ...attempt, passed: false, outcome: `${error.code}: NO DIRECT AWS CALLS ALLOWED` };
+    return { ...attempt, result: 'refused', outcome: `${error.code}: NO DIRECT AWS CALLS ALLOWED` };
   }
 }
 

@@ -1,4 +1,4 @@
-import { GatewayError, messageOf } from '../../../errors.ts';
+import { GatewayError, messageOf, systemCodeOf } from '../../../errors.ts';
 import type { BackendInfo } from '../../../gateways/ports.ts';
 import type { Handshake, Sessions } from '../../../gateways/services.ts';
 import type { LoadedSettings } from '../../../settings/loadSettings.ts';
@@ -11,6 +11,8 @@ const dayMs = 86_400_000;
 /** A certificate that ends so soon wants somebody. */
 const soonDays = 14;
 const oldProtocols: readonly string[] = ['SSLv3', 'TLSv1', 'TLSv1.1'];
+/** How a handshake ends with a server that offers nothing newer. */
+const tooOld = /^ERR_SSL_(TLSV1_ALERT_PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL)$/;
 
 export interface EndpointsToCheck {
   loaded: LoadedSettings;
@@ -101,6 +103,8 @@ async function look(endpoint: Endpoint, { sessions }: EndpointsToCheck, signal: 
   try {
     return judged(endpoint, await sessions.handshake(url, signal));
   } catch (error) {
+    if (GatewayError.is(error) && tooOld.test(systemCodeOf(error.cause) ?? ''))
+      return oldProtocol(endpoint, `${shown} speaks nothing that this machine still takes`);
     return faulty(name, 'no handshake', {
       ...{ severity: 'warning', id: 'no_handshake', title: `${name} can’t be asked for its certificate` },
       evidence: messageOf(error),
@@ -109,18 +113,22 @@ async function look(endpoint: Endpoint, { sessions }: EndpointsToCheck, signal: 
   }
 }
 
-function judged({ name, url, setting }: Endpoint, { protocol, validUntil }: Handshake): Seen {
+function oldProtocol({ name, setting }: Endpoint, evidence: string): Seen {
+  return faulty(name, 'old protocol', {
+    ...{ severity: 'problem', id: 'old_tls', title: `${name} speaks an old TLS` },
+    evidence: `${evidence}.`,
+    remedy: `Let the server of ${setting} offer TLS 1.2 or later.`,
+  });
+}
+
+function judged(endpoint: Endpoint, { protocol, validUntil }: Handshake): Seen {
+  const { name, url } = endpoint;
   const shown = withoutPassword(url);
   if (protocol === null)
     return fine(name, 'behind a proxy', `${shown} is reached by a proxy: not shaken hands with`);
   const daysLeft = validUntil && Math.floor((validUntil.getTime() - Date.now()) / dayMs);
   const evidence = `${shown} speaks ${protocol}; its certificate has ${daysLeft ?? 'unknown'} days left`;
-  if (oldProtocols.includes(protocol))
-    return faulty(name, 'old protocol', {
-      ...{ severity: 'problem', id: 'old_tls', title: `${name} speaks an old TLS` },
-      evidence: `${evidence}.`,
-      remedy: `Let the server of ${setting} offer TLS 1.2 or later.`,
-    });
+  if (oldProtocols.includes(protocol)) return oldProtocol(endpoint, evidence);
   if (daysLeft !== null && daysLeft < soonDays)
     return faulty(name, 'ends soon', {
       ...{ severity: 'warning', id: 'certificate_ends', title: `The certificate of ${name} ends soon` },
