@@ -148,7 +148,9 @@ class Costs {
       ([first]) => first ?? [],
     );
     const [dearest] = sorted(this.#byModel);
-    const most = dearest ? `, most of it by ${dearest[0]} (${formatUsd(dearest[1].spent)})` : '';
+    // Half of it and less is not most of it.
+    const part = dearest && dearest[1].spent * 2n > total.spent ? 'most of it' : 'the most';
+    const most = dearest ? `, ${part} by ${dearest[0]} (${formatUsd(dearest[1].spent)})` : '';
     return {
       title: 'Cost Analysis',
       summary:

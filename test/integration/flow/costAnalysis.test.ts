@@ -83,6 +83,14 @@ describe('the cost analysis', () => {
     ]);
   });
 
+  it('calls half of it the most of it, not most of it', async () => {
+    const report = await analysisOf([
+      { daysAgo: 1, cost: 1_000 },
+      { daysAgo: 1, at: '11:00', model: 'nova', cost: 1_000 },
+    ]);
+    expect(report.summary).toContain(', the most by ');
+  });
+
   it('looks at the days it was asked for', async () => {
     const report = await analysisOf(known, '[Cost Analysis] days=2');
     expect(figureOf(report, 'spent')).toBe('0.0051');
