@@ -143,8 +143,14 @@ function limitAt(levels: readonly Level[]): Limit | null {
     };
   }
   const before = levels.at(-2);
-  if (!before || last.throughput >= before.throughput * (1 + leastGain)) return null;
+  if (!before || gains(before, last)) return null;
   return saturated(before, last);
+}
+
+/** Whether more at the same time brought more; the last step may be less than twice. */
+function gains(before: Level, level: Level): boolean {
+  const doublings = Math.log2(level.concurrency / before.concurrency);
+  return level.throughput >= before.throughput * (1 + leastGain * doublings);
 }
 
 /** Names what takes the additional time of a level that brought no more throughput. */
@@ -154,7 +160,7 @@ function saturated(before: Level, last: Level): Limit {
   const causes: Limit[] = [
     {
       id: 'model',
-      text: 'the model answers more slowly when more is asked of it',
+      text: 'the model answers more slowly when more is asked of it, or this machine is busy',
       remedy: 'Look at the quota and the latency of the model in its region; a smaller model has more room.',
     },
     {
@@ -200,7 +206,7 @@ function reportOf(levels: readonly Level[], limit: Limit): Report {
   // A level at which calls fail is behind the knee, however many of them were answered.
   const failing = limit.id === 'throttled' || limit.id === 'failures';
   const sound = failing && levels.length > 1 ? levels.slice(0, -1) : levels;
-  const knee = sound.reduce((a, b) => (b.throughput >= a.throughput * (1 + leastGain) ? b : a));
+  const knee = sound.reduce((a, b) => (gains(a, b) ? b : a));
   const failed = levels.reduce((sum, level) => sum + level.failed.length, 0);
   const cost = levels
     .flatMap((level) => [...level.answered, ...level.failed])
@@ -245,7 +251,7 @@ function reportOf(levels: readonly Level[], limit: Limit): Report {
       {
         id: 'levels',
         title: 'Throughput by concurrency',
-        text: `Each level has twice the calls at the same time of the one before, until twice as many bring less than ${leastGain * 100} % more answers.`,
+        text: `Each level has twice the calls at the same time of the one before, the last one at most, until twice as many bring less than ${leastGain * 100} % more answers.`,
         table: {
           columns: [
             { label: 'At the same time', unit: 'count' },

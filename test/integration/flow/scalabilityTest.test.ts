@@ -16,7 +16,7 @@ describe('the scalability test', () => {
     expect([4, 8]).toContain(figureOf(report, 'knee'));
     expect(faultsOf(report)).toEqual(['limit_model']);
     expect(findingOf(report, 'limit_model').evidence).toMatch(
-      /^From [48] at the same time on: the model answers more slowly/,
+      /^From [48] at the same time on: the model answers more slowly .*, or this machine is busy/,
     );
     // Four at a time, each for 400 ms: ten a second is the most there is.
     expect(figureOf(report, 'throughput')).toBeLessThanOrEqual(10.1);
