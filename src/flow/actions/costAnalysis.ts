@@ -4,7 +4,7 @@ import { forecastDay, forecastMonth, shifted, type Forecast } from '../../histor
 import { entriesSince, firstOfDays, type RecordedCall } from '../../history/recordedCalls.ts';
 import { hourOf } from '../../history/usageTotals.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { AdjustRecord, OverrunRecord } from '../../ledger/records.ts';
+import type { AdjustRecord, FlowStartRecord, OverrunRecord } from '../../ledger/records.ts';
 import {
   contextTokens,
   costOf,
@@ -15,6 +15,7 @@ import {
   type TokenUsage,
 } from '../../pricing/cost.ts';
 import type { Model, ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import type { BuiltInId } from '../agreement.ts';
 import { builtIns } from '../builtIns.ts';
 import type { FlowRun, Implementation } from '../implementation.ts';
 import type { Cell, Column, Finding, Report, Section } from '../report.ts';
@@ -47,6 +48,13 @@ export interface CostAnalysisDependencies {
   now?: () => Date;
 }
 
+/** Implementations whose calls measure the gateway itself. */
+const tests: ReadonlySet<string> = new Set<BuiltInId>([
+  'performance_test',
+  'scalability_test',
+  'integration_test',
+]);
+
 interface Spending {
   calls: number;
   tokens: TokenUsage;
@@ -77,16 +85,20 @@ async function analyse(run: FlowRun, dependencies: CostAnalysisDependencies): Pr
   const first = [since, shifted(today, -forecastDaysBack)].sort()[0] ?? since;
   for await (const entry of entriesSince(ledger.directory, first, scan)) {
     if ('call' in entry) costs.takeCall(entry.call);
+    else if (entry.event.kind === 'flow_start') costs.takeRun(entry.event);
     else if (entry.event.kind === 'ADJUST') costs.takeAdjustment(entry.event);
     else if (entry.event.kind === 'OVERRUN') costs.overruns.push(entry.event);
   }
   run.progress('Comparing repeated calls');
-  const repeats = await repeatedCalls(costs.settled, dependencies, run.signal);
+  const asked = costs.settled.filter(({ ofTest }) => !ofTest);
+  const repeats = await repeatedCalls(asked, dependencies, run.signal);
   return costs.report({ today, timeZone, now: now() }, dependencies.catalogue, repeats);
 }
 
 class Costs {
   readonly settled: CostedCall[] = [];
+  /** Runs that test the gateway, by their id. */
+  readonly #tests = new Set<string>();
   readonly overruns: OverrunRecord[] = [];
   readonly #since: string;
   readonly #timeZone: string;
@@ -103,6 +115,10 @@ class Costs {
     this.#timeZone = timeZone;
   }
 
+  takeRun({ run_id: runId, implementation }: FlowStartRecord): void {
+    if (tests.has(implementation)) this.#tests.add(runId);
+  }
+
   takeCall({ opening, ending }: RecordedCall): void {
     if (!ending || ending.kind === 'VOID') return;
     const cost = BigInt(ending.cost_micro_usd);
@@ -110,7 +126,8 @@ class Costs {
     this.#hours.set(hour, (this.#hours.get(hour) ?? 0n) + cost);
     if (opening.day < this.#since) return;
     const settled = ending.kind === 'SETTLE' ? ending : null;
-    const call = settled && costedCall(opening, settled, cost);
+    const ofTest = this.#tests.has(opening.flow?.run_id ?? '');
+    const call = settled && costedCall(opening, settled, { cost, ofTest });
     if (call) this.settled.push(call);
     else this.#orphaned += 1;
     const spending: Spending = {
@@ -360,7 +377,7 @@ class Costs {
   #alternatives(catalogue: ModelCatalogue): Alternative[] {
     const known = catalogue.available();
     const byModel = Map.groupBy(
-      this.settled.filter(({ cost, estimated }) => cost > 0n && !estimated),
+      this.settled.filter(({ cost, estimated, ofTest }) => cost > 0n && !estimated && !ofTest),
       ({ model }) => model,
     );
     return [...byModel].flatMap(([model, calls]) => {
@@ -434,7 +451,7 @@ function alternativesSection(alternatives: readonly Alternative[]): Section {
   return {
     id: 'cheaper_models',
     title: 'What a cheaper model would have saved',
-    text: 'The recorded tokens of each call at the prices of another model of the same vendor, USD per 1,000,000 tokens; models count tokens a little differently and answer differently. Estimated calls are left out.',
+    text: 'The recorded tokens of each call at the prices of another model of the same vendor, USD per 1,000,000 tokens; models count tokens a little differently and answer differently. Estimated calls and those of tests of the gateway are left out.',
     table: {
       columns: [
         { label: 'Model', unit: 'text' },

@@ -18,10 +18,16 @@ export interface CostedCall {
   /** Micro-USD. */
   cost: bigint;
   estimated: boolean;
+  /** Whether a test of the gateway made it: nobody would do without it, or ask another model. */
+  ofTest: boolean;
 }
 
 /** `cost` in micro-USD. */
-export function costedCall(opening: ReserveRecord, ending: SettleRecord, cost: bigint): CostedCall {
+export function costedCall(
+  opening: ReserveRecord,
+  ending: SettleRecord,
+  { cost, ofTest }: { cost: bigint; ofTest: boolean },
+): CostedCall {
   const { tokens } = ending;
   return {
     callId: opening.call_id,
@@ -42,5 +48,6 @@ export function costedCall(opening: ReserveRecord, ending: SettleRecord, cost: b
     },
     cost,
     estimated: ending.estimated,
+    ofTest,
   };
 }

@@ -282,6 +282,15 @@ describe('the cost analysis', () => {
     expect(figureOf(report, 'spent')).toBe('0');
     expect(figureOf(report, 'cost_per_call')).toBeNull();
   });
+
+  it('looks for no savings in the calls that test the gateway', async () => {
+    const { core } = await gatewayOnStandIn();
+    await runCommand(core, '[Performance Test] calls=4');
+    const report = reportOf(await runCommand(core, '[Cost Analysis]'));
+    expect(figureOf(report, 'calls')).toBe(4);
+    expect(figureOf(report, 'spent')).not.toBe('0');
+    expect([figureOf(report, 'saving_cache'), figureOf(report, 'saving_model')]).toEqual(['0', '0']);
+  });
 });
 
 function tokens(input: number) {
