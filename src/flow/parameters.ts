@@ -49,7 +49,7 @@ export function resolveParameters(
   for (const definition of parameters) {
     const { name } = definition;
     const value = Object.hasOwn(given, name) ? given[name] : definition.default;
-    if (value === null || value === undefined) {
+    if (value === null || value === undefined || (value === '' && definition.default === null)) {
       problems.push(`${name} has to be given: ${definition.description || definition.type}`);
       continue;
     }

@@ -212,6 +212,7 @@ async function askParameter(
     value: before === null ? '' : String(before),
     ignoreFocusOut: true,
     validateInput: (text) => {
+      if (text === '' && parameter.default === null) return vscode.l10n.t('Write a value.');
       const converted = convertParameter(parameter, text);
       return 'problem' in converted ? `${parameter.name} ${converted.problem}` : null;
     },

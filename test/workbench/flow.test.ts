@@ -89,6 +89,7 @@ describe('FLOW', () => {
   test('asks for a parameter that has to be given, and shows the answer of a prompt', async () => {
     await window.palette('TidyLLM: Run FLOW…');
     await window.quickPick('[Greeting]').click();
+    await window.page.locator('.quick-input-title').getByText('[Greeting] · name').waitFor();
     await window.answer('Ada');
     await window.quickPick('Run [Greeting]').click();
     const view = window.editorFrame();
@@ -141,6 +142,7 @@ describe('FLOW', () => {
     writeFileSync(join(editor.workspace, '.tidyllm', 'flow.yaml'), agreements);
     await window.page.locator('.squiggly-error').first().waitFor({ state: 'detached' });
     await lens.click();
+    await window.page.locator('.quick-input-title').getByText('[Greeting] · name').waitFor();
     await window.answer('Grace');
     await window.quickPick('Run [Greeting]').click();
     await window.editorFrame().getByRole('heading', { name: 'Answer' }).waitFor();
@@ -150,6 +152,7 @@ describe('FLOW', () => {
     await window.palette('TidyLLM: Run FLOW…');
     await window.quickPick('[Performance Test]').first().click();
     await window.quickPick('Calls to make').click();
+    await window.page.locator('.quick-input-title').getByText('· calls').waitFor();
     await window.answer('200');
     await window.quickPick('Run [Performance Test]').click();
     const notification = window.notification('[Performance Test]');

@@ -9,6 +9,8 @@ import { initialState, isAnswering, reduce, type Edit } from './state.ts';
 
 const root = document.getElementById('root') ?? document.body;
 let state = initialState;
+/** What the editor was told last of the keyboard's focus. */
+let toldFocus = false;
 
 const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (message) => {
   change(message);
@@ -16,18 +18,27 @@ const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (
   if (message.type === 'reasonRefused') focus('reason');
 });
 
-for (const [event, focused] of [
-  ['focus', true],
-  ['blur', false],
-] as const) {
-  window.addEventListener(event, () => post({ type: 'focused', focused }));
-}
+window.addEventListener('focus', () => tellFocus(true));
+window.addEventListener('blur', () => tellFocus(false));
+// A page that loads while it has the focus, or gets it back from a dialog, may see neither.
+document.addEventListener('focusin', () => tellFocus(true));
+document.addEventListener('keydown', ({ key }) => {
+  // Before a shortcut the editor is told again, whatever has become of what it knew.
+  if (key === 'Control' || key === 'Meta') toldFocus = false;
+  tellFocus(true);
+});
 // Not a keybinding: its condition would reach the workbench after the first words of an answer.
 window.addEventListener('keydown', ({ key }) => {
   if (key === 'Escape' && isAnswering(state)) post({ type: 'run', command: 'tidyllm.stopAnswer' });
 });
 draw();
 post({ type: 'ready' });
+
+function tellFocus(focused: boolean): void {
+  if (toldFocus === focused) return;
+  toldFocus = focused;
+  post({ type: 'focused', focused });
+}
 
 function change(message: HostMessage | Edit): void {
   state = reduce(state, message);
