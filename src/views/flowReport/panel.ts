@@ -6,20 +6,13 @@ import { reportMarkdown } from '../../flow/reportMarkdown.ts';
 import type { StoredReport } from '../../flow/report.ts';
 import { errorText } from '../../host/errorText.ts';
 import { inBackground } from '../../host/failures.ts';
+import type { ReportedRun } from '../../host/flowRuns.ts';
 import { saveFile } from '../saveFile.ts';
 import { fillPanel } from '../webviewPanel.ts';
 import { presentReport, startText } from './presentation.ts';
 import { keptSchema, viewMessageSchema, type HostMessage, type ViewMessage } from './protocol.ts';
 
 export const flowReportViewType = 'tidyllm.flowReport';
-
-/** A run that has a report. */
-export interface ReportedRun {
-  runId: string;
-  /** ISO 8601. */
-  startedAt: string;
-  executionMode: StoredReport['execution_mode'];
-}
 
 /** Where reports come from, and what their buttons do. */
 export interface FlowReports {
