@@ -48,6 +48,14 @@ export function parseDecimal(text: string): bigint {
   return BigInt(match[1] ?? '0') * priceScale + BigInt((match[2] ?? '').padEnd(priceDecimals, '0'));
 }
 
+/** The product of two numbers of `parseDecimal` as a decimal string. Throws `RangeError` when digits would be lost. */
+export function decimalText(product: bigint): string {
+  if (product % priceScale !== 0n) throw new RangeError(`a product has more than ${priceDecimals} decimals`);
+  const value = product / priceScale;
+  const fraction = (value % priceScale).toString().padStart(priceDecimals, '0').replace(/0+$/, '');
+  return `${value / priceScale}${fraction && `.${fraction}`}`;
+}
+
 /** The tier that prices a request of this context size. */
 export function tierFor(tiers: readonly PriceTier[], usage: TokenUsage): PriceTier | undefined {
   const context = contextTokens(usage);

@@ -1,34 +1,30 @@
 import { distance } from 'fastest-levenshtein';
 import { GatewayError } from '../errors.ts';
-import table from './bedrockPrices.json' with { type: 'json' };
-import { serviceTiers, type PriceTier, type ServiceTier } from './cost.ts';
+import { isOnDemand, isProfile, isSourceRegion, profileOf, profilesFrom, servedIds } from './availability.ts';
+import type { PriceTier, ServiceTier } from './cost.ts';
+import { baseOfProfile, isApplicationProfile, type ProfileDirectory } from './inferenceProfiles.ts';
+import {
+  dearestPrices,
+  entryOf,
+  pricedModelIds,
+  pricesAt,
+  publishedPrices,
+  type FoundPrices,
+  type PricesByServiceTier,
+} from './priceTable.ts';
 
-interface PriceEntry {
-  mode: string;
-  tiers: PriceTier[];
-  /** Prices of tiers other than standard, up to the first long-context threshold. */
-  serviceTiers?: Partial<Record<ServiceTier, Omit<PriceTier, 'aboveInputTokens'>>>;
-  maxInputTokens?: number;
-  maxOutputTokens?: number;
-  retired?: boolean;
-  deprecationDate?: string;
-  supports?: Record<string, boolean>;
+/** Without a prototype: a model called "constructor" is not known. */
+function named<T>(values: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
+  return Object.assign(Object.create(null) as Record<string, T>, values);
 }
 
-/** Null prototypes: a model called "constructor" is not known. */
-const entries = withoutPrototype(table.models as Record<string, PriceEntry>);
-
-function withoutPrototype<T>(entries: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
-  return Object.assign(Object.create(null) as Record<string, T>, entries);
-}
-
-/** Model and inference-profile ids of the price table. */
-export function pricedModelIds(): string[] {
-  return Object.keys(entries).filter((key) => !key.startsWith('bedrock/'));
-}
+/** Ids that Bedrock knows: what it serves, and newer models that have a price. */
+const knownIds: ReadonlySet<string> = new Set(
+  [...servedIds(), ...pricedModelIds()].filter((id) => isProfile(id) !== false),
+);
 
 /** Friendly names that work in us-east-1 as they are; `bedrock.model_mapping` stands above them. */
-const builtInAliases: Readonly<Record<string, string>> = withoutPrototype({
+const builtInAliases: Readonly<Record<string, string>> = named({
   'claude-sonnet': 'us.anthropic.claude-sonnet-4-6',
   'claude-3-sonnet': 'us.anthropic.claude-sonnet-4-6',
   'claude-haiku': 'us.anthropic.claude-haiku-4-5-20251001-v1:0',
@@ -38,16 +34,6 @@ const builtInAliases: Readonly<Record<string, string>> = withoutPrototype({
   'nova-lite': 'us.amazon.nova-lite-v1:0',
   'nova-pro': 'us.amazon.nova-pro-v1:0',
 });
-
-/** Inference-profile prefixes that route within one geography, and the regions that can call them. */
-const profileRegions: Readonly<Record<string, RegExp>> = {
-  us: /^(us|ca)-(?!gov)/,
-  'us-gov': /^us-gov-/,
-  eu: /^eu-/,
-  apac: /^ap-/,
-  au: /^ap-southeast-[246]$/,
-  jp: /^ap-northeast-[13]$/,
-};
 
 /** Prices written in settings.yaml, USD per 1,000,000 tokens. */
 export type PriceOverrides = Readonly<
@@ -66,14 +52,15 @@ export type PriceOverrides = Readonly<
 export interface CatalogueOptions {
   /** `bedrock.model_mapping` of settings.yaml. */
   mapping: Readonly<Record<string, string>>;
+  /** `models` of settings.yaml: what a name, id or ARN stands for. */
+  bases?: Readonly<Record<string, { base: string }>>;
   prices: PriceOverrides;
   /** `refuse`, or the entry that prices models without a price. */
   unknownPrice: string;
   region: string;
+  /** What AWS says of the account's profiles; left out where it isn't asked. */
+  profiles?: ProfileDirectory | undefined;
 }
-
-/** What a model costs, by how it is served; a tier without prices is missing. */
-export type PricesByServiceTier = Readonly<Partial<Record<ServiceTier, readonly PriceTier[]>>>;
 
 /** A model that may be called: known, not retired, priced. */
 export interface Model {
@@ -81,8 +68,12 @@ export interface Model {
   name: string;
   /** What Bedrock is sent: model id, inference-profile id or ARN. */
   modelId: string;
+  /** The model or profile behind it, from which limits, prices and capabilities are. */
+  baseId: string;
   /** The price entry that was used, for the record; `#flex` at its end names a service tier. */
   priceKey: string;
+  /** Why the prices are only the most that is known, in one phrase; null where they were published for this call. */
+  priceEstimatedBecause: string | null;
   /** Prices of the service tier that was asked for. */
   tiers: readonly PriceTier[];
   prices: PricesByServiceTier;
@@ -95,13 +86,15 @@ export interface Model {
 /** Names, ids and prices of models in one region. */
 export class ModelCatalogue {
   readonly #options: CatalogueOptions;
+  readonly #bases: Readonly<Record<string, { base: string }>>;
+  /** Profiles that AWS lists for this region; null while nobody asked or it can't be asked. */
+  #listed: ReadonlySet<string> | null = null;
+  /** What AWS says application profiles stand for, by ARN. */
+  readonly #found = new Map<string, string>();
 
   constructor(options: CatalogueOptions) {
-    this.#options = {
-      ...options,
-      mapping: withoutPrototype(options.mapping),
-      prices: withoutPrototype(options.prices),
-    };
+    this.#options = { ...options, mapping: named(options.mapping), prices: named(options.prices) };
+    this.#bases = named(options.bases ?? {});
   }
 
   /** Every friendly name, the user's own first. */
@@ -121,26 +114,45 @@ export class ModelCatalogue {
     });
   }
 
+  /** Asks AWS what only AWS knows of a name, where it may: what stands behind a profile, and which there are. */
+  async learn(name: string, signal: AbortSignal): Promise<void> {
+    const { profiles } = this.#options;
+    if (!profiles) return;
+    const modelId = this.#idOf(name);
+    if (isApplicationProfile(modelId)) {
+      if (this.#found.has(modelId) || this.#writtenBase(name, modelId) !== undefined) return;
+      const models = await profiles.modelsOf(modelId, signal);
+      const base = models && baseOfProfile(models);
+      if (base) this.#found.set(modelId, base);
+    } else if (profileOf(modelId) && this.#listed === null && !this.#isCallable(modelId)) {
+      const listed = await profiles.list(signal);
+      if (listed) this.#listed = new Set(listed);
+    }
+  }
+
+  /** Asks AWS about every name of the mapping. */
+  async learnAll(signal: AbortSignal): Promise<void> {
+    await Promise.all(Object.keys(this.#options.mapping).map((name) => this.learn(name, signal)));
+  }
+
   /**
    * Finds the model behind a friendly name, model id, inference-profile id or ARN, priced as it is to be served.
    * Throws `model_not_recognized`, `model_retired`, `model_not_in_region` or `price_unknown`.
    */
   resolve(name: string, serviceTier: ServiceTier = 'standard'): Model {
-    const modelId = this.#modelId(name);
-    const baseId = idInArn(modelId);
-    const entry = entries[baseId];
+    const modelId = this.#idOf(name);
+    const baseId = this.#baseOf(name, modelId);
+    const entry = entryOf(baseId);
     if (entry?.retired) throw retired(name, baseId);
+    this.#requireKnown(name, modelId);
     if (entry?.mode === 'embedding') {
       throw new GatewayError(
         'model_not_recognized',
         `The model ${baseId} makes embeddings; it can't answer.`,
-        {
-          hint: `Choose one of: ${this.names().join(', ')}.`,
-        },
+        { hint: `Choose one of: ${this.names().join(', ')}.` },
       );
     }
-    this.#requireRegion(name, baseId);
-    const { key, prices } = this.#price(modelId, baseId);
+    const { key, prices, estimatedBecause } = this.#price(modelId, baseId);
     const tiers = prices[serviceTier];
     if (!tiers) {
       const message = `No price is known for ${modelId} in the service tier ${serviceTier}.`;
@@ -151,7 +163,9 @@ export class ModelCatalogue {
     return {
       name,
       modelId,
+      baseId,
       priceKey: serviceTier === 'standard' ? key : `${key}#${serviceTier}`,
+      priceEstimatedBecause: estimatedBecause,
       tiers,
       prices,
       maxInputTokens: entry?.maxInputTokens ?? null,
@@ -160,47 +174,108 @@ export class ModelCatalogue {
     };
   }
 
-  #modelId(name: string): string {
+  /** The id that a name stands for, known or not. */
+  #idOf(name: string): string {
     const mapped = this.#options.mapping[name] ?? name;
-    const modelId = builtInAliases[mapped] ?? mapped;
-    const known = modelId in entries || modelId in this.#options.prices || modelId.startsWith('arn:');
-    // An id someone wrote into the mapping is theirs to vouch for; a price is still required.
-    if (known || name in this.#options.mapping) return modelId;
-    const nearest = nearestNames(name, [...this.names(), ...Object.keys(entries)]);
-    throw new GatewayError('model_not_recognized', `Model ID not recognized: "${name}".`, {
-      hint: `Nearest known: ${nearest.join(', ')}. Or add it to bedrock.model_mapping in settings.yaml.`,
+    return builtInAliases[mapped] ?? mapped;
+  }
+
+  /** The base that the settings name for an id, or for a friendly name. */
+  #writtenBase(name: string, modelId: string): string | undefined {
+    const written = (this.#bases[modelId] ?? this.#bases[name])?.base;
+    return written === undefined ? undefined : this.#idOf(written);
+  }
+
+  #baseOf(name: string, modelId: string): string {
+    return this.#writtenBase(name, modelId) ?? this.#found.get(modelId) ?? idInArn(modelId);
+  }
+
+  /** An id that someone wrote into the mapping, has a price for or took from the account is theirs to vouch for. */
+  #requireKnown(name: string, modelId: string): void {
+    const vouched = this.#options.mapping[name] === modelId || modelId in this.#options.prices;
+    if (vouched || (modelId.startsWith('arn:') && profileOf(idInArn(modelId)) === null)) return;
+    if (this.#isCallable(modelId)) return;
+    const id = idInArn(modelId);
+    if (knownIds.has(id) || this.#listed?.has(id)) throw this.#notInRegion(name, id);
+    throw this.#notRecognized(name, id);
+  }
+
+  /** Whether Bedrock knows an id and it may be called from this region; AWS's own list stands above the table. */
+  #isCallable(modelId: string): boolean {
+    const id = idInArn(modelId);
+    if (profileOf(id) === null) return knownIds.has(id);
+    return this.#listed?.has(id) ?? (knownIds.has(id) && isSourceRegion(id, this.#options.region));
+  }
+
+  #notRecognized(name: string, id: string): GatewayError {
+    const base = profileOf(id)?.baseId ?? '';
+    const here = knownIds.has(base) ? this.#callableHere(base) : [];
+    const known = [...this.names(), ...knownIds];
+    const hint =
+      here.length > 0
+        ? `Bedrock has no such profile; from ${this.#options.region} the model is ${here.join(' or ')}.`
+        : `Nearest known: ${nearestNames(name, known).join(', ')}.`;
+    return new GatewayError('model_not_recognized', `Model ID not recognized: "${name}".`, {
+      hint: `${hint} Or add it to bedrock.model_mapping in settings.yaml.`,
     });
   }
 
-  #requireRegion(name: string, baseId: string): void {
-    const prefix = profilePrefix(baseId);
+  #notInRegion(name: string, id: string): GatewayError {
     const { region } = this.#options;
-    if (prefix === null || profileRegions[prefix]?.test(region) !== false) return;
-    const bare = baseId.slice(prefix.length + 1);
-    const here = ['global', ...Object.keys(profileRegions).filter((key) => profileRegions[key]?.test(region))]
-      .map((key) => `${key}.${bare}`)
-      .filter((id) => id in entries);
+    const here = this.#callableHere(profileOf(id)?.baseId ?? id);
     const suggestion = here.length > 0 ? ` (${here.join(' or ')})` : '';
-    throw new GatewayError('model_not_in_region', `The model ${baseId} can't be called from ${region}.`, {
+    return new GatewayError('model_not_in_region', `The model ${id} can't be called from ${region}.`, {
       hint: `Map "${name}" to a profile of your region in bedrock.model_mapping of settings.yaml${suggestion}, or change aws.region.`,
     });
   }
 
-  #price(modelId: string, baseId: string): { key: string; prices: PricesByServiceTier } {
-    const { prices, region, unknownPrice } = this.#options;
-    for (const key of [modelId, baseId]) {
-      const override = prices[key];
-      if (override) return { key: `settings:${key}`, prices: { standard: [fromOverride(override)] } };
-    }
-    const candidates = [`bedrock/${region}/${baseId}`, baseId];
-    if (unknownPrice !== 'refuse') candidates.push(unknownPrice);
-    for (const key of candidates) {
-      const entry = entries[key];
-      if (entry) return { key, prices: pricesByServiceTier(entry) };
-      const override = prices[key];
-      if (override) return { key: `settings:${key}`, prices: { standard: [fromOverride(override)] } };
-    }
-    throw priceUnknown(modelId);
+  /** Ids by which a model can be called from this region. */
+  #callableHere(baseId: string): string[] {
+    const { region } = this.#options;
+    const profiles = this.#listed
+      ? [...this.#listed].filter((id) => profileOf(id)?.baseId === baseId)
+      : profilesFrom(region, baseId).filter((id) => knownIds.has(id));
+    return [...profiles, ...(isOnDemand(baseId, region) ? [baseId] : [])];
+  }
+
+  #price(modelId: string, baseId: string): FoundPrices & { estimatedBecause: string | null } {
+    const { region, unknownPrice } = this.#options;
+    const own = this.#ownPrices(modelId) ?? this.#ownPrices(baseId);
+    const exact = own ?? publishedPrices(baseId, region);
+    if (exact) return { ...exact, estimatedBecause: null };
+    if (unknownPrice === 'refuse') throw this.#priceUnknown(modelId, baseId);
+    const dearest = dearestPrices(baseId);
+    const where = profileOf(baseId) ? 'for this profile' : `for ${region}`;
+    if (dearest)
+      return { ...dearest, estimatedBecause: `no price is published ${where}; the dearest one elsewhere` };
+    const policy = this.#ownPrices(unknownPrice) ?? pricesAt(unknownPrice);
+    if (!policy) throw this.#priceUnknown(modelId, baseId);
+    return {
+      ...policy,
+      estimatedBecause: `no price is known; that of ${unknownPrice} by budget.unknown_price`,
+    };
+  }
+
+  #ownPrices(key: string): FoundPrices | undefined {
+    const override = this.#options.prices[key];
+    return override && { key: `settings:${key}`, prices: { standard: [fromOverride(override)] } };
+  }
+
+  #priceUnknown(modelId: string, baseId: string): GatewayError {
+    if (isApplicationProfile(modelId) && baseId === modelId)
+      return new GatewayError(
+        'price_unknown',
+        `The model behind ${modelId} is not known, so its price isn't.`,
+        {
+          hint: `Allow bedrock:GetInferenceProfile, or write models."${modelId}".base into settings.yaml.`,
+        },
+      );
+    return dearestPrices(baseId)
+      ? priceUnknown(
+          modelId,
+          ` in ${this.#options.region}, and budget.unknown_price refuses to take the one of another region`,
+        )
+      : priceUnknown(modelId);
   }
 }
 
@@ -208,19 +283,6 @@ export function priceUnknown(modelId: string, detail = ''): GatewayError {
   return new GatewayError('price_unknown', `No price is known for ${modelId}${detail}.`, {
     hint: `Add prices."${modelId}" with input and output (USD per 1,000,000 tokens) to settings.yaml.`,
   });
-}
-
-/** Beyond a long-context threshold only the standard tier has prices; those of the others are unknown there. */
-export function pricesByServiceTier(entry: Pick<PriceEntry, 'tiers' | 'serviceTiers'>): PricesByServiceTier {
-  const unknownBeyond = entry.tiers
-    .filter(({ aboveInputTokens }) => aboveInputTokens > 0)
-    .map(({ aboveInputTokens }) => ({ aboveInputTokens }));
-  const prices: Partial<Record<ServiceTier, readonly PriceTier[]>> = { standard: entry.tiers };
-  for (const serviceTier of serviceTiers) {
-    const other = entry.serviceTiers?.[serviceTier];
-    if (other) prices[serviceTier] = [{ aboveInputTokens: 0, ...other }, ...unknownBeyond];
-  }
-  return prices;
 }
 
 function fromOverride(price: PriceOverrides[string]): PriceTier {
@@ -238,11 +300,6 @@ function fromOverride(price: PriceOverrides[string]): PriceTier {
 function idInArn(modelId: string): string {
   const match = /^arn:[^:]*:bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)\/(.+)$/.exec(modelId);
   return match?.[1] ?? modelId;
-}
-
-function profilePrefix(baseId: string): string | null {
-  const prefix = baseId.split('.', 1)[0] ?? '';
-  return prefix in profileRegions ? prefix : null;
 }
 
 function retired(name: string, baseId: string): GatewayError {

@@ -8,7 +8,7 @@ import {
   type PriceTier,
   type TokenUsage,
 } from '../../../src/pricing/cost.ts';
-import { pricesByServiceTier } from '../../../src/pricing/modelCatalogue.ts';
+import { pricesByServiceTier } from '../../../src/pricing/priceTable.ts';
 
 type Entry = Parameters<typeof pricesByServiceTier>[0];
 

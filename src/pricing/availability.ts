@@ -1,0 +1,72 @@
+import table from './bedrockAvailability.json' with { type: 'json' };
+
+interface Availability {
+  /** Regions that serve the model by its bare id. */
+  onDemand?: readonly string[];
+  /** By geography: regions that may call the model's profile. */
+  profiles?: Readonly<Record<string, readonly string[]>>;
+}
+
+const models = new Map(Object.entries(table.models as Record<string, Availability>));
+
+/** What stands before a model id in a cross-region inference profile, with its regions where the table has none. */
+const geographies: ReadonlyMap<string, RegExp> = new Map([
+  ['us-gov', /^us-gov-/],
+  ['us', /^(us|ca)-(?!gov)/],
+  ['eu', /^eu-/],
+  ['apac', /^ap-/],
+  ['au', /^ap-southeast-[246]$/],
+  ['jp', /^ap-northeast-[13]$/],
+  ['ca', /^ca-/],
+  ['in', /^ap-south-/],
+  ['global', /^(?!us-gov-)/],
+]);
+
+/** GovCloud is not in the table. */
+const unlisted = 'us-gov';
+
+/** The parts of a profile's id; null for a model that is called in its region. */
+export function profileOf(modelId: string): { geography: string; baseId: string } | null {
+  const geography = modelId.split('.', 1)[0] ?? '';
+  return geographies.has(geography) ? { geography, baseId: modelId.slice(geography.length + 1) } : null;
+}
+
+/** Whether calls of a profile may be made from a region. */
+export function isSourceRegion(profileId: string, region: string): boolean {
+  const profile = profileOf(profileId);
+  if (!profile) return false;
+  const model = models.get(profile.baseId);
+  return model && profile.geography !== unlisted
+    ? (model.profiles?.[profile.geography]?.includes(region) ?? false)
+    : (geographies.get(profile.geography)?.test(region) ?? false);
+}
+
+/** Whether a region serves a bare model id; null where nothing is known of the model there. */
+export function isOnDemand(modelId: string, region: string): boolean | null {
+  const model = models.get(modelId);
+  if (!model || geographies.get(unlisted)?.test(region)) return null;
+  return model.onDemand?.includes(region) ?? false;
+}
+
+/** Profiles of a model that can be called from a region: within its geography first, then global. */
+export function profilesFrom(region: string, baseId: string): string[] {
+  return [...geographies.keys()]
+    .map((name) => `${name}.${baseId}`)
+    .filter((id) => isSourceRegion(id, region));
+}
+
+/** False for a profile that Bedrock doesn't have; null where nothing is known of its model. */
+export function isProfile(profileId: string): boolean | null {
+  const profile = profileOf(profileId);
+  const model = profile && models.get(profile.baseId);
+  if (!profile || !model || profile.geography === unlisted) return null;
+  return profile.geography in (model.profiles ?? {});
+}
+
+/** Ids that Bedrock serves: of models, and of their profiles. */
+export function servedIds(): string[] {
+  return [...models].flatMap(([id, { onDemand, profiles }]) => [
+    ...(onDemand ? [id] : []),
+    ...Object.keys(profiles ?? {}).map((geography) => `${geography}.${id}`),
+  ]);
+}

@@ -1,0 +1,46 @@
+/** What AWS says of an account's inference profiles. */
+export interface ProfileDirectory {
+  /** Ids of the cross-region profiles that can be called from this region; null where AWS can't be asked. */
+  list(signal: AbortSignal): Promise<readonly string[] | null>;
+  /** ARNs of the foundation models behind an application profile; null where AWS can't be asked. */
+  modelsOf(profileArn: string, signal: AbortSignal): Promise<readonly string[] | null>;
+}
+
+export function isApplicationProfile(modelId: string): boolean {
+  return /^arn:[^:]*:bedrock:[^:]*:[^:]*:application-inference-profile\//.test(modelId);
+}
+
+/**
+ * The model or cross-region profile that an application profile was made from, by the ARNs of its models: one
+ * region serves the bare model, an ARN without a region the global profile, several regions that of their
+ * geography. Null for ARNs of no model.
+ */
+export function baseOfProfile(modelArns: readonly string[]): string | null {
+  const models = modelArns.flatMap((arn) => {
+    const match = /^arn:[^:]*:bedrock:([^:]*):[^:]*:foundation-model\/(.+)$/.exec(arn);
+    return match ? [{ region: match[1] ?? '', baseId: match[2] ?? '' }] : [];
+  });
+  const baseId = models[0]?.baseId;
+  if (baseId === undefined || models.some((model) => model.baseId !== baseId)) return null;
+  const geography = geographyOf(models.map(({ region }) => region));
+  return geography === null ? baseId : `${geography}.${baseId}`;
+}
+
+/** Geographies by the regions that they route to, the narrower first. */
+const geographyByRegions: readonly (readonly [string, RegExp])[] = [
+  ['us-gov', /^us-gov-/],
+  ['ca', /^ca-/],
+  ['us', /^(us|ca)-/],
+  ['eu', /^eu-/],
+  ['jp', /^ap-northeast-[13]$/],
+  ['au', /^ap-southeast-[246]$/],
+  ['in', /^ap-south-/],
+  ['apac', /^ap-/],
+];
+
+function geographyOf(regions: readonly string[]): string | null {
+  if (regions.includes('')) return 'global';
+  if (new Set(regions).size === 1) return null;
+  const within = geographyByRegions.find(([, pattern]) => regions.every((region) => pattern.test(region)));
+  return within?.[0] ?? 'global';
+}

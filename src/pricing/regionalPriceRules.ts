@@ -1,0 +1,35 @@
+import { decimalText, parseDecimal, priceClasses, type PriceTier } from './cost.ts';
+
+/** A provider's published relation between its price on the global profile and in every other commercial place. */
+interface RegionalPriceRule {
+  /** Base model ids that it is published for. */
+  models: RegExp;
+  /** Times the price of the global profile, for calls in a region and by way of a geography's profile. */
+  factor: string;
+  source: string;
+}
+
+const rules: readonly RegionalPriceRule[] = [
+  {
+    // Claude 4.5 and later; earlier models cost the same everywhere.
+    models: /^anthropic\.claude-(?:(?:opus|sonnet|haiku)-4-[5-9](?!\d)|[a-z]+-(?:[5-9]|[1-9]\d)(?!\d))/,
+    factor: '1.1',
+    source:
+      'aws.amazon.com/bedrock/pricing, tables "Global" and "Geo and In-region"; platform.claude.com/docs, "Claude in Amazon Bedrock", Regions',
+  },
+];
+
+/** The rule for a base model id in a commercial region; GovCloud has prices of its own. */
+export function regionalRule(baseId: string, region: string): RegionalPriceRule | undefined {
+  return region.startsWith('us-gov-') ? undefined : rules.find(({ models }) => models.test(baseId));
+}
+
+/** A tier's prices times a decimal factor, exactly. */
+export function scaled<Tier extends Partial<PriceTier>>(tier: Tier, factor: string): Tier {
+  const times = parseDecimal(factor);
+  const prices = priceClasses.flatMap((name) => {
+    const price = tier[name];
+    return price === undefined ? [] : [[name, decimalText(parseDecimal(price) * times)]];
+  });
+  return { ...tier, ...(Object.fromEntries(prices) as Partial<PriceTier>) };
+}
