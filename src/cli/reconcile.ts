@@ -8,7 +8,7 @@ import {
   reconcile,
   type Comparison,
   type Reconciliation,
-  type Unplaced,
+  type UnplacedLines,
 } from '../reconciliation/reconcile.ts';
 import { errorJson, printError, printJson, printLine, table, type Terminal } from './terminal.ts';
 
@@ -50,7 +50,10 @@ export async function reconcileCommand(
     final: options.final ?? false,
   });
   const adjust = adjustments(result, { userId: core.user, reason });
-  const error = result.comparisons.some(({ billed }) => billed !== 0n) ? null : nothingBilled();
+  const seen =
+    result.comparisons.some(({ billed }) => billed !== 0n) ||
+    (result.comparisons.length > 0 && result.unplaced.length > 0);
+  const error = seen ? null : nothingBilled();
   const receipt =
     options.dryRun || error || adjust.length === 0
       ? null
@@ -63,6 +66,7 @@ export async function reconcileCommand(
       dry_run: options.dryRun ?? false,
       comparisons: result.comparisons.map(comparisonJson),
       unplaced: result.unplaced.map(unplacedJson),
+      copies: result.copies,
       others: { lines: result.others.lines, billed_usd: microToUsd(result.others.billed) },
       adjustments: receipt ? adjust.length : 0,
       audit_trail: receipt && { sequence: receipt.sequence, hash: receipt.hash },
@@ -72,7 +76,7 @@ export async function reconcileCommand(
     printResult(result);
     printLine(
       receipt
-        ? `${adjust.length} differences recorded up to #${receipt.sequence}; each day's spend is what was billed.`
+        ? `${adjust.length} differences recorded up to #${receipt.sequence}; these figures are what was billed.`
         : `Nothing was recorded${adjust.length > 0 ? `; ${adjust.length} differences stand` : ''}.`,
     );
   }
@@ -87,19 +91,30 @@ function nothingBilled(): GatewayError {
   });
 }
 
-function printResult({ source, comparisons, unplaced, others }: Reconciliation): void {
+const columns = ['day', 'model', 'class'];
+const money = ['recorded', 'estimated', 'billed', 'difference'];
+
+function comparisonCells(comparison: Comparison): string[] {
+  const { day, modelId, tokenClass, recorded, estimated, billed, difference } = comparison;
+  const amounts = [recorded, estimated, billed, difference];
+  return [
+    ...[day, modelId, tokenClass],
+    ...amounts.map((micro) => `$${microToUsd(micro)}`.replace('$-', '-$')),
+  ];
+}
+
+function printResult({ source, comparisons, unplaced, others, copies }: Reconciliation): void {
   const different = comparisons.filter(({ difference }) => difference !== 0n);
-  if (different.length > 0) {
-    const money = ['recorded', 'estimated', 'billed', 'difference'];
-    const rows = different.map(({ day, modelId, tokenClass, recorded, estimated, billed, difference }) => [
-      day,
-      modelId,
-      tokenClass,
-      ...[recorded, estimated, billed, difference].map((micro) =>
-        `$${microToUsd(micro)}`.replace('$-', '-$'),
-      ),
-    ]);
-    printLine(table(['day', 'model', 'class', ...money], rows, money));
+  const proven = different.filter(({ leftBecause }) => leftBecause === null);
+  const left = different.filter(({ leftBecause }) => leftBecause !== null);
+  if (proven.length > 0) {
+    printLine(table([...columns, ...money], proven.map(comparisonCells), money));
+    printLine();
+  }
+  if (left.length > 0) {
+    const rows = left.map((comparison) => [...comparisonCells(comparison), comparison.leftBecause ?? '']);
+    printLine('Left as recorded, because the bill does not prove the difference:');
+    printLine(table([...columns, ...money, 'why'], rows, money));
     printLine();
   }
   if (unplaced.length > 0) {
@@ -120,6 +135,7 @@ function printResult({ source, comparisons, unplaced, others }: Reconciliation):
   printLine(
     `${source.name}: ${sum(({ billed }) => billed)} billed, ${sum(({ recorded, estimated }) => recorded + estimated)} recorded; ${agree} of ${comparisons.length} agree to the micro-dollar.`,
   );
+  if (copies > 0) printLine(`${copies} lines stand there again and were counted once.`);
   if (others.lines > 0)
     printLine(
       `${others.lines} lines (${formatUsd(others.billed)}) are of other services or left out by --where.`,
@@ -153,6 +169,7 @@ function comparisonJson({
   estimated,
   billed,
   difference,
+  leftBecause,
 }: Comparison): object {
   return {
     day,
@@ -162,9 +179,10 @@ function comparisonJson({
     estimated_usd: microToUsd(estimated),
     billed_usd: microToUsd(billed),
     difference_usd: microToUsd(difference),
+    left_because: leftBecause,
   };
 }
 
-function unplacedJson({ why, name, lines, billed, first }: Unplaced): object {
+function unplacedJson({ why, name, lines, billed, first }: UnplacedLines): object {
   return { why, name, lines, billed_usd: microToUsd(billed), first };
 }

@@ -1,20 +1,26 @@
 import type { TokenClass } from '../ledger/records.ts';
 import type { Columns } from './costExport.ts';
+import { regionOfUsageType } from './regionCodes.ts';
+
+/** What a bill says of the model behind a line. */
+export interface BilledModel {
+  /** What the bill calls it, most telling first; empty where it says nothing. */
+  names: string[];
+  /** Geography the bill names, such as `global` or `eu`; null where it doesn't. */
+  route: string | null;
+  /** Region in which the call was made; null where the bill doesn't tell. */
+  region: string | null;
+}
 
 /** What a line of a bill is about. */
 export type BilledLine =
   /** Another AWS service. */
   | { kind: 'other' }
-  /** Bedrock, but not tokens of a model: why. */
-  | { kind: 'unplaceable'; why: string; name: string }
-  | {
-      kind: 'tokens';
-      tokenClass: TokenClass;
-      /** What the bill calls the model, most telling first. */
-      names: string[];
-      /** Geography the bill names, such as `global` or `eu`; null where it doesn't. */
-      route: string | null;
-    };
+  /** Bedrock, but by its own words no usage of tokens: why. */
+  | { kind: 'aside'; why: string; name: string }
+  /** Perhaps tokens of a model, but it can't be read: why. */
+  | { kind: 'unreadable'; why: string; name: string; model: BilledModel }
+  | { kind: 'tokens'; tokenClass: TokenClass; name: string; model: BilledModel };
 
 const productCodes = ['AmazonBedrock', 'AmazonBedrockService', 'AmazonBedrockFoundationModels'];
 
@@ -28,29 +34,47 @@ const chargesForUsage = [
   'BundledDiscount',
 ];
 
+/** What AWS documents as no usage: it is charged, or given back, beside what was used. */
+const chargesBesideUsage = [
+  'Tax',
+  'Credit',
+  'Refund',
+  'RIFee',
+  'SavingsPlanUpfrontFee',
+  'SavingsPlanRecurringFee',
+];
+
+/** Usage types of Bedrock that name something else than tokens. */
+const otherUsage =
+  /reserved|tpm|provisioned|custom|training|image|video|audio|speech|[TI]2[IV]|guardrail|knowledge|automation|evaluation|storage|search/i;
+
 /** Reads what AWS bills: `USE1-NovaMicro-input-tokens`, or `USE1-MP:USE1_InputTokenCount-Units` of a Marketplace product. */
 export function billedLine(columns: Columns): BilledLine {
   const usageType = columns('line_item_usage_type');
   const products = productNames(columns);
-  const marketplace = /(^|-)MP:.*token/i.test(usageType);
+  const usage = readUsageType(usageType);
   const bedrock =
     productCodes.includes(columns('line_item_product_code')) ||
     products.some((name) => /bedrock/i.test(name)) ||
-    marketplace;
+    // Products of the Marketplace have a code of their own.
+    usage !== null;
   if (!bedrock) return { kind: 'other' };
   const name = [usageType, ...products.slice(0, 1)].filter(Boolean).join(' · ');
   const type = columns('line_item_line_item_type');
-  if (!chargesForUsage.includes(type)) return { kind: 'unplaceable', why: `${type || 'no'} line`, name };
-  const currency = columns('line_item_currency_code');
-  if (currency !== '' && currency !== 'USD')
-    return { kind: 'unplaceable', why: `charged in ${currency}`, name };
-  const usage = readUsageType(usageType);
-  if (!usage) return { kind: 'unplaceable', why: 'not a charge for tokens of a model', name };
-  const resource = columns('line_item_resource_id');
-  const names = [resource, usage.model, ...products].filter(
+  if (chargesBesideUsage.includes(type)) return { kind: 'aside', why: `${type} line`, name };
+  if (!usage && otherUsage.test(usageType)) return { kind: 'aside', why: 'not a charge for tokens', name };
+  const names = [columns('line_item_resource_id'), usage?.model ?? '', ...products].filter(
     (text) => text !== '' && text !== 'Amazon Bedrock',
   );
-  return { kind: 'tokens', tokenClass: usage.tokenClass, names, route: usage.route };
+  const region =
+    regionOfUsageType(usageType) ?? (columns('product_region_code') || columns('product_region'));
+  const model = { names, route: usage?.route ?? null, region: region || null };
+  const unreadable = (why: string): BilledLine => ({ kind: 'unreadable', why, name, model });
+  if (!chargesForUsage.includes(type)) return unreadable(`${type || 'no'} line`);
+  const currency = columns.all.has('line_item_currency_code') ? columns('line_item_currency_code') : 'USD';
+  if (currency !== 'USD') return unreadable(currency ? `charged in ${currency}` : 'it names no currency');
+  if (!usage) return unreadable('its usage type is unknown');
+  return { kind: 'tokens', tokenClass: usage.tokenClass, name: names.join(' · ') || name, model };
 }
 
 /** The legacy report has a column for each attribute of a product, CUR 2.0 one JSON object for all. */
@@ -83,7 +107,7 @@ function readUsageType(usageType: string): UsageType | null {
   const inRegion = usageType
     .replace(/^[A-Z]{2,4}\d{0,2}-(?=.)/, '')
     .replace(/^MP:(?:[A-Z]{2,4}\d{0,2}_)?/, '');
-  if (/reserved|tpm|provisioned|custom|training|image|video|audio|speech/i.test(inRegion)) return null;
+  if (otherUsage.test(inRegion)) return null;
   const match = tokenCharge.exec(inRegion);
   if (!match) return null;
   const [, charge = '', rest = ''] = match;

@@ -1,18 +1,27 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { CsvError, parse } from 'csv-parse';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 
-/** The value of a column, by its CUR 2.0 name; empty where the export has no such column. */
-export type Columns = (name: string) => string;
+/** A line of an export. */
+export interface Columns {
+  /** The value of a column, by its CUR 2.0 name; empty where the export has no such column. */
+  (name: string): string;
+  /** The columns of the export. */
+  readonly all: ReadonlySet<string>;
+  readonly values: readonly string[];
+}
 
 export interface ExportSource {
   name: string;
   /** SHA-256 of the file's bytes, lower-case hex. */
   sha256: string;
+  /** SHA-256 of its text, however the file is compressed. */
+  textSha256: string;
 }
 
 const requiredColumns = [
@@ -41,19 +50,19 @@ export async function readCostExport(
   onLine: (columns: Columns, line: number) => void,
 ): Promise<ExportSource> {
   const hash = createHash('sha256');
+  const textHash = createHash('sha256');
   const compressed = await beginsWith(path, [0x1f, 0x8b]);
   const file = createReadStream(path).on('data', (chunk) => hash.update(chunk));
+  const text = compressed ? createGunzip() : new PassThrough();
+  text.on('data', (chunk: Buffer) => textHash.update(chunk));
   const parser = parse({ bom: true, skip_empty_lines: true, info: true });
   try {
-    await Promise.all([
-      pipeline(compressed ? [file, createGunzip(), parser] : [file, parser]),
-      takeLines(parser, onLine),
-    ]);
+    await Promise.all([pipeline(file, text, parser), takeLines(parser, onLine)]);
   } catch (error) {
     if (error instanceof CsvError || systemCodeOf(error) !== undefined) throw unreadable(path, error);
     throw error;
   }
-  return { name: basename(path), sha256: hash.digest('hex') };
+  return { name: basename(path), sha256: hash.digest('hex'), textSha256: textHash.digest('hex') };
 }
 
 async function takeLines(
@@ -61,12 +70,22 @@ async function takeLines(
   onLine: (columns: Columns, line: number) => void,
 ): Promise<void> {
   let places: Map<string, number> | null = null;
+  let all: ReadonlySet<string> = new Set();
   for await (const { record, info } of lines) {
-    if (places) {
-      const known = places;
-      onLine((name) => record[known.get(name) ?? -1] ?? '', info.lines);
-    } else places = columnPlaces(record);
+    if (places) onLine(columnsOf(record, places, all), info.lines);
+    else {
+      places = columnPlaces(record);
+      all = new Set(places.keys());
+    }
   }
+}
+
+function columnsOf(
+  values: readonly string[],
+  places: ReadonlyMap<string, number>,
+  all: ReadonlySet<string>,
+): Columns {
+  return Object.assign((name: string) => values[places.get(name) ?? -1] ?? '', { all, values });
 }
 
 function columnPlaces(header: readonly string[]): Map<string, number> {

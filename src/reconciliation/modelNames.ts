@@ -1,3 +1,6 @@
+import { isSourceRegion } from '../pricing/availability.ts';
+import type { BilledModel } from './billedUsage.ts';
+
 /** Words that only one side has. */
 const silentWords = new Set(['amazon', 'anthropic', 'meta', 'openai', 'instruct', 'text', '0', '']);
 const geographies = 'us-gov|us|eu|apac|au|jp|ca|in|global';
@@ -39,12 +42,16 @@ export function routeOf(modelId: string): string | null {
 }
 
 /** What a name on a bill was found to be: a model id, or why it isn't one. */
-export type ModelMatch = { modelId: string } | { why: string };
+export type ModelMatch =
+  | { modelId: string }
+  /** `candidates`: the recorded models that it may be; null for any of them. */
+  | { why: string; candidates: readonly string[] | null };
 
 /** Finds the model behind the names on a bill. */
 export class ModelMatcher {
   readonly #mapping: ReadonlyMap<string, string>;
   readonly #recorded: ReadonlySet<string>;
+  readonly #known: ReadonlySet<string>;
   readonly #recordedByKey = new Map<string, string[]>();
   readonly #knownByKey = new Map<string, string[]>();
 
@@ -52,36 +59,55 @@ export class ModelMatcher {
   constructor(mapping: ReadonlyMap<string, string>, recorded: Iterable<string>, known: Iterable<string>) {
     this.#mapping = mapping;
     this.#recorded = new Set(recorded);
+    this.#known = new Set(known);
     for (const modelId of this.#recorded) push(this.#recordedByKey, modelKey(modelId), modelId);
-    for (const modelId of known) push(this.#knownByKey, modelKey(modelId), modelId);
+    for (const modelId of this.#known) push(this.#knownByKey, modelKey(modelId), modelId);
   }
 
-  find(names: readonly string[], route: string | null): ModelMatch {
-    for (const name of names) {
-      const mapped = this.#mapping.get(name) ?? this.#mapping.get(name.replace(/ \(.*\)$/, ''));
-      if (mapped !== undefined) return { modelId: mapped };
-    }
-    for (const name of names) {
-      const exact = [name, name.split('/').at(-1) ?? ''].find((id) => this.#recorded.has(id));
-      if (exact !== undefined) return { modelId: exact };
-    }
+  find({ names, route, region }: BilledModel): ModelMatch {
+    const exact = this.#exact(names);
+    if (exact !== undefined) return { modelId: exact };
     const keys = names.map(modelKey);
     const idsIn = (byKey: ReadonlyMap<string, string[]>): string[] =>
       keys.map((key) => byKey.get(key)).find((ids) => ids !== undefined) ?? [];
     const recorded = idsIn(this.#recordedByKey);
-    const onRoute = recorded.filter((id) => fits(id, route));
-    const [only, ...others] = onRoute.length > 0 ? onRoute : recorded;
-    if (others.length > 0) return { why: `it may be ${[only, ...others].join(' or ')}` };
+    const [only, ...others] = recorded.filter((id) => fits(id, route, region));
+    if (others.length > 0) {
+      const candidates = [only ?? '', ...others];
+      return { why: `it may be ${candidates.join(' or ')}`, candidates };
+    }
+    if (only !== undefined) return { modelId: only };
+    if (recorded.length > 0) {
+      const where = `by way of ${route ?? 'the region'}${region === null ? '' : ` from ${region}`}`;
+      const verb = recorded.length > 1 ? 'are' : 'is';
+      return { why: `${recorded.join(' and ')} ${verb} not called ${where}`, candidates: recorded };
+    }
     const known = idsIn(this.#knownByKey);
-    const modelId = only ?? known.find((id) => routeOf(id) === route) ?? known[0];
-    return modelId === undefined ? { why: 'no model of this name is known' } : { modelId };
+    if (known.length === 0) return { why: 'no model of this name is known', candidates: null };
+    // Nothing was recorded under this name, so no recorded figure is at stake.
+    const modelId = known.find((id) => routeOf(id) === route);
+    return modelId === undefined ? { why: `it may be ${known.join(' or ')}`, candidates: [] } : { modelId };
+  }
+
+  /** What the mapping says, a recorded resource, or a profile that the bill names by its id. */
+  #exact(names: readonly string[]): string | undefined {
+    for (const name of names) {
+      const mapped = this.#mapping.get(name) ?? this.#mapping.get(name.replace(/ \(.*\)$/, ''));
+      if (mapped !== undefined) return mapped;
+    }
+    const ids = names.flatMap((name) => [name, name.split('/').at(-1) ?? '']);
+    return (
+      ids.find((id) => this.#recorded.has(id)) ??
+      ids.find((id) => routeOf(id) !== null && this.#known.has(id))
+    );
   }
 }
 
 /** A bill names `global`; every other geography may stand as the plain regional price. */
-function fits(modelId: string, route: string | null): boolean {
+function fits(modelId: string, route: string | null, region: string | null): boolean {
   const own = routeOf(modelId);
-  return route === null ? own !== 'global' : own === route;
+  if (route !== null || own === null) return own === route;
+  return own !== 'global' && (region === null || isSourceRegion(modelId, region));
 }
 
 function push(map: Map<string, string[]>, key: string, value: string): void {

@@ -2,12 +2,15 @@ import { readRecords } from '../ledger/readJournal.ts';
 import type { SettleRecord, TokenClass } from '../ledger/records.ts';
 import { parseDecimal } from '../pricing/cost.ts';
 
+/** When calls were made, milliseconds since the epoch, to the minute; `from-until`, each once. */
+export type CallTimes = Set<string>;
+
 /** What a ledger has recorded for a model on a policy day, in micro-USD. */
 export interface RecordedCost {
   /** Exact calls by class, with what earlier reconciliations added. */
-  byClass: Map<TokenClass, bigint>;
-  /** Calls whose cost is an upper bound, all classes together. */
-  estimated: bigint;
+  byClass: Map<TokenClass, { micro: bigint; calls: CallTimes }>;
+  /** Calls whose cost is an upper bound, all classes together, by when they were made. */
+  bounds: Map<string, bigint>;
 }
 
 export interface RecordedCosts {
@@ -28,27 +31,28 @@ const classFields = [
 export async function readRecordedCosts(directory: string): Promise<RecordedCosts> {
   const days = new Map<string, Map<string, RecordedCost>>();
   const modelIds = new Set<string>();
-  const modelOfCall = new Map<string, string>();
+  const callsOpen = new Map<string, { modelId: string; from: string }>();
   const entry = (day: string, modelId: string): RecordedCost => {
     const models = entryOf(days, day, () => new Map<string, RecordedCost>());
-    return entryOf(models, modelId, () => ({ byClass: new Map(), estimated: 0n }));
+    return entryOf(models, modelId, () => ({ byClass: new Map(), bounds: new Map() }));
   };
   for await (const { record } of readRecords(directory)) {
     if (record.kind === 'RESERVE') {
-      modelOfCall.set(record.call_id, record.model_id ?? record.model);
+      callsOpen.set(record.call_id, { modelId: record.model_id ?? record.model, from: record.time });
     } else if (record.kind === 'ADJUST') {
       modelIds.add(record.model_id);
       const { byClass } = entry(record.day, record.model_id);
       add(byClass, record.token_class, BigInt(record.difference_micro_usd));
     } else if (record.kind === 'SETTLE' || record.kind === 'EXPIRED_CHARGED' || record.kind === 'VOID') {
-      const modelId = modelOfCall.get(record.call_id);
-      modelOfCall.delete(record.call_id);
-      if (modelId === undefined || record.kind === 'VOID') continue;
-      modelIds.add(modelId);
-      const cost = entry(record.day, modelId);
+      const call = callsOpen.get(record.call_id);
+      callsOpen.delete(record.call_id);
+      if (call === undefined || record.kind === 'VOID') continue;
+      modelIds.add(call.modelId);
+      const { byClass, bounds } = entry(record.day, call.modelId);
+      const made = minutes(call.from, record.time);
       const classes = record.kind === 'SETTLE' ? costByClass(record) : null;
-      if (classes) for (const [tokenClass, micro] of classes) add(cost.byClass, tokenClass, micro);
-      else cost.estimated += BigInt(record.cost_micro_usd);
+      if (classes) for (const [tokenClass, micro] of classes) add(byClass, tokenClass, micro, made);
+      else bounds.set(made, (bounds.get(made) ?? 0n) + BigInt(record.cost_micro_usd));
     }
   }
   return { days, modelIds };
@@ -74,8 +78,17 @@ function costByClass(record: SettleRecord): [TokenClass, bigint][] | null {
 
 const scale = parseDecimal('1');
 
-function add(byClass: Map<TokenClass, bigint>, tokenClass: TokenClass, micro: bigint): void {
-  byClass.set(tokenClass, (byClass.get(tokenClass) ?? 0n) + micro);
+function add(byClass: RecordedCost['byClass'], tokenClass: TokenClass, micro: bigint, made?: string): void {
+  const cost = entryOf(byClass, tokenClass, () => ({ micro: 0n, calls: new Set() }));
+  cost.micro += micro;
+  if (made !== undefined) cost.calls.add(made);
+}
+
+const minuteMs = 60_000;
+
+function minutes(from: string, until: string): string {
+  const first = Math.floor(Date.parse(from) / minuteMs) * minuteMs;
+  return `${first}-${(Math.floor(Date.parse(until) / minuteMs) + 1) * minuteMs}`;
 }
 
 export function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, create: () => Value): Value {

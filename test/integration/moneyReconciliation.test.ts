@@ -2,9 +2,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { compose } from '../../src/compose.ts';
 import type { LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
 import { verifyLedger } from '../../src/ledger/readJournal.ts';
-import { reconcile, type ReconcileOptions, type Reconciliation } from '../../src/reconciliation/reconcile.ts';
+import {
+  adjustments,
+  reconcile,
+  type ReconcileOptions,
+  type Reconciliation,
+} from '../../src/reconciliation/reconcile.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { cur2Export, legacyExport, type BilledUsage } from '../support/costExports.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
@@ -238,7 +244,7 @@ describe('reconciliation', () => {
     ]);
   });
 
-  it('lists what it can’t place with its cost, and drops nothing', async () => {
+  it('lists what it can’t place with its cost, drops nothing, and leaves what it may belong to', async () => {
     const gateway = await onDay('2026-03-02');
     await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
     const lines = [
@@ -251,24 +257,166 @@ describe('reconciliation', () => {
       hour('2026-02-20', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '1' }),
       hour('2026-03-04', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '2' }),
     ];
-    const { comparisons, unplaced, others } = await compare(
-      gateway,
-      legacyExport([...otherService, ...lines]),
-    );
+    const result = await compare(gateway, legacyExport([...otherService, ...lines]));
+    const { comparisons, unplaced, others } = result;
     expect(unplaced.map(({ why, lines: count, billed }) => [why, count, billed])).toEqual([
       ['2026-03-04 is not complete in this export', 1, 2_000_000n],
       ['it is from before this ledger began', 1, 1_000_000n],
       ['no model of this name is known', 1, 500_000n],
-      ['not a charge for tokens of a model', 1, 40_000n],
+      ['not a charge for tokens', 1, 40_000n],
       ['Tax line', 2, 800n],
       ['its cost is not a number', 1, 0n],
     ]);
     expect(unplaced.find(({ why }) => why === 'Tax line')?.first).toMatch(/export\.csv:5$/);
+    expect(comparisons.map(({ leftBecause }) => leftBecause)).toEqual([
+      'no model of this name is known: export.csv:8',
+      'no model of this name is known: export.csv:8',
+    ]);
+    expect(adjustments(result, { userId: 'ada', reason: 'x' })).toEqual([]);
     const total =
       comparisons.reduce((sum, { billed }) => sum + billed, 0n) +
       unplaced.reduce((sum, { billed }) => sum + billed, 0n) +
       others.billed;
     expect(total).toBe(3300n + 800n + 40_000n + 500_000n + 3_000_000n + 192_000n);
+  });
+
+  const garbled: [string, Partial<BilledUsage>][] = [
+    ['a model nobody knows', { usageType: 'USE1-Nobody7X-output-tokens' }],
+    [
+      'a Marketplace product nobody knows',
+      { usageType: 'USE1-MP:USE1_OutputTokenCount-Units', product: 'Clод' },
+    ],
+    ['a usage type that can’t be read', { usageType: 'USE1-Claude4.6Sonnet-0utput' }],
+    ['another currency', { currency: 'EUR' }],
+    ['no currency', { currency: '' }],
+    ['a decimal comma', { cost: '0,00000165' }],
+    ['a thousands separator', { cost: '1,000.5' }],
+    ['a currency sign', { cost: '$0.00165' }],
+    ['no cost', { cost: '' }],
+    ['an unknown type of line', { type: 'Fee' }],
+    ['no type of line', { type: '' }],
+    ['no time', { start: '' }],
+    ['a time that is no date', { start: '02/03/2026 10:00' }],
+    ['an end before its start', { end: '2026-03-01T10:00:00Z' }],
+    ['a month for a time', { start: '2026-03-01T00:00:00Z', end: '2026-04-01T00:00:00Z' }],
+    ['a profile of another region', { usageType: 'EUC1-Claude4.6Sonnet-output-tokens' }],
+    ['the global profile', { usageType: 'USE1-Claude4.6Sonnet-output-tokens-cross-region-global' }],
+    ['another service’s product', { usageType: 'USE1-BoxUsage', productCode: 'AmazonEC2', product: 'EC2' }],
+  ];
+  it.each(garbled)('a line with %s takes nothing off what was recorded', async (_name, change) => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const output = hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-output-tokens', cost: '0.00165' });
+    const input = hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0033' });
+    for (const write of [legacyExport, cur2Export]) {
+      const bill = write([...otherService, input, { ...output, ...change }]);
+      for (const final of [false, true]) {
+        const result = await compare(gateway, bill, { final });
+        expect(adjustments(result, { userId: 'ada', reason: 'x' })).toEqual([]);
+        expect(result.comparisons.find(({ tokenClass }) => tokenClass === 'output')).toMatchObject({
+          recorded: 1650n,
+          leftBecause: expect.any(String),
+        });
+      }
+    }
+  });
+
+  it('tells the profiles of two regions apart by the region in the usage type', async () => {
+    const american = await onDay('2026-03-02');
+    await ask(american, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const european = await compose({
+      environment: { ...process.env, AWS_REGION: 'eu-central-1' },
+      user: 'grace',
+    });
+    onTestFinished(() => european.dispose());
+    const { cost } = await ask(
+      { ...american, core: european },
+      { prompt: using({ inputTokens: 2000, outputTokens: 200 }), modelId: 'eu.anthropic.claude-sonnet-4-6' },
+    );
+    expect(cost).toBe(9900n);
+    const line = (usageType: string, billed: string): BilledUsage =>
+      hour('2026-03-02', { usageType, cost: billed, product: edition, productCode: 'a1b2c3d4' });
+    const { comparisons, unplaced } = await compare(
+      american,
+      cur2Export([
+        ...otherService,
+        line('USE1-MP:USE1_InputTokenCount-Units', '0.0033'),
+        line('USE1-MP:USE1_OutputTokenCount-Units', '0.00165'),
+        line('EUC1-MP:EUC1_InputTokenCount-Units', '0.0066'),
+        line('EUC1-MP:EUC1_OutputTokenCount-Units', '0.0033'),
+      ]),
+    );
+    expect(unplaced).toEqual([]);
+    expect(comparisons.map(({ modelId, billed, difference }) => [modelId, billed, difference])).toEqual([
+      ['eu.anthropic.claude-sonnet-4-6', 6600n, 0n],
+      ['eu.anthropic.claude-sonnet-4-6', 3300n, 0n],
+      [sonnet, 3300n, 0n],
+      [sonnet, 1650n, 0n],
+    ]);
+  });
+
+  it('leaves what the bill has no line for, and says the time of the call', async () => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    vi.setSystemTime(new Date('2026-03-02T15:30:00Z'));
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const result = await compare(
+      gateway,
+      legacyExport([
+        ...otherService,
+        hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0033' }),
+      ]),
+    );
+    expect(result.comparisons.map(({ tokenClass, leftBecause }) => [tokenClass, leftBecause])).toEqual([
+      ['input', 'the bill has no line for the call at 2026-03-02T15:30Z'],
+      ['output', 'the bill has no line of it'],
+    ]);
+  });
+
+  it.each([
+    ['one file twice', legacyExport, 1],
+    ['a file and its gzip', legacyExport, 2],
+    ['two exports with the same lines', legacyExport, 3],
+    ['one file without ids twice', cur2Export, 1],
+    ['a file without ids and its gzip', cur2Export, 2],
+  ])('counts each line of %s once', async (_name, write, way) => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const lines = [
+      ...otherService,
+      hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0033' }),
+      hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-output-tokens', cost: '0.00165' }),
+    ];
+    const [one, other] = [join(gateway.home, 'one.csv'), join(gateway.home, 'other.csv')];
+    writeFileSync(one, write(lines));
+    writeFileSync(
+      other,
+      way === 2
+        ? gzipSync(write(lines))
+        : `${write(lines)}\n${way === 3 ? write(lines).split('\n').at(-1) : ''}`,
+    );
+    const { comparisons, copies } = await compare(gateway, '', { files: [one, way === 1 ? one : other] });
+    expect(comparisons.map(({ billed, difference }) => [billed, difference])).toEqual([
+      [3300n, 0n],
+      [1650n, 0n],
+    ]);
+    expect(copies).toBeGreaterThan(0);
+  });
+
+  it('leaves what lines may belong to that are the same and have no id, or one id and differ', async () => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const line = hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0033' });
+    for (const bill of [
+      cur2Export([...otherService, line, line]),
+      legacyExport([...otherService, { ...line, id: 'x' }, { ...line, id: 'x', cost: '0.0044' }]),
+    ]) {
+      const result = await compare(gateway, bill);
+      expect(result.unplaced).toMatchObject([
+        { lines: 2, why: expect.stringContaining('identity_line_item_id') },
+      ]);
+      expect(adjustments(result, { userId: 'ada', reason: 'x' })).toEqual([]);
+    }
   });
 
   it('takes an hour for the policy day that it falls into, and refuses one that spans two', async () => {

@@ -13,6 +13,8 @@ export interface BilledUsage {
   currency?: string;
   account?: string;
   invoice?: string;
+  /** Unique within the export unless given. */
+  id?: string;
 }
 
 /** The legacy report's CSV. */
@@ -32,7 +34,7 @@ export function legacyExport(lines: readonly BilledUsage[]): string {
     'product/ProductName',
   ];
   const rows = lines.map((line, index) => [
-    `id${index}`,
+    line.id ?? `id${index}`,
     line.invoice ?? '',
     line.account ?? '111122223333',
     line.type ?? 'Usage',
@@ -50,7 +52,9 @@ export function legacyExport(lines: readonly BilledUsage[]): string {
 
 /** The same as Data Exports writes it: CUR 2.0, with product attributes in one column. */
 export function cur2Export(lines: readonly BilledUsage[]): string {
+  const identified = lines.some(({ id }) => id !== undefined);
   const header = [
+    ...(identified ? ['identity_line_item_id'] : []),
     'bill_invoice_id',
     'line_item_currency_code',
     'line_item_line_item_type',
@@ -63,7 +67,8 @@ export function cur2Export(lines: readonly BilledUsage[]): string {
     'line_item_usage_type',
     'product',
   ];
-  const rows = lines.map((line) => [
+  const rows = lines.map((line, index) => [
+    ...(identified ? [line.id ?? `id${index}`] : []),
     line.invoice ?? '',
     line.currency ?? 'USD',
     line.type ?? 'Usage',

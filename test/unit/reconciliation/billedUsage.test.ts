@@ -9,7 +9,12 @@ function line(usageType: string, columns: Record<string, string> = {}): ReturnTy
     line_item_currency_code: 'USD',
     ...columns,
   };
-  return billedLine((name) => all[name] ?? '');
+  return billedLine(
+    Object.assign((name: string) => all[name] ?? '', {
+      all: new Set(Object.keys(all)),
+      values: Object.values(all),
+    }),
+  );
 }
 
 describe('a line of a bill', () => {
@@ -31,7 +36,7 @@ describe('a line of a bill', () => {
       null,
     ],
   ])('%s is %s’s %s', (usageType, name, tokenClass, route) => {
-    expect(line(usageType)).toEqual({ kind: 'tokens', names: [name], tokenClass, route });
+    expect(line(usageType)).toMatchObject({ kind: 'tokens', tokenClass, model: { names: [name], route } });
   });
 
   it.each([
@@ -50,9 +55,9 @@ describe('a line of a bill', () => {
   ])('%s is of the Marketplace product that it names', (usageType, tokenClass, route) => {
     const names = ['Claude Sonnet 4.6 (Amazon Bedrock Edition)'];
     const legacy = { line_item_product_code: 'a1b2c3d4e5f6g7h8i9j0', product_product_name: names[0] ?? '' };
-    expect(line(usageType, legacy)).toEqual({ kind: 'tokens', names, tokenClass, route });
+    expect(line(usageType, legacy)).toMatchObject({ kind: 'tokens', tokenClass, model: { names, route } });
     const cur2 = { line_item_product_code: 'x', product: JSON.stringify({ product_name: names[0] }) };
-    expect(line(usageType, cur2)).toEqual({ kind: 'tokens', names, tokenClass, route });
+    expect(line(usageType, cur2)).toMatchObject({ kind: 'tokens', tokenClass, model: { names, route } });
   });
 
   it.each([
@@ -64,11 +69,44 @@ describe('a line of a bill', () => {
     ['USE1-NovaMicro-input-tokens-custom-model', {}, 'not a charge for tokens'],
     ['USE1-NovaMicro-input-tokens', { line_item_line_item_type: 'Tax' }, 'Tax line'],
     ['USE1-NovaMicro-input-tokens', { line_item_line_item_type: 'Credit' }, 'Credit line'],
+  ])('%s %o is no usage of tokens, and none of a model’s figures depend on it', (usageType, columns, why) => {
+    expect(line(usageType, columns)).toMatchObject({ kind: 'aside', why: expect.stringContaining(why) });
+  });
+
+  it.each([
     ['USE1-NovaMicro-input-tokens', { line_item_currency_code: 'CNY' }, 'charged in CNY'],
-  ])('%s %o can’t be placed', (usageType, columns, why) => {
-    expect(line(usageType, columns)).toMatchObject({
-      kind: 'unplaceable',
-      why: expect.stringContaining(why),
+    ['USE1-NovaMicro-input-tokens', { line_item_currency_code: '' }, 'names no currency'],
+    ['USE1-NovaMicro-input-tokens', { line_item_line_item_type: 'Fee' }, 'Fee line'],
+    ['USE1-NovaMicro-input-tokens', { line_item_line_item_type: 'Usag' }, 'Usag line'],
+    ['USE1-NovaMicro-input-tokens', { line_item_line_item_type: '' }, 'no line'],
+    ['USE1-NovaMicro-1npu1-t0ken5', {}, 'usage type is unknown'],
+    ['USE1-NovaMicro', {}, 'usage type is unknown'],
+  ])('%s %o may be tokens and can’t be read', (usageType, columns, why) => {
+    expect(line(usageType, columns)).toMatchObject({ kind: 'unreadable', why: expect.stringContaining(why) });
+  });
+
+  it.each([
+    ['USE1-NovaMicro-input-tokens', 'us-east-1'],
+    ['EUC1-MP:EUC1_InputTokenCount-Units', 'eu-central-1'],
+    ['APS3-MP:APS3_OutputTokenCount_Global-Units', 'ap-south-1'],
+    ['UGW1-NovaPro-output-tokens', 'us-gov-west-1'],
+    ['EU-NovaLite-input-tokens', 'eu-west-1'],
+  ])('%s was called from %s', (usageType, region) => {
+    expect(line(usageType)).toMatchObject({ model: { region } });
+  });
+
+  it('names its region in a column where the usage type doesn’t', () => {
+    expect(line('NovaPro-input-tokens', { product_region_code: 'eu-north-1' })).toMatchObject({
+      model: { region: 'eu-north-1' },
+    });
+    expect(line('NovaPro-input-tokens')).toMatchObject({ model: { region: null } });
+  });
+
+  it('that charges for tokens is taken for a model’s whatever its product is called', () => {
+    const columns = { line_item_product_code: '4f2k', product: 'no JSON', line_item_currency_code: 'EUR' };
+    expect(line('USE1-MP:USE1_InputTokenCount-Units', columns)).toMatchObject({
+      kind: 'unreadable',
+      model: { names: [] },
     });
   });
 
@@ -80,7 +118,7 @@ describe('a line of a bill', () => {
   it('names the resource first, which is an inference profile where one was used', () => {
     const arn = 'arn:aws:bedrock:us-east-1:1:application-inference-profile/abc';
     expect(line('USE1-NovaPro-input-tokens', { line_item_resource_id: arn })).toMatchObject({
-      names: [arn, 'NovaPro'],
+      model: { names: [arn, 'NovaPro'] },
     });
   });
 });

@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { pricedModelIds } from '../../../src/pricing/modelCatalogue.ts';
+import { pricedModelIds } from '../../../src/pricing/priceTable.ts';
 import { modelKey, ModelMatcher } from '../../../src/reconciliation/modelNames.ts';
 
 function matcher(recorded: string[], mapping: [string, string][] = []): ModelMatcher {
   return new ModelMatcher(new Map(mapping), recorded, pricedModelIds());
+}
+
+function find(
+  matched: ModelMatcher,
+  names: string[],
+  route: string | null = null,
+  region: string | null = null,
+): ReturnType<ModelMatcher['find']> {
+  return matched.find({ names, route, region });
 }
 
 describe('a model’s name on a bill', () => {
@@ -22,7 +31,8 @@ describe('a model’s name on a bill', () => {
     ['DeepSeekR1', 'us.deepseek.r1-v1:0'],
   ])('%s is %s', (billed, modelId) => {
     expect(modelKey(billed)).toBe(modelKey(modelId));
-    expect(matcher([modelId]).find([billed], null)).toEqual({ modelId });
+    const route = modelId.startsWith('global.') ? 'global' : null;
+    expect(find(matcher([modelId]), [billed], route)).toEqual({ modelId });
   });
 
   it('tells the models of the price table apart', () => {
@@ -36,29 +46,63 @@ describe('a model’s name on a bill', () => {
 
   it('goes to the profile of the geography that is billed', () => {
     const both = matcher(['us.anthropic.claude-sonnet-4-6', 'global.anthropic.claude-sonnet-4-6']);
-    expect(both.find(['Claude4.6Sonnet'], 'global')).toEqual({
+    expect(find(both, ['Claude4.6Sonnet'], 'global')).toEqual({
       modelId: 'global.anthropic.claude-sonnet-4-6',
     });
-    expect(both.find(['Claude4.6Sonnet'], null)).toEqual({ modelId: 'us.anthropic.claude-sonnet-4-6' });
+    expect(find(both, ['Claude4.6Sonnet'], null)).toEqual({ modelId: 'us.anthropic.claude-sonnet-4-6' });
   });
 
   it('that may be two recorded models is neither', () => {
     const two = matcher(['us.anthropic.claude-sonnet-4-6', 'anthropic.claude-sonnet-4-6']);
-    expect(two.find(['Claude4.6Sonnet'], null)).toEqual({
+    expect(find(two, ['Claude4.6Sonnet'], null)).toEqual({
       why: 'it may be us.anthropic.claude-sonnet-4-6 or anthropic.claude-sonnet-4-6',
+      candidates: ['us.anthropic.claude-sonnet-4-6', 'anthropic.claude-sonnet-4-6'],
     });
   });
 
   it('is what the mapping says before anything else, and the very resource before a name', () => {
     const arn = 'arn:aws:bedrock:us-east-1:1:application-inference-profile/abc';
     const names = [arn, 'NovaPro'];
-    expect(matcher([arn, 'amazon.nova-pro-v1:0']).find(names, null)).toEqual({ modelId: arn });
-    expect(matcher([arn], [['NovaPro', 'ours']]).find(names, null)).toEqual({ modelId: 'ours' });
+    expect(find(matcher([arn, 'amazon.nova-pro-v1:0']), names, null)).toEqual({ modelId: arn });
+    expect(find(matcher([arn], [['NovaPro', 'ours']]), names, null)).toEqual({ modelId: 'ours' });
   });
 
   it('that the ledger never recorded is found in the price table, or named as unknown', () => {
-    expect(matcher([]).find(['NovaPro'], null)).toEqual({ modelId: 'amazon.nova-pro-v1:0' });
-    expect(matcher([]).find(['NovaPro'], 'us')).toEqual({ modelId: 'us.amazon.nova-pro-v1:0' });
-    expect(matcher([]).find(['Nobody7X'], null)).toEqual({ why: 'no model of this name is known' });
+    expect(find(matcher([]), ['NovaPro'], null)).toEqual({ modelId: 'amazon.nova-pro-v1:0' });
+    expect(find(matcher([]), ['NovaPro'], 'us')).toEqual({ modelId: 'us.amazon.nova-pro-v1:0' });
+    expect(find(matcher([]), ['Nobody7X'], null)).toEqual({
+      why: 'no model of this name is known',
+      candidates: null,
+    });
+    expect(find(matcher([]), ['Claude4.6Sonnet'], 'ca')).toMatchObject({ candidates: [] });
+  });
+
+  it.each([
+    ['us-east-1', 'us.anthropic.claude-sonnet-4-6'],
+    ['us-west-2', 'us.anthropic.claude-sonnet-4-6'],
+    ['ca-central-1', 'us.anthropic.claude-sonnet-4-6'],
+    ['eu-central-1', 'eu.anthropic.claude-sonnet-4-6'],
+    ['eu-west-2', 'eu.anthropic.claude-sonnet-4-6'],
+    ['ap-southeast-2', 'au.anthropic.claude-sonnet-4-6'],
+    ['ap-northeast-1', 'jp.anthropic.claude-sonnet-4-6'],
+  ])('that was called from %s is the profile of that region', (region, modelId) => {
+    const all = matcher(
+      ['us', 'eu', 'au', 'jp', 'global'].map((one) => `${one}.anthropic.claude-sonnet-4-6`),
+    );
+    expect(find(all, ['Claude Sonnet 4.6 (Amazon Bedrock Edition)'], null, region)).toEqual({ modelId });
+  });
+
+  it('that no recorded profile can have been called for is none of them', () => {
+    const us = matcher(['us.anthropic.claude-sonnet-4-6']);
+    expect(find(us, ['Claude4.6Sonnet'], null, 'eu-central-1')).toEqual({
+      why: 'us.anthropic.claude-sonnet-4-6 is not called by way of the region from eu-central-1',
+      candidates: ['us.anthropic.claude-sonnet-4-6'],
+    });
+    expect(find(us, ['Claude4.6Sonnet'], 'global', 'us-east-1')).toMatchObject({
+      why: expect.stringContaining('by way of global'),
+    });
+    expect(find(us, ['eu.anthropic.claude-sonnet-4-6', 'Claude4.6Sonnet'])).toEqual({
+      modelId: 'eu.anthropic.claude-sonnet-4-6',
+    });
   });
 });
