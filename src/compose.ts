@@ -23,9 +23,11 @@ import { Ledger } from './ledger/ledger.ts';
 import { dayInJournal } from './ledger/pastDay.ts';
 import { signingKeyFile } from './ledger/signingKey.ts';
 import { formatUsd } from './pricing/cost.ts';
+import type { ProfileDirectory } from './pricing/inferenceProfiles.ts';
 import { ModelCatalogue } from './pricing/modelCatalogue.ts';
 import { loadSettings } from './settings/loadSettings.ts';
 import { userDirectories } from './settings/settingsPlaces.ts';
+import type { AwsKeys } from './sessions/awsCredentials.ts';
 import type { CallerIdentity } from './sessions/callerIdentity.ts';
 import type { UnifiedSessionManager } from './sessions/unifiedSessionManager.ts';
 import type { Settings } from './settings/schema.ts';
@@ -46,7 +48,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     network: { environment: options.environment, ...options.network },
     mfaCode: mfaCode && ((serial) => patience.pausedFor(() => mfaCode(serial))),
   });
-  const { backend, simulatedBecause } = await chooseBackend(settings, options, sessions);
+  const { backend, simulatedBecause, profiles } = await chooseBackend(settings, options, sessions);
   sessions.useBedrock(simulatedBecause ?? ((signal) => backend.checkHealth(signal)));
   const { state } = userDirectories(options.environment);
   const mode = backend.simulated ? 'simulated' : 'live';
@@ -79,13 +81,15 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   anchoring.start();
   const catalogue = new ModelCatalogue({
     mapping: settings.bedrock.model_mapping,
+    bases: settings.models,
     prices: settings.prices,
     unknownPrice: settings.budget.unknown_price,
     region: backend.region,
+    profiles,
   });
   const capOf = capsFrom({
     budget: settings.budget,
-    modelIdOf: (name) => modelIdOf(catalogue, name),
+    modelIdOf: (name) => catalogue.modelIdOf(name),
     originOf: (path) => loaded.originOf(path).text,
   });
   const policy = { capOf, minReasonLength: settings.audit.min_reason_length, defaultUser: user };
@@ -186,16 +190,6 @@ function anchorAt(path: string): Anchor {
     : new FileAnchor(path);
 }
 
-function modelIdOf(catalogue: ModelCatalogue, name: string): string {
-  try {
-    return catalogue.resolve(name).modelId;
-  } catch (error) {
-    // A model that can't be called here has no calls to cap.
-    if (GatewayError.is(error)) return name;
-    throw error;
-  }
-}
-
 function notHigher({ limit, ...scope }: Cap, before: bigint | undefined): GatewayError {
   const what = scope.scope === 'ledger' ? 'The day' : `The ${scope.scope} ${scope.key}`;
   return before === undefined
@@ -267,7 +261,7 @@ async function chooseBackend(
   settings: Settings,
   { backend: requested, environment }: ComposeOptions,
   sessions: UnifiedSessionManager,
-): Promise<{ backend: ModelBackend; simulatedBecause: string | null }> {
+): Promise<{ backend: ModelBackend; simulatedBecause: string | null; profiles?: ProfileDirectory }> {
   const allowed: readonly string[] = settings.ai.backends;
   if (requested !== undefined && !allowed.includes(requested)) {
     throw new GatewayError('backend_not_allowed', `The back-end "${requested}" is not allowed.`, {
@@ -288,17 +282,26 @@ async function chooseBackend(
     return { backend: new MockBackend(), simulatedBecause: `No AWS credentials were found.${ignored}` };
   }
   const { createBedrockBackend } = await import('./adapters/bedrock.ts');
-  const backend = await createBedrockBackend({
-    credentials: {
-      keys: () => sessions.credentials.keys(),
-      forget: () => sessions.credentials.forget(),
-    },
+  const { BedrockProfiles } = await import('./adapters/bedrockProfiles.ts');
+  const keys = (): Promise<AwsKeys> => sessions.credentials.keys();
+  const reached = {
     bearerToken,
     network: sessions.network,
     profile: settings.aws.profile,
     region: settings.aws.bedrock.region ?? (await sessions.region()),
-    endpoint: environment['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'] ? null : settings.aws.bedrock.endpoint,
+  };
+  const runtime = environment['AWS_ENDPOINT_URL_BEDROCK_RUNTIME'];
+  const backend = await createBedrockBackend({
+    ...reached,
+    credentials: { keys, forget: () => sessions.credentials.forget() },
+    endpoint: runtime ? null : settings.aws.bedrock.endpoint,
     idleTimeoutMs: settings.retry.idle_timeout_ms,
   });
-  return { backend, simulatedBecause: null };
+  // Where calls go to a place of their own, nothing goes to AWS's public one unless it is named as well.
+  const own = Boolean(runtime) || settings.aws.bedrock.endpoint !== null;
+  const named = environment['AWS_ENDPOINT_URL_BEDROCK'] || environment['AWS_ENDPOINT_URL'];
+  return {
+    ...{ backend, simulatedBecause: null },
+    ...((!own || named) && { profiles: new BedrockProfiles({ ...reached, keys }) }),
+  };
 }

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Core } from '../core/core.ts';
 import { GatewayError, messageOf } from '../errors.ts';
+import { shortfallOf } from '../gateways/corporateLlm/shortfall.ts';
 import type { LlmRequest, LlmResponse, RequestServiceTier } from '../gateways/corporateLlm/request.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
 import { currentBranch } from './branch.ts';
@@ -59,10 +60,13 @@ async function requestFrom(core: Core, prompt: string, options: ChatOptions): Pr
       ? {}
       : { maxTokens: numberOf(options.maxTokens, '--max-tokens', /^\d+$/) }),
     ...(options.serviceTier === undefined ? {} : { serviceTier: options.serviceTier }),
-    ...(options.temperature === undefined
-      ? {}
-      : { temperature: numberOf(options.temperature, '--temperature', /^\d*\.?\d+$/) }),
+    ...(options.temperature === undefined ? {} : { temperature: temperatureOf(options.temperature) }),
   };
+}
+
+/** `none` leaves it to the model. */
+function temperatureOf(text: string): number | null {
+  return text === 'none' ? null : numberOf(text, '--temperature', /^\d*\.?\d+$/);
 }
 
 function numberOf(text: string, option: string, form: RegExp): number {
@@ -85,12 +89,14 @@ async function attachment(path: string): Promise<string> {
 function printOutcome(response: LlmResponse, terminal: Terminal): void {
   if (response.content) process.stdout.write('\n');
   if (response.error) printError(response.error);
+  const shortfall = shortfallOf(response.stopReason, response.content);
+  if (shortfall) note(terminal, `${shortfall.message} ${shortfall.hint}`);
   const { input, output } = response.tokenUsage;
   const parts = [
     ...(response.simulated ? ['SIMULATED'] : []),
     `${(response.processingTimeMs / 1000).toFixed(1)} s`,
     ...(totalTokens(response.tokenUsage) > 0 ? [`${input} → ${output} tokens`] : []),
-    `${formatUsd(response.cost)}${response.costEstimated ? ' (estimated)' : ''}`,
+    `${formatUsd(response.cost)}${response.costEstimated ? ` (estimated: ${response.costEstimatedBecause})` : ''}`,
     response.auditTrail ? `#${response.auditTrail.sequence}` : 'not recorded',
   ];
   note(terminal, parts.join(' · '));
@@ -117,6 +123,8 @@ export function responseJson(response: LlmResponse): object {
     },
     cost_usd: microToUsd(response.cost),
     cost_estimated: response.costEstimated,
+    cost_estimated_because: response.costEstimatedBecause,
+    stop_reason: response.stopReason,
     cache_hit: false,
     attempts: response.attempts,
     simulated: response.simulated,
@@ -145,6 +153,8 @@ export function unreachableJson(error: GatewayError, model: string, backend: str
     tokenUsage: { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 },
     cost: 0n,
     costEstimated: false,
+    costEstimatedBecause: null,
+    stopReason: null,
     simulated: backend === 'mock',
     attempts: 0,
     error,

@@ -5,6 +5,7 @@ import type {
   CapRecord,
   RecordKind,
   RecordOf,
+  SettleRecord,
   TokenCounts,
   UnitPrices,
 } from './records.ts';
@@ -55,7 +56,10 @@ function object(fields: Readonly<Record<string, Form>>, caught: readonly string[
 }
 
 /** Fields that a record leaves out where they say nothing. */
-const optionalFields: ReadonlySet<string> = new Set<keyof CallDescription>(['flow']);
+const optionalFields: ReadonlySet<string> = new Set<keyof CallDescription | keyof SettleRecord>([
+  'flow',
+  'estimated_because',
+]);
 
 /** A form with a group around its value, without the quotes of a string; null is caught as nothing. */
 function group(form: Form): Form {
@@ -162,6 +166,7 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
     outcome: oneOf('success', 'failed', 'cancelled', 'incomplete'),
     cost_micro_usd: microUsd,
     estimated: boolean,
+    estimated_because: string,
     tokens: object(tokens, caught.SETTLE),
     unit_prices: orNull(object(unitPrices)),
     processing_time_ms: count,

@@ -207,6 +207,8 @@ export interface SettleRecord extends EndingBase {
   cost_micro_usd: string;
   /** True when the provider never said what was used, and the cost is an upper bound. */
   estimated: boolean;
+  /** Why, in one phrase; left out where the cost is exact, and by versions before it was known. */
+  estimated_because?: string;
   tokens: TokenCounts;
   /** Null when the cost is an upper bound. */
   unit_prices: UnitPrices | null;

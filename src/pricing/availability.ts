@@ -25,6 +25,14 @@ const geographies: ReadonlyMap<string, RegExp> = new Map([
 /** GovCloud is not in the table. */
 const unlisted = 'us-gov';
 
+/** Regions that the table was made in; of a newer one it knows nothing. */
+const listedRegions = new Set(
+  [...models.values()].flatMap(({ onDemand = [], profiles = {} }) => [
+    ...onDemand,
+    ...Object.values(profiles).flat(),
+  ]),
+);
+
 /** The parts of a profile's id; null for a model that is called in its region. */
 export function profileOf(modelId: string): { geography: string; baseId: string } | null {
   const geography = modelId.split('.', 1)[0] ?? '';
@@ -36,7 +44,7 @@ export function isSourceRegion(profileId: string, region: string): boolean {
   const profile = profileOf(profileId);
   if (!profile) return false;
   const model = models.get(profile.baseId);
-  return model && profile.geography !== unlisted
+  return model && profile.geography !== unlisted && listedRegions.has(region)
     ? (model.profiles?.[profile.geography]?.includes(region) ?? false)
     : (geographies.get(profile.geography)?.test(region) ?? false);
 }
@@ -44,7 +52,7 @@ export function isSourceRegion(profileId: string, region: string): boolean {
 /** Whether a region serves a bare model id; null where nothing is known of the model there. */
 export function isOnDemand(modelId: string, region: string): boolean | null {
   const model = models.get(modelId);
-  if (!model || geographies.get(unlisted)?.test(region)) return null;
+  if (!model || !listedRegions.has(region)) return null;
   return model.onDemand?.includes(region) ?? false;
 }
 

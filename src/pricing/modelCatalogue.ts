@@ -118,7 +118,7 @@ export class ModelCatalogue {
   async learn(name: string, signal: AbortSignal): Promise<void> {
     const { profiles } = this.#options;
     if (!profiles) return;
-    const modelId = this.#idOf(name);
+    const modelId = this.modelIdOf(name);
     if (isApplicationProfile(modelId)) {
       if (this.#found.has(modelId) || this.#writtenBase(name, modelId) !== undefined) return;
       const models = await profiles.modelsOf(modelId, signal);
@@ -140,7 +140,7 @@ export class ModelCatalogue {
    * Throws `model_not_recognized`, `model_retired`, `model_not_in_region` or `price_unknown`.
    */
   resolve(name: string, serviceTier: ServiceTier = 'standard'): Model {
-    const modelId = this.#idOf(name);
+    const modelId = this.modelIdOf(name);
     const baseId = this.#baseOf(name, modelId);
     const entry = entryOf(baseId);
     if (entry?.retired) throw retired(name, baseId);
@@ -174,8 +174,8 @@ export class ModelCatalogue {
     };
   }
 
-  /** The id that a name stands for, known or not. */
-  #idOf(name: string): string {
+  /** The id that a name stands for, whether it can be called or not. */
+  modelIdOf(name: string): string {
     const mapped = this.#options.mapping[name] ?? name;
     return builtInAliases[mapped] ?? mapped;
   }
@@ -183,7 +183,7 @@ export class ModelCatalogue {
   /** The base that the settings name for an id, or for a friendly name. */
   #writtenBase(name: string, modelId: string): string | undefined {
     const written = (this.#bases[modelId] ?? this.#bases[name])?.base;
-    return written === undefined ? undefined : this.#idOf(written);
+    return written === undefined ? undefined : this.modelIdOf(written);
   }
 
   #baseOf(name: string, modelId: string): string {

@@ -95,6 +95,13 @@ export const settingsSchema = z.strictObject({
     .default({})
     .describe('Prices by model id, USD per 1,000,000 tokens, before the built-in table.')
     .meta({ examples: [{ 'my.model-id': { input: '3', output: '15' } }] }),
+  models: z
+    .record(text, z.strictObject({ base: text }))
+    .default({})
+    .describe(
+      'What stands behind a name, id or ARN: the model from which limits, prices and capabilities are.',
+    )
+    .meta({ examples: [{ 'my-profile': { base: 'us.anthropic.claude-opus-4-8' } }] }),
   budget: section({
     daily_limit_usd: decimal
       .default('1000')

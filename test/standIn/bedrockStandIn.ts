@@ -19,6 +19,10 @@ export interface SeenCall {
   body: ConverseBody;
 }
 
+interface Usage {
+  outputTokens?: number;
+}
+
 interface ConverseBody {
   messages?: { content?: { text?: string }[] }[];
   system?: { text?: string }[];
@@ -30,6 +34,10 @@ interface ConverseBody {
 export interface BedrockStandIn {
   url: string;
   calls: SeenCall[];
+  /** What the control plane has: profiles by id, and ARNs of models by the ARN of a profile; null where it refuses. */
+  profiles: { listed: string[]; models: Record<string, string[]> } | null;
+  /** Paths that the control plane was asked for. */
+  asked: string[];
   /** Calls that a refused key made. */
   refused: number;
   /** From now on this access key counts as expired. */
@@ -95,12 +103,13 @@ function frame(headers: Record<string, string>, payload: object): Buffer {
  * Speaks Bedrock's Converse and ConverseStream over HTTP/1.1 and cleartext HTTP/2 on one port, to the
  * real AWS SDK. What it does is chosen by a directive in the prompt: `@stand-in:NAME` or `NAME=VALUE`,
  * where NAME is a refusal above, or one of: slow, stall, cut, early-end, no-metadata, exception, gate,
- * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=…, served=TIER.
+ * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=…, served=TIER; stop=REASON, or
+ * stop=REASON/silent without a word; lie={…JSON…}, a usage that doesn't fit the answer; twice={…JSON…}, a second one.
  */
 export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
   const seen: Seen = {
     ...{ calls: [], refused: 0, expiredKeys: new Set(['EXPIRED']) },
-    ...{ behave: null, underWay: 0, served: new Turns() },
+    ...{ behave: null, underWay: 0, served: new Turns(), profiles: null, asked: [] },
   };
   const sockets = new Set<Socket>();
   let openGate = (): void => undefined;
@@ -134,6 +143,13 @@ export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
   });
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
+    asked: seen.asked,
+    get profiles() {
+      return seen.profiles;
+    },
+    set profiles(profiles) {
+      seen.profiles = profiles;
+    },
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls: seen.calls,
     get refused() {
@@ -167,6 +183,8 @@ interface Seen {
   behave: BedrockStandIn['behave'];
   underWay: number;
   served: Turns;
+  profiles: BedrockStandIn['profiles'];
+  asked: string[];
 }
 
 /** Lets so many pass at the same time, first come first. */
@@ -194,6 +212,10 @@ async function answer(
   seen: Seen,
   gate: Promise<void>,
 ): Promise<void> {
+  if (request.url?.startsWith('/inference-profiles')) {
+    controlPlane(request.url, response, seen);
+    return;
+  }
   const match = /^\/model\/([^/]+)\/(converse|converse-stream)$/.exec(request.url ?? '');
   if (!match || request.method !== 'POST') {
     response.writeHead(404).end();
@@ -252,9 +274,12 @@ async function answer(
     return;
   }
   const text = directive.name === 'text' ? directive.value : answerText(prompt);
-  const words = (text.match(/\s*\S+/g) ?? []).slice(0, body.inferenceConfig?.maxTokens);
-  const usage =
-    directive.name === 'usage' ? (JSON.parse(directive.value) as object) : usageFor(body, words.length);
+  const said = (text.match(/\s*\S+/g) ?? []).slice(0, body.inferenceConfig?.maxTokens);
+  const reported = ['usage', 'lie'].includes(directive.name) ? (JSON.parse(directive.value) as Usage) : null;
+  const [stopReason = '', silent] = directive.name === 'stop' ? directive.value.split('/') : ['end_turn'];
+  // Who reports no output has said nothing.
+  const words = silent || (directive.name === 'usage' && reported?.outputTokens === 0) ? [] : said;
+  const usage = reported ?? usageFor(body, said.length);
   // Like Bedrock, it says how it served the call.
   const serviceTier =
     directive.name === 'served' ? { type: directive.value } : (body.serviceTier ?? { type: 'default' });
@@ -267,13 +292,39 @@ async function answer(
   if (closed.signal.aborted) return;
   if (operation === 'converse') {
     const output = { message: { role: 'assistant', content: [{ text: words.join('') }] } };
-    const reply = { output, stopReason: 'end_turn', usage, serviceTier, metrics: { latencyMs: 1 } };
+    const reply = { output, stopReason, usage, serviceTier, metrics: { latencyMs: 1 } };
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
     return;
   }
   const mode = behaviour?.delayMs ? 'pause' : directive.name;
   const pause = (): Promise<unknown> => wait(behaviour?.delayMs ?? 0);
-  await stream(response, request, mode, words, { usage, serviceTier }, { gate, pause });
+  const second = mode === 'twice' ? (JSON.parse(directive.value) as Usage) : null;
+  await stream(response, request, mode, words, { usage, serviceTier, stopReason, second }, { gate, pause });
+}
+
+/** ListInferenceProfiles and GetInferenceProfile. */
+function controlPlane(url: string, response: ServerResponse, { profiles, asked }: Seen): void {
+  const path = url.split('?')[0] ?? '';
+  asked.push(path);
+  if (!profiles) {
+    refuse(response, refusals.denied);
+    return;
+  }
+  const identifier = decodeURIComponent(path.slice('/inference-profiles/'.length));
+  const models = profiles.models[identifier];
+  const answer =
+    path === '/inference-profiles'
+      ? { inferenceProfileSummaries: profiles.listed.map((id) => summaryOf(id, [])) }
+      : models && summaryOf(identifier, models);
+  if (answer) response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+  else refuse(response, refusals['not-found']);
+}
+
+function summaryOf(id: string, models: readonly string[]): object {
+  return {
+    ...{ inferenceProfileName: id, inferenceProfileId: id, inferenceProfileArn: id },
+    ...{ status: 'ACTIVE', type: 'SYSTEM_DEFINED', models: models.map((modelArn) => ({ modelArn })) },
+  };
 }
 
 async function stream(
@@ -281,7 +332,7 @@ async function stream(
   request: IncomingMessage,
   mode: string,
   words: string[],
-  report: { usage: object; serviceTier: object },
+  report: { usage: object; serviceTier: object; stopReason: string; second: object | null },
   until: { gate: Promise<void>; pause: () => Promise<unknown> },
 ): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
@@ -291,8 +342,10 @@ async function stream(
   );
   const end = [
     eventFrame('contentBlockStop', { contentBlockIndex: 0 }),
-    eventFrame('messageStop', { stopReason: 'end_turn' }),
-    eventFrame('metadata', { ...report, metrics: { latencyMs: 1 } }),
+    eventFrame('messageStop', { stopReason: report.stopReason }),
+    ...[report.usage, report.second].flatMap((usage) =>
+      usage === null ? [] : [eventFrame('metadata', { usage, serviceTier: report.serviceTier })],
+    ),
   ];
   const half = Buffer.concat([start, ...deltas.slice(0, Math.ceil(deltas.length / 2))]);
   switch (mode) {

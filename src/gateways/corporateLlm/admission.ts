@@ -38,6 +38,11 @@ export interface AdmittedCall {
   worstCase: bigint;
 }
 
+/** The model that a request asks for, by whatever name. */
+export function modelOf(request: LlmRequest): string {
+  return request.modelId ?? requestDefaults.modelId;
+}
+
 /** The part of the audit record that is known before anything is decided. */
 export function describeRequest(
   request: LlmRequest,
@@ -48,7 +53,7 @@ export function describeRequest(
     user_id:
       visible(request.userId ?? '').slice(0, maxNameLength) || policy.defaultUser.slice(0, maxNameLength),
     reason: visible(request.auditReason ?? '').slice(0, maxReasonLength),
-    model: modelName(request.modelId ?? requestDefaults.modelId),
+    model: modelName(modelOf(request)),
     model_id: null,
     backend,
     priority: request.priority ?? requestDefaults.priority,
@@ -93,12 +98,12 @@ export function requireReason(text: string, policy: AdmissionPolicy): string {
 /** Checks a request and works out what it is and what it may cost. Throws `GatewayError`. */
 export function admit(callId: string, request: LlmRequest, catalogue: ModelCatalogue): AdmittedCall {
   const messages = messagesOf(request);
-  const temperature = request.temperature ?? requestDefaults.temperature;
-  if (!(temperature >= 0 && temperature <= 1)) {
+  const temperature = request.temperature === undefined ? requestDefaults.temperature : request.temperature;
+  if (temperature !== null && !(temperature >= 0 && temperature <= 1)) {
     throw new GatewayError('invalid_request', `The temperature must be from 0 to 1, not ${temperature}.`);
   }
   const serviceTier = request.serviceTier ?? requestDefaults.serviceTier;
-  const model = catalogue.resolve(request.modelId ?? requestDefaults.modelId, serviceTier);
+  const model = catalogue.resolve(modelOf(request), serviceTier);
   const call: ModelCall = {
     callId,
     modelId: model.modelId,

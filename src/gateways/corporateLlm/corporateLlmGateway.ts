@@ -4,30 +4,22 @@ import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
 import { scopesOf } from '../../ledger/budgetFold.ts';
 import type { CapSetting, Ledger, Receipt, Reservation } from '../../ledger/ledger.ts';
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
-import {
-  costOf,
-  formatUsd,
-  noTokens,
-  tierFor,
-  worstCaseCost,
-  type PriceTier,
-  type ServiceTier,
-  type TokenUsage,
-} from '../../pricing/cost.ts';
+import { formatUsd, noTokens, tierFor, type PriceTier, type TokenUsage } from '../../pricing/cost.ts';
 import type { ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import type { AgreementContext, Gateway, Health } from '../gateway.ts';
-import type { ModelBackend, ModelEvent } from '../ports.ts';
+import type { ModelBackend } from '../ports.ts';
 import {
   admit,
   describeRequest,
+  modelOf,
   requireReason,
   type AdmissionPolicy,
   type AdmittedCall,
 } from './admission.ts';
 import { BudgetExceeded, budgetBlocked, budgetOffer, costLimitExceeded } from './budgetOffer.ts';
 import type { CapOf } from './caps.ts';
+import { chargeOf, emptyAnswer, take, type Answer, type Charge } from './charge.ts';
 import type { CallOptions, LlmRequest, LlmResponse, StageTimes } from './request.ts';
-import { textTokenBound } from './tokenBound.ts';
 
 export interface CorporateLlmPolicy extends AdmissionPolicy {
   capOf: CapOf;
@@ -39,18 +31,6 @@ export interface CorporateLlmDependencies {
   catalogue: ModelCatalogue;
   content: ContentStore;
   policy: CorporateLlmPolicy;
-}
-
-/** What is known of an answer while it arrives. */
-interface Answer {
-  content: string;
-  /** Bytes of output that were not shown. */
-  hiddenBytes: number;
-  usage: TokenUsage | null;
-  /** Null where the provider doesn't say how it served the call. */
-  serviceTier: ServiceTier | null;
-  stopReason: string | null;
-  firstTokenMs: number | null;
 }
 
 /** What is the same for every response to one request. */
@@ -123,7 +103,10 @@ export class CorporateLlmGateway implements Gateway {
 
   async validateAgreement({ reason, models, worstCase, costLimit }: AgreementContext): Promise<void> {
     requireReason(reason, this.#policy);
-    for (const model of models) this.#catalogue.resolve(model);
+    for (const model of models) {
+      await this.#catalogue.learn(model, new AbortController().signal);
+      this.#catalogue.resolve(model);
+    }
     if (worstCase > costLimit) {
       throw new GatewayError(
         'cost_limit_exceeded',
@@ -147,6 +130,7 @@ export class CorporateLlmGateway implements Gateway {
     let reserved: ReservedCall;
     try {
       requireReason(request.auditReason ?? '', this.#policy);
+      await this.#catalogue.learn(modelOf(request), signal);
       const { model, call, ...rest } = admit(attempt.callId, request, this.#catalogue);
       attempt.description.model = model.name;
       attempt.description.model_id = model.modelId;
@@ -213,14 +197,7 @@ export class CorporateLlmGateway implements Gateway {
     signal: AbortSignal,
     onText: CallOptions['onText'],
   ): Promise<LlmResponse> {
-    const answer: Answer = {
-      content: '',
-      hiddenBytes: 0,
-      usage: null,
-      serviceTier: null,
-      stopReason: null,
-      firstTokenMs: null,
-    };
+    const answer = emptyAnswer();
     let error: GatewayError | null = null;
     try {
       // Stopped while the reservation was written: nothing has left.
@@ -228,7 +205,7 @@ export class CorporateLlmGateway implements Gateway {
       // Nothing is sent that policy can't keep.
       await reserved.kept.storeRequest(reserved.day);
       for await (const event of this.#backend.converse(reserved.call, signal)) {
-        take(answer, event, attempt.startedAt);
+        take(answer, event, performance.now() - attempt.startedAt);
         if (event.type === 'text') onText?.(event.text);
       }
     } catch (thrown) {
@@ -239,8 +216,8 @@ export class CorporateLlmGateway implements Gateway {
       return await this.#settle(attempt, reserved, answer, error);
     } catch (thrown) {
       const ledgerError = asGatewayError(thrown, signal);
-      const { cost, estimated } = this.#charge(reserved, answer, error);
-      return this.#response(attempt, { status: 'failed', error: ledgerError, answer, cost, estimated });
+      const charge = chargeOf(reserved, answer, error);
+      return this.#response(attempt, { status: 'failed', error: ledgerError, answer, charge });
     }
   }
 
@@ -263,12 +240,14 @@ export class CorporateLlmGateway implements Gateway {
     const kept = await keepAnswer(reserved, answer);
     const error = kept.error ?? callError;
     const status = settledOutcome(error, answer);
-    const { cost, estimated, usage, tiers } = this.#charge(reserved, answer, callError);
-    const tier = estimated ? undefined : tierFor(tiers, usage);
+    const charge = chargeOf(reserved, answer, callError);
+    const { cost, estimatedBecause, usage, tiers } = charge;
+    const tier = estimatedBecause === null ? tierFor(tiers, usage) : undefined;
     const receipt = await this.#ledger.settle(attempt.callId, {
       outcome: status,
       cost_micro_usd: cost.toString(),
-      estimated,
+      estimated: estimatedBecause !== null,
+      ...(estimatedBecause !== null && { estimated_because: estimatedBecause }),
       tokens: tokenCounts(usage),
       unit_prices: tier ? unitPrices(tier) : null,
       processing_time_ms: processingTimeMs,
@@ -277,33 +256,7 @@ export class CorporateLlmGateway implements Gateway {
       error_code: error?.code ?? null,
       response_hmac: kept.responseHmac,
     });
-    return this.#response(attempt, { status, error, answer: { ...answer, usage }, receipt, cost, estimated });
-  }
-
-  /** What the call is charged: the provider's own figures, or the most it can have been. */
-  #charge(
-    admitted: AdmittedCall,
-    answer: Answer,
-    error: GatewayError | null,
-  ): { cost: bigint; estimated: boolean; usage: TokenUsage; tiers: readonly PriceTier[] } {
-    const { model, inputTokensBound, call, worstCase } = admitted;
-    // A call may be served, and billed, in another tier than it asked for.
-    const tiers = (answer.serviceTier === null ? undefined : model.prices[answer.serviceTier]) ?? model.tiers;
-    if (answer.usage) {
-      const cost = costOf(tiers, answer.usage);
-      if (typeof cost === 'bigint') return { cost, estimated: false, usage: answer.usage, tiers };
-      // A class nobody has a price for is charged at the dearest there is, never at nothing.
-      const { input, cacheRead, cacheWrite5m, cacheWrite1h, output } = answer.usage;
-      const dearest = worstCaseCost(tiers, input + cacheRead + cacheWrite5m + cacheWrite1h, output);
-      return { cost: dearest ?? worstCase, estimated: true, usage: answer.usage, tiers };
-    }
-    if (error?.billing === 'none') return { cost: 0n, estimated: false, usage: noTokens, tiers };
-    const output =
-      error?.billing === 'received'
-        ? Math.min(textTokenBound(answer.content) + answer.hiddenBytes, call.maxTokens)
-        : call.maxTokens;
-    const cost = worstCaseCost(tiers, inputTokensBound, output) ?? worstCase;
-    return { cost, estimated: true, usage: { ...noTokens, input: inputTokensBound, output }, tiers };
+    return this.#response(attempt, { status, error, answer, receipt, charge });
   }
 
   /** Records a refusal. When even that fails, the response says it isn't tracked. */
@@ -329,12 +282,11 @@ export class CorporateLlmGateway implements Gateway {
       error: GatewayError | null;
       receipt?: Receipt;
       answer?: Answer;
-      cost?: bigint;
-      estimated?: boolean;
+      charge?: Charge;
     },
   ): LlmResponse {
     const { callId, startedAt, description } = attempt;
-    const { status, error, receipt, answer } = end;
+    const { status, error, receipt, answer, charge } = end;
     const endedAt = performance.now();
     return {
       content: answer?.content ?? '',
@@ -345,9 +297,11 @@ export class CorporateLlmGateway implements Gateway {
       processingTimeMs: endedAt - startedAt,
       timeToFirstTokenMs: answer?.firstTokenMs ?? null,
       stages: stagesOf(attempt, answer?.firstTokenMs ?? null, endedAt),
-      tokenUsage: answer?.usage ?? noTokens,
-      cost: end.cost ?? 0n,
-      costEstimated: end.estimated ?? false,
+      stopReason: answer?.stopReason ?? null,
+      tokenUsage: charge?.usage ?? noTokens,
+      cost: charge?.cost ?? 0n,
+      costEstimated: (charge?.estimatedBecause ?? null) !== null,
+      costEstimatedBecause: charge?.estimatedBecause ?? null,
       simulated: this.#backend.simulated,
       attempts: answer ? 1 : 0,
       error,
@@ -383,25 +337,6 @@ async function keepAnswer(
   } catch (error) {
     if (!GatewayError.is(error)) throw error;
     return { responseHmac: null, error };
-  }
-}
-
-function take(answer: Answer, event: ModelEvent, startedAt: number): void {
-  switch (event.type) {
-    case 'text':
-      answer.firstTokenMs ??= performance.now() - startedAt;
-      answer.content += event.text;
-      return;
-    case 'hidden':
-      answer.hiddenBytes += event.bytes;
-      return;
-    case 'stop':
-      answer.stopReason = event.reason;
-      return;
-    case 'usage':
-      answer.usage = event.usage;
-      answer.serviceTier = event.serviceTier ?? null;
-      return;
   }
 }
 

@@ -33,8 +33,8 @@ export interface LlmRequest {
   system?: string;
   /** Friendly name, model id, inference-profile id or ARN. */
   modelId?: string;
-  /** 0 to 1. */
-  temperature?: number;
+  /** 0 to 1; null leaves it to the model. */
+  temperature?: number | null;
   maxTokens?: number;
   userId?: string;
   /** Why the call is made. Mandatory: blank is refused before anything is sent. */
@@ -88,13 +88,17 @@ export interface LlmResponse {
   backend: BackendId;
   processingTimeMs: number;
   timeToFirstTokenMs: number | null;
+  /** Why the model stopped, in the provider's word; null where it never said. */
+  stopReason: string | null;
   /** Null for a call that didn't go through every stage. */
   stages: StageTimes | null;
   tokenUsage: TokenUsage;
   /** Micro-USD. */
   cost: bigint;
-  /** True when `cost` is an upper bound because the provider never said what was used. */
+  /** True when `cost` is an upper bound. */
   costEstimated: boolean;
+  /** Why, in one phrase; null where the cost is exact. */
+  costEstimatedBecause: string | null;
   simulated: boolean;
   attempts: number;
   error: GatewayError | null;

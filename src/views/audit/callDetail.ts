@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { ShownContent } from '../../content/callContent.ts';
+import { shortfallOf } from '../../gateways/corporateLlm/shortfall.ts';
 import type { HistoryCall } from '../../history/calls.ts';
 import type { ProvenRecord } from '../../history/recordProof.ts';
 import type { RecordOf, TokenCounts, UnitPrices } from '../../ledger/records.ts';
@@ -79,7 +80,12 @@ function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['f
   const milliseconds = (ms: number | null): string | null =>
     ms === null ? null : vscode.l10n.t('{0} ms', ms.toLocaleString(vscode.env.language));
   const exact = `$${microToUsd(call.cost)}`;
-  const charged = call.costEstimated ? vscode.l10n.t('{0} (estimated)', exact) : exact;
+  const because = settled?.estimated_because;
+  const estimated = because
+    ? vscode.l10n.t('{0} (estimated: {1})', exact, because)
+    : vscode.l10n.t('{0} (estimated)', exact);
+  const charged = call.costEstimated ? estimated : exact;
+  const shortfall = settled && shortfallOf(settled.stop_reason, ' ');
   const facts: [name: string, value: string | null][] = [
     [vscode.l10n.t('Reason'), call.reason || vscode.l10n.t('(no reason)')],
     [vscode.l10n.t('User'), call.userId],
@@ -97,6 +103,7 @@ function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['f
     [vscode.l10n.t('Duration'), milliseconds(call.processingTimeMs)],
     [vscode.l10n.t('First token after'), milliseconds(call.timeToFirstTokenMs)],
     [vscode.l10n.t('Stopped because'), settled?.stop_reason ?? null],
+    [vscode.l10n.t('Answer'), shortfall?.message ?? null],
     [vscode.l10n.t('Error'), call.errorCode],
   ];
   return facts.flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));

@@ -4,7 +4,13 @@ import type { Core } from '../../core/core.ts';
 import type { FlowAgreement } from '../../flow/agreement.ts';
 import type { FlowExecution } from '../../flow/flowAgreementManager.ts';
 import { reportBrief } from '../../flow/reportMarkdown.ts';
-import type { CallOrigin, LlmRequest, LlmResponse } from '../../gateways/corporateLlm/request.ts';
+import {
+  requestDefaults,
+  type CallOrigin,
+  type LlmRequest,
+  type LlmResponse,
+} from '../../gateways/corporateLlm/request.ts';
+import { shortfallOf, type Shortfall } from '../../gateways/corporateLlm/shortfall.ts';
 import type { ChatMessage } from '../../gateways/ports.ts';
 import { briefMessage } from '../../host/errorText.ts';
 import { fixesFor, type Fix } from '../../host/fixes.ts';
@@ -161,6 +167,19 @@ export class Conversation {
     await this.ask(turn.question, turn.model, change);
   }
 
+  /** Lets the model go on where an answer was cut off; one that never began is asked again with more room. */
+  async goOn(turn: Turn, model: string): Promise<void> {
+    if (turn.result?.shortfall?.goOn === 'continue') {
+      await this.ask('Go on exactly where you stopped.', model);
+      return;
+    }
+    const most = await this.#dependencies.use((core) =>
+      Promise.resolve(core.catalogue.resolve(turn.model).maxOutputTokens),
+    );
+    const longer = 4 * requestDefaults.maxTokens;
+    await this.askAgain(turn, { maxTokens: most === null ? longer : Math.min(longer, most) });
+  }
+
   /** The most that asking this now may cost, in micro-USD. Throws `GatewayError` where it would be refused. */
   async worstCase(question: string, model: string): Promise<bigint> {
     if (isFlowCommand(question)) {
@@ -213,12 +232,15 @@ export class Conversation {
 
   #resultOf(response: LlmResponse): TurnResult {
     const { status, processingTimeMs, tokenUsage, cost, costEstimated, auditTrail, error } = response;
+    const shortfall = error ? null : shortfallOf(response.stopReason, response.content);
     return {
       status,
       processingTimeMs,
       tokens: { input: contextTokens(tokenUsage), output: tokenUsage.output },
       cost: formatUsd(cost),
       costEstimated,
+      estimatedBecause: response.costEstimatedBecause,
+      ...(shortfall && { shortfall: shownShortfall(shortfall, response) }),
       record:
         response.gatewayTracked && auditTrail
           ? { ledger: auditTrail.ledger, callId: auditTrail.callId, sequence: auditTrail.sequence }
@@ -245,6 +267,15 @@ export class Conversation {
     if (!GatewayError.is(error)) return { message: messageOf(error), hint: '', fixes: [] };
     return failureOf(error, this.#dependencies.fixLabel);
   }
+}
+
+/** Only an answer that was cut at its own limit can go on: a full context has no room for more. */
+function shownShortfall(
+  { message, hint }: Shortfall,
+  { stopReason, content }: LlmResponse,
+): TurnResult['shortfall'] {
+  const cut = stopReason === 'max_tokens';
+  return { message, hint, goOn: cut ? (content.trim() === '' ? 'longer' : 'continue') : null };
 }
 
 /** An error as the view shows it. */

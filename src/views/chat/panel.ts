@@ -176,6 +176,11 @@ export class ChatPanel implements vscode.Disposable {
         return;
       case 'fix':
         return this.#applyFix(message.turn, message.index);
+      case 'goOn': {
+        const turn = this.#conversation.turn(message.turn);
+        if (turn) await this.#answering(async () => this.#conversation.goOn(turn, await this.#model()));
+        return;
+      }
       case 'showRecord': {
         const record = this.#conversation.turn(message.turn)?.result?.record;
         if (record) await this.#dependencies.showCall(record.ledger, record);

@@ -17,6 +17,17 @@ const result = z.object({
   /** The durable audit record; null when the call is not tracked. */
   record: z.nullable(z.object({ ledger: z.string(), callId: z.string(), sequence: z.number() })),
   failure: z.nullable(failure),
+  /** Why the cost is an upper bound. */
+  estimatedBecause: z.optional(z.nullable(z.string())),
+  /** What the answer lacks although it was given; left out for a whole one. */
+  shortfall: z.optional(
+    z.object({
+      message: z.string(),
+      hint: z.string(),
+      /** What the button does that goes on from here; null where nothing can. */
+      goOn: z.nullable(z.enum(['continue', 'longer'])),
+    }),
+  ),
 });
 
 /** One question with its answer. */
@@ -107,6 +118,8 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   ]),
   /** Presses a button of an error, of a turn's or (without a turn) of the gateway's. */
   z.object({ type: z.literal('fix'), turn: z.nullable(z.string()), index: z.number() }),
+  /** Goes on with an answer that was cut off. */
+  z.object({ type: z.literal('goOn'), turn: z.string() }),
   z.object({ type: z.literal('showRecord'), turn: z.string() }),
   z.object({ type: z.literal('showReport'), turn: z.string() }),
   z.object({ type: z.literal('copy'), text: z.string() }),

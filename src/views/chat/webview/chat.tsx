@@ -177,8 +177,8 @@ function Log({ state, post, edit }: ChatProperties) {
       aria-label={t('Conversation')}
     >
       <div role="log" aria-live="polite" aria-label={t('Answers')}>
-        {turns.map((turn) => (
-          <TurnView key={turn.id} turn={turn} post={post} />
+        {turns.map((turn, index) => (
+          <TurnView key={turn.id} turn={turn} isLast={index === turns.length - 1} post={post} />
         ))}
       </div>
       {turns.length === 0 && <Welcome onTry={onTry} />}

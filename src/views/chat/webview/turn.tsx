@@ -6,7 +6,7 @@ import { Answer } from './answer.tsx';
 type Post = (message: ViewMessage) => void;
 
 /** One question, its answer as far as it has arrived, and what became of it. */
-export function TurnView({ turn, post }: { turn: Turn; post: Post }) {
+export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; post: Post }) {
   const { id, question, model, simulated, answer, result, flow } = turn;
   return (
     <article class="turn" aria-busy={result === null}>
@@ -42,6 +42,12 @@ export function TurnView({ turn, post }: { turn: Turn; post: Post }) {
       {result?.failure && (
         <FailureCard failure={result.failure} onFix={(index) => post({ type: 'fix', turn: id, index })} />
       )}
+      {result?.shortfall && (
+        <ShortfallCard
+          shortfall={result.shortfall}
+          onGoOn={isLast ? () => post({ type: 'goOn', turn: id }) : null}
+        />
+      )}
       {result && <Footer result={result} onShowRecord={() => post({ type: 'showRecord', turn: id })} />}
     </article>
   );
@@ -67,6 +73,32 @@ export function FailureCard({ failure, onFix }: { failure: Failure; onFix: (inde
               {label}
             </button>
           ))}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** What the answer lacks, and the button that goes on; without one where later questions have been asked. */
+function ShortfallCard({
+  shortfall,
+  onGoOn,
+}: {
+  shortfall: NonNullable<TurnResult['shortfall']>;
+  onGoOn: (() => void) | null;
+}) {
+  const { message, hint, goOn } = shortfall;
+  return (
+    <div class="card shortfall">
+      <p class="card-message">
+        <Icon name="warning" /> <span>{t(message)}</span>
+      </p>
+      <p class="card-hint">{t(hint)}</p>
+      {goOn && onGoOn && (
+        <p class="card-actions">
+          <button type="button" class="button" onClick={onGoOn}>
+            {goOn === 'continue' ? t('Go On') : t('Ask Again with a Longer Answer')}
+          </button>
         </p>
       )}
     </div>
@@ -100,7 +132,14 @@ function Footer({ result, onShowRecord }: { result: TurnResult; onShowRecord: ()
   );
 }
 
-function facts({ status, processingTimeMs, tokens, cost, costEstimated }: TurnResult): string[] {
+function facts({
+  status,
+  processingTimeMs,
+  tokens,
+  cost,
+  costEstimated,
+  estimatedBecause,
+}: TurnResult): string[] {
   // Estimated counts are bounds, not what was used.
   const counted = tokens && !costEstimated && tokens.input + tokens.output > 0 ? tokens : null;
   return [
@@ -111,6 +150,7 @@ function facts({ status, processingTimeMs, tokens, cost, costEstimated }: TurnRe
       ? [t('{0} → {1} tokens', counted.input.toLocaleString(), counted.output.toLocaleString())]
       : []),
     ...(cost === null ? [] : [costText(cost, status, costEstimated)]),
+    ...(estimatedBecause ? [t(estimatedBecause)] : []),
   ];
 }
 

@@ -1,0 +1,83 @@
+import {
+  BedrockClient,
+  GetInferenceProfileCommand,
+  ListInferenceProfilesCommand,
+} from '@aws-sdk/client-bedrock';
+import type { ProfileDirectory } from '../pricing/inferenceProfiles.ts';
+import type { AwsKeys } from '../sessions/awsCredentials.ts';
+import type { Network } from '../sessions/network.ts';
+
+/** What is only nice to know gets this long. */
+const timeoutMs = 3_000;
+const mostPages = 20;
+
+export interface BedrockProfilesOptions {
+  keys: () => Promise<AwsKeys>;
+  /** A key that stands in for credentials; null signs every request. */
+  bearerToken: string | null;
+  network: Network;
+  profile: string | null;
+  region: string;
+}
+
+/** Asks Amazon Bedrock's control plane about inference profiles, where the account may. */
+export class BedrockProfiles implements ProfileDirectory {
+  readonly #options: BedrockProfilesOptions;
+
+  constructor(options: BedrockProfilesOptions) {
+    this.#options = options;
+  }
+
+  list(signal: AbortSignal): Promise<readonly string[] | null> {
+    return this.#ask(signal, async (client, abortSignal) => {
+      const ids: string[] = [];
+      let nextToken: string | undefined;
+      for (let page = 0; page < mostPages; page += 1) {
+        const command = new ListInferenceProfilesCommand({
+          maxResults: 1000,
+          typeEquals: 'SYSTEM_DEFINED',
+          nextToken,
+        });
+        const found = await client.send(command, { abortSignal });
+        for (const { inferenceProfileId, status } of found.inferenceProfileSummaries ?? [])
+          if (inferenceProfileId && status === 'ACTIVE') ids.push(inferenceProfileId);
+        nextToken = found.nextToken;
+        if (nextToken === undefined) return ids;
+      }
+      return null;
+    });
+  }
+
+  modelsOf(profileArn: string, signal: AbortSignal): Promise<readonly string[] | null> {
+    return this.#ask(signal, async (client, abortSignal) => {
+      const command = new GetInferenceProfileCommand({ inferenceProfileIdentifier: profileArn });
+      const { models } = await client.send(command, { abortSignal });
+      return models?.flatMap(({ modelArn }) => modelArn ?? []) ?? null;
+    });
+  }
+
+  /** Null for whatever fails: an account that may not ask goes on with what is known without it. */
+  async #ask<Answer>(
+    signal: AbortSignal,
+    question: (client: BedrockClient, signal: AbortSignal) => Promise<Answer>,
+  ): Promise<Answer | null> {
+    const { keys, bearerToken, network, profile, region } = this.#options;
+    try {
+      const client = new BedrockClient({
+        region,
+        ...(profile === null ? {} : { profile }),
+        ...(bearerToken === null ? { credentials: await keys() } : { token: { token: bearerToken } }),
+        authSchemePreference: [bearerToken === null ? 'sigv4' : 'httpBearerAuth'],
+        requestHandler: network.requestHandler(`https://bedrock.${region}.amazonaws.com`),
+        maxAttempts: 2,
+      });
+      try {
+        return await question(client, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+      } finally {
+        client.destroy();
+      }
+    } catch {
+      return null;
+    }
+  }
+}
