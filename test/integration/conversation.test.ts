@@ -63,6 +63,41 @@ describe('a conversation', () => {
     expect(posted.at(-1)).toEqual({ type: 'turn', turn });
   });
 
+  it('goes on where an answer was cut off, with all that came before', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    await conversation.ask('@stand-in:stop=max_tokens', 'claude-sonnet');
+    const cut = last();
+    expect(cut.result).toMatchObject({ status: 'success', shortfall: { goOn: 'continue' } });
+    await conversation.goOn(cut, 'claude-sonnet');
+    expect(conversation.turns).toHaveLength(2);
+    expect(standIn.calls[1]?.body.messages?.map(({ content }) => content?.[0]?.text)).toEqual([
+      '@stand-in:stop=max_tokens',
+      cut.answer,
+      'Go on exactly where you stopped.',
+    ]);
+  });
+
+  it('asks again with room for an answer where all tokens went before it began', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    await conversation.ask('@stand-in:stop=max_tokens/silent', 'claude-sonnet');
+    expect(last().result).toMatchObject({ shortfall: { goOn: 'longer' } });
+    await conversation.goOn(last(), 'claude-sonnet');
+    expect(conversation.turns).toHaveLength(1);
+    expect(standIn.calls.map(({ body }) => body.inferenceConfig?.maxTokens)).toEqual([4000, 16_000]);
+  });
+
+  it.each(['guardrail_intervened', 'content_filtered', 'model_context_window_exceeded'])(
+    'tells of an answer that ended by %s, and can’t go on',
+    async (reason) => {
+      const { core } = await gatewayOnStandIn();
+      const { conversation, last } = open(core);
+      await conversation.ask(`@stand-in:stop=${reason}`, 'claude-sonnet');
+      expect(last().result).toMatchObject({ status: 'success', failure: null, shortfall: { goOn: null } });
+    },
+  );
+
   it('sends what was said before, without the questions that got no answer', async () => {
     const { core, standIn } = await gatewayOnStandIn();
     const { conversation } = open(core);

@@ -223,6 +223,18 @@ describe('the chat with Bedrock', () => {
     await chat.ended();
   });
 
+  test('says that an answer was cut off, and goes on from there', async () => {
+    await chat.ask('@stand-in:stop=max_tokens');
+    const turn = await chat.ended();
+    expect(await turn.locator('.shortfall').innerText()).toContain('cut off at its token limit');
+    await window.screenshot('chat-cut-off');
+    const before = standIn.calls.length;
+    await chat.button('Go On').click();
+    await expect.poll(() => standIn.calls.length).toBe(before + 1);
+    await chat.ended();
+    expect(await chat.frame.locator('.shortfall button').count()).toBe(0);
+  });
+
   test('shows Markdown, but no HTML and no picture', async () => {
     const answer =
       '**bold** <b id="raw">raw</b> ![picture](https://example.com/x.png)\n\n| a |\n|---|\n| 1 |';

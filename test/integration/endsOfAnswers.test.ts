@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import type { LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
+import { gatewayOnMock, gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
+import { recordsOf } from '../support/records.ts';
+
+function ask({ core }: TestGateway, prompt: string, request: Partial<LlmRequest> = {}): Promise<LlmResponse> {
+  const gateway = core.registry.get('corporate_llm');
+  return gateway.executeLlmRequest({ prompt, auditReason: 'JIRA-1 ends', maxTokens: 1000, ...request });
+}
+
+const both = [true, false];
+
+describe('a usage that can’t be', () => {
+  it.each([
+    ['no tokens at all', { inputTokens: 0, outputTokens: 0, totalTokens: 0 }, 'no output tokens'],
+    ['no output', { inputTokens: 40, outputTokens: 0, totalTokens: 40 }, 'no output tokens'],
+    ['no input', { inputTokens: 0, outputTokens: 60, totalTokens: 60 }, 'no input tokens'],
+  ])('is charged by the bound and marked: %s', async (_name, usage, reason) => {
+    for (const stream of both) {
+      const gateway = await gatewayOnStandIn();
+      const response = await ask(gateway, `@stand-in:lie=${JSON.stringify(usage)}`, { stream });
+      expect(response).toMatchObject({ success: true, costEstimated: true });
+      expect(response.costEstimatedBecause).toContain(reason);
+      expect(response.cost).toBeGreaterThan(0n);
+      // No less than the true count of its words would cost.
+      expect(response.tokenUsage.output).toBeGreaterThanOrEqual(response.content.split(/\s+/).length);
+      expect(await recordsOf(gateway.core, 'SETTLE')).toMatchObject([
+        { estimated: true, estimated_because: response.costEstimatedBecause },
+      ]);
+    }
+  });
+
+  it('is charged by the bound, or by the larger, where the provider says two', async () => {
+    for (const usage of [
+      { inputTokens: 1, outputTokens: 1, totalTokens: 2 },
+      { inputTokens: 0, outputTokens: 0, totalTokens: 0 },
+    ]) {
+      const gateway = await gatewayOnStandIn();
+      const response = await ask(gateway, `@stand-in:twice=${JSON.stringify(usage)}`);
+      expect(response).toMatchObject({
+        success: true,
+        costEstimated: true,
+        costEstimatedBecause: 'the provider reported two different usages',
+      });
+      expect(response.cost).toBeGreaterThan(0n);
+    }
+  });
+});
+
+describe('why an answer ended', () => {
+  const reasons: [reason: string, text: string][] = [
+    ['max_tokens', 'cut off at its token limit'],
+    ['max_tokens/silent', 'used all of its tokens before it said anything'],
+    ['model_context_window_exceeded', 'context is full'],
+    ['guardrail_intervened', 'guardrail'],
+    ['content_filtered', 'content filter'],
+    ['malformed_model_output', 'broke off'],
+    ['malformed_tool_use', 'broke off'],
+    ['something_new', 'something_new'],
+  ];
+
+  it.each(reasons)('%s is in JSON, terminal and record, and exits with 0', async (reason, text) => {
+    const { core } = await gatewayOnStandIn();
+    const environment = process.env as Record<string, string>;
+    const command = ['chat', '--reason', 'JIRA-1 ends', `@stand-in:stop=${reason}`];
+    const [stopReason = ''] = reason.split('/');
+    const { document, code } = await tidyllmJson(command, { environment });
+    expect({ code, ...document }).toMatchObject({ code: 0, success: true, stop_reason: stopReason });
+    for (const options of [[], ['--no-stream']]) {
+      const { stderr } = await tidyllm([...command, ...options], { environment });
+      expect(stderr).toContain(text);
+    }
+    expect(await recordsOf(core, 'SETTLE')).toMatchObject(
+      Array.from({ length: 3 }, () => ({ outcome: 'success', stop_reason: stopReason })),
+    );
+  });
+
+  it.each(['end_turn', 'stop_sequence', 'tool_use'])('%s needs no word', async (reason) => {
+    await gatewayOnStandIn();
+    const environment = process.env as Record<string, string>;
+    const command = ['chat', '--reason', 'JIRA-1 ends', `@stand-in:stop=${reason}`];
+    const { stderr } = await tidyllm(command, { environment });
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('is told of simulated answers as well', async () => {
+    await gatewayOnMock();
+    const environment = process.env as Record<string, string>;
+    const command = ['chat', '--reason', 'JIRA-1 ends', '--max-tokens', '3', 'hello'];
+    const { document } = await tidyllmJson(command, { environment });
+    expect(document).toMatchObject({ stop_reason: 'max_tokens', success: true });
+    expect((await tidyllm(command, { environment })).stderr).toContain('cut off at its token limit');
+  });
+});
