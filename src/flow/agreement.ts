@@ -70,6 +70,8 @@ export interface FlowAgreement {
   /** In brackets: `[Cost Analysis]`. */
   trigger: string;
   flowEncoding: FlowEncoding;
+  /** Encodings it had before, which still run it. */
+  earlierEncodings: readonly string[];
   expandedMeaning: string;
   implementation: ImplementationId;
   /** What runs, and is reported beside the failure, when the implementation fails. */

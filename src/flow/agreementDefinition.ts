@@ -29,6 +29,7 @@ export function agreementOf(definition: AgreementDefinition, source: AgreementSo
     id: definition.action,
     trigger: definition.trigger,
     flowEncoding,
+    earlierEncodings: [],
     expandedMeaning: definition.expanded_meaning,
     implementation: definition.real_implementation,
     fallback: definition.fallback,

@@ -129,16 +129,34 @@ const definitions: readonly AgreementDefinition[] = [
   },
 ].map((definition) => agreementSchema.parse(definition));
 
+/** The encodings of the Python package, which people have in their scripts, by trigger. */
+const earlierEncodings: Readonly<Record<string, string>> = {
+  '[Performance Test]': '@performance#test!benchmark@dspy_operations',
+  '[Cost Analysis]': '@cost#analysis!track@dspy_operations',
+  '[Error Analysis]': '@error#analysis!identify@dspy_failures',
+  '[Integration Test]': '@integration#test!validate@dspy_components',
+  '[Scalability Test]': '@scalability#test!load@dspy_system',
+  '[Security Test]': '@security#test!audit@dspy_security',
+};
+
+function earlierEncodingsOf(trigger: string): string[] {
+  const earlier = earlierEncodings[trigger];
+  return earlier === undefined ? [] : [earlier];
+}
+
 /** What is there without a file. */
-export const defaultAgreements: readonly FlowAgreement[] = definitions.map((definition) =>
-  agreementOf(definition, { kind: 'built-in', file: null, line: 1, column: 1 }),
-);
+export const defaultAgreements: readonly FlowAgreement[] = definitions.map((definition) => ({
+  ...agreementOf(definition, { kind: 'built-in', file: null, line: 1, column: 1 }),
+  earlierEncodings: earlierEncodingsOf(definition.trigger),
+}));
 
 /** The names that no file may take, with whose they are. */
 export function namesOfDefaults(): Map<string, string> {
   return new Map(
     definitions.flatMap((definition) =>
-      namesOf(definition).map(({ key }) => [key, `${definition.trigger} is built in`] as const),
+      [definition, ...earlierEncodingsOf(definition.trigger).map((encoding) => ({ flow_encoding: encoding }))]
+        .flatMap(namesOf)
+        .map(({ key }) => [key, `${definition.trigger} is built in`] as const),
     ),
   );
 }

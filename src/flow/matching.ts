@@ -94,8 +94,9 @@ export class Matcher {
     );
     this.#weigh(texts);
     for (const { agreement, form } of texts) this.#add(agreement, form);
-    agreements.forEach(({ flowEncoding }, agreement) => {
-      this.#addExact(formatFlowEncoding(flowEncoding), agreement);
+    agreements.forEach(({ flowEncoding, earlierEncodings }, agreement) => {
+      for (const encoding of [formatFlowEncoding(flowEncoding), ...earlierEncodings])
+        this.#addExact(encoding, agreement);
     });
   }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FlowAgreement } from '../../../src/flow/agreement.ts';
-import { defaultAgreements } from '../../../src/flow/defaultAgreements.ts';
+import { defaultAgreements, namesOfDefaults } from '../../../src/flow/defaultAgreements.ts';
 import { formatFlowEncoding } from '../../../src/flow/flowEncoding.ts';
 import { parseFlowFile } from '../../../src/flow/flowDocument.ts';
 import { Matcher } from '../../../src/flow/matching.ts';
@@ -45,6 +45,30 @@ describe('matching a command', () => {
           text,
           { agreement, confidence: 1, ambiguous: false },
         ]);
+    }
+  });
+
+  it.each([
+    ['@performance#test!benchmark@dspy_operations', 'performance_benchmark'],
+    ['@cost#analysis!track@dspy_operations', 'cost_analysis'],
+    ['@error#analysis!identify@dspy_failures', 'error_analysis'],
+    ['@integration#test!validate@dspy_components', 'integration_test'],
+    ['@scalability#test!load@dspy_system', 'scalability_test'],
+    ['@security#test!audit@dspy_security', 'security_test'],
+  ])('takes %s of the Python package for %s, and nothing that is only like it', (encoding, id) => {
+    for (const text of [encoding, ` ${encoding.toUpperCase()} `, `${encoding} days=7`])
+      expect(matcher.match(text)).toMatchObject({ agreement: { id }, confidence: 1 });
+    for (const text of [`${encoding}s`, encoding.replace('!', '!not_'), encoding.replace('dspy', 'team')])
+      expect(matcher.match(text).agreement).toBeNull();
+  });
+
+  it('lets no file take an earlier encoding of what is built in', () => {
+    const encodings = defaultAgreements.flatMap(({ earlierEncodings }) => earlierEncodings);
+    expect(encodings).toHaveLength(defaultAgreements.length);
+    for (const encoding of encodings) {
+      const file = teamAgreements.replace(/flow_encoding: .*/, `flow_encoding: '${encoding}'`);
+      const { faults } = parseFlowFile('flow.yaml', file, 'workspace', namesOfDefaults());
+      expect(faults.map(({ message }) => message).join()).toContain('is built in');
     }
   });
 
