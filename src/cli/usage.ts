@@ -5,6 +5,7 @@ import type { Usage } from '../history/usage.ts';
 import { usageReport, type UsageReport } from '../history/usageReport.ts';
 import { usageDimensions, type UsageDimension } from '../history/usageTotals.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
+import { percentages } from '../pricing/shares.ts';
 import { withHistory } from './history.ts';
 import { dayOption } from './options.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
@@ -53,14 +54,19 @@ function print(by: UsageDimension, { rows, total, forecast }: UsageReport, label
   if (rows.length === 0) printLine(`Nothing was recorded in these days${label}.`);
   else {
     const header = [by, 'calls', 'refused', 'input', 'output', 'cache read', 'cache write', 'spent', 'share'];
-    const cells = (key: string, row: Usage): string[] => [
+    const shares = percentages(rows.map(({ spent }) => spent));
+    const cells = (key: string, row: Usage, share: number | null): string[] => [
       key,
       ...[row.calls, row.refusals, row.inputTokens, row.outputTokens].map(String),
       ...[row.cacheReadTokens, row.cacheWriteTokens].map(String),
       formatUsd(row.spent),
-      total.spent > 0n ? `${Number((row.spent * 1000n) / total.spent) / 10} %` : '',
+      share === null ? '' : `${share} %`,
     ];
-    const lines = [...rows.map((row) => cells(row.key ?? '(none)', row)), cells(`total${label}`, total)];
+    const whole = total.spent > 0n ? 100 : null;
+    const lines = [
+      ...rows.map((row, index) => cells(row.key ?? '(none)', row, shares[index] ?? null)),
+      cells(`total${label}`, total, whole),
+    ];
     printLine(table(header, lines, header.slice(1)));
     if (total.estimated !== 0n) printLine(`${formatUsd(total.estimated)} of it is estimated.`);
     if (total.adjusted !== 0n) printLine(`Bills corrected it by ${formatUsd(total.adjusted)}.`);

@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts';
 import { isOnDemand, isProfile, isSourceRegion, profileOf, profilesFrom, servedIds } from './availability.ts';
 import type { PriceTier, ServiceTier } from './cost.ts';
 import { baseOfProfile, isApplicationProfile, type ProfileDirectory } from './inferenceProfiles.ts';
+import { modelKind } from './modelFamily.ts';
 import {
   dearestPrices,
   entryOf,
@@ -104,7 +105,31 @@ export class ModelCatalogue {
 
   /** The models a person may pick; names that can't be called now are left out. */
   available(): Model[] {
-    return this.names().flatMap((name) => {
+    return this.#resolvable(this.names());
+  }
+
+  /**
+   * Every priced model that can be called from here and is not at its end, once by each id: by its friendly name
+   * where it has one. Where a profile stands for a model, the profile does, not the bare id.
+   */
+  callable(now = new Date()): Model[] {
+    const today = now.toISOString().slice(0, 10);
+    const current = pricedModelIds().filter((id) => (entryOf(id)?.deprecationDate ?? '9999') > today);
+    const byId = this.#resolvable([...Object.keys(this.#options.prices), ...current])
+      .filter(({ tiers }) => tiers.every(({ input, output }) => input !== undefined && output !== undefined))
+      .map((model) => ({ model, kind: modelKind(model) }));
+    const profiled = new Set(byId.flatMap(({ kind }) => (kind.geography === null ? [] : [kind.bareId])));
+    const ids = byId.filter(
+      ({ kind: { vendor, geography, bareId } }) =>
+        // "@" stands in ids of other clouds.
+        vendor !== null && !bareId.includes('@') && (geography !== null || !profiled.has(bareId)),
+    );
+    const models = [...this.available(), ...ids.map(({ model }) => model)];
+    return [...Map.groupBy(models, ({ modelId }) => modelId).values()].flatMap(([first]) => first ?? []);
+  }
+
+  #resolvable(names: readonly string[]): Model[] {
+    return names.flatMap((name) => {
       try {
         return [this.resolve(name)];
       } catch (error) {
@@ -133,6 +158,12 @@ export class ModelCatalogue {
   /** Asks AWS about every name of the mapping. */
   async learnAll(signal: AbortSignal): Promise<void> {
     await Promise.all(Object.keys(this.#options.mapping).map((name) => this.learn(name, signal)));
+  }
+
+  /** What Bedrock would be sent for a name, also where it can't be called; null for no name that is known. */
+  idOf(name: string): string | null {
+    const modelId = this.modelIdOf(name);
+    return this.#isVouched(name, modelId) || knownIds.has(idInArn(modelId)) ? modelId : null;
   }
 
   /**
@@ -191,10 +222,13 @@ export class ModelCatalogue {
   }
 
   /** An id that someone wrote into the mapping, has a price for or took from the account is theirs to vouch for. */
+  #isVouched(name: string, modelId: string): boolean {
+    const written = this.#options.mapping[name] === modelId || modelId in this.#options.prices;
+    return written || (modelId.startsWith('arn:') && profileOf(idInArn(modelId)) === null);
+  }
+
   #requireKnown(name: string, modelId: string): void {
-    const vouched = this.#options.mapping[name] === modelId || modelId in this.#options.prices;
-    if (vouched || (modelId.startsWith('arn:') && profileOf(idInArn(modelId)) === null)) return;
-    if (this.#isCallable(modelId)) return;
+    if (this.#isVouched(name, modelId) || this.#isCallable(modelId)) return;
     const id = idInArn(modelId);
     if (knownIds.has(id) || this.#listed?.has(id)) throw this.#notInRegion(name, id);
     throw this.#notRecognized(name, id);

@@ -155,7 +155,8 @@ describe('a conversation', () => {
     const fixes = refused.result?.failure?.fixes.map(({ fix }) => fix);
     expect(fixes).toMatchObject([
       { kind: 'retry', maxTokens: expect.any(Number) as number },
-      { kind: 'retry', model: 'nova-micro' },
+      // The same family's first, then another vendor's.
+      { kind: 'retry', model: 'us.anthropic.claude-haiku-5-5' },
       { kind: 'command', command: 'tidyllm.raiseCap' },
     ]);
     await conversation.askAgain(refused, { modelId: 'nova-micro' });

@@ -2,6 +2,7 @@ import { medianAbsoluteDeviation, median } from 'simple-statistics';
 import type { ContentStore } from '../../content/contentStore.ts';
 import { forecastDay, forecastMonth, shifted, type Forecast } from '../../history/forecast.ts';
 import { entriesSince, firstOfDays, type RecordedCall } from '../../history/recordedCalls.ts';
+import { areComparable, type Period } from '../../history/trend.ts';
 import { hourOf } from '../../history/usageTotals.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { AdjustRecord, FlowStartRecord, OverrunRecord } from '../../ledger/records.ts';
@@ -15,6 +16,8 @@ import {
   type TokenUsage,
 } from '../../pricing/cost.ts';
 import type { Model, ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import { kinshipOf, modelKind } from '../../pricing/modelFamily.ts';
+import { percentage, percentages } from '../../pricing/shares.ts';
 import type { BuiltInId } from '../agreement.ts';
 import { builtIns } from '../builtIns.ts';
 import type { FlowRun, Implementation } from '../implementation.ts';
@@ -105,7 +108,9 @@ class Costs {
   readonly #byModel = new Map<string, Spending>();
   readonly #byUser = new Map<string, Spending>();
   readonly #byWorkspace = new Map<string, Spending>();
+  /** Of the days asked for, and of those before, with which the last ones are compared. */
   readonly #byDay = new Map<string, Spending>();
+  readonly #daysBefore = new Map<string, Spending>();
   readonly #hours = new Map<string, bigint>();
   #adjusted = 0n;
   #orphaned = 0;
@@ -124,7 +129,10 @@ class Costs {
     const cost = BigInt(ending.cost_micro_usd);
     const hour = `${opening.day} ${hourOf(opening.time, this.#timeZone)}`;
     this.#hours.set(hour, (this.#hours.get(hour) ?? 0n) + cost);
-    if (opening.day < this.#since) return;
+    if (opening.day < this.#since) {
+      add(this.#daysBefore, opening.day, { calls: 1, tokens: noTokens, spent: cost, estimated: 0n });
+      return;
+    }
     const settled = ending.kind === 'SETTLE' ? ending : null;
     const ofTest = this.#tests.has(opening.flow?.run_id ?? '');
     const call = settled && costedCall(opening, settled, { cost, ofTest });
@@ -144,10 +152,13 @@ class Costs {
 
   /** A bill knows the day and the model, nothing else. */
   takeAdjustment({ day, model_id: model, difference_micro_usd }: AdjustRecord): void {
-    if (day < this.#since) return;
     const spent = BigInt(difference_micro_usd);
-    this.#adjusted += spent;
     const spending = { calls: 0, tokens: noTokens, spent, estimated: 0n };
+    if (day < this.#since) {
+      add(this.#daysBefore, day, spending);
+      return;
+    }
+    this.#adjusted += spent;
     add(this.#byModel, model, spending);
     add(this.#byDay, day, spending);
   }
@@ -266,15 +277,17 @@ class Costs {
     const days: string[] = [];
     for (let day = this.#since; day <= today; day = shifted(day, 1)) days.push(day);
     const spentOn = (day: string): bigint => this.#byDay.get(day)?.spent ?? 0n;
-    const week = (end: string): bigint =>
-      Array.from({ length: 7 }, (_, back) => spentOn(shifted(end, -back))).reduce((a, b) => a + b, 0n);
-    const [last, before] = [week(shifted(today, -1)), week(shifted(today, -8))];
-    const sign = last > before ? '+' : '';
-    const change = before > 0n ? `, ${sign}${percent(last - before, before)} against the seven before` : '';
+    const week = (last: string): Period => {
+      const ofWeek = Array.from({ length: 7 }, (_, back) => shifted(last, -back)).flatMap(
+        (day) => this.#byDay.get(day) ?? this.#daysBefore.get(day) ?? [],
+      );
+      return { spent: sum(ofWeek).spent, daysWithCalls: ofWeek.filter(({ calls }) => calls > 0).length };
+    };
+    const [lately, before] = [week(shifted(today, -1)), week(shifted(today, -8))];
     return {
       id: 'trend',
       title: 'By day',
-      text: `The seven days before today came to ${formatUsd(last)}${change}.`,
+      text: `The seven days before today came to ${formatUsd(lately.spent)}${changeText(before, lately)}.`,
       table: {
         columns: [
           { label: 'Day', unit: 'text' },
@@ -374,35 +387,32 @@ class Costs {
     return findings;
   }
 
+  /** What priced models of the same vendor that can be called from here would have cost, the cheapest of each first. */
   #alternatives(catalogue: ModelCatalogue): Alternative[] {
-    const known = catalogue.available();
+    const candidates = catalogue.callable().map((other) => ({ other, kind: modelKind(other) }));
     const byModel = Map.groupBy(
       this.settled.filter(({ cost, estimated, ofTest }) => cost > 0n && !estimated && !ofTest),
       ({ model }) => model,
     );
     return [...byModel].flatMap(([model, calls]) => {
       const spent = calls.reduce((all, { cost }) => all + cost, 0n);
-      return known
-        .filter(({ modelId }) => modelId !== model && vendorOf(modelId) === vendorOf(model))
-        .flatMap((other) => {
-          const cost = costAs(other, calls);
-          return cost !== null && cost < spent
-            ? [
-                {
-                  model,
-                  calls: calls.length,
-                  other: other.name,
-                  spent,
-                  cost,
-                  saving: spent - cost,
-                  tokens: sumTokens(calls),
-                  prices: pricesOf(other),
-                },
-              ]
-            : [];
-        })
-        .sort((a, b) => (a.saving > b.saving ? -1 : 1))
-        .filter((one, index, all) => all.findIndex(({ cost }) => cost === one.cost) === index)
+      const own = modelKind({ modelId: model, name: calls[0]?.name ?? model });
+      const cheaper = candidates.flatMap(({ other, kind }): (Alternative & { bareId: string })[] => {
+        const near = other.modelId !== model && kinshipOf(own, kind) !== 'other';
+        const cost = near && fits(other, calls) ? costAs(other, calls) : null;
+        if (cost === null || cost >= spent) return [];
+        const tokens = sumTokens(calls);
+        return [
+          {
+            ...{ model, calls: calls.length, other: other.name, spent, cost, saving: spent - cost },
+            ...{ tokens, prices: pricesOf(other), bareId: kind.bareId },
+          },
+        ];
+      });
+      cheaper.sort((a, b) => (a.cost < b.cost ? -1 : 1));
+      // Profiles of one model are one alternative: the cheapest.
+      return [...Map.groupBy(cheaper, ({ bareId }) => bareId).values()]
+        .flatMap(([first]) => first ?? [])
         .slice(0, alternativesShown);
     });
   }
@@ -438,12 +448,11 @@ function pricesOf({ tiers }: Model): string {
   return `input $${base?.input ?? '?'}, output $${base?.output ?? '?'}`;
 }
 
-/** `anthropic` of `us.anthropic.claude-…`, of an ARN the same. */
-function vendorOf(modelId: string): string {
-  return (
-    /(?:^|[./])(anthropic|amazon|meta|mistral|cohere|ai21|deepseek|openai|qwen|writer|stability|twelvelabs)\./.exec(
-      modelId,
-    )?.[1] ?? modelId
+/** Whether a model takes questions and gives answers as long as these. */
+function fits({ maxInputTokens, maxOutputTokens }: Model, calls: readonly CostedCall[]): boolean {
+  return calls.every(
+    ({ usage }) =>
+      contextTokens(usage) <= (maxInputTokens ?? Infinity) && usage.output <= (maxOutputTokens ?? Infinity),
   );
 }
 
@@ -451,7 +460,7 @@ function alternativesSection(alternatives: readonly Alternative[]): Section {
   return {
     id: 'cheaper_models',
     title: 'What a cheaper model would have saved',
-    text: 'The recorded tokens of each call at the prices of another model of the same vendor, USD per 1,000,000 tokens; models count tokens a little differently and answer differently. Estimated calls and those of tests of the gateway are left out.',
+    text: 'The recorded tokens of each call at the prices of another model of the same vendor, USD per 1,000,000 tokens; models count tokens a little differently and answer differently, and a "global." profile may answer from any region. All models with a price that can be called from this region were looked at. Estimated calls and those of tests of the gateway are left out.',
     table: {
       columns: [
         { label: 'Model', unit: 'text' },
@@ -467,7 +476,7 @@ function alternativesSection(alternatives: readonly Alternative[]): Section {
       ],
       rows: alternatives.map(({ model, calls, other, spent, cost, saving, tokens, prices }) => [
         ...[model, calls, contextTokens(tokens), tokens.output, microToUsd(spent), other, prices],
-        ...[microToUsd(cost), microToUsd(saving), share(saving, spent)],
+        ...[microToUsd(cost), microToUsd(saving), percentage(saving, spent)],
       ]),
     },
     chart: null,
@@ -480,7 +489,8 @@ function spendingSection(
   label: string,
   spending: ReadonlyMap<string, Spending>,
 ): Section {
-  const total = sum(spending.values()).spent;
+  const dearestFirst = sorted(spending);
+  const shares = percentages(dearestFirst.map(([, { spent }]) => spent));
   const columns: Column[] = [
     { label, unit: 'text' },
     { label: 'Calls', unit: 'count' },
@@ -494,9 +504,9 @@ function spendingSection(
     ...{ id, title, text: '' },
     table: {
       columns,
-      rows: sorted(spending).map(([key, { calls, tokens, spent, estimated }]) => [
+      rows: dearestFirst.map(([key, { calls, tokens, spent, estimated }], index) => [
         ...[key, calls, contextTokens(tokens), tokens.output, microToUsd(spent)],
-        ...[share(spent, total), microToUsd(estimated)],
+        ...[shares[index] ?? null, microToUsd(estimated)],
       ]),
     },
     chart: { type: 'columns', x: 0, series: [4] },
@@ -529,6 +539,18 @@ function forecastSection({ day, month }: { day: Forecast | null; month: Forecast
     },
     chart: null,
   };
+}
+
+/** How a week differs from the one before, or that they can't be compared. */
+function changeText(before: Period, lately: Period): string {
+  if (!areComparable(before, lately) || before.spent <= 0n)
+    return `; too little for a trend: ${daysText(lately)} with calls, ${daysText(before)} in the seven before`;
+  const change = percentage(lately.spent - before.spent, before.spent) ?? 0;
+  return `, ${change > 0 ? '+' : ''}${change} % against the seven before`;
+}
+
+function daysText({ daysWithCalls }: Period): string {
+  return daysWithCalls === 1 ? '1 day' : `${daysWithCalls} days`;
 }
 
 function plus(a: TokenUsage, b: TokenUsage): TokenUsage {
@@ -576,10 +598,6 @@ function amountOf(forecast: Forecast | null): string | null {
   return forecast && microToUsd(forecast.amount);
 }
 
-function share(part: bigint, whole: bigint): number | null {
-  return whole > 0n ? Number((part * 1000n) / whole) / 10 : null;
-}
-
 function percent(part: bigint, whole: bigint): string {
-  return `${share(part, whole) ?? 0} %`;
+  return `${percentage(part, whole) ?? 0} %`;
 }

@@ -11,6 +11,8 @@ export interface CostedCall {
   userId: string;
   /** Id, or the name that was asked for where there is none. */
   model: string;
+  /** What it was asked for by. */
+  name: string;
   maxTokens: number;
   temperature: number | null;
   succeeded: boolean;
@@ -36,6 +38,7 @@ export function costedCall(
     endedAt: Date.parse(ending.time),
     userId: opening.user_id,
     model: opening.model_id ?? opening.model,
+    name: opening.model,
     maxTokens: opening.max_tokens,
     temperature: opening.temperature,
     succeeded: ending.outcome === 'success',

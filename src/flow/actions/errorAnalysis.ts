@@ -4,6 +4,7 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { dayOfRecord } from '../../ledger/day.ts';
 import type { LedgerRecord } from '../../ledger/records.ts';
 import { formatUsd } from '../../pricing/cost.ts';
+import type { ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import { builtIns } from '../builtIns.ts';
 import type { FlowRun, Implementation } from '../implementation.ts';
 import type { Finding, Report, Section } from '../report.ts';
@@ -16,10 +17,13 @@ const problemShare = 0.05;
 const correlationMs = 60 * 60 * 1000;
 /** A class is concentrated on a value that has this share of it and is at least so much rarer elsewhere. */
 const concentrated = { share: 0.8, lift: 1.5 };
+/** Fewer failures have anything in common by chance. */
+const fewestFailures = 3;
 const changesShown = 5;
 
 export interface ErrorAnalysisDependencies {
   ledger: Ledger;
+  catalogue: ModelCatalogue;
 }
 
 /** Where a call came from and went to: what errors can be concentrated on. */
@@ -50,10 +54,10 @@ export function errorAnalysis(dependencies: ErrorAnalysisDependencies): Implemen
   };
 }
 
-async function analyse(run: FlowRun, { ledger }: ErrorAnalysisDependencies): Promise<Report> {
+async function analyse(run: FlowRun, { ledger, catalogue }: ErrorAnalysisDependencies): Promise<Report> {
   const { day: today, timeZone } = await ledger.budget();
   const since = firstOfDays(today, Number(run.parameters['days']));
-  const errors = new Errors();
+  const errors = new Errors(catalogue);
   const scan = {
     signal: run.signal,
     onProgress: (records: number) => run.progress(`${records} records read`),
@@ -70,6 +74,8 @@ class Errors {
   readonly #events: Change[] = [];
   /** Calls by dimension and value, and when the first of these began. */
   readonly #totals = new Map<string, { calls: number; since: string }>();
+  /** Calls that have a value of a dimension. */
+  readonly #withValue = new Map<Dimension, number>();
   readonly #callsByDay = new Map<string, number>();
   /** Runs of the security test, whose attempts have to be refused. */
   readonly #attempting = new Set<string>();
@@ -77,6 +83,11 @@ class Errors {
   /** Null before there is one. */
   #firstCall: string | null = null;
   #attempts = 0;
+  readonly #catalogue: ModelCatalogue;
+
+  constructor(catalogue: ModelCatalogue) {
+    this.#catalogue = catalogue;
+  }
 
   takeEvent(event: LedgerRecord): void {
     if (event.kind === 'flow_start' && event.implementation === 'security_test')
@@ -95,7 +106,8 @@ class Errors {
     this.#firstCall = earlier(this.#firstCall ?? opening.time, opening.time);
     this.#callsByDay.set(opening.day, (this.#callsByDay.get(opening.day) ?? 0) + 1);
     const values = {
-      model: opening.model_id ?? opening.model,
+      // A call that was refused early may only have the name it was asked by.
+      model: opening.model_id ?? this.#catalogue.idOf(opening.model) ?? opening.model,
       user: opening.user_id,
       workspace: opening.workspace ?? '(none)',
       branch: opening.branch ?? '(none)',
@@ -108,6 +120,7 @@ class Errors {
       const key = `${dimension} ${values[dimension]}`;
       const { calls, since } = this.#totals.get(key) ?? { calls: 0, since: opening.time };
       this.#totals.set(key, { calls: calls + 1, since: earlier(since, opening.time) });
+      this.#withValue.set(dimension, (this.#withValue.get(dimension) ?? 0) + 1);
     }
     const code = codeOf({ opening, ending } as RecordedCall);
     if (code === null) return;
@@ -152,6 +165,7 @@ class Errors {
     const evidence = [
       `${failures.length} of ${this.#calls} calls (${rate} %), first ${timeText(failures[0])}, last ${timeText(failures.at(-1))}.`,
       ...(where.length > 0 ? [`Concentrated on ${where.join(' and ')}.`] : []),
+      ...(failures.length < fewestFailures ? ['Too few to say what they have in common.'] : []),
       ...(changes.length > 0
         ? [`In the hour before it was first seen: ${changes.map(({ text }) => text).join('; ')}.`]
         : []),
@@ -168,17 +182,19 @@ class Errors {
     ];
   }
 
-  /** Values that most failures of a class share, and calls in general don't. */
+  /** Values that most failures of a class share, and calls in general don't, among those that have a value. */
   #concentration(failures: readonly Failure[]): string[] {
+    if (failures.length < fewestFailures) return [];
     return dimensions.flatMap((dimension) => {
-      const [top] = [...Map.groupBy(failures, ({ values }) => values[dimension])].sort(
+      const known = failures.filter(({ values }) => values[dimension] !== null);
+      const [top] = [...Map.groupBy(known, ({ values }) => values[dimension])].sort(
         ([, a], [, b]) => b.length - a.length,
       );
-      if (!top) return [];
+      if (!top || known.length < fewestFailures) return [];
       const [value, same] = top;
-      if (value === null) return [];
-      const ofClass = same.length / failures.length;
-      const ofAll = (this.#totals.get(`${dimension} ${value}`)?.calls ?? 0) / this.#calls;
+      const ofClass = same.length / known.length;
+      const ofAll =
+        (this.#totals.get(`${dimension} ${value}`)?.calls ?? 0) / (this.#withValue.get(dimension) ?? 1);
       return ofClass >= concentrated.share && ofClass >= ofAll * concentrated.lift
         ? [
             `${dimension} ${value} (${Math.round(ofClass * 100)} % of these, ${Math.round(ofAll * 100)} % of all calls)`,

@@ -62,7 +62,9 @@ export function recordedPerformance({ ledger }: { ledger: Ledger }): Implementat
 }
 
 function answeredCall({ opening, ending }: RecordedCall): { model: string; ending: SettleRecord } | null {
-  return ending?.kind === 'SETTLE' && ending.outcome === 'success' ? { model: opening.model, ending } : null;
+  return ending?.kind === 'SETTLE' && ending.outcome === 'success'
+    ? { model: opening.model_id ?? opening.model, ending }
+    : null;
 }
 
 function row(model: string, { count, p50, p90, p95, p99, max }: Distribution) {

@@ -47,14 +47,16 @@ export function modelOf(request: LlmRequest): string {
 export function describeRequest(
   request: LlmRequest,
   backend: BackendId,
-  policy: AdmissionPolicy,
+  { policy, catalogue }: { policy: AdmissionPolicy; catalogue: ModelCatalogue },
 ): CallDescription {
+  const asked = modelOf(request);
   return {
     user_id:
       visible(request.userId ?? '').slice(0, maxNameLength) || policy.defaultUser.slice(0, maxNameLength),
     reason: visible(request.auditReason ?? '').slice(0, maxReasonLength),
-    model: modelName(modelOf(request)),
-    model_id: null,
+    model: modelName(asked),
+    // Refused calls and others have to be told apart by model, whatever they are refused for.
+    model_id: catalogue.idOf(asked),
     backend,
     priority: request.priority ?? requestDefaults.priority,
     workspace: request.origin?.workspace ?? null,

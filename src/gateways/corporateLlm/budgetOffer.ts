@@ -2,14 +2,15 @@ import { GatewayError } from '../../errors.ts';
 import type { Cap } from '../../ledger/budgetFold.ts';
 import type { CapRefusal } from '../../ledger/ledger.ts';
 import { formatUsd, worstCaseCost } from '../../pricing/cost.ts';
-import type { Model, ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import type { ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import { kinshipOf, kinships, modelKind } from '../../pricing/modelFamily.ts';
 import type { AdmittedCall } from './admission.ts';
 
 /** What would fit into the day where a call didn't. */
 export interface BudgetOffer {
   /** Largest answer of the same model that fits; null when not even one token does. */
   maxTokens: number | null;
-  /** Cheaper models whose worst case fits, cheapest first. */
+  /** Models that cost no more and fit: of its family, of its vendor, others; each cheapest first. */
   models: { name: string; modelId: string; worstCase: bigint }[];
 }
 
@@ -71,29 +72,35 @@ export function budgetBlocked(overruns: number, timeZone: string): GatewayError 
   );
 }
 
-/** Works out what fits into what the caps leave, in micro-USD. */
+/**
+ * Works out what fits into what the caps leave, in micro-USD. Models of the family come first, then those of the
+ * vendor; among these, and then, the names people know stand first, and cheaper before dearer.
+ */
 export function budgetOffer(
   admitted: AdmittedCall,
   { left, leftForOtherModels }: Pick<CapRefusal, 'left' | 'leftForOtherModels'>,
   catalogue: ModelCatalogue,
 ): BudgetOffer {
-  const worstCase = (model: Model): bigint | null =>
-    worstCaseCost(
-      model.tiers,
-      admitted.inputTokensBound,
-      Math.min(admitted.call.maxTokens, model.maxOutputTokens ?? Infinity),
-    );
-  const models = catalogue
-    .available()
-    .flatMap((model) => {
-      const cost = worstCase(model);
-      const most = model.modelId === admitted.model.modelId ? left : leftForOtherModels;
-      return cost !== null && cost <= most
-        ? [{ name: model.name, modelId: model.modelId, worstCase: cost }]
-        : [];
-    })
-    .sort((a, b) => (a.worstCase < b.worstCase ? -1 : 1));
-  return { maxTokens: largestAnswer(admitted, left), models };
+  const { model: asked, call, inputTokensBound } = admitted;
+  const askedKind = modelKind(asked);
+  const known = new Set(catalogue.names());
+  const models = catalogue.callable().flatMap((model) => {
+    const { name, modelId } = model;
+    const kind = modelKind(model);
+    const kinship = kinshipOf(askedKind, kind);
+    // An id that nobody named may not take the question to another geography, or to a vendor nobody chose.
+    const near = kinship !== 'other' && [kind.geography, 'global'].includes(askedKind.geography);
+    if (modelId === asked.modelId || !(known.has(name) || near)) return [];
+    const maxTokens = Math.min(call.maxTokens, model.maxOutputTokens ?? Infinity);
+    const worstCase = worstCaseCost(model.tiers, inputTokensBound, maxTokens);
+    if (worstCase === null || worstCase > leftForOtherModels || worstCase > admitted.worstCase) return [];
+    return [{ name, modelId, worstCase, rank: 2 * kinships.indexOf(kinship) + Number(!known.has(name)) }];
+  });
+  models.sort((a, b) => a.rank - b.rank || Number(a.worstCase - b.worstCase));
+  return {
+    maxTokens: largestAnswer(admitted, left),
+    models: models.map(({ name, modelId, worstCase }) => ({ name, modelId, worstCase })),
+  };
 }
 
 function largestAnswer({ model, inputTokensBound, call }: AdmittedCall, remaining: bigint): number | null {

@@ -124,7 +124,10 @@ export class CorporateLlmGateway implements Gateway {
     const attempt: Attempt = {
       callId: randomUUID(),
       startedAt: performance.now(),
-      description: describeRequest(request, this.#backend.id, this.#policy),
+      description: describeRequest(request, this.#backend.id, {
+        policy: this.#policy,
+        catalogue: this.#catalogue,
+      }),
     };
     let admitted: PreparedCall;
     let reserved: ReservedCall;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Core } from '../../../src/core/core.ts';
 import type { Report } from '../../../src/flow/report.ts';
+import { costOf, formatUsd, microToUsd, noTokens } from '../../../src/pricing/cost.ts';
 import { faultsOf, figureOf, findingOf, reportOf, rowsOf, runCommand } from '../../support/flowRuns.ts';
 import { gatewayOnStandIn } from '../../support/gateways.ts';
 import { dayAgo, models, PastCalls, type PastCall } from '../../support/pastCalls.ts';
@@ -60,13 +61,13 @@ describe('the cost analysis', () => {
     expect(figureOf(report, 'cost_per_call')).toBe('0.00795');
     expect(report.summary).toContain(`most of it by ${models.sonnet}`);
     expect(rowsOf(report, 'by_model')).toEqual([
-      [models.sonnet, 2, 13_000, 700, '0.02475', 62.2, '0'],
-      [models.haiku, 2, 4500, 1100, '0.011', 27.6, '0'],
+      [models.sonnet, 2, 13_000, 700, '0.02475', 62.3, '0'],
+      [models.haiku, 2, 4500, 1100, '0.011', 27.7, '0'],
       [models.nova, 1, 1000, 1000, '0.004', 10, '0'],
     ]);
     expect(rowsOf(report, 'by_user')).toEqual([
       ['ada', 3, 14_000, 1700, '0.02875', 72.3, '0'],
-      ['grace', 2, 4500, 1100, '0.011', 27.6, '0'],
+      ['grace', 2, 4500, 1100, '0.011', 27.7, '0'],
     ]);
     expect(rowsOf(report, 'by_workspace').map(([key, calls, , , spent]) => [key, calls, spent])).toEqual([
       ['/w/shop', 2, '0.02475'],
@@ -97,22 +98,90 @@ describe('the cost analysis', () => {
     expect(rowsOf(report, 'trend').map(([day]) => day)).toEqual([dayAgo(1), dayAgo(0)]);
   });
 
-  it('works out what cheaper models of the same vendor would have cost', async () => {
-    const report = await analysisOf(known);
+  it('works out what the cheapest models of the same vendor would have cost', async () => {
+    const { report, core } = await analyse((past) => past.makeAll(known));
     const rows = rowsOf(report, 'cheaper_models');
     const of = (model: string) => rows.find(([one]) => one === model);
-    // 1,000 × 1.10 + 500 × 5.50 = 3,850; 2,000 × 1.10 + 200 × 5.50 + 10,000 × 0.11 = 4,400
+    // 1,000 × 0.10 + 500 × 0.50 = 350; 2,000 × 0.10 + 200 × 0.50 + 10,000 × 0.01 = 400
     expect(of(models.sonnet)).toEqual([
-      ...[models.sonnet, 2, 13_000, 700, '0.02475', expect.stringMatching(/haiku/) as string],
-      ...['input $1.1, output $5.5', '0.00825', '0.0165', 66.6],
+      ...[models.sonnet, 2, 13_000, 700, '0.02475', 'global.anthropic.claude-haiku-5-5'],
+      ...['input $0.1, output $0.5', '0.00075', '0.024', 97],
     ]);
     // 1,000 × 0.035 + 1,000 × 0.14 = 175
     expect(of(models.nova)).toEqual([
       ...[models.nova, 1, 1000, 1000, '0.004', 'nova-micro'],
       ...['input $0.035, output $0.14', '0.000175', '0.003825', 95.6],
     ]);
-    expect(rows.filter(([model]) => model === models.haiku)).toEqual([]);
-    expect(figureOf(report, 'saving_model')).toBe('0.020325');
+    // Nothing that has a price and can be called is cheaper than what is said to be cheapest.
+    const usage = { ...noTokens, input: 4500, output: 1100 };
+    const costs = core.catalogue.callable().flatMap(({ modelId, tiers }) => {
+      const cost = modelId.includes('anthropic.') ? costOf(tiers, usage) : null;
+      return typeof cost === 'bigint' ? [cost] : [];
+    });
+    const cheapest = costs.reduce((a, b) => (a < b ? a : b));
+    expect(of(models.haiku)?.[7]).toBe(microToUsd(cheapest));
+    expect(figureOf(report, 'saving_model')).toBe(microToUsd(24_000n + 3_825n + (11_000n - cheapest)));
+  });
+
+  it('offers in place of a model none that takes less, and each once, whichever profile calls it', async () => {
+    const report = await analysisOf([
+      { daysAgo: 1, model: 'nova', input: 200_000, output: 9_000, cost: 188_800 },
+    ]);
+    const others = rowsOf(report, 'cheaper_models').map(([, , , , , other]) => other);
+    // Nova Micro takes 128,000 tokens.
+    expect(others).toEqual(['nova-lite', 'global.amazon.nova-2-lite-v1:0']);
+  });
+
+  it('has shares that add up', async () => {
+    const report = await analysisOf(
+      ['ada', 'grace', 'linus'].map((user) => ({ daysAgo: 1, user, cost: 1_000 })),
+    );
+    expect(rowsOf(report, 'by_user').map((row) => row[5])).toEqual([33.4, 33.3, 33.3]);
+  });
+
+  it.each([
+    [
+      'days of both weeks',
+      [1, 2, 3, 4, 5, 6, 7],
+      [8, 9, 10, 11, 12, 13, 14],
+      ', +100 % against the seven before',
+    ],
+    [
+      'the working days of both weeks',
+      [1, 2, 5, 6, 7],
+      [8, 9, 12, 13, 14],
+      ', +100 % against the seven before',
+    ],
+    [
+      'a week and two days',
+      [1, 2, 3, 4, 5, 6, 7],
+      [8, 9],
+      '; too little for a trend: 7 days with calls, 2 days in the seven before',
+    ],
+    [
+      'two days of each',
+      [1, 2],
+      [8, 9],
+      '; too little for a trend: 2 days with calls, 2 days in the seven before',
+    ],
+    ['one day', [1], [], '; too little for a trend: 1 day with calls, 0 days in the seven before'],
+    [
+      'the week before only',
+      [],
+      [8, 9, 10],
+      '; too little for a trend: 0 days with calls, 3 days in the seven before',
+    ],
+  ])('compares weeks with as many days of calls, not %s', async (_what, lately, before, said) => {
+    const calls = [
+      ...before.map((daysAgo) => ({ daysAgo, cost: 10_000 })),
+      ...lately.map((daysAgo) => ({ daysAgo, cost: 20_000 })),
+    ].sort((a, b) => b.daysAgo - a.daysAgo);
+    for (const command of ['[Cost Analysis]', '[Cost Analysis] days=2']) {
+      const report = await analysisOf(calls, command);
+      expect(report.sections.find(({ id }) => id === 'trend')?.text).toBe(
+        `The seven days before today came to ${formatUsd(BigInt(lately.length * 20_000))}${said}.`,
+      );
+    }
   });
 
   it('finds nothing in an even ledger', async () => {

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Core } from '../../../src/core/core.ts';
 import { everybody } from '../../../src/ledger/budgetFold.ts';
 import type { Report } from '../../../src/flow/report.ts';
 import { faultsOf, figureOf, findingOf, reportOf, rowsOf, runCommand } from '../../support/flowRuns.ts';
 import { gatewayOnStandIn } from '../../support/gateways.ts';
+import { storedRecords } from '../../support/ledgers.ts';
 import { dayAgo, models, PastCalls, type PastCall } from '../../support/pastCalls.ts';
 
 async function analysisAfter(
@@ -19,6 +21,12 @@ async function analysisAfter(
   expect(standIn.calls).toHaveLength(0);
   return reportOf(execution);
 }
+
+const refusedCall = {
+  ...{ user_id: 'ada', reason: '', model: 'claude-sonnet', model_id: null, backend: 'bedrock' as const },
+  ...{ priority: 'normal' as const, workspace: null, branch: null, command: null },
+  ...{ outcome: 'refused' as const, error_code: 'audit_reason_missing' },
+};
 
 /** Calls a day that are answered, from so many days ago until yesterday. */
 function answered(days: number, perDay: number): PastCall[] {
@@ -185,6 +193,68 @@ describe('the error analysis', () => {
     );
   });
 
+  it.each(['claude-sonnet', 'claude-3-sonnet', models.sonnet])(
+    'takes calls that were refused as %s for calls of their model, which then says nothing',
+    async (name) => {
+      const report = await analysisAfter(async (past) => {
+        await past.makeAll(answered(3, 5));
+        past.at(1, '09:00');
+        // As it was recorded before anybody looked for the model.
+        for (let index = 0; index < 5; index += 1)
+          await past.ledger.refuse(randomUUID(), { ...refusedCall, model: name, model_id: null });
+      });
+      const { evidence } = findingOf(report, 'error_audit_reason_missing');
+      expect(evidence).not.toContain('model ');
+      expect(evidence).not.toContain('the first call of these days with model');
+      expect(rowsOf(report, 'changes').flat().join()).not.toContain('model');
+    },
+  );
+
+  it('names the model of refused calls where it is the cause', async () => {
+    const report = await analysisAfter(async (past) => {
+      await past.makeAll(answered(3, 5));
+      past.at(1, '09:00');
+      const code = { error_code: 'model_not_recognized', model: 'claude-nothing', model_id: null };
+      for (let index = 0; index < 3; index += 1)
+        await past.ledger.refuse(randomUUID(), { ...refusedCall, ...code });
+    });
+    expect(findingOf(report, 'error_model_not_recognized').evidence).toContain(
+      'Concentrated on model claude-nothing (100 % of these, 17 % of all calls)',
+    );
+  });
+
+  it('says nothing of a region that every call had which got as far', async () => {
+    const report = await analysisAfter(async (past) => {
+      await past.makeAll(answered(2, 3));
+      for (const at of ['10:00', '10:10', '10:20'])
+        await past.make({ daysAgo: 1, at, model: 'sonnet', error: 'backend_throttled' });
+      for (let index = 0; index < 9; index += 1)
+        await past.ledger.refuse(randomUUID(), { ...refusedCall, model_id: models.sonnet });
+    });
+    expect(findingOf(report, 'error_backend_throttled').evidence).not.toContain('region');
+  });
+
+  it('says where failures are too few to have anything in common', async () => {
+    const report = await analysisAfter(async (past) => {
+      await past.makeAll(answered(3, 9));
+      for (const at of ['10:00', '10:10'])
+        await past.make({ daysAgo: 1, at, model: 'haiku', user: 'grace', error: 'backend_throttled' });
+    });
+    const { evidence } = findingOf(report, 'error_backend_throttled');
+    expect(evidence).toContain('Too few to say what they have in common.');
+    expect(evidence).not.toContain('Concentrated');
+  });
+
+  it('knows the model of every call that the gateway refuses, whatever for', async () => {
+    const { core } = await gatewayOnStandIn();
+    const gateway = core.registry.get('corporate_llm');
+    const asked = { modelId: 'claude-sonnet', prompt: 'hello', auditReason: 'JIRA-1 a reason' };
+    for (const wrong of [{ auditReason: '' }, { prompt: ' ' }, { temperature: 2 }, { maxTokens: 0 }])
+      expect((await gateway.executeLlmRequest({ ...asked, ...wrong })).status).toBe('refused');
+    const refused = storedRecords(core.ledger.directory).filter((record) => record.kind === 'REFUSE');
+    expect(refused.map(({ model_id }) => model_id)).toEqual(Array<string>(4).fill(models.sonnet));
+  });
+
   it('leaves out the attempts of the security test, which have to fail', async () => {
     const { core } = await gatewayOnStandIn();
     await call(core);
@@ -214,8 +284,8 @@ describe('the recorded performance', () => {
     expect(
       report && rowsOf(report, 'latency_by_model').map((row) => [row[0], row[1], row[2], row[6]]),
     ).toEqual([
-      ['claude-haiku', 4, 250, 400],
-      ['claude-nova', 1, 50, 50],
+      [models.haiku, 4, 250, 400],
+      [models.nova, 1, 50, 50],
     ]);
   });
 });
