@@ -6,6 +6,7 @@ import { budget, budgetAcknowledge, budgetRaise, type RaiseOptions } from './cli
 import { doctor } from './cli/doctor.ts';
 import { health } from './cli/health.ts';
 import { promptForMfaCode } from './cli/mfaCode.ts';
+import { noteBudgetAlerts } from './cli/budgetAlerts.ts';
 import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
 import { flowHistory, flowList, flowReport, flowRun, flowValidate, type FlowRunOptions } from './cli/flow.ts';
 import { auditErase, type EraseOptions } from './cli/erase.ts';
@@ -63,7 +64,10 @@ program
   .action((prompt: string, options: ChatOptions) => {
     const failed = (error: GatewayError): object =>
       unreachableJson(error, options.model ?? '', program.opts<GlobalOptions>().backend);
-    return run((core, terminal) => chat(core, prompt, options, terminal), failed);
+    return run(
+      withAlerts((core, terminal) => chat(core, prompt, options, terminal)),
+      failed,
+    );
   });
 
 const budgets = program
@@ -246,7 +250,7 @@ flow
   .option('--approve <sha256>', 'approve the command line of this definition, as flow list --json names it')
   .option('--out <file>', 'write the report there: JSON for *.json, otherwise Markdown')
   .action((command: string, options: FlowRunOptions) =>
-    run((core, terminal) => flowRun(core, command, options, terminal)),
+    run(withAlerts((core, terminal) => flowRun(core, command, options, terminal))),
   );
 flow
   .command('history')
@@ -310,7 +314,7 @@ function fail(
 
 /** Runs a command on a composed core and keeps its exit code. */
 async function run(
-  command: (core: Core, terminal: Terminal) => Promise<number>,
+  command: CoreCommand,
   failed?: (error: GatewayError) => object,
   settleFirst = true,
 ): Promise<void> {
@@ -334,8 +338,19 @@ async function run(
   }
 }
 
+type CoreCommand = (core: Core, terminal: Terminal) => Promise<number>;
+
+/** A command that makes calls, and then says which caps have reached an alert. */
+function withAlerts(command: CoreCommand): CoreCommand {
+  return async (core, terminal) => {
+    const exitCode = await command(core, terminal);
+    await noteBudgetAlerts(core, terminal);
+    return exitCode;
+  };
+}
+
 /** Runs a command that must see the ledger as it lies, and leaves it so. */
-function runAsItIs(command: (core: Core, terminal: Terminal) => Promise<number>): Promise<void> {
+function runAsItIs(command: CoreCommand): Promise<void> {
   return run(command, undefined, false);
 }
 

@@ -2,7 +2,7 @@ import { everybody, idOf, type Cap } from './budgetFold.ts';
 import type { CapSetting, DayBudget } from './ledger.ts';
 import type { ScopeKey } from './records.ts';
 
-/** How far a day's money is used: by the alerts of settings.yaml, highest last. */
+/** How far a day's money is spent: by the alerts of settings.yaml, highest last. */
 export type BudgetLevel = 'ok' | 'warning' | 'critical' | 'exceeded';
 
 export interface BudgetStatus extends DayBudget {
@@ -33,7 +33,7 @@ export interface BudgetPolicy {
 
 /**
  * A day's money against its limit. With alerts at 0.5, 0.8 and 0.95, `warning` begins at the second
- * highest and `critical` at the highest; what reservations hold counts as used.
+ * highest and `critical` at the highest. Only what was spent counts: what calls under way hold may come back.
  */
 export function budgetStatus(budget: DayBudget, policy: BudgetPolicy): BudgetStatus {
   const raised = new Map(budget.raised.map((cap) => [idOf(cap), cap]));
@@ -51,15 +51,25 @@ export function budgetStatus(budget: DayBudget, policy: BudgetPolicy): BudgetSta
     limit,
     origin: forDay ? null : (standing?.origin ?? null),
     remaining: left > 0n ? left : 0n,
-    level: budget.overruns > 0 ? 'exceeded' : levelOf(budget.spent + budget.reserved, limit, policy.alerts),
+    level: budget.overruns > 0 ? 'exceeded' : levelOf(budget.spent, limit, policy.alerts),
     caps: [{ ...everybody, limit, name: '', ...whole }, ...scoped],
   };
 }
 
-function levelOf(used: bigint, limit: bigint, alerts: readonly number[]): BudgetLevel {
-  if (used >= limit) return 'exceeded';
-  const sorted = alerts.toSorted((a, b) => b - a);
-  const reached = (share: number | undefined): boolean =>
-    share !== undefined && used * 1_000_000n >= limit * BigInt(Math.round(share * 1_000_000));
-  return reached(sorted[0]) ? 'critical' : reached(sorted[1]) ? 'warning' : 'ok';
+/** The alerts, shares from 0 to 1, that what was spent under a cap has reached; lowest first. */
+export function reachedAlerts(
+  { spent, limit }: Pick<CapStatus, 'spent' | 'limit'>,
+  alerts: readonly number[],
+): number[] {
+  return alerts
+    .filter((share) => spent > 0n && spent * 1_000_000n >= limit * BigInt(Math.round(share * 1_000_000)))
+    .toSorted((a, b) => a - b);
+}
+
+function levelOf(spent: bigint, limit: bigint, alerts: readonly number[]): BudgetLevel {
+  if (spent >= limit) return 'exceeded';
+  const reached = new Set(reachedAlerts({ spent, limit }, alerts));
+  const [highest, second] = alerts.toSorted((a, b) => b - a);
+  if (highest !== undefined && reached.has(highest)) return 'critical';
+  return second !== undefined && reached.has(second) ? 'warning' : 'ok';
 }

@@ -111,7 +111,7 @@ export const settingsSchema = z.strictObject({
       .array(z.number().gt(0).lte(1))
       .min(1)
       .default([0.5, 0.8, 0.95])
-      .describe('Shares of the limit at which people are told.'),
+      .describe('Shares of each cap at which people are told, by what was spent under it.'),
     unknown_price: text
       .default('refuse')
       .describe('"refuse", or the price-table entry that prices models nobody has a price for.'),

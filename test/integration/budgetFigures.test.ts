@@ -25,12 +25,13 @@ function historyOf(core: Core): Pick<HistoryClient, 'ask'> {
 
 async function teamLedger(
   settings = '',
+  calls = teamSpending(),
 ): Promise<{ core: Core; spending: Spending; reader: BudgetFiguresReader }> {
   const home = temporaryFolder();
   const zone = afternoonZone();
   const spending = new Spending(join(home, 'ledger', 'live'), zone);
   onTestFinished(() => spending.ledger.dispose());
-  await spending.spend(teamSpending());
+  await spending.spend(calls);
   writeFileSync(
     join(home, 'settings.yaml'),
     `budget: { timezone: ${zone}, daily_limit_usd: "60"${settings} }\n`,
@@ -65,7 +66,7 @@ describe('the figures of the budget', () => {
     expect(monthDays.at(-1)).toEqual({ day: status.day, spent: status.spent });
   });
 
-  it('compare the last seven days with the seven before', async () => {
+  it('compare the seven days before today with the seven before them', async () => {
     const { reader } = await teamLedger();
     const { breakdowns } = await reader.read();
     const [ada] = breakdowns.user;
@@ -73,8 +74,20 @@ describe('the figures of the budget', () => {
       teamSpending()
         .filter(({ user, daysAgo }) => user === 'ada' && daysAgo >= from && daysAgo <= to)
         .reduce((total, { cost }) => total + Math.round(cost * 1e6), 0);
-    expect(ada?.lately).toBe(BigInt(spentIn(0, 6)));
-    expect(ada?.before).toBe(BigInt(spentIn(7, 13)));
+    expect(ada?.lately).toBe(BigInt(spentIn(1, 7)));
+    expect(ada?.before).toBe(BigInt(spentIn(8, 14)));
+  });
+
+  it.each([
+    [[1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13, 14], true],
+    [[1, 2, 5, 6, 7], [8, 9, 12, 13, 14], true],
+    [[1, 2, 3, 4, 5, 6, 7], [8, 9], false],
+    [[1, 2], [8, 9], false],
+    [[1, 2, 3], [], false],
+  ])('compare weeks with calls on days %j and %j: %j', async (lately, before, comparable) => {
+    const calls = [0, ...lately, ...before].map((daysAgo) => ({ daysAgo, hour: 9, cost: 1 }));
+    const { reader } = await teamLedger('', calls);
+    expect((await reader.read()).weeksComparable).toBe(comparable);
   });
 
   it('take only what is new of the day when they are read again', async () => {
@@ -88,13 +101,27 @@ describe('the figures of the budget', () => {
     expect(sum(after.hours.flatMap(({ spent }) => spent))).toBe(after.status.spent);
   });
 
-  it('name the alerts that were reached, and when', async () => {
-    const { reader, spending } = await teamLedger();
-    const { alerts } = await reader.read();
-    // Half of $60 was passed by the last call but one.
-    expect(alerts).toEqual([{ share: 0.5, at: expect.any(Number) }]);
-    await spending.reserve({ cost: 20 });
-    expect((await reader.read()).alerts).toEqual([alerts[0], { share: 0.8, at: null }]);
+  it('name the alerts of every cap that were reached by what was spent, and when', async () => {
+    const { reader, spending } = await teamLedger(
+      ', per_user_usd: { grace: "10", ada: "30" }, per_model_usd: { nova-pro: "4.9" }, per_workspace_usd: { /home/ada/shop: "25" }',
+    );
+    const reached = async () =>
+      (await reader.read()).alerts.map(({ cap, share, at }) => [cap.scope, cap.key, share, at]);
+    const [time] = [expect.any(Number) as number];
+    const atFirst = [
+      // Half of $60 was passed by the last call but one.
+      ['ledger', '', 0.5, time],
+      ['user', 'ada', 0.5, time],
+      ['user', 'grace', 0.5, time],
+      ['user', 'grace', 0.8, time],
+      ['workspace', '/home/ada/shop', 0.5, time],
+      ['workspace', '/home/ada/shop', 0.8, time],
+    ];
+    expect((await reached()).sort()).toEqual(atFirst.sort());
+    const held = await spending.reserve({ cost: 20 });
+    expect(await reached()).toHaveLength(atFirst.length);
+    await spending.settle(held, 20);
+    expect(await reached()).toEqual(expect.arrayContaining([['ledger', '', 0.8, time]]));
   });
 
   it('have forecasts not below what is spent, and none without a past', async () => {

@@ -438,3 +438,43 @@ describe('bad surroundings', () => {
     expect(standIn.calls).toHaveLength(0);
   });
 });
+
+describe('alerts in the terminal', () => {
+  const settings = (file: string, caps: string): void => {
+    writeFileSync(file, `budget: { alerts: [0.5, 0.8], ${caps} }\n`);
+  };
+
+  it.each([
+    ['the ledger', 'daily_limit_usd: "0.00125"', 'budget is spent: $0.000634 of $0.00125.'],
+    ['the user', 'per_user_usd: { ada: "0.00125" }', 'cap of user ada is spent'],
+    ['the model', 'per_model_usd: { claude-sonnet: "0.00125" }', 'cap of model claude-sonnet is spent'],
+    ['the workspace', 'per_workspace_usd: { default: "0.00125" }', 'cap of workspace '],
+  ])('come on stderr after the call that passed one of %s, once', async (_cap, caps, said) => {
+    const { environment, home } = await onStandIn();
+    settings(join(home, 'settings.yaml'), caps);
+    const ask = ['chat', ...reason, '--max-tokens', '40', 'hello'];
+    const first = await tidyllm(ask, { environment, cwd: home });
+    expect(first.code).toBe(0);
+    expect(first.stderr).toContain('50 % of today');
+    expect(first.stderr).toContain(said);
+    expect(first.stdout).not.toContain('of today');
+    expect((await tidyllm(['budget'], { environment, cwd: home })).stderr).not.toContain('of today');
+    const again = await tidyllm(ask, { environment, cwd: home });
+    expect(again.code).toBe(3);
+    expect(again.stderr).not.toContain('% of today');
+  });
+
+  it('don’t come for what was only held, and leave --json and --quiet alone', async () => {
+    const { environment, home } = await onStandIn();
+    settings(join(home, 'settings.yaml'), 'daily_limit_usd: "0.07"');
+    // It holds nearly all of it, and gives it back.
+    const held = await tidyllmJson(['chat', ...reason, 'hello'], { environment });
+    expect(held.document).toMatchObject({ success: true });
+    expect(held.stderr).not.toContain('of today');
+    settings(join(home, 'settings.yaml'), 'daily_limit_usd: "0.0018"');
+    const quiet = ['--quiet', 'chat', ...reason, '--max-tokens', '20', 'hello'];
+    expect((await tidyllm(quiet, { environment })).stderr).toBe('');
+    const json = await tidyllmJson(['chat', ...reason, '--max-tokens', '1', 'hello'], { environment });
+    expect(json.stderr).toMatch(/\d % of today's budget is spent/);
+  });
+});

@@ -61,10 +61,13 @@ describe('the budget meter', () => {
     return view.getByRole('region', { name: 'Caps' }).getByRole('row', { name });
   }
 
-  test('tells once that half of the budget is used, and opens from there', async () => {
-    const notification = window.notification('50% of today’s budget is used: $36 of $60.');
+  test('tells once that half of the budget is spent, names what is held apart, and opens from there', async () => {
+    const notification = window.notification(
+      '50% of today’s budget is spent: $31.40 of $60. $4.60 more is held for calls under way.',
+    );
     await notification.waitFor();
-    await window.notification('50% of today’s cap of grace is used: $12.60 of $20.').waitFor();
+    // Grace has spent 40 % of hers; with what is held it would be 63 %.
+    expect(await window.notification('cap of grace').count()).toBe(0);
     await notification.getByRole('button', { name: 'Open Budget' }).click();
     await window.palette('Notifications: Clear All Notifications');
     await window.page.getByRole('tab', { name: 'Budget' }).waitFor();
@@ -82,7 +85,7 @@ describe('the budget meter', () => {
     const forecast = await view.getByText('Forecast for today').innerText();
     expect(forecast).toMatch(/\$\d\d\.\d\d/);
     await view.getByText(/mean of what the rest of the day came to on the last 14 days/).waitFor();
-    await view.getByText('50% of the limit reached').waitFor();
+    await view.getByText('50% of the limit spent').waitFor();
   });
 
   test('draws the hours by model, with a table behind that everybody can see', async () => {
@@ -209,7 +212,7 @@ describe('the budget meter', () => {
     const windows = [window, other];
     const told = async (share: string): Promise<number> => {
       const counts = [...openWindows].map((one) =>
-        one.notification(`${share} of today’s budget is used`).count(),
+        one.notification(`${share} of today’s budget is spent`).count(),
       );
       return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
     };

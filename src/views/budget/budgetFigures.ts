@@ -2,10 +2,11 @@ import type { Core } from '../../core/core.ts';
 import { callOutcomes, type HistoryCall } from '../../history/calls.ts';
 import { forecastDay, forecastMonth, shifted, type Forecast } from '../../history/forecast.ts';
 import type { HistoryClient } from '../../history/historyClient.ts';
+import { areComparable, type Period } from '../../history/trend.ts';
 import type { UsageRow } from '../../history/usage.ts';
 import { hourOf } from '../../history/usageTotals.ts';
 import { idOf } from '../../ledger/budgetFold.ts';
-import type { BudgetStatus } from '../../ledger/budgetStatus.ts';
+import { reachedAlerts, type BudgetStatus, type CapStatus } from '../../ledger/budgetStatus.ts';
 import { dayOf } from '../../ledger/day.ts';
 import { readRecordAt } from '../../ledger/readJournal.ts';
 import type { PolicyChangeRecord, ScopeKey } from '../../ledger/records.ts';
@@ -13,7 +14,7 @@ import type { PolicyChangeRecord, ScopeKey } from '../../ledger/records.ts';
 export const breakdownProperties = ['model', 'user', 'workspace', 'branch'] as const;
 export type BreakdownProperty = (typeof breakdownProperties)[number];
 
-/** Days of the trend: the last seven with today, against the seven before. */
+/** Days of the trend: the seven before today, which are over, against the seven before them. */
 const trendDays = 7;
 /** Enough days before today to find 14 with spending in. */
 const forecastReach = 120;
@@ -29,15 +30,17 @@ export interface BreakdownRow {
   calls: number;
   tokens: number;
   spent: bigint;
+  /** In the seven days before today, and in the seven before them. */
   lately: bigint;
   before: bigint;
 }
 
-/** An alert of the settings that the day has reached. */
+/** An alert of the settings that what was spent under a cap has reached. */
 export interface ReachedAlert {
+  cap: CapStatus;
   /** Of the limit, 0 to 1. */
   share: number;
-  /** When spending passed it, milliseconds since the epoch; null where reservations make up for it. */
+  /** When spending passed it, milliseconds since the epoch; null where the correction of a bill did. */
   at: number | null;
 }
 
@@ -52,6 +55,8 @@ export interface BudgetFigures {
   monthDays: { day: string; spent: bigint }[];
   alerts: ReachedAlert[];
   breakdowns: Record<BreakdownProperty, BreakdownRow[]>;
+  /** Whether the two weeks of the trend have calls on as many days, and on enough. */
+  weeksComparable: boolean;
   /** The last change of each cap that has one, by scope. */
   changes: Map<string, PolicyChangeRecord>;
 }
@@ -61,12 +66,17 @@ export interface ReadOptions {
   now?: Date;
 }
 
+type KnownCall = Pick<
+  HistoryCall,
+  'time' | 'processingTimeMs' | 'userId' | 'model' | 'modelId' | 'workspace' | 'cost'
+>;
+
 /** Reads the figures of a ledger. Calls of today are read once and kept. */
 export class BudgetFiguresReader {
   readonly #core: Core;
   readonly #history: Pick<HistoryClient, 'ask'>;
   #day = '';
-  #calls: Pick<HistoryCall, 'time' | 'processingTimeMs' | 'model' | 'modelId' | 'cost'>[] = [];
+  #calls: KnownCall[] = [];
 
   constructor(core: Core, history: Pick<HistoryClient, 'ask'>) {
     this.#core = core;
@@ -77,12 +87,13 @@ export class BudgetFiguresReader {
   async read({ onProgress, now = new Date() }: ReadOptions = {}): Promise<BudgetFigures> {
     const status = await this.#core.budget();
     await this.#readCalls(status.day, onProgress);
-    const [monthDays, past, changes, ...breakdowns] = await Promise.all([
+    const [monthDays, past, changes, weeksComparable, ...breakdowns] = await Promise.all([
       this.#history.ask('usage', ['day', { since: monthStart(status.day), until: status.day }]),
       this.#history.ask('hours', [
         { since: shifted(status.day, -forecastReach), until: shifted(status.day, -1) },
       ]),
       this.#changes(),
+      this.#weeksComparable(status.day),
       ...breakdownProperties.map((by) => this.#breakdown(by, status.day)),
     ]);
     const spentThisMonth = monthDays.reduce((sum, { spent }) => sum + spent, 0n);
@@ -100,6 +111,7 @@ export class BudgetFiguresReader {
       hours: this.#hours(),
       monthDays: allDays(status.day, monthDays),
       alerts: this.#alerts(status),
+      weeksComparable,
       breakdowns: Object.fromEntries(
         breakdownProperties.map((by, index) => [by, breakdowns[index] ?? []]),
       ) as BudgetFigures['breakdowns'],
@@ -118,8 +130,8 @@ export class BudgetFiguresReader {
         onProgress: (bytes, total) => onProgress?.(total > 0 ? bytes / total : 1),
       });
       // The newest comes first.
-      for (const { time, processingTimeMs, model, modelId, cost } of calls.toReversed())
-        this.#calls.push({ time, processingTimeMs, model, modelId, cost });
+      for (const { time, processingTimeMs, userId, model, modelId, workspace, cost } of calls.toReversed())
+        this.#calls.push({ time, processingTimeMs, userId, model, modelId, workspace, cost });
       if (calls.length < pageSize) return;
     }
   }
@@ -139,17 +151,31 @@ export class BudgetFiguresReader {
       .toSorted((a, b) => (sum(a.spent) > sum(b.spent) ? -1 : 1));
   }
 
-  #alerts({ spent, reserved, limit }: BudgetStatus): ReachedAlert[] {
-    const reached = (amount: bigint, share: number): boolean =>
-      amount * 1_000_000n >= limit * BigInt(Math.round(share * 1_000_000));
-    const shares = this.#core.loaded.settings.budget.alerts.toSorted((a, b) => a - b);
-    return shares
-      .filter((share) => reached(spent + reserved, share))
-      .map((share) => {
-        let soFar = 0n;
-        const call = this.#calls.find(({ cost }) => reached((soFar += cost), share));
-        return { share, at: call ? Date.parse(call.time) + (call.processingTimeMs ?? 0) : null };
+  #alerts({ caps }: BudgetStatus): ReachedAlert[] {
+    const { alerts } = this.#core.loaded.settings.budget;
+    return caps.flatMap((cap) => {
+      const calls = this.#calls.filter((call) => isUnder(cap, call));
+      return reachedAlerts(cap, alerts).map((share) => {
+        let spent = 0n;
+        const passed = calls.find(
+          ({ cost }) => reachedAlerts({ spent: (spent += cost), limit: cap.limit }, [share]).length > 0,
+        );
+        return { cap, share, at: passed ? Date.parse(passed.time) + (passed.processingTimeMs ?? 0) : null };
       });
+    });
+  }
+
+  async #weeksComparable(day: string): Promise<boolean> {
+    const periods = [1, 1 + trendDays].map(async (back): Promise<Period> => {
+      const days = { since: shifted(day, 1 - back - trendDays), until: shifted(day, -back) };
+      const rows = await this.#history.ask('usage', ['day', days]);
+      return {
+        spent: rows.reduce((total, { spent }) => total + spent, 0n),
+        daysWithCalls: rows.filter(({ calls }) => calls > 0).length,
+      };
+    });
+    const [lately, before] = await Promise.all(periods);
+    return lately !== undefined && before !== undefined && areComparable(before, lately);
   }
 
   async #breakdown(by: BreakdownProperty, day: string): Promise<BreakdownRow[]> {
@@ -157,8 +183,8 @@ export class BudgetFiguresReader {
       this.#history.ask('usage', [by, { since: shifted(day, since), until: shifted(day, until) }]);
     const [today, lately, before] = await Promise.all([
       usage(0, 0),
-      usage(1 - trendDays, 0),
-      usage(1 - 2 * trendDays, -trendDays),
+      usage(-trendDays, -1),
+      usage(-2 * trendDays, -1 - trendDays),
     ]);
     const spentOn = (rows: readonly UsageRow[], key: string | null): bigint =>
       rows.find((row) => row.key === key)?.spent ?? 0n;
@@ -184,6 +210,11 @@ export class BudgetFiguresReader {
     }
     return changes;
   }
+}
+
+function isUnder({ scope, key }: ScopeKey, { userId, model, modelId, workspace }: KnownCall): boolean {
+  const keys = { ledger: key, user: userId, model: modelId ?? model, workspace };
+  return keys[scope] === key;
 }
 
 /** The last change of a cap; undefined where none is recorded. */

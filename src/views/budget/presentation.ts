@@ -6,6 +6,7 @@ import type { CapStatus } from '../../ledger/budgetStatus.ts';
 import { nextDayStart } from '../../ledger/day.ts';
 import type { BudgetScope, PolicyChangeRecord } from '../../ledger/records.ts';
 import { formatUsd } from '../../pricing/cost.ts';
+import { percentage, percentages } from '../../pricing/shares.ts';
 import { formatLeft, overrunText } from '../moneyText.ts';
 import {
   breakdownProperties,
@@ -47,7 +48,7 @@ export function presentBudget(figures: BudgetFigures, core: Core, now = new Date
     monthForecast: forecast(figures.monthForecast, monthMethod),
     breakdowns: breakdownProperties.map((by) => ({
       ...breakdownNames[by](),
-      rows: breakdown(by, figures.breakdowns[by], status.spent),
+      rows: breakdown(by, figures),
     })),
     caps: status.caps.map((cap) => capRow(cap, figures, cap.scope === 'ledger' ? status.origin : null)),
   };
@@ -94,9 +95,12 @@ function alerts({ alerts: reached, status }: BudgetFigures): Budget['alerts'] {
     status.overruns === 0
       ? []
       : [{ text: overrunText(status.overruns), when: '', level: 'critical' as const }];
-  const shares = reached.toReversed().map(({ share, at }) => ({
-    text: vscode.l10n.t('{0} of the limit reached', percent(share)),
-    when: at === null ? vscode.l10n.t('by reservations') : timeText(at, status.timeZone),
+  const shares = reached.toReversed().map(({ cap, share, at }) => ({
+    text:
+      cap.scope === 'ledger'
+        ? vscode.l10n.t('{0} of the limit spent', percent(share))
+        : vscode.l10n.t('{0} of the cap of {1} spent', percent(share), capName(cap)),
+    when: at === null ? vscode.l10n.t('by the correction of a bill') : timeText(at, status.timeZone),
     level: share >= 0.9 ? ('critical' as const) : ('warning' as const),
   }));
   return [...overrun, ...shares];
@@ -145,16 +149,17 @@ const breakdownNames: Record<BreakdownProperty, () => { name: string; column: st
 
 function breakdown(
   by: BreakdownProperty,
-  rows: readonly BreakdownRow[],
-  spentToday: bigint,
+  { breakdowns, weeksComparable }: BudgetFigures,
 ): Budget['breakdowns'][number]['rows'] {
+  const rows = breakdowns[by];
   const shown = rows.slice(0, rows.length > mostRows + 1 ? mostRows : undefined);
   const rest = rows.slice(shown.length);
   const named = shown.map((row) => ({ row, name: nameOf(by, row.key), title: row.key ?? '' }));
   if (rest.length > 0)
     named.push({ row: sumOf(rest), name: vscode.l10n.t('{0} others', rest.length), title: '' });
-  return named.map(({ row, name, title }) => {
-    const share = spentToday > 0n ? Number((row.spent * 10_000n) / spentToday) / 10_000 : 0;
+  const shares = percentages(named.map(({ row }) => row.spent)).map((share) => (share ?? 0) / 100);
+  return named.map(({ row, name, title }, index) => {
+    const share = shares[index] ?? 0;
     return {
       name,
       title,
@@ -164,7 +169,7 @@ function breakdown(
       share: Math.min(1, Math.max(0, share)),
       shareText: percent(share),
       lately: amount(row.lately),
-      trend: trend(row),
+      trend: weeksComparable ? trend(row) : { direction: 'unknown', text: '' },
     };
   });
 }
@@ -188,7 +193,7 @@ function sumOf(rows: readonly BreakdownRow[]): BreakdownRow {
 function trend({ lately, before }: BreakdownRow): Budget['breakdowns'][number]['rows'][number]['trend'] {
   if (before <= 0n)
     return lately > 0n ? { direction: 'new', text: vscode.l10n.t('new') } : { direction: 'none', text: '' };
-  const change = Number(((lately - before) * 1000n) / before) / 1000;
+  const change = (percentage(lately - before, before) ?? 0) / 100;
   const direction = change >= 0.01 ? 'up' : change <= -0.01 ? 'down' : 'level';
   return { direction, text: percent(Math.abs(change)) };
 }
@@ -200,7 +205,7 @@ function capRow(cap: CapStatus, figures: BudgetFigures, origin: string | null): 
   const change = lastChange(figures, cap);
   return {
     scope: scopeName(cap.scope),
-    name: cap.scope === 'workspace' ? basename(cap.key) || cap.key : cap.name,
+    name: capName(cap),
     title: cap.key,
     limit: amount(cap.limit),
     spent: amount(cap.spent),
@@ -210,6 +215,10 @@ function capRow(cap: CapStatus, figures: BudgetFigures, origin: string | null): 
     owner: change?.user_id ?? origin ?? 'settings.yaml',
     change: change ? changeText(change, status.day, status.timeZone) : '',
   };
+}
+
+function capName({ scope, key, name }: CapStatus): string {
+  return scope === 'workspace' ? basename(key) || key : name;
 }
 
 export function scopeName(scope: BudgetScope): string {

@@ -33,8 +33,11 @@ const breakdownRow = z.object({
   share: z.number(),
   shareText: z.string(),
   lately: amount,
-  /** The last seven days against the seven before. */
-  trend: z.object({ direction: z.enum(['up', 'down', 'level', 'new', 'none']), text: z.string() }),
+  /** The seven days before today against the seven before them; unknown where these can't be compared. */
+  trend: z.object({
+    direction: z.enum(['up', 'down', 'level', 'new', 'none', 'unknown']),
+    text: z.string(),
+  }),
 });
 
 const cap = z.object({

@@ -282,15 +282,17 @@ const trendIcons = {
   level: 'dash',
   new: 'sparkle',
   none: 'dash',
+  unknown: 'question',
 } as const;
 
 function Breakdown({ name, column, rows }: { name: string; column: string; rows: readonly BreakdownRow[] }) {
   const trendSays = {
-    up: t('more than in the 7 days before'),
-    down: t('less than in the 7 days before'),
-    level: t('as in the 7 days before'),
-    new: t('nothing in the 7 days before'),
-    none: t('nothing in the last 14 days'),
+    up: t('more than in the 7 days before them'),
+    down: t('less than in the 7 days before them'),
+    level: t('as in the 7 days before them'),
+    new: t('nothing in the 7 days before them'),
+    none: t('nothing in the 14 days before today'),
+    unknown: t('too few days with calls, or not as many in both weeks, to compare'),
   };
   return (
     <section aria-label={name}>
@@ -311,7 +313,7 @@ function Breakdown({ name, column, rows }: { name: string; column: string; rows:
               <th scope="col" class="number share">
                 {t('Share')}
               </th>
-              <th scope="col" class="number">
+              <th scope="col" class="number" title={t('The 7 days before today')}>
                 {t('7 days')}
               </th>
               <th scope="col" class="number">
