@@ -89,9 +89,15 @@ export class GatewayError extends Error {
   }
 }
 
+/** What the AWS SDK adds, for programmers, to what a parser says of an answer that isn't AWS's. */
+const unreadableAnswer = /\{error\}\.\$response|Deserialization error/;
+
 /** The message of anything thrown, without its stack. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return unreadableAnswer.test(error.message)
+    ? 'the answer is not in the form of AWS; a proxy or another server may have given it'
+    : error.message;
 }
 
 /** The `code` of a Node.js system error (`ENOENT`, `ENOSPC`, …), if it has one. */

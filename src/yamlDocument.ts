@@ -11,6 +11,7 @@ import {
   type Range,
 } from 'yaml';
 import { messageOf } from './errors.ts';
+import { unreadableWords, yamlWords } from './yamlWords.ts';
 
 export type Path = readonly PropertyKey[];
 
@@ -25,13 +26,6 @@ export interface Fault {
 /** `FILE:LINE:COLUMN: what is wrong`. */
 export function faultText({ place, message }: Fault): string {
   return place ? `${place.file}:${place.line}:${place.column}: ${message}` : message;
-}
-
-const nestedTooDeeply = 'the file is nested too deeply';
-
-/** What the parser says, in words about the file where it speaks of its own stack. */
-function reasonOf(message: string): string {
-  return /maximum call stack|stack overflow|too much recursion/i.test(message) ? nestedTooDeeply : message;
 }
 
 /** A YAML text: its plain values, and where each stands. */
@@ -54,18 +48,18 @@ export class YamlDocument {
       // Nested deeper than the parser can go.
       this.#document = null;
       this.contents = null;
-      this.faults = [this.#faultBetween(reasonOf(messageOf(error)), 0, 0)];
+      this.faults = [this.#faultBetween(unreadableWords(messageOf(error)), 0, 0)];
       return;
     }
     const { errors, warnings } = this.#document;
-    const tooDeep = errors.find(({ message }) => reasonOf(message) === nestedTooDeeply);
+    const tooDeep = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
     if (tooDeep) {
       this.contents = null;
-      this.faults = [this.#faultBetween(nestedTooDeeply, ...tooDeep.pos)];
+      this.faults = [this.#faultBetween(yamlWords(tooDeep), ...tooDeep.pos)];
       return;
     }
-    const problems = [...errors, ...warnings].map(({ message, pos: [start, end] }) =>
-      this.#faultBetween(message.split('\n')[0] ?? '', start, end),
+    const problems = [...errors, ...warnings].map((problem) =>
+      this.#faultBetween(yamlWords(problem), ...problem.pos),
     );
     const [contents, faults] = problems.length > 0 ? [null, problems] : this.#plainValues(this.#document);
     this.contents = contents;
@@ -176,7 +170,7 @@ export class YamlDocument {
       return [document.toJS(), []];
     } catch (error) {
       // Too many aliases are found only now, and some of what is nested too deeply.
-      return [null, [this.#faultBetween(reasonOf(messageOf(error)), 0, 0)]];
+      return [null, [this.#faultBetween(unreadableWords(messageOf(error)), 0, 0)]];
     }
   }
 }

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import type { Core } from '../core/core.ts';
 import type { Cap } from '../ledger/budgetFold.ts';
-import { formatUsd, microToUsd, usdToMicro } from '../pricing/cost.ts';
+import { amountToMicro, formatUsd, microToUsd } from '../pricing/cost.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
 /** `tidyllm budget`: what a day has spent, holds and has left. */
@@ -104,9 +104,12 @@ function formatCap(limit: bigint | undefined): string {
 
 function usdOf(text: string): bigint {
   try {
-    return usdToMicro(text);
+    return amountToMicro(text);
   } catch {
-    throw new GatewayError('invalid_request', `--limit must be an amount such as 12.50, not "${text}".`);
+    throw new GatewayError(
+      'invalid_request',
+      `--limit must be an amount such as 12.50, with at most 6 decimals, not "${text}".`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 import * as z from 'zod';
+import { schemaWords } from '../schemaWords.ts';
 import { YamlDocument, type Fault, type Path } from '../yamlDocument.ts';
 import type { AgreementSource, BuiltInId, FlowAgreement } from './agreement.ts';
 import { agreementOf, disguiseIn, isBuiltIn, namesOf } from './agreementDefinition.ts';
@@ -35,10 +36,9 @@ export function parseFlowFile(
   taken: Map<string, string> = namesOfDefaults(),
 ): { agreements: FlowAgreement[]; faults: Fault[] } {
   const document = new YamlDocument(file, text);
-  if (document.faults.length > 0)
-    return { agreements: [], faults: limited(document, document.faults.map(withQuotes)) };
+  if (document.faults.length > 0) return { agreements: [], faults: limited(document, document.faults) };
   if (document.contents === null) return { agreements: [], faults: [] };
-  const parsed = fileSchema.safeParse(document.contents);
+  const parsed = fileSchema.safeParse(document.contents, { error: schemaWords });
   const faults = parsed.success
     ? []
     : parsed.error.issues.flatMap((issue) =>
@@ -76,7 +76,7 @@ class AgreementCheck {
     this.#document = document;
     this.#path = path;
     this.#values = isMapping(item) ? item : {};
-    const parsed = shapeSchema.safeParse(item);
+    const parsed = shapeSchema.safeParse(item, { error: schemaWords });
     this.#shape = parsed.success ? parsed.data : null;
     for (const issue of parsed.error?.issues.slice(0, mostFaults + 1) ?? [])
       this.faults.push(...issueFaults(document, item, path, issue, knownKeys(issue.path)));
@@ -176,7 +176,7 @@ class AgreementCheck {
 
   #checkParameter(name: string, value: unknown): void {
     const path = ['parameters', name];
-    const parsed = parameterSchema.safeParse(value);
+    const parsed = parameterSchema.safeParse(value, { error: schemaWords });
     if (!parsed.success) {
       for (const issue of parsed.error.issues)
         this.faults.push(
@@ -305,36 +305,14 @@ function issueFaults(
   return [document.faultInValue(path, `${subject} ${requirement(issue, value)}`)];
 }
 
-/** What a value must be, in words. */
+/** What a value must be, in words, with the nearest of a list. */
 function requirement(issue: z.core.$ZodIssue, value: unknown): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      return `must be ${typeNames[issue.expected] ?? issue.expected}`;
-    case 'invalid_value': {
-      const values = issue.values.map(String);
-      const similar = typeof value === 'string' ? suggestion(value, values) : '';
-      return `must be one of ${values.join(', ')}${similar}`;
-    }
-    case 'too_small':
-    case 'too_big':
-      if (issue.origin !== 'number' && issue.origin !== 'int') return issue.message;
-      return issue.code === 'too_small'
-        ? `must be at least ${String(issue.minimum)}`
-        : `must be at most ${String(issue.maximum)}`;
-    default:
-      return issue.message;
-  }
+  const similar =
+    issue.code === 'invalid_value' && typeof value === 'string'
+      ? suggestion(value, issue.values.map(String))
+      : '';
+  return `${issue.message}${similar}`;
 }
-
-const typeNames: Readonly<Record<string, string>> = {
-  string: 'a text',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  object: 'a mapping',
-  record: 'a mapping',
-  array: 'a list',
-};
 
 function suggestion(word: string, known: readonly string[]): string {
   if (known.length === 0) return '';
@@ -344,13 +322,6 @@ function suggestion(word: string, known: readonly string[]): string {
 
 function isMapping(value: unknown): value is Values {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** An encoding begins with what YAML reserves. */
-function withQuotes(fault: Fault): Fault {
-  return fault.message.includes('reserved character @')
-    ? { ...fault, message: `${fault.message}; put it in quotes` }
-    : fault;
 }
 
 function byPlace({ place: a }: Fault, { place: b }: Fault): number {

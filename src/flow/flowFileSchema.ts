@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { decimal } from '../settings/schema.ts';
+import { amount } from '../settings/schema.ts';
 import { builtInIds, implementationIds, parameterTypes } from './agreement.ts';
 import { formOf } from './matching.ts';
 
@@ -85,7 +85,7 @@ export const agreementSchema = z.strictObject({
     .default([])
     .describe('Other ways to say the trigger.')
     .meta({ examples: [['write the release notes']] }),
-  cost_limit_usd: decimal.default('1').describe('The most a run may cost, USD; reserved before it starts.'),
+  cost_limit_usd: amount.default('1').describe('The most a run may cost, USD; reserved before it starts.'),
   time_limit_seconds: z.int().min(1).max(3600).default(300).describe('Time after which a run is stopped.'),
   concurrent: z.boolean().default(false).describe('Whether it may run again while it runs.'),
   prompt: z

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { Core } from '../core/core.ts';
 import type { CapStatus } from '../ledger/budgetStatus.ts';
-import { formatUsd, usdToMicro } from '../pricing/cost.ts';
+import { amountToMicro, formatUsd } from '../pricing/cost.ts';
 import { askReason } from './askReason.ts';
 import type { CoreHolder } from './coreHolder.ts';
 
@@ -73,7 +73,7 @@ function nameOf({ scope, name }: CapStatus): string {
 /** Micro-USD; nothing for what is no amount. */
 function amountOf(text: string): bigint {
   try {
-    return usdToMicro(text.trim().replace(/^\$/, ''));
+    return amountToMicro(text.trim().replace(/^\$/, ''));
   } catch {
     return 0n;
   }

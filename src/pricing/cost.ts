@@ -39,6 +39,7 @@ export function totalTokens(usage: TokenUsage): number {
 /** Prices have at most this many decimals once read; more is refused, not rounded. */
 const priceDecimals = 12;
 const priceScale = 10n ** BigInt(priceDecimals);
+const microDollar = priceScale / 1_000_000n;
 
 /** A decimal string as an integer count of 10^-12. Throws `RangeError` on anything else. */
 export function parseDecimal(text: string): bigint {
@@ -120,7 +121,13 @@ export function microToUsd(micro: bigint): string {
 
 /** A decimal string of USD as micro-USD, rounded down, so that a limit never grows by rounding. */
 export function usdToMicro(usd: string): bigint {
-  return parseDecimal(usd) / 10n ** BigInt(priceDecimals - 6);
+  return parseDecimal(usd) / microDollar;
+}
+
+/** An amount as a person writes it, as micro-USD. Throws `RangeError` where `usdToMicro` would round as well. */
+export function amountToMicro(usd: string): bigint {
+  if (parseDecimal(usd) % microDollar !== 0n) throw new RangeError(`"${usd}" has more than 6 decimals`);
+  return usdToMicro(usd);
 }
 
 /** Money as people read it: `$0.0061`, `$12.30`, `$1,000`. Display only; records keep micro-USD. */

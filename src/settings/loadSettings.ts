@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { closest, distance } from 'fastest-levenshtein';
 import type * as z from 'zod';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import { schemaWords } from '../schemaWords.ts';
 import type { Fault, Path } from '../yamlDocument.ts';
 import { laterKeys, settingsSchema, type Settings } from './schema.ts';
 import { convertText, isSection, knownKeys, settingKeys } from './schemaPaths.ts';
@@ -132,7 +133,7 @@ function parseValues(
   values: unknown,
   describe: (issue: z.core.$ZodIssue) => Fault[],
 ): { settings: Settings | null; faults: Fault[] } {
-  const result = settingsSchema.safeParse(values);
+  const result = settingsSchema.safeParse(values, { error: schemaWords });
   if (result.success) return { settings: result.data, faults: [] };
   return { settings: null, faults: result.error.issues.flatMap(describe) };
 }

@@ -1,15 +1,24 @@
 import * as z from 'zod';
-import { parseDecimal } from '../pricing/cost.ts';
+import { amountToMicro, parseDecimal } from '../pricing/cost.ts';
 
-/** An amount or a price as text, so that no digit is lost. */
-export const decimal = z
-  .union([z.string(), z.number()])
+/** A price as text, so that no digit is lost. */
+const decimal = z
+  .union([z.string(), z.number()], 'must be a decimal number such as "0.01" or "1000"')
   .transform(String)
-  .refine(isDecimal, 'must be a decimal number such as "0.01" or "1000"');
+  .refine((text) => isReadBy(parseDecimal, text), {
+    error: 'must be a decimal number such as "0.01" or "1000"',
+    abort: true,
+  });
 
-function isDecimal(text: string): boolean {
+/** An amount of USD as text: whole micro-dollars, as the ledger counts. */
+export const amount = decimal.refine(
+  (text) => isReadBy(amountToMicro, text),
+  'must have at most 6 decimals, such as "0.000001"; the ledger counts in millionths of a dollar',
+);
+
+function isReadBy(read: (text: string) => unknown, text: string): boolean {
   try {
-    parseDecimal(text);
+    read(text);
     return true;
   } catch {
     return false;
@@ -48,7 +57,7 @@ const price = z.strictObject({
   cache_write_1h: decimal.optional(),
 });
 
-const caps = z.record(text, decimal.nullable()).default({});
+const caps = z.record(text, amount.nullable()).default({});
 const decision = z.enum(['block', 'redact', 'allow']);
 
 /**
@@ -103,7 +112,7 @@ export const settingsSchema = z.strictObject({
     )
     .meta({ examples: [{ 'my-profile': { base: 'us.anthropic.claude-opus-4-8' } }] }),
   budget: section({
-    daily_limit_usd: decimal
+    daily_limit_usd: amount
       .default('1000')
       .describe('Most that may be spent in a day by the whole ledger, over all windows and the terminal.'),
     timezone: timeZone.default('UTC').describe('IANA time zone; where the day begins.'),
@@ -214,7 +223,7 @@ export const settingsSchema = z.strictObject({
   }),
   team: section({
     organisation: optional.describe('Name under which a team shares its budget.'),
-    offline_escrow_usd: decimal.default('5').describe('What may be spent while the team’s database is away.'),
+    offline_escrow_usd: amount.default('5').describe('What may be spent while the team’s database is away.'),
   }),
   workflow: section({
     optimization_level: z.int().min(0).max(2).default(1).describe('0 none, 1 basic, 2 aggressive.'),

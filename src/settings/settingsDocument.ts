@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts';
+import { hasPassword } from '../withoutPassword.ts';
 import { faultText, YamlDocument, type Fault, type Path } from '../yamlDocument.ts';
 import { convertText, isSection, secretPaths } from './schemaPaths.ts';
 
@@ -93,23 +94,19 @@ export class SettingsDocument extends YamlDocument {
     return references.length > 0 ? convertText(resolved, path) : resolved;
   }
 
-  /** Secrets whose value stands in the file. */
+  /** Secrets whose value stands in the file: that of a secret key, or a password in any address. */
   plainSecrets(): Fault[] {
-    return secretPaths
-      .filter((path) => {
-        const value = path.reduce<unknown>(
-          (node, key) => (node as Record<string, unknown> | null | undefined)?.[key],
-          this.contents,
-        );
-        return (
-          typeof value === 'string' &&
-          [...value.matchAll(reference)].every(([match]) => match.startsWith('$$'))
-        );
+    const secretKeys = new Set(secretPaths.map((path) => path.join('.')));
+    return textsIn(this.contents, [])
+      .filter(({ path, text }) => {
+        const references = [...text.matchAll(reference)].filter(([match]) => !match.startsWith('$$'));
+        if (secretKeys.has(path.join('.')) && references.length === 0) return true;
+        return hasPassword(references.reduce((rest, [match]) => rest.replace(match, ''), text));
       })
-      .map((path) =>
+      .map(({ path }) =>
         this.fault(
           path,
-          `${path.join('.')} is in plain text; keep it in an environment variable and write "\${NAME}"`,
+          `${path.join('.')} ${secretKeys.has(path.join('.')) ? 'is' : 'has a password'} in plain text; keep it in an environment variable and write "\${NAME}"`,
           'warning',
         ),
       );
@@ -121,4 +118,11 @@ export class SettingsDocument extends YamlDocument {
     );
     return [...unset, ...this.plainSecrets()];
   }
+}
+
+/** Every text of a file, keys apart, with where it stands. */
+function textsIn(value: unknown, path: readonly string[]): { path: readonly string[]; text: string }[] {
+  if (typeof value === 'string') return [{ path, text: value }];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => textsIn(item, [...path, key]));
 }

@@ -114,7 +114,7 @@ describe('the budget meter', () => {
     const ada = view.getByRole('region', { name: 'By user' }).getByRole('row', { name: /^ada/ });
     const cells = await ada.getByRole('cell').allInnerTexts();
     expect(cells.slice(0, 3)).toEqual(['3', '$21', '66.9%']);
-    expect(cells[4]).toMatch(/(more|less) than in the 7 days before\s*\d+(\.\d)?%/);
+    expect(cells[4]).toMatch(/(more|less) than in the 7 days before them\s*\d+(\.\d)?%/);
     await view.getByRole('region', { name: 'By workspace' }).getByText('shop', { exact: true }).waitFor();
   });
 

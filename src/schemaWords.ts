@@ -1,0 +1,68 @@
+import type * as z from 'zod';
+
+const typeNames: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a mapping',
+  record: 'a mapping',
+  map: 'a mapping',
+  array: 'a list',
+  tuple: 'a list',
+  set: 'a list',
+  null: 'empty',
+  undefined: 'left out',
+  never: 'left out',
+  date: 'a date',
+};
+
+/** What a value must be, for an issue that its schema has no words for: a sentence whose subject is the key. */
+export function schemaWords(issue: z.core.$ZodRawIssue | z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${typeNames[issue.expected] ?? 'a value of another kind'}`;
+    case 'invalid_value':
+      return issue.values.length === 1
+        ? `must be ${String(issue.values[0])}`
+        : `must be one of ${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return `must ${sizeWords(issue.origin, issue.minimum, issue.inclusive === false ? 'above' : 'at least')}`;
+    case 'too_big':
+      return `must ${sizeWords(issue.origin, issue.maximum, issue.inclusive === false ? 'below' : 'at most')}`;
+    case 'not_multiple_of':
+      return `must be a multiple of ${issue.divisor}`;
+    case 'invalid_format':
+      return issue.format === 'url' ? 'must be a web address' : 'is not written as it has to be';
+    case 'unrecognized_keys':
+      return `has unknown keys: ${issue.keys.join(', ')}`;
+    case 'invalid_key':
+      return `is a name that ${firstOf(issue.issues) ?? 'can’t stand here'}`;
+    case 'invalid_element':
+      return `has a value that ${firstOf(issue.issues) ?? 'can’t stand here'}`;
+    case 'invalid_union':
+      return unionWords(issue.errors);
+    default:
+      return 'can’t have this value';
+  }
+}
+
+/** `be at least 3`, `have at most 5 items`. */
+function sizeWords(origin: string, size: number | bigint, bound: string): string {
+  if (origin === 'string') return `have ${bound} ${size} ${Number(size) === 1 ? 'character' : 'characters'}`;
+  if (['array', 'set', 'map', 'file'].includes(origin))
+    return `have ${bound} ${size} ${Number(size) === 1 ? 'item' : 'items'}`;
+  return `be ${bound} ${size}`;
+}
+
+/** What any of the members of a union takes. */
+function unionWords(members: readonly (readonly z.core.$ZodIssue[])[]): string {
+  const types = members.flatMap(([issue]) => (issue?.code === 'invalid_type' ? [issue.expected] : []));
+  const names = [...new Set(types.map((type) => typeNames[type] ?? 'a value of another kind'))];
+  if (names.length > 0) return `must be ${names.join(' or ')}`;
+  return firstOf(members[0] ?? []) ?? 'can’t have this value';
+}
+
+function firstOf(issues: readonly { message?: string | undefined }[]): string | undefined {
+  return issues[0]?.message;
+}
