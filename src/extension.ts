@@ -106,12 +106,13 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   store.add(new BudgetAlerts(core, log));
   const monitor = store.add(new HealthMonitor(core, settingsFile, log));
   const health = store.add(new HealthTree(core, auditTrail, monitor));
+  const runs = store.add(new FlowRuns(core, histories, git));
   let openedDashboard: DashboardPanel | null = null;
   const dashboard = async (): Promise<DashboardPanel> => {
     const { DashboardPanel } = await import('./views/dashboard/panel.ts');
     const { extensionUri } = context;
     openedDashboard ??= store.add(
-      new DashboardPanel({ extensionUri, holder: core, auditTrail, monitor, log }),
+      new DashboardPanel({ extensionUri, holder: core, auditTrail, monitor, runs, log }),
     );
     return openedDashboard;
   };
@@ -120,7 +121,6 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
       deserializeWebviewPanel: async (panel) => (await dashboard()).show(panel),
     }),
   );
-  const runs = store.add(new FlowRuns(core, histories, git));
   let openedReports: FlowReportPanels | null = null;
   const reports = async (): Promise<FlowReportPanels> => {
     const { FlowReportPanels } = await import('./views/flowReport/panel.ts');

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { FrameLocator, Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { tidyllm } from '../support/commandLine.ts';
 import { startMlflow, startPostgres, startS3, type Server } from '../support/servers.ts';
 import { ChatView } from './harness/chatView.ts';
 import type { Editor } from './harness/editor.ts';
@@ -85,7 +86,7 @@ mlflow:
     await row('AWS credentials').getByText('AWS_ACCESS_KEY_ID (environment)').waitFor();
     await verdict('OPERATIONAL').waitFor();
     await window.treeItem('Health', /^OPERATIONAL/).waitFor();
-    await view.getByText('there are no executions, in the last hour or ever').waitFor();
+    await view.getByText('6 agreements can be run · none was run yet').waitFor();
     await view.getByText(/^Live ledger · .* · \$0 of \$50 spent today$/).waitFor();
     expect(await window.page.locator('.activitybar .badge:visible').count()).toBe(0);
   });
@@ -155,6 +156,37 @@ mlflow:
     await window.palette('View: Close Editor');
     await servers.MLflow.start();
     await verdict('OPERATIONAL').waitFor();
+  });
+
+  test('a run of an agreement, here or in the terminal, stands there with its report', async () => {
+    const runs = view.getByRole('table', { name: 'Recent runs' });
+    const environment = {
+      ...{ TIDYLLM_HOME: editor.home, AWS_ACCESS_KEY_ID: 'AKIASTANDIN', AWS_SECRET_ACCESS_KEY: 'secret' },
+      ...{ AWS_ENDPOINT_URL_BEDROCK_RUNTIME: standIn.url, DB_PASSWORD: 'secret' },
+    };
+    expect((await tidyllm(['flow', 'run', '[Cost Analysis]'], { environment })).code).toBe(0);
+    await view.getByText('6 agreements can be run · 1 run in the last hour').waitFor();
+    await runs.getByRole('row', { name: /^\[Cost Analysis\] nothing found .* just now$/ }).waitFor();
+    await runs.getByRole('button', { name: '[Cost Analysis]' }).click();
+    await window.page.getByRole('tab', { name: /Cost Analysis/ }).waitFor();
+    await window.palette('View: Close Editor');
+    await window.palette('TidyLLM: Open Health Dashboard');
+    await runs.waitFor();
+  });
+
+  test('has each column under its heading', async () => {
+    for (const [table, heading, cell] of [
+      ['Infrastructure', 'State', 'healthy'],
+      ['Gateways', 'State', 'healthy'],
+      ['Recent runs', 'Result', 'nothing found'],
+    ] as const) {
+      const shown = view.getByRole('table', { name: table });
+      const [head, body] = await Promise.all([
+        shown.getByRole('columnheader', { name: heading }).boundingBox(),
+        shown.getByRole('cell', { name: cell }).first().locator('.state-icon').boundingBox(),
+      ]);
+      expect([table, Math.abs((head?.x ?? 0) - (body?.x ?? 99))]).toEqual([table, expect.closeTo(0, 0)]);
+    }
   });
 
   test('can be used with a screen reader', async () => {

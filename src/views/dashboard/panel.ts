@@ -1,15 +1,19 @@
 import * as vscode from 'vscode';
+import { GatewayError } from '../../errors.ts';
+import type { FlowExecutionEntry } from '../../flow/executionHistory.ts';
 import type { AuditTrail } from '../../host/auditTrail.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
-import { applyFix } from '../../host/failures.ts';
+import { applyFix, inBackground } from '../../host/failures.ts';
+import type { FlowRuns } from '../../host/flowRuns.ts';
 import type { HealthMonitor } from '../../host/healthMonitor.ts';
 import { fillPanel } from '../webviewPanel.ts';
+import { Latencies } from './latencies.ts';
 import { presentDashboard, type Presented } from './presentation.ts';
 import { viewMessageSchema, type HostMessage, type ViewMessage } from './protocol.ts';
 
 export const dashboardViewType = 'tidyllm.dashboard';
-/** Checks of a part that its line shows. */
-const mostLatencies = 60;
+/** Runs of agreements that are read, for how many there were in the last hour. */
+const runsRead = 100;
 /** Findings that come faster than this are shown together. */
 const showEveryMs = 100;
 
@@ -18,6 +22,7 @@ export interface DashboardPanelDependencies {
   holder: CoreHolder;
   auditTrail: AuditTrail;
   monitor: HealthMonitor;
+  runs: Pick<FlowRuns, 'history' | 'onDidChange'>;
   log: vscode.LogOutputChannel;
 }
 
@@ -25,9 +30,7 @@ export interface DashboardPanelDependencies {
 export class DashboardPanel implements vscode.Disposable {
   readonly #dependencies: DashboardPanelDependencies;
   readonly #following: vscode.Disposable;
-  readonly #latencies = new Map<string, (number | null)[]>();
-  /** When each part was last checked. */
-  readonly #checkedAt = new Map<string, string>();
+  readonly #latencies = new Latencies();
   #panel: vscode.WebviewPanel | null = null;
   #watching: vscode.Disposable | null = null;
   #presented: Presented | null = null;
@@ -35,10 +38,11 @@ export class DashboardPanel implements vscode.Disposable {
 
   constructor(dependencies: DashboardPanelDependencies) {
     this.#dependencies = dependencies;
-    const { monitor, auditTrail } = dependencies;
+    const { monitor, auditTrail, runs } = dependencies;
     this.#following = vscode.Disposable.from(
       monitor.onDidChange(() => this.#collect()),
       auditTrail.onDidVerify(() => this.#showSoon()),
+      runs.onDidChange(() => this.#showSoon()),
     );
   }
 
@@ -82,38 +86,44 @@ export class DashboardPanel implements vscode.Disposable {
 
   #collect(): void {
     if (!this.#panel) return;
-    const { services, gateways, simulated } = this.#dependencies.monitor.findings;
-    const checks = Object.entries({ ...services, ...gateways, ...(simulated && { simulated }) });
-    for (const [id, { checkedAt, latencyMs, state }] of checks) {
-      const measured = state === 'healthy' || state === 'degraded' || state === 'failed';
-      if (!measured || this.#checkedAt.get(id) === checkedAt) continue;
-      this.#checkedAt.set(id, checkedAt);
-      this.#latencies.set(id, [...(this.#latencies.get(id) ?? []), latencyMs].slice(-mostLatencies));
-    }
+    this.#latencies.take(this.#dependencies.monitor.findings);
     this.#showSoon();
   }
 
   #showSoon(): void {
     if (!this.#panel) return;
-    this.#timer ??= setTimeout(() => this.#show(), showEveryMs);
+    this.#timer ??= setTimeout(() => inBackground(this.#dependencies.log, this.#show()), showEveryMs);
   }
 
-  #show(): void {
+  async #show(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const { holder, auditTrail, monitor } = this.#dependencies;
     const { state } = holder;
+    const runs = state.kind === 'ready' ? await this.#runs() : null;
     const verification =
       state.kind === 'ready' ? auditTrail.lastVerification(state.core.ledger.directory) : null;
-    this.#presented = presentDashboard(state, monitor.findings, verification, this.#latencies);
+    this.#presented = presentDashboard(state, monitor.findings, {
+      ...{ verification, runs, latencies: this.#latencies },
+    });
     const message: HostMessage = { type: 'dashboard', dashboard: this.#presented.dashboard };
     void this.#panel?.webview.postMessage(message);
+  }
+
+  /** Null where the ledger, which has a line of its own, can't be read. */
+  async #runs(): Promise<readonly FlowExecutionEntry[] | null> {
+    try {
+      return await this.#dependencies.runs.history(runsRead);
+    } catch (error) {
+      if (GatewayError.is(error)) return null;
+      throw error;
+    }
   }
 
   async #handle(message: ViewMessage): Promise<void> {
     switch (message.type) {
       case 'ready':
-        this.#show();
+        await this.#show();
         return;
       case 'refresh':
         await this.#dependencies.monitor.refresh();
@@ -129,6 +139,9 @@ export class DashboardPanel implements vscode.Disposable {
           await applyFix({ kind: 'command', command: 'tidyllm.openSettingsFile', place: { key } });
         return;
       }
+      case 'report':
+        await vscode.commands.executeCommand('tidyllm.showFlowReport', { runId: message.runId });
+        return;
       case 'run':
         await vscode.commands.executeCommand(message.command);
         return;

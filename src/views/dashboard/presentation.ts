@@ -1,5 +1,7 @@
 import * as vscode from 'vscode';
 import type { Core } from '../../core/core.ts';
+import { durationText } from '../../flow/cellText.ts';
+import type { FlowExecutionEntry } from '../../flow/executionHistory.ts';
 import { gatewayIds } from '../../gateways/gateway.ts';
 import { serviceIds, type ServiceHealth } from '../../gateways/services.ts';
 import type { Verification } from '../../host/auditTrail.ts';
@@ -19,7 +21,10 @@ import {
   verdictText,
   type Verdict,
 } from '../health/checkTexts.ts';
+import { agoText } from '../flow/agoText.ts';
+import { outcomeText } from '../flow/outcomeText.ts';
 import { sourceText } from '../health/healthNodes.ts';
+import type { Latencies } from './latencies.ts';
 import type { Dashboard, Part, Tone } from './protocol.ts';
 
 /** What the dashboard shows, with what its buttons do. */
@@ -29,7 +34,17 @@ export interface Presented {
   fixes: ReadonlyMap<string, readonly CommandFix[]>;
 }
 
-export type Latencies = ReadonlyMap<string, readonly (number | null)[]>;
+/** Runs that are shown. */
+const runsShown = 5;
+const hourMs = 3_600_000;
+
+/** What the dashboard shows besides what the checks found. */
+export interface DashboardExtras {
+  verification: Verification | null;
+  /** The last runs of agreements, newest first; null while nobody can know them. */
+  runs: readonly FlowExecutionEntry[] | null;
+  latencies: Pick<Latencies, 'of'>;
+}
 
 type PartWithFixes = Omit<Part, 'fixes' | 'history'> & { fixes: readonly CommandFix[] };
 
@@ -37,8 +52,7 @@ type PartWithFixes = Omit<Part, 'fixes' | 'history'> & { fixes: readonly Command
 export function presentDashboard(
   state: CoreState,
   findings: Findings,
-  verification: Verification | null,
-  latencies: Latencies,
+  { verification, runs, latencies }: DashboardExtras,
 ): Presented {
   const core = state.kind === 'ready' ? state.core : null;
   const infrastructure = core ? infrastructureParts(core, findings) : [];
@@ -46,7 +60,7 @@ export function presentDashboard(
   const shown = (parts: readonly PartWithFixes[]): Part[] =>
     parts.map((part) => ({
       ...part,
-      history: [...(latencies.get(part.id) ?? [])],
+      history: [...latencies.of(part.id)],
       fixes: part.fixes.map((fix) => ({ label: fixLabel(fix) })),
     }));
   const dashboard: Dashboard = {
@@ -55,17 +69,59 @@ export function presentDashboard(
     checked: lastCheck(findings),
     infrastructure: shown(infrastructure),
     gateways: shown(gateways),
-    absent: [
-      {
-        name: vscode.l10n.t('FLOW agreements'),
-        text: vscode.l10n.t('Not installed: there are no executions, in the last hour or ever.'),
-      },
-      { name: vscode.l10n.t('Cache'), text: vscode.l10n.t('Not installed.') },
-    ],
+    flow: flowLine(findings, runs),
+    runs: (runs ?? []).slice(0, runsShown).map(runRow),
+    cache: vscode.l10n.t('Not installed.'),
     configuration: core ? configuration(core) : [],
     ledger: ledgerLine(core, findings, verification),
   };
   return { dashboard, fixes: new Map([...infrastructure, ...gateways].map(({ id, fixes }) => [id, fixes])) };
+}
+
+/** How many agreements can run, and how many did in the last hour. */
+function flowLine({ flow }: Findings, runs: DashboardExtras['runs']): Dashboard['flow'] {
+  if (!flow || !runs) return { tone: 'checking', text: vscode.l10n.t('reading …') };
+  const lately = runs.filter(({ timestamp }) => Date.now() - Date.parse(timestamp) < hourMs).length;
+  const said =
+    lately === runs.length && lately > runsShown
+      ? vscode.l10n.t('{0} or more runs in the last hour', lately)
+      : lately === 1
+        ? vscode.l10n.t('1 run in the last hour')
+        : vscode.l10n.t('{0} runs in the last hour', lately);
+  const errors =
+    flow.errors === 1
+      ? vscode.l10n.t('1 error in flow.yaml')
+      : vscode.l10n.t('{0} errors in flow.yaml', flow.errors);
+  return {
+    tone: flow.errors > 0 ? 'failed' : 'healthy',
+    text: [
+      vscode.l10n.t('{0} agreements can be run', flow.agreements),
+      ...(flow.errors > 0 ? [errors] : []),
+      runs.length === 0 ? vscode.l10n.t('none was run yet') : said,
+    ].join(' · '),
+  };
+}
+
+function runRow(entry: FlowExecutionEntry): Dashboard['runs'][number] {
+  const { runId, trigger, outcome, timestamp, durationMs, cost, summary, errorCode, reportSha256 } = entry;
+  return {
+    runId,
+    trigger,
+    tone: toneOf(entry),
+    outcome: outcomeText(entry),
+    when: agoText(timestamp),
+    took: durationMs === null ? '' : durationText(durationMs),
+    cost: outcome === 'running' ? '' : formatUsd(cost),
+    summary: summary ?? errorCode ?? '',
+    hasReport: reportSha256 !== null,
+  };
+}
+
+function toneOf({ outcome, problems, warnings }: FlowExecutionEntry): Tone {
+  if (outcome === 'running') return 'checking';
+  if (outcome === 'cancelled') return 'absent';
+  if (outcome !== 'success' || problems > 0) return 'failed';
+  return warnings > 0 ? 'degraded' : 'healthy';
 }
 
 function lastCheck({ services, gateways }: Findings): string {

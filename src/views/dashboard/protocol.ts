@@ -37,8 +37,24 @@ export const dashboardSchema = z.object({
   checked: z.string(),
   infrastructure: z.array(part),
   gateways: z.array(part),
+  flow: z.object({ tone, text: z.string() }),
+  /** The last runs of agreements, newest first. */
+  runs: z.array(
+    z.object({
+      runId: z.string(),
+      trigger: z.string(),
+      tone,
+      outcome: z.string(),
+      when: z.string(),
+      /** Both empty while it runs. */
+      took: z.string(),
+      cost: z.string(),
+      summary: z.string(),
+      hasReport: z.boolean(),
+    }),
+  ),
   /** What a later version brings. */
-  absent: z.array(z.object({ name: z.string(), text: z.string() })),
+  cache: z.string(),
   configuration: z.array(
     z.object({
       name: z.string(),
@@ -64,8 +80,11 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('fix'), part: z.string(), index: z.number() }),
   /** Opens settings.yaml at a line of the configuration. */
   z.object({ type: z.literal('edit'), index: z.number() }),
+  /** Shows the report of a run. */
+  z.object({ type: z.literal('report'), runId: z.string() }),
   runMessage([
     'tidyllm.runDoctor',
+    'tidyllm.runFlow',
     'tidyllm.refreshHealth',
     'tidyllm.openBudget',
     'tidyllm.openAuditHistory',

@@ -9,6 +9,7 @@ import { formatUsd } from '../../pricing/cost.ts';
 import type { Fault } from '../../yamlDocument.ts';
 import { escapeMarkdown } from '../markdownText.ts';
 import { agoText } from './agoText.ts';
+import { outcomeText } from './outcomeText.ts';
 
 /** Runs that are shown of an agreement, and looked through for the last one of each. */
 const runsShown = 5;
@@ -181,27 +182,6 @@ function runningText({ message, share }: RunningRun): string {
 
 function resultText(entry: FlowExecutionEntry): string {
   return [outcomeText(entry), agoText(entry.timestamp)].join(' · ');
-}
-
-function outcomeText({ mode, outcome, problems, warnings }: FlowExecutionEntry): string {
-  if (outcome === 'running') return vscode.l10n.t('running');
-  const outcomes = {
-    failed: vscode.l10n.t('failed'),
-    cancelled: vscode.l10n.t('stopped'),
-    refused: vscode.l10n.t('refused'),
-    orphaned: vscode.l10n.t('its window died'),
-  };
-  if (outcome !== 'success') return outcomes[outcome];
-  const found = [
-    ...(problems > 0
-      ? [problems === 1 ? vscode.l10n.t('1 problem') : vscode.l10n.t('{0} problems', problems)]
-      : []),
-    ...(warnings > 0
-      ? [warnings === 1 ? vscode.l10n.t('1 warning') : vscode.l10n.t('{0} warnings', warnings)]
-      : []),
-  ];
-  const result = found.length > 0 ? found.join(', ') : vscode.l10n.t('nothing found');
-  return mode === 'simulated' ? vscode.l10n.t('{0}, simulated', result) : result;
 }
 
 function iconOf(entry: FlowExecutionEntry | undefined): vscode.ThemeIcon {

@@ -10,7 +10,7 @@ interface FailureProperties {
 /** In place of a view that can't show anything: why, and where it can be mended. */
 export function FailureView({ title, failure: { message, hint }, onOpenHealth }: FailureProperties) {
   return (
-    <div class="state" role="alert">
+    <div class="instead" role="alert">
       <h1>{title}</h1>
       <p>{message}</p>
       {hint !== '' && <p class="quiet">{hint}</p>}

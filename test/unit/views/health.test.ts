@@ -1,11 +1,13 @@
 import { describe, expect, it, vi } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
 import type { Core } from '../../../src/core/core.ts';
+import type { FlowExecutionEntry } from '../../../src/flow/executionHistory.ts';
 import type { ServiceHealth } from '../../../src/gateways/services.ts';
 import { GatewayRegistry } from '../../../src/gateways/registry.ts';
 import type { CoreState } from '../../../src/host/coreHolder.ts';
 import { nothingFound, type Findings } from '../../../src/host/healthMonitor.ts';
 import type { BudgetStatus } from '../../../src/ledger/budgetStatus.ts';
+import { Latencies } from '../../../src/views/dashboard/latencies.ts';
 import { presentDashboard } from '../../../src/views/dashboard/presentation.ts';
 import { dashboardSchema } from '../../../src/views/dashboard/protocol.ts';
 import { verdictOf } from '../../../src/views/health/checkTexts.ts';
@@ -222,10 +224,112 @@ describe('the line of settings.yaml', () => {
   });
 });
 
+const nothingElse = { verification: null, runs: [], latencies: { of: () => [] } };
+
+/** A run that ended so many minutes ago. */
+function run(minutes: number, ended: Partial<FlowExecutionEntry> = {}): FlowExecutionEntry {
+  return {
+    ...{ runId: `run-${minutes}`, agreement: 'cost_analysis', trigger: '[Cost Analysis]' },
+    timestamp: new Date(Date.now() - minutes * 60_000).toISOString(),
+    ...{ implementation: 'cost_analysis', userId: 'ada', workspace: null, confidence: 1, mode: 'real' },
+    ...{ outcome: 'success', durationMs: 1234, calls: 0, cost: 0n, reserved: 0n, summary: 'All is well.' },
+    ...{ problems: 0, warnings: 0, errorCode: null, fallback: null, reportSha256: 'a'.repeat(64) },
+    ...{ sequence: 1, hash: 'b'.repeat(64) },
+    ...ended,
+  };
+}
+
+describe('FLOW on the dashboard', () => {
+  const flowOf = (runs: readonly FlowExecutionEntry[] | null, findings = wellFound) =>
+    presentDashboard(ready, findings, { ...nothingElse, runs }).dashboard;
+
+  it.each([
+    [[], '6 agreements can be run · none was run yet'],
+    [[run(1)], '6 agreements can be run · 1 run in the last hour'],
+    [[run(1), run(59), run(61)], '6 agreements can be run · 2 runs in the last hour'],
+    [[run(90)], '6 agreements can be run · 0 runs in the last hour'],
+    [
+      Array.from({ length: 100 }, () => run(2)),
+      '6 agreements can be run · 100 or more runs in the last hour',
+    ],
+  ])('says how many ran in the last hour: %#', (runs, text) => {
+    expect(flowOf(runs).flow).toEqual({ tone: 'healthy', text });
+  });
+
+  it('says when it doesn’t know yet, and when a file has errors', () => {
+    expect(flowOf(null)).toMatchObject({ flow: { tone: 'checking', text: 'reading …' }, runs: [] });
+    const faulty = { ...wellFound, flow: { agreements: 6, errors: 2 } };
+    expect(flowOf([], faulty).flow).toEqual({
+      tone: 'failed',
+      text: '6 agreements can be run · 2 errors in flow.yaml · none was run yet',
+    });
+  });
+
+  it('shows the last five runs, each with how it ended', () => {
+    const { runs } = flowOf([
+      run(0, { outcome: 'running', mode: null, durationMs: null, summary: null, reportSha256: null }),
+      run(3, { problems: 2, warnings: 1, cost: 12_300n }),
+      run(4, { outcome: 'failed', mode: 'failed', summary: null, errorCode: 'flow_timed_out' }),
+      run(5, { outcome: 'cancelled' }),
+      run(6, { mode: 'simulated' }),
+      run(7),
+    ]);
+    expect(runs.map(({ tone, outcome, summary, cost }) => [tone, outcome, summary, cost])).toEqual([
+      ['checking', 'running', '', ''],
+      ['failed', '2 problems, 1 warning', 'All is well.', '$0.0123'],
+      ['failed', 'failed', 'flow_timed_out', '$0'],
+      ['absent', 'stopped', 'All is well.', '$0'],
+      ['healthy', 'nothing found, simulated', 'All is well.', '$0'],
+    ]);
+    expect(runs[0]).toMatchObject({ took: '', hasReport: false });
+    expect(runs[1]).toMatchObject({ trigger: '[Cost Analysis]', took: '1,234 ms', hasReport: true });
+  });
+});
+
+describe('the latencies of parts', () => {
+  const latenciesOf = (...found: ServiceHealth[]): readonly (number | null)[] => {
+    const latencies = new Latencies();
+    found.forEach((health, index) =>
+      latencies.take({
+        ...nothingFound,
+        services: { s3: { ...health, checkedAt: new Date(index).toISOString() } },
+      }),
+    );
+    return latencies.of('s3');
+  };
+
+  it('have a failure where a check failed, however long that took, and nothing where nothing was measured', () => {
+    expect(
+      latenciesOf(
+        check('healthy', { latencyMs: 4 }),
+        check('healthy'),
+        check('degraded'),
+        check('degraded', { latencyMs: 9 }),
+        check('failed'),
+        check('failed', { latencyMs: 30 }),
+        check('not_configured'),
+        check('not_installed', { latencyMs: 1 }),
+        check('healthy', { latencyMs: 0 }),
+      ),
+    ).toEqual([4, 9, null, null, 0]);
+  });
+
+  it('take each check once, and sixty at most', () => {
+    const latencies = new Latencies();
+    const found = { ...nothingFound, services: { s3: check('healthy', { latencyMs: 4 }) } };
+    latencies.take(found);
+    latencies.take(found);
+    expect(latencies.of('s3')).toEqual([4]);
+    expect(latenciesOf(...Array.from({ length: 70 }, () => check('failed')))).toHaveLength(60);
+    latencies.clear();
+    expect(latencies.of('s3')).toEqual([]);
+  });
+});
+
 describe('the dashboard', () => {
   it('shows verdict, parts, configuration and ledger, as its schema has them', () => {
-    const latencies = new Map([['postgres', [0.4, null]]]);
-    const { dashboard } = presentDashboard(ready, wellFound, null, latencies);
+    const latencies = { of: (part: string) => (part === 'postgres' ? [0.4, null] : []) };
+    const { dashboard } = presentDashboard(ready, wellFound, { ...nothingElse, latencies });
     expect(dashboardSchema.parse(dashboard)).toEqual(dashboard);
     expect(dashboard.verdict).toMatchObject({ text: 'OPERATIONAL', reasons: [] });
     expect(dashboard.infrastructure.find(({ id }) => id === 'postgres')).toMatchObject({
@@ -243,7 +347,7 @@ describe('the dashboard', () => {
   });
 
   it('has a button for what to do, and knows what it does', () => {
-    const { dashboard, fixes } = presentDashboard(ready, failing(['postgres', refused]), null, new Map());
+    const { dashboard, fixes } = presentDashboard(ready, failing(['postgres', refused]), nothingElse);
     expect(dashboard.infrastructure.find(({ id }) => id === 'postgres')).toMatchObject({
       ...{ evidence: 'Nothing answers at db:5432.', hint: 'Start PostgreSQL there.' },
       fixes: [{ label: 'Open settings.yaml' }],
@@ -255,7 +359,7 @@ describe('the dashboard', () => {
 
   it('shows why there is no gateway', () => {
     const error = new GatewayError('ledger_damaged', 'The ledger is damaged.', { hint: 'Verify it.' });
-    const { dashboard } = presentDashboard({ kind: 'failed', error }, nothingFound, null, new Map());
+    const { dashboard } = presentDashboard({ kind: 'failed', error }, nothingFound, nothingElse);
     expect(dashboard).toMatchObject({
       ...{ infrastructure: [], configuration: [] },
       gateways: [{ name: 'Gateway', tone: 'failed', evidence: 'The ledger is damaged.', hint: 'Verify it.' }],

@@ -14,7 +14,7 @@ export function BudgetView({ message, post }: { message: HostMessage; post: Post
   switch (message.type) {
     case 'reading':
       return (
-        <p class="state" role="status">
+        <p class="instead" role="status">
           <Icon name="loading" spin /> {t('Reading the journal: {0} %', Math.floor(message.share * 100))}
         </p>
       );

@@ -15,7 +15,7 @@ const icons: Record<Tone, string> = {
 
 /** The whole view, for what was found last. */
 export function DashboardView({ dashboard, post }: { dashboard: Dashboard; post: Post }) {
-  const { verdict, simulated, checked, infrastructure, gateways, absent, configuration, ledger } = dashboard;
+  const { verdict, simulated, checked, infrastructure, gateways, cache, configuration, ledger } = dashboard;
   return (
     <main>
       <header>
@@ -42,19 +42,7 @@ export function DashboardView({ dashboard, post }: { dashboard: Dashboard; post:
       <VerdictBanner verdict={verdict} />
       {infrastructure.length > 0 && <Parts title={t('Infrastructure')} parts={infrastructure} post={post} />}
       <Parts title={t('Gateways')} parts={gateways} post={post} />
-      <section aria-label={t('FLOW and cache')}>
-        <h2>{t('FLOW and cache')}</h2>
-        <ul class="lines">
-          {absent.map(({ name, text }) => (
-            <li key={name}>
-              <span class="name">
-                <StateIcon tone="absent" /> {name}
-              </span>
-              <span class="quiet">{text}</span>
-            </li>
-          ))}
-        </ul>
-      </section>
+      <Flow dashboard={dashboard} post={post} />
       <section aria-label={t('Ledger')}>
         <h2>{t('Ledger')}</h2>
         <p class="ledger">
@@ -75,6 +63,12 @@ export function DashboardView({ dashboard, post }: { dashboard: Dashboard; post:
               {t('Open Audit History')}
             </button>
           </span>
+        </p>
+      </section>
+      <section aria-label={t('Cache')}>
+        <h2>{t('Cache')}</h2>
+        <p class="ledger">
+          <StateIcon tone="absent" /> <span class="quiet">{cache}</span>
         </p>
       </section>
       {configuration.length > 0 && <Configuration rows={configuration} post={post} />}
@@ -169,6 +163,80 @@ function PartRow({ part, post }: { part: Part; post: Post }) {
         {since !== '' && <span class="said-when-narrow">{t('since')} </span>}
         {since}
       </td>
+    </tr>
+  );
+}
+
+function Flow({ dashboard: { flow, runs }, post }: { dashboard: Dashboard; post: Post }) {
+  return (
+    <section aria-label={t('FLOW')}>
+      <h2>{t('FLOW')}</h2>
+      <p class="ledger">
+        <StateIcon tone={flow.tone} /> <span>{flow.text}</span>
+        <span class="links">
+          <button
+            type="button"
+            class="link"
+            onClick={() => post({ type: 'run', command: 'tidyllm.runFlow' })}
+          >
+            {t('Run Agreement…')}
+          </button>
+        </span>
+      </p>
+      {runs.length > 0 && (
+        <table class="runs" aria-label={t('Recent runs')}>
+          <thead>
+            <tr>
+              <th scope="col">{t('Run')}</th>
+              <th scope="col">{t('Result')}</th>
+              <th scope="col">{t('Summary')}</th>
+              <th scope="col" class="number">
+                {t('Took')}
+              </th>
+              <th scope="col" class="number">
+                {t('Cost')}
+              </th>
+              <th scope="col" class="when">
+                {t('When')}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {runs.map((run) => (
+              <RunRow key={run.runId} run={run} post={post} />
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+function RunRow({ run, post }: { run: Dashboard['runs'][number]; post: Post }) {
+  const { runId, trigger, tone, outcome, when, took, cost, summary, hasReport } = run;
+  return (
+    <tr class={tone}>
+      <th scope="row">
+        {hasReport ? (
+          <button
+            type="button"
+            class="link"
+            title={t('Show the report')}
+            onClick={() => post({ type: 'report', runId })}
+          >
+            {trigger}
+          </button>
+        ) : (
+          trigger
+        )}
+      </th>
+      <td>
+        <StateIcon tone={tone} /> {outcome}
+      </td>
+      <td class="evidence">{summary}</td>
+      <td class="number">{took}</td>
+      <td class="number">{cost}</td>
+      <td class="when">{when}</td>
     </tr>
   );
 }

@@ -1,0 +1,37 @@
+import type { ServiceHealth } from '../../gateways/services.ts';
+import type { Findings } from '../../host/healthMonitor.ts';
+
+/** Checks of a part that its line shows. */
+const mostLatencies = 60;
+
+/** Latencies of each part since somebody looks, in milliseconds; null for a check that failed. */
+export class Latencies {
+  readonly #latencies = new Map<string, (number | null)[]>();
+  /** When each part was last checked. */
+  readonly #checkedAt = new Map<string, string>();
+
+  of(part: string): readonly (number | null)[] {
+    return this.#latencies.get(part) ?? [];
+  }
+
+  take({ services, gateways, simulated }: Pick<Findings, 'services' | 'gateways' | 'simulated'>): void {
+    const checks = Object.entries({ ...services, ...gateways, ...(simulated && { simulated }) });
+    for (const [part, health] of checks) {
+      if (this.#checkedAt.get(part) === health.checkedAt) continue;
+      this.#checkedAt.set(part, health.checkedAt);
+      const latency = latencyOf(health);
+      if (latency !== undefined) this.#latencies.set(part, [...this.of(part), latency].slice(-mostLatencies));
+    }
+  }
+
+  clear(): void {
+    this.#latencies.clear();
+    this.#checkedAt.clear();
+  }
+}
+
+/** Undefined where nothing was measured, which is no failure. */
+function latencyOf({ state, latencyMs }: ServiceHealth): number | null | undefined {
+  if (state === 'failed') return null;
+  return state === 'healthy' || state === 'degraded' ? (latencyMs ?? undefined) : undefined;
+}
