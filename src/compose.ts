@@ -31,6 +31,7 @@ import type { AwsKeys } from './sessions/awsCredentials.ts';
 import type { CallerIdentity } from './sessions/callerIdentity.ts';
 import type { UnifiedSessionManager } from './sessions/unifiedSessionManager.ts';
 import type { Settings } from './settings/schema.ts';
+import { strayIn, withoutStray } from './strayCharacters.ts';
 
 /** Longer than this nobody waits to learn whose credentials they are. */
 const identityTimeoutMs = 1_500;
@@ -256,6 +257,15 @@ class Patience {
   }
 }
 
+/** Throws `settings_invalid`, without the key, for one that no request can hold. */
+function sendableToken(token: string | null): string | null {
+  const stray = token === null ? null : strayIn(token);
+  if (stray === null) return token;
+  throw new GatewayError('settings_invalid', `AWS_BEARER_TOKEN_BEDROCK can’t be sent: it holds ${stray}.`, {
+    hint: 'Set it anew as AWS gave it, on one line.',
+  });
+}
+
 /** Bedrock where it is allowed and anything about AWS is configured; the mock otherwise, saying why. */
 async function chooseBackend(
   settings: Settings,
@@ -272,8 +282,8 @@ async function chooseBackend(
   if (!candidates.includes('bedrock')) {
     return { backend: new MockBackend(), simulatedBecause: 'The mock back-end was chosen.' };
   }
-  const token = environment['AWS_BEARER_TOKEN_BEDROCK'] || null;
-  const bearerToken = settings.aws.bedrock.bearer_token ? token : null;
+  const token = withoutStray(environment['AWS_BEARER_TOKEN_BEDROCK'] ?? '') || null;
+  const bearerToken = settings.aws.bedrock.bearer_token ? sendableToken(token) : null;
   if (candidates.includes('mock') && bearerToken === null && (await sessions.credentials.find()) === null) {
     const ignored =
       token === null

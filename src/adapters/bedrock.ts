@@ -8,15 +8,16 @@ import {
 } from '@aws-sdk/client-bedrock-runtime';
 import { getEndpointFromInstructions } from '@smithy/core/endpoints';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
-import { GatewayError, type GatewayErrorCode } from '../errors.ts';
+import { GatewayError, type Billing, type GatewayErrorCode } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
 import type { ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import { sameKeys, type AwsKeys } from '../sessions/awsCredentials.ts';
 import { isExpired } from '../sessions/awsErrors.ts';
 import { check, unlessAborted } from '../sessions/check.ts';
+import { departing, type Departure } from '../sessions/departure.ts';
 import type { Network } from '../sessions/network.ts';
-import { brokenStream, failedCall, incompleteStream, stalledStream } from './bedrockErrors.ts';
+import { brokenStream, failedCall, incompleteStream, notConnected, stalledStream } from './bedrockErrors.ts';
 
 /** A whole answer at once is silent until it is there; the longest take minutes. */
 const wholeAnswerTimeoutMs = 600_000;
@@ -127,17 +128,20 @@ class BedrockBackend implements ModelBackend {
   }
 
   /** Sends with the keys there are, and once more with new ones when AWS says that their time is over. */
-  async #send<Output>(send: (client: BedrockRuntimeClient) => Promise<Output>): Promise<Output> {
+  async #send<Output>(
+    departure: Departure,
+    send: (client: BedrockRuntimeClient) => Promise<Output>,
+  ): Promise<Output> {
     const client = await this.#ready();
     try {
-      return await send(client);
+      return await departing(departure, () => send(client));
     } catch (error) {
       if (!isExpired(error) || this.#options.bearerToken !== null) throw error;
       const before = this.#client?.keys ?? null;
       this.#options.credentials.forget();
       const renewed = await this.#ready().catch(() => client);
       if (sameKeys(before, this.#client?.keys ?? null)) throw error;
-      return send(renewed);
+      return departing(departure, () => send(renewed));
     }
   }
 
@@ -164,12 +168,27 @@ class BedrockBackend implements ModelBackend {
     }
   }
 
+  /** Waits for the answer to begin. A call that fails before anything of it left costs nothing, whatever failed. */
+  async #answered<Output>(
+    call: ModelCall,
+    watchdog: IdleWatchdog,
+    stopped: Billing,
+    send: (client: BedrockRuntimeClient, signal: AbortSignal) => Promise<Output>,
+  ): Promise<Output> {
+    const departure = { begun: false };
+    const { signal } = watchdog;
+    try {
+      return await this.#send(departure, (client) => send(client, signal));
+    } catch (error) {
+      const { begun } = departure;
+      throw watchdog.explain(error, begun ? stopped : 'none') ?? failedCall(error, this.#where(call), begun);
+    }
+  }
+
   async *#whole(call: ModelCall, watchdog: IdleWatchdog): AsyncGenerator<ModelEvent> {
     const command = new ConverseCommand(inputOf(call));
-    const abortSignal = watchdog.signal;
-    const response = await this.#send((client) => client.send(command, { abortSignal })).catch(
-      (error: unknown) =>
-        Promise.reject(watchdog.explain(error, 'unknown') ?? failedCall(error, this.#where(call))),
+    const response = await this.#answered(call, watchdog, 'unknown', (client, abortSignal) =>
+      client.send(command, { abortSignal }),
     );
     const text = (response.output?.message?.content ?? []).map((block) => block.text ?? '').join('');
     if (text) yield { type: 'text', text };
@@ -183,10 +202,8 @@ class BedrockBackend implements ModelBackend {
 
   async *#stream(call: ModelCall, watchdog: IdleWatchdog): AsyncGenerator<ModelEvent> {
     const command = new ConverseStreamCommand(inputOf(call));
-    const abortSignal = watchdog.signal;
-    const response = await this.#send((client) => client.send(command, { abortSignal })).catch(
-      (error: unknown) =>
-        Promise.reject(watchdog.explain(error, 'received') ?? failedCall(error, this.#where(call))),
+    const response = await this.#answered(call, watchdog, 'received', (client, abortSignal) =>
+      client.send(command, { abortSignal }),
     );
     let stopped = false;
     let measured = false;
@@ -232,7 +249,9 @@ class BedrockBackend implements ModelBackend {
         return this.#reach(signal);
       },
       (error) =>
-        prepared ? failedCall(error, { region: this.region, modelId: '' }) : credentialsOutstanding(error),
+        prepared
+          ? failedCall(error, { region: this.region, modelId: '' }, false)
+          : credentialsOutstanding(error),
     );
     const last = this.#lastCall?.error;
     if (found.error || !last || !refusals.includes(last.code)) return found;
@@ -360,8 +379,10 @@ class IdleWatchdog {
   }
 
   /** The error of a call that was stopped or stalled; null when neither happened. */
-  explain(cause: unknown, billing: 'received' | 'unknown'): GatewayError | null {
-    if (this.#stalled) return stalledStream(this.#idleTimeoutMs, cause);
+  explain(cause: unknown, billing: Billing): GatewayError | null {
+    if (this.#stalled) {
+      return billing === 'none' ? notConnected(cause) : stalledStream(this.#idleTimeoutMs, cause);
+    }
     if (this.#caller.aborted)
       return new GatewayError('cancelled', 'The call was stopped.', { billing, cause });
     return null;

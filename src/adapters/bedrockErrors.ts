@@ -79,11 +79,13 @@ function sameFor(names: readonly string[], translation: Translation): Record<str
   return Object.fromEntries(names.map((name) => [name, translation]));
 }
 
-/** Connections that never came to be: not a byte of the request was read. */
-const neverConnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
-
-/** A failure before the answer began. */
-export function failedCall(error: unknown, where: { region: string; modelId: string }): GatewayError {
+/** A failure before the answer began; `begun` says whether anything of the request had left this computer. */
+export function failedCall(
+  error: unknown,
+  where: { region: string; modelId: string },
+  begun: boolean,
+): GatewayError {
+  if (GatewayError.is(error)) return onTheWay(error, begun);
   const name = error instanceof Error ? error.name : '';
   const known = exceptions[name];
   if (known) return translated(known, error);
@@ -97,7 +99,7 @@ export function failedCall(error: unknown, where: { region: string; modelId: str
   if (name === 'CredentialsProviderError') return failedCredentials(error, null);
   const status = httpStatusOf(error);
   if (status !== null) return unreadable(status, error);
-  return unreachable(error, where.region);
+  return unreachable(error, where.region, begun);
 }
 
 /** An answer that isn't Bedrock's: a proxy's page, or one that was cut. Its text may hold anything, so it isn't shown. */
@@ -117,31 +119,51 @@ function unreadable(status: number, error: unknown): GatewayError {
   );
 }
 
-function unreachable(error: unknown, region: string): GatewayError {
-  const code = systemCodeOf(error) ?? '';
-  const never = neverConnected.has(code) || isConnectTimeout(error) || isCertificateError(code);
-  const hint = isCertificateError(code)
-    ? 'The certificate is not trusted: set NODE_EXTRA_CA_CERTS to your company’s CA.'
-    : code === 'ENOTFOUND'
-      ? `Check that "${region}" is an AWS region with Bedrock, and the network.`
-      : 'Check the network, the proxy and the endpoint.';
-  const message = never
-    ? 'Bedrock can’t be reached'
-    : 'The connection to Bedrock broke before an answer came';
-  return new GatewayError('backend_unreachable', `${message}: ${messageOf(error)}`, {
-    hint,
+/** What the network found on the way to Bedrock, such as a proxy that refuses. */
+function onTheWay(error: GatewayError, begun: boolean): GatewayError {
+  const { code, message, hint, retryable } = error;
+  if (code !== 'service_failed') return error;
+  const billing = begun ? 'unknown' : 'none';
+  return new GatewayError('backend_unreachable', message, { hint, retryable, billing, cause: error });
+}
+
+function unreachable(error: unknown, region: string, begun: boolean): GatewayError {
+  const message = begun
+    ? 'The connection to Bedrock broke before an answer came'
+    : 'Bedrock can’t be reached';
+  return new GatewayError('backend_unreachable', `${message}: ${causesOf(error)}`, {
+    hint: unreachableHint(systemCodeOf(error) ?? '', region),
     retryable: true,
-    billing: never ? 'none' : 'unknown',
+    billing: begun ? 'unknown' : 'none',
     cause: error,
   });
 }
 
-function isConnectTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === 'TimeoutError' && /connection/i.test(error.message);
+function unreachableHint(code: string, region: string): string {
+  if (isCertificateError(code))
+    return 'The certificate is not trusted: set NODE_EXTRA_CA_CERTS or AWS_CA_BUNDLE to your company’s CA.';
+  if (code === 'ENOTFOUND') return `Check that "${region}" is an AWS region with Bedrock, and the network.`;
+  if (code === 'ERR_INVALID_CHAR')
+    return 'A key or session token holds a character that can’t be sent: set it anew, without spaces or line ends.';
+  return 'Check the network, the proxy and the endpoint.';
+}
+
+/** Addresses that all refuse are one error without a message of its own. */
+function causesOf(error: unknown): string {
+  return error instanceof AggregateError ? error.errors.map(messageOf).join(', ') : messageOf(error);
+}
+
+/** The time was over before there was a connection: nothing was sent. */
+export function notConnected(cause: unknown): GatewayError {
+  return new GatewayError('backend_unreachable', 'No connection to Bedrock came to be in time.', {
+    hint: 'Nothing was sent. Check the network, the proxy and the endpoint.',
+    retryable: true,
+    cause,
+  });
 }
 
 function isCertificateError(code: string): boolean {
-  return /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code);
+  return /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/.test(code);
 }
 
 /** An exception that Bedrock sent, or a break, in the middle of an answer. */

@@ -13,6 +13,7 @@ import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import { changeStamp } from '../changeStamp.ts';
 import { GatewayError } from '../errors.ts';
 import type { FoundCredentials } from '../gateways/services.ts';
+import { strayIn, withoutStray } from '../strayCharacters.ts';
 import { failedCredentials } from './awsErrors.ts';
 
 /** Keys as AWS takes them. */
@@ -107,7 +108,7 @@ export class AwsCredentials {
     const candidate = await this.#candidate();
     if (!candidate) throw failedCredentials(new Error('nothing about AWS is configured'), null);
     try {
-      return await candidate.resolve();
+      return sendable(await candidate.resolve(), candidate.detail);
     } catch (error) {
       throw GatewayError.is(error) ? error : failedCredentials(error, candidate.profile);
     }
@@ -242,6 +243,25 @@ export class AwsCredentials {
     if (stamp !== this.#stamp && this.#stamp !== '') this.forget();
     this.#stamp = stamp;
   }
+}
+
+/** Keys as they can be sent, without white space and quotes around them. Throws `credentials_missing`, showing no key. */
+function sendable(keys: AwsKeys, detail: string): AwsKeys {
+  const part = (name: string, value: string): string => {
+    const told = withoutStray(value);
+    const stray = told === '' ? 'no character at all' : strayIn(told);
+    if (stray === null) return told;
+    const message = `The ${name} of the AWS credentials (${detail}) can’t be sent: it holds ${stray}.`;
+    throw new GatewayError('credentials_missing', message, {
+      hint: 'Set it anew where it comes from, as AWS gave it, on one line.',
+    });
+  };
+  return {
+    ...keys,
+    accessKeyId: part('access key id', keys.accessKeyId),
+    secretAccessKey: part('secret access key', keys.secretAccessKey),
+    ...(keys.sessionToken && { sessionToken: part('session token', keys.sessionToken) }),
+  };
 }
 
 /** What logins write to: both files, and the folder with a file for each single sign-on. */

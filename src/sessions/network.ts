@@ -10,11 +10,10 @@ import tls, {
   type SecureContext,
 } from 'node:tls';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { HttpProxyAgent } from 'http-proxy-agent';
-import { HttpsProxyAgent } from 'https-proxy-agent';
-import { getProxyForUrl } from 'proxy-from-env';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { Handshake } from '../gateways/services.ts';
+import { watched } from './departure.ts';
+import { ProxyAgent, proxyAddress, proxyOfEnvironment, refusedByProxy, TunnelAgent } from './proxy.ts';
 
 const connectionTimeoutMs = 5_000;
 /** More of an answer than this is not read. */
@@ -83,7 +82,7 @@ export class Network {
       if (body.length > mostBytes) break;
     }
     const proxy = this.#proxyFor(url);
-    if (response.statusCode === 407 && proxy !== null) throw refusedByProxy(proxy);
+    if (response.statusCode === 407 && proxy !== null) throw refusedByProxy(new URL(proxy), 407);
     return { status: response.statusCode ?? 0, body };
   }
 
@@ -126,7 +125,7 @@ export class Network {
   #httpAgent(url: string): HttpAgent {
     const proxy = this.#proxyFor(url);
     return this.#kept(`http ${proxy}`, () =>
-      proxy === null ? new HttpAgent({ keepAlive: true }) : new HttpProxyAgent(proxy, { keepAlive: true }),
+      proxy === null ? new HttpAgent({ keepAlive: true }) : new ProxyAgent(proxy, { keepAlive: true }),
     );
   }
 
@@ -135,7 +134,7 @@ export class Network {
     return this.#kept(`https ${proxy}`, () => {
       const options = { keepAlive: true, ...this.tls() };
       if (proxy === null) return new HttpsAgent(options);
-      const tunnel = new HttpsProxyAgent(proxy, options);
+      const tunnel = new TunnelAgent(proxy, options);
       // Its options are for the way to the proxy; these are for the way through it.
       Object.assign(tunnel.options, this.tls());
       return tunnel;
@@ -143,27 +142,20 @@ export class Network {
   }
 
   #kept(name: string, make: () => HttpAgent): HttpAgent {
-    const agent = this.#agents.get(name) ?? make();
+    const agent = this.#agents.get(name) ?? watched(make());
     this.#agents.set(name, agent);
     return agent;
   }
 
   #proxyFor(url: string): string | null {
     const { proxy, noProxy = [] } = this.#options;
-    if (!proxy) return getProxyForUrl(url) || null;
+    if (!proxy) return proxyOfEnvironment(url);
     const { hostname } = new URL(url);
     const direct = ['localhost', '127.0.0.1', '[::1]', ...noProxy].some(
       (host) => hostname === host || hostname.endsWith(`.${host.replace(/^\*?\./, '')}`),
     );
-    return direct ? null : proxy;
+    return direct ? null : proxyAddress(proxy, 'http.proxy');
   }
-}
-
-function refusedByProxy(proxy: string): GatewayError {
-  return new GatewayError('service_failed', `The proxy ${new URL(proxy).host} wants a login (HTTP 407).`, {
-    hint: 'Put user and password into the address of the proxy, or use one that asks for none.',
-    retryable: true,
-  });
 }
 
 /** What Node.js trusts, NODE_EXTRA_CA_CERTS included, what the operating system does, and the bundle. */

@@ -1,0 +1,14 @@
+/** A value without what editors, shells and Windows leave around it: white space, a line's end, quotes. */
+export function withoutStray(text: string): string {
+  const trimmed = text.trim();
+  const [, , inside] = /^(["'])(.*)\1$/s.exec(trimmed) ?? [];
+  return inside === undefined ? trimmed : inside.trim();
+}
+
+/** The first character that can't stand in a key, a region or an HTTP header, such as `U+000D`; null for none. */
+export function strayIn(text: string): string | null {
+  const [found] = /[^\x21-\x7e]/u.exec(text) ?? [];
+  return found === undefined
+    ? null
+    : `U+${found.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}`;
+}
