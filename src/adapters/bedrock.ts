@@ -3,6 +3,7 @@ import {
   ConverseCommand,
   ConverseStreamCommand,
   type ConverseCommandInput,
+  type BedrockRuntimeServiceException as ServiceException,
   type ServiceTier as BedrockServiceTier,
   type TokenUsage as BedrockUsage,
 } from '@aws-sdk/client-bedrock-runtime';
@@ -10,13 +11,14 @@ import { getEndpointFromInstructions } from '@smithy/core/endpoints';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import { GatewayError, type Billing, type GatewayErrorCode } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
+import { clockFault, refusedFromMs } from '../gateways/clock.ts';
 import type { ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import { sameKeys, type AwsKeys } from '../sessions/awsCredentials.ts';
 import { isExpired } from '../sessions/awsErrors.ts';
 import { check, unlessAborted } from '../sessions/check.ts';
 import { departing, type Departure } from '../sessions/departure.ts';
-import type { Network } from '../sessions/network.ts';
+import { clockOffset, type Network } from '../sessions/network.ts';
 import { brokenStream, failedCall, incompleteStream, notConnected, stalledStream } from './bedrockErrors.ts';
 
 /** A whole answer at once is silent until it is there; the longest take minutes. */
@@ -56,19 +58,18 @@ export async function createBedrockBackend(options: BedrockOptions): Promise<Mod
 
 function clientOf(
   options: BedrockOptions,
-  requestHandler?: NodeHttpHandler,
-  keys?: AwsKeys,
+  own?: { requestHandler: NodeHttpHandler; keys: AwsKeys | null; clockOffsetMs: number },
 ): BedrockRuntimeClient {
   const { region, profile, endpoint, bearerToken } = options;
   return new BedrockRuntimeClient({
     region,
     ...(profile === null ? {} : { profile }),
     ...(endpoint === null ? {} : { endpoint }),
-    ...(keys && { credentials: keys }),
+    ...(own?.keys && { credentials: own.keys }),
     ...(bearerToken !== null && { token: { token: bearerToken } }),
     // A bearer key in the environment would otherwise replace the credentials that were chosen.
     authSchemePreference: [bearerToken === null ? 'sigv4' : 'httpBearerAuth'],
-    ...(requestHandler && { requestHandler }),
+    ...(own && { requestHandler: own.requestHandler, systemClockOffset: own.clockOffsetMs }),
     // Each attempt is a reservation of its own, so the SDK makes one.
     maxAttempts: 1,
   });
@@ -102,6 +103,8 @@ class BedrockBackend implements ModelBackend {
   readonly #options: BedrockOptions;
   readonly #requestHandler: NodeHttpHandler;
   #client: { client: BedrockRuntimeClient; keys: AwsKeys | null } | null = null;
+  /** How far this computer's clock is behind AWS's, as far as signatures need it. */
+  #clockOffsetMs = 0;
   /** How the last call ended: what no check without a call can know. */
   #lastCall: { error: GatewayError | null; at: Date } | null = null;
 
@@ -122,27 +125,53 @@ class BedrockBackend implements ModelBackend {
     const { credentials, bearerToken } = this.#options;
     const keys = bearerToken === null ? await credentials.keys() : null;
     if (this.#client && sameKeys(this.#client.keys, keys)) return this.#client.client;
-    const client = clientOf(this.#options, this.#requestHandler, keys ?? undefined);
+    const client = clientOf(this.#options, {
+      requestHandler: this.#requestHandler,
+      keys,
+      clockOffsetMs: this.#clockOffsetMs,
+    });
     this.#client = { client, keys };
     return client;
   }
 
-  /** Sends with the keys there are, and once more with new ones when AWS says that their time is over. */
+  /** Sends, and again where AWS refused it for a clock that is wrong or for keys whose time is over. */
   async #send<Output>(
     departure: Departure,
     send: (client: BedrockRuntimeClient) => Promise<Output>,
+    mendsLeft = 2,
   ): Promise<Output> {
     const client = await this.#ready();
+    const { keys = null } = this.#client ?? {};
+    const clockOffsetMs = this.#clockOffsetMs;
     try {
       return await departing(departure, () => send(client));
     } catch (error) {
-      if (!isExpired(error) || this.#options.bearerToken !== null) throw error;
-      const before = this.#client?.keys ?? null;
-      this.#options.credentials.forget();
-      const renewed = await this.#ready().catch(() => client);
-      if (sameKeys(before, this.#client?.keys ?? null)) throw error;
-      return departing(departure, () => send(renewed));
+      const mended =
+        mendsLeft > 0 && (this.#setClock(error, clockOffsetMs) || (await this.#renewKeys(error, keys)));
+      if (!mended) throw error;
+      return this.#send(departure, send, mendsLeft - 1);
     }
+  }
+
+  /** Goes by the clock of a refusal from now on, as the SDK does; false where the call already did. */
+  #setClock(error: unknown, used: number): boolean {
+    const { $metadata, $response } = (error ?? {}) as Partial<ServiceException>;
+    if (![401, 403].includes($metadata?.httpStatusCode ?? 0)) return false;
+    const offset = clockOffset($response?.headers ?? {}, Date.now());
+    if (offset === null || Math.abs(offset - used) < refusedFromMs) return false;
+    this.#clockOffsetMs = offset;
+    this.#client = null;
+    return true;
+  }
+
+  /** Whether a refusal says that the time of the keys that were used is over, and there are others now. */
+  async #renewKeys(error: unknown, used: AwsKeys | null): Promise<boolean> {
+    if (!isExpired(error) || this.#options.bearerToken !== null) return false;
+    this.#options.credentials.forget();
+    return this.#ready().then(
+      () => !sameKeys(used, this.#client?.keys ?? null),
+      () => false,
+    );
   }
 
   async *converse(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelEvent> {
@@ -241,33 +270,43 @@ class BedrockBackend implements ModelBackend {
   /** An unsigned request to the endpoint's root: any answer shows that it is reachable and how far away. */
   async checkHealth(signal: AbortSignal): Promise<Health> {
     let prepared = false;
+    let clockOffsetMs = null as number | null;
     const found = await check(
       signal,
       async () => {
         await this.prepare(signal);
         prepared = true;
-        return this.#reach(signal);
+        const reached = await this.#reach(signal);
+        ({ clockOffsetMs } = reached);
+        return reached.evidence;
       },
       (error) =>
         prepared
           ? failedCall(error, { region: this.region, modelId: '' }, false)
           : credentialsOutstanding(error),
     );
+    const health = { ...found, ...(clockOffsetMs !== null && { clockOffsetMs }) };
     const last = this.#lastCall?.error;
-    if (found.error || !last || !refusals.includes(last.code)) return found;
-    return { ...found, state: 'failed', error: last };
+    if (found.error || !last || !refusals.includes(last.code)) return health;
+    return { ...health, state: 'failed', error: last };
   }
 
-  /** The evidence that the endpoint is there. */
-  async #reach(signal: AbortSignal): Promise<string> {
-    const { status } = await this.#options.network.request(this.#endpoint, { method: 'HEAD', signal });
+  /** The evidence that the endpoint is there, and how far this computer's clock is behind. */
+  async #reach(signal: AbortSignal): Promise<{ evidence: string; clockOffsetMs: number | null }> {
+    const { status, clockOffsetMs } = await this.#options.network.request(this.#endpoint, {
+      method: 'HEAD',
+      signal,
+    });
     if (status >= 500) {
       throw new GatewayError('backend_failed', `${this.#endpoint} answers with HTTP ${status}.`, {
         hint: 'Bedrock or a proxy on the way to it is down; try again, and check the endpoint.',
         retryable: true,
       });
     }
-    return `Credentials found; ${this.#endpoint} answers; ${describeLast(this.#lastCall)}.`;
+    const fault = clockFault(clockOffsetMs);
+    const clock = fault === null ? '' : `; ${fault}, which calls allow for`;
+    const evidence = `Credentials found; ${this.#endpoint} answers; ${describeLast(this.#lastCall)}${clock}.`;
+    return { evidence, clockOffsetMs };
   }
 
   dispose(): void {

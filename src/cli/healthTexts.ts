@@ -6,7 +6,7 @@ import { errorJson, plainLines, printLine } from './terminal.ts';
 
 /** A check as JSON; `healthy` is null for what isn't configured or not installed. */
 export function healthJson(health: Health | ServiceHealth): object {
-  const { state, latencyMs, error, checkedAt, evidence } = health;
+  const { state, latencyMs, error, checkedAt, evidence, clockOffsetMs } = health;
   return {
     healthy: state === 'not_configured' || state === 'not_installed' ? null : state !== 'failed',
     state,
@@ -16,6 +16,7 @@ export function healthJson(health: Health | ServiceHealth): object {
     ...('since' in health && { since: health.since }),
     evidence,
     fix: error?.hint || null,
+    ...(clockOffsetMs !== undefined && { clock_offset_ms: clockOffsetMs }),
   };
 }
 

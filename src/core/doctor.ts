@@ -7,6 +7,7 @@ import { formatUsd } from '../pricing/cost.ts';
 import { faultText } from '../yamlDocument.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
 import type { Core } from './core.ts';
+import { clockFault } from '../gateways/clock.ts';
 import { systemStatus } from '../gateways/systemStatus.ts';
 
 const checkTimeoutMs = 5_000;
@@ -90,6 +91,7 @@ async function look(core: Core, verify: Required<DoctorOptions>['verify']): Prom
       if (state === 'not_configured') return absent(name, evidence);
       return error ? failed(name, error) : fine(name, evidence);
     }),
+    ...clockFindings(services.bedrock.clockOffsetMs),
     ...system.gateways.flatMap(({ id, state, error }): Finding[] =>
       state === 'failed'
         ? [failed(id, error)]
@@ -100,6 +102,13 @@ async function look(core: Core, verify: Required<DoctorOptions>['verify']): Prom
     ledgerFinding(core, ledger),
     await budgetFinding(core),
   ];
+}
+
+function clockFindings(offsetMs: number | undefined): Finding[] {
+  const fault = clockFault(offsetMs);
+  if (fault === null) return offsetMs === undefined ? [] : [fine('clock', 'as that of AWS')];
+  const evidence = `${fault}; calls to Bedrock allow for it, times in the audit records don't`;
+  return [warning('clock', evidence, 'Set the clock of this computer, and let it follow a time server.')];
 }
 
 async function credentialFinding(

@@ -13,6 +13,8 @@ export interface Health {
   error: GatewayError | null;
   /** ISO 8601 time of the check. */
   checkedAt: string;
+  /** How far this computer's clock is behind the server's, in milliseconds; negative where it is ahead. */
+  clockOffsetMs?: number;
 }
 
 /** A run of a FLOW agreement as each gateway sees it before it begins. */

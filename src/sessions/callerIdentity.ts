@@ -20,7 +20,8 @@ export async function callerIdentity(
     region,
     credentials,
     requestHandler: network.requestHandler(`https://sts.${region}.amazonaws.com`),
-    maxAttempts: 1,
+    // The SDK's second attempt sets a wrong clock right.
+    maxAttempts: 2,
   });
   const { Account: account = '', Arn: arn = '' } = await client.send(new GetCallerIdentityCommand({}), {
     abortSignal: signal,

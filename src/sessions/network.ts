@@ -33,6 +33,8 @@ export interface NetworkOptions {
 export interface HttpAnswer {
   status: number;
   body: string;
+  /** How far this computer's clock is behind the server's, in milliseconds; null where it doesn't say. */
+  clockOffsetMs: number | null;
 }
 
 /** Connections by way of the proxy and with the certificates that this machine is configured for. */
@@ -74,8 +76,10 @@ export class Network {
     const agent = secure ? this.#httpsAgent(url) : this.#httpAgent(url);
     const sent = (secure ? httpsRequest : httpRequest)(url, { method, headers, signal, agent }, resolve);
     sent.on('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error));
+    const sentAt = Date.now();
     sent.end(sentBody);
     const response = await promise;
+    const clockOffsetMs = clockOffset(response.headers, (sentAt + Date.now()) / 2);
     let body = '';
     for await (const chunk of response.setEncoding('utf8')) {
       body += chunk as string;
@@ -83,7 +87,7 @@ export class Network {
     }
     const proxy = this.#proxyFor(url);
     if (response.statusCode === 407 && proxy !== null) throw refusedByProxy(new URL(proxy), 407);
-    return { status: response.statusCode ?? 0, body };
+    return { status: response.statusCode ?? 0, body, clockOffsetMs };
   }
 
   /** Speaks TLS to the server of an address; not by way of a proxy. Throws the system error or the abort's reason. */
@@ -156,6 +160,16 @@ export class Network {
     );
     return direct ? null : proxyAddress(proxy, 'http.proxy');
   }
+}
+
+/**
+ * How far a clock is behind the server's that sent these headers, in milliseconds; null where they don't say,
+ * or were kept by a cache. `now` is when they were sent by that clock, in milliseconds since the epoch.
+ */
+export function clockOffset(headers: Record<string, unknown>, now: number): number | null {
+  const { date, age } = headers;
+  const serverTime = typeof date === 'string' && age === undefined ? Date.parse(date) : Number.NaN;
+  return Number.isNaN(serverTime) ? null : Math.round(serverTime - now);
 }
 
 /** What Node.js trusts, NODE_EXTRA_CA_CERTS included, what the operating system does, and the bundle. */

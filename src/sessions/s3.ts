@@ -28,7 +28,8 @@ export function openS3(
     ...(process.env['AWS_ENDPOINT_URL_S3'] && { forcePathStyle: true }),
     credentials,
     requestHandler: network.requestHandler(endpoint ?? `https://s3.${region}.amazonaws.com`),
-    maxAttempts: 1,
+    // The SDK's second attempt sets a wrong clock right.
+    maxAttempts: 2,
   });
 }
 

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { faultOfTime } from './bedrockStandIn.ts';
 
 export interface AwsIdentityStandIn {
   url: string;
@@ -8,6 +9,8 @@ export interface AwsIdentityStandIn {
   asked: string[];
   /** How long the credentials that it gives are valid. */
   validForMs: number;
+  /** How far its clock is ahead of this computer's, in milliseconds. */
+  clockAheadMs: number;
   /** Whether this machine has a role. */
   hasRole: boolean;
   close: () => Promise<void>;
@@ -23,6 +26,7 @@ export async function startAwsIdentityStandIn(): Promise<AwsIdentityStandIn> {
     url: '',
     asked: [],
     validForMs: 3_600_000,
+    clockAheadMs: 0,
     hasRole: true,
     close: () =>
       new Promise((resolve) => {
@@ -34,7 +38,7 @@ export async function startAwsIdentityStandIn(): Promise<AwsIdentityStandIn> {
     id: `ASIA${source.toUpperCase()}${++given}`,
     secret: 'secret',
     token: `token-${source}`,
-    expiration: new Date(Date.now() + standIn.validForMs),
+    expiration: new Date(Date.now() + standIn.clockAheadMs + standIn.validForMs),
   });
   const server = createServer((request, response) => {
     void answer(request, response, standIn, keys);
@@ -53,6 +57,8 @@ async function answer(
   keys: Keys,
 ): Promise<void> {
   const { pathname } = new URL(request.url ?? '/', 'http://stand-in');
+  const now = Date.now() + standIn.clockAheadMs;
+  response.setHeader('date', new Date(now).toUTCString());
   const send = (status: number, type: string, body: string): void => {
     response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
   };
@@ -98,6 +104,13 @@ async function answer(
         expiration: expiration.getTime(),
       },
     });
+    return;
+  }
+  const wrongTime = faultOfTime(String(request.headers['x-amz-date'] ?? ''), now);
+  if (wrongTime !== null) {
+    standIn.asked.push('refused for its time');
+    const fault = `<Error><Type>Sender</Type><Code>SignatureDoesNotMatch</Code><Message>${wrongTime}</Message></Error>`;
+    send(403, 'text/xml', `<ErrorResponse>${fault}</ErrorResponse>`);
     return;
   }
   sts(request, await text(request), standIn, keys, (status, body) => send(status, 'text/xml', body));

@@ -40,6 +40,8 @@ export interface BedrockStandIn {
   asked: string[];
   /** Calls that a refused key made. */
   refused: number;
+  /** How far its clock is ahead of this computer's, in milliseconds. */
+  clockAheadMs: number;
   /** From now on this access key counts as expired. */
   refuseKey: (accessKeyId: string) => void;
   /** Opens the gate of calls whose prompt says `@stand-in:gate`. */
@@ -108,7 +110,7 @@ function frame(headers: Record<string, string>, payload: object): Buffer {
  */
 export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
   const seen: Seen = {
-    ...{ calls: [], refused: 0, expiredKeys: new Set(['EXPIRED']) },
+    ...{ calls: [], refused: 0, clockAheadMs: 0, expiredKeys: new Set(['EXPIRED']) },
     ...{ behave: null, underWay: 0, served: new Turns(), profiles: null, asked: [] },
   };
   const sockets = new Set<Socket>();
@@ -155,6 +157,12 @@ export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
     get refused() {
       return seen.refused;
     },
+    get clockAheadMs() {
+      return seen.clockAheadMs;
+    },
+    set clockAheadMs(ms) {
+      seen.clockAheadMs = ms;
+    },
     refuseKey: (accessKeyId) => seen.expiredKeys.add(accessKeyId),
     openGate,
     get behave() {
@@ -179,6 +187,7 @@ export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
 interface Seen {
   calls: SeenCall[];
   refused: number;
+  clockAheadMs: number;
   expiredKeys: Set<string>;
   behave: BedrockStandIn['behave'];
   underWay: number;
@@ -212,6 +221,8 @@ async function answer(
   seen: Seen,
   gate: Promise<void>,
 ): Promise<void> {
+  const now = Date.now() + seen.clockAheadMs;
+  response.setHeader('date', new Date(now).toUTCString());
   if (request.url?.startsWith('/inference-profiles')) {
     controlPlane(request.url, response, seen);
     return;
@@ -226,6 +237,12 @@ async function answer(
   const [, accessKeyId = ''] = /^AWS4-HMAC-SHA256 Credential=([^/]+)/.exec(authorization) ?? [];
   if (accessKeyId === '' && !authorization.startsWith('Bearer ')) {
     refuse(response, refusals.denied);
+    return;
+  }
+  const wrongTime = faultOfTime(String(request.headers['x-amz-date'] ?? ''), now);
+  if (wrongTime !== null) {
+    seen.refused += 1;
+    refuse(response, [403, 'InvalidSignatureException', wrongTime]);
     return;
   }
   if (seen.expiredKeys.has(accessKeyId)) {
@@ -391,6 +408,21 @@ async function stream(
       // One write: two small ones and delayed acknowledgements would cost 40 ms.
       response.end(Buffer.concat([start, ...deltas, ...end]));
   }
+}
+
+/** What AWS says of a signature whose time is more than five minutes off; null for one that is in time. */
+export function faultOfTime(amzDate: string, now: number): string | null {
+  const [, year, month, day, hour, minute, second] =
+    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(amzDate) ?? [];
+  if (year === undefined) return null;
+  const signedAt = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  const limit = 5 * 60_000;
+  const stamp = (time: number): string => new Date(time).toISOString().replace(/[-:]|\.\d+/g, '');
+  if (signedAt < now - limit)
+    return `Signature expired: ${amzDate} is now earlier than ${stamp(now - limit)} (${stamp(now)} - 5 min.)`;
+  if (signedAt > now + limit)
+    return `Signature not yet current: ${amzDate} is still later than ${stamp(now + limit)} (${stamp(now)} + 5 min.)`;
+  return null;
 }
 
 const reasoning = eventFrame('contentBlockDelta', {
