@@ -28,6 +28,7 @@ import { ModelCatalogue } from './pricing/modelCatalogue.ts';
 import { loadSettings } from './settings/loadSettings.ts';
 import { userDirectories } from './settings/settingsPlaces.ts';
 import type { AwsKeys } from './sessions/awsCredentials.ts';
+import { requireCleanVariables } from './sessions/awsVariables.ts';
 import type { CallerIdentity } from './sessions/callerIdentity.ts';
 import type { UnifiedSessionManager } from './sessions/unifiedSessionManager.ts';
 import type { Settings } from './settings/schema.ts';
@@ -43,6 +44,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   // Loaded here and not above, so that the AWS SDK costs nothing before it is needed.
   const patience = new Patience(identityTimeoutMs);
   const { mfaCode } = options;
+  requireCleanVariables(options.environment);
   const { UnifiedSessionManager } = await import('./sessions/unifiedSessionManager.ts');
   const sessions = new UnifiedSessionManager({
     loaded,

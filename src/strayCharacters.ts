@@ -12,3 +12,8 @@ export function strayIn(text: string): string | null {
     ? null
     : `U+${found.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}`;
 }
+
+/** Whether a text can be an AWS region, such as `eu-central-1`: it becomes a part of host names. */
+export function isRegion(text: string): boolean {
+  return /^[a-z\d]([a-z\d-]{0,61}[a-z\d])?$/.test(text);
+}

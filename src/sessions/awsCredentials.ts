@@ -8,13 +8,13 @@ import {
   fromInstanceMetadata,
   fromTokenFile,
 } from '@aws-sdk/credential-providers';
-import { loadSharedConfigFiles } from '@smithy/core/config';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import { changeStamp } from '../changeStamp.ts';
 import { GatewayError } from '../errors.ts';
 import type { FoundCredentials } from '../gateways/services.ts';
 import { strayIn, withoutStray } from '../strayCharacters.ts';
 import { failedCredentials } from './awsErrors.ts';
+import { SharedFiles } from './sharedFiles.ts';
 
 /** Keys as AWS takes them. */
 export interface AwsKeys {
@@ -180,9 +180,7 @@ export class AwsCredentials {
   async #configuredProfile(): Promise<Candidate | null> {
     const { profile } = this.#options;
     if (profile !== null && profile !== 'default') return this.#profile(profile);
-    const { configFile, credentialsFile } = await loadSharedConfigFiles({ ignoreCache: true });
-    const keys = Object.keys({ ...configFile['default'], ...credentialsFile['default'] });
-    return keys.some((key) => !['region', 'output'].includes(key)) ? this.#profile('default') : null;
+    return (await this.#files()).logsIn('default') ? this.#profile('default') : null;
   }
 
   #profile(profile: string): Candidate {
@@ -190,16 +188,23 @@ export class AwsCredentials {
       source: 'profile',
       detail: `profile ${profile}`,
       profile,
-      resolve: () =>
-        fromIni({
+      resolve: async () => {
+        const files = await this.#files();
+        files.requireUsable(profile);
+        const provider = fromIni({
           ...this.#inner(),
           profile,
           ignoreCache: true,
           mfaCodeProvider: this.#options.mfaCode ?? noPrompt,
-        })({
-          callerClientConfig: this.#client(),
-        }),
+        });
+        return provider({ callerClientConfig: this.#client(files.valueOf(profile, 'region')) });
+      },
     };
+  }
+
+  #files(): Promise<SharedFiles> {
+    const [config, credentials] = credentialFiles(this.#options.environment);
+    return SharedFiles.read({ config, credentials });
   }
 
   #settingsKeys(): Candidate | null {
@@ -227,14 +232,15 @@ export class AwsCredentials {
     };
   }
 
-  #client(): { region: () => Promise<string>; requestHandler: NodeHttpHandler } {
+  /** What clients that log in fall back on: of regions, that of their profile, then that of the settings. */
+  #client(ownRegion?: string): { region: () => Promise<string>; requestHandler: NodeHttpHandler } {
     const { region, requestHandler } = this.#options;
-    return { region: () => Promise.resolve(region ?? 'us-east-1'), requestHandler };
+    return { region: () => Promise.resolve(ownRegion ?? region ?? 'us-east-1'), requestHandler };
   }
 
-  #inner(): { clientConfig: { requestHandler: NodeHttpHandler; region?: string } } {
-    const { region, requestHandler } = this.#options;
-    return { clientConfig: { requestHandler, ...(region !== null && { region }) } };
+  /** What they are made with. A region here would stand above their own, such as sso_region. */
+  #inner(): { clientConfig: { requestHandler: NodeHttpHandler } } {
+    return { clientConfig: { requestHandler: this.#options.requestHandler } };
   }
 
   /** A login, a new key or another profile in the files counts at once. */

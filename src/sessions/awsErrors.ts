@@ -5,9 +5,18 @@ export function failedCredentials(error: unknown, profile: string | null): Gatew
   const message = messageOf(error);
   const named = profile === null ? '' : ` of the profile "${profile}"`;
   // Not every fault of single sign-on is a login: its place may be out of reach, or half configured.
-  if (systemCodeOf(error) === undefined && /\baws sso login\b|\bSSO session\b|\bSSO token\b/i.test(message)) {
+  if (
+    systemCodeOf(error) === undefined &&
+    /\baws sso login\b|\bSSO session\b|\bSSO token\b|^UnauthorizedException\b/i.test(message)
+  ) {
     return new GatewayError('credentials_expired', `The AWS login${named} has expired.`, {
       hint: `Run "aws sso login${profile === null ? '' : ` --profile ${profile}`}".`,
+      cause: error,
+    });
+  }
+  if (/^ForbiddenException\b/.test(message)) {
+    return new GatewayError('access_denied', `The AWS login${named} has no access to its account and role.`, {
+      hint: 'Check sso_account_id and sso_role_name, or ask who runs IAM Identity Center to assign them to you.',
       cause: error,
     });
   }

@@ -15,7 +15,14 @@ import {
   type Sessions,
 } from '../gateways/services.ts';
 import type { LoadedSettings } from '../settings/loadSettings.ts';
-import { AwsCredentials, sameKeys, type AwsKeys, type MfaCodePrompt } from './awsCredentials.ts';
+import { isRegion } from '../strayCharacters.ts';
+import {
+  AwsCredentials,
+  credentialFiles,
+  sameKeys,
+  type AwsKeys,
+  type MfaCodePrompt,
+} from './awsCredentials.ts';
 import { failedCredentials } from './awsErrors.ts';
 import type { CallerIdentity } from './callerIdentity.ts';
 import { notConfigured, unlessAborted, unreachable } from './check.ts';
@@ -82,7 +89,15 @@ export class UnifiedSessionManager implements Sessions {
       ...NODE_REGION_CONFIG_FILE_OPTIONS,
       ...(aws.profile !== null && { profile: aws.profile }),
     };
-    return loadConfig({ ...NODE_REGION_CONFIG_OPTIONS, default: fallbackRegion }, file)();
+    // The settings have the environment's already; set to nothing, it would count here.
+    const selectors = { ...NODE_REGION_CONFIG_OPTIONS, environmentVariableSelector: () => undefined };
+    const region = await loadConfig({ ...selectors, default: fallbackRegion }, file)();
+    if (isRegion(region)) return region;
+    const [config] = credentialFiles(this.#options.network.environment);
+    const place = `region of the profile ${aws.profile ?? 'default'} in ${config}`;
+    throw new GatewayError('settings_invalid', `${place} is no AWS region: "${region}".`, {
+      hint: 'Write it as eu-central-1, without quotes, or set aws.region.',
+    });
   }
 
   /** Whose the credentials are, asked once for each key. Throws what the AWS SDK throws. */

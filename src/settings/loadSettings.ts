@@ -4,6 +4,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import type * as z from 'zod';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { schemaWords } from '../schemaWords.ts';
+import { withoutStray } from '../strayCharacters.ts';
 import type { Fault, Path } from '../yamlDocument.ts';
 import { laterKeys, settingsSchema, type Settings } from './schema.ts';
 import { convertText, isSection, knownKeys, settingKeys } from './schemaPaths.ts';
@@ -212,7 +213,8 @@ class Sources {
   }
 
   #takeVariable(path: readonly string[], name: string, environment: Environment): void {
-    const text = environment[name];
+    // As files and shells of other systems leave them: with a line's end, spaces or quotes.
+    const text = name.startsWith('AWS_') ? withoutStray(environment[name] ?? '') : environment[name];
     if (!text) return;
     this.#take(path, convertText(text, path), {
       source: 'environment',

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { amountToMicro, parseDecimal } from '../pricing/cost.ts';
+import { isRegion } from '../strayCharacters.ts';
 
 /** A price as text, so that no digit is lost. */
 const decimal = z
@@ -46,6 +47,7 @@ const pattern = z.string().refine((source) => {
 const webAddress = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
 const text = z.string().min(1, 'must not be empty');
 const optional = text.nullable().default(null);
+const region = text.refine(isRegion, 'must be an AWS region such as "eu-central-1"').nullable().default(null);
 const milliseconds = z.int().min(0).max(3_600_000);
 const port = z.int().min(1).max(65_535);
 
@@ -68,11 +70,11 @@ const decision = z.enum(['block', 'redact', 'allow']);
 export const settingsSchema = z.strictObject({
   aws: section({
     profile: optional.describe('AWS profile; null takes what is found.').meta({ examples: ['corporate'] }),
-    region: optional
+    region: region
       .describe('AWS region of every service; null takes that of the profile, then us-east-1.')
       .meta({ examples: ['eu-central-1'] }),
     bedrock: section({
-      region: optional.describe('Region of Bedrock where it differs.'),
+      region: region.describe('Region of Bedrock where it differs.'),
       default_model: text.default('claude-sonnet').describe('Model when a call names none.'),
       endpoint: webAddress.nullable().default(null).describe('Endpoint of Bedrock, for a VPC endpoint.'),
       bearer_token: z
@@ -214,7 +216,7 @@ export const settingsSchema = z.strictObject({
   }),
   s3: section({
     bucket: optional.describe('Bucket of the team.').meta({ examples: ['example-audit'] }),
-    region: optional.describe('Its region where it differs from aws.region.'),
+    region: region.describe('Its region where it differs from aws.region.'),
     prefix: z.string().default('tidyllm/').describe('Begin of every key.'),
     endpoint: webAddress
       .nullable()

@@ -1,66 +1,13 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { compose } from '../../src/compose.ts';
-import type { ComposeOptions, Core } from '../../src/core/core.ts';
 import { nameIn } from '../../src/sessions/callerIdentity.ts';
-import { startAwsIdentityStandIn, type AwsIdentityStandIn } from '../standIn/awsIdentity.ts';
-import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { call, machine } from '../support/awsMachine.ts';
 import { tidyllm } from '../support/commandLine.ts';
-import { setEnvironment } from '../support/gateways.ts';
-import { temporaryFolder } from '../support/temporary.ts';
-
-interface Machine {
-  home: string;
-  identity: AwsIdentityStandIn;
-  bedrock: BedrockStandIn;
-  /** Writes a file of the home folder whole, as tools do. */
-  write: (name: string, content: string) => void;
-  /** The core with this environment besides. */
-  start: (environment?: Record<string, string>, options?: Partial<ComposeOptions>) => Promise<Core>;
-}
-
-/** A machine of its own: home folder, metadata, STS, single sign-on and Bedrock. It has no role of its own. */
-async function machine(): Promise<Machine> {
-  const home = temporaryFolder();
-  const [identity, bedrock] = await Promise.all([startAwsIdentityStandIn(), startBedrockStandIn()]);
-  identity.hasRole = false;
-  onTestFinished(async () => {
-    await Promise.all([identity.close(), bedrock.close()]);
-  });
-  const write: Machine['write'] = (name, content) => {
-    mkdirSync(join(home, name, '..'), { recursive: true });
-    writeFileSync(join(home, `${name}.new`), content);
-    renameSync(join(home, `${name}.new`), join(home, name));
-  };
-  const start: Machine['start'] = async (environment = {}, options = {}) => {
-    setEnvironment({
-      ...{ TIDYLLM_HOME: home, HOME: home, AWS_REGION: 'us-east-1' },
-      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: bedrock.url,
-      AWS_ENDPOINT_URL_STS: identity.url,
-      AWS_ENDPOINT_URL_SSO: identity.url,
-      AWS_EC2_METADATA_SERVICE_ENDPOINT: identity.url,
-      ...environment,
-    });
-    const core = await compose({ environment: process.env, ...options });
-    onTestFinished(() => core.dispose());
-    return core;
-  };
-  return { home, identity, bedrock, write, start };
-}
-
-async function call(
-  core: Core,
-): Promise<{ success: boolean; code: string | null; message: string; hint: string }> {
-  const { success, error } = await core.registry
-    .get('corporate_llm')
-    .executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 test' });
-  return { success, code: error?.code ?? null, message: error?.message ?? '', hint: error?.hint ?? '' };
-}
 
 const keys = 'aws_access_key_id = AKIAFILE\naws_secret_access_key = secret\n';
 const environmentKeys = { AWS_ACCESS_KEY_ID: 'AKIAENV', AWS_SECRET_ACCESS_KEY: 'secret' };

@@ -11,6 +11,8 @@ export interface AwsIdentityStandIn {
   validForMs: number;
   /** How far its clock is ahead of this computer's, in milliseconds. */
   clockAheadMs: number;
+  /** Status and exception with which the portal of single sign-on refuses; null while it doesn't. */
+  portalRefusal: [status: number, exception: string, message: string] | null;
   /** Whether this machine has a role. */
   hasRole: boolean;
   close: () => Promise<void>;
@@ -27,6 +29,7 @@ export async function startAwsIdentityStandIn(): Promise<AwsIdentityStandIn> {
     asked: [],
     validForMs: 3_600_000,
     clockAheadMs: 0,
+    portalRefusal: null,
     hasRole: true,
     close: () =>
       new Promise((resolve) => {
@@ -97,6 +100,12 @@ async function answer(
   }
   if (pathname === '/federation/credentials') {
     standIn.asked.push('sso');
+    if (standIn.portalRefusal) {
+      const [status, exception, message] = standIn.portalRefusal;
+      response.setHeader('x-amzn-errortype', exception);
+      send(status, 'application/json', JSON.stringify({ message }));
+      return;
+    }
     const { id, secret, token, expiration } = keys('sso');
     json({
       roleCredentials: {
