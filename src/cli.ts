@@ -385,7 +385,8 @@ try {
   // commander has already said what is wrong on stderr; help and version are not failures.
   process.exitCode = error.exitCode === 0 ? 0 : 2;
   if (error.exitCode !== 0 && process.argv.includes('--json')) {
-    printJson({ error: { code: 'invalid_request', message: error.message, hint: 'See --help.' } });
+    const hint = 'See --help.';
+    printJson({ error: errorJson(new GatewayError('invalid_request', error.message, { hint })) });
   }
 }
 // What nobody waits for any more, such as a credential process that hangs, must not keep the command.

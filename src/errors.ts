@@ -57,12 +57,17 @@ interface GatewayErrorOptions {
   /** Whether the same call may succeed when made again. */
   retryable?: boolean;
   billing?: Billing;
+  /** What the provider said, in its own words. */
+  detail?: string;
   cause?: unknown;
 }
 
+/** More of what a provider said is not shown, in characters. */
+const longestDetail = 500;
+
 /**
- * The one error family of the gateway. Never carries prompt or answer text,
- * so that it can be logged and stored as it is.
+ * The one error family of the gateway. Never carries prompt or answer text, so that it can be logged and stored
+ * as it is; but for `detail`, which is only for who made the call.
  */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError';
@@ -70,6 +75,11 @@ export class GatewayError extends Error {
   readonly hint: string;
   readonly retryable: boolean;
   readonly billing: Billing;
+  /**
+   * The provider's own words, on one line; null where it said nothing. They may quote the prompt, so they are
+   * shown to the caller, and neither logged nor recorded.
+   */
+  readonly detail: string | null;
 
   constructor(code: GatewayErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -77,6 +87,7 @@ export class GatewayError extends Error {
     this.hint = options.hint ?? '';
     this.retryable = options.retryable ?? false;
     this.billing = options.billing ?? 'none';
+    this.detail = shown(options.detail ?? '') || null;
   }
 
   /** Exit code of the `tidyllm` command for this error. */
@@ -87,6 +98,18 @@ export class GatewayError extends Error {
   static is(error: unknown, code?: GatewayErrorCode): error is GatewayError {
     return error instanceof GatewayError && (code === undefined || error.code === code);
   }
+}
+
+/** Foreign words as they may be shown: without controls and invisible marks that turn or hide text, and bounded. */
+function shown(text: string): string {
+  const plain = text
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ')
+    .replace(/\p{Cf}/gu, '')
+    .trim();
+  if (plain.length <= longestDetail) return plain;
+  // Not in the middle of a character.
+  return `${plain.slice(0, longestDetail - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 /** What the AWS SDK adds, for programmers, to what a parser says of an answer that isn't AWS's. */

@@ -259,7 +259,8 @@ class BedrockBackend implements ModelBackend {
       }
     } catch (error) {
       if (GatewayError.is(error)) throw error;
-      if (!stopped || !measured) throw watchdog.explain(error, 'received') ?? brokenStream(error);
+      if (!stopped || !measured)
+        throw watchdog.explain(error, 'received') ?? brokenStream(error, this.#where(call));
     }
     // Some ways to stop end the iterator without an error.
     const interrupted = watchdog.explain(null, 'received');

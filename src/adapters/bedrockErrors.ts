@@ -1,105 +1,53 @@
-import { GatewayError, messageOf, systemCodeOf, type Billing, type GatewayErrorCode } from '../errors.ts';
+import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { failedCredentials } from '../sessions/awsErrors.ts';
-
-interface Translation {
-  code: GatewayErrorCode;
-  message: string;
-  hint: string;
-  retryable?: boolean;
-  billing?: Billing;
-}
-
-/** What Bedrock's exceptions mean to the person who made the call. */
-const exceptions: Readonly<Record<string, Translation>> = {
-  ThrottlingException: {
-    code: 'backend_throttled',
-    message: 'Bedrock is throttling this account.',
-    hint: 'Wait a little and try again, or ask AWS for a higher quota.',
-    retryable: true,
-  },
-  ModelNotReadyException: {
-    code: 'backend_throttled',
-    message: 'The model is not ready yet.',
-    hint: 'Try again in a minute.',
-    retryable: true,
-  },
-  ServiceQuotaExceededException: {
-    code: 'backend_throttled',
-    message: 'A Bedrock quota of this account is used up.',
-    hint: 'Ask AWS for a higher quota, or use another model.',
-  },
-  ServiceUnavailableException: {
-    code: 'backend_failed',
-    message: 'Bedrock is not available just now.',
-    hint: 'Try again; the AWS status page tells of outages.',
-    retryable: true,
-  },
-  InternalServerException: {
-    code: 'backend_failed',
-    message: 'Bedrock failed internally.',
-    hint: 'Try again.',
-    retryable: true,
-  },
-  ModelTimeoutException: {
-    code: 'backend_failed',
-    message: 'The model took too long.',
-    hint: 'Ask for a shorter answer, or try again.',
-    retryable: true,
-    billing: 'unknown',
-  },
-  ModelErrorException: {
-    code: 'backend_failed',
-    message: 'The model failed while it worked on the request.',
-    hint: 'Try again, or use another model.',
-    retryable: true,
-    billing: 'unknown',
-  },
-  AccessDeniedException: {
-    code: 'access_denied',
-    message: 'AWS denies access to this model.',
-    hint: 'Allow bedrock:InvokeModel and bedrock:InvokeModelWithResponseStream, and request access to the model in the Bedrock console.',
-  },
-  ...sameFor(
-    [
-      'ExpiredTokenException',
-      'ExpiredToken',
-      'UnrecognizedClientException',
-      'InvalidSignatureException',
-      'InvalidClientTokenId',
-    ],
-    {
-      code: 'credentials_expired',
-      message: 'AWS does not accept the credentials; they have expired or are wrong.',
-      hint: 'Log in again (aws sso login) or renew the keys, then reconnect.',
-    },
-  ),
-};
-
-function sameFor(names: readonly string[], translation: Translation): Record<string, Translation> {
-  return Object.fromEntries(names.map((name) => [name, translation]));
-}
+import { explain, type Explanation, type Place } from './bedrockAdvice.ts';
 
 /** A failure before the answer began; `begun` says whether anything of the request had left this computer. */
-export function failedCall(
-  error: unknown,
-  where: { region: string; modelId: string },
-  begun: boolean,
-): GatewayError {
+export function failedCall(error: unknown, place: Place, begun: boolean): GatewayError {
   if (GatewayError.is(error)) return onTheWay(error, begun);
   const name = error instanceof Error ? error.name : '';
-  const known = exceptions[name];
-  if (known) return translated(known, error);
-  if (name === 'ValidationException') return rejected(error);
-  if (name === 'ResourceNotFoundException') {
-    return new GatewayError('backend_rejected', `Bedrock in ${where.region} has no model ${where.modelId}.`, {
-      hint: 'It may be retired, or offered in another region: choose another model or change aws.region.',
-      cause: error,
-    });
-  }
   if (name === 'CredentialsProviderError') return failedCredentials(error, null);
   const status = httpStatusOf(error);
-  if (status !== null) return unreadable(status, error);
-  return unreachable(error, where.region, begun);
+  if (status === null) return unreachable(error, place.region, begun);
+  if (!isFromAws(error)) return unreadable(status, error);
+  return explained(explain({ name, message: wordsOf(error), status }, place), error);
+}
+
+/** Whether an error is an exception that AWS named, not a page of someone else's on the way. */
+function isFromAws(error: unknown): error is Error {
+  const nameless = ['', 'Error', 'SyntaxError', 'TypeError', 'UnknownError', 'Unknown'];
+  return error instanceof Error && '$fault' in error && !nameless.includes(error.name);
+}
+
+function explained({ code, message, hint, retryable, billing }: Explanation, error: Error): GatewayError {
+  const detail = withoutSecrets(wordsOf(error));
+  return new GatewayError(code, message, {
+    ...{ hint, detail, cause: traceOf(error) },
+    retryable: retryable ?? false,
+    billing: billing ?? 'none',
+  });
+}
+
+/** The message of an exception; one that the SDK doesn't know in the middle of an answer comes as its JSON. */
+function wordsOf({ message }: Error): string {
+  try {
+    const { message: inside } = JSON.parse(message) as { message?: unknown };
+    return typeof inside === 'string' ? inside : message;
+  } catch {
+    return message;
+  }
+}
+
+/** What AWS computed of a request names its headers, the session token among them. */
+function withoutSecrets(message: string): string {
+  return message.replace(/\s*The Canonical String.*/s, '').replace(/[\w+/=]{80,}/g, '…');
+}
+
+/** What a log may hold of an error: its words may quote the prompt or the answer. */
+function traceOf(error: unknown): string {
+  const name = error instanceof Error ? error.name : 'unknown';
+  const { requestId } = (error as { $metadata?: { requestId?: string } } | null)?.$metadata ?? {};
+  return [name, systemCodeOf(error), requestId && `request ${requestId}`].filter(Boolean).join(', ');
 }
 
 /** An answer that isn't Bedrock's: a proxy's page, or one that was cut. Its text may hold anything, so it isn't shown. */
@@ -114,7 +62,7 @@ function unreadable(status: number, error: unknown): GatewayError {
       retryable: failed,
       // Behind a success or a gateway’s own failure the model may have answered.
       billing: refused ? 'none' : 'unknown',
-      cause: error instanceof Error ? error.name : undefined,
+      cause: traceOf(error),
     },
   );
 }
@@ -166,28 +114,24 @@ function isCertificateError(code: string): boolean {
   return /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/.test(code);
 }
 
-/** An exception that Bedrock sent, or a break, in the middle of an answer. */
-export function brokenStream(error: unknown): GatewayError {
-  const known = exceptions[error instanceof Error ? capitalised(error.name) : ''];
-  if (known)
-    return translated(
-      { ...known, message: `${known.message} The answer was cut off.`, billing: 'received' },
-      error,
-    );
-  if (error instanceof Error && /Exception$/.test(error.name)) {
-    return new GatewayError('stream_incomplete', `Bedrock broke the answer off: ${messageOf(error)}`, {
-      hint: 'What arrived is shown; try again.',
-      retryable: true,
-      billing: 'received',
-      cause: error,
-    });
-  }
-  return incompleteStream(error);
-}
+/** Status of an exception in the middle of an answer, which comes without one. */
+const statuses: Readonly<Record<string, number>> = {
+  AccessDeniedException: 403,
+  ModelStreamErrorException: 424,
+  ModelTimeoutException: 408,
+  ServiceUnavailableException: 503,
+  ThrottlingException: 429,
+  ValidationException: 400,
+};
 
-/** Event-stream exceptions may be named in either case. */
-function capitalised(name: string): string {
-  return name.charAt(0).toUpperCase() + name.slice(1);
+/** An exception that Bedrock sent, or a break, in the middle of an answer. */
+export function brokenStream(error: unknown, place: Place): GatewayError {
+  if (!(error instanceof Error) || !/Exception$/.test(error.name)) return incompleteStream(error);
+  // Event-stream exceptions may be named in either case.
+  const name = error.name.charAt(0).toUpperCase() + error.name.slice(1);
+  const found = explain({ name, message: wordsOf(error), status: statuses[name] ?? 500 }, place);
+  const message = `${found.message} The answer was cut off.`;
+  return explained({ ...found, message, billing: 'received' }, error);
 }
 
 /** The connection ended, but the answer hadn't: how far the model went is unknown. */
@@ -196,7 +140,7 @@ export function incompleteStream(cause?: unknown): GatewayError {
     hint: 'What arrived is shown, and the worst case is charged until a bill says otherwise; try again.',
     retryable: true,
     billing: 'unknown',
-    cause,
+    ...(cause !== undefined && { cause: traceOf(cause) }),
   });
 }
 
@@ -205,27 +149,7 @@ export function stalledStream(idleTimeoutMs: number, cause: unknown): GatewayErr
     hint: 'The worst case is charged until a bill says otherwise; retry.idle_timeout_ms sets the limit.',
     retryable: true,
     billing: 'unknown',
-    cause,
-  });
-}
-
-function rejected(error: unknown): GatewayError {
-  const message = messageOf(error);
-  const hint = /on-demand throughput/i.test(message)
-    ? 'Use an inference profile of your region (for example us.…) in bedrock.model_mapping.'
-    : 'Change the request as it says.';
-  return new GatewayError('backend_rejected', `Bedrock refused the request: ${message}`, {
-    hint,
-    cause: error,
-  });
-}
-
-function translated({ code, message, hint, retryable, billing }: Translation, cause: unknown): GatewayError {
-  return new GatewayError(code, message, {
-    hint,
-    retryable: retryable ?? false,
-    billing: billing ?? 'none',
-    cause,
+    cause: traceOf(cause),
   });
 }
 

@@ -21,12 +21,18 @@ export function note({ quiet }: Terminal, text: string): void {
 }
 
 /** An error in the JSON form that every command shares. */
-export function errorJson(error: GatewayError): { code: string; message: string; hint: string } {
-  return { code: error.code, message: error.message, hint: error.hint };
+export function errorJson({ code, message, hint, detail }: GatewayError): {
+  code: string;
+  message: string;
+  hint: string;
+  detail: string | null;
+} {
+  return { code, message, hint, detail };
 }
 
 export function printError(error: GatewayError): void {
-  writeMessage(`Error: ${error.message}${error.hint ? `\n${error.hint}` : ''}`);
+  const { message, detail, hint } = error;
+  writeMessage([`Error: ${message}`, detail && `AWS: ${detail}`, hint].filter(Boolean).join('\n'));
 }
 
 /** Lines to the person at the terminal. What they quote, of a file or a server, can't move the cursor. */

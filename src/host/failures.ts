@@ -62,7 +62,9 @@ export async function showFailure(
 ): Promise<void> {
   log.error(errorText(error));
   const known = GatewayError.is(error);
-  const message = known ? [error.message, error.hint].filter(Boolean).join(' ') : messageOf(error);
+  const message = known
+    ? [error.message, error.detail && `AWS: ${error.detail}`, error.hint].filter(Boolean).join(' ')
+    : messageOf(error);
   const fixes: Fix[] = known ? fixesFor(error) : [{ kind: 'command', command: 'tidyllm.showOutput' }];
   const buttons = fixes.flatMap((fix): Remedy[] =>
     fix.kind === 'command' ? [{ title: fixLabel(fix), apply: () => applyFix(fix) }] : [],

@@ -106,7 +106,8 @@ function frame(headers: Record<string, string>, payload: object): Buffer {
  * real AWS SDK. What it does is chosen by a directive in the prompt: `@stand-in:NAME` or `NAME=VALUE`,
  * where NAME is a refusal above, or one of: slow, stall, cut, early-end, no-metadata, exception, gate,
  * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=…, served=TIER; stop=REASON, or
- * stop=REASON/silent without a word; lie={…JSON…}, a usage that doesn't fit the answer; twice={…JSON…}, a second one.
+ * stop=REASON/silent without a word; lie={…JSON…}, a usage that doesn't fit the answer; twice={…JSON…}, a second one;
+ * refuse=STATUS EXCEPTION MESSAGE, break=EXCEPTION MESSAGE.
  */
 export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
   const seen: Seen = {
@@ -269,6 +270,11 @@ async function answer(
     refuse(response, refusals[directive.name]);
     return;
   }
+  const [, status, exception, message] = /^(\d+) (\S+) (.*)$/s.exec(directive.value) ?? [];
+  if (directive.name === 'refuse') {
+    refuse(response, [Number(status), exception ?? '', message ?? '']);
+    return;
+  }
   const behaviour = directive.name === '' ? seen.behave?.(call, seen.calls.length - 1, seen.underWay) : {};
   if (behaviour?.refusal) {
     refuse(response, refusals[behaviour.refusal]);
@@ -290,16 +296,7 @@ async function answer(
     response.writeHead(504).end('gateway time-out');
     return;
   }
-  const text = directive.name === 'text' ? directive.value : answerText(prompt);
-  const said = (text.match(/\s*\S+/g) ?? []).slice(0, body.inferenceConfig?.maxTokens);
-  const reported = ['usage', 'lie'].includes(directive.name) ? (JSON.parse(directive.value) as Usage) : null;
-  const [stopReason = '', silent] = directive.name === 'stop' ? directive.value.split('/') : ['end_turn'];
-  // Who reports no output has said nothing.
-  const words = silent || (directive.name === 'usage' && reported?.outputTokens === 0) ? [] : said;
-  const usage = reported ?? usageFor(body, said.length);
-  // Like Bedrock, it says how it served the call.
-  const serviceTier =
-    directive.name === 'served' ? { type: directive.value } : (body.serviceTier ?? { type: 'default' });
+  const { words, ...report } = replyTo(directive, body, prompt);
   const closed = new AbortController();
   response.once('close', () => closed.abort());
   // Whoever has gone is not waited for.
@@ -309,14 +306,40 @@ async function answer(
   if (closed.signal.aborted) return;
   if (operation === 'converse') {
     const output = { message: { role: 'assistant', content: [{ text: words.join('') }] } };
+    const { stopReason, usage, serviceTier } = report;
     const reply = { output, stopReason, usage, serviceTier, metrics: { latencyMs: 1 } };
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
     return;
   }
-  const mode = behaviour?.delayMs ? 'pause' : directive.name;
+  const mode = behaviour?.delayMs ? { name: 'pause', value: '' } : directive;
   const pause = (): Promise<unknown> => wait(behaviour?.delayMs ?? 0);
-  const second = mode === 'twice' ? (JSON.parse(directive.value) as Usage) : null;
-  await stream(response, request, mode, words, { usage, serviceTier, stopReason, second }, { gate, pause });
+  await stream(response, request, mode, words, report, { gate, pause });
+}
+
+interface Reply {
+  words: string[];
+  usage: object;
+  /** A usage that it reports after the first. */
+  second: object | null;
+  stopReason: string;
+  serviceTier: object;
+}
+
+/** What a call is answered with. */
+function replyTo({ name, value }: Directive, body: ConverseBody, prompt: string): Reply {
+  const text = name === 'text' ? value : answerText(prompt);
+  const said = (text.match(/\s*\S+/g) ?? []).slice(0, body.inferenceConfig?.maxTokens);
+  const reported = ['usage', 'lie'].includes(name) ? (JSON.parse(value) as Usage) : null;
+  const [stopReason = '', silent] = name === 'stop' ? value.split('/') : ['end_turn'];
+  return {
+    // Who reports no output has said nothing.
+    words: silent || (name === 'usage' && reported?.outputTokens === 0) ? [] : said,
+    usage: reported ?? usageFor(body, said.length),
+    second: name === 'twice' ? (JSON.parse(value) as Usage) : null,
+    stopReason,
+    // Like Bedrock, it says how it served the call.
+    serviceTier: name === 'served' ? { type: value } : (body.serviceTier ?? { type: 'default' }),
+  };
 }
 
 /** ListInferenceProfiles and GetInferenceProfile. */
@@ -347,9 +370,9 @@ function summaryOf(id: string, models: readonly string[]): object {
 async function stream(
   response: ServerResponse,
   request: IncomingMessage,
-  mode: string,
+  { name: mode, value }: Directive,
   words: string[],
-  report: { usage: object; serviceTier: object; stopReason: string; second: object | null },
+  report: Omit<Reply, 'words'>,
   until: { gate: Promise<void>; pause: () => Promise<unknown> },
 ): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
@@ -401,6 +424,11 @@ async function stream(
     case 'open-end':
       response.write(Buffer.concat([start, ...deltas, ...end]));
       return;
+    case 'break': {
+      const [exception = '', ...words] = value.split(' ');
+      response.end(Buffer.concat([half, exceptionFrame(exception, words.join(' '))]));
+      return;
+    }
     case 'exception':
       response.end(Buffer.concat([half, exceptionFrame('throttlingException', 'Too many tokens')]));
       return;
@@ -430,7 +458,12 @@ const reasoning = eventFrame('contentBlockDelta', {
   delta: { reasoningContent: { text: 'thinking about it, but not aloud ' } },
 });
 
-function directiveIn(prompt: string): { name: string; value: string } {
+interface Directive {
+  name: string;
+  value: string;
+}
+
+function directiveIn(prompt: string): Directive {
   const match = /@stand-in:([a-z-]+)(?:=(.*))?/s.exec(prompt);
   return { name: match?.[1] ?? '', value: match?.[2] ?? '' };
 }

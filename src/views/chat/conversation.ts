@@ -281,7 +281,8 @@ function shownShortfall(
 /** An error as the view shows it. */
 export function failureOf(error: GatewayError, fixLabel: (fix: Fix) => string): Failure {
   const fixes = fixesFor(error).map((fix) => ({ label: fixLabel(fix), fix }));
-  return { message: briefMessage(error), hint: error.hint, fixes };
+  const { hint, detail } = error;
+  return { message: briefMessage(error), hint, fixes, ...(detail !== null && { detail }) };
 }
 
 const interrupted: TurnResult = {

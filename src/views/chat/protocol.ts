@@ -4,7 +4,11 @@ import { failureSchema, readyMessage, runMessage } from '../webviewKit/protocol.
 /** A button of an error: the extension keeps what it does. */
 const fix = z.object({ label: z.string(), fix: z.unknown() });
 
-const failure = z.extend(failureSchema, { fixes: z.array(fix) });
+const failure = z.extend(failureSchema, {
+  fixes: z.array(fix),
+  /** What the provider said, in its own words. */
+  detail: z.optional(z.string()),
+});
 
 /** How an answer ended, and what it cost. */
 const result = z.object({

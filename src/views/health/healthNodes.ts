@@ -452,6 +452,7 @@ function checked(
     evidence: [
       ...evidence,
       [vscode.l10n.t('Seen'), health.evidence],
+      ...(error?.detail ? [['AWS', error.detail] satisfies Evidence] : []),
       ...(error ? [[vscode.l10n.t('What to do'), error.hint] satisfies Evidence] : []),
       [vscode.l10n.t('Latency'), latency || '–'],
       [vscode.l10n.t('Since'), timeText(since)],
