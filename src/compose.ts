@@ -32,6 +32,8 @@ import { requireCleanVariables } from './sessions/awsVariables.ts';
 import type { CallerIdentity } from './sessions/callerIdentity.ts';
 import type { UnifiedSessionManager } from './sessions/unifiedSessionManager.ts';
 import type { Settings } from './settings/schema.ts';
+import { workspaceKey } from './workspaceKey.ts';
+import type { Fault } from './yamlDocument.ts';
 import { strayIn, withoutStray } from './strayCharacters.ts';
 
 /** Longer than this nobody waits to learn whose credentials they are. */
@@ -134,7 +136,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     fallbackOf: async (id) => (await implementations()).builtIn(id),
   });
   return {
-    loaded,
+    loaded: { ...loaded, warnings: [...loaded.warnings, ...unknownModelCaps(settings, catalogue)] },
     folders: options.folders ?? [],
     flow,
     reports,
@@ -156,7 +158,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     anchoring,
     anchorAt,
     budget,
-    raiseCap: async (cap, reason) => {
+    raiseCap: async (asked, reason) => {
+      const cap = asked.scope === 'workspace' ? { ...asked, key: workspaceKey(asked.key) } : asked;
       const by = { userId: user, reason: requireReason(reason, policy) };
       const before = (await budget()).caps.find((one) => idOf(one) === idOf(cap));
       const limit = before?.limit ?? capOf(cap)?.limit;
@@ -191,6 +194,17 @@ function anchorAt(path: string): Anchor {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory()
     ? new GitNoteAnchor(path)
     : new FileAnchor(path);
+}
+
+/** Caps of models that nobody knows, which hold for nothing. */
+function unknownModelCaps({ budget }: Settings, catalogue: ModelCatalogue): Fault[] {
+  return Object.keys(budget.per_model_usd)
+    .filter((name) => name !== 'default' && catalogue.idOf(name) === null)
+    .map((name) => ({
+      severity: 'warning',
+      message: `budget.per_model_usd: no model "${name}" is known, so its cap holds for nothing`,
+      place: null,
+    }));
 }
 
 function notHigher({ limit, ...scope }: Cap, before: bigint | undefined): GatewayError {

@@ -1,6 +1,7 @@
 import {
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
@@ -9,6 +10,8 @@ import {
   type Document,
   type Node,
   type Range,
+  type Scalar,
+  type YAMLMap,
 } from 'yaml';
 import { messageOf } from './errors.ts';
 import { unreadableWords, yamlWords } from './yamlWords.ts';
@@ -105,6 +108,12 @@ export class YamlDocument {
       : this.faultInValue(path, message);
   }
 
+  /** A value as it is written, however YAML reads it; undefined where there is no plain value. */
+  textAt(path: Path): string | undefined {
+    const { node, complete } = this.#find(path);
+    return complete && isScalar(node) ? node.source : undefined;
+  }
+
   #find(path: Path): { key: readonly [number, number]; node: Node | null; complete: boolean } {
     let node: Node | null = this.#document?.contents ?? null;
     let key: readonly [number, number] = [0, 0];
@@ -154,16 +163,25 @@ export class YamlDocument {
 
   #plainValues(document: Document.Parsed): [unknown, Fault[]] {
     const faults: Fault[] = [];
+    const faultAt = (range: Range | null | undefined, message: string): void => {
+      const [start, end] = range ?? [0, 0];
+      faults.push(this.#faultBetween(message, start, end));
+    };
     try {
       visit(document, {
+        Map: (_key, map) => {
+          for (const { key, problem } of misreadKeys(map)) faultAt(key?.range, problem);
+        },
+        Scalar: (key, scalar) => {
+          const problem = key === 'key' ? null : misreadNumber(scalar);
+          if (problem !== null) faultAt(scalar.range, problem);
+        },
         Alias: (_key, alias) => {
           const [start, end] = alias.range ?? [0, 0];
           const target = alias.resolve(document);
           const [from, to] = target?.range ?? [0, 0];
-          if (!target)
-            faults.push(this.#faultBetween(`*${alias.source} has no anchor before it`, start, end));
-          else if (from < start && end <= to)
-            faults.push(this.#faultBetween(`*${alias.source} leads to itself`, start, end));
+          if (!target) faultAt(alias.range, `*${alias.source} has no anchor before it`);
+          else if (from < start && end <= to) faultAt(alias.range, `*${alias.source} leads to itself`);
         },
       });
       if (faults.length > 0) return [null, faults];
@@ -173,4 +191,43 @@ export class YamlDocument {
       return [null, [this.#faultBetween(unreadableWords(messageOf(error)), 0, 0)]];
     }
   }
+}
+
+/** Names that YAML reads as something other than their text, or as the text of another one. */
+function misreadKeys({ items }: YAMLMap): { key: Node | null; problem: string }[] {
+  const read = new Set<string>();
+  return items.flatMap(({ key }) => {
+    if (!isScalar(key)) return [{ key: isNode(key) ? key : null, problem: 'a name must be a plain text' }];
+    const { source = '', value } = key;
+    const name = String(value);
+    if (typeof value !== 'string' && (value === null || name !== source))
+      return [{ key, problem: misread(source, name) }];
+    if (read.has(name)) return [{ key, problem: `the name "${name}" stands here twice` }];
+    read.add(name);
+    return [];
+  });
+}
+
+/** What is wrong with a number that isn't what its text says in decimal; null where it is. */
+function misreadNumber({ source = '', value, type }: Scalar): string | null {
+  if (typeof value !== 'number' || type !== 'PLAIN') return null;
+  const written = /^[-+]?0\d/.test(source) ? null : decimalParts(source);
+  return written !== null && written === decimalParts(String(value)) ? null : misread(source, String(value));
+}
+
+function misread(source: string, value: string): string {
+  const text = source === '' ? 'nothing' : `"${source}"`;
+  return `YAML reads ${text} as ${value}: write it in quotes, or as you mean it`;
+}
+
+/** Sign, digits and place of the point of a decimal number, so that `1e3` and `1000.0` are one; null for any other text. */
+function decimalParts(text: string): string | null {
+  const match = /^([-+]?)(\d*)\.?(\d*)(?:e([-+]?\d+))?$/i.exec(text);
+  const [, sign, whole = '', fraction = '', exponent = '0'] = match ?? [];
+  if (!match || whole + fraction === '') return null;
+  const digits = `${whole}${fraction}`.replace(/^0+/, '');
+  const significant = digits.replace(/0+$/, '');
+  if (significant === '') return '0';
+  const point = Number(exponent) - fraction.length + digits.length - significant.length;
+  return `${sign === '-' ? '-' : ''}${significant}e${point}`;
 }

@@ -9,6 +9,7 @@ import { readProven } from '../history/recordProof.ts';
 import { ledgerDamaged, type PlacedRecord } from '../ledger/readJournal.ts';
 import type { CallOutcome } from '../ledger/records.ts';
 import { formatUsd } from '../pricing/cost.ts';
+import { workspaceKey } from '../workspaceKey.ts';
 import { printContent } from './content.ts';
 import { withHistory } from './history.ts';
 import { dayOption, positiveInteger } from './options.ts';
@@ -166,7 +167,7 @@ function filterFrom(options: FilterOptions): HistoryFilter {
     untilDay: until.day,
     userId: options.user,
     model: options.model,
-    workspace: options.workspace,
+    workspace: options.workspace === undefined ? undefined : workspaceKey(options.workspace),
     branch: options.branch,
     outcomes: options.outcome?.flatMap((text) => text.split(',')).map(outcomeFrom),
     text: options.text,

@@ -16,6 +16,7 @@ import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import { replaceFile } from '../replaceFile.ts';
 import { readSettingsText } from '../settings/loadSettings.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
+import { SettingsInvalid } from '../settings/settingsDocument.ts';
 import { faultText, type Fault } from '../yamlDocument.ts';
 import { currentBranch } from './branch.ts';
 import { faultJson } from './faultJson.ts';
@@ -167,7 +168,7 @@ export async function flowReport(
 export async function flowValidate(file: string, terminal: Terminal): Promise<number> {
   const path = resolve(file);
   const kind = dirname(path) === userDirectories(process.env).config ? 'user' : 'workspace';
-  const { agreements, faults } = parseFlowFile(path, await textOf(path), kind);
+  const { agreements, faults } = await parsedFile(path, kind);
   const ok = faults.every(({ severity }) => severity !== 'error');
   if (terminal.json) {
     printJson({ ok, file: path, agreements: agreements.length, faults: faults.map(faultJson) });
@@ -181,10 +182,14 @@ export async function flowValidate(file: string, terminal: Terminal): Promise<nu
   return ok ? 0 : 2;
 }
 
-async function textOf(path: string): Promise<string> {
+async function parsedFile(
+  path: string,
+  kind: 'user' | 'workspace',
+): Promise<ReturnType<typeof parseFlowFile>> {
   try {
-    return await readSettingsText(path);
+    return parseFlowFile(path, await readSettingsText(path), kind);
   } catch (error) {
+    if (error instanceof SettingsInvalid) return { agreements: [], faults: [...error.faults] };
     throw new GatewayError('flow_invalid', `${path} can't be read: ${messageOf(error)}`, {
       hint: 'Name a file of agreements.',
       cause: error,

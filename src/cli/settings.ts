@@ -4,9 +4,10 @@ import { createFile } from '../createFile.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import { checkSettingsText, readSettingsText, type LoadedSettings } from '../settings/loadSettings.ts';
 import { settingsInEffect, withoutSecrets } from '../settings/settingsInEffect.ts';
+import { SettingsInvalid } from '../settings/settingsDocument.ts';
 import { settingsPath, workspaceFileName } from '../settings/settingsPlaces.ts';
 import { settingsTemplate } from '../settings/settingsTexts.ts';
-import { faultText } from '../yamlDocument.ts';
+import { faultText, type Fault } from '../yamlDocument.ts';
 import { faultJson } from './faultJson.ts';
 import { note, printJson, printLine, table, writeMessage, type Terminal } from './terminal.ts';
 
@@ -55,7 +56,7 @@ export async function settingsValidate(
 ): Promise<number> {
   const path = resolve(file);
   const kind = workspace || path.endsWith(workspaceFileName) ? 'workspace' : 'user';
-  const faults = checkSettingsText(path, await textOf(path), process.env, kind);
+  const faults = await faultsOf(path, kind);
   const ok = faults.every(({ severity }) => severity !== 'error');
   if (terminal.json) {
     printJson({ ok, file: path, kind, faults: faults.map(faultJson) });
@@ -69,10 +70,11 @@ export async function settingsValidate(
   return ok ? 0 : 2;
 }
 
-async function textOf(path: string): Promise<string> {
+async function faultsOf(path: string, kind: 'user' | 'workspace'): Promise<readonly Fault[]> {
   try {
-    return await readSettingsText(path);
+    return checkSettingsText(path, await readSettingsText(path), process.env, kind);
   } catch (error) {
+    if (error instanceof SettingsInvalid) return error.faults;
     throw new GatewayError('settings_invalid', `${path} can't be read: ${messageOf(error)}`, {
       hint: 'Name a settings file.',
       cause: error,

@@ -3,6 +3,7 @@ import { messageOf, systemCodeOf } from '../errors.ts';
 import { readSettingsText } from '../settings/loadSettings.ts';
 import type { Environment } from '../settings/settingsDocument.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
+import { SettingsInvalid } from '../settings/settingsDocument.ts';
 import type { Fault } from '../yamlDocument.ts';
 import type { FlowAgreement } from './agreement.ts';
 import { defaultAgreements, namesOfDefaults } from './defaultAgreements.ts';
@@ -68,7 +69,8 @@ export async function loadCatalogue({
       faults.push(...parsed.faults);
       read.push(file);
     } catch (error) {
-      if (!['ENOENT', 'ENOTDIR'].includes(systemCodeOf(error) ?? ''))
+      if (error instanceof SettingsInvalid) faults.push(...error.faults);
+      else if (!['ENOENT', 'ENOTDIR'].includes(systemCodeOf(error) ?? ''))
         faults.push(unreadable(file.path, error));
     }
   }

@@ -10,6 +10,7 @@ import { runScopesOf } from '../ledger/budgetFold.ts';
 import type { Ledger, RunReceipt, RunRefusal } from '../ledger/ledger.ts';
 import type { ExecutionMode, RunOutcome } from '../ledger/records.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
+import { workspaceKey } from '../workspaceKey.ts';
 import type { BuiltInId, FlowAgreement, ParameterValues, ShellAction } from './agreement.ts';
 import { loadCatalogue, type Catalogue, type FlowFile } from './catalogue.ts';
 import { executionHistory, type EventsOf, type FlowExecutionEntry } from './executionHistory.ts';
@@ -306,7 +307,8 @@ export class FlowAgreementManager {
   async #start(running: Running, amount: bigint, approved: boolean | null): Promise<GatewayError | null> {
     const { ledger, backend, user, capOf } = this.#dependencies;
     const { agreement, reason, options } = running;
-    const { workspace, branch, command } = options.origin;
+    const { branch, command } = options.origin;
+    const workspace = options.origin.workspace === null ? null : workspaceKey(options.origin.workspace);
     const input = {
       ...{ amount, approved, reason, workspace, branch, command },
       agreement: agreement.id,

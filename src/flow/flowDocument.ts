@@ -2,7 +2,13 @@ import { closest, distance } from 'fastest-levenshtein';
 import * as z from 'zod';
 import { schemaWords } from '../schemaWords.ts';
 import { YamlDocument, type Fault, type Path } from '../yamlDocument.ts';
-import type { AgreementSource, BuiltInId, FlowAgreement } from './agreement.ts';
+import type {
+  AgreementSource,
+  BuiltInId,
+  FlowAgreement,
+  ParameterDefinition,
+  ParameterValue,
+} from './agreement.ts';
 import { agreementOf, disguiseIn, isBuiltIn, namesOf } from './agreementDefinition.ts';
 import { builtIns } from './builtIns.ts';
 import { namesOfDefaults } from './defaultAgreements.ts';
@@ -168,10 +174,10 @@ class AgreementCheck {
     }
     const changesDefault = typeof parsed.data === 'object';
     const given = typeof parsed.data === 'object' ? parsed.data.default : parsed.data;
-    const converted = convertParameter(definition, given);
-    if ('problem' in converted)
-      this.#refuse(changesDefault ? [...path, 'default'] : path, `parameters.${name} ${converted.problem}`);
-    else this.#parameters[name] = parsed.data;
+    const at = changesDefault ? [...path, 'default'] : path;
+    const converted = convertParameter(definition, this.#asWritten(definition.type, at, given));
+    if ('problem' in converted) this.#refuse(at, `parameters.${name} ${converted.problem}`);
+    else this.#parameters[name] = changesDefault ? { default: converted.value } : converted.value;
   }
 
   #checkParameter(name: string, value: unknown): void {
@@ -202,12 +208,19 @@ class AgreementCheck {
     if (minimum !== undefined && maximum !== undefined && minimum > maximum)
       this.#refuse([...path, 'minimum'], `minimum of parameters.${name} is above its maximum`);
     else if (initial !== null && (type !== 'choice' || values)) {
-      const converted = convertParameter({ name, ...parsed.data }, initial);
+      const written = this.#asWritten(type, [...path, 'default'], initial);
+      const converted = convertParameter({ name, ...parsed.data }, written);
       if ('problem' in converted)
         this.#refuse([...path, 'default'], `default of parameters.${name} ${converted.problem}`);
       else parsed.data.default = converted.value;
     }
     this.#parameters[name] = parsed.data;
+  }
+
+  /** A text that YAML takes for a number is what stands in the file: 1.10 is no 1.1. */
+  #asWritten(type: ParameterDefinition['type'], path: Path, given: ParameterValue): ParameterValue {
+    const isText = type === 'text' || type === 'choice';
+    return (isText ? this.#document.textAt([...this.#path, ...path]) : undefined) ?? given;
   }
 
   #checkPrompt(): void {

@@ -1,10 +1,13 @@
-import { constants, type Stats } from 'node:fs';
+import { constants, existsSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
 import { closest, distance } from 'fastest-levenshtein';
 import type * as z from 'zod';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { schemaWords } from '../schemaWords.ts';
 import { withoutStray } from '../strayCharacters.ts';
+import { NotUtf8, utf8Text } from '../utf8Text.ts';
+import { realPath, workspaceKey } from '../workspaceKey.ts';
 import type { Fault, Path } from '../yamlDocument.ts';
 import { laterKeys, settingsSchema, type Settings } from './schema.ts';
 import { convertText, isSection, knownKeys, settingKeys } from './schemaPaths.ts';
@@ -70,7 +73,11 @@ export async function loadSettings(
     userFile,
     workspaceFiles: joined.files,
     originOf: (keys) => joined.origins.get(keys.join('.')) ?? own.originOf(keys),
-    warnings: [...own.warnings, ...document.warnings, ...joined.warnings],
+    warnings: [
+      ...own.warnings,
+      ...[document, ...joined.documents].flatMap((one) => [...one.warnings, ...unmatchedCaps(one)]),
+      ...joined.warnings,
+    ],
     unused: laterKeys.filter((key) => [document, ...joined.documents].some((one) => one.has(key.split('.')))),
   };
 }
@@ -90,23 +97,32 @@ export function checkSettingsText(
       .filter((path) => document.has(path))
       .map((path) => document.fault(path, `${path.join('.')} has no effect in this version`, 'warning'));
     const foreign = kind === 'workspace' ? foreignKeys(document, document.values, []) : [];
-    return [...faults, ...foreign, ...document.warnings, ...unused];
+    return [...faults, ...foreign, ...document.warnings, ...unmatchedCaps(document), ...unused];
   } catch (error) {
     if (error instanceof SettingsInvalid) return error.faults;
     throw error;
   }
 }
 
-/** Text of a settings file. Throws the system error, and for what can't be one: a pipe, a device, a huge file. */
+/**
+ * Text of a settings file. Throws the system error, `SettingsInvalid` for one that isn't UTF-8, and for what can't
+ * be one: a pipe, a device, a huge file.
+ */
 export async function readSettingsText(path: string): Promise<string> {
   // Opening a pipe would wait for who writes to it.
   const file = await open(path, constants.O_RDONLY | (nonBlocking ?? 0));
   try {
     requireSettingsFile(await file.stat());
-    return await file.readFile('utf8');
+    return utf8Text(await file.readFile());
+  } catch (error) {
+    throw error instanceof NotUtf8 ? new SettingsInvalid([encodingFault(path, error)]) : error;
   } finally {
     await file.close();
   }
+}
+
+function encodingFault(file: string, { message, line, column }: NotUtf8): Fault {
+  return { severity: 'error', message, place: { file, line, column, endLine: line, endColumn: column + 1 } };
 }
 
 function requireSettingsFile(found: Stats): void {
@@ -119,6 +135,7 @@ async function readText(path: string, required: boolean): Promise<string | null>
     return await readSettingsText(path);
   } catch (error) {
     if (!required && ['ENOENT', 'ENOTDIR'].includes(systemCodeOf(error) ?? '')) return null;
+    if (error instanceof SettingsInvalid) throw error;
     throw new GatewayError(
       'settings_invalid',
       `The settings file ${path} can't be read: ${messageOf(error)}`,
@@ -145,6 +162,25 @@ const ownVariables = new Map(
     .filter(({ initial }) => initial === null || typeof initial !== 'object' || Array.isArray(initial))
     .map(({ path }) => [`TIDYLLM_${path.join('_').toUpperCase()}`, path]),
 );
+
+/** Caps of workspaces that hold for nothing, or for more than they say. */
+function unmatchedCaps(document: SettingsDocument): Fault[] {
+  const path = ['budget', 'per_workspace_usd'];
+  const caps = valueAt(document.values, path);
+  if (caps === null || typeof caps !== 'object') return [];
+  return Object.keys(caps).flatMap((folder) => {
+    const warning = (message: string): Fault[] => [
+      document.fault([...path, folder], `budget.per_workspace_usd: ${message}`, 'warning'),
+    ];
+    if (folder === 'default') return [];
+    if (!isAbsolute(folder)) return warning(`"${folder}" is no absolute path, so its cap holds for nothing`);
+    if (!existsSync(folder)) return warning(`there is no folder "${folder}", so its cap holds for nothing`);
+    const key = workspaceKey(folder);
+    return key === realPath(folder)
+      ? []
+      : warning(`"${folder}" is a part of ${key}: its cap holds for all of it`);
+  });
+}
 
 /** Variables that look like ours and set nothing: a misspelt limit must not pass for one. */
 function unknownVariables(environment: Environment): Fault[] {
@@ -283,7 +319,6 @@ async function joinWorkspaces(own: Settings, files: readonly string[]): Promise<
     if (!asked || all.length > 0) throw new SettingsInvalid(all);
     joined.files.push(file);
     joined.documents.push(document);
-    joined.warnings.push(...document.warnings);
     for (const [key, tighten] of Object.entries(workspaceRules))
       joinKey(joined, document, asked, key, tighten);
   }

@@ -65,6 +65,8 @@ describe('tidyllm chat', () => {
       // 2 × 3.3 + 38 × 16.5 = 633.6, rounded up
       cost_usd: '0.000634',
       cost_estimated: false,
+      cost_estimated_because: null,
+      stop_reason: 'end_turn',
       cache_hit: false,
       attempts: 1,
       simulated: false,
@@ -155,7 +157,7 @@ describe('tidyllm chat', () => {
       success: false,
       error: { code: errorCode, message: expect.any(String) as string },
     });
-    expect(Object.keys(document)).toHaveLength(16);
+    expect(Object.keys(document)).toHaveLength(18);
   });
 
   it('sends nothing without a reason', async () => {
@@ -355,7 +357,7 @@ describe('a terminal', () => {
       env: { PATH: process.env['PATH'], ...environment, NODE: process.execPath, COMMAND: command },
       encoding: 'utf8',
     });
-    expect(stderr).not.toContain('at ');
+    expect(stderr).not.toMatch(/^\s+at /m);
     const { document } = await tidyllmJson(['audit', 'list'], { environment });
     expect(document).toMatchObject({ records: [{ outcome: 'cancelled' }] });
     expect(readFileSync(journalPath(join(home, 'ledger', 'simulated')), 'utf8')).not.toContain(

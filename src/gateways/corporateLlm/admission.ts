@@ -2,6 +2,7 @@ import { GatewayError } from '../../errors.ts';
 import type { CallDescription, CallOfRun } from '../../ledger/records.ts';
 import { worstCaseCost } from '../../pricing/cost.ts';
 import { priceUnknown, type Model, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import { workspaceKey } from '../../workspaceKey.ts';
 import type { BackendId, ChatMessage, ModelCall } from '../ports.ts';
 import { requestDefaults, type FlowOrigin, type LlmRequest } from './request.ts';
 import { inputTokenBound } from './tokenBound.ts';
@@ -50,6 +51,7 @@ export function describeRequest(
   { policy, catalogue }: { policy: AdmissionPolicy; catalogue: ModelCatalogue },
 ): CallDescription {
   const asked = modelOf(request);
+  const workspace = request.origin?.workspace ?? null;
   return {
     user_id:
       visible(request.userId ?? '').slice(0, maxNameLength) || policy.defaultUser.slice(0, maxNameLength),
@@ -59,7 +61,8 @@ export function describeRequest(
     model_id: catalogue.idOf(asked),
     backend,
     priority: request.priority ?? requestDefaults.priority,
-    workspace: request.origin?.workspace ?? null,
+    // By whatever path it was reached, a workspace is under one cap.
+    workspace: workspace === null ? null : workspaceKey(workspace),
     branch: request.origin?.branch ?? null,
     command: request.origin?.command ?? null,
     ...(request.flow && { flow: callOfRun(request.flow) }),

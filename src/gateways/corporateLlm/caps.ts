@@ -2,6 +2,7 @@ import type { CapSetting } from '../../ledger/ledger.ts';
 import type { ScopeKey } from '../../ledger/records.ts';
 import { usdToMicro } from '../../pricing/cost.ts';
 import type { Settings } from '../../settings/schema.ts';
+import { workspaceKey } from '../../workspaceKey.ts';
 
 /** The daily cap that the settings put on a scope; undefined where they put none. */
 export type CapOf = (scope: ScopeKey) => CapSetting | undefined;
@@ -22,7 +23,7 @@ export function capsFrom({ budget, modelIdOf, originOf }: CapSources): CapOf {
   const sections = {
     user: limitsOf('per_user_usd', (name) => name),
     model: limitsOf('per_model_usd', modelIdOf),
-    workspace: limitsOf('per_workspace_usd', (name) => name),
+    workspace: limitsOf('per_workspace_usd', workspaceKey),
   };
   const ledger = {
     limit: usdToMicro(budget.daily_limit_usd),
