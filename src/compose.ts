@@ -131,7 +131,11 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   });
   const flow = new FlowAgreementManager({
     ...{ ledger, registry, reports, user, capOf, backend },
-    sources: flowFiles(options.environment, settings.flow.files, options.folders ?? []),
+    sources: flowFiles(
+      options.environment,
+      settings.flow.files,
+      options.flowFolders ?? options.folders ?? [],
+    ),
     implementationOf: async (agreement) => (await implementations()).of(agreement),
     fallbackOf: async (id) => (await implementations()).builtIn(id),
   });

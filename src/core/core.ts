@@ -24,6 +24,8 @@ export interface ComposeOptions extends SettingsOverrides {
   mfaCode?: ((serial: string) => Promise<string>) | undefined;
   /** Folders whose agreements and files count. */
   folders?: readonly string[] | undefined;
+  /** Folders whose agreements are known, so that running one can be refused for trust; `folders` when it isn't said. */
+  flowFolders?: readonly string[] | undefined;
   /** Where the signing key is kept; a file of this user's when it isn't said. */
   signingKeys?: SigningKeyStore | undefined;
 }

@@ -141,6 +141,17 @@ const withoutFallback: ReadonlySet<GatewayErrorCode> = new Set([
   'flow_running',
 ]);
 
+/** Nothing that a workspace says runs before it is trusted, and no command. */
+function distrustOf(
+  { shell, source, trigger }: FlowAgreement,
+  { trusted }: ExecuteOptions,
+): GatewayError | null {
+  if (trusted || !(shell || source.kind === 'workspace')) return null;
+  const message = `${trigger} does not run: the workspace is not trusted.`;
+  const hint = 'Trust the workspace first, if you trust those who wrote it.';
+  return new GatewayError('flow_not_approved', message, { hint });
+}
+
 /** Pre-approved operations by name: finds the agreement a command means, and runs it with a record of its own. */
 export class FlowAgreementManager {
   readonly #dependencies: FlowDependencies;
@@ -207,10 +218,14 @@ export class FlowAgreementManager {
    * Throws for parameters that can't be, and when the ledger can't be written.
    */
   async executeAgreement(agreement: FlowAgreement, options: ExecuteOptions): Promise<FlowExecution> {
-    const parameters = resolveParameters(agreement, options.parameters ?? {});
+    // What isn't trusted is refused as such, whatever else is wrong with it.
+    const distrust = distrustOf(agreement, options);
+    const parameters = distrust ? {} : resolveParameters(agreement, options.parameters ?? {});
     const asked = { agreement, parameters, options };
-    const { implementation, reserved, error } = await this.#prepare(asked);
-    const approval = error ? { approved: null, error } : await this.#approval(asked);
+    const { implementation, reserved, error } = await this.#prepare(asked, distrust);
+    const approval = error
+      ? { approved: distrust && agreement.shell ? false : null, error }
+      : await this.#approval(asked);
     // From here on it takes time of its own, not that of whoever was asked.
     const running: Running = {
       ...asked,
@@ -234,8 +249,9 @@ export class FlowAgreementManager {
   }
 
   /** What will run, and what it may cost. */
-  async #prepare({ agreement, parameters }: Asked) {
+  async #prepare({ agreement, parameters }: Asked, distrust: GatewayError | null) {
     const implementation = await this.#dependencies.implementationOf(agreement);
+    if (distrust) return { implementation, reserved: 0n, error: distrust };
     try {
       return {
         implementation,
@@ -248,23 +264,13 @@ export class FlowAgreementManager {
     }
   }
 
-  /** Nothing that a workspace says runs before it is trusted, and no command line that nobody has seen. */
+  /** No command line runs that nobody has seen. */
   async #approval({
     agreement,
     options,
   }: Asked): Promise<{ approved: boolean | null; error: GatewayError | null }> {
-    const { shell, source, trigger } = agreement;
+    const { shell, trigger } = agreement;
     const approved = shell ? false : null;
-    if (!options.trusted && (shell || source.kind === 'workspace')) {
-      const error = new GatewayError(
-        'flow_not_approved',
-        `${trigger} does not run: the workspace is not trusted.`,
-        {
-          hint: 'Trust the workspace first, if you trust those who wrote it.',
-        },
-      );
-      return { approved, error };
-    }
     if (!shell) return { approved, error: null };
     const { workspace } = options.origin;
     if (workspace === null) {

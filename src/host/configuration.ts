@@ -9,6 +9,7 @@ export function composeOptions(): ComposeOptions {
   const configuration = vscode.workspace.getConfiguration('tidyllm');
   const text = (name: string): string | undefined => configuration.get<string>(name)?.trim() || undefined;
   const backend = text('backend');
+  const folders = localFolders().map(({ uri }) => uri.fsPath);
   return {
     environment: process.env,
     settingsFile: text('settingsFile')?.replace(/^~(?=[/\\])/, homedir()),
@@ -18,8 +19,9 @@ export function composeOptions(): ComposeOptions {
     user: text('user'),
     workspaceFiles: vscode.workspace.isTrusted ? workspaceFiles() : [],
     network: network(),
-    // What a workspace says counts once it is trusted.
-    folders: vscode.workspace.isTrusted ? localFolders().map(({ uri }) => uri.fsPath) : [],
+    // What a workspace says counts once it is trusted. Its agreements are known before, and refused.
+    folders: vscode.workspace.isTrusted ? folders : [],
+    flowFolders: folders,
   };
 }
 

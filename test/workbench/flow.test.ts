@@ -181,6 +181,35 @@ describe('FLOW', () => {
     }
   });
 
+  test('refuses a workspace’s agreement that is not trusted, in the chat as well, and records it', async () => {
+    const other = await Editor.start({ trust: false });
+    try {
+      mkdirSync(join(other.workspace, '.tidyllm'), { recursive: true });
+      writeFileSync(join(other.workspace, '.tidyllm', 'flow.yaml'), agreements);
+      const untrusted = await other.open();
+      const chat = await ChatView.open(untrusted);
+      await untrusted.treeItem('FLOW', /^\[Greeting\], runs once the workspace is trusted/).waitFor();
+      const simulated = { ledger: { directory: join(other.home, 'ledger', 'simulated') } };
+      for (const [index, command] of ['[Greeting]', '[Greeting] name=Ada', '[Make a File]'].entries()) {
+        await chat.ask(command);
+        await chat.turns.nth(index).getByText('does not run: the workspace is not trusted').waitFor();
+        await chat.turns.nth(index).locator('.footer').waitFor();
+        expect((await recordsOf(simulated, 'flow_end')).length).toBe(index + 1);
+      }
+      const starts = await recordsOf(simulated, 'flow_start');
+      expect(starts.map(({ trigger, approved }) => [trigger, approved])).toEqual([
+        ['[Greeting]', null],
+        ['[Greeting]', null],
+        ['[Make a File]', false],
+      ]);
+      for (const end of await recordsOf(simulated, 'flow_end'))
+        expect(end).toMatchObject({ outcome: 'refused', error_code: 'flow_not_approved' });
+      expect(existsSync(join(other.workspace, 'made.txt'))).toBe(false);
+    } finally {
+      await other.dispose();
+    }
+  });
+
   test.each([
     ['dark', 'dark', 1400, 1300],
     ['light', 'light', 1400, 1300],

@@ -146,7 +146,9 @@ function agreementLine(
   const item = new vscode.TreeItem(trigger, entries.length > 0 ? Collapsed : None);
   item.id = id;
   item.iconPath = here ? new vscode.ThemeIcon('loading~spin') : iconOf(last);
-  item.description = here ? runningText(here) : last ? resultText(last) : vscode.l10n.t('never run');
+  const distrusted = source.kind === 'workspace' && !vscode.workspace.isTrusted;
+  const never = distrusted ? vscode.l10n.t('runs once the workspace is trusted') : vscode.l10n.t('never run');
+  item.description = here ? runningText(here) : last ? resultText(last) : never;
   item.tooltip = tooltipOf(agreement, last);
   const place =
     source.file === null ? undefined : { file: source.file, line: source.line, column: source.column };

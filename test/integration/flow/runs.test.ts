@@ -23,6 +23,17 @@ const team = {
   fallback: 'recorded_performance',
 };
 
+/** What can't run without a parameter, and takes it into a prompt. */
+const needy = {
+  trigger: '[Needy]',
+  flow_encoding: '@team#needy!ask@model',
+  expanded_meaning: 'Ask for what is given.',
+  action: 'needy',
+  real_implementation: 'prompt',
+  parameters: { what: { type: 'text' } },
+  prompt: { template: 'Tell me of {{what}}.' },
+};
+
 /** The core on a stand-in, with agreements of a workspace. */
 async function withAgreements(
   agreements: readonly object[],
@@ -153,6 +164,11 @@ describe('a run that doesn’t begin', () => {
       },
       { kind: 'flow_end', outcome: 'refused', error_code: 'flow_not_approved', fallback: null },
     ]);
+    // Nor for what has to be given, which nobody was asked for.
+    const lacking = await withAgreements([needy]);
+    expect(await runCommand(lacking.core, '[Needy]', { trusted: false })).toMatchObject({
+      ...{ outcome: 'refused', error: { code: 'flow_not_approved' }, reserved: 0n },
+    });
     // What is built in is nobody's word.
     expect(await runCommand(core, '[Cost Analysis]', { trusted: false })).toMatchObject({ mode: 'real' });
   });

@@ -5,6 +5,7 @@ import { defaultAgreements, namesOfDefaults } from '../../../src/flow/defaultAgr
 import { formatFlowEncoding } from '../../../src/flow/flowEncoding.ts';
 import { parseFlowFile } from '../../../src/flow/flowDocument.ts';
 import { Matcher } from '../../../src/flow/matching.ts';
+import { notMatched } from '../../../src/flow/notMatched.ts';
 import { testSeed } from '../../support/random.ts';
 import { labelledCommands, teamAgreements } from './fixtures/labelledCommands.ts';
 
@@ -101,6 +102,21 @@ describe('matching a command', () => {
     const confidences = strictMatch.nearest.map(({ confidence }) => confidence);
     expect(confidences).toEqual(confidences.toSorted((a, b) => b - a));
     expect(confidences.every((one) => one <= 1 && Number.isInteger(Math.round(one * 1e6) / 1000))).toBe(true);
+  });
+
+  it('offers what comes to 0.3 or more, three at most, and says so where nothing does', () => {
+    const commands = Object.values(labelledCommands).flatMap((list) => list.map(([text]) => text));
+    const offered = new Set<number>();
+    for (const text of [...commands, 'order a pizza', 'xyzzy', 'cost']) {
+      const match = matcher.match(text);
+      offered.add(match.nearest.length);
+      expect(match.nearest.length).toBeLessThanOrEqual(3);
+      for (const { confidence } of match.nearest) expect(confidence).toBeGreaterThanOrEqual(0.3);
+      const { hint } = notMatched(text, match);
+      if (match.nearest.length === 0) expect(hint).toBe('See "tidyllm flow list".');
+      else for (const { agreement } of match.nearest) expect(hint).toContain(agreement.trigger);
+    }
+    expect(offered).toEqual(new Set([0, 1, 2, 3]));
   });
 
   it('runs neither of two that match about as well', () => {
