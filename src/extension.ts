@@ -169,6 +169,8 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
         'tidyllm.stopAnswer': async () => (await chat()).stop(),
         'tidyllm.openBudget': async () => (await budget()).open(),
         'tidyllm.raiseCap': () => raiseCap(core),
+        'tidyllm.setDailyLimit': async () =>
+          (await import('./host/setDailyLimit.ts')).setDailyLimit(core, settingsFile),
         'tidyllm.acknowledgeOverruns': () => acknowledgeOverruns(core),
         'tidyllm.reconnect': async () => (await import('./host/reconnect.ts')).reconnect(core),
         'tidyllm.connectAws': () => connectAws(core, log),

@@ -4,7 +4,13 @@ import type { Core } from '../core/core.ts';
 import type { Health } from '../gateways/gateway.ts';
 import { serviceIds, type ServiceId } from '../gateways/services.ts';
 import { systemStatus, type SystemStatus } from '../gateways/systemStatus.ts';
-import { credentialSourceJson, healthJson, infrastructureJson, printReasons } from './healthTexts.ts';
+import {
+  configurationJson,
+  credentialSourceJson,
+  healthJson,
+  infrastructureJson,
+  printReasons,
+} from './healthTexts.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
 const checkTimeoutMs = 4_000;
@@ -40,7 +46,7 @@ async function one({ sessions }: Core, id: ServiceId, terminal: Terminal): Promi
   return found.state === 'failed' ? 6 : 0;
 }
 
-function report(core: Core, system: SystemStatus, terminal: Terminal): number {
+async function report(core: Core, system: SystemStatus, terminal: Terminal): Promise<number> {
   if (terminal.json) {
     printJson({
       verdict: system.verdict,
@@ -50,6 +56,7 @@ function report(core: Core, system: SystemStatus, terminal: Terminal): number {
       services: infrastructureJson(core, system),
       gateways: Object.fromEntries(system.gateways.map(({ id, health: found }) => [id, healthJson(found)])),
       reasons: system.reasons,
+      configuration: await configurationJson(core),
     });
   } else print(core, system);
   return system.verdict === 'OPERATIONAL' ? 0 : 6;
@@ -95,7 +102,7 @@ async function watchHealth(core: Core, terminal: Terminal): Promise<number> {
     const system = await systemStatus(core, AbortSignal.timeout(checkTimeoutMs));
     if (process.stdout.isTTY) process.stdout.write('\x1b[H\x1b[2J');
     printLine(new Date().toLocaleTimeString());
-    code = report(core, system, terminal);
+    code = await report(core, system, terminal);
     await delay(watchIntervalMs, undefined, { signal: interrupted.signal }).catch(() => undefined);
   }
   return code;

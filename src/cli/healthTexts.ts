@@ -2,6 +2,7 @@ import type { Core } from '../core/core.ts';
 import type { Health } from '../gateways/gateway.ts';
 import type { FoundCredentials, ServiceHealth } from '../gateways/services.ts';
 import type { Reason, SystemStatus } from '../gateways/systemStatus.ts';
+import { withoutPassword } from '../withoutPassword.ts';
 import { errorJson, plainLines, printLine } from './terminal.ts';
 
 /** A check as JSON; `healthy` is null for what isn't configured or not installed. */
@@ -32,6 +33,26 @@ export function infrastructureJson({ backend }: Core, { infrastructure, simulate
     s3: healthJson(services.s3),
     postgres: healthJson(services.postgres),
     mlflow: healthJson(services.mlflow),
+  };
+}
+
+/** Where the services are looked for, as it is in effect; no secrets, and no password of an address. */
+export async function configurationJson({ loaded, sessions }: Core): Promise<object> {
+  const { aws, s3, postgres, mlflow } = loaded.settings;
+  // What keeps the region from being read is said where the services are.
+  const region = await sessions.region().catch(() => null);
+  const shown = (text: string | null): string | null => text && withoutPassword(text);
+  return {
+    bedrock_region: aws.bedrock.region ?? region,
+    bedrock_default_model: aws.bedrock.default_model,
+    bedrock_endpoint: shown(aws.bedrock.endpoint),
+    s3_region: s3.region ?? region,
+    s3_default_bucket: s3.bucket,
+    s3_endpoint: shown(s3.endpoint),
+    postgres_host: shown(postgres.host),
+    postgres_port: postgres.port,
+    postgres_database: postgres.db_name,
+    mlflow_tracking_uri: shown(mlflow.tracking_uri),
   };
 }
 

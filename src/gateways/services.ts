@@ -82,6 +82,8 @@ export interface Sessions {
   credentialStatus(): Promise<CredentialStatus>;
   /** At most three seconds, or until the signal. */
   checkHealth(id: ServiceId, signal?: AbortSignal): Promise<ServiceHealth>;
+  /** The region of AWS services: of the settings, otherwise of the profile. Throws what the AWS SDK throws. */
+  region(): Promise<string>;
   getHealthSummary(signal?: AbortSignal): Promise<HealthSummary>;
   /** Uses a service end to end and takes back what it made, also when a step fails. Throws only the signal's reason. */
   exercise(id: ExercisedId, signal: AbortSignal): Promise<Exercise>;

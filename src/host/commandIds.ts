@@ -8,6 +8,7 @@ export const commandIds = [
   'tidyllm.stopAnswer',
   'tidyllm.openBudget',
   'tidyllm.raiseCap',
+  'tidyllm.setDailyLimit',
   'tidyllm.acknowledgeOverruns',
   'tidyllm.reconnect',
   'tidyllm.connectAws',

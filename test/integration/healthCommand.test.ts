@@ -56,6 +56,53 @@ describe('tidyllm health', () => {
   });
 });
 
+describe('the configuration of tidyllm health --json', () => {
+  const configurationOf = async (settings: string, extra: Record<string, string> = {}) => {
+    const home = temporaryFolder();
+    writeFileSync(join(home, 'settings.yaml'), settings);
+    const environment = { ...isolatedEnvironment(home), TIDYLLM_USER: 'ada', ...extra };
+    const { document, stdout } = await tidyllmJson(['health'], { environment });
+    return { configuration: document['configuration'], stdout };
+  };
+
+  it('says where services are looked for by default', async () => {
+    expect((await configurationOf('')).configuration).toEqual({
+      ...{ bedrock_region: 'us-east-1', bedrock_default_model: 'claude-sonnet', bedrock_endpoint: null },
+      ...{ s3_region: 'us-east-1', s3_default_bucket: null, s3_endpoint: null },
+      ...{ postgres_host: null, postgres_port: 5432, postgres_database: null },
+      mlflow_tracking_uri: 'http://localhost:5000',
+    });
+  });
+
+  it('is what is in effect, whoever says it', async () => {
+    const settings = `aws: { region: eu-west-1, bedrock: { region: eu-central-1 } }
+s3: { bucket: audit, region: eu-north-1 }
+postgres: { host: 127.0.0.1, port: 9, db_name: vectorqa, db_user: ada }
+`;
+    const environment = { PGDATABASE: 'other', AWS_REGION: '' };
+    expect((await configurationOf(settings, environment)).configuration).toMatchObject({
+      ...{ bedrock_region: 'eu-central-1', s3_region: 'eu-north-1', s3_default_bucket: 'audit' },
+      ...{ postgres_host: '127.0.0.1', postgres_port: 9, postgres_database: 'other' },
+    });
+    expect((await configurationOf('', { AWS_REGION: 'ap-south-1' })).configuration).toMatchObject({
+      ...{ bedrock_region: 'ap-south-1', s3_region: 'ap-south-1' },
+    });
+  });
+
+  it('has no secret in it, nor the password of an address', async () => {
+    const settings = `s3: { bucket: audit, endpoint: "http://ada:hunter2@127.0.0.1:9" }
+mlflow: { tracking_uri: "http://ada:hunter2@127.0.0.1:9" }
+postgres: { host: 127.0.0.1, port: 9, db_password: hunter2 }
+`;
+    const { configuration, stdout } = await configurationOf(settings, { AWS_SECRET_ACCESS_KEY: 'hunter2' });
+    expect(configuration).toMatchObject({
+      s3_endpoint: 'http://***@127.0.0.1:9',
+      mlflow_tracking_uri: 'http://***@127.0.0.1:9',
+    });
+    expect(stdout).not.toContain('hunter2');
+  });
+});
+
 describe('tidyllm doctor', () => {
   it('names the credentials that win', async () => {
     const standIn = await startBedrockStandIn();

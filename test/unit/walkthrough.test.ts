@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { commandIds } from '../../src/host/commandIds.ts';
-import { settingsTemplate } from '../../src/settings/settingsTexts.ts';
 
 interface Step {
   id: string;
@@ -31,13 +30,5 @@ describe('the walkthrough', () => {
   it('runs commands that there are', () => {
     const known = commandIds as readonly (string | undefined)[];
     expect(links.filter(({ command }) => !known.includes(command))).toEqual([]);
-  });
-
-  it('opens settings.yaml at a key that the template has', () => {
-    const parameters = links.flatMap((link) => link.parameters ?? []);
-    const [[{ place }]] = parameters.map((one) => JSON.parse(decodeURIComponent(one)) as unknown) as [
-      [{ place: { key: string } }],
-    ];
-    expect(settingsTemplate()).toMatch(new RegExp(`^[\\s#]*${place.key}:`, 'm'));
   });
 });

@@ -237,7 +237,9 @@ describe('the budget meter', () => {
     ['light', 'light', 1280, 1100],
     ['high-contrast', 'highContrast', 1280, 1100],
     ['high-contrast-light', 'highContrastLight', 1280, 1100],
+    ['wide', 'light', 1400, 1100],
     ['narrow', 'dark', 640, 1000],
+    ['narrowest', 'light', 480, 1000],
   ] as const)('looks right: %s', async (name, theme, width, height) => {
     await window.closeEditors();
     await window.page.setViewportSize({ width, height });
@@ -245,9 +247,25 @@ describe('the budget meter', () => {
     await window.palette('TidyLLM: Open Budget');
     await view.locator('.chart canvas').first().waitFor();
     expect(await view.locator('body').evaluate((body) => body.scrollWidth <= body.clientWidth)).toBe(true);
+    expect(await view.locator('.breakdowns').evaluate(crampedIn)).toEqual([]);
     expect(await window.accessibilityFindings()).toEqual([]);
     await window.screenshot(`budget-${name}`);
+    await view.locator('.breakdowns').scrollIntoViewIfNeeded();
+    await window.screenshot(`budget-${name}-tables`);
     await view.locator('.caps').scrollIntoViewIfNeeded();
     await window.screenshot(`budget-${name}-end`);
   });
 });
+
+/** Headings that lie over their neighbours, and names that are broken within a word; run in the page. */
+function crampedIn(tables: Element): string[] {
+  const overlapping = [...tables.querySelectorAll('thead th')].filter(
+    (heading) => heading.scrollWidth > heading.clientWidth + 1,
+  );
+  const broken = [...tables.querySelectorAll('tbody th')].filter((name) => {
+    const style = getComputedStyle(name);
+    const lines = name.clientHeight / Number.parseFloat(style.lineHeight);
+    return lines > 2.6;
+  });
+  return [...overlapping, ...broken].map((element) => element.textContent);
+}

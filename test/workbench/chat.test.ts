@@ -68,6 +68,25 @@ describe('the chat with simulated answers', () => {
     await turn.locator('.code .hljs-keyword').first().waitFor();
   });
 
+  test.each([
+    ['the model is left as it is', 'claude-sonnet', 'Escape'],
+    ['a model is chosen', 'claude-sonnet', 'Enter'],
+    ['the reason is left as it is', 'Choose a reason', 'Escape'],
+    ['a reason is chosen', 'Choose a reason', 'Enter'],
+  ])('has the keyboard again when %s', async (_what, name, key) => {
+    await chat.button(name).click();
+    await window.page.locator('.quick-input-widget:visible input.input').waitFor();
+    await window.page.keyboard.press(key);
+    await expect
+      .poll(() =>
+        chat.question.evaluate((element) => element === document.activeElement && document.hasFocus()),
+      )
+      .toBe(true);
+    await window.page.keyboard.type('typed');
+    await expect.poll(() => chat.question.inputValue()).toBe('typed');
+    await chat.question.fill('');
+  });
+
   test('shows the money in the status bar', async () => {
     await expect.poll(() => window.statusItem().innerText()).toMatch(/simulated \$0\.\d+/);
   });

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -44,16 +44,46 @@ describe('the walkthrough', () => {
       expect(await completed(title).count()).toBe(0);
   });
 
-  test('opens settings.yaml at the limit, and is done once a limit is set', async () => {
+  test('asks for the limit, refuses what is no amount, writes it, and is done', async () => {
+    const file = join(editor.home, 'settings.yaml');
     await step('Set the Budget').click();
     await step('Set the Budget').getByRole('button', { name: 'Set the Daily Limit' }).click();
-    const tab = window.page.getByRole('tab', { name: 'settings.yaml' });
-    await tab.waitFor();
-    await window.page.locator('.view-line').getByText('daily_limit_usd').first().waitFor();
-    await window.palette('View: Close Editor');
-    expect(await completed('Set the Budget').count()).toBe(0);
-    writeFileSync(join(editor.home, 'settings.yaml'), 'budget: { daily_limit_usd: 20 }\n');
+    const input = window.page.locator('.quick-input-widget:visible input.input');
+    await expect.poll(() => input.inputValue()).toBe('1000');
+    for (const wrong of ['', 'twenty', '-5', '0.0000001']) {
+      await input.fill(wrong);
+      await window.page.locator('.quick-input-message').getByText('Write an amount such as 20').waitFor();
+      await input.press('Enter');
+    }
+    expect(existsSync(file)).toBe(false);
+    await input.fill('$20.50');
+    await input.press('Enter');
+    await window.notification('The daily limit is $20.50; $0 is spent today.').waitFor();
+    const lines = readFileSync(file, 'utf8').split('\n');
+    expect(lines.filter((line) => line !== '' && !line.startsWith('#'))).toEqual([
+      'budget:',
+      expect.stringMatching(/^ {2}daily_limit_usd: "20\.50"/),
+    ]);
     await completed('Set the Budget').waitFor();
+    await expect.poll(() => window.statusItem().innerText()).toContain('/ $20.50');
+  });
+
+  test('keeps the rest of a file in which the limit is set again', async () => {
+    const file = join(editor.home, 'settings.yaml');
+    const before =
+      '# ours\naudit:\n  min_reason_length: 4 # short\nbudget: { daily_limit_usd: 20 } # a day\n';
+    writeFileSync(file, before);
+    await expect.poll(() => window.statusItem().innerText()).toMatch(/\/ \$20$/);
+    await window.palette('TidyLLM: Set Daily Limit…');
+    const input = window.page.locator('.quick-input-widget:visible input.input');
+    await expect.poll(() => input.inputValue()).toBe('20');
+    await input.fill('30');
+    await input.press('Enter');
+    await expect.poll(() => window.statusItem().innerText()).toMatch(/\/ \$30$/);
+    expect(readFileSync(file, 'utf8')).toBe(before.replace('20', '"30"'));
+    expect(readdirSync(editor.home).filter((name) => name.startsWith('settings.yaml'))).toEqual([
+      'settings.yaml',
+    ]);
   });
 
   test('is done with the first call once there is one', async () => {

@@ -97,7 +97,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('exportCsv') }),
   /** The picture, base64. */
   z.object({ type: z.literal('exportPng'), data: z.string() }),
-  runMessage(['tidyllm.refreshHealth', 'tidyllm.openChat']),
+  runMessage(['tidyllm.refreshHealth', 'tidyllm.openChat', 'tidyllm.setDailyLimit']),
 ]);
 
 export type Amount = z.infer<typeof amount>;

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { GatewayError } from '../../errors.ts';
 import type { Core } from '../../core/core.ts';
 import { reasonFromBranch } from '../../host/auditReason.ts';
+import type { CommandId } from '../../host/commandIds.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import { errorText } from '../../host/errorText.ts';
 import { applyFix, fixLabel, inBackground } from '../../host/failures.ts';
@@ -20,6 +21,13 @@ import { viewMessageSchema, type HostMessage, type Surroundings, type ViewMessag
 const viewId = 'tidyllm.chat';
 /** Long enough not to price a question at every key. */
 const draftDelayMs = 150;
+
+/** Commands that ask in a box of the editor: when that is closed, however, the keyboard is back in the chat. */
+const asking: ReadonlySet<string> = new Set<CommandId>([
+  'tidyllm.raiseCap',
+  'tidyllm.setDailyLimit',
+  'tidyllm.acknowledgeOverruns',
+]);
 
 export interface ChatPanelDependencies {
   extensionUri: vscode.Uri;
@@ -123,9 +131,11 @@ export class ChatPanel implements vscode.Disposable {
 
   async chooseModel(): Promise<void> {
     const chosen = await pickModel(await this.#dependencies.holder.whenReady(), await this.#model());
-    if (chosen === undefined) return;
-    await this.#memory.chooseModel(chosen);
-    await this.#showSurroundings();
+    if (chosen !== undefined) {
+      await this.#memory.chooseModel(chosen);
+      await this.#showSurroundings();
+    }
+    await this.open();
   }
 
   async chooseReason(): Promise<void> {
@@ -172,8 +182,7 @@ export class ChatPanel implements vscode.Disposable {
         this.#keep();
         return;
       case 'run':
-        await vscode.commands.executeCommand(message.command);
-        return;
+        return this.#runCommand({ kind: 'command', command: message.command });
       case 'fix':
         return this.#applyFix(message.turn, message.index);
       case 'goOn': {
@@ -222,13 +231,18 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   async #apply(fix: Fix, askAgain: (change: Change) => Promise<void>): Promise<void> {
-    if (fix.kind === 'command') await applyFix(fix);
+    if (fix.kind === 'command') await this.#runCommand(fix);
     else
       await askAgain({
         // Another model may have been chosen since.
         modelId: fix.model ?? (await this.#model()),
         ...(fix.maxTokens && { maxTokens: fix.maxTokens }),
       });
+  }
+
+  async #runCommand(fix: Extract<Fix, { kind: 'command' }>): Promise<void> {
+    await applyFix(fix);
+    if (asking.has(fix.command)) await this.open();
   }
 
   /** Lets the stop command and its key know that there is something to stop. */

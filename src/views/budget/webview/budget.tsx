@@ -72,6 +72,13 @@ function Head({ budget, post }: { budget: Budget; post: Post }) {
         <button type="button" onClick={() => post({ type: 'raiseCap', index: 0 })}>
           {t('Raise Cap…')}
         </button>
+        <button
+          type="button"
+          class="secondary"
+          onClick={() => post({ type: 'run', command: 'tidyllm.setDailyLimit' })}
+        >
+          {t('Set Daily Limit…')}
+        </button>
         <button type="button" class="secondary" onClick={() => post({ type: 'exportCsv' })}>
           {t('Export CSV')}
         </button>
