@@ -13,12 +13,13 @@ import { auditErase, type EraseOptions } from './cli/erase.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
 import { settingsInit, settingsShow, settingsValidate } from './cli/settings.ts';
 import { gateways, gatewayStats, status } from './cli/status.ts';
+import { OutputFailed, outputFault, watchOutput } from './cli/output.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
 import { usage, type UsageOptions } from './cli/usage.ts';
 import { compose } from './compose.ts';
 import type { Core } from './core/core.ts';
 import { requestServiceTiers } from './gateways/corporateLlm/request.ts';
-import { GatewayError, messageOf } from './errors.ts';
+import { errorExitCodes, GatewayError, messageOf } from './errors.ts';
 import { loadSettings, type SettingsOverrides } from './settings/loadSettings.ts';
 import { projectFolderAround, workspaceFilesAround } from './settings/settingsPlaces.ts';
 import { faultText } from './yamlDocument.ts';
@@ -306,6 +307,7 @@ function fail(
   terminal: Terminal,
   document: (error: GatewayError) => object = (error) => ({ error: errorJson(error) }),
 ): void {
+  if (thrown instanceof OutputFailed) return;
   const error = GatewayError.is(thrown) ? thrown : unexpected(thrown);
   if (terminal.json) printJson(document(error));
   else printError(error);
@@ -376,8 +378,7 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
   });
 }
 
-// A reader that went away, as `head` does, is no reason to crash.
-process.stdout.on('error', () => undefined);
+watchOutput();
 try {
   await program.parseAsync();
 } catch (error) {
@@ -390,5 +391,13 @@ try {
   }
 }
 // What nobody waits for any more, such as a credential process that hangs, must not keep the command.
-await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+await flushed(process.stdout);
+const fault = outputFault();
+if (fault) {
+  printError(fault);
+  // What it did may have stopped because of that; what went wrong besides is told first.
+  if ([0, errorExitCodes.cancelled].includes(Number(process.exitCode ?? 0)))
+    process.exitCode = fault.exitCode;
+}
+await flushed(process.stderr);
 process.exit();

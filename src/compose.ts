@@ -19,6 +19,7 @@ import { initGateways } from './gateways/registry.ts';
 import { Anchoring, type Anchor } from './ledger/anchors.ts';
 import { idOf, type Cap } from './ledger/budgetFold.ts';
 import { budgetStatus, type BudgetStatus } from './ledger/budgetStatus.ts';
+import { requireSqlite } from './ledger/kernelLock.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { dayInJournal } from './ledger/pastDay.ts';
 import { signingKeyFile } from './ledger/signingKey.ts';
@@ -41,6 +42,8 @@ const identityTimeoutMs = 1_500;
 
 /** Reads the settings, chooses the adapters and wires the core. Throws `GatewayError`. */
 export async function compose(options: ComposeOptions): Promise<Core> {
+  // Without it no call can be made and nothing be looked up: better said by every command, and before all else.
+  requireSqlite();
   const loaded = await loadSettings(options.environment, options);
   const { settings } = loaded;
   // Loaded here and not above, so that the AWS SDK costs nothing before it is needed.

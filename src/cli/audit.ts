@@ -13,6 +13,7 @@ import { workspaceKey } from '../workspaceKey.ts';
 import { printContent } from './content.ts';
 import { withHistory } from './history.ts';
 import { dayOption, positiveInteger } from './options.ts';
+import { writeSlowly } from './output.ts';
 import { note, printJson, printLine, table, type Terminal } from './terminal.ts';
 
 /** What `audit list` and `audit export` choose calls by. */
@@ -136,7 +137,7 @@ export async function auditExport(
     if (out !== undefined) return exportToFile(out, chunks);
     let written = 0;
     for await (const { text, calls: more } of chunks) {
-      await print(text);
+      await writeSlowly(text);
       written += more;
     }
     return written;
@@ -144,16 +145,6 @@ export async function auditExport(
   if (terminal.json) printJson({ file: out, format, calls });
   else note(terminal, `${calls} ${calls === 1 ? 'call' : 'calls'} exported${out ? ` to ${out}` : ''}.`);
   return 0;
-}
-
-/** Waits while the reader is slower. */
-function print(text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => {
-      if (error) reject(error);
-      else resolve();
-    });
-  });
 }
 
 /** Throws `invalid_request` for values that can't be. */

@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { text } from 'node:stream/consumers';
 import type { Core } from '../core/core.ts';
-import { GatewayError, messageOf } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import { shortfallOf } from '../gateways/corporateLlm/shortfall.ts';
 import type { LlmRequest, LlmResponse, RequestServiceTier } from '../gateways/corporateLlm/request.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
 import { currentBranch } from './branch.ts';
+import { writeOutput } from './output.ts';
+import { readStandardInput, readTextFile } from './readText.ts';
 import { stopSignal } from './stopSignal.ts';
 import { errorJson, note, printAnswer, printError, printJson, type Terminal } from './terminal.ts';
 
@@ -48,7 +48,7 @@ async function requestFrom(core: Core, prompt: string, options: ChatOptions): Pr
       `The chat mode "${options.mode}" is not installed; use direct.`,
     );
   }
-  const question = prompt === '-' ? await text(process.stdin) : prompt;
+  const question = prompt === '-' ? await readStandardInput() : prompt;
   const files = await Promise.all(options.file.map(attachment));
   return {
     prompt: [...files, question].join('\n\n'),
@@ -75,19 +75,13 @@ function numberOf(text: string, option: string, form: RegExp): number {
 }
 
 async function attachment(path: string): Promise<string> {
-  try {
-    const content = await readFile(path, 'utf8');
-    const fence = '`'.repeat(Math.max(3, ...[...content.matchAll(/`+/g)].map(([run]) => run.length + 1)));
-    return `${basename(path)}:\n${fence}\n${content}\n${fence}`;
-  } catch (error) {
-    throw new GatewayError('invalid_request', `The file ${path} can't be read: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
+  const content = await readTextFile(path);
+  const fence = '`'.repeat(Math.max(3, ...[...content.matchAll(/`+/g)].map(([run]) => run.length + 1)));
+  return `${basename(path)}:\n${fence}\n${content}\n${fence}`;
 }
 
 function printOutcome(response: LlmResponse, terminal: Terminal): void {
-  if (response.content) process.stdout.write('\n');
+  if (response.content) writeOutput('\n');
   if (response.error) printError(response.error);
   const shortfall = shortfallOf(response.stopReason, response.content);
   if (shortfall) note(terminal, `${shortfall.message} ${shortfall.hint}`);

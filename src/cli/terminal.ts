@@ -1,4 +1,5 @@
 import type { GatewayError } from '../errors.ts';
+import { writeOutput } from './output.ts';
 
 /** What a command may print: answers and documents on stdout, everything else on stderr. */
 export interface Terminal {
@@ -8,11 +9,11 @@ export interface Terminal {
 
 /** The one JSON document of a command. */
 export function printJson(document: unknown): void {
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  writeOutput(`${JSON.stringify(document, null, 2)}\n`);
 }
 
 export function printLine(text = ''): void {
-  process.stdout.write(`${text}\n`);
+  writeOutput(`${text}\n`);
 }
 
 /** A message to the person at the terminal; silent with `--quiet`. */
@@ -52,7 +53,7 @@ function plain(text: string): string {
 
 /** An answer as a terminal may show it: line ends and tabs are its only controls. A pipe gets it as it is. */
 export function printAnswer(text: string): void {
-  process.stdout.write(process.stdout.isTTY ? text.replace(/[^\P{Cc}\n\t]/gu, '\ufffd') : text);
+  writeOutput(process.stdout.isTTY ? text.replace(/[^\P{Cc}\n\t]/gu, '\ufffd') : text);
 }
 
 /** Rows as columns, each as wide as its widest cell; columns named in `right` are aligned to the right. */

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { segmentName, segmentNames } from '../ledger/journal.ts';
-import { KernelLock } from '../ledger/kernelLock.ts';
+import { KernelLock, requireSqlite } from '../ledger/kernelLock.ts';
 import { ledgerDamaged, readFrom, type JournalPosition, type PlacedRecord } from '../ledger/readJournal.ts';
 import type { CallOutcome, RecordKind } from '../ledger/records.ts';
 import {
@@ -378,9 +378,8 @@ export class HistoryIndex {
   }
 
   #openFiles(): Files {
-    const sqlite = (): typeof import('node:sqlite') => process.getBuiltinModule('node:sqlite');
     if (this.#inMemory) {
-      const database = new (sqlite().DatabaseSync)(':memory:');
+      const database = new (requireSqlite().DatabaseSync)(':memory:');
       return { database, lock: null, inode: 0, statements: new Map() };
     }
     let lock: KernelLock | null = null;
@@ -388,7 +387,7 @@ export class HistoryIndex {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
       lock = new KernelLock(this.#lockPath);
       createEmpty(this.#path);
-      const database = new (sqlite().DatabaseSync)(this.#path, { timeout: busyTimeoutMs });
+      const database = new (requireSqlite().DatabaseSync)(this.#path, { timeout: busyTimeoutMs });
       database.exec(
         `PRAGMA page_size = 8192; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${cacheKilobytes}`,
       );

@@ -21,16 +21,7 @@ export class KernelLock {
 
   /** Throws `ledger_unavailable` when the file can't be opened or this runtime has no `node:sqlite`. */
   constructor(path: string) {
-    const sqlite = process.getBuiltinModule('node:sqlite') as typeof import('node:sqlite') | undefined;
-    if (!sqlite) {
-      throw new GatewayError(
-        'ledger_unavailable',
-        `Node.js ${process.version} has no node:sqlite, which locks the ledger.`,
-        {
-          hint: 'Use Node.js 22.13 or later, or VS Code 1.105 or later.',
-        },
-      );
-    }
+    const sqlite = requireSqlite();
     this.#path = path;
     try {
       // SQLite would make it readable for everybody. It is put in its place after its descriptor was closed.
@@ -84,6 +75,16 @@ export class KernelLock {
   close(): void {
     this.#database.close();
   }
+}
+
+/** What locks the ledger and holds its index. Throws `ledger_unavailable` where this runtime has none. */
+export function requireSqlite(): typeof import('node:sqlite') {
+  const sqlite = process.getBuiltinModule('node:sqlite') as typeof import('node:sqlite') | undefined;
+  if (sqlite) return sqlite;
+  const message = `Node.js ${process.version} has no node:sqlite, which locks the ledger.`;
+  throw new GatewayError('ledger_unavailable', message, {
+    hint: 'Use Node.js 22.13 or later, or VS Code 1.105 or later.',
+  });
 }
 
 /** Whether the process that owns a lock file is gone. A file that can't be used as a lock says nothing: not gone. */

@@ -105,7 +105,7 @@ function frame(headers: Record<string, string>, payload: object): Buffer {
  * Speaks Bedrock's Converse and ConverseStream over HTTP/1.1 and cleartext HTTP/2 on one port, to the
  * real AWS SDK. What it does is chosen by a directive in the prompt: `@stand-in:NAME` or `NAME=VALUE`,
  * where NAME is a refusal above, or one of: slow, stall, cut, early-end, no-metadata, exception, gate,
- * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=…, served=TIER; stop=REASON, or
+ * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=…, halves=…, served=TIER; stop=REASON, or
  * stop=REASON/silent without a word; lie={…JSON…}, a usage that doesn't fit the answer; twice={…JSON…}, a second one;
  * refuse=STATUS EXCEPTION MESSAGE, break=EXCEPTION MESSAGE.
  */
@@ -327,8 +327,10 @@ interface Reply {
 
 /** What a call is answered with. */
 function replyTo({ name, value }: Directive, body: ConverseBody, prompt: string): Reply {
-  const text = name === 'text' ? value : answerText(prompt);
-  const said = (text.match(/\s*\S+/g) ?? []).slice(0, body.inferenceConfig?.maxTokens);
+  const text = ['text', 'halves'].includes(name) ? value : answerText(prompt);
+  // Models send what is beyond U+FFFF in two halves now and then.
+  const pieces = name === 'halves' ? /[\s\S]/g : /\s*\S+/g;
+  const said = (text.match(pieces) ?? []).slice(0, body.inferenceConfig?.maxTokens);
   const reported = ['usage', 'lie'].includes(name) ? (JSON.parse(value) as Usage) : null;
   const [stopReason = '', silent] = name === 'stop' ? value.split('/') : ['end_turn'];
   return {

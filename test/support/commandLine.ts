@@ -13,7 +13,7 @@ export interface Finished {
 
 export interface RunOptions {
   environment: Record<string, string>;
-  stdin?: string;
+  stdin?: string | Buffer;
   cwd?: string;
   /** Called with the process, for tests that end it. */
   started?: (child: ReturnType<typeof spawn>) => void;

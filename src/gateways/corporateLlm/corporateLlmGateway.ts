@@ -20,6 +20,7 @@ import { BudgetExceeded, budgetBlocked, budgetOffer, costLimitExceeded } from '.
 import type { CapOf } from './caps.ts';
 import { chargeOf, emptyAnswer, take, type Answer, type Charge } from './charge.ts';
 import type { CallOptions, LlmRequest, LlmResponse, StageTimes } from './request.ts';
+import { WholeCharacters } from './wholeCharacters.ts';
 
 export interface CorporateLlmPolicy extends AdmissionPolicy {
   capOf: CapOf;
@@ -202,6 +203,7 @@ export class CorporateLlmGateway implements Gateway {
   ): Promise<LlmResponse> {
     const answer = emptyAnswer();
     let error: GatewayError | null = null;
+    const shown = new WholeCharacters((text) => onText?.(text));
     try {
       // Stopped while the reservation was written: nothing has left.
       signal.throwIfAborted();
@@ -209,8 +211,9 @@ export class CorporateLlmGateway implements Gateway {
       await reserved.kept.storeRequest(reserved.day);
       for await (const event of this.#backend.converse(reserved.call, signal)) {
         take(answer, event, performance.now() - attempt.startedAt);
-        if (event.type === 'text') onText?.(event.text);
+        if (event.type === 'text') shown.add(event.text);
       }
+      shown.end();
     } catch (thrown) {
       error = asGatewayError(thrown, signal);
     }

@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
+import { GatewayError, messageOf } from '../errors.ts';
+
+/** Byte order marks with what they announce; the longer first, because one begins like another. */
+const marks: readonly [mark: readonly number[], decode: (bytes: Buffer) => string][] = [
+  [[0xff, 0xfe, 0x00, 0x00], (bytes) => utf32(bytes, (at) => bytes.readUInt32LE(at))],
+  [[0x00, 0x00, 0xfe, 0xff], (bytes) => utf32(bytes, (at) => bytes.readUInt32BE(at))],
+  [[0xef, 0xbb, 0xbf], (bytes) => strict('utf-8', bytes)],
+  [[0xff, 0xfe], (bytes) => strict('utf-16le', bytes)],
+  [[0xfe, 0xff], (bytes) => strict('utf-16be', bytes)],
+];
+
+/** The text on standard input. Throws `invalid_request` for what is no text. */
+export async function readStandardInput(): Promise<string> {
+  return decoded(await buffer(process.stdin), 'standard input');
+}
+
+/** The text of a file. Throws `invalid_request` for one that can't be read or is no text. */
+export async function readTextFile(path: string): Promise<string> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw new GatewayError('invalid_request', `The file ${path} can't be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return decoded(bytes, `the file ${path}`);
+}
+
+/** By its byte order mark, otherwise as UTF-8: a text that is misread would be sent and paid for. */
+function decoded(bytes: Buffer, what: string): string {
+  const [mark, decode] = marks.find(([begin]) => begin.every((byte, at) => bytes[at] === byte)) ?? [[], null];
+  let text: string | null;
+  try {
+    text = decode ? decode(bytes.subarray(mark.length)) : strict('utf-8', bytes);
+  } catch {
+    text = null;
+  }
+  // Without a mark, UTF-16 of most languages passes for UTF-8 with a NUL in every other place.
+  if (text !== null && !text.includes('\0')) return text;
+  const message = `${what.charAt(0).toUpperCase()}${what.slice(1)} is no text in UTF-8, nor in UTF-16 or UTF-32 with a byte order mark.`;
+  throw new GatewayError('invalid_request', message, {
+    hint: 'Nothing was sent. Save it as UTF-8; pictures and other binary files can’t be sent as text.',
+  });
+}
+
+function strict(encoding: string, bytes: Buffer): string {
+  return new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(bytes);
+}
+
+function utf32(bytes: Buffer, codePointAt: (offset: number) => number): string {
+  const text = Array.from({ length: bytes.length / 4 }, (_, index) =>
+    String.fromCodePoint(codePointAt(4 * index)),
+  ).join('');
+  if (bytes.length % 4 !== 0 || !text.isWellFormed()) throw new RangeError('not UTF-32');
+  return text;
+}
