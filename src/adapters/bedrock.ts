@@ -101,7 +101,8 @@ class BedrockBackend implements ModelBackend {
   readonly location: string;
   readonly #endpoint: string;
   readonly #options: BedrockOptions;
-  readonly #requestHandler: NodeHttpHandler;
+  /** Made by the first call: looking things up needs no network. */
+  #requestHandler: NodeHttpHandler | null = null;
   #client: { client: BedrockRuntimeClient; keys: AwsKeys | null } | null = null;
   /** How far this computer's clock is behind AWS's, as far as signatures need it. */
   #clockOffsetMs = 0;
@@ -112,7 +113,6 @@ class BedrockBackend implements ModelBackend {
     this.region = options.region;
     this.#endpoint = endpoint;
     this.#options = options;
-    this.#requestHandler = options.network.requestHandler(endpoint);
     this.location = `${options.region} · ${endpoint}`;
   }
 
@@ -126,7 +126,7 @@ class BedrockBackend implements ModelBackend {
     const keys = bearerToken === null ? await credentials.keys() : null;
     if (this.#client && sameKeys(this.#client.keys, keys)) return this.#client.client;
     const client = clientOf(this.#options, {
-      requestHandler: this.#requestHandler,
+      requestHandler: (this.#requestHandler ??= this.#options.network.requestHandler(this.#endpoint)),
       keys,
       clockOffsetMs: this.#clockOffsetMs,
     });
@@ -311,7 +311,7 @@ class BedrockBackend implements ModelBackend {
   }
 
   dispose(): void {
-    this.#requestHandler.destroy();
+    this.#requestHandler?.destroy();
   }
 
   #where(call: ModelCall): { region: string; modelId: string } {

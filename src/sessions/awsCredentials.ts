@@ -44,7 +44,8 @@ export interface AwsCredentialOptions {
   /** Keys that settings.yaml refers to; a null part is not set. */
   settings: { access_key_id: string | null; secret_access_key: string | null; session_token: string | null };
   region: string | null;
-  requestHandler: NodeHttpHandler;
+  /** How they are asked for. Throws `settings_invalid` for a proxy or certificates that can't be. */
+  requestHandler: () => NodeHttpHandler;
   mfaCode?: MfaCodePrompt | undefined;
 }
 
@@ -235,12 +236,15 @@ export class AwsCredentials {
   /** What clients that log in fall back on: of regions, that of their profile, then that of the settings. */
   #client(ownRegion?: string): { region: () => Promise<string>; requestHandler: NodeHttpHandler } {
     const { region, requestHandler } = this.#options;
-    return { region: () => Promise.resolve(ownRegion ?? region ?? 'us-east-1'), requestHandler };
+    return {
+      region: () => Promise.resolve(ownRegion ?? region ?? 'us-east-1'),
+      requestHandler: requestHandler(),
+    };
   }
 
   /** What they are made with. A region here would stand above their own, such as sso_region. */
   #inner(): { clientConfig: { requestHandler: NodeHttpHandler } } {
-    return { clientConfig: { requestHandler: this.#options.requestHandler } };
+    return { clientConfig: { requestHandler: this.#options.requestHandler() } };
   }
 
   /** A login, a new key or another profile in the files counts at once. */

@@ -67,7 +67,7 @@ export class UnifiedSessionManager implements Sessions {
       profileChosen: settings.aws.profile !== null && (source === 'option' || source === 'environment'),
       settings: settings.aws.credentials,
       region: settings.aws.region,
-      requestHandler: this.network.requestHandler('https://sts.amazonaws.com'),
+      requestHandler: () => this.network.requestHandler('https://sts.amazonaws.com'),
       mfaCode: options.mfaCode,
     });
   }

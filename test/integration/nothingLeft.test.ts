@@ -186,12 +186,18 @@ describe('a proxy through which nothing got', () => {
   it.each(['socks5://ada:hunter2@127.0.0.1:1080', 'ftp://127.0.0.1', 'http://', 'http://a b', '1.2.3.4.5:x'])(
     'is refused by name before anything is paid where it is %s',
     async (address) => {
-      const refused = await coreWith({ ...keys, HTTPS_PROXY: address }).catch((error: unknown) => error);
-      expect(refused).toMatchObject({
+      const core = await coreWith({ ...keys, HTTPS_PROXY: address });
+      const { status, error, cost } = await ask(core);
+      expect({ status, cost }).toEqual({ status: 'refused', cost: 0n });
+      expect(error).toMatchObject({
         code: 'settings_invalid',
         message: expect.stringContaining('HTTPS_PROXY names no http or https proxy') as string,
+        hint: expect.stringContaining('http://host:port') as string,
       });
-      expect(String(refused)).not.toContain('hunter2');
+      expect(`${error?.message} ${error?.hint}`).not.toContain('hunter2');
+      // What needs no network goes on.
+      expect(await core.budget()).toMatchObject({ spent: 0n });
+      expect(await core.sessions.checkHealth('bedrock')).toMatchObject({ state: 'failed' });
     },
   );
 });

@@ -234,7 +234,9 @@ describe('the chat with Bedrock', () => {
   test('tells an error with what to do, and asks again', async () => {
     await chat.ask('@stand-in:throttled');
     const turn = await chat.ended();
-    expect(await turn.innerText()).toContain('Bedrock is throttling this account.');
+    const told = await turn.innerText();
+    expect(told).toContain('This account’s quota of requests per minute for the model is used up.');
+    expect(told).toContain('AWS: Too many requests, please wait before trying again.');
     expect(await turn.locator('.footer').innerText()).toContain('nothing charged');
     const before = standIn.calls.length;
     await chat.button('Try again').click();
