@@ -220,8 +220,8 @@ const requestCases: readonly Case[] = [
   ],
 ];
 
-function casesOf(status: number): readonly Case[] {
-  if (status === 429 || status >= 500) return busyCases;
+function casesOf(status: number, { code }: Explanation): readonly Case[] {
+  if (code === 'backend_throttled' || status >= 500) return busyCases;
   if (status === 401 || status === 403) return [...accessCases, ...forbiddenCases, ...signatureCases];
   return [...accessCases, ...signatureCases, ...requestCases];
 }
@@ -309,7 +309,7 @@ export function explain(
   place: Place,
 ): Explanation {
   const base = byName[name] ?? byStatus(status, place);
-  for (const [says, explanation] of casesOf(status)) {
+  for (const [says, explanation] of casesOf(status, base)) {
     const said = says.exec(message) ?? says.exec(name);
     if (!said) continue;
     const found = typeof explanation === 'function' ? explanation(place, said) : explanation;

@@ -79,7 +79,9 @@ export class KernelLock {
 
 /** What locks the ledger and holds its index. Throws `ledger_unavailable` where this runtime has none. */
 export function requireSqlite(): typeof import('node:sqlite') {
-  const sqlite = process.getBuiltinModule('node:sqlite') as typeof import('node:sqlite') | undefined;
+  // Node.js before 20.16 can't even be asked.
+  const { getBuiltinModule } = process as Partial<typeof process>;
+  const sqlite = getBuiltinModule?.('node:sqlite');
   if (sqlite) return sqlite;
   const message = `Node.js ${process.version} has no node:sqlite, which locks the ledger.`;
   throw new GatewayError('ledger_unavailable', message, {

@@ -196,6 +196,13 @@ const reported: [status: number, exception: string, says: string, code: string, 
     /more regions/,
   ],
   [503, 'ServiceUnavailableException', 'Service unavailable.', 'backend_failed', /status page/],
+  [
+    400,
+    'ThrottlingException',
+    'Too many tokens per day, please wait before trying again.',
+    'backend_throttled',
+    /tomorrow/,
+  ],
   [400, 'ServiceQuotaExceededException', 'Quota exceeded.', 'backend_throttled', /higher quota/],
   [
     403,
