@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { constants, open, readlink, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { constants, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import { linkTarget } from '../replaceFile.ts';
 import { callJson, type HistoryCall, type HistoryFilter } from './calls.ts';
 import type { CallPage } from './historyIndex.ts';
 
@@ -52,7 +52,7 @@ export async function exportToFile(path: string, chunks: Chunks, onProgress?: On
       return await writeChunks(stream, chunks, onProgress);
     }
     if (found?.isDirectory()) throw notWritten(path, 'it is a folder');
-    return await replaceFile(await targetOf(path), chunks, onProgress);
+    return await replaceFile(await linkTarget(path), chunks, onProgress);
   } catch (error) {
     if (systemCodeOf(error) === undefined || GatewayError.is(error)) throw error;
     throw notWritten(path, messageOf(error), error);
@@ -84,14 +84,6 @@ async function writeChunks(file: FileHandle, chunks: Chunks, onProgress?: OnProg
     onProgress?.(written);
   }
   return written;
-}
-
-/** Where a path leads through symbolic links, though nothing need be there yet. Throws the system error. */
-async function targetOf(path: string): Promise<string> {
-  const found = await realpath(path).catch(nullIfMissing);
-  if (found !== null) return found;
-  const link = await readlink(path).catch(() => null);
-  return link === null ? path : targetOf(resolve(dirname(path), link));
 }
 
 function nullIfMissing(error: unknown): null {
