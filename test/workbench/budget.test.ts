@@ -50,8 +50,8 @@ describe('the day’s budget', () => {
     await turn.getByRole('button', { name: 'Raise cap…' }).click();
     await window.page.locator('.quick-input-widget:visible').getByText('Now $0.08').waitFor();
     await window.page.keyboard.press('Escape');
-    await turn.getByRole('button', { name: /Use nova-micro \(≤ \$0\.\d+\)/ }).click();
-    await expect.poll(() => standIn.calls.at(-1)?.modelId).toBe('us.amazon.nova-micro-v1:0');
+    await turn.getByRole('button', { name: /Use us\.anthropic\.claude-haiku-5-5 \(≤ \$0\.\d+\)/ }).click();
+    await expect.poll(() => standIn.calls.at(-1)?.modelId).toBe('us.anthropic.claude-haiku-5-5');
     const answered = await chat.ended();
     expect(await answered.locator('.question').innerText()).toBe('One more');
     expect(await answered.innerText()).not.toContain('The call may cost');
@@ -67,7 +67,7 @@ describe('the day’s budget', () => {
   test('is explained in the tooltip, by model', async () => {
     await window.statusItem().hover();
     const tooltip = window.page.locator('.monaco-hover:visible');
-    await tooltip.getByText('nova-micro').waitFor();
+    await tooltip.getByText('us.anthropic.claude-haiku-5-5').waitFor();
     await tooltip.getByText('claude-sonnet').waitFor();
     await tooltip.getByRole('link', { name: 'Health' }).waitFor();
   });
