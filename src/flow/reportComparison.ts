@@ -2,7 +2,10 @@ import { GatewayError } from '../errors.ts';
 import { differenceOf, numberOf } from './cellText.ts';
 import type { Cell, Figure, Finding, StoredReport, Unit } from './report.ts';
 
-/** What became of a figure. `changed` is neither good nor bad; `incomparable` stands in one report only, or in another unit. */
+/**
+ * What became of a figure. `changed` is neither good nor bad; `incomparable` stands in one report only, in another
+ * unit, is of real calls in one and of simulated ones in the other, or adds up another number of days.
+ */
 export type FigureChange = 'better' | 'worse' | 'same' | 'changed' | 'incomparable';
 
 export interface ComparedFigure {
@@ -46,12 +49,17 @@ export function compareReports(before: StoredReport, after: StoredReport): Repor
       `A report of ${before.agreement} can't be compared with one of ${after.agreement}.`,
       { hint: 'Compare runs of the same agreement.' },
     );
+  const modesDiffer = before.execution_mode !== after.execution_mode;
+  const parameters = differentParameters(before.parameters, after.parameters);
+  const otherDays = parameters.includes('days');
+  const areComparable = ({ unit }: Figure): boolean =>
+    !modesDiffer && !(otherDays && (unit === 'usd' || unit === 'count'));
   return {
     before: comparedRun(before),
     after: comparedRun(after),
-    modes_differ: before.execution_mode !== after.execution_mode,
-    parameters_differ: differentParameters(before.parameters, after.parameters),
-    figures: comparedFigures(before.report.figures, after.report.figures),
+    modes_differ: modesDiffer,
+    parameters_differ: parameters,
+    figures: comparedFigures(before.report.figures, after.report.figures, areComparable),
     findings: {
       new: findingsWithout(after.report.findings, before.report.findings),
       gone: findingsWithout(before.report.findings, after.report.findings),
@@ -81,20 +89,29 @@ function differentParameters(
   return [...names].filter((name) => before[name] !== after[name]);
 }
 
-function comparedFigures(before: readonly Figure[], after: readonly Figure[]): ComparedFigure[] {
+function comparedFigures(
+  before: readonly Figure[],
+  after: readonly Figure[],
+  areComparable: (figure: Figure) => boolean,
+): ComparedFigure[] {
   const earlier = new Map(before.map((figure) => [figure.id, figure]));
   const later = new Set(after.map(({ id }) => id));
   return [
-    ...after.map((figure) => comparedFigure(earlier.get(figure.id) ?? null, figure)),
-    ...before.filter(({ id }) => !later.has(id)).map((figure) => comparedFigure(figure, null)),
+    ...after.map((figure) => comparedFigure(earlier.get(figure.id) ?? null, figure, areComparable)),
+    ...before.filter(({ id }) => !later.has(id)).map((figure) => comparedFigure(figure, null, areComparable)),
   ];
 }
 
-function comparedFigure(before: Figure | null, after: Figure | null): ComparedFigure {
+function comparedFigure(
+  before: Figure | null,
+  after: Figure | null,
+  areComparable: (figure: Figure) => boolean,
+): ComparedFigure {
   const { id, label, unit, better } = (after ?? before) as Figure;
   const [from, to] = [before?.value ?? null, after?.value ?? null];
   const nothing = { id, label, unit, before: from, after: to, difference: null, ratio: null };
-  if (!before || !after || before.unit !== after.unit) return { ...nothing, change: 'incomparable' };
+  if (!before || !after || before.unit !== after.unit || !areComparable(after))
+    return { ...nothing, change: 'incomparable' };
   const [first, second] = [numberOf(from, unit), numberOf(to, unit)];
   if (first === null || second === null) return { ...nothing, change: from === to ? 'same' : 'changed' };
   return {

@@ -62,6 +62,31 @@ describe('two reports of an agreement', () => {
     expect(compareReports(after, after)).toMatchObject({ modes_differ: false, parameters_differ: [] });
   });
 
+  it('compare no figure of simulated calls with one of real ones', () => {
+    const figures = [figure(100), figure('1', 'usd'), figure(5, 'percent'), figure('a', 'text', null)];
+    const simulated = storedReport({ execution_mode: 'simulated' }, { figures });
+    const found = compareReports(simulated, storedReport({}, { figures })).figures;
+    expect(found.map(({ change, difference }) => [change, difference])).toEqual(
+      figures.map(() => ['incomparable', null]),
+    );
+  });
+
+  it('compare sums over as many days only, and rates over any', () => {
+    const figures = (factor: number): Figure[] => [
+      figure(String(factor), 'usd', 'lower', 'spent'),
+      figure(factor, 'count', 'lower', 'calls'),
+      figure(factor, 'percent', 'lower', 'rate'),
+      figure(factor, 'ms', 'lower', 'latency'),
+    ];
+    const changes = (days: number): string[] =>
+      compareReports(
+        storedReport({ parameters: { days: 30 } }, { figures: figures(1) }),
+        storedReport({ parameters: { days } }, { figures: figures(2) }),
+      ).figures.map(({ change }) => change);
+    expect(changes(30)).toEqual(['worse', 'worse', 'worse', 'worse']);
+    expect(changes(7)).toEqual(['incomparable', 'incomparable', 'worse', 'worse']);
+  });
+
   it('of different agreements are refused', () => {
     expect(() => compareReports(storedReport({ agreement: 'cost_analysis' }), storedReport())).toThrow(
       expect.objectContaining({ code: 'invalid_request' }) as Error,

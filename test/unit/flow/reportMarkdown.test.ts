@@ -115,17 +115,23 @@ describe('a report as Markdown', () => {
   });
 
   it('shows what changed since an earlier run', () => {
-    const before = storedReport({ started_at: '2026-07-19T09:30:00.000Z', execution_mode: 'simulated' });
+    const before = storedReport({ started_at: '2026-07-19T09:30:00.000Z' });
     const figures = plainReport.figures.map((figure) =>
       figure.id === 'p95' ? { ...figure, value: 617 } : figure,
     );
     const after = storedReport({}, { figures, findings: [finding({ title: 'Calls fail' })] });
     const text = reportMarkdown(after, compareReports(before, after));
     expect(text).toContain('## Compared with the run of 2026-07-19 09:30:00 UTC');
-    expect(text).toContain('The earlier run was simulated, this one real.');
     expect(text).toContain('Gone:\n\n- The first token is slow');
     expect(text).toContain('### Warning: Calls fail (new)');
     expect(text).toContain('| Latency, 95th percentile | 617 ms | 1,234 ms | -617 ms | × 0.5 | better |');
+  });
+
+  it('compares no figure of a simulated run with one of a real one', () => {
+    const before = storedReport({ execution_mode: 'simulated' });
+    const text = reportMarkdown(storedReport({}), compareReports(before, storedReport({})));
+    expect(text).toContain('The earlier run was simulated, this one real.');
+    expect(text).not.toMatch(/\| (?:better|worse|same) \|/);
   });
 });
 
