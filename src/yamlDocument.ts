@@ -210,7 +210,8 @@ function misreadKeys({ items }: YAMLMap): { key: Node | null; problem: string }[
 
 /** What is wrong with a number that isn't what its text says in decimal; null where it is. */
 function misreadNumber({ source = '', value, type }: Scalar): string | null {
-  if (typeof value !== 'number' || type !== 'PLAIN') return null;
+  // What is no number at all the schema names.
+  if (typeof value !== 'number' || type !== 'PLAIN' || !Number.isFinite(value)) return null;
   const written = /^[-+]?0\d/.test(source) ? null : decimalParts(source);
   return written !== null && written === decimalParts(String(value)) ? null : misread(source, String(value));
 }
