@@ -86,7 +86,9 @@ describe('an amount in a settings file', () => {
   it.each(['0x10', '0o17', '0010', '00.5', '9007199254740993', '0.12345678901234567890123', '.inf', '.nan'])(
     '%s is refused at its place',
     (amount) => {
-      expect(errorsOf(`budget:\n  daily_limit_usd: ${amount}\n`)[0]).toMatch(/^2:(20 YAML reads |3 .* must )/);
+      expect(errorsOf(`budget:\n  daily_limit_usd: ${amount}\n`)[0]).toMatch(
+        /^2:(20 YAML reads |3 .* must )/,
+      );
     },
   );
 
