@@ -28,9 +28,11 @@ export async function pickModel({ catalogue }: Core, current: string): Promise<s
 }
 
 /** Of the lowest tier; long contexts may cost more. */
-function describePrice({ tiers }: Model): string {
+function describePrice({ tiers, priceEstimatedBecause }: Model): string {
   const base = tiers.find(({ aboveInputTokens }) => aboveInputTokens === 0);
-  return base?.input !== undefined && base.output !== undefined ? `$${base.input} → $${base.output}` : '';
+  if (base?.input === undefined || base.output === undefined) return '';
+  const price = `$${base.input} → $${base.output}`;
+  return priceEstimatedBecause === null ? price : vscode.l10n.t('{0} at most', price);
 }
 
 function describeSize({ maxInputTokens }: Model): string {
