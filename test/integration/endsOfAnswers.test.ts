@@ -60,20 +60,23 @@ describe('why an answer ended', () => {
     ['something_new', 'something_new'],
   ];
 
-  it.each(reasons)('%s is in JSON, terminal and record, and exits with 0', async (reason, text) => {
+  it.each(reasons)('%s is told in the terminal, is in the record, and exits with 0', async (reason, text) => {
     const { core } = await gatewayOnStandIn();
     const environment = process.env as Record<string, string>;
     const command = ['chat', '--reason', 'JIRA-1 ends', `@stand-in:stop=${reason}`];
-    const [stopReason = ''] = reason.split('/');
+    const { code, stderr } = await tidyllm(command, { environment });
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining(text) });
+    const [stopReason] = reason.split('/');
+    expect(await recordsOf(core, 'SETTLE')).toMatchObject([{ outcome: 'success', stop_reason: stopReason }]);
+  });
+
+  it('is in the JSON document, and told of a whole answer at once as well', async () => {
+    await gatewayOnStandIn();
+    const environment = process.env as Record<string, string>;
+    const command = ['chat', '--reason', 'JIRA-1 ends', '--no-stream', '@stand-in:stop=max_tokens'];
     const { document, code } = await tidyllmJson(command, { environment });
-    expect({ code, ...document }).toMatchObject({ code: 0, success: true, stop_reason: stopReason });
-    for (const options of [[], ['--no-stream']]) {
-      const { stderr } = await tidyllm([...command, ...options], { environment });
-      expect(stderr).toContain(text);
-    }
-    expect(await recordsOf(core, 'SETTLE')).toMatchObject(
-      Array.from({ length: 3 }, () => ({ outcome: 'success', stop_reason: stopReason })),
-    );
+    expect({ code, ...document }).toMatchObject({ code: 0, success: true, stop_reason: 'max_tokens' });
+    expect((await tidyllm(command, { environment })).stderr).toContain('cut off at its token limit');
   });
 
   it.each(['end_turn', 'stop_sequence', 'tool_use'])('%s needs no word', async (reason) => {

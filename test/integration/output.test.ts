@@ -42,7 +42,7 @@ const commands: Record<string, string[]> = {
   'settings validate': ['settings', 'validate', 'mine.yaml'],
   'settings init': ['settings', 'init'],
   'flow list': ['flow', 'list'],
-  'flow run': ['flow', 'run', '[Performance Test]'],
+  'flow run': ['flow', 'run', '[Performance Test]', '--param', 'calls=1'],
   'flow history': ['flow', 'history'],
   'flow report': ['flow', 'report', 'none'],
   'flow validate': ['flow', 'validate', 'flow.yaml'],
