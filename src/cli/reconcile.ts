@@ -38,11 +38,13 @@ export async function reconcileCommand(
         minReasonLength: core.loaded.settings.audit.min_reason_length,
         defaultUser: core.user,
       });
+  await core.catalogue.learnAll(AbortSignal.timeout(10_000));
   const before = await core.ledger.head();
   const result = await reconcile({
     directory: core.ledger.directory,
     timeZone: core.ledger.timeZone,
     files,
+    baseOf: (modelId) => core.catalogue.baseIdOf(modelId),
     mapping: pairs(options.map, '--map', (modelId) => modelIdOf(core, modelId)),
     where: new Map(
       [...pairs(options.where, '--where')].map(([column, value]) => [columnName(column), value]),

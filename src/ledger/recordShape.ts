@@ -1,5 +1,6 @@
 import { ChainFault } from './fault.ts';
 import type {
+  AdjustRecord,
   CallDescription,
   CallOfRun,
   CapRecord,
@@ -56,10 +57,9 @@ function object(fields: Readonly<Record<string, Form>>, caught: readonly string[
 }
 
 /** Fields that a record leaves out where they say nothing. */
-const optionalFields: ReadonlySet<string> = new Set<keyof CallDescription | keyof SettleRecord>([
-  'flow',
-  'estimated_because',
-]);
+const optionalFields: ReadonlySet<string> = new Set<
+  keyof CallDescription | keyof SettleRecord | keyof AdjustRecord
+>(['flow', 'estimated_because', 'billed_spans']);
 
 /** A form with a group around its value, without the quotes of a string; null is caught as nothing. */
 function group(form: Form): Form {
@@ -218,6 +218,7 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
     recorded_micro_usd: signedMicroUsd,
     billed_micro_usd: signedMicroUsd,
     difference_micro_usd: signedMicroUsd,
+    billed_spans: string,
     source: string,
     source_sha256: sha256,
     user_id: string,

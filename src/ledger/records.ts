@@ -300,6 +300,8 @@ export interface AdjustRecord extends LedgerEvent {
   billed_micro_usd: string;
   /** Billed less recorded; may begin with "-". */
   difference_micro_usd: string;
+  /** When the billed usage was: `from-until` in milliseconds since the epoch, with commas between them. */
+  billed_spans?: string;
   /** Name and SHA-256 of the cost export. */
   source: string;
   source_sha256: string;

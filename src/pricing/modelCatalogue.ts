@@ -87,7 +87,8 @@ export interface Model {
 /** Names, ids and prices of models in one region. */
 export class ModelCatalogue {
   readonly #options: CatalogueOptions;
-  readonly #bases: Readonly<Record<string, { base: string }>>;
+  /** The base that the settings name, by the id that stands for it. */
+  readonly #bases: ReadonlyMap<string, string>;
   /** Profiles that AWS lists for this region; null while nobody asked or it can't be asked. */
   #listed: ReadonlySet<string> | null = null;
   /** What AWS says application profiles stand for, by ARN. */
@@ -95,7 +96,8 @@ export class ModelCatalogue {
 
   constructor(options: CatalogueOptions) {
     this.#options = { ...options, mapping: named(options.mapping), prices: named(options.prices) };
-    this.#bases = named(options.bases ?? {});
+    const bases = Object.entries(options.bases ?? {});
+    this.#bases = new Map(bases.map(([name, { base }]) => [this.modelIdOf(name), this.modelIdOf(base)]));
   }
 
   /** Every friendly name, the user's own first. */
@@ -145,7 +147,7 @@ export class ModelCatalogue {
     if (!profiles) return;
     const modelId = this.modelIdOf(name);
     if (isApplicationProfile(modelId)) {
-      if (this.#found.has(modelId) || this.#writtenBase(name, modelId) !== undefined) return;
+      if (this.#found.has(modelId) || this.#bases.has(modelId)) return;
       const models = await profiles.modelsOf(modelId, signal);
       const base = models && baseOfProfile(models);
       if (base) this.#found.set(modelId, base);
@@ -172,7 +174,7 @@ export class ModelCatalogue {
    */
   resolve(name: string, serviceTier: ServiceTier = 'standard'): Model {
     const modelId = this.modelIdOf(name);
-    const baseId = this.#baseOf(name, modelId);
+    const baseId = this.#baseOf(modelId);
     const entry = entryOf(baseId);
     if (entry?.retired) throw retired(name, baseId);
     this.#requireKnown(name, modelId);
@@ -211,14 +213,13 @@ export class ModelCatalogue {
     return builtInAliases[mapped] ?? mapped;
   }
 
-  /** The base that the settings name for an id, or for a friendly name. */
-  #writtenBase(name: string, modelId: string): string | undefined {
-    const written = (this.#bases[modelId] ?? this.#bases[name])?.base;
-    return written === undefined ? undefined : this.modelIdOf(written);
+  /** The model or profile behind a name, id or ARN; an ARN of which nobody knows it is itself. */
+  baseIdOf(name: string): string {
+    return this.#baseOf(this.modelIdOf(name));
   }
 
-  #baseOf(name: string, modelId: string): string {
-    return this.#writtenBase(name, modelId) ?? this.#found.get(modelId) ?? idInArn(modelId);
+  #baseOf(modelId: string): string {
+    return this.#bases.get(modelId) ?? this.#found.get(modelId) ?? idInArn(modelId);
   }
 
   /** An id that someone wrote into the mapping, has a price for or took from the account is theirs to vouch for. */

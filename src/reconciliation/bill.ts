@@ -47,11 +47,21 @@ interface Line {
   end: number | null;
   /** What it charges for, and how much. */
   content: string;
+  identity: string;
+  columns: Columns;
 }
 
 /** Costs are added up to this many decimals of a US dollar; AWS gives ten. */
 const costDecimals = 24;
 const costScale = 10n ** BigInt(costDecimals - 6);
+/** Longer lines are of a month, and don't say how far the export reaches. */
+const longestLineMs = 25 * 3_600_000;
+/** No clock is this far behind AWS's: usage after it can't be. */
+const mostAheadMs = 3 * 24 * 3_600_000;
+/** Columns that tell nothing of what a line is about: how it is numbered, and what it comes to. */
+const figures =
+  /^identity|^bill|cost|rate|amount|quantity|price|factor|discount|reservation|savings|_date$|^product$/;
+
 /** Usage may be billed this long after it, so a day counts once the export reaches that far beyond. */
 const billingDelayMs = 24 * 3_600_000;
 
@@ -68,6 +78,8 @@ export class Bill {
   readonly #matcher: ModelMatcher;
   readonly #firstDay: string;
   readonly #lines = new Map<string, Line[]>();
+  /** Columns that every file has. */
+  #columns: Set<string> | null = null;
   readonly #unplaced = new Map<string, Unplaced>();
   readonly #doubts = new Map<string, Doubt>();
   /** Time that each file covers, milliseconds since the epoch. */
@@ -92,6 +104,7 @@ export class Bill {
   static async read(files: readonly string[], options: ConstructorParameters<typeof Bill>[0]): Promise<Bill> {
     const bill = new Bill(options);
     for (const file of files) await bill.#readFile(file);
+    bill.#leaveRepeated();
     for (const [identity, lines] of bill.#lines) bill.#placeOnce(lines, identity.startsWith(identified));
     bill.#lines.clear();
     return bill;
@@ -121,12 +134,14 @@ export class Bill {
   }
 
   async #readFile(file: string): Promise<void> {
-    const lines: [string, Line][] = [];
+    const lines: Line[] = [];
+    const header = new Set<string>();
     const covered = { from: Infinity, until: -Infinity };
     const others = { lines: 0, cost: 0n };
     const source = await readCostExport(file, (columns, number) => {
+      if (header.size === 0) for (const name of columns.all) header.add(name);
       const { start, end } = timesOf(columns);
-      if (start !== null && end !== null) {
+      if (start !== null && end !== null && end - start <= longestLineMs) {
         covered.from = Math.min(covered.from, start);
         covered.until = Math.max(covered.until, end);
       }
@@ -139,7 +154,8 @@ export class Bill {
       }
       if (!columns('bill_invoice_id')) this.#invoiced = false;
       const content = JSON.stringify([billed, String(cost), start, end]);
-      lines.push([identityOf(columns), { place: `${file}:${number}`, billed, cost, start, end, content }]);
+      const identity = identityOf(columns);
+      lines.push({ place: `${file}:${number}`, billed, cost, start, end, content, identity, columns });
     });
     if (this.sources.some(({ textSha256 }) => textSha256 === source.textSha256)) {
       this.copies += lines.length + others.lines;
@@ -149,7 +165,28 @@ export class Bill {
     this.#covered.push(covered);
     this.others.lines += others.lines;
     this.others.cost += others.cost;
-    for (const [identity, line] of lines) entryOf(this.#lines, identity, () => []).push(line);
+    this.#columns = new Set([...(this.#columns ?? header)].filter((name) => header.has(name)));
+    for (const line of lines) entryOf(this.#lines, line.identity, () => []).push(line);
+  }
+
+  /**
+   * Leaves out what stands in several files for the same usage under other ids: AWS numbers the lines of each
+   * delivery anew, so that two versions of a report, or two kinds of it, can't be told from its parts.
+   */
+  #leaveRepeated(): void {
+    if (this.sources.length < 2) return;
+    const names = [...(this.#columns ?? [])].filter((name) => !figures.test(name)).sort();
+    const groups = Map.groupBy(
+      [...this.#lines.values()].flatMap(([line]) => (line && line.cost !== 0n ? [line] : [])),
+      ({ start, end, columns }) => JSON.stringify([start, end, ...names.map(columns)]),
+    );
+    for (const lines of groups.values()) {
+      if (new Set(lines.map(({ place }) => fileOf(place))).size < 2) continue;
+      for (const line of lines) {
+        this.#lines.delete(line.identity);
+        this.#leaveOut('the same usage stands in two files under other ids', line, this.#modelsOf(line));
+      }
+    }
   }
 
   #isOurs(columns: Columns): boolean {
@@ -176,6 +213,7 @@ export class Bill {
     const { billed, cost, start, end, place } = line;
     const models = this.#modelsOf(line);
     if (billed.kind === 'aside') this.#list(billed.why, line);
+    else if (billed.kind === 'unreadable' && billed.foreign && models === null) this.#countOther(line);
     else if (billed.kind === 'unreadable') this.#leaveOut(billed.why, line, models);
     else if (cost === null) this.#leaveOut('its cost is not a number', line, models);
     else if (start === null || end === null) this.#leaveOut('its time is not a date', line, models);
@@ -183,6 +221,7 @@ export class Bill {
       const match = this.#matcher.find(billed.model);
       const { day, dayEnd } = this.#dayAt(start);
       if ('why' in match) this.#leaveOut(match.why, line, models);
+      else if (start > Date.now() + mostAheadMs) this.#leaveOut('its time is yet to come', line, models);
       else if (end > dayEnd)
         this.#leaveOut(`it spans days of ${this.#timeZone}: export by the hour`, line, models);
       else if (day < this.#firstDay) this.#list('it is from before this ledger began', line);
@@ -226,6 +265,11 @@ export class Bill {
     this.list({ why, name: billed.name, lines: 1, cost: cost ?? 0n, first: place });
   }
 
+  #countOther({ cost }: Line): void {
+    this.others.lines += 1;
+    this.others.cost += cost ?? 0n;
+  }
+
   /** Adds lines to those that belong to no comparison. */
   list({ why, name, lines, cost, first }: Unplaced): void {
     const group = entryOf(this.#unplaced, `${why}\0${name}`, () => ({
@@ -246,6 +290,10 @@ export class Bill {
       dayEnd: nextDayStart(new Date(time), this.#timeZone).getTime(),
     }));
   }
+}
+
+function fileOf(place: string): string {
+  return place.slice(0, place.lastIndexOf(':'));
 }
 
 /** How the identity of a line with an id begins. */
@@ -282,6 +330,10 @@ function startOf(day: string, timeZone: string): number {
 function instantOf(text: string): number | null {
   const iso = text.trim().replace(' ', 'T');
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(iso)) return null;
+  // JavaScript takes the 31st of November for the 1st of December.
+  const [day = ''] = iso.split('T');
+  const date = new Date(`${day}T00:00:00Z`);
+  if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(day)) return null;
   const time = Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/.test(iso) ? iso : `${iso}Z`);
   return Number.isNaN(time) ? null : time;
 }

@@ -18,8 +18,8 @@ export type BilledLine =
   | { kind: 'other' }
   /** Bedrock, but by its own words no usage of tokens: why. */
   | { kind: 'aside'; why: string; name: string }
-  /** Perhaps tokens of a model, but it can't be read: why. */
-  | { kind: 'unreadable'; why: string; name: string; model: BilledModel }
+  /** Perhaps tokens of a model, but it can't be read: why. `foreign` where nothing but a model's name would tell. */
+  | { kind: 'unreadable'; why: string; name: string; model: BilledModel; foreign: boolean }
   | { kind: 'tokens'; tokenClass: TokenClass; name: string; model: BilledModel };
 
 const productCodes = ['AmazonBedrock', 'AmazonBedrockService', 'AmazonBedrockFoundationModels'];
@@ -44,7 +44,7 @@ const chargesBesideUsage = [
   'SavingsPlanRecurringFee',
 ];
 
-/** Usage types of Bedrock that name something else than tokens. */
+/** Words in usage types of Bedrock for something else than tokens, or for tokens that aren't those of every call. */
 const otherUsage =
   /reserved|tpm|provisioned|custom|training|image|video|audio|speech|[TI]2[IV]|guardrail|knowledge|automation|evaluation|storage|search/i;
 
@@ -58,7 +58,8 @@ export function billedLine(columns: Columns): BilledLine {
     products.some((name) => /bedrock/i.test(name)) ||
     // Products of the Marketplace have a code of their own.
     usage !== null;
-  if (!bedrock) return { kind: 'other' };
+  const foreign = !bedrock;
+  if (foreign && !/(^|-)MP:/.test(usageType)) return { kind: 'other' };
   const name = [usageType, ...products.slice(0, 1)].filter(Boolean).join(' · ');
   const type = columns('line_item_line_item_type');
   if (chargesBesideUsage.includes(type)) return { kind: 'aside', why: `${type} line`, name };
@@ -69,11 +70,12 @@ export function billedLine(columns: Columns): BilledLine {
   const region =
     regionOfUsageType(usageType) ?? (columns('product_region_code') || columns('product_region'));
   const model = { names, route: usage?.route ?? null, region: region || null };
-  const unreadable = (why: string): BilledLine => ({ kind: 'unreadable', why, name, model });
+  const unreadable = (why: string): BilledLine => ({ kind: 'unreadable', why, name, model, foreign });
   if (!chargesForUsage.includes(type)) return unreadable(`${type || 'no'} line`);
-  const currency = columns.all.has('line_item_currency_code') ? columns('line_item_currency_code') : 'USD';
+  const currency = columns('line_item_currency_code');
   if (currency !== 'USD') return unreadable(currency ? `charged in ${currency}` : 'it names no currency');
   if (!usage) return unreadable('its usage type is unknown');
+  if (otherUsage.test(usageType)) return unreadable('it charges for tokens of a kind that is unknown here');
   return { kind: 'tokens', tokenClass: usage.tokenClass, name: names.join(' · ') || name, model };
 }
 
@@ -107,7 +109,6 @@ function readUsageType(usageType: string): UsageType | null {
   const inRegion = usageType
     .replace(/^[A-Z]{2,4}\d{0,2}-(?=.)/, '')
     .replace(/^MP:(?:[A-Z]{2,4}\d{0,2}_)?/, '');
-  if (otherUsage.test(inRegion)) return null;
   const match = tokenCharge.exec(inRegion);
   if (!match) return null;
   const [, charge = '', rest = ''] = match;

@@ -1,6 +1,6 @@
 import { tokenClasses, type TokenClass } from '../ledger/records.ts';
 import { toMicro, type BilledClass } from './bill.ts';
-import { entryOf, type RecordedCost } from './recordedCost.ts';
+import { entryOf, undated, type RecordedCost } from './recordedCost.ts';
 
 /** A model's tokens of one class on one day: what was recorded and what was billed, in micro-USD. */
 export interface ClassComparison {
@@ -14,6 +14,8 @@ export interface ClassComparison {
   difference: bigint;
   /** Why the record stays as it is although the bill may say otherwise; null where the bill proves the difference. */
   leftBecause: string | null;
+  /** When the billed usage was. */
+  spans: BilledClass['spans'];
 }
 
 interface Row {
@@ -61,7 +63,16 @@ export function compareModel(
     const difference = billedMicro - row.recorded - estimated;
     const { recorded: recordedMicro } = row;
     const leftBecause = doubt ?? missing(row, difference);
-    return { tokenClass, recorded: recordedMicro, estimated, billed: billedMicro, difference, leftBecause };
+    const { spans } = row;
+    return {
+      tokenClass,
+      recorded: recordedMicro,
+      estimated,
+      billed: billedMicro,
+      difference,
+      leftBecause,
+      spans,
+    };
   });
   return unseen === 0n ? comparisons : [...comparisons, unseenBound(unseen, doubt)];
 }
@@ -86,6 +97,10 @@ function rowsOf(
     row(tokenClass).recorded += micro;
     row(tokenClass).calls.push(...calls);
   }
+  // What an earlier bill made of upper bounds is in the classes since.
+  if (recorded?.adjusted)
+    for (const tokenClass of ['input', 'output'] as const)
+      row(tokenClass).calls.push(...recorded.bounds.keys());
   for (const [tokenClass, { cost, spans }] of billed ?? []) {
     row(tokenClass).cost += cost;
     row(tokenClass).spans.push(...spans);
@@ -99,10 +114,13 @@ function missing(row: Row, difference: bigint): string | null {
   if (row.spans.length === 0) return 'the bill has no line of it';
   if (difference > 0n) return null;
   const unseen = unseenCall(row);
-  return unseen === undefined ? null : `the bill has no line for the call at ${timeOf(unseen)}`;
+  if (unseen === undefined) return null;
+  return unseen === undated
+    ? 'an earlier bill had more'
+    : `the bill has no line for the usage at ${timeOf(unseen)}`;
 }
 
-/** An exact call at whose time the bill has no line of this class. */
+/** An exact call, or usage of an earlier bill, at whose time this bill has no line of this class. */
 function unseenCall({ calls, spans }: Row): string | undefined {
   return calls.find((made) => !isCovered(made, spans));
 }
@@ -110,7 +128,8 @@ function unseenCall({ calls, spans }: Row): string | undefined {
 /** Upper bounds of calls that the bill doesn't show. */
 function unseenBound(estimated: bigint, doubt: string | null): ClassComparison {
   const leftBecause = doubt ?? 'the bill does not show what these upper bounds stand for';
-  return { tokenClass: 'output', recorded: 0n, estimated, billed: 0n, difference: -estimated, leftBecause };
+  const nothing = { recorded: 0n, billed: 0n, spans: [] };
+  return { ...nothing, tokenClass: 'output', estimated, difference: -estimated, leftBecause };
 }
 
 function isCovered(made: string, spans: BilledClass['spans'] = []): boolean {

@@ -31,6 +31,7 @@ const requiredColumns = [
   'line_item_product_code',
   'line_item_usage_type',
   'line_item_unblended_cost',
+  'line_item_currency_code',
 ];
 
 /** `lineItem/UsageType` of the legacy report is `line_item_usage_type` in CUR 2.0. */

@@ -1,4 +1,5 @@
 import { isSourceRegion } from '../pricing/availability.ts';
+import { isApplicationProfile } from '../pricing/inferenceProfiles.ts';
 import type { BilledModel } from './billedUsage.ts';
 
 /** Words that only one side has. */
@@ -47,20 +48,39 @@ export type ModelMatch =
   /** `candidates`: the recorded models that it may be; null for any of them. */
   | { why: string; candidates: readonly string[] | null };
 
+/** What a matcher knows of models. */
+export interface KnownModels {
+  /** The bill's name of a model to the id in the ledger. */
+  mapping: ReadonlyMap<string, string>;
+  /** Ids that the ledger has. */
+  recorded: Iterable<string>;
+  /** Those of the price table, for calls the ledger never saw. */
+  known: Iterable<string>;
+  /** The model or profile behind an id or ARN; an ARN that nobody knows is itself. */
+  baseOf: (modelId: string) => string;
+}
+
 /** Finds the model behind the names on a bill. */
 export class ModelMatcher {
   readonly #mapping: ReadonlyMap<string, string>;
   readonly #recorded: ReadonlySet<string>;
   readonly #known: ReadonlySet<string>;
+  readonly #baseOf: KnownModels['baseOf'];
   readonly #recordedByKey = new Map<string, string[]>();
   readonly #knownByKey = new Map<string, string[]>();
+  /** Recorded ARNs of which nobody knows what is behind them: a line without a resource may be of any. */
+  readonly #nameless: string[] = [];
 
-  /** `recorded`: ids that the ledger has; `known`: those of the price table, for calls the ledger never saw. */
-  constructor(mapping: ReadonlyMap<string, string>, recorded: Iterable<string>, known: Iterable<string>) {
+  constructor({ mapping, recorded, known, baseOf }: KnownModels) {
     this.#mapping = mapping;
     this.#recorded = new Set(recorded);
     this.#known = new Set(known);
-    for (const modelId of this.#recorded) push(this.#recordedByKey, modelKey(modelId), modelId);
+    this.#baseOf = baseOf;
+    for (const modelId of this.#recorded) {
+      const base = baseOf(modelId);
+      if (base.startsWith('arn:')) this.#nameless.push(modelId);
+      else push(this.#recordedByKey, modelKey(base), modelId);
+    }
     for (const modelId of this.#known) push(this.#knownByKey, modelKey(modelId), modelId);
   }
 
@@ -71,11 +91,11 @@ export class ModelMatcher {
     const idsIn = (byKey: ReadonlyMap<string, string[]>): string[] =>
       keys.map((key) => byKey.get(key)).find((ids) => ids !== undefined) ?? [];
     const recorded = idsIn(this.#recordedByKey);
-    const [only, ...others] = recorded.filter((id) => fits(id, route, region));
-    if (others.length > 0) {
-      const candidates = [only ?? '', ...others];
+    const fitting = recorded.filter((id) => fits(this.#baseOf(id), route, region));
+    const candidates = [...fitting, ...this.#nameless];
+    const [only, ...others] = candidates;
+    if (others.length > 0 || (only !== undefined && fitting.length === 0))
       return { why: `it may be ${candidates.join(' or ')}`, candidates };
-    }
     if (only !== undefined) return { modelId: only };
     if (recorded.length > 0) {
       const where = `by way of ${route ?? 'the region'}${region === null ? '' : ` from ${region}`}`;
@@ -89,12 +109,14 @@ export class ModelMatcher {
     return modelId === undefined ? { why: `it may be ${known.join(' or ')}`, candidates: [] } : { modelId };
   }
 
-  /** What the mapping says, a recorded resource, or a profile that the bill names by its id. */
+  /** What the mapping says, the resource of an application profile, or a recorded or known profile by its id. */
   #exact(names: readonly string[]): string | undefined {
     for (const name of names) {
       const mapped = this.#mapping.get(name) ?? this.#mapping.get(name.replace(/ \(.*\)$/, ''));
       if (mapped !== undefined) return mapped;
     }
+    const profile = names.find(isApplicationProfile);
+    if (profile !== undefined) return profile;
     const ids = names.flatMap((name) => [name, name.split('/').at(-1) ?? '']);
     return (
       ids.find((id) => this.#recorded.has(id)) ??
@@ -104,10 +126,10 @@ export class ModelMatcher {
 }
 
 /** A bill names `global`; every other geography may stand as the plain regional price. */
-function fits(modelId: string, route: string | null, region: string | null): boolean {
-  const own = routeOf(modelId);
+function fits(baseId: string, route: string | null, region: string | null): boolean {
+  const own = routeOf(baseId);
   if (route !== null || own === null) return own === route;
-  return own !== 'global' && (region === null || isSourceRegion(modelId, region));
+  return own !== 'global' && (region === null || isSourceRegion(baseId, region));
 }
 
 function push(map: Map<string, string[]>, key: string, value: string): void {

@@ -15,6 +15,8 @@ export interface ReconcileOptions {
   files: readonly string[];
   /** The bill's name of a model to the id in the ledger. */
   mapping: ReadonlyMap<string, string>;
+  /** The model or profile behind an id or ARN; an ARN that nobody knows is itself. */
+  baseOf: (modelId: string) => string;
   /** Only lines with these values in these columns belong to this ledger. */
   where: ReadonlyMap<string, string>;
   /** Takes every day of the export as complete. */
@@ -46,7 +48,12 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   const bill = await Bill.read(options.files, {
     timeZone: options.timeZone,
     where: options.where,
-    matcher: new ModelMatcher(options.mapping, recorded.modelIds, pricedModelIds()),
+    matcher: new ModelMatcher({
+      mapping: options.mapping,
+      recorded: recorded.modelIds,
+      known: pricedModelIds(),
+      baseOf: options.baseOf,
+    }),
     firstDay: [...recorded.days.keys()].reduce((a, b) => (a < b ? a : b), '9999'),
   });
   const comparisons: Comparison[] = [];
@@ -88,13 +95,14 @@ export function adjustments(
 ): AdjustInput[] {
   return comparisons
     .filter(({ difference, leftBecause }) => difference !== 0n && leftBecause === null)
-    .map(({ day, modelId, tokenClass, recorded, estimated, billed, difference }) => ({
+    .map(({ day, modelId, tokenClass, recorded, estimated, billed, difference, spans }) => ({
       day,
       model_id: modelId,
       token_class: tokenClass,
       recorded_micro_usd: (recorded + estimated).toString(),
       billed_micro_usd: billed.toString(),
       difference_micro_usd: difference.toString(),
+      billed_spans: [...new Set(spans.map(({ from, until }) => `${from}-${until}`))].join(),
       source: source.name,
       source_sha256: source.sha256,
       user_id: by.userId,

@@ -5,12 +5,17 @@ import { parseDecimal } from '../pricing/cost.ts';
 /** When calls were made, milliseconds since the epoch, to the minute; `from-until`, each once. */
 export type CallTimes = Set<string>;
 
+/** The time of usage that an earlier bill showed without saying when. */
+export const undated = 'undated';
+
 /** What a ledger has recorded for a model on a policy day, in micro-USD. */
 export interface RecordedCost {
-  /** Exact calls by class, with what earlier reconciliations added. */
+  /** Exact calls by class, with what earlier reconciliations added, and when that was. */
   byClass: Map<TokenClass, { micro: bigint; calls: CallTimes }>;
   /** Calls whose cost is an upper bound, all classes together, by when they were made. */
   bounds: Map<string, bigint>;
+  /** Whether an earlier bill changed any of it. */
+  adjusted: boolean;
 }
 
 export interface RecordedCosts {
@@ -34,15 +39,19 @@ export async function readRecordedCosts(directory: string): Promise<RecordedCost
   const callsOpen = new Map<string, { modelId: string; from: string }>();
   const entry = (day: string, modelId: string): RecordedCost => {
     const models = entryOf(days, day, () => new Map<string, RecordedCost>());
-    return entryOf(models, modelId, () => ({ byClass: new Map(), bounds: new Map() }));
+    return entryOf(models, modelId, () => ({ byClass: new Map(), bounds: new Map(), adjusted: false }));
   };
   for await (const { record } of readRecords(directory)) {
     if (record.kind === 'RESERVE') {
       callsOpen.set(record.call_id, { modelId: record.model_id ?? record.model, from: record.time });
     } else if (record.kind === 'ADJUST') {
       modelIds.add(record.model_id);
-      const { byClass } = entry(record.day, record.model_id);
+      const cost = entry(record.day, record.model_id);
+      const { byClass } = cost;
+      cost.adjusted = true;
       add(byClass, record.token_class, BigInt(record.difference_micro_usd));
+      for (const span of (record.billed_spans ?? undated).split(','))
+        add(byClass, record.token_class, 0n, span);
     } else if (record.kind === 'SETTLE' || record.kind === 'EXPIRED_CHARGED' || record.kind === 'VOID') {
       const call = callsOpen.get(record.call_id);
       callsOpen.delete(record.call_id);

@@ -69,6 +69,7 @@ function compare(
     timeZone: core.ledger.timeZone,
     files: [file],
     mapping: new Map(),
+    baseOf: (id) => core.catalogue.baseIdOf(id),
     where: new Map(),
     final: false,
     ...options,
@@ -298,6 +299,13 @@ describe('reconciliation', () => {
     ['no time', { start: '' }],
     ['a time that is no date', { start: '02/03/2026 10:00' }],
     ['an end before its start', { end: '2026-03-01T10:00:00Z' }],
+    ['a day that no month has', { start: '2026-02-31T10:00:00Z' }],
+    ['a time that is yet to come', { start: '2026-04-02T10:00:00Z', end: '2026-04-02T11:00:00Z' }],
+    ['tokens of an unknown kind', { usageType: 'USE1-Claude4.6Sonnet-output-tokens-custom-tier' }],
+    [
+      'an unknown charge of a Marketplace product',
+      { usageType: 'USE1-MP:USE1_OutputUnits-Units', productCode: 'a1b2', product: 'Claude Sonnet 4.6' },
+    ],
     ['a month for a time', { start: '2026-03-01T00:00:00Z', end: '2026-04-01T00:00:00Z' }],
     ['a profile of another region', { usageType: 'EUC1-Claude4.6Sonnet-output-tokens' }],
     ['the global profile', { usageType: 'USE1-Claude4.6Sonnet-output-tokens-cross-region-global' }],
@@ -368,7 +376,7 @@ describe('reconciliation', () => {
       ]),
     );
     expect(result.comparisons.map(({ tokenClass, leftBecause }) => [tokenClass, leftBecause])).toEqual([
-      ['input', 'the bill has no line for the call at 2026-03-02T15:30Z'],
+      ['input', 'the bill has no line for the usage at 2026-03-02T15:30Z'],
       ['output', 'the bill has no line of it'],
     ]);
   });
@@ -401,6 +409,85 @@ describe('reconciliation', () => {
       [1650n, 0n],
     ]);
     expect(copies).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['two versions of a report', legacyExport, legacyExport, 'x'],
+    ['both kinds of report', cur2Export, legacyExport, 'x'],
+    ['a report with ids and one without', legacyExport, cur2Export, undefined],
+  ])('leaves what stands in %s under other ids', async (_name, first, second, id) => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const lines = [
+      hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0033' }),
+      hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-output-tokens', cost: '0.00165' }),
+    ];
+    const [one, other] = [join(gateway.home, 'one.csv'), join(gateway.home, 'other.csv')];
+    writeFileSync(one, first([...otherService, ...lines]));
+    writeFileSync(
+      other,
+      second(lines.map((line, index) => ({ ...line, ...(id && { id: `${id}${index}` }) }))),
+    );
+    const result = await compare(gateway, '', { files: [one, other] });
+    expect(adjustments(result, { userId: 'ada', reason: 'x' })).toEqual([]);
+    expect(result.comparisons.map(({ billed }) => billed)).toEqual([0n, 0n]);
+    expect(result.unplaced).toMatchObject([
+      { why: 'the same usage stands in two files under other ids', lines: 4, billed: 9900n },
+    ]);
+  });
+
+  it('counts a call through an ARN once, where it is known what is behind it, and leaves it elsewhere', async () => {
+    const arn = 'arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc';
+    const gateway = await onDay('2026-03-02');
+    const file = join(gateway.home, 'settings.yaml');
+    writeFileSync(file, `models: { "${arn}": { base: ${sonnet} } }\n`);
+    const core = await compose({ environment: { ...process.env, TIDYLLM_SETTINGS: file }, user: 'ada' });
+    onTestFinished(() => core.dispose());
+    const usage = using({ inputTokens: 1000, outputTokens: 100 });
+    expect((await ask({ ...gateway, core }, { prompt: usage, modelId: arn })).success).toBe(true);
+    const bill = legacyExport([
+      ...otherService,
+      hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0044' }),
+      hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-output-tokens', cost: '0.00165' }),
+    ]);
+    const known = await compare({ ...gateway, core }, bill);
+    expect(known.comparisons.map(({ modelId, difference }) => [modelId, difference])).toEqual([
+      [arn, 1100n],
+      [arn, 0n],
+    ]);
+    const unknown = await compare(gateway, bill);
+    expect(adjustments(unknown, { userId: 'ada', reason: 'x' })).toEqual([]);
+    expect(unknown.unplaced[0]).toMatchObject({ why: `it may be ${arn}` });
+  });
+
+  it('takes no line of a month for a sign that a day is complete', async () => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const month = { start: '2026-03-01T00:00:00Z', end: '2026-04-01T00:00:00Z', cost: '0.5' };
+    const zone = { ...month, usageType: 'HostedZone', productCode: 'AmazonRoute53', product: 'Route 53' };
+    const part = hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.001' });
+    const { comparisons } = await compare(gateway, legacyExport([zone, part]));
+    expect(comparisons).toEqual([]);
+  });
+
+  it('takes nothing off that an earlier bill showed at a time of which this one has no line', async () => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const now = hour('2026-03-02', { usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '0.0033' });
+    const before = { ...now, start: '2026-03-02T06:00:00Z', end: '2026-03-02T07:00:00Z', cost: '1' };
+    const by = { userId: 'ada', reason: 'FIN-7' };
+    const first = adjustments(await compare(gateway, legacyExport([...otherService, now, before])), by);
+    expect(first).toMatchObject([{ difference_micro_usd: '1000000' }]);
+    await gateway.core.ledger.adjust(first, (await gateway.core.ledger.head())?.sequence ?? 0);
+    const fewer = await compare(gateway, legacyExport([...otherService, now]));
+    expect(adjustments(fewer, by)).toEqual([]);
+    expect(fewer.comparisons[0]?.leftBecause).toBe('the bill has no line for the usage at 2026-03-02T06:00Z');
+    const corrected = await compare(
+      gateway,
+      legacyExport([...otherService, now, { ...before, cost: '0.4' }]),
+    );
+    expect(adjustments(corrected, by)).toMatchObject([{ difference_micro_usd: '-600000' }]);
+    expect(await verifyLedger(gateway.core.ledger)).toMatchObject({ ok: true });
   });
 
   it('leaves what lines may belong to that are the same and have no id, or one id and differ', async () => {

@@ -65,8 +65,6 @@ describe('a line of a bill', () => {
     ['USE1-Guardrail-ContentPolicyUnitsConsumed', {}, 'not a charge for tokens'],
     ['USE1-NovaPro-ProvisionedThroughput-ModelUnits', {}, 'not a charge for tokens'],
     ['USE1-MP:USE1_Reserved_1Month_InputTPM_Geo-Units', {}, 'not a charge for tokens'],
-    ['USE1-NovaSonic-speech-input-tokens', {}, 'not a charge for tokens'],
-    ['USE1-NovaMicro-input-tokens-custom-model', {}, 'not a charge for tokens'],
     ['USE1-NovaMicro-input-tokens', { line_item_line_item_type: 'Tax' }, 'Tax line'],
     ['USE1-NovaMicro-input-tokens', { line_item_line_item_type: 'Credit' }, 'Credit line'],
   ])('%s %o is no usage of tokens, and none of a model’s figures depend on it', (usageType, columns, why) => {
@@ -81,6 +79,15 @@ describe('a line of a bill', () => {
     ['USE1-NovaMicro-input-tokens', { line_item_line_item_type: '' }, 'no line'],
     ['USE1-NovaMicro-1npu1-t0ken5', {}, 'usage type is unknown'],
     ['USE1-NovaMicro', {}, 'usage type is unknown'],
+    ['USE1-NovaSonic-speech-input-tokens', {}, 'kind that is unknown'],
+    ['USE1-NovaMicro-input-tokens-custom-model', {}, 'kind that is unknown'],
+    ['USE1-MP:USE1_OutputTokenCount_CustomTier-Units', {}, 'kind that is unknown'],
+    ['USE1-MP:USE1_OutputTokenCount_WebSearch-Units', {}, 'kind that is unknown'],
+    [
+      'USE1-MP:USE1_OutputUnits-Units',
+      { line_item_product_code: 'a1b2', product_product_name: 'Claude' },
+      'usage type is unknown',
+    ],
   ])('%s %o may be tokens and can’t be read', (usageType, columns, why) => {
     expect(line(usageType, columns)).toMatchObject({ kind: 'unreadable', why: expect.stringContaining(why) });
   });

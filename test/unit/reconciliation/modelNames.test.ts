@@ -2,8 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { pricedModelIds } from '../../../src/pricing/priceTable.ts';
 import { modelKey, ModelMatcher } from '../../../src/reconciliation/modelNames.ts';
 
+const profile = 'arn:aws:bedrock:us-east-1:1:application-inference-profile/abc';
+
+/** What stands behind the ids of these tests. */
+function baseOf(id: string): string {
+  if (id.endsWith('/team')) return 'us.anthropic.claude-sonnet-4-6';
+  return id.includes(':inference-profile/') ? (id.split('/')[1] ?? '') : id;
+}
+
 function matcher(recorded: string[], mapping: [string, string][] = []): ModelMatcher {
-  return new ModelMatcher(new Map(mapping), recorded, pricedModelIds());
+  return new ModelMatcher({ mapping: new Map(mapping), recorded, known: pricedModelIds(), baseOf });
 }
 
 function find(
@@ -61,7 +69,7 @@ describe('a model’s name on a bill', () => {
   });
 
   it('is what the mapping says before anything else, and the very resource before a name', () => {
-    const arn = 'arn:aws:bedrock:us-east-1:1:application-inference-profile/abc';
+    const arn = profile;
     const names = [arn, 'NovaPro'];
     expect(find(matcher([arn, 'amazon.nova-pro-v1:0']), names, null)).toEqual({ modelId: arn });
     expect(find(matcher([arn], [['NovaPro', 'ours']]), names, null)).toEqual({ modelId: 'ours' });
@@ -104,5 +112,25 @@ describe('a model’s name on a bill', () => {
     expect(find(us, ['eu.anthropic.claude-sonnet-4-6', 'Claude4.6Sonnet'])).toEqual({
       modelId: 'eu.anthropic.claude-sonnet-4-6',
     });
+  });
+
+  it('that an ARN stands for is that ARN, or in doubt beside the id itself', () => {
+    const arn = 'arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-sonnet-4-6';
+    const team = 'arn:aws:bedrock:us-east-1:1:application-inference-profile/team';
+    expect(find(matcher([arn]), ['Claude4.6Sonnet'], null, 'us-east-1')).toEqual({ modelId: arn });
+    expect(find(matcher([team]), ['Claude4.6Sonnet'], null, 'us-east-1')).toEqual({ modelId: team });
+    expect(find(matcher([team, arn]), ['Claude4.6Sonnet'])).toMatchObject({ candidates: [team, arn] });
+  });
+
+  it('may be any ARN of which nobody knows what is behind it', () => {
+    expect(find(matcher([profile]), ['Claude4.6Sonnet'])).toMatchObject({ candidates: [profile] });
+    expect(find(matcher([profile, 'us.amazon.nova-pro-v1:0']), ['NovaPro'])).toMatchObject({
+      candidates: ['us.amazon.nova-pro-v1:0', profile],
+    });
+  });
+
+  it('is the application profile that the bill names, recorded or not', () => {
+    const other = profile.replace('abc', 'other');
+    expect(find(matcher(['us.amazon.nova-pro-v1:0']), [other, 'NovaPro'])).toEqual({ modelId: other });
   });
 });
