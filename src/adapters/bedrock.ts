@@ -19,7 +19,14 @@ import { isExpired } from '../sessions/awsErrors.ts';
 import { check, unlessAborted } from '../sessions/check.ts';
 import { departing, type Departure } from '../sessions/departure.ts';
 import { clockOffset, type Network } from '../sessions/network.ts';
-import { brokenStream, failedCall, incompleteStream, notConnected, stalledStream } from './bedrockErrors.ts';
+import {
+  brokenStream,
+  failedCall,
+  incompleteStream,
+  notConnected,
+  stalledStream,
+  unreadableUsage,
+} from './bedrockErrors.ts';
 
 /** A whole answer at once is silent until it is there; the longest take minutes. */
 const wholeAnswerTimeoutMs = 600_000;
@@ -225,6 +232,7 @@ class BedrockBackend implements ModelBackend {
     yield {
       type: 'usage',
       usage: usageOf(response.usage),
+      total: response.usage?.totalTokens,
       serviceTier: servedIn(response.serviceTier),
     };
   }
@@ -251,6 +259,7 @@ class BedrockBackend implements ModelBackend {
           yield {
             type: 'usage',
             usage: usageOf(event.metadata.usage),
+            total: event.metadata.usage?.totalTokens,
             serviceTier: servedIn(event.metadata.serviceTier),
           };
         }
@@ -265,7 +274,8 @@ class BedrockBackend implements ModelBackend {
     // Some ways to stop end the iterator without an error.
     const interrupted = watchdog.explain(null, 'received');
     if (interrupted && !(stopped && measured)) throw interrupted;
-    if (!stopped || !measured) throw incompleteStream();
+    if (!stopped) throw incompleteStream();
+    if (!measured) throw unreadableUsage();
   }
 
   /** An unsigned request to the endpoint's root: any answer shows that it is reachable and how far away. */
@@ -358,9 +368,9 @@ function servedIn(serviceTier: BedrockServiceTier | undefined): ServiceTier | un
   return type === 'default' || type === 'reserved' ? 'standard' : type;
 }
 
-/** Throws `stream_incomplete` for figures that can't be true: what they would cost is unknown. */
+/** Throws `stream_incomplete` for figures that can't be read: what they would cost is unknown. */
 function usageOf(usage: BedrockUsage | undefined): TokenUsage {
-  if (!usage) throw incompleteStream();
+  if (!usage) throw unreadableUsage();
   const written = usage.cacheWriteInputTokens ?? 0;
   const oneHour = (usage.cacheDetails ?? [])
     .filter(({ ttl }) => ttl === '1h')
@@ -375,7 +385,7 @@ function usageOf(usage: BedrockUsage | undefined): TokenUsage {
   const possible = Object.values(counted).every(
     (count) => Number.isSafeInteger(count) && count >= 0 && count < mostTokens,
   );
-  if (!possible) throw incompleteStream();
+  if (!possible) throw unreadableUsage();
   return counted;
 }
 

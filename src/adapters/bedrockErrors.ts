@@ -144,6 +144,14 @@ export function incompleteStream(cause?: unknown): GatewayError {
   });
 }
 
+/** The answer came to its end, but what it used wasn't said in figures that can be. */
+export function unreadableUsage(): GatewayError {
+  return new GatewayError('stream_incomplete', 'The answer is here, but what it used can’t be read.', {
+    hint: 'The worst case is charged until a bill says otherwise.',
+    billing: 'unknown',
+  });
+}
+
 export function stalledStream(idleTimeoutMs: number, cause: unknown): GatewayError {
   return new GatewayError('stream_stalled', `Bedrock sent nothing for ${idleTimeoutMs / 1000} s.`, {
     hint: 'The worst case is charged until a bill says otherwise; retry.idle_timeout_ms sets the limit.',

@@ -32,8 +32,8 @@ export type ModelEvent =
   /** Output that isn't shown but is billed, such as reasoning. */
   | { type: 'hidden'; bytes: number }
   | { type: 'stop'; reason: string }
-  /** With the service tier the provider says it used, where it says so. */
-  | { type: 'usage'; usage: TokenUsage; serviceTier?: ServiceTier | undefined };
+  /** With the sum of it that the provider gives, and the service tier it says it used, where it says so. */
+  | { type: 'usage'; usage: TokenUsage; total?: number | undefined; serviceTier?: ServiceTier | undefined };
 
 /**
  * A provider of models. Only the corporate gateway calls `converse`, inside a reservation.

@@ -282,7 +282,10 @@ export class ModelCatalogue {
     const dearest = dearestPrices(baseId);
     const where = profileOf(baseId) ? 'for this profile' : `for ${region}`;
     if (dearest)
-      return { ...dearest, estimatedBecause: `no price is published ${where}; the dearest one elsewhere` };
+      return {
+        ...dearest,
+        estimatedBecause: `no price is published ${where}; the dearest one elsewhere, which it may exceed`,
+      };
     const policy = this.#ownPrices(unknownPrice) ?? pricesAt(unknownPrice);
     if (!policy) throw this.#priceUnknown(modelId, baseId);
     return {

@@ -252,6 +252,7 @@ describe('a call that fails', () => {
       const response = await ask(gateway, { prompt: `@stand-in:usage=${usage}`, stream });
       expect(response).toMatchObject({ success: false, costEstimated: true, gatewayTracked: true });
       expect(response.error?.code).toBe('stream_incomplete');
+      expect(response.error?.message).toBe('The answer is here, but what it used can’t be read.');
       expect(response.cost).toBeGreaterThan(60_000n);
     }
     expect((await ask(gateway, {})).success).toBe(true);

@@ -126,15 +126,17 @@ describe('a price that was not published for the region', () => {
     expect(document).toMatchObject({
       success: true,
       cost_estimated: true,
-      cost_estimated_because: 'no price is published for eu-west-2; the dearest one elsewhere',
+      cost_estimated_because:
+        'no price is published for eu-west-2; the dearest one elsewhere, which it may exceed',
     });
     expect((await tidyllm(command, { environment })).stderr).toContain(
-      '(estimated: no price is published for eu-west-2; the dearest one elsewhere)',
+      '(estimated: no price is published for eu-west-2; the dearest one elsewhere, which it may exceed)',
     );
     const [settle] = await recordsOf(opened.core, 'SETTLE');
     expect(settle).toMatchObject({
       estimated: true,
-      estimated_because: 'no price is published for eu-west-2; the dearest one elsewhere',
+      estimated_because:
+        'no price is published for eu-west-2; the dearest one elsewhere, which it may exceed',
       unit_prices: null,
     });
     const [reserve] = await recordsOf(opened.core, 'RESERVE');

@@ -20,7 +20,9 @@ export interface SeenCall {
 }
 
 interface Usage {
+  inputTokens?: number;
   outputTokens?: number;
+  totalTokens?: number;
 }
 
 interface ConverseBody {
@@ -336,12 +338,17 @@ function replyTo({ name, value }: Directive, body: ConverseBody, prompt: string)
   return {
     // Who reports no output has said nothing.
     words: silent || (name === 'usage' && reported?.outputTokens === 0) ? [] : said,
-    usage: reported ?? usageFor(body, said.length),
+    usage: reported ? (name === 'usage' ? withTotal(reported) : reported) : usageFor(body, said.length),
     second: name === 'twice' ? (JSON.parse(value) as Usage) : null,
     stopReason,
     // Like Bedrock, it says how it served the call.
     serviceTier: name === 'served' ? { type: value } : (body.serviceTier ?? { type: 'default' }),
   };
+}
+
+/** Bedrock gives the sum of all. */
+function withTotal(usage: Usage): Usage {
+  return { ...usage, totalTokens: usage.totalTokens || (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0) };
 }
 
 /** ListInferenceProfiles and GetInferenceProfile. */

@@ -3,6 +3,7 @@ import {
   contextTokens,
   costOf,
   noTokens,
+  priceClasses,
   worstCaseCost,
   type PriceTier,
   type ServiceTier,
@@ -18,8 +19,8 @@ export interface Answer {
   /** Bytes of output that were not shown. */
   hiddenBytes: number;
   usage: TokenUsage | null;
-  /** Whether the provider reported another usage before. */
-  usageContradicted: boolean;
+  /** Why the provider contradicts itself on the usage, in one phrase; null where it doesn't. */
+  usageContradicted: string | null;
   /** Null where the provider doesn't say how it served the call. */
   serviceTier: ServiceTier | null;
   stopReason: string | null;
@@ -28,7 +29,7 @@ export interface Answer {
 
 export function emptyAnswer(): Answer {
   return {
-    ...{ content: '', hiddenBytes: 0, usage: null, usageContradicted: false },
+    ...{ content: '', hiddenBytes: 0, usage: null, usageContradicted: null },
     ...{ serviceTier: null, stopReason: null, firstTokenMs: null },
   };
 }
@@ -48,12 +49,23 @@ export function take(answer: Answer, event: ModelEvent, elapsedMs: number): void
       return;
     case 'usage': {
       const { usage: before } = answer;
-      if (before && JSON.stringify(before) !== JSON.stringify(event.usage)) answer.usageContradicted = true;
-      answer.usage = event.usage;
+      const { usage, total } = event;
+      if (before && JSON.stringify(before) !== JSON.stringify(usage))
+        answer.usageContradicted = 'the provider reported two different usages';
+      if (total !== undefined && total < usage.input + usage.output)
+        answer.usageContradicted = 'the provider reported fewer tokens in all than in parts';
+      // Of two the dearer counts.
+      answer.usage = before ? largest(before, usage) : usage;
       answer.serviceTier = event.serviceTier ?? null;
       return;
     }
   }
+}
+
+function largest(one: TokenUsage, other: TokenUsage): TokenUsage {
+  const usage = { ...one };
+  for (const name of priceClasses) usage[name] = Math.max(one[name], other[name]);
+  return usage;
 }
 
 /** What a call costs. */
@@ -76,6 +88,10 @@ export function chargeOf(admitted: AdmittedCall, answer: Answer, error: GatewayE
   const { input, cacheRead, cacheWrite5m, cacheWrite1h, output } = usage;
   // A class nobody has a price for is charged at the dearest there is, never at nothing.
   const most = worstCaseCost(tiers, input + cacheRead + cacheWrite5m + cacheWrite1h, output) ?? worstCase;
+  if (output > admitted.call.maxTokens) {
+    const estimatedBecause = 'the provider reported more output than was allowed';
+    return { ...boundOf(admitted, admitted.call.maxTokens, tiers), estimatedBecause };
+  }
   const doubt = doubtOfUsage(answer);
   if (doubt !== null) {
     const bound = boundOf(admitted, receivedBound(admitted, answer), tiers);
@@ -122,14 +138,17 @@ function boundOf(
  * (runs of spaces in o200k_base of github.com/openai/tiktoken); twice that is allowed.
  */
 const mostBytesOfToken = 256;
+/** Tokens of published vocabularies end where a word does; a few that hold two words are allowed for. */
+const mostWordsOfToken = 2;
 
 /** Why a usage can't be, in one phrase; null where it may be. */
 function doubtOfUsage({ content, hiddenBytes, usage, usageContradicted, stopReason }: Answer): string | null {
   if (usage === null) return null;
-  if (usageContradicted) return 'the provider reported two different usages';
+  if (usageContradicted !== null) return usageContradicted;
   // What a guardrail puts in place of an answer was made by no model.
   if (stopReason === 'guardrail_intervened') return null;
-  const least = Math.ceil(textTokenBound(content) / mostBytesOfToken);
+  const words = content.match(/\p{L}[\p{L}\p{M}]*/gu)?.length ?? 0;
+  const least = Math.ceil(Math.max(textTokenBound(content) / mostBytesOfToken, words / mostWordsOfToken));
   if (usage.output === 0 && least + hiddenBytes > 0)
     return 'the provider reported no output tokens for its output';
   if (usage.output < least) return 'the provider reported fewer output tokens than its answer has';

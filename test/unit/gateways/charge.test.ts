@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AdmittedCall } from '../../../src/gateways/corporateLlm/admission.ts';
 import { admit } from '../../../src/gateways/corporateLlm/admission.ts';
-import { chargeOf, emptyAnswer, type Answer } from '../../../src/gateways/corporateLlm/charge.ts';
+import { chargeOf, emptyAnswer, take, type Answer } from '../../../src/gateways/corporateLlm/charge.ts';
 import { noTokens } from '../../../src/pricing/cost.ts';
 import { ModelCatalogue } from '../../../src/pricing/modelCatalogue.ts';
 
@@ -42,7 +42,14 @@ describe('the charge of a usage', () => {
     ['no output for a hidden one', { hiddenBytes: 1, usage: { ...noTokens, input: 9 } }],
     ['a page in one token', { content: 'x'.repeat(1380), usage: { ...noTokens, input: 9, output: 1 } }],
     ['an answer to nothing', { content: 'x', usage: { ...noTokens, output: 1 } }],
-    ['two usages', { content: 'x', usage: { ...noTokens, input: 9, output: 1 }, usageContradicted: true }],
+    [
+      'one token for many words',
+      { content: 'one two three four five', usage: { ...noTokens, input: 9, output: 1 } },
+    ],
+    [
+      'two usages',
+      { content: 'x', usage: { ...noTokens, input: 9, output: 1 }, usageContradicted: 'two usages' },
+    ],
   ])('is the bound of what arrived, and marked: %s', (_name, given) => {
     const call = admitted();
     const charge = chargeOf(call, answer(given), null);
@@ -54,7 +61,33 @@ describe('the charge of a usage', () => {
 
   it('is the larger of two where the figure in doubt is above the bound', () => {
     const usage = { ...noTokens, input: 100_000, output: 1 };
-    const charge = chargeOf(admitted(), answer({ content: 'x', usage, usageContradicted: true }), null);
+    const charge = chargeOf(
+      admitted(),
+      answer({ content: 'x', usage, usageContradicted: 'two usages' }),
+      null,
+    );
     expect(charge).toMatchObject({ usage, cost: 660_017n });
+  });
+
+  it('is the whole reservation where more came out than was allowed, and blocks no day', () => {
+    const call = admitted();
+    const usage = { ...noTokens, input: 2, output: 1_000_000 };
+    const charge = chargeOf(call, answer({ content: 'x', usage }), null);
+    expect(charge).toMatchObject({
+      cost: call.worstCase,
+      estimatedBecause: expect.stringContaining('allowed'),
+    });
+  });
+
+  it('is of the dearer of two usages, and of parts that are more than their sum the bound', () => {
+    const two = emptyAnswer();
+    take(two, { type: 'text', text: 'hello' }, 1);
+    take(two, { type: 'usage', usage: { ...noTokens, input: 10, output: 300 } }, 1);
+    take(two, { type: 'usage', usage: { ...noTokens, input: 1, output: 1 } }, 1);
+    expect(chargeOf(admitted(), two, null).cost).toBeGreaterThanOrEqual(300n * 16n);
+    const parts = emptyAnswer();
+    take(parts, { type: 'text', text: 'hello' }, 1);
+    take(parts, { type: 'usage', usage: { ...noTokens, input: 2, output: 38 }, total: 1 }, 1);
+    expect(chargeOf(admitted(), parts, null).estimatedBecause).toContain('in parts');
   });
 });
