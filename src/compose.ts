@@ -22,6 +22,7 @@ import { budgetStatus, type BudgetStatus } from './ledger/budgetStatus.ts';
 import { requireSqlite } from './ledger/kernelLock.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { dayInJournal } from './ledger/pastDay.ts';
+import type { ScopeKey } from './ledger/records.ts';
 import { signingKeyFile } from './ledger/signingKey.ts';
 import { formatUsd } from './pricing/cost.ts';
 import type { ProfileDirectory } from './pricing/inferenceProfiles.ts';
@@ -90,6 +91,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const catalogue = new ModelCatalogue({
     mapping: settings.bedrock.model_mapping,
     bases: settings.models,
+    capped: Object.keys(settings.budget.per_model_usd),
     prices: settings.prices,
     unknownPrice: settings.budget.unknown_price,
     region: backend.region,
@@ -97,7 +99,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   });
   const capOf = capsFrom({
     budget: settings.budget,
-    modelIdOf: (name) => catalogue.modelIdOf(name),
+    modelKeyOf: (name) => catalogue.capKeyOf(name),
     originOf: (path) => loaded.originOf(path).text,
   });
   const policy = { capOf, minReasonLength: settings.audit.min_reason_length, defaultUser: user };
@@ -166,7 +168,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     anchorAt,
     budget,
     raiseCap: async (asked, reason) => {
-      const cap = asked.scope === 'workspace' ? { ...asked, key: workspaceKey(asked.key) } : asked;
+      const cap = { ...asked, key: await keyOf(asked, catalogue) };
       const by = { userId: user, reason: requireReason(reason, policy) };
       const before = (await budget()).caps.find((one) => idOf(one) === idOf(cap));
       const limit = before?.limit ?? capOf(cap)?.limit;
@@ -212,6 +214,14 @@ function unknownModelCaps({ budget }: Settings, catalogue: ModelCatalogue): Faul
       message: `budget.per_model_usd: no model "${name}" is known, so its cap holds for nothing`,
       place: null,
     }));
+}
+
+/** What a cap is kept under, by whatever name it was asked for. */
+async function keyOf({ scope, key }: ScopeKey, catalogue: ModelCatalogue): Promise<string> {
+  if (scope === 'workspace') return workspaceKey(key);
+  if (scope !== 'model') return key;
+  await catalogue.learn(key, new AbortController().signal);
+  return catalogue.capKeyOf(key);
 }
 
 function notHigher({ limit, ...scope }: Cap, before: bigint | undefined): GatewayError {

@@ -61,16 +61,18 @@ export interface RaiseOptions {
   workspace?: string;
 }
 
-/** The id that a model's cap is kept under, also of one that can't be called now. */
-function modelKey({ catalogue }: Core, name: string): string {
-  return catalogue.idOf(name) ?? catalogue.resolve(name).modelId;
+/** A model that is known, also one that can't be called now. */
+function knownModel({ catalogue }: Core, name: string): string {
+  return catalogue.idOf(name) === null ? catalogue.resolve(name).name : name;
 }
 
 /** `tidyllm budget raise`: a higher cap for today, with its reason. */
 export async function budgetRaise(core: Core, options: RaiseOptions, terminal: Terminal): Promise<number> {
   const scopes = [
     ...(options.user === undefined ? [] : [{ scope: 'user' as const, key: options.user }]),
-    ...(options.model === undefined ? [] : [{ scope: 'model' as const, key: modelKey(core, options.model) }]),
+    ...(options.model === undefined
+      ? []
+      : [{ scope: 'model' as const, key: knownModel(core, options.model) }]),
     ...(options.workspace === undefined ? [] : [{ scope: 'workspace' as const, key: options.workspace }]),
   ];
   if (scopes.some(({ key }) => key.trim() === ''))

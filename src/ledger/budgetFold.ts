@@ -52,6 +52,8 @@ export interface CallScopes {
   userId: string;
   model: string;
   modelId: string | null;
+  /** What its model's cap and totals are kept under, where that is not its id. */
+  modelKey?: string | undefined;
   workspace: string | null;
 }
 
@@ -89,8 +91,9 @@ class Day {
   }
 
   /** What a call counts towards besides the ledger. */
-  scopesOf({ userId, modelId, model, workspace }: CallScopes): ScopeTotals[] {
-    const totals = [this.scope('user', userId, userId), this.scope('model', modelId ?? model, model)];
+  scopesOf(call: CallScopes): ScopeTotals[] {
+    const { userId, model, workspace } = call;
+    const totals = [this.scope('user', userId, userId), this.scope('model', modelKeyOf(call), model)];
     if (workspace !== null) totals.push(this.scope('workspace', workspace, workspace));
     return totals;
   }
@@ -244,7 +247,7 @@ export class BudgetFold {
     if (this.open.has(callId)) throw inconsistent(`call ${callId}`, 'is reserved twice', record.seq);
     this.#requireDay(`call ${callId}`, record);
     const totals = this.#day(day);
-    const { user_id: userId, model, model_id: modelId, workspace } = record;
+    const { user_id: userId, model, model_id: modelId, model_key: modelKey, workspace } = record;
     const run = record.flow ? this.#runOf(record.flow, record) : null;
     const call: OpenCall = {
       callId,
@@ -256,8 +259,9 @@ export class BudgetFold {
       userId,
       model,
       modelId,
+      modelKey,
       workspace,
-      scopes: totals.scopesOf({ userId, model, modelId, workspace }),
+      scopes: totals.scopesOf({ userId, model, modelId, modelKey, workspace }),
       run,
     };
     if (run) this.#take(run, call.reserved, record.seq);
@@ -459,8 +463,9 @@ export class BudgetFold {
     const day = this.#days.get(record.day);
     if (!day) return;
     day.spent += difference;
-    const known = day.scopes.get(idOf({ scope: 'model', key: record.model_id }));
-    day.scope('model', record.model_id, known?.name ?? record.model_id).spent += difference;
+    const key = record.model_key ?? record.model_id;
+    const known = day.scopes.get(idOf({ scope: 'model', key }));
+    day.scope('model', key, known?.name ?? record.model_id).spent += difference;
   }
 }
 
@@ -475,9 +480,13 @@ export const everybody: ScopeKey = { scope: 'ledger', key: '' };
 const everybodyId = idOf(everybody);
 
 /** What a call counts towards, the ledger first. */
-export function scopesOf({ modelId, model, ...run }: CallScopes): ScopeKey[] {
-  const [ledger, user, ...workspace] = runScopesOf(run);
-  return [ledger, user, { scope: 'model', key: modelId ?? model }, ...workspace];
+export function scopesOf(call: CallScopes): ScopeKey[] {
+  const [ledger, user, ...workspace] = runScopesOf(call);
+  return [ledger, user, { scope: 'model', key: modelKeyOf(call) }, ...workspace];
+}
+
+function modelKeyOf({ modelKey, modelId, model }: CallScopes): string {
+  return modelKey ?? modelId ?? model;
 }
 
 /** What a run counts towards, the ledger first. */
@@ -546,6 +555,7 @@ function carriedCall(call: OpenCall): CarriedCall {
     user_id: call.userId,
     model: call.model,
     model_id: call.modelId,
+    ...(call.modelKey !== undefined && { model_key: call.modelKey }),
     workspace: call.workspace,
     ...(call.run && { run_id: call.run.runId }),
   };
@@ -590,6 +600,7 @@ function openCallOf(call: CarriedCall, day: Day, run: OpenRun | null): OpenCall 
     userId: call.user_id,
     model: call.model,
     modelId: call.model_id,
+    modelKey: call.model_key,
     workspace: call.workspace,
   };
   return {

@@ -220,7 +220,8 @@ export class Ledger {
    */
   reserve(callId: string, input: ReserveInput): Promise<Reservation> {
     const { amount, caps, ...record } = input;
-    const scopes = scopesOf({ userId: record.user_id, modelId: record.model_id, ...record });
+    const { user_id: userId, model_id: modelId, model_key: modelKey } = record;
+    const scopes = scopesOf({ userId, modelId, modelKey, ...record });
     let refusal: CapRefusal | { overruns: number } | { leftOfRun: bigint } | null = null;
     let reservedOn = '';
     return this.#enqueue(

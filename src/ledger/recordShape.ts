@@ -6,6 +6,7 @@ import type {
   CapRecord,
   RecordKind,
   RecordOf,
+  ReserveRecord,
   SettleRecord,
   TokenCounts,
   UnitPrices,
@@ -58,8 +59,8 @@ function object(fields: Readonly<Record<string, Form>>, caught: readonly string[
 
 /** Fields that a record leaves out where they say nothing. */
 const optionalFields: ReadonlySet<string> = new Set<
-  keyof CallDescription | keyof SettleRecord | keyof AdjustRecord
->(['flow', 'estimated_because', 'billed_spans']);
+  keyof CallDescription | keyof SettleRecord | keyof ReserveRecord | keyof AdjustRecord
+>(['flow', 'model_key', 'estimated_because', 'billed_spans']);
 
 /** A form with a group around its value, without the quotes of a string; null is caught as nothing. */
 function group(form: Form): Form {
@@ -120,6 +121,7 @@ const caught = {
       'instance',
       'model',
       'model_id',
+      'model_key',
       'reserved_micro_usd',
     ] as const),
     ...(['seq', 'time', 'timezone', 'user_id', 'workspace'] as const),
@@ -149,6 +151,7 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
   RESERVE: {
     ...call,
     ...description,
+    model_key: string,
     instance: string,
     day,
     timezone: string,
@@ -214,6 +217,7 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
     ...event,
     day,
     model_id: string,
+    model_key: string,
     token_class: oneOf('input', 'output', 'cache_read', 'cache_write_5m', 'cache_write_1h', 'cache_write'),
     recorded_micro_usd: signedMicroUsd,
     billed_micro_usd: signedMicroUsd,
@@ -301,7 +305,9 @@ type Groups<Kind extends keyof Caught, Names> = {
     ? string | undefined
     : null extends RecordOf<Kind>[Names[Index] & keyof RecordOf<Kind>]
       ? string | undefined
-      : string;
+      : undefined extends RecordOf<Kind>[Names[Index] & keyof RecordOf<Kind>]
+        ? string | undefined
+        : string;
 };
 
 const readers: { readonly [Kind in keyof Caught]: (match: Match<Kind>) => Folded<Kind> } = {
@@ -313,12 +319,13 @@ const readers: { readonly [Kind in keyof Caught]: (match: Match<Kind>) => Folded
     instance: match[5],
     model: match[6],
     model_id: match[7] ?? null,
-    reserved_micro_usd: match[8],
-    seq: Number(match[9]),
-    time: match[10],
-    timezone: match[11],
-    user_id: match[12],
-    workspace: match[13] ?? null,
+    ...(match[8] !== undefined && { model_key: match[8] }),
+    reserved_micro_usd: match[9],
+    seq: Number(match[10]),
+    time: match[11],
+    timezone: match[12],
+    user_id: match[13],
+    workspace: match[14] ?? null,
   }),
   DISPATCH: (match) => ({ kind: 'DISPATCH', call_id: match[1], seq: Number(match[2]), time: match[3] }),
   SETTLE: (match) => ({

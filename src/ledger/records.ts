@@ -107,6 +107,8 @@ export interface CarriedCall {
   user_id: string;
   model: string;
   model_id: string | null;
+  /** As in its RESERVE. */
+  model_key?: string;
   workspace: string | null;
   /** Of the run that it is a part of. */
   run_id?: string;
@@ -152,6 +154,8 @@ export interface CallOfRun {
 export interface ReserveRecord extends RecordBase, CallDescription {
   kind: 'RESERVE';
   call_id: string;
+  /** What its model's cap and totals are kept under; left out where that is `model_id`. */
+  model_key?: string;
   /** The process that holds the call; its liveness lock is `alive-<instance>.db`. */
   instance: string;
   /** Policy day the money belongs to, YYYY-MM-DD, and the IANA zone in which it begins. */
@@ -294,6 +298,8 @@ export interface AdjustRecord extends LedgerEvent {
   kind: 'ADJUST';
   day: string;
   model_id: string;
+  /** As in the RESERVE records of its calls. */
+  model_key?: string;
   token_class: TokenClass;
   /** Settled and adjusted before. */
   recorded_micro_usd: string;

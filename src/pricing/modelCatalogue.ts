@@ -55,6 +55,8 @@ export interface CatalogueOptions {
   mapping: Readonly<Record<string, string>>;
   /** `models` of settings.yaml: what a name, id or ARN stands for. */
   bases?: Readonly<Record<string, { base: string }>>;
+  /** Names with a cap of their own: what they stand for counts for every call. */
+  capped?: readonly string[];
   prices: PriceOverrides;
   /** `refuse`, or the entry that prices models without a price. */
   unknownPrice: string;
@@ -84,6 +86,9 @@ export interface Model {
   samplingParameters: boolean;
 }
 
+/** What AWS didn't say is asked again after this long. */
+const askAgainMs = 60_000;
+
 /** Names, ids and prices of models in one region. */
 export class ModelCatalogue {
   readonly #options: CatalogueOptions;
@@ -93,6 +98,8 @@ export class ModelCatalogue {
   #listed: ReadonlySet<string> | null = null;
   /** What AWS says application profiles stand for, by ARN. */
   readonly #found = new Map<string, string>();
+  /** When AWS was asked about profiles, milliseconds since the epoch. */
+  readonly #asked = new Map<string, number>();
 
   constructor(options: CatalogueOptions) {
     this.#options = { ...options, mapping: named(options.mapping), prices: named(options.prices) };
@@ -141,20 +148,31 @@ export class ModelCatalogue {
     });
   }
 
-  /** Asks AWS what only AWS knows of a name, where it may: what stands behind a profile, and which there are. */
+  /**
+   * Asks AWS what only AWS knows of a name, where it may: what stands behind a profile, and which there are. Of
+   * names with a cap as well, which may be profiles of the same model.
+   */
   async learn(name: string, signal: AbortSignal): Promise<void> {
-    const { profiles } = this.#options;
+    const { profiles, capped = [] } = this.#options;
     if (!profiles) return;
+    await Promise.all([...new Set([name, ...capped])].map((one) => this.#learnBase(one, profiles, signal)));
     const modelId = this.modelIdOf(name);
-    if (isApplicationProfile(modelId)) {
-      if (this.#found.has(modelId) || this.#bases.has(modelId)) return;
-      const models = await profiles.modelsOf(modelId, signal);
-      const base = models && baseOfProfile(models);
-      if (base) this.#found.set(modelId, base);
-    } else if (profileOf(modelId) && this.#listed === null && !this.#isCallable(modelId)) {
+    if (profileOf(modelId) && this.#listed === null && !this.#isCallable(modelId)) {
       const listed = await profiles.list(signal);
       if (listed) this.#listed = new Set(listed);
     }
+  }
+
+  /** What an application profile was made from. */
+  async #learnBase(name: string, profiles: ProfileDirectory, signal: AbortSignal): Promise<void> {
+    const modelId = this.modelIdOf(name);
+    if (this.#found.has(modelId) || this.#bases.has(modelId) || !isApplicationProfile(modelId)) return;
+    // Who may not ask is told so each time; calls needn't wait for that.
+    if (Date.now() - (this.#asked.get(modelId) ?? 0) < askAgainMs) return;
+    this.#asked.set(modelId, Date.now());
+    const models = await profiles.modelsOf(modelId, signal);
+    const base = models && baseOfProfile(models);
+    if (base) this.#found.set(modelId, base);
   }
 
   /** Asks AWS about every name of the mapping. */
@@ -216,6 +234,11 @@ export class ModelCatalogue {
   /** The model or profile behind a name, id or ARN; an ARN of which nobody knows it is itself. */
   baseIdOf(name: string): string {
     return this.#baseOf(this.modelIdOf(name));
+  }
+
+  /** What the cap and totals of a model are kept under: its bare id, by whatever name, ARN or profile it is called. */
+  capKeyOf(name: string): string {
+    return bareIdOf(this.baseIdOf(name));
   }
 
   #baseOf(modelId: string): string {
@@ -338,6 +361,12 @@ function fromOverride(price: PriceOverrides[string]): PriceTier {
 function idInArn(modelId: string): string {
   const match = /^arn:[^:]*:bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)\/(.+)$/.exec(modelId);
   return match?.[1] ?? modelId;
+}
+
+/** A model's id without the geography of its profile: `us.x` and `global.x` are the model `x`. */
+export function bareIdOf(baseId: string): string {
+  const id = idInArn(baseId);
+  return profileOf(id)?.baseId ?? id;
 }
 
 function retired(name: string, baseId: string): GatewayError {

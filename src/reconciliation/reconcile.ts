@@ -35,6 +35,8 @@ export type UnplacedLines = Omit<Unplaced, 'cost'> & { billed: bigint };
 export interface Reconciliation {
   source: ExportSource;
   comparisons: Comparison[];
+  /** What a model's cap is kept under, where that is not its id. */
+  modelKeys: ReadonlyMap<string, string>;
   unplaced: UnplacedLines[];
   /** Lines of other services, and of Bedrock that `where` left out. */
   others: { lines: number; billed: bigint };
@@ -73,6 +75,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   return {
     source: oneSource(bill.sources),
     comparisons,
+    modelKeys: recorded.modelKeys,
     unplaced: bill.unplaced
       .map(({ cost, ...unplaced }) => ({ ...unplaced, billed: toMicro(cost) }))
       .toSorted((a, b) => (a.billed > b.billed ? -1 : 1)),
@@ -90,7 +93,7 @@ function setAside(bill: Bill, day: string): void {
 
 /** What to record, so that each day's spend is what the bill proves. */
 export function adjustments(
-  { source, comparisons }: Reconciliation,
+  { source, comparisons, modelKeys }: Reconciliation,
   by: { userId: string; reason: string },
 ): AdjustInput[] {
   return comparisons
@@ -98,6 +101,7 @@ export function adjustments(
     .map(({ day, modelId, tokenClass, recorded, estimated, billed, difference, spans }) => ({
       day,
       model_id: modelId,
+      ...keyOf(modelKeys.get(modelId)),
       token_class: tokenClass,
       recorded_micro_usd: (recorded + estimated).toString(),
       billed_micro_usd: billed.toString(),
@@ -108,6 +112,10 @@ export function adjustments(
       user_id: by.userId,
       reason: by.reason,
     }));
+}
+
+function keyOf(modelKey: string | undefined): { model_key?: string } {
+  return modelKey === undefined ? {} : { model_key: modelKey };
 }
 
 function oneSource(sources: readonly ExportSource[]): ExportSource {

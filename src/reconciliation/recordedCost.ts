@@ -22,6 +22,8 @@ export interface RecordedCosts {
   /** By policy day, then model id. */
   days: Map<string, Map<string, RecordedCost>>;
   modelIds: Set<string>;
+  /** What a model's cap is kept under, where that is not its id. */
+  modelKeys: Map<string, string>;
 }
 
 const classFields = [
@@ -36,6 +38,7 @@ const classFields = [
 export async function readRecordedCosts(directory: string): Promise<RecordedCosts> {
   const days = new Map<string, Map<string, RecordedCost>>();
   const modelIds = new Set<string>();
+  const modelKeys = new Map<string, string>();
   const callsOpen = new Map<string, { modelId: string; from: string }>();
   const entry = (day: string, modelId: string): RecordedCost => {
     const models = entryOf(days, day, () => new Map<string, RecordedCost>());
@@ -43,7 +46,9 @@ export async function readRecordedCosts(directory: string): Promise<RecordedCost
   };
   for await (const { record } of readRecords(directory)) {
     if (record.kind === 'RESERVE') {
-      callsOpen.set(record.call_id, { modelId: record.model_id ?? record.model, from: record.time });
+      const modelId = record.model_id ?? record.model;
+      callsOpen.set(record.call_id, { modelId, from: record.time });
+      if (record.model_key !== undefined) modelKeys.set(modelId, record.model_key);
     } else if (record.kind === 'ADJUST') {
       modelIds.add(record.model_id);
       const cost = entry(record.day, record.model_id);
@@ -64,7 +69,7 @@ export async function readRecordedCosts(directory: string): Promise<RecordedCost
       else bounds.set(made, (bounds.get(made) ?? 0n) + BigInt(record.cost_micro_usd));
     }
   }
-  return { days, modelIds };
+  return { days, modelIds, modelKeys };
 }
 
 /** A call's cost by class, to the micro-dollar and adding up to it; null when it is an upper bound. */

@@ -130,7 +130,9 @@ export const settingsSchema = z.strictObject({
       .describe('Daily cap of each user; "default" for all others.')
       .meta({ examples: [{ default: '20', 'ada@example.com': '50' }] }),
     per_model_usd: caps
-      .describe('Daily cap of each model, by friendly name or id; "default" for all others.')
+      .describe(
+        'Daily cap of each model, by friendly name, id or ARN, for all of its profiles together; "default" for all others.',
+      )
       .meta({ examples: [{ 'claude-opus': '100' }] }),
     per_workspace_usd: caps.describe('Daily cap of each workspace folder; "default" for all others.'),
   }),

@@ -9,8 +9,8 @@ export type CapOf = (scope: ScopeKey) => CapSetting | undefined;
 
 interface CapSources {
   budget: Settings['budget'];
-  /** The model id behind a name of `per_model_usd`; the name itself where there is none. */
-  modelIdOf: (name: string) => string;
+  /** What caps of a model are kept under, by whatever name; it may change when AWS says what a profile stands for. */
+  modelKeyOf: (name: string) => string;
   /** Where a setting comes from, for the record of a changed cap. */
   originOf: (path: readonly string[]) => string;
 }
@@ -18,11 +18,10 @@ interface CapSources {
 /** The name that stands for every user, model or workspace without an entry of its own. */
 const everyOther = 'default';
 
-/** Reads the caps of the settings once, so that each call only looks them up. */
-export function capsFrom({ budget, modelIdOf, originOf }: CapSources): CapOf {
+/** Reads the caps of the settings; those of models anew for each call, as AWS may have said what a profile is. */
+export function capsFrom({ budget, modelKeyOf, originOf }: CapSources): CapOf {
   const sections = {
     user: limitsOf('per_user_usd', (name) => name),
-    model: limitsOf('per_model_usd', modelIdOf),
     workspace: limitsOf('per_workspace_usd', workspaceKey),
   };
   const ledger = {
@@ -48,7 +47,9 @@ export function capsFrom({ budget, modelIdOf, originOf }: CapSources): CapOf {
   }
 
   return ({ scope, key }) => {
-    const found = scope === 'ledger' ? ledger : (sections[scope].get(key) ?? sections[scope].get(everyOther));
+    if (scope === 'ledger') return { scope, key, ...ledger };
+    const limits = scope === 'model' ? limitsOf('per_model_usd', modelKeyOf) : sections[scope];
+    const found = limits.get(key) ?? limits.get(everyOther);
     return found && { scope, key, ...found };
   };
 }

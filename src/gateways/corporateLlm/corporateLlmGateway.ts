@@ -5,7 +5,7 @@ import { scopesOf } from '../../ledger/budgetFold.ts';
 import type { CapSetting, Ledger, Receipt, Reservation } from '../../ledger/ledger.ts';
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import { formatUsd, noTokens, tierFor, type PriceTier, type TokenUsage } from '../../pricing/cost.ts';
-import type { ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import { bareIdOf, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import type { AgreementContext, Gateway, Health } from '../gateway.ts';
 import type { ModelBackend } from '../ports.ts';
 import {
@@ -159,10 +159,12 @@ export class CorporateLlmGateway implements Gateway {
 
   #reserve({ callId, description }: Attempt, prepared: PreparedCall) {
     const { call, model, inputTokensBound, worstCase, kept } = prepared;
+    const modelKey = bareIdOf(model.baseId);
     return this.#ledger.reserve(callId, {
       ...description,
+      ...(modelKey !== description.model_id && { model_key: modelKey }),
       amount: worstCase,
-      caps: this.#capsOf(description),
+      caps: this.#capsOf(description, modelKey),
       region: this.#backend.region,
       price_key: model.priceKey,
       input_tokens_bound: inputTokensBound,
@@ -172,8 +174,8 @@ export class CorporateLlmGateway implements Gateway {
     });
   }
 
-  #capsOf({ user_id, model, model_id, workspace }: CallDescription): CapSetting[] {
-    const scopes = scopesOf({ userId: user_id, model, modelId: model_id, workspace });
+  #capsOf({ user_id, model, model_id, workspace }: CallDescription, modelKey: string): CapSetting[] {
+    const scopes = scopesOf({ userId: user_id, model, modelId: model_id, modelKey, workspace });
     return scopes.flatMap((scope) => this.#policy.capOf(scope) ?? []);
   }
 

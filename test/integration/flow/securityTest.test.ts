@@ -39,7 +39,7 @@ function test(
   const { loaded, ledger, catalogue, backend, sessions, user } = core;
   const { settings } = loaded;
   const policy = {
-    capOf: capsFrom({ budget: settings.budget, modelIdOf: (name) => name, originOf: () => 'a test' }),
+    capOf: capsFrom({ budget: settings.budget, modelKeyOf: (name) => name, originOf: () => 'a test' }),
     minReasonLength: settings.audit.min_reason_length,
     defaultUser: user,
   };
