@@ -2,7 +2,7 @@ import { dirname, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { createFile } from '../createFile.ts';
 import { GatewayError, messageOf } from '../errors.ts';
-import { checkSettingsText, readSettingsText, type LoadedSettings } from '../settings/loadSettings.ts';
+import { checkSettingsFile, readSettingsText, type LoadedSettings } from '../settings/loadSettings.ts';
 import { settingsInEffect, withoutSecrets } from '../settings/settingsInEffect.ts';
 import { SettingsInvalid } from '../settings/settingsDocument.ts';
 import { settingsPath, workspaceFileName } from '../settings/settingsPlaces.ts';
@@ -72,7 +72,7 @@ export async function settingsValidate(
 
 async function faultsOf(path: string, kind: 'user' | 'workspace'): Promise<readonly Fault[]> {
   try {
-    return checkSettingsText(path, await readSettingsText(path), process.env, kind);
+    return await checkSettingsFile(path, await readSettingsText(path), process.env, kind);
   } catch (error) {
     if (error instanceof SettingsInvalid) return error.faults;
     throw new GatewayError('settings_invalid', `${path} can't be read: ${messageOf(error)}`, {

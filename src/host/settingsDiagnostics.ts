@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import * as vscode from 'vscode';
-import { checkSettingsText } from '../settings/loadSettings.ts';
+import { checkSettingsFile } from '../settings/loadSettings.ts';
 import { SettingsInvalid } from '../settings/settingsDocument.ts';
 import type { Fault } from '../yamlDocument.ts';
 import { settingsFilesInUse, type SettingsFileInUse } from './configuration.ts';
@@ -81,7 +81,7 @@ export class SettingsDiagnostics implements vscode.Disposable {
     const uri = vscode.Uri.file(path).toString();
     const document = vscode.workspace.textDocuments.find((one) => one.uri.toString() === uri);
     const text = document?.getText() ?? onDisk;
-    const found = checkSettingsText(path, text, process.env, kind);
+    const found = await checkSettingsFile(path, text, process.env, kind);
     const known = text === this.#read.get(path) ? faultsIn(this.#holder.state) : [];
     const all = [...found, ...known].filter(({ place }) => place?.file === path);
     return [...new Map(all.map((fault) => [JSON.stringify(fault), fault])).values()];

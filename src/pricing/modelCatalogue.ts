@@ -301,7 +301,9 @@ export class ModelCatalogue {
     const own = this.#ownPrices(modelId) ?? this.#ownPrices(baseId);
     const exact = own ?? publishedPrices(baseId, region);
     if (exact) return { ...exact, estimatedBecause: null };
-    if (unknownPrice === 'refuse') throw this.#priceUnknown(modelId, baseId);
+    const policy = this.#ownPrices(unknownPrice) ?? pricesAt(unknownPrice);
+    // `refuse`, and whatever else has no prices.
+    if (!policy) throw this.#priceUnknown(modelId, baseId);
     const dearest = dearestPrices(baseId);
     const where = profileOf(baseId) ? 'for this profile' : `for ${region}`;
     if (dearest)
@@ -309,8 +311,6 @@ export class ModelCatalogue {
         ...dearest,
         estimatedBecause: `no price is published ${where}; the dearest one elsewhere, which it may exceed`,
       };
-    const policy = this.#ownPrices(unknownPrice) ?? pricesAt(unknownPrice);
-    if (!policy) throw this.#priceUnknown(modelId, baseId);
     return {
       ...policy,
       estimatedBecause: `no price is known; that of ${unknownPrice} by budget.unknown_price`,

@@ -66,7 +66,10 @@ export async function loadSettings(
   const text = await readText(path, path !== userFile);
   const document = new SettingsDocument(path, text ?? '', environment);
   const own = new Sources(document, environment, overrides);
-  const joined = await joinWorkspaces(own.parse(), overrides.workspaceFiles ?? []);
+  const settings = own.parse();
+  const problem = await unknownPriceProblem(settings, settings.prices);
+  if (problem !== null) throw new SettingsInvalid(own.faults(unknownPricePath, problem));
+  const joined = await joinWorkspaces(settings, overrides.workspaceFiles ?? []);
   return {
     settings: joined.settings,
     file: text === null ? null : path,
@@ -102,6 +105,39 @@ export function checkSettingsText(
     if (error instanceof SettingsInvalid) return error.faults;
     throw error;
   }
+}
+
+/** As `checkSettingsText`, with what only the price table can tell. */
+export async function checkSettingsFile(
+  file: string,
+  text: string,
+  environment: Environment,
+  kind: 'user' | 'workspace',
+): Promise<readonly Fault[]> {
+  const faults = checkSettingsText(file, text, environment, kind);
+  if (faults.some(({ severity }) => severity === 'error')) return faults;
+  const document = new SettingsDocument(file, text, kind === 'workspace' ? null : environment);
+  const { settings } = parseValues(document.values, () => []);
+  const problem = settings && (await unknownPriceProblem(settings, settings.prices));
+  if (problem === null) return faults;
+  // A workspace's file may name an entry of the user's prices, which are not known here.
+  const severity = kind === 'workspace' ? 'warning' : 'error';
+  return [...faults, document.fault(unknownPricePath, `${unknownPricePath.join('.')} ${problem}`, severity)];
+}
+
+const unknownPricePath = ['budget', 'unknown_price'];
+
+/** What is wrong with `budget.unknown_price`; null where it is `refuse` or the name of something that has prices. */
+async function unknownPriceProblem(
+  { budget: { unknown_price: name } }: Settings,
+  prices: Settings['prices'],
+): Promise<string | null> {
+  if (name === 'refuse' || Object.hasOwn(prices, name)) return null;
+  // Few settings need the price table, and the start of a window must not wait for it.
+  const { pricesAt, pricedModelIds } = await import('../pricing/priceTable.ts');
+  if (pricesAt(name)) return null;
+  const nearest = closest(name, ['refuse', ...Object.keys(prices), ...pricedModelIds()]);
+  return `must be "refuse" or an entry of the price table or of prices, not "${name}"; did you mean "${nearest}"?`;
 }
 
 /**
@@ -231,6 +267,12 @@ class Sources {
     return settings;
   }
 
+  /** What is wrong with a value, wherever it comes from. */
+  faults(path: string[], message: string): Fault[] {
+    const issue: z.core.$ZodIssue = { code: 'custom', path, message, input: undefined };
+    return describeIssue(issue, this.#document, this.#origins);
+  }
+
   originOf(path: readonly string[]): Origin {
     const key = path.join('.');
     const taken = this.#origins.get(key);
@@ -315,7 +357,10 @@ async function joinWorkspaces(own: Settings, files: readonly string[]): Promise<
     const { settings: asked, faults } = parseValues(document.values, (issue) =>
       describeIssue(issue, document),
     );
-    const all = [...faults, ...foreignKeys(document, document.values, [])];
+    const problem = asked && (await unknownPriceProblem(asked, own.prices));
+    const unpriced =
+      problem === null ? [] : [document.fault(unknownPricePath, `${unknownPricePath.join('.')} ${problem}`)];
+    const all = [...faults, ...foreignKeys(document, document.values, []), ...unpriced];
     if (!asked || all.length > 0) throw new SettingsInvalid(all);
     joined.files.push(file);
     joined.documents.push(document);

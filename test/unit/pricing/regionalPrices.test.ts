@@ -134,6 +134,14 @@ describe('a price holds for the region it was published for', () => {
     expect(bare).not.toContain('anthropic.claude-sonnet-4-6 eu-west-2');
   });
 
+  it('refuses where the policy names nothing that has a price', () => {
+    const refused = catalogue('us-east-1', { mapping: { mine: 'my.model' }, unknownPrice: 'Refuse' });
+    expect(() => refused.resolve('mine')).toThrow(/No price is known/);
+    expect(() => catalogue('eu-west-2', { unknownPrice: 'Refuse' }).resolve('zai.glm-5')).toThrow(
+      /No price is known/,
+    );
+  });
+
   it('marks the price that the policy names for models nobody has a price for', () => {
     const options = { mapping: { mine: 'my.model' }, unknownPrice: 'us.anthropic.claude-opus-4-8' };
     expect(catalogue('us-east-1', options).resolve('mine')).toMatchObject({

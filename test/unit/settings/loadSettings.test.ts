@@ -200,7 +200,7 @@ describe('a workspace file', () => {
     ['budget: { per_model_usd: { default: 1 } }', 'budget: { per_model_usd: { claude-sonnet: 9 } }'],
     ['cache: { enabled: false }', 'cache: { enabled: true }'],
     ['ai: { backends: [mock] }', 'ai: { backends: [bedrock, mock] }'],
-    ['budget: { unknown_price: refuse }', 'budget: { unknown_price: claude-opus }'],
+    ['budget: { unknown_price: refuse }', 'budget: { unknown_price: us.anthropic.claude-opus-4-8 }'],
   ])('does not loosen %s by %s', async (user, workspace) => {
     const alone = await within(user, '');
     const { settings, warnings } = await within(user, workspace);
