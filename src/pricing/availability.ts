@@ -12,15 +12,20 @@ const models = new Map(Object.entries(table.models as Record<string, Availabilit
 /** What stands before a model id in a cross-region inference profile, with its regions where the table has none. */
 const geographies: ReadonlyMap<string, RegExp> = new Map([
   ['us-gov', /^us-gov-/],
-  ['us', /^(us|ca)-(?!gov)/],
+  ['us', /^(us|ca)-/],
   ['eu', /^eu-/],
   ['apac', /^ap-/],
   ['au', /^ap-southeast-[246]$/],
   ['jp', /^ap-northeast-[13]$/],
   ['ca', /^ca-/],
   ['in', /^ap-south-/],
-  ['global', /^(?!us-gov-)/],
+  ['global', /^/],
 ]);
+
+/** Whether a region is one of the commercial partition, by its form: not of GovCloud, China or another sovereign cloud. */
+export function isCommercialRegion(region: string): boolean {
+  return /^(us|ca|mx|sa|eu|ap|il|me|af)-(central|(north|south)(east|west)?|east|west)-\d{1,2}$/.test(region);
+}
 
 /** GovCloud is not in the table. */
 const unlisted = 'us-gov';
@@ -46,7 +51,8 @@ export function isSourceRegion(profileId: string, region: string): boolean {
   const model = models.get(profile.baseId);
   return model && profile.geography !== unlisted && listedRegions.has(region)
     ? (model.profiles?.[profile.geography]?.includes(region) ?? false)
-    : (geographies.get(profile.geography)?.test(region) ?? false);
+    : (profile.geography === unlisted || isCommercialRegion(region)) &&
+        (geographies.get(profile.geography)?.test(region) ?? false);
 }
 
 /** Whether a region serves a bare model id; null where nothing is known of the model there. */

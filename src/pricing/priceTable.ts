@@ -1,5 +1,5 @@
 import table from './bedrockPrices.json' with { type: 'json' };
-import { profileOf } from './availability.ts';
+import { isCommercialRegion, profileOf } from './availability.ts';
 import { serviceTiers, parseDecimal, priceClasses, type PriceTier, type ServiceTier } from './cost.ts';
 import { regionalRule, scaled } from './regionalPriceRules.ts';
 
@@ -52,7 +52,8 @@ export function publishedPrices(modelId: string, region: string): FoundPrices | 
   const regional = `bedrock/${region}/${modelId}`;
   if (entries.has(regional)) return pricesAt(regional);
   const profile = profileOf(modelId);
-  if (profile && isId(modelId) && entries.has(modelId)) return pricesAt(modelId);
+  const isOfPartition = profile?.geography === 'us-gov' || isCommercialRegion(region);
+  if (profile && isOfPartition && isId(modelId) && entries.has(modelId)) return pricesAt(modelId);
   const baseId = profile?.baseId ?? modelId;
   const rule = profile?.geography === 'us-gov' ? undefined : regionalRule(baseId, region);
   const global = `global.${baseId}`;

@@ -1,3 +1,4 @@
+import { isCommercialRegion } from './availability.ts';
 import { decimalText, parseDecimal, priceClasses, type PriceTier } from './cost.ts';
 
 /** A provider's published relation between its price on the global profile and in every other commercial place. */
@@ -19,9 +20,9 @@ const rules: readonly RegionalPriceRule[] = [
   },
 ];
 
-/** The rule for a base model id in a commercial region; GovCloud has prices of its own. */
+/** The rule for a base model id in a commercial region; other partitions have prices of their own. */
 export function regionalRule(baseId: string, region: string): RegionalPriceRule | undefined {
-  return region.startsWith('us-gov-') ? undefined : rules.find(({ models }) => models.test(baseId));
+  return isCommercialRegion(region) ? rules.find(({ models }) => models.test(baseId)) : undefined;
 }
 
 /** A tier's prices times a decimal factor, exactly. */
