@@ -33,8 +33,10 @@ export interface LlmRequest {
   system?: string;
   /** Friendly name, model id, inference-profile id or ARN. */
   modelId?: string;
-  /** 0 to 1; null leaves it to the model. */
+  /** 0 to 1, refused for a model that takes none; null leaves it to the model. */
   temperature?: number | null;
+  /** Where no temperature is asked for and the model takes one; 0.7 without it. */
+  preferredTemperature?: number;
   maxTokens?: number;
   userId?: string;
   /** Why the call is made. Mandatory: blank is refused before anything is sent. */
