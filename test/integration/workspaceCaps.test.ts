@@ -16,6 +16,7 @@ function cappedRepository(cap: (places: { repository: string; link: string }) =>
   const link = join(home, 'link');
   mkdirSync(join(repository, 'sub'), { recursive: true });
   mkdirSync(join(repository, '.git'));
+  writeFileSync(join(repository, '.git', 'HEAD'), 'ref: refs/heads/main\n');
   symlinkSync(repository, link);
   const key = cap({ repository, link });
   writeFileSync(
