@@ -13,10 +13,18 @@ export function failedCall(error: unknown, place: Place, begun: boolean): Gatewa
   return explained(explain({ name, message: wordsOf(error), status }, place), error);
 }
 
-/** Whether an error is an exception that AWS named, not a page of someone else's on the way. */
+/**
+ * Whether an error is an exception that AWS named, not a page of someone else's on the way. Other servers' JSON has
+ * codes too, such as "timeout" or 499, which the SDK takes for names.
+ */
 function isFromAws(error: unknown): error is Error {
-  const nameless = ['', 'Error', 'SyntaxError', 'TypeError', 'UnknownError', 'Unknown'];
-  return error instanceof Error && '$fault' in error && !nameless.includes(error.name);
+  const nameless = ['Error', 'SyntaxError', 'TypeError', 'UnknownError', 'Unknown'];
+  return (
+    error instanceof Error &&
+    '$fault' in error &&
+    /^(?=.*[a-z])[A-Z][A-Za-z]+$/.test(error.name) &&
+    !nameless.includes(error.name)
+  );
 }
 
 function explained({ code, message, hint, retryable, billing }: Explanation, error: Error): GatewayError {
@@ -50,18 +58,35 @@ function traceOf(error: unknown): string {
   return [name, systemCodeOf(error), requestId && `request ${requestId}`].filter(Boolean).join(', ');
 }
 
-/** An answer that isn't Bedrock's: a proxy's page, or one that was cut. Its text may hold anything, so it isn't shown. */
+/**
+ * Statuses by which whoever answers says that it did not act on the request, nor hand it on: go elsewhere (not 303,
+ * which follows work that is done), not understood (400), log in first (401, 407, 511), nothing there (404, 405, 421),
+ * not in this form or size (411, 413, 414, 415, 417, 426, 428, 431), too often (429).
+ */
+const notActedOn: ReadonlySet<number> = new Set([
+  ...[301, 302, 307, 308],
+  ...[400, 401, 404, 405, 407, 411, 413, 414, 415, 417, 421, 426, 428, 429, 431],
+  511,
+]);
+/** Statuses of something that passed. */
+const passing: ReadonlySet<number> = new Set([408, 425, 429, 499]);
+
+/**
+ * An answer that isn't Bedrock's: a proxy's page, or one that was cut. Its text may hold anything, so it isn't shown.
+ * The whole request had left: where the status doesn't say that nobody acted on it, the model may have answered. So
+ * with 403, by which a proxy that inspects answers holds them back, and 408 and 499, when someone waited too long.
+ */
 function unreadable(status: number, error: unknown): GatewayError {
-  const failed = status >= 500;
-  const refused = status >= 300 && !failed;
+  const refused = status >= 300 && status < 500;
+  const free = notActedOn.has(status);
+  const charged = 'The worst case is charged until a bill says otherwise. ';
   return new GatewayError(
     refused ? 'backend_rejected' : 'backend_failed',
     `Bedrock’s answer can’t be read (HTTP ${status}).`,
     {
-      hint: 'Check the endpoint, the proxy and the region.',
-      retryable: failed,
-      // Behind a success or a gateway’s own failure the model may have answered.
-      billing: refused ? 'none' : 'unknown',
+      hint: `${free ? '' : charged}Check the endpoint, the proxy and the region.`,
+      retryable: status >= 500 || passing.has(status),
+      billing: free ? 'none' : 'unknown',
       cause: traceOf(error),
     },
   );

@@ -297,6 +297,38 @@ describe('once the request has left, the worst case stays charged', () => {
     }
   });
 
+  it('whatever somebody on the way answers, unless that says that nobody acted on the request', async () => {
+    const free = [
+      ...[301, 302, 307, 308, 400, 401, 404, 405, 407, 411, 413, 414, 415, 417, 421, 426, 428, 429, 431, 511],
+    ];
+    const charged = [
+      ...[200, 204, 300, 303, 304, 402, 403, 406, 408, 409, 410, 412, 418, 422, 424, 425, 444, 451, 460, 499],
+      ...[500, 501, 502, 503, 504, 520, 524, 599],
+    ];
+    let answer: [status: number, type: string, body: string] = [200, '', ''];
+    const port = await portOf(
+      createProxy((_request, response) => {
+        const [status, type, body] = answer;
+        response.writeHead(status, { 'content-type': type }).end(body);
+      }),
+    );
+    const core = await coreWith({ ...keys, AWS_ENDPOINT_URL_BEDROCK_RUNTIME: `http://127.0.0.1:${port}` });
+    for (const status of [...free, ...charged]) {
+      for (const [type, body] of [
+        ['text/html', '<html>SECRET page</html>'],
+        ['application/json', `{ "code": ${status}, "message": "SECRET" }`],
+        ['application/json', '{ "code": "timeout", "message": "SECRET" }'],
+      ] as const) {
+        answer = [status, type, body];
+        const { success, cost, error } = await ask(core);
+        expect({ status, type, success, free: cost === 0n }).toEqual({
+          ...{ status, type, success: false, free: free.includes(status) },
+        });
+        expect(`${error?.message} ${error?.detail}`).not.toContain('SECRET');
+      }
+    }
+  });
+
   it('over a connection that was used before and is dead by now', async () => {
     let calls = 0;
     const { response, core } = await (async () => {
