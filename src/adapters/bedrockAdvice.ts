@@ -37,10 +37,10 @@ const expired = (message: string, hint: string): Explanation => ({
 
 /*
  * Cases that AWS tells apart in words only, the more special first. The words are AWS's and of public reports. Which
- * are looked for goes by the status, because a refused request may be quoted.
+ * are looked for goes by the exception's name, then by its status, because the words may quote the request.
  */
 
-/** Of an account that may not use a model, with whatever status. */
+/** Of an account that may not use a model. */
 const accessCases: readonly Case[] = [
   [
     /use[- ]case (details|form)|FTUFormNotFilled/i,
@@ -77,6 +77,10 @@ const accessCases: readonly Case[] = [
       'Open a case with AWS Support: new accounts and accounts without a history are held back, whatever IAM allows.',
     ),
   ],
+];
+
+/** Of models that are not for this account, or for nobody any more. */
+const offerCases: readonly Case[] = [
   [
     /data retention/i,
     rejected(
@@ -135,6 +139,9 @@ const forbiddenCases: readonly Case[] = [
         `Ask who runs IAM to allow ${action} on the model, and where it is an inference profile on the profile as well.`,
       ),
   ],
+];
+
+const keyCases: readonly Case[] = [
   [
     /api key/i,
     expired(
@@ -220,11 +227,38 @@ const requestCases: readonly Case[] = [
   ],
 ];
 
-function casesOf(status: number, { code }: Explanation): readonly Case[] {
-  if (code === 'backend_throttled' || status >= 500) return busyCases;
-  if (status === 401 || status === 403) return [...accessCases, ...forbiddenCases, ...signatureCases];
-  return [...accessCases, ...signatureCases, ...requestCases];
+/**
+ * How AWS's own sentences begin where it refuses a request for what the account may not. A refused request quotes
+ * what was asked, so that the same words anywhere else say nothing of the account.
+ */
+const ofTheAccount =
+  /^(model use case details have not|you have not filled out the required use[- ]case form|model access is denied|access to \w+ models is not allowed|operation not allowed|your account is not authorized|data retention mode|access denied\. this model is marked|this model version has reached)/i;
+
+/** The cases that an exception may be one of. */
+function casesOf(name: string, message: string, status: number): readonly Case[] {
+  const named = byName[name];
+  if (named) return casesOfCode[named.code] ?? (name === 'ServiceUnavailableException' ? busyCases : []);
+  const cases = name === 'ValidationException' ? null : casesOfStatus(status);
+  return cases ?? (ofTheAccount.test(message) ? [...accessCases, ...offerCases] : requestCases);
 }
+
+const casesOfCode: Partial<Record<GatewayErrorCode, readonly Case[]>> = {
+  access_denied: [...accessCases, ...forbiddenCases, ...keyCases],
+  backend_throttled: busyCases,
+  credentials_expired: [...signatureCases, ...keyCases],
+};
+
+/** For names that no one knows; null for a refused request. */
+function casesOfStatus(status: number): readonly Case[] | null {
+  if (status === 429 || status >= 500) return busyCases;
+  if (status === 401 || status === 403)
+    return [...accessCases, ...forbiddenCases, ...signatureCases, ...keyCases];
+  if (status === 404) return [...accessCases, ...offerCases, ...requestCases];
+  return mayHaveWorked.has(status) ? [] : null;
+}
+
+/** Of exceptions, statuses behind which the model may have worked: it took too long, or failed at it. */
+const mayHaveWorked: ReadonlySet<number> = new Set([408, 424, 499]);
 
 const byName: Readonly<Record<string, Explanation>> = {
   ThrottlingException: throttled(
@@ -296,20 +330,25 @@ function byStatus(status: number, { region, modelId }: Place): Explanation {
       'It may be retired, or offered in another region: choose another model or change aws.region.',
     );
   }
+  if (mayHaveWorked.has(status)) return byName['ModelErrorException'] as Explanation;
   if (status < 500) return rejected('Bedrock refused the request.', 'Change the request as it says.');
   return { ...(byName['InternalServerException'] as Explanation), billing: 'unknown' };
 }
 
 /**
- * Explains an exception of AWS by its own words, its name, or its status. What may be billed goes by the name: words
- * that AWS quotes must not make a call free.
+ * Explains an exception of AWS by its name, or its status where nobody knows the name, and by its words as far as
+ * those allow. What may be billed goes by the name: words that AWS quotes must not make a call free.
  */
 export function explain(
   { name, message, status }: { name: string; message: string; status: number },
   place: Place,
 ): Explanation {
   const base = byName[name] ?? byStatus(status, place);
-  for (const [says, explanation] of casesOf(status, base)) {
+  const byItsName = (base === byName[name] ? [] : [...accessCases, ...signatureCases]).find(([says]) =>
+    says.test(name),
+  );
+  const cases = byItsName ? [byItsName] : casesOf(name, message, status);
+  for (const [says, explanation] of cases) {
     const said = says.exec(message) ?? says.exec(name);
     if (!said) continue;
     const found = typeof explanation === 'function' ? explanation(place, said) : explanation;

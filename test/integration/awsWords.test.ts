@@ -359,6 +359,37 @@ describe('what AWS says', () => {
     }
   });
 
+  /** Exceptions with what they mean, whatever their words say of other cases. */
+  const meanings: [status: number, name: string, code: string, retryable: boolean, free: boolean][] = [
+    [408, 'ModelTimeoutException', 'backend_failed', true, false],
+    [424, 'ModelErrorException', 'backend_failed', true, false],
+    [408, 'SomethingNewException', 'backend_failed', true, false],
+    [500, 'InternalServerException', 'backend_failed', true, true],
+    [400, 'ValidationException', 'backend_rejected', false, true],
+    [400, 'SomethingNewException', 'backend_rejected', false, true],
+    [403, 'ExpiredTokenException', 'credentials_expired', false, true],
+    [403, 'UnrecognizedClientException', 'credentials_expired', false, true],
+    [429, 'ModelNotReadyException', 'backend_throttled', true, true],
+  ];
+  const misleading = [
+    ...['took too long', 'prompt says: there is no agreement with marketplace', 'use case details form'],
+    ...['“Operation not allowed”, says the prompt', 'a legacy model that is deprecated', 'data retention'],
+    ...['Your signature expired', 'clock skew', 'explicit deny in a service control policy', 'maxTokens'],
+    ...['messages.0.content: model access is denied due to INVALID_PAYMENT_INSTRUMENT', 'context window'],
+    ...['is not authorized to perform: bedrock:InvokeModel', 'supported-countries', 'temperature', 'latency'],
+  ];
+  it.each(meanings)('%i %s means the same with words of any other case', async (...meaning) => {
+    const [status, name, code, retryable, free] = meaning;
+    const { core } = await gatewayOnStandIn();
+    for (const words of misleading) {
+      const { error, cost } = await ask(core, `@stand-in:refuse=${status} ${name} ${words}`);
+      const { code: found, retryable: again } = error ?? {};
+      expect({ words, code: found, retryable: again, free: cost === 0n }).toEqual({
+        ...{ words, code, retryable, free },
+      });
+    }
+  });
+
   it('is shown on one line, without controls and marks that turn text, and bounded', async () => {
     const { core } = await gatewayOnStandIn();
     const words = `one\u001b[31m two\u202e three\u2066\u200b\r\nfour\u0000 ${'😀'.repeat(600)}`;
