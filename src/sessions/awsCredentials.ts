@@ -14,7 +14,7 @@ import { GatewayError } from '../errors.ts';
 import type { FoundCredentials } from '../gateways/services.ts';
 import { strayIn, withoutStray } from '../strayCharacters.ts';
 import { failedCredentials } from './awsErrors.ts';
-import { SharedFiles } from './sharedFiles.ts';
+import { SharedFiles, tokenFault } from './sharedFiles.ts';
 
 /** Keys as AWS takes them. */
 export interface AwsKeys {
@@ -138,11 +138,20 @@ export class AwsCredentials {
 
   #webIdentity(): Candidate | null {
     const { environment } = this.#options;
-    if (!environment['AWS_WEB_IDENTITY_TOKEN_FILE']) return null;
+    const tokenFile = environment['AWS_WEB_IDENTITY_TOKEN_FILE'];
+    if (!tokenFile) return null;
     const role = environment['AWS_ROLE_ARN'] ?? '';
     return {
       ...iamRole(`web identity of ${role || 'a role that AWS_ROLE_ARN does not name'}`),
-      resolve: () => fromTokenFile(this.#inner())({ callerClientConfig: this.#client() }),
+      resolve: () => {
+        if (!role) throw variableMissing('AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE');
+        const fault = tokenFault(tokenFile);
+        if (fault === null) return fromTokenFile(this.#inner())({ callerClientConfig: this.#client() });
+        const message = `AWS_WEB_IDENTITY_TOKEN_FILE names ${tokenFile}, which ${fault}.`;
+        throw new GatewayError('credentials_missing', message, {
+          hint: 'Correct the variable, or unset it to take credentials from elsewhere.',
+        });
+      },
     };
   }
 
@@ -173,15 +182,25 @@ export class AwsCredentials {
 
   #environmentKeys(): Candidate | null {
     const { environment } = this.#options;
-    if (!environment['AWS_ACCESS_KEY_ID'] && !environment['AWS_SECRET_ACCESS_KEY']) return null;
-    return { source: 'environment', detail: 'AWS_ACCESS_KEY_ID', profile: null, resolve: fromEnv() };
+    const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+    const [missing, ...more] = names.filter((name) => !environment[name]);
+    if (more.length > 0) return null;
+    const there = names.find((name) => name !== missing) ?? '';
+    return {
+      ...{ source: 'environment', detail: there, profile: null },
+      resolve: () => {
+        if (missing !== undefined) throw variableMissing(missing, there);
+        return fromEnv()();
+      },
+    };
   }
 
   /** The profile of the settings, right or wrong, or the default one where it logs in somehow. */
   async #configuredProfile(): Promise<Candidate | null> {
     const { profile } = this.#options;
     if (profile !== null && profile !== 'default') return this.#profile(profile);
-    return (await this.#files()).logsIn('default') ? this.#profile('default') : null;
+    const files = await this.#files();
+    return files.logsIn('default') || files.isMisread('default') ? this.#profile('default') : null;
   }
 
   #profile(profile: string): Candidate {
@@ -284,6 +303,13 @@ export function credentialFiles(
     environment['AWS_SHARED_CREDENTIALS_FILE'] || join(folder, 'credentials'),
     join(folder, 'sso', 'cache'),
   ];
+}
+
+/** Of variables that only count together. */
+function variableMissing(name: string, beside: string): GatewayError {
+  return new GatewayError('credentials_missing', `${beside} is set, and ${name} is not.`, {
+    hint: `Set ${name} as well, or unset ${beside} to take credentials from elsewhere.`,
+  });
 }
 
 function iamRole(detail: string): FoundCredentials {

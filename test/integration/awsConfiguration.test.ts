@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createProxy, request as httpRequest } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { connect, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -243,6 +243,179 @@ describe('what stands wrong in the files', () => {
     const { code, message, hint } = await call(await start({ AWS_PROFILE: profile }));
     expect(code).toBe('credentials_missing');
     expect(`${message} ${hint}`).toMatch(said);
+  });
+
+  const signOn: Record<string, string> = {
+    ...{ sso_start_url: 'https://corporate.example/start', sso_region: 'eu-central-1' },
+    ...{ sso_account_id: '111122223333', sso_role_name: 'Developer' },
+  };
+  const without = (key: string): string =>
+    Object.entries(signOn)
+      .flatMap(([name, value]) => (name === key ? [] : [`${name} = ${value}\n`]))
+      .join('');
+  const role = 'role_arn = arn:aws:iam::1:role/x\n';
+  /** The file that is named, what it holds, and what is said of it; the profile is always "work". */
+  const faults: [what: string, file: 'config' | 'credentials', content: string, said: RegExp][] = [
+    ...Object.keys(signOn).flatMap<(typeof faults)[number]>((key) => [
+      [`single sign-on without ${key}`, 'config', `[profile work]\n${without(key)}`, missing(key)],
+      [`an empty ${key}`, 'config', `[profile work]\n${without(key)}${key} =\n`, missing(key)],
+    ]),
+    ...['sso_account_id', 'sso_role_name'].map<(typeof faults)[number]>((key) => [
+      `a session and no ${key}`,
+      'config',
+      `${session('corporate', 'eu-central-1')}${sessionProfile('corporate').replace(new RegExp(`${key}.*\n`), '')}`,
+      missing(key),
+    ]),
+    [
+      'another region than that of the session',
+      'config',
+      `${session('corporate', 'eu-central-1')}${sessionProfile('corporate', 'sso_region = us-east-1\n')}`,
+      /sso_region of \[profile work\] is another than that of \[sso-session corporate\]/,
+    ],
+    [
+      'a role without a source',
+      'config',
+      `[profile work]\n${role}`,
+      /role_arn of \[profile work\] has no source beside it: source_profile, credential_source or/,
+    ],
+    [
+      'a role with two sources',
+      'config',
+      `[profile work]\n${role}source_profile = base\ncredential_source = Environment\n[profile base]\n${keys}`,
+      /role_arn of \[profile work\] has source_profile and credential_source beside it/,
+    ],
+    [
+      'a wrong credential_source',
+      'config',
+      `[profile work]\n${role}credential_source = Ec2\n`,
+      /credential_source of \[profile work\] is "Ec2", and can only be Environment, Ec2InstanceMetadata, EcsContainer/,
+    ],
+    [
+      'a source that is its own',
+      'config',
+      `[profile work]\n${role}source_profile = work\n`,
+      /source_profile of \[profile work\] leads in a circle: work → work/,
+    ],
+    [
+      'sources in a circle',
+      'config',
+      `[profile work]\n${role}source_profile = b\n[profile b]\n${role}source_profile = work\n`,
+      /source_profile of \[profile work\] leads in a circle: b → work → b/,
+    ],
+    [
+      'a source with half a key',
+      'config',
+      `[profile work]\n${role}source_profile = b\n[profile b]\naws_access_key_id = AKIA\n`,
+      /aws_secret_access_key of \[profile b\] is missing beside aws_access_key_id/,
+    ],
+    [
+      'a token that isn’t there',
+      'config',
+      `[profile work]\n${role}web_identity_token_file = /nope\n`,
+      /web_identity_token_file of \[profile work\] names \/nope, which is not there/,
+    ],
+    ...(
+      [
+        ['aws_access_key_id', 'aws_secret_access_key'],
+        ['aws_secret_access_key', 'aws_access_key_id'],
+        ['aws_session_token', 'aws_access_key_id'],
+        ['web_identity_token_file', 'role_arn'],
+        ['source_profile', 'role_arn'],
+        ['credential_source', 'role_arn'],
+      ] as const
+    ).flatMap<(typeof faults)[number]>(([there, key]) => [
+      [`only ${there}`, 'config', `[profile work]\n${there} = base\n`, missing(key)],
+      [`only ${there} of credentials`, 'credentials', `[work]\n${there} = base\n`, missing(key, 'work')],
+    ]),
+    [
+      'nothing of a login',
+      'config',
+      '[profile work]\noutput = json\n',
+      /\[profile work\] says nothing of a login/,
+    ],
+    ...['[work]', '[profile work', '[Profile work]', '[profile  work]', '[ profile work ]'].map<
+      (typeof faults)[number]
+    >((header) => [
+      `the header ${header}`,
+      'config',
+      `[default]\nregion = us-east-1\n${header}\n${keys}`,
+      /config: line 3, \[.*work.* is not read as the profile "work"\. Write \[profile work\]/,
+    ]),
+    ...['[profile work]', '[work', '[ work ]'].map<(typeof faults)[number]>((header) => [
+      `the header ${header} of credentials`,
+      'credentials',
+      `${header}\n${keys}`,
+      /credentials: line 1, \[.*work.* is not read as the profile "work"\. Write \[work\]/,
+    ]),
+    [
+      'a header with nothing under it',
+      'config',
+      `[profile work]\naws_access_key_id: AKIA\n[profile base]\n${keys}`,
+      /line 1, \[profile work\] has nothing under it\. Write its keys.*key = value/,
+    ],
+    [
+      'a header of a session that isn’t closed',
+      'config',
+      `[sso-session corporate\nsso_region = eu-central-1\n${sessionProfile('corporate')}`,
+      /line 1, \[sso-session corporate is not read as the sso-session "corporate"\. Write \[sso-session corporate\]/,
+    ],
+    [
+      'a profile that is nowhere',
+      'config',
+      `[profile a]\n${keys}[profile b]\n${keys}`,
+      /There is no profile "work" in .*config or .*credentials \(which is not there\)\. .*AWS_PROFILE.*Profiles there: a, b\./,
+    ],
+    [
+      'a file in UTF-16',
+      'config',
+      '\ufeff[profile work]',
+      /There is no profile "work" in .*config \(which is not in UTF-8 \(line 1\)\)/,
+    ],
+  ];
+  function missing(key: string, section = 'profile work'): RegExp {
+    return new RegExp(`${key} of \\[${section}\\] is missing.*Add ${key} to that file`);
+  }
+  it.each(faults)('%s is named with file, section and key, by us', async (what, file, content, said) => {
+    const { home, write, start } = await machine();
+    write(`.aws/${file}`, content);
+    if (what.includes('UTF-16')) writeFileSync(join(home, '.aws/config'), Buffer.from(content, 'utf16le'));
+    const { code, message, hint } = await call(await start({ AWS_PROFILE: 'work' }));
+    expect(code).toBe('credentials_missing');
+    expect(`${message} ${hint}`).toMatch(said);
+    expect(message).toContain(join(home, '.aws', file));
+    expect(`${message} ${hint}`).not.toMatch(/Required parameters|Could not resolve|ENOENT|https:|secret\b/);
+  });
+
+  it.each(['[default', '[default]]', '[ default ]'])(
+    'a default profile under %s is no reason to take the next source',
+    async (header) => {
+      const { write, start } = await machine();
+      write('.aws/config', `${header}\n${keys}`);
+      const core = await start();
+      expect(core.backend.simulated).toBe(false);
+      expect((await call(core)).message).toMatch(/line 1, .* is not read as the profile "default"/);
+    },
+  );
+
+  it.each([
+    ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
+    ['AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID'],
+    ['AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_ROLE_ARN'],
+  ])('only %s in the environment is named with what is missing', async (there, absent) => {
+    const { start } = await machine();
+    const { code, message, hint } = await call(await start({ [there]: 'x' }));
+    expect({ code, message }).toEqual({
+      ...{ code: 'credentials_missing', message: `${there} is set, and ${absent} is not.` },
+    });
+    expect(hint).toContain(`Set ${absent} as well`);
+  });
+
+  it('a token of the environment that isn’t there is named with its variable', async () => {
+    const { start } = await machine();
+    const environment = { AWS_WEB_IDENTITY_TOKEN_FILE: '/nope', AWS_ROLE_ARN: 'arn:aws:iam::1:role/x' };
+    expect((await call(await start(environment))).message).toBe(
+      'AWS_WEB_IDENTITY_TOKEN_FILE names /nope, which is not there.',
+    );
   });
 
   it('a region in quotes, where nothing else says one', async () => {
