@@ -14,6 +14,7 @@ import { reportMarkdown } from '../flow/reportMarkdown.ts';
 import { shownCommand } from '../flow/shownCommand.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import { replaceFile } from '../replaceFile.ts';
+import { unwritable } from '../unwritable.ts';
 import { readSettingsText } from '../settings/loadSettings.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
 import { SettingsInvalid } from '../settings/settingsDocument.ts';
@@ -101,9 +102,10 @@ export async function flowRun(
       approve: (request) => approveAtTerminal(request, approve),
     })
     .finally(stop.dispose);
+  // What a run found is shown though it can't be saved; with --json there is one document, of the fault.
+  if (!terminal.json) printExecution(execution, terminal);
   if (out !== undefined && execution.storedReport) await saveReport(out, execution.storedReport, null);
   if (terminal.json) printJson(executionJson(execution));
-  else printExecution(execution, terminal);
   return execution.error?.exitCode ?? 0;
 }
 
@@ -279,9 +281,8 @@ async function saveReport(
   try {
     await replaceFile(resolve(out), text);
   } catch (error) {
-    throw new GatewayError('invalid_request', `${out} can't be written: ${messageOf(error)}`, {
-      cause: error,
-    });
+    const again = `tidyllm flow report ${stored.run_id} --out FILE`;
+    throw unwritable(out, error, `The run is recorded: "${again}" writes what it found elsewhere.`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { constants, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import { GatewayError, systemCodeOf } from '../errors.ts';
+import { unwritable } from '../unwritable.ts';
 import { linkTarget } from '../replaceFile.ts';
 import { callJson, type HistoryCall, type HistoryFilter } from './calls.ts';
 import type { CallPage } from './historyIndex.ts';
@@ -42,20 +43,22 @@ type OnProgress = (calls: number) => void;
 
 /**
  * Writes a file of this user's own, whole or not at all, where a symbolic link leads to; what is there and is no
- * file (a pipe, a device) is written into as it comes. Returns how many calls it has. Throws `invalid_request`.
+ * file (a pipe, a device) is written into as it comes. Returns how many calls it has. Throws as `unwritable` says.
  */
 export async function exportToFile(path: string, chunks: Chunks, onProgress?: OnProgress): Promise<number> {
+  const hint = 'Choose another file with --out, or check the disk and the rights of its folder.';
   try {
     const found = await stat(path).catch(nullIfMissing);
     if (found && !found.isFile() && !found.isDirectory()) {
       await using stream = await open(path, constants.O_WRONLY);
       return await writeChunks(stream, chunks, onProgress);
     }
-    if (found?.isDirectory()) throw notWritten(path, 'it is a folder');
+    if (found?.isDirectory())
+      throw new GatewayError('invalid_request', `${path} can’t be written: it is a folder.`, { hint });
     return await replaceFile(await linkTarget(path), chunks, onProgress);
   } catch (error) {
     if (systemCodeOf(error) === undefined || GatewayError.is(error)) throw error;
-    throw notWritten(path, messageOf(error), error);
+    throw unwritable(path, error, hint);
   }
 }
 
@@ -89,13 +92,6 @@ async function writeChunks(file: FileHandle, chunks: Chunks, onProgress?: OnProg
 function nullIfMissing(error: unknown): null {
   if (systemCodeOf(error) === 'ENOENT') return null;
   throw error;
-}
-
-function notWritten(path: string, why: string, cause?: unknown): GatewayError {
-  return new GatewayError('invalid_request', `${path} can't be written: ${why}.`, {
-    hint: 'Choose another file with --out.',
-    cause,
-  });
 }
 
 const csvColumns = [

@@ -150,6 +150,36 @@ describe('an output that can’t be written', () => {
     expect(stderr).toContain('The output can’t be written: EFBIG');
   });
 
+  it('under --out is exit 6 with what to do, an anchor’s 7, and a path that can’t be one 2', () => {
+    const folder = home();
+    const flowRun = ['flow', 'run', '[Performance Test]', '--param', 'calls=1'];
+    for (const [args, out, status, said] of [
+      [
+        ['audit', 'export'],
+        '/dev/full',
+        6,
+        /\/dev\/full can’t be written: ENOSPC.*\nChoose another file with --out/,
+      ],
+      [
+        flowRun,
+        '/dev/full',
+        6,
+        /\/dev\/full can’t be written: ENOSPC.*\nThe run is recorded: "tidyllm flow report/,
+      ],
+      [['audit', 'export'], join(folder, 'mine.yaml', 'x'), 2, /can’t be written: ENOTDIR/],
+      [flowRun, folder, 2, /can’t be written: EISDIR/],
+    ] as const) {
+      const found = run([...args, '--out', out], folder);
+      expect([found.status, found.stderr]).toEqual([status, expect.stringMatching(said)]);
+      if (args === flowRun) expect(found.stdout).toContain('#');
+    }
+    const anchor = run(['audit', 'anchor', '--to', '/dev/full'], folder);
+    expect([anchor.status, anchor.stderr]).toEqual([
+      7,
+      expect.stringContaining('The anchor /dev/full failed: ENOSPC'),
+    ]);
+  });
+
   it('because its reader went away, as head does, is quiet', () => {
     for (const name of ['audit export', 'audit list', 'doctor', 'settings show']) {
       const folder = home();
