@@ -14,6 +14,7 @@ import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.
 import { settingsInit, settingsShow, settingsValidate } from './cli/settings.ts';
 import { gateways, gatewayStats, status } from './cli/status.ts';
 import { OutputFailed, outputFault, watchOutput } from './cli/output.ts';
+import { requireWellReadArguments } from './cli/readText.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
 import { usage, type UsageOptions } from './cli/usage.ts';
 import { compose } from './compose.ts';
@@ -291,6 +292,7 @@ function composeCore(): Promise<Core> {
 async function runAlone(command: (terminal: Terminal) => number | Promise<number>): Promise<void> {
   const terminal = terminalOf();
   try {
+    requireWellReadArguments(process.argv.slice(2));
     process.exitCode = await command(terminal);
   } catch (thrown) {
     fail(thrown, terminal);
@@ -323,6 +325,7 @@ async function run(
   const terminal = terminalOf();
   let core: Core | null = null;
   try {
+    requireWellReadArguments(process.argv.slice(2));
     core = await composeCore();
     for (const warning of core.loaded.warnings) note(terminal, `Warning: ${faultText(warning)}`);
     if (core.loaded.unused.length > 0) {

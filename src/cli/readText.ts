@@ -29,6 +29,21 @@ export async function readTextFile(path: string): Promise<string> {
   return decoded(bytes, `the file ${path}`);
 }
 
+/**
+ * Throws `invalid_request` for arguments that were no UTF-8: Node.js has only U+FFFD in place of such bytes, which
+ * would be sent, paid for and recorded. One that was meant is refused as well, for it can't be told apart.
+ */
+export function requireWellReadArguments(given: readonly string[]): void {
+  const at = given.findIndex((one) => one.includes('\ufffd'));
+  if (at < 0) return;
+  const option = [given[at], given[at - 1]].map((one) => /^--[a-z-]+/.exec(one ?? '')?.[0]).find(Boolean);
+  const what = option === undefined ? 'An argument' : `The value of ${option}`;
+  const message = `${what} is no text in UTF-8: it holds U+FFFD, which stands for bytes that can’t be read.`;
+  throw new GatewayError('invalid_request', message, {
+    hint: 'Nothing was sent. Give a prompt through standard input (-) or --file, and other values in UTF-8, which a terminal writes where LANG ends with UTF-8.',
+  });
+}
+
 /** By its byte order mark, otherwise as UTF-8: a text that is misread would be sent and paid for. */
 function decoded(bytes: Buffer, what: string): string {
   const [mark, decode] = marks.find(([begin]) => begin.every((byte, at) => bytes[at] === byte)) ?? [[], null];

@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
-import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
+import { command, tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn, isolatedEnvironment } from '../support/gateways.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -63,6 +64,44 @@ async function onStandIn(): Promise<{
 }
 
 const ask = ['chat', '--reason', 'JIRA-1 text'];
+
+describe('arguments that are no UTF-8', () => {
+  const chatOf = (reason: string, prompt: string): string => `chat --reason ${reason} ${prompt}`;
+  /** Bytes as `printf` of a shell makes them; everything else gives no raw bytes to a command. */
+  const raw = (octal: string): string => `"$(printf '${octal}')"`;
+
+  it.each<[what: string, args: string, named: string]>([
+    ['a prompt in Latin-1', chatOf('JIRA-1', raw('Gr\\374\\337e')), 'An argument'],
+    ['a prompt that was cut', chatOf('JIRA-1', raw('\\360\\237\\230')), 'An argument'],
+    ['a prompt with a U+FFFD of its own', chatOf('JIRA-1', raw('a\\357\\277\\275')), 'An argument'],
+    ['a reason in Latin-1', chatOf(raw('J\\374rgen'), 'hello'), 'The value of --reason'],
+    ['a reason behind =', `chat --reason=${raw('J\\374rgen')} hello`, 'The value of --reason'],
+    ['a user', `--user ${raw('J\\374rgen')} chat --reason JIRA-1 hello`, 'The value of --user'],
+    ['a reason of a cap', `budget raise --limit 9 --reason ${raw('\\374')}`, 'The value of --reason'],
+  ])('%s: refused before anything is sent or recorded', async (_what, args, named) => {
+    const { environment, home, standIn } = await onStandIn();
+    const { status, stdout } = spawnSync('sh', ['-c', `"$NODE" "$COMMAND" --json ${args}`], {
+      env: {
+        PATH: process.env['PATH'],
+        HOME: home,
+        NODE: process.execPath,
+        COMMAND: command,
+        ...environment,
+      },
+      encoding: 'utf8',
+    });
+    expect(status).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: {
+        code: 'invalid_request',
+        message: expect.stringMatching(new RegExp(`^${named} is no text in UTF-8`)) as string,
+        hint: expect.stringMatching(/standard input \(-\) or --file/) as string,
+      },
+    });
+    expect(standIn.calls).toEqual([]);
+    expect(existsSync(join(home, 'ledger'))).toBe(false);
+  });
+});
 
 describe('text that is sent', () => {
   it.each(Object.entries(readable))(
