@@ -49,7 +49,13 @@ export interface AwsCredentialOptions {
   mfaCode?: MfaCodePrompt | undefined;
 }
 
-type Candidate = FoundCredentials & { resolve: () => Promise<AwsKeys> };
+type Candidate = FoundCredentials & {
+  resolve: () => Promise<AwsKeys>;
+  /** Where a part of the keys stands, such as a variable's name; null where it is made on the way. */
+  placeOf?: (part: KeyPart) => Promise<string | null> | string | null;
+};
+
+type KeyPart = 'access_key_id' | 'secret_access_key' | 'session_token';
 
 /** A place without instance credentials must say so quickly. */
 const metadataTimeoutMs = 500;
@@ -109,7 +115,7 @@ export class AwsCredentials {
     const candidate = await this.#candidate();
     if (!candidate) throw failedCredentials(new Error('nothing about AWS is configured'), null);
     try {
-      return sendable(await candidate.resolve(), candidate.detail);
+      return await sendable(await candidate.resolve(), candidate);
     } catch (error) {
       throw GatewayError.is(error) ? error : failedCredentials(error, candidate.profile);
     }
@@ -188,6 +194,7 @@ export class AwsCredentials {
     const there = names.find((name) => name !== missing) ?? '';
     return {
       ...{ source: 'environment', detail: there, profile: null },
+      placeOf: (part) => `AWS_${part.toUpperCase()}`,
       resolve: () => {
         if (missing !== undefined) throw variableMissing(missing, there);
         return fromEnv()();
@@ -208,6 +215,7 @@ export class AwsCredentials {
       source: 'profile',
       detail: `profile ${profile}`,
       profile,
+      placeOf: async (part) => (await this.#files()).placeOfKey(profile, `aws_${part}`),
       resolve: async () => {
         const files = await this.#files();
         files.requireUsable(profile);
@@ -236,6 +244,7 @@ export class AwsCredentials {
     if (accessKeyId === null && secretAccessKey === null) return null;
     return {
       ...{ source: 'settings', detail: 'aws.credentials of settings.yaml', profile: null },
+      placeOf: (part) => `aws.credentials.${part} of settings.yaml`,
       resolve: () => {
         if (accessKeyId === null || secretAccessKey === null) {
           const missing = accessKeyId === null ? 'access_key_id' : 'secret_access_key';
@@ -275,21 +284,22 @@ export class AwsCredentials {
 }
 
 /** Keys as they can be sent, without white space and quotes around them. Throws `credentials_missing`, showing no key. */
-function sendable(keys: AwsKeys, detail: string): AwsKeys {
-  const part = (name: string, value: string): string => {
-    const told = withoutStray(value);
-    const stray = told === '' ? 'no character at all' : strayIn(told);
-    if (stray === null) return told;
-    const message = `The ${name} of the AWS credentials (${detail}) can’t be sent: it holds ${stray}.`;
+async function sendable(keys: AwsKeys, { detail, placeOf }: Candidate): Promise<AwsKeys> {
+  const told = async (part: KeyPart, value: string): Promise<string> => {
+    const key = withoutStray(value);
+    const stray = key === '' ? 'no character at all' : strayIn(key);
+    if (stray === null) return key;
+    const place = (await placeOf?.(part)) ?? detail;
+    const message = `The ${part.replaceAll('_', ' ')} of the AWS credentials (${place}) can’t be sent: it holds ${stray}.`;
     throw new GatewayError('credentials_missing', message, {
       hint: 'Set it anew where it comes from, as AWS gave it, on one line.',
     });
   };
   return {
     ...keys,
-    accessKeyId: part('access key id', keys.accessKeyId),
-    secretAccessKey: part('secret access key', keys.secretAccessKey),
-    ...(keys.sessionToken && { sessionToken: part('session token', keys.sessionToken) }),
+    accessKeyId: await told('access_key_id', keys.accessKeyId),
+    secretAccessKey: await told('secret_access_key', keys.secretAccessKey),
+    ...(keys.sessionToken && { sessionToken: await told('session_token', keys.sessionToken) }),
   };
 }
 

@@ -57,6 +57,13 @@ export class SharedFiles {
     return this.#credentials[profile]?.[key] ?? this.#config[profile]?.[key];
   }
 
+  /** Where a key stands that this profile has itself; null where it has none. */
+  placeOfKey(profile: string, key: string): string | null {
+    if (this.valueOf(profile, key) === undefined) return null;
+    const { file, name } = this.#placeOf(profile, key);
+    return `${key} of [${name}] in ${file}`;
+  }
+
   /** Whether a profile says how to log in. */
   logsIn(profile: string): boolean {
     return logins.some((key) => this.valueOf(profile, key) !== undefined);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createProxy, type IncomingHttpHeaders } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -376,10 +376,37 @@ describe('keys that can’t stand in a request', () => {
       const { error, cost } = await ask(core);
       expect(cost).toBe(0n);
       expect(error?.code).toBe('credentials_missing');
-      expect(error?.message).toMatch(/U\+[0-9A-F]{4}/);
+      const name = part.replace('AWS_', '').replaceAll('_', ' ').toLowerCase();
+      expect(error?.message).toMatch(
+        new RegExp(
+          `^The ${name} of the AWS credentials \\(${part}\\) can’t be sent: it holds U\\+[0-9A-F]{4}`,
+        ),
+      );
       expect(`${error?.message} ${error?.hint}`).not.toContain('HIDDEN');
     },
   );
+
+  it.each(parts)('%s of a profile or of the settings is named where it stands', async (part) => {
+    const key = part.toLowerCase();
+    const field = key.replace('aws_', '');
+    const home = temporaryFolder();
+    const values = { ...whole, [part]: 'AKIA HIDDEN' };
+    const lines = parts.map((one) => `${one.toLowerCase()} = ${values[one]}\n`);
+    writeFileSync(join(home, 'credentials'), `[work]\n${lines.join('')}`);
+    const settings = parts.map((one) => `${one.replace('AWS_', '').toLowerCase()}: "\${MINE_${one}}"`);
+    writeFileSync(join(home, 'settings.yaml'), `aws: { credentials: { ${settings.join(', ')} } }\n`);
+    const mine = parts.map((one) => [`MINE_${one}`, values[one]]);
+    const environments = [
+      [{ AWS_PROFILE: 'work' }, `${key} of [work] in ${join(home, 'credentials')}`],
+      [Object.fromEntries(mine) as Record<string, string>, `aws.credentials.${field} of settings.yaml`],
+    ] as const;
+    for (const [environment, place] of environments) {
+      const files = { TIDYLLM_HOME: home, AWS_SHARED_CREDENTIALS_FILE: join(home, 'credentials') };
+      const { error } = await ask(await coreWith({ ...files, ...environment }));
+      expect(error?.message).toContain(`(${place}) can’t be sent: it holds U+0020.`);
+      expect(error?.message).not.toContain('HIDDEN');
+    }
+  });
 
   it.each(within)('a bearer key with %j in it is refused by name', async (stray) => {
     const refused = await coreWith({
