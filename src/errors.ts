@@ -1,3 +1,5 @@
+import { plainWords } from './libraryWords.ts';
+
 /**
  * Every failure a caller of the gateway can meet. Exit codes are those of the `tidyllm` command.
  *
@@ -112,15 +114,9 @@ function shown(text: string): string {
   return `${plain.slice(0, longestDetail - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
-/** What the AWS SDK adds, for programmers, to what a parser says of an answer that isn't AWS's. */
-const unreadableAnswer = /\{error\}\.\$response|Deserialization error/;
-
-/** The message of anything thrown, without its stack. */
+/** The message of anything thrown, without its stack and in words for people. */
 export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return unreadableAnswer.test(error.message)
-    ? 'the answer is not in the form of AWS; a proxy or another server may have given it'
-    : error.message;
+  return error instanceof Error ? plainWords(error.message) : String(error);
 }
 
 /** The `code` of a Node.js system error (`ENOENT`, `ENOSPC`, …), if it has one. */
