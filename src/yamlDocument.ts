@@ -202,6 +202,7 @@ function misreadKeys({ items }: YAMLMap): { key: Node | null; problem: string }[
     const name = String(value);
     if (typeof value !== 'string' && (value === null || name !== source))
       return [{ key, problem: misread(source, name) }];
+    if (name === '__proto__') return [{ key, problem: 'the name "__proto__" can’t be used' }];
     if (read.has(name)) return [{ key, problem: `the name "${name}" stands here twice` }];
     read.add(name);
     return [];

@@ -6,7 +6,7 @@ import { isRegion } from '../strayCharacters.ts';
 const decimal = z
   .union([z.string(), z.number()], 'must be a decimal number such as "0.01" or "1000"')
   .transform(String)
-  .refine((text) => isReadBy(parseDecimal, text), {
+  .refine((text) => isReadBy(parseDecimal, text) && !/^0\d/.test(text), {
     error: 'must be a decimal number such as "0.01" or "1000"',
     abort: true,
   });
@@ -59,7 +59,15 @@ const price = z.strictObject({
   cache_write_1h: decimal.optional(),
 });
 
-const caps = z.record(text, amount.nullable()).default({});
+/** Characters that nobody sees, and spaces that look like one or like none. */
+const unseen = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u2800]|(?! )\p{Zs}|^ | $/u;
+
+/** Whom or what a cap is for: a name that only looks like another would be under no cap. */
+const capName = text
+  .refine((name) => !unseen.test(name), 'has a character or space that can’t be seen; write it anew by hand')
+  .refine((name) => !name.includes('${'), 'refers to a variable; only values may do so');
+
+const caps = z.record(capName, amount.nullable()).default({});
 const decision = z.enum(['block', 'redact', 'allow']);
 
 /**

@@ -35,11 +35,16 @@ export function convertText(text: string, path: readonly PropertyKey[]): unknown
   const initial = leafNames.get(path.join('.'))?.initial;
   if (Array.isArray(initial)) {
     const items = text.split(',').map((item) => item.trim());
-    return typeof initial[0] === 'number' ? items.map(Number) : items;
+    return typeof initial[0] === 'number' ? items.map(numberOrText) : items;
   }
-  if (typeof initial === 'number') return Number(text);
+  if (typeof initial === 'number') return numberOrText(text);
   if (typeof initial === 'boolean' && ['true', 'false'].includes(text)) return text === 'true';
   return text;
+}
+
+/** A number in decimal digits; other spellings of one, such as `0x5`, `1e1` and `010`, stay texts. */
+function numberOrText(text: string): number | string {
+  return /^-?(?:(?:0|[1-9]\d*)(?:\.\d+)?|\.\d+)$/.test(text.trim()) ? Number(text) : text;
 }
 
 function shapeAt(path: readonly PropertyKey[]): Shape | undefined {

@@ -89,6 +89,8 @@ export class SettingsDocument extends YamlDocument {
     const unset = references.find((name) => !environment?.[name]);
     if (unset !== undefined) {
       this.#unset.set(path.join('.'), unset);
+      // Without a value a cap would be none.
+      if (path[0] === 'budget') this.#faults.push(this.fault(path, `${path.join('.')} has no value`));
       return null;
     }
     return references.length > 0 ? convertText(resolved, path) : resolved;

@@ -312,7 +312,7 @@ describe('faults in settings are named at their place', () => {
       'budget:\n  xyzzyplugh: 1\n',
       ':2:3: unknown key "budget.xyzzyplugh"; known here: daily_limit_usd',
     ],
-    ['__proto__', '__proto__: { polluted: true }\n', ':1:1: unknown key "__proto__"'],
+    ['__proto__', '__proto__: { polluted: true }\n', ':1:1: the name "__proto__" can’t be used'],
     ['a list for a section', 'aws:\n  - profile\n', ':1:1: aws '],
     ['a word for a list', 'budget:\n  alerts: high\n', ':2:3: budget.alerts '],
     ['a bad item of a list', 'budget:\n  alerts:\n    - 0.5\n    - 7\n', ':4:7: budget.alerts.1 '],
