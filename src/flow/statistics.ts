@@ -17,6 +17,28 @@ export function distribution(values: readonly number[]): Distribution {
   return { count: sorted.length, p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), max: at(1) };
 }
 
+/**
+ * How likely so many hits, or more, are by chance where each of some trials hits with a probability: the upper tail
+ * of the binomial distribution, from 0 to 1.
+ */
+export function chanceOfAtLeast(
+  hits: number,
+  { trials, probability }: { trials: number; probability: number },
+): number {
+  if (hits <= 0 || probability >= 1) return 1;
+  if (probability <= 0) return 0;
+  // In logarithms, because a probability to the power of many calls is none that a number can hold.
+  let logarithm = hits * Math.log(probability) + (trials - hits) * Math.log1p(-probability);
+  for (let index = 1; index <= hits; index += 1) logarithm += Math.log((trials - hits + index) / index);
+  let term = Math.exp(logarithm);
+  let sum = 0;
+  for (let index = hits; index <= trials; index += 1) {
+    sum += term;
+    term *= ((trials - index) / (index + 1)) * (probability / (1 - probability));
+  }
+  return Math.min(1, sum);
+}
+
 /** Two decimals: enough for milliseconds, and free of the noise of binary fractions. */
 export function round(value: number): number {
   return Math.round(value * 100) / 100;

@@ -4,10 +4,11 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { dayOfRecord } from '../../ledger/day.ts';
 import type { LedgerRecord } from '../../ledger/records.ts';
 import { formatUsd } from '../../pricing/cost.ts';
-import type { ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import { bareIdOf, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import { builtIns } from '../builtIns.ts';
 import type { FlowRun, Implementation } from '../implementation.ts';
 import type { Finding, Report, Section } from '../report.ts';
+import { chanceOfAtLeast } from '../statistics.ts';
 import { remedyOf } from './remedies.ts';
 import { attemptsCommand } from './security/attempts.ts';
 
@@ -15,8 +16,11 @@ import { attemptsCommand } from './security/attempts.ts';
 const problemShare = 0.05;
 /** What changed at most so long before an error was first seen may have brought it. */
 const correlationMs = 60 * 60 * 1000;
-/** A class is concentrated on a value that has this share of it and is at least so much rarer elsewhere. */
-const concentrated = { share: 0.8, lift: 1.5 };
+/**
+ * A class is concentrated on a value that has this share of it, is at least so much rarer in general, and would have
+ * as much of it by chance less often than this.
+ */
+const concentrated = { share: 0.8, lift: 1.5, chance: 0.01 };
 /** Fewer failures have anything in common by chance. */
 const fewestFailures = 3;
 const changesShown = 5;
@@ -92,8 +96,19 @@ class Errors {
   takeEvent(event: LedgerRecord): void {
     if (event.kind === 'flow_start' && event.implementation === 'security_test')
       this.#attempting.add(event.run_id);
-    const text = changeText(event);
+    const text = this.#isFirstUse(event) ? null : changeText(event);
     if (text !== null) this.#events.push({ time: event.time, text });
+  }
+
+  /** Whether a record is there because a ledger, a computer or whoever has a cap is used for the first time. */
+  #isFirstUse(event: LedgerRecord): boolean {
+    if (event.kind === 'key') return event.replaces === null;
+    if (event.kind !== 'policy_change' || event.from_micro_usd !== null) return false;
+    const capped = `${event.scope} ${event.key}`;
+    const seen = [...this.#totals.keys()].map((key) =>
+      key.startsWith('model ') ? `model ${bareIdOf(key.slice('model '.length))}` : key,
+    );
+    return !seen.includes(capped);
   }
 
   takeCall({ opening, ending }: RecordedCall): void {
@@ -160,12 +175,14 @@ class Errors {
     // Whoever stops a call has a reason.
     if (code === 'cancelled') return [];
     const rate = this.#rate(failures.length);
-    const where = this.#concentration(failures);
+    const common = this.#common(failures);
+    const where = common.filter(({ chance }) => chance < concentrated.chance).map(({ text }) => text);
+    const isTooFew = failures.length < fewestFailures || (common.length > 0 && where.length === 0);
     const changes = this.#changesBefore(failures);
     const evidence = [
       `${failures.length} of ${this.#calls} calls (${rate} %), first ${timeText(failures[0])}, last ${timeText(failures.at(-1))}.`,
       ...(where.length > 0 ? [`Concentrated on ${where.join(' and ')}.`] : []),
-      ...(failures.length < fewestFailures ? ['Too few to say what they have in common.'] : []),
+      ...(isTooFew ? ['Too few to say what they have in common.'] : []),
       ...(changes.length > 0
         ? [`In the hour before it was first seen: ${changes.map(({ text }) => text).join('; ')}.`]
         : []),
@@ -182,8 +199,11 @@ class Errors {
     ];
   }
 
-  /** Values that most failures of a class share, and calls in general don't, among those that have a value. */
-  #concentration(failures: readonly Failure[]): string[] {
+  /**
+   * Values that most failures of a class share, and calls in general don't, among those that have a value; with how
+   * likely that is by chance.
+   */
+  #common(failures: readonly Failure[]): { text: string; chance: number }[] {
     if (failures.length < fewestFailures) return [];
     return dimensions.flatMap((dimension) => {
       const known = failures.filter(({ values }) => values[dimension] !== null);
@@ -197,7 +217,10 @@ class Errors {
         (this.#totals.get(`${dimension} ${value}`)?.calls ?? 0) / (this.#withValue.get(dimension) ?? 1);
       return ofClass >= concentrated.share && ofClass >= ofAll * concentrated.lift
         ? [
-            `${dimension} ${value} (${Math.round(ofClass * 100)} % of these, ${Math.round(ofAll * 100)} % of all calls)`,
+            {
+              text: `${dimension} ${value} (${Math.round(ofClass * 100)} % of these, ${Math.round(ofAll * 100)} % of all calls)`,
+              chance: chanceOfAtLeast(same.length, { trials: known.length, probability: ofAll }),
+            },
           ]
         : [];
     });
@@ -319,7 +342,7 @@ function changeText(event: LedgerRecord): string | null {
       return `the cap of ${of} went from ${amount(event.from_micro_usd)} to ${amount(event.to_micro_usd)} (${event.user_id})`;
     }
     case 'key':
-      return `signing key ${event.key_id} was enrolled (${event.user_id})`;
+      return `signing key ${event.key_id} was enrolled in place of another (${event.user_id})`;
     case 'clock_anomaly':
       return 'the clock was set back';
     case 'recovery':

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Core } from '../../../src/core/core.ts';
 import { everybody } from '../../../src/ledger/budgetFold.ts';
@@ -6,6 +8,7 @@ import type { Report } from '../../../src/flow/report.ts';
 import { faultsOf, figureOf, findingOf, reportOf, rowsOf, runCommand } from '../../support/flowRuns.ts';
 import { gatewayOnStandIn } from '../../support/gateways.ts';
 import { storedRecords } from '../../support/ledgers.ts';
+import { temporaryFolder } from '../../support/temporary.ts';
 import { dayAgo, models, PastCalls, type PastCall } from '../../support/pastCalls.ts';
 
 async function analysisAfter(
@@ -35,6 +38,12 @@ function answered(days: number, perDay: number): PastCall[] {
     at: `0${index % perDay}:00`,
     ...{ model: 'sonnet', cost: 1000 },
   }));
+}
+
+function settingsFile(yaml: string): string {
+  const file = join(temporaryFolder(), 'settings.yaml');
+  writeFileSync(file, yaml);
+  return file;
 }
 
 async function call(core: Core): Promise<void> {
@@ -243,6 +252,49 @@ describe('the error analysis', () => {
     const { evidence } = findingOf(report, 'error_backend_throttled');
     expect(evidence).toContain('Too few to say what they have in common.');
     expect(evidence).not.toContain('Concentrated');
+  });
+
+  it.each([
+    { failures: 3, of: 13, others: 7 },
+    { failures: 3, of: 20, others: 20 },
+    { failures: 4, of: 14, others: 9 },
+    { failures: 5, of: 10, others: 6 },
+  ])('says so too where $failures of a model with $of of all calls may be chance', async (counts) => {
+    const report = await analysisAfter(async (past) => {
+      const usual = answered(2, counts.of - counts.failures).slice(0, counts.of - counts.failures);
+      await past.makeAll(usual.map((one) => ({ ...one, daysAgo: 2, at: '08:00' })));
+      for (let index = 0; index < counts.others; index += 1)
+        await past.make({ daysAgo: 1, at: '09:00', model: 'haiku', cost: 1000 });
+      for (let index = 0; index < counts.failures; index += 1)
+        await past.make({ daysAgo: 1, at: '10:00', model: 'sonnet', error: 'backend_throttled' });
+    });
+    const { evidence } = findingOf(report, 'error_backend_throttled');
+    expect(evidence).toContain('Too few to say what they have in common.');
+    expect(evidence).not.toContain('Concentrated');
+  });
+
+  it('leaves out what the first use of a ledger records, and not a cap that somebody is put under', async () => {
+    const { core, standIn } = await gatewayOnStandIn({
+      TIDYLLM_SETTINGS: settingsFile(
+        'budget: { per_user_usd: { default: 50 }, per_model_usd: { default: 60 } }',
+      ),
+    });
+    await call(core);
+    standIn.behave = () => ({ refusal: 'throttled' });
+    await call(core);
+    const first = reportOf(await runCommand(core, '[Error Analysis]'));
+    expect(findingOf(first, 'error_backend_throttled').evidence).not.toContain('In the hour before');
+    expect(rowsOf(first, 'changes')).toEqual([]);
+    const capped = await analysisAfter(async (past) => {
+      await past.makeAll(answered(3, 5));
+      const cap = { scope: 'user', key: 'ada', limit: 900_000_000n } as const;
+      past.at(1, '09:50');
+      await past.ledger.raiseCap(cap, { userId: 'grace', reason: 'x' });
+      await past.make({ daysAgo: 1, at: '10:00', model: 'sonnet', error: 'backend_throttled' });
+    });
+    expect(findingOf(capped, 'error_backend_throttled').evidence).toContain(
+      'the cap of user ada went from none to $900 (grace)',
+    );
   });
 
   it('knows the model of every call that the gateway refuses, whatever for', async () => {
