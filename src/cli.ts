@@ -181,7 +181,7 @@ program
   .option('--final', 'take every day of the export as complete')
   .option('--dry-run', 'compare only')
   .action((files: string[], options: ReconcileCommandOptions) =>
-    run((core, terminal) => reconcileCommand(core, files, options, terminal)),
+    run(withAlerts((core, terminal) => reconcileCommand(core, files, options, terminal))),
   );
 
 program
@@ -345,7 +345,7 @@ async function run(
 
 type CoreCommand = (core: Core, terminal: Terminal) => Promise<number>;
 
-/** A command that makes calls, and then says which caps have reached an alert. */
+/** A command that makes calls or corrects what they cost, and then says which caps have reached an alert. */
 function withAlerts(command: CoreCommand): CoreCommand {
   return async (core, terminal) => {
     const exitCode = await command(core, terminal);

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
+import { closest } from 'fastest-levenshtein';
+import { GatewayError } from '../errors.ts';
 import { dayOf, nextDayStart } from '../ledger/day.ts';
 import type { TokenClass } from '../ledger/records.ts';
 import { billedLine, type BilledLine } from './billedUsage.ts';
@@ -147,7 +149,7 @@ export class Bill {
       }
       const cost = parseCost(columns('line_item_unblended_cost'));
       const billed = billedLine(columns);
-      if (billed.kind === 'other' || !this.#isOurs(columns)) {
+      if (billed.kind === 'other' || !this.#isOurs(columns, file)) {
         others.lines += 1;
         others.cost += cost ?? 0n;
         return;
@@ -189,7 +191,9 @@ export class Bill {
     }
   }
 
-  #isOurs(columns: Columns): boolean {
+  #isOurs(columns: Columns, file: string): boolean {
+    for (const column of this.#where.keys())
+      if (!columns.all.has(column)) throw missingColumn(column, columns, file);
     return [...this.#where].every(([column, value]) => columns(column) === value);
   }
 
@@ -353,4 +357,15 @@ function parseCost(text: string): bigint | null {
 export function toMicro(cost: bigint): bigint {
   const half = cost < 0n ? -costScale / 2n : costScale / 2n;
   return (cost + half) / costScale;
+}
+
+/** Without the column, every line would be left out in silence. */
+function missingColumn(column: string, { all }: Columns, file: string): GatewayError {
+  return new GatewayError(
+    'invalid_request',
+    `The export ${file} has no column "${column}", which --where names.`,
+    {
+      hint: `Nearest: ${closest(column, [...all])}. Or export it again with that column.`,
+    },
+  );
 }

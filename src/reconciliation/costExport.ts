@@ -58,10 +58,14 @@ export async function readCostExport(
   text.on('data', (chunk: Buffer) => textHash.update(chunk));
   const parser = parse({ bom: true, skip_empty_lines: true, info: true });
   try {
-    await Promise.all([pipeline(file, text, parser), takeLines(parser, onLine)]);
+    const read = await Promise.allSettled([takeLines(parser, onLine), pipeline(file, text, parser)]);
+    const reasons = read.flatMap((part) => (part.status === 'rejected' ? [part.reason as unknown] : []));
+    // What a line is refused for also ends the reading, which is not the fault to name.
+    if (reasons.length > 0) throw reasons.find((reason) => GatewayError.is(reason)) ?? reasons.at(-1);
   } catch (error) {
-    if (error instanceof CsvError || systemCodeOf(error) !== undefined) throw unreadable(path, error);
-    throw error;
+    const isOurs =
+      GatewayError.is(error) || !(error instanceof CsvError || systemCodeOf(error) !== undefined);
+    throw isOurs ? error : unreadable(path, error);
   }
   return { name: basename(path), sha256: hash.digest('hex'), textSha256: textHash.digest('hex') };
 }

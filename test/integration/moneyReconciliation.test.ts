@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compose } from '../../src/compose.ts';
 import type { LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
 import { verifyLedger } from '../../src/ledger/readJournal.ts';
+import { columnName } from '../../src/reconciliation/costExport.ts';
 import {
   adjustments,
   reconcile,
@@ -83,6 +84,35 @@ function environmentOf(): Record<string, string> {
 }
 
 describe('reconciliation', () => {
+  it.each([
+    ['line_item_iam_principle', 'line_item_currency_code'],
+    ['lineItem/UsageTyp', 'line_item_usage_type'],
+    ['line_item_product_code', null],
+  ])('by a column %s that the export lacks is refused, at any size', async (name, nearest) => {
+    const gateway = await onDay('2026-03-02');
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
+    const lines = [
+      hour('2026-03-02', { usageType: 'USE1-NovaMicro-input-tokens', cost: '1' }),
+      ...otherService,
+    ];
+    for (const repeated of [1, 20_000]) {
+      const csv = cur2Export([...lines, ...Array.from({ length: repeated }, () => lines[0]!)]);
+      const where = new Map([
+        ['line_item_usage_type', 'another'],
+        [columnName(name), 'x'],
+      ]);
+      const compared = compare(gateway, csv, { where });
+      if (nearest === null)
+        await expect(compared).resolves.toMatchObject({ others: { lines: repeated + 3 } });
+      else
+        await expect(compared).rejects.toMatchObject({
+          code: 'invalid_request',
+          message: expect.stringMatching(`export\\.csv has no column "${columnName(name)}"`) as string,
+          hint: expect.stringContaining(`Nearest: ${nearest}`) as string,
+        });
+    }
+  });
+
   it.each([
     ['the legacy report', legacyExport],
     ['CUR 2.0', cur2Export],
@@ -581,6 +611,22 @@ describe('reconciliation', () => {
 });
 
 describe('tidyllm reconcile', () => {
+  it('tells which caps have reached an alert by what was billed', async () => {
+    // The command has the computer's clock.
+    const gateway = await gatewayOnStandIn();
+    const start = new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000);
+    const end = new Date(start.getTime() + 3_600_000);
+    await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 0 }) });
+    const file = join(gateway.home, 'today.csv');
+    const times = { start: start.toISOString(), end: end.toISOString() };
+    const line = { ...times, usageType: 'USE1-Claude4.6Sonnet-input-tokens', cost: '900' };
+    writeFileSync(file, legacyExport([line]));
+    const command = ['reconcile', file, '--reason', 'FIN-7 today', '--final'];
+    const { stdout, stderr } = await tidyllm(command, { environment: environmentOf() });
+    expect(stdout).toContain('1 differences recorded');
+    expect(stderr).toContain("80 % of today's budget is spent: $900 of $1,000");
+  });
+
   it('refuses what is no export, an export of nothing, no reason, and a simulated ledger', async () => {
     const gateway = await onDay('2026-03-02');
     await ask(gateway, { prompt: using({ inputTokens: 1000, outputTokens: 100 }) });
