@@ -145,7 +145,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     fallbackOf: async (id) => (await implementations()).builtIn(id),
   });
   return {
-    loaded: { ...loaded, warnings: [...loaded.warnings, ...unknownModelCaps(settings, catalogue)] },
+    loaded: { ...loaded, warnings: [...loaded.warnings, ...unknownModels(settings, catalogue)] },
     folders: options.folders ?? [],
     flow,
     reports,
@@ -205,15 +205,17 @@ function anchorAt(path: string): Anchor {
     : new FileAnchor(path);
 }
 
-/** Caps of models that nobody knows, which hold for nothing. */
-function unknownModelCaps({ budget }: Settings, catalogue: ModelCatalogue): Fault[] {
-  return Object.keys(budget.per_model_usd)
-    .filter((name) => name !== 'default' && catalogue.idOf(name) === null)
-    .map((name) => ({
-      severity: 'warning',
-      message: `budget.per_model_usd: no model "${name}" is known, so its cap holds for nothing`,
-      place: null,
-    }));
+/** Names of models that nobody knows: caps and bases that hold for nothing. */
+function unknownModels({ budget, models }: Settings, catalogue: ModelCatalogue): Fault[] {
+  const isUnknown = (name: string): boolean => catalogue.idOf(name) === null;
+  const caps = Object.keys(budget.per_model_usd).filter((name) => name !== 'default' && isUnknown(name));
+  const unused = Object.keys(models).filter(isUnknown);
+  const bases = Object.entries(models).filter(([, { base }]) => isUnknown(base));
+  return [
+    ...caps.map((name) => `budget.per_model_usd: no model "${name}" is known, so its cap holds for nothing`),
+    ...unused.map((name) => `models: no model "${name}" is known, so its base is used by nothing`),
+    ...bases.map(([name, { base }]) => `models."${name}".base: no model "${base}" is known`),
+  ].map((message) => ({ severity: 'warning', message, place: null }));
 }
 
 /** What a cap is kept under, by whatever name it was asked for. */

@@ -336,7 +336,7 @@ export class ModelCatalogue {
           modelId,
           ` in ${this.#options.region}, and budget.unknown_price refuses to take the one of another region`,
         )
-      : priceUnknown(modelId);
+      : priceUnknown(modelId, baseId === idInArn(modelId) ? '' : `, whose base is ${baseId}`);
   }
 }
 

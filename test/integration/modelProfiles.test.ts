@@ -86,6 +86,31 @@ describe('an application inference profile', () => {
     expect((await ask(opened, { modelId: arn })).error?.code).toBe('budget_exceeded');
   });
 
+  it('with a base that nobody knows is a warning, and refused with that base', async () => {
+    const opened = await gateway(
+      `models: { mine: { base: nonexisting }, "${arn}x": { base: us.${opus} } }\n`,
+    );
+    expect(opened.core.loaded.warnings.map(({ message }) => message)).toEqual([
+      'models."mine".base: no model "nonexisting" is known',
+    ]);
+    const { error } = await ask(opened);
+    expect(error).toMatchObject({ code: 'price_unknown' });
+    expect(error?.message).toBe(`No price is known for ${arn}, whose base is nonexisting.`);
+  });
+
+  it.each(['min', 'claude-sonet', 'us.anthropic.nothing', 'Mine'])(
+    'whose base is written for %s, which is no model, is a warning',
+    async (name) => {
+      const opened = await gateway(`models: { ${name}: { base: us.${opus} } }\n`);
+      expect(opened.core.loaded.warnings).toMatchObject([
+        {
+          severity: 'warning',
+          message: `models: no model "${name}" is known, so its base is used by nothing`,
+        },
+      ]);
+    },
+  );
+
   it('is asked of nobody where calls go to an endpoint of their own', async () => {
     const opened = await gateway('', { controlPlane: false });
     expect((await ask(opened)).error?.code).toBe('price_unknown');
