@@ -305,12 +305,12 @@ describe('a call that fails', () => {
 
   it('because the region does not exist says so', async () => {
     const gateway = await gatewayOnStandIn({
-      AWS_REGION: 'us-atlantis-1',
+      AWS_REGION: 'us-west-9',
       AWS_ENDPOINT_URL_BEDROCK_RUNTIME: '',
     });
     const response = await ask(gateway, {});
     expect(response.error?.code).toBe('backend_unreachable');
-    expect(response.error?.hint).toContain('us-atlantis-1');
+    expect(response.error?.hint).toContain('us-west-9');
   });
 });
 
