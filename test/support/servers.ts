@@ -1,9 +1,10 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
 import { postgres, pythonServers } from '../../tools/setup.mjs';
 
 /** A real server that a test may stop and start again at the same place. */
@@ -182,7 +183,7 @@ async function answers(url: string, port: number, exitCode: () => number | null)
   while (Date.now() < deadline) {
     const code = exitCode();
     if (code !== null) throw new Error(`The server for ${url} ended with ${code}.`);
-    if (await (url.startsWith('http') ? answersHttp(url) : isOpen(port))) return;
+    if (await (url.startsWith('http') ? answersHttp(url) : answersQueries(port))) return;
     await delay(50);
   }
   throw new Error(`The server for ${url} did not start.`);
@@ -195,14 +196,25 @@ async function answersHttp(url: string): Promise<boolean> {
   );
 }
 
-function isOpen(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
+/** PostgreSQL takes connections before it is ready, and refuses them while it recovers from a kill. */
+async function answersQueries(port: number): Promise<boolean> {
+  const login = { user: 'tidyllm', password: 'secret', database: 'tidyllm' };
+  // Without TLS, whatever PGSSLMODE a test has set.
+  const client = new Client({
+    ...{ host: '127.0.0.1', port, ...login, ssl: false },
+    connectionTimeoutMillis: 5_000,
   });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('select 1');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    // Its end changes nothing of what was found, so nobody waits for it.
+    void client.end().catch(() => undefined);
+  }
 }
 
 async function freePort(): Promise<number> {
