@@ -58,7 +58,7 @@ program
   .option('--reason <text>', 'why the call is made (mandatory)')
   .option('--model <name>', 'friendly name, model id, inference-profile id or ARN')
   .option('--max-tokens <n>', 'longest answer')
-  .option('--temperature <t>', '0 to 1, or none to leave it to the model, as some models require')
+  .option('--temperature <t>', '0 to 1, or none to leave it to the model')
   .addOption(new Option('--service-tier <tier>', 'how Bedrock serves it').choices(requestServiceTiers))
   .option('--mode <mode>', 'chat mode', 'direct')
   .option('--file <path>', 'text file to send along (repeatable)', repeatable, [])

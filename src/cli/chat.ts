@@ -83,6 +83,7 @@ async function attachment(path: string): Promise<string> {
 function printOutcome(response: LlmResponse, terminal: Terminal): void {
   if (response.content) writeOutput('\n');
   if (response.error) printError(response.error);
+  if (response.temperatureLeftOut) note(terminal, 'The model takes no temperature; it was left out.');
   const shortfall = shortfallOf(response.stopReason, response.content);
   if (shortfall) note(terminal, `${shortfall.message} ${shortfall.hint}`);
   const { input, output } = response.tokenUsage;
@@ -148,6 +149,7 @@ export function unreachableJson(error: GatewayError, model: string, backend: str
     cost: 0n,
     costEstimated: false,
     costEstimatedBecause: null,
+    temperatureLeftOut: false,
     stopReason: null,
     simulated: backend === 'mock',
     attempts: 0,

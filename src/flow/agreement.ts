@@ -44,8 +44,7 @@ export interface PromptAction {
   /** Null takes `aws.bedrock.default_model`. */
   model: string | null;
   maxTokens: number;
-  /** Null leaves it to the model; undefined where the agreement says nothing. */
-  temperature: number | null | undefined;
+  temperature: number;
 }
 
 /** A command line of the user's shell. Parameters reach it as environment variables `FLOW_<NAME>`, never as its text. */

@@ -98,11 +98,8 @@ export const agreementSchema = z.strictObject({
         .number()
         .min(0)
         .max(1)
-        .nullable()
-        .optional()
-        .describe(
-          'How freely the model chooses words, 0 to 1; null leaves it to the model. Without it 0.2 where the model takes one.',
-        ),
+        .default(0.2)
+        .describe('How freely the model chooses words, 0 to 1.'),
     })
     .optional()
     .describe('The call to make; with real_implementation: prompt.'),

@@ -186,3 +186,18 @@ it('--temperature none leaves the temperature to the model', async () => {
   expect(standIn.calls[0]?.body.inferenceConfig).toEqual({ maxTokens: 4000 });
   expect((await tidyllm([...command.slice(0, 4), 'cold', 'hello'], { environment })).code).toBe(2);
 });
+
+it('a temperature that the model doesn’t take is left out, and the terminal says so', async () => {
+  const { core, standIn } = await gatewayOnStandIn();
+  const environment = process.env as Record<string, string>;
+  const command = ['chat', '--reason', 'JIRA-1 cool', '--model', `us.${opus}`];
+  const asked = await tidyllm([...command, '--temperature', '0.5', 'hello'], { environment });
+  expect(asked).toMatchObject({ code: 0, stderr: expect.stringContaining('takes no temperature') });
+  const usual = await tidyllm([...command, 'hello'], { environment });
+  expect(usual.stderr).not.toContain('temperature');
+  expect(standIn.calls.map(({ body }) => body.inferenceConfig)).toEqual([
+    { maxTokens: 4000 },
+    { maxTokens: 4000 },
+  ]);
+  expect(await recordsOf(core, 'RESERVE')).toMatchObject([{ temperature: null }, { temperature: null }]);
+});

@@ -15,7 +15,7 @@ export function probeRequest(parameters: ParameterValues, { defaultModel }: Prob
     prompt: `Probe ${randomUUID()}: count from one to twenty in words.`,
     modelId: String(parameters['model'] ?? '') || defaultModel,
     maxTokens: Number(parameters['max_tokens'] ?? 16),
-    preferredTemperature: 0,
+    temperature: 0,
   };
 }
 

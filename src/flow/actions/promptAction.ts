@@ -5,9 +5,6 @@ import type { Implementation, RunRequest } from '../implementation.ts';
 import { templateReference } from '../parameters.ts';
 import { round } from '../statistics.ts';
 
-/** Of agreements that name none. */
-const usualTemperature = 0.2;
-
 export interface PromptActionDependencies {
   gateway: () => Pick<CorporateLlmGateway, 'worstCase'>;
   defaultModel: string;
@@ -24,9 +21,7 @@ export function promptAction(
     ...(prompt.system !== null && { system: prompt.system }),
     modelId: prompt.model ?? defaultModel,
     maxTokens: prompt.maxTokens,
-    ...(prompt.temperature === undefined
-      ? { preferredTemperature: usualTemperature }
-      : { temperature: prompt.temperature }),
+    temperature: prompt.temperature,
   });
   return {
     id: 'prompt',

@@ -103,15 +103,12 @@ export function requireReason(text: string, policy: AdmissionPolicy): string {
 /** Checks a request and works out what it is and what it may cost. Throws `GatewayError`. */
 export function admit(callId: string, request: LlmRequest, catalogue: ModelCatalogue): AdmittedCall {
   const messages = messagesOf(request);
-  const preferred = request.preferredTemperature ?? requestDefaults.temperature;
-  const temperature = request.temperature === undefined ? preferred : request.temperature;
+  const temperature = request.temperature === undefined ? requestDefaults.temperature : request.temperature;
   if (temperature !== null && !(temperature >= 0 && temperature <= 1)) {
     throw new GatewayError('invalid_request', `The temperature must be from 0 to 1, not ${temperature}.`);
   }
   const serviceTier = request.serviceTier ?? requestDefaults.serviceTier;
   const model = catalogue.resolve(modelOf(request), serviceTier);
-  if (!model.samplingParameters && typeof request.temperature === 'number')
-    throw takesNoTemperature(model, request.temperature);
   const call: ModelCall = {
     callId,
     modelId: model.modelId,
@@ -127,18 +124,6 @@ export function admit(callId: string, request: LlmRequest, catalogue: ModelCatal
   const worstCase = worstCaseCost(model.tiers, inputTokensBound, call.maxTokens);
   if (worstCase === null) throw priceUnknown(model.modelId, ' for input and output');
   return { model, call, inputTokensBound, worstCase };
-}
-
-/** What someone asked for is not left out in silence. */
-function takesNoTemperature({ name, modelId }: Model, temperature: number): GatewayError {
-  const model = name === modelId ? name : `${name} (${modelId})`;
-  return new GatewayError(
-    'invalid_request',
-    `The model ${model} takes no temperature, and ${temperature} was asked for.`,
-    {
-      hint: 'Leave it to the model with --temperature none, or temperature: null in flow.yaml; or choose another model.',
-    },
-  );
 }
 
 function messagesOf(request: LlmRequest): ChatMessage[] {

@@ -39,6 +39,7 @@ interface Attempt {
   callId: string;
   startedAt: number;
   description: CallDescription;
+  temperatureLeftOut: boolean;
   /** When the stages before the dispatch ended. */
   admittedAt?: number;
   reservedAt?: number;
@@ -125,6 +126,7 @@ export class CorporateLlmGateway implements Gateway {
     const attempt: Attempt = {
       callId: randomUUID(),
       startedAt: performance.now(),
+      temperatureLeftOut: false,
       description: describeRequest(request, this.#backend.id, {
         policy: this.#policy,
         catalogue: this.#catalogue,
@@ -138,6 +140,7 @@ export class CorporateLlmGateway implements Gateway {
       const { model, call, ...rest } = admit(attempt.callId, request, this.#catalogue);
       attempt.description.model = model.name;
       attempt.description.model_id = model.modelId;
+      attempt.temperatureLeftOut = !model.samplingParameters && typeof request.temperature === 'number';
       const kept = this.#content.begin(attempt.description.user_id, attempt.callId, call);
       admitted = { model, call, ...rest, kept };
       signal.throwIfAborted();
@@ -305,6 +308,7 @@ export class CorporateLlmGateway implements Gateway {
       processingTimeMs: endedAt - startedAt,
       timeToFirstTokenMs: answer?.firstTokenMs ?? null,
       stages: stagesOf(attempt, answer?.firstTokenMs ?? null, endedAt),
+      temperatureLeftOut: attempt.temperatureLeftOut,
       stopReason: answer?.stopReason ?? null,
       tokenUsage: charge?.usage ?? noTokens,
       cost: charge?.cost ?? 0n,

@@ -33,10 +33,8 @@ export interface LlmRequest {
   system?: string;
   /** Friendly name, model id, inference-profile id or ARN. */
   modelId?: string;
-  /** 0 to 1, refused for a model that takes none; null leaves it to the model. */
+  /** 0 to 1, left out for a model that takes none; null leaves it to the model. */
   temperature?: number | null;
-  /** Where no temperature is asked for and the model takes one; 0.7 without it. */
-  preferredTemperature?: number;
   maxTokens?: number;
   userId?: string;
   /** Why the call is made. Mandatory: blank is refused before anything is sent. */
@@ -90,6 +88,8 @@ export interface LlmResponse {
   backend: BackendId;
   processingTimeMs: number;
   timeToFirstTokenMs: number | null;
+  /** Whether a temperature that was asked for was left out, because the model takes none. */
+  temperatureLeftOut: boolean;
   /** Why the model stopped, in the provider's word; null where it never said. */
   stopReason: string | null;
   /** Null for a call that didn't go through every stage. */

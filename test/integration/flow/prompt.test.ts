@@ -58,26 +58,6 @@ describe('a prompt', () => {
     });
   });
 
-  it.each([
-    ['claude-haiku', undefined, { maxTokens: 50, temperature: 0.2 }],
-    ['claude-haiku', null, { maxTokens: 50 }],
-    ['claude-opus', undefined, { maxTokens: 50 }],
-    ['claude-opus', null, { maxTokens: 50 }],
-  ])(
-    'for %s with the temperature %s sends what the model takes',
-    async (model, temperature, inferenceConfig) => {
-      const { standIn } = await prompt({ model, temperature });
-      expect(standIn.calls[0]?.body.inferenceConfig).toEqual(inferenceConfig);
-    },
-  );
-
-  it('with a temperature of its own is refused for a model that takes none', async () => {
-    const { standIn, execution } = await prompt({ model: 'claude-opus' });
-    expect(execution.error).toMatchObject({ code: 'invalid_request' });
-    expect(execution.error?.hint).toContain('temperature: null in flow.yaml');
-    expect(standIn.calls).toEqual([]);
-  });
-
   it('puts in what a value holds as it is, and looks for no parameter in it', async () => {
     const { standIn } = await prompt({}, 'hash', {
       parameters: { version: '{{reader}} $& $1', reader: '{{version}}' },

@@ -75,7 +75,7 @@ describe('a flow file', () => {
       system: null,
       model: null,
       maxTokens: 2000,
-      temperature: undefined,
+      temperature: 0.2,
     });
     expect(notes!.parameters[0]).toMatchObject({ name: 'version', type: 'text', default: null });
     expect(changes!.shell).toEqual({ command: 'git log "$FLOW_SINCE"..', directory: 'docs' });
