@@ -41,6 +41,9 @@ import { strayIn, withoutStray } from './strayCharacters.ts';
 /** Longer than this nobody waits to learn whose credentials they are. */
 const identityTimeoutMs = 1_500;
 
+/** Nor what stands behind the profiles of a run. */
+const profileTimeoutMs = 5_000;
+
 /** Reads the settings, chooses the adapters and wires the core. Throws `GatewayError`. */
 export async function compose(options: ComposeOptions): Promise<Core> {
   // Without it no call can be made and nothing be looked up: better said by every command, and before all else.
@@ -141,7 +144,12 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       settings.flow.files,
       options.flowFolders ?? options.folders ?? [],
     ),
-    implementationOf: async (agreement) => (await implementations()).of(agreement),
+    implementationOf: async (agreement) => {
+      // What a run may cost is asked before its first call, which would learn it.
+      const models = [settings.aws.bedrock.default_model, agreement.prompt?.model ?? ''];
+      await catalogue.learnAll(AbortSignal.timeout(profileTimeoutMs), models);
+      return (await implementations()).of(agreement);
+    },
     fallbackOf: async (id) => (await implementations()).builtIn(id),
   });
   return {

@@ -175,9 +175,10 @@ export class ModelCatalogue {
     if (base) this.#found.set(modelId, base);
   }
 
-  /** Asks AWS about every name of the mapping. */
-  async learnAll(signal: AbortSignal): Promise<void> {
-    await Promise.all(Object.keys(this.#options.mapping).map((name) => this.learn(name, signal)));
+  /** Asks AWS about every name of the mapping, and about others. */
+  async learnAll(signal: AbortSignal, others: readonly string[] = []): Promise<void> {
+    const names = new Set([...Object.keys(this.#options.mapping), ...others]);
+    await Promise.all([...names].map((name) => this.learn(name, signal)));
   }
 
   /** What Bedrock would be sent for a name, also where it can't be called; null for no name that is known. */

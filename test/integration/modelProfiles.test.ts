@@ -57,6 +57,15 @@ describe('an application inference profile', () => {
     expect(opened.standIn.asked).toHaveLength(1);
   });
 
+  it('is priced before the first call of an agreement, in a process that asked nothing yet', async () => {
+    const opened = await gateway();
+    opened.standIn.profiles = { listed: [], models: { [arn]: modelArns('us-east-1', 'us-west-2') } };
+    const environment = process.env as Record<string, string>;
+    const run = ['flow', 'run', '[Performance Test]', '--param', 'calls=1', '--param', 'model=mine'];
+    const { document, code } = await tidyllmJson(run, { environment });
+    expect({ code, ...document }).toMatchObject({ code: 0, outcome: 'success', calls: 1 });
+  });
+
   it('is refused where AWS may not be asked, with both ways out', async () => {
     const opened = await gateway();
     const response = await ask(opened);
