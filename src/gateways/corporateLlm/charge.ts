@@ -45,7 +45,8 @@ export function take(answer: Answer, event: ModelEvent, elapsedMs: number): void
       answer.hiddenBytes += event.bytes;
       return;
     case 'stop':
-      answer.stopReason = event.reason;
+      // It goes into the journal: no more of it than a word.
+      answer.stopReason = /^[\w.:-]{1,64}$/.test(event.reason) ? event.reason : 'unreadable';
       return;
     case 'usage': {
       const { usage: before } = answer;

@@ -90,4 +90,13 @@ describe('the charge of a usage', () => {
     take(parts, { type: 'usage', usage: { ...noTokens, input: 2, output: 38 }, total: 1 }, 1);
     expect(chargeOf(admitted(), parts, null).estimatedBecause).toContain('in parts');
   });
+
+  it.each(['', 'x'.repeat(65), 'two words', 'end\u001b[2J', 'ende\u0301'])(
+    'keeps no stop reason such as %j',
+    (reason) => {
+      const kept = emptyAnswer();
+      take(kept, { type: 'stop', reason }, 1);
+      expect(kept.stopReason).toBe('unreadable');
+    },
+  );
 });
