@@ -14,7 +14,7 @@ export class FileAnchor implements Anchor {
 
   async publish(checkpoint: string): Promise<void> {
     await this.#explained(async () => {
-      await mkdir(dirname(this.location), { recursive: true });
+      await mkdir(dirname(this.location), { recursive: true, mode: 0o700 });
       await using file = await open(this.location, 'a', 0o600);
       await file.appendFile(`${checkpoint}\n`);
       await file.sync();

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { devNull } from 'node:os';
 import { promisify } from 'node:util';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { Anchor, KeptCheckpoints } from '../ledger/anchors.ts';
@@ -37,7 +38,9 @@ export class GitNoteAnchor implements Anchor {
 
   async #git(...parameters: string[]): Promise<string> {
     try {
-      const { stdout } = await promisify(execFile)('git', ['-C', this.#repository, ...parameters], {
+      // A repository's hooks are somebody's commands.
+      const safely = ['-C', this.#repository, '-c', `core.hooksPath=${devNull}`];
+      const { stdout } = await promisify(execFile)('git', [...safely, ...parameters], {
         timeout: timeoutMs,
         maxBuffer: largestOutput,
       });

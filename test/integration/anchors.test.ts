@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { segmentNames } from '../../src/ledger/journal.ts';
@@ -51,6 +51,24 @@ describe('audit anchor', () => {
     const cut = await tidyllmJson(['audit', 'verify', '--anchor', file], { environment });
     expect(cut.code).toBe(7);
     expect(cut.document).toMatchObject({ ok: false, first_fault: { kind: 'anchor_mismatch' } });
+  });
+
+  it('is in a folder for this user alone, and runs no hook of a repository', async () => {
+    const { folder, environment } = await home(1);
+    const file = join(folder, 'elsewhere', 'anchors.txt');
+    const before = process.umask(0);
+    try {
+      expect((await tidyllm(['audit', 'anchor', '--to', file], { environment })).code).toBe(0);
+    } finally {
+      process.umask(before);
+    }
+    expect(statSync(join(folder, 'elsewhere')).mode & 0o777).toBe(0o700);
+    const hooked = repository();
+    const ran = join(folder, 'ran');
+    const hook = join(hooked, '.git', 'hooks', 'reference-transaction');
+    writeFileSync(hook, `#!/bin/sh\ntouch ${ran}\n`, { mode: 0o755 });
+    expect((await tidyllm(['audit', 'anchor', '--to', hooked], { environment })).code).toBe(0);
+    expect(existsSync(ran)).toBe(false);
   });
 
   it('keeps the head in the notes of a repository', async () => {

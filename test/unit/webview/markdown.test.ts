@@ -35,6 +35,17 @@ describe('Markdown of an answer', () => {
     expect(html('```js\nlet a')).toContain('class="code"');
   });
 
+  it.each([
+    ['quotes', '> '.repeat(3000)],
+    ['quotes with text', `${'> '.repeat(20_000)}deep`],
+    ['lists', `${'- '.repeat(5000)}deep`],
+    ['emphasis', '*'.repeat(20_000)],
+    ['brackets', `${'['.repeat(20_000)}deep`],
+  ])('that is nested too deeply is shown all the same: %s', (_name, text) => {
+    expect(html(text).length).toBeGreaterThan(0);
+    expect(html(`before\n\n${text}`)).toContain('before');
+  });
+
   it('puts headings under those of the view', () => {
     expect(html('# One\n\n###### Six')).toContain('<h3>One</h3>');
     expect(html('###### Six')).toContain('<h6>Six</h6>');

@@ -1,6 +1,6 @@
 import DOMPurify from 'dompurify';
 import type { Token } from 'marked';
-import type { TargetedMouseEvent } from 'preact';
+import { Component, type TargetedMouseEvent } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { blockHtml, markdownBlocks } from './markdown.ts';
 
@@ -23,8 +23,22 @@ interface AnswerProperties {
   onInsert: (code: string) => void;
 }
 
+/** An answer, as plain text where drawing it fails: no answer may take the others with it. */
+export class Answer extends Component<AnswerProperties, { failed: boolean }> {
+  override state = { failed: false };
+
+  static override getDerivedStateFromError(): { failed: boolean } {
+    return { failed: true };
+  }
+
+  override render() {
+    if (this.state.failed) return <pre class="answer plain">{this.props.text}</pre>;
+    return <Markdown {...this.props} />;
+  }
+}
+
 /** Markdown that grows: only the block that changed is rendered again. */
-export function Answer({ text, onCopy, onInsert }: AnswerProperties) {
+function Markdown({ text, onCopy, onInsert }: AnswerProperties) {
   const onClick = (event: TargetedMouseEvent<HTMLElement>) => {
     const button = (event.target as Element).closest<HTMLElement>('[data-code-action]');
     const code = button?.closest('.code')?.querySelector('code')?.textContent;

@@ -20,14 +20,25 @@ const marked = new Marked({
   },
 });
 
-/** The blocks of a text: paragraphs, lists, code and so on, each with its source. */
+/**
+ * The blocks of a text: paragraphs, lists, code and so on, each with its source. A text that is nested deeper than
+ * the parser can go is one block of plain text.
+ */
 export function markdownBlocks(text: string): Token[] {
-  return [...marked.lexer(text)];
+  try {
+    return [...marked.lexer(text)];
+  } catch {
+    return [{ type: 'code', raw: text, text, codeBlockStyle: 'indented' }];
+  }
 }
 
 /** Not sanitised yet. */
 export function blockHtml(block: Token): string {
-  return marked.parser([block]);
+  try {
+    return marked.parser([block]);
+  } catch {
+    return `<pre tabindex="0">${escapeHtml(block.raw)}</pre>`;
+  }
 }
 
 function codeBlock(text: string, language: string): string {
