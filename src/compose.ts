@@ -41,9 +41,6 @@ import { strayIn, withoutStray } from './strayCharacters.ts';
 /** Longer than this nobody waits to learn whose credentials they are. */
 const identityTimeoutMs = 1_500;
 
-/** Nor what stands behind the profiles of a run. */
-const profileTimeoutMs = 5_000;
-
 /** Reads the settings, chooses the adapters and wires the core. Throws `GatewayError`. */
 export async function compose(options: ComposeOptions): Promise<Core> {
   // Without it no call can be made and nothing be looked up: better said by every command, and before all else.
@@ -147,7 +144,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     implementationOf: async (agreement) => {
       // What a run may cost is asked before its first call, which would learn it.
       const models = [settings.aws.bedrock.default_model, agreement.prompt?.model ?? ''];
-      await catalogue.learnAll(AbortSignal.timeout(profileTimeoutMs), models);
+      await catalogue.learnAll(models);
       return (await implementations()).of(agreement);
     },
     fallbackOf: async (id) => (await implementations()).builtIn(id),
@@ -230,7 +227,7 @@ function unknownModels({ budget, models }: Settings, catalogue: ModelCatalogue):
 async function keyOf({ scope, key }: ScopeKey, catalogue: ModelCatalogue): Promise<string> {
   if (scope === 'workspace') return workspaceKey(key);
   if (scope !== 'model') return key;
-  await catalogue.learn(key, new AbortController().signal);
+  await catalogue.learn(key);
   return catalogue.capKeyOf(key);
 }
 
@@ -354,7 +351,8 @@ async function chooseBackend(
   const own = Boolean(runtime) || settings.aws.bedrock.endpoint !== null;
   const named = environment['AWS_ENDPOINT_URL_BEDROCK'] || environment['AWS_ENDPOINT_URL'];
   return {
-    ...{ backend, simulatedBecause: null },
+    backend,
+    simulatedBecause: null,
     ...((!own || named) && { profiles: new BedrockProfiles({ ...reached, keys }) }),
   };
 }

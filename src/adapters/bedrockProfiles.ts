@@ -28,8 +28,8 @@ export class BedrockProfiles implements ProfileDirectory {
     this.#options = options;
   }
 
-  list(signal: AbortSignal): Promise<readonly string[] | null> {
-    return this.#ask(signal, async (client, abortSignal) => {
+  list(): Promise<readonly string[] | null> {
+    return this.#ask(async (client, abortSignal) => {
       const ids: string[] = [];
       let nextToken: string | undefined;
       for (let page = 0; page < mostPages; page += 1) {
@@ -48,8 +48,8 @@ export class BedrockProfiles implements ProfileDirectory {
     });
   }
 
-  modelsOf(profileArn: string, signal: AbortSignal): Promise<readonly string[] | null> {
-    return this.#ask(signal, async (client, abortSignal) => {
+  modelsOf(profileArn: string): Promise<readonly string[] | null> {
+    return this.#ask(async (client, abortSignal) => {
       const command = new GetInferenceProfileCommand({ inferenceProfileIdentifier: profileArn });
       const { models } = await client.send(command, { abortSignal });
       return models?.flatMap(({ modelArn }) => modelArn ?? []) ?? null;
@@ -58,7 +58,6 @@ export class BedrockProfiles implements ProfileDirectory {
 
   /** Null for whatever fails: an account that may not ask goes on with what is known without it. */
   async #ask<Answer>(
-    signal: AbortSignal,
     question: (client: BedrockClient, signal: AbortSignal) => Promise<Answer>,
   ): Promise<Answer | null> {
     const { keys, bearerToken, network, profile, region } = this.#options;
@@ -72,7 +71,7 @@ export class BedrockProfiles implements ProfileDirectory {
         maxAttempts: 2,
       });
       try {
-        return await question(client, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+        return await question(client, AbortSignal.timeout(timeoutMs));
       } finally {
         client.destroy();
       }

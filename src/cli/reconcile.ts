@@ -38,7 +38,7 @@ export async function reconcileCommand(
         minReasonLength: core.loaded.settings.audit.min_reason_length,
         defaultUser: core.user,
       });
-  await core.catalogue.learnAll(AbortSignal.timeout(10_000));
+  await core.catalogue.learnAll();
   const before = await core.ledger.head();
   const result = await reconcile({
     directory: core.ledger.directory,

@@ -4,7 +4,7 @@ import type { Model } from '../pricing/modelCatalogue.ts';
 
 /** Lets the person choose among the models that can be called here, with what they cost and take. */
 export async function pickModel({ catalogue }: Core, current: string): Promise<string | undefined> {
-  await catalogue.learnAll(AbortSignal.timeout(5_000));
+  await catalogue.learnAll();
   const models = Map.groupBy(catalogue.available(), ({ modelId }) => modelId);
   const items = [...models.values()].flatMap(([model, ...aliases]): vscode.QuickPickItem[] => {
     if (!model) return [];

@@ -1,9 +1,9 @@
-/** What AWS says of an account's inference profiles. */
+/** What AWS says of an account's inference profiles, within seconds. Never rejects. */
 export interface ProfileDirectory {
   /** Ids of the cross-region profiles that can be called from this region; null where AWS can't be asked. */
-  list(signal: AbortSignal): Promise<readonly string[] | null>;
+  list(): Promise<readonly string[] | null>;
   /** ARNs of the foundation models behind an application profile; null where AWS can't be asked. */
-  modelsOf(profileArn: string, signal: AbortSignal): Promise<readonly string[] | null>;
+  modelsOf(profileArn: string): Promise<readonly string[] | null>;
 }
 
 export function isApplicationProfile(modelId: string): boolean {

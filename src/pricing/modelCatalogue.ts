@@ -98,8 +98,8 @@ export class ModelCatalogue {
   #listed: ReadonlySet<string> | null = null;
   /** What AWS says application profiles stand for, by ARN. */
   readonly #found = new Map<string, string>();
-  /** When AWS was asked about profiles, milliseconds since the epoch. */
-  readonly #asked = new Map<string, number>();
+  /** What AWS was asked about profiles, and when: milliseconds since the epoch. */
+  readonly #asked = new Map<string, { at: number; answered: Promise<void> }>();
 
   constructor(options: CatalogueOptions) {
     this.#options = { ...options, mapping: named(options.mapping), prices: named(options.prices) };
@@ -152,33 +152,37 @@ export class ModelCatalogue {
    * Asks AWS what only AWS knows of a name, where it may: what stands behind a profile, and which there are. Of
    * names with a cap as well, which may be profiles of the same model.
    */
-  async learn(name: string, signal: AbortSignal): Promise<void> {
+  async learn(name: string): Promise<void> {
     const { profiles, capped = [] } = this.#options;
     if (!profiles) return;
-    await Promise.all([...new Set([name, ...capped])].map((one) => this.#learnBase(one, profiles, signal)));
+    await Promise.all([...new Set([name, ...capped])].map((one) => this.#learnBase(one, profiles)));
     const modelId = this.modelIdOf(name);
     if (profileOf(modelId) && this.#listed === null && !this.#isCallable(modelId)) {
-      const listed = await profiles.list(signal);
+      const listed = await profiles.list();
       if (listed) this.#listed = new Set(listed);
     }
   }
 
   /** What an application profile was made from. */
-  async #learnBase(name: string, profiles: ProfileDirectory, signal: AbortSignal): Promise<void> {
+  #learnBase(name: string, profiles: ProfileDirectory): Promise<void> {
     const modelId = this.modelIdOf(name);
-    if (this.#found.has(modelId) || this.#bases.has(modelId) || !isApplicationProfile(modelId)) return;
-    // Who may not ask is told so each time; calls needn't wait for that.
-    if (Date.now() - (this.#asked.get(modelId) ?? 0) < askAgainMs) return;
-    this.#asked.set(modelId, Date.now());
-    const models = await profiles.modelsOf(modelId, signal);
-    const base = models && baseOfProfile(models);
-    if (base) this.#found.set(modelId, base);
+    if (this.#found.has(modelId) || this.#bases.has(modelId) || !isApplicationProfile(modelId))
+      return Promise.resolve();
+    // Calls at the same time share one question; who may not ask is told so each time, and calls needn't wait for that.
+    const asked = this.#asked.get(modelId);
+    if (asked && Date.now() - asked.at < askAgainMs) return asked.answered;
+    const answered = profiles.modelsOf(modelId).then((models) => {
+      const base = models && baseOfProfile(models);
+      if (base) this.#found.set(modelId, base);
+    });
+    this.#asked.set(modelId, { at: Date.now(), answered });
+    return answered;
   }
 
   /** Asks AWS about every name of the mapping, and about others. */
-  async learnAll(signal: AbortSignal, others: readonly string[] = []): Promise<void> {
+  async learnAll(others: readonly string[] = []): Promise<void> {
     const names = new Set([...Object.keys(this.#options.mapping), ...others]);
-    await Promise.all([...names].map((name) => this.learn(name, signal)));
+    await Promise.all([...names].map((name) => this.learn(name)));
   }
 
   /** What Bedrock would be sent for a name, also where it can't be called; null for no name that is known. */

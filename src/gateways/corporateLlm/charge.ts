@@ -29,8 +29,13 @@ export interface Answer {
 
 export function emptyAnswer(): Answer {
   return {
-    ...{ content: '', hiddenBytes: 0, usage: null, usageContradicted: null },
-    ...{ serviceTier: null, stopReason: null, firstTokenMs: null },
+    content: '',
+    hiddenBytes: 0,
+    usage: null,
+    usageContradicted: null,
+    serviceTier: null,
+    stopReason: null,
+    firstTokenMs: null,
   };
 }
 

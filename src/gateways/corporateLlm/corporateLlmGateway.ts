@@ -106,7 +106,7 @@ export class CorporateLlmGateway implements Gateway {
   async validateAgreement({ reason, models, worstCase, costLimit }: AgreementContext): Promise<void> {
     requireReason(reason, this.#policy);
     for (const model of models) {
-      await this.#catalogue.learn(model, new AbortController().signal);
+      await this.#catalogue.learn(model);
       this.#catalogue.resolve(model);
     }
     if (worstCase > costLimit) {
@@ -136,7 +136,7 @@ export class CorporateLlmGateway implements Gateway {
     let reserved: ReservedCall;
     try {
       requireReason(request.auditReason ?? '', this.#policy);
-      await this.#catalogue.learn(modelOf(request), signal);
+      await this.#catalogue.learn(modelOf(request));
       const { model, call, ...rest } = admit(attempt.callId, request, this.#catalogue);
       attempt.description.model = model.name;
       attempt.description.model_id = model.modelId;

@@ -18,8 +18,6 @@ import { contextTokens, formatUsd } from '../../pricing/cost.ts';
 import { isFlowCommand, type Failure, type HostMessage, type Turn, type TurnResult } from './protocol.ts';
 
 const turnsKept = 100;
-/** Longer than this an estimate doesn't wait for AWS to say what stands behind a profile. */
-const profileTimeoutMs = 5_000;
 /** Pieces of an answer that arrive this close together make one message to the view. */
 const textDelayMs = 30;
 
@@ -192,7 +190,7 @@ export class Conversation {
     }
     const request = await this.#request(question, model, undefined);
     return this.#dependencies.use(async (core) => {
-      await core.catalogue.learn(model, AbortSignal.timeout(profileTimeoutMs));
+      await core.catalogue.learn(model);
       return core.registry.get('corporate_llm').worstCase(request);
     });
   }
