@@ -1,25 +1,23 @@
-import { isSourceRegion } from '../pricing/availability.ts';
+import { isSourceRegion, profileOf } from '../pricing/availability.ts';
 import { isApplicationProfile } from '../pricing/inferenceProfiles.ts';
 import type { BilledModel } from './billedUsage.ts';
 
 /** Words that only one side has. */
 const silentWords = new Set(['amazon', 'anthropic', 'meta', 'openai', 'instruct', 'text', '0', '']);
-const geographies = 'us-gov|us|eu|apac|au|jp|ca|in|global';
 /** DeepSeek's name is the first part of its ids, and is told from a provider's by staying. */
 const providers =
   'amazon|anthropic|meta|ai21|mistral|cohere|openai|qwen|minimax|moonshot(?:ai)?|google|nvidia|zai|writer';
-const route = new RegExp(`(?:^|/)(${geographies})\\.[^/]*$`);
-const prefixes = new RegExp(`^(?:(?:${geographies})\\.)?(?:(?:${providers})\\.)?`);
+const provider = new RegExp(`^(?:${providers})\\.`);
 
 /**
  * A model's name without its order, punctuation, provider, date and first version, so that
  * `Claude4.6Sonnet`, `Claude Sonnet 4.6 (Amazon Bedrock Edition)` and `us.anthropic.claude-sonnet-4-6` are one.
  */
 export function modelKey(name: string): string {
-  const bare = (name.split('/').at(-1) ?? '')
+  const id = lastPart(name)
     .replace(/\(.*\)/, '')
-    .trim()
-    .replace(prefixes, '');
+    .trim();
+  const bare = (profileOf(id)?.baseId ?? id).replace(provider, '');
   const version = /(?:[-_ ]|(?<=[a-z]))v(\d+)(?::\d+\w*)*$|-(1):0$/i.exec(bare);
   const later = version && Number(version[1]) > 1 ? [`v${version[1] ?? ''}`] : [];
   const words = (version ? bare.slice(0, version.index) : bare)
@@ -39,7 +37,12 @@ function split(word: string): string[] {
 
 /** The geography in a model id: `us.anthropic.…` is `us`; null for a model that is called in its region. */
 export function routeOf(modelId: string): string | null {
-  return route.exec(modelId)?.[1] ?? null;
+  return profileOf(lastPart(modelId))?.geography ?? null;
+}
+
+/** An id without the ARN around it. */
+function lastPart(name: string): string {
+  return name.split('/').at(-1) ?? '';
 }
 
 /** What a name on a bill was found to be: a model id, or why it isn't one. */
@@ -117,7 +120,7 @@ export class ModelMatcher {
     }
     const profile = names.find(isApplicationProfile);
     if (profile !== undefined) return profile;
-    const ids = names.flatMap((name) => [name, name.split('/').at(-1) ?? '']);
+    const ids = names.flatMap((name) => [name, lastPart(name)]);
     return (
       ids.find((id) => this.#recorded.has(id)) ??
       ids.find((id) => routeOf(id) !== null && this.#known.has(id))

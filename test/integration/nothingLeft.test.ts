@@ -1,13 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createProxy, type IncomingHttpHeaders } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { compose } from '../../src/compose.ts';
 import type { LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
 import type { Core } from '../../src/core/core.ts';
 import { isolatedEnvironment, setEnvironment } from '../support/gateways.ts';
+import { portOf } from '../support/listeningPort.ts';
 import { recordsOf } from '../support/records.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -15,21 +16,6 @@ const fixture = (name: string): Buffer => readFileSync(join(import.meta.dirname,
 const certificate = { key: fixture('localhost.key.pem'), cert: fixture('localhost.certificate.pem') };
 const bundle = join(import.meta.dirname, '../fixtures/localhost.certificate.pem');
 const keys = { AWS_ACCESS_KEY_ID: 'AKIASTANDIN', AWS_SECRET_ACCESS_KEY: 'secret' };
-
-/** Where it listens; it and its connections are gone after the test. */
-async function portOf(server: Server): Promise<number> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
-}
 
 /** A port where nothing listens. */
 async function closedPort(): Promise<number> {

@@ -2,27 +2,13 @@ import { createServer, type Server } from 'node:net';
 import { connect, createServer as createTlsServer, type ConnectionOptions } from 'node:tls';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AddressInfo, Socket } from 'node:net';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { messageOf } from '../../../src/errors.ts';
+import { portOf } from '../../support/listeningPort.ts';
 
 const fixture = (name: string): Buffer => readFileSync(join(import.meta.dirname, '../../fixtures', name));
 const certificate = { key: fixture('localhost.key.pem'), cert: fixture('localhost.certificate.pem') };
-
-async function portOf(server: Server): Promise<number> {
-  const sockets: Socket[] = [];
-  server.on('connection', (socket: Socket) => {
-    sockets.push(socket);
-    socket.on('error', () => undefined);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
-}
 
 /** How TLS with a server fails: its words to programmers, and ours. */
 async function failureWith(server: Server, options: ConnectionOptions = {}): Promise<[Error, string]> {
