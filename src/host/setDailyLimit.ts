@@ -11,7 +11,7 @@ export async function setDailyLimit(
   holder: CoreHolder,
   settingsFile: Pick<SettingsFile, 'path'>,
 ): Promise<void> {
-  const { loaded, ledger } = await holder.whenReady();
+  const { loaded } = await holder.whenReady();
   const { source, text } = loaded.originOf(['budget', 'daily_limit_usd']);
   if (source === 'environment') {
     const message = vscode.l10n.t('The {0} sets the daily limit, and stands above settings.yaml.', text);
@@ -35,6 +35,9 @@ export async function setDailyLimit(
   if (amount === undefined) return;
   const limit = writtenAs(amount);
   await writeSetting(path, limit);
+  // The editor tells of changes to files late, and of some not at all.
+  await holder.reconnect();
+  const { ledger } = await holder.whenReady();
   const { spent } = await ledger.budget();
   const open = vscode.l10n.t('Open settings.yaml');
   const said = vscode.l10n.t(

@@ -32,8 +32,10 @@ export class EditorWindow {
       .filter({ hasText: text });
   }
 
-  /** Types into the open input box and confirms. */
+  /** Types into the input box that is open, or opens next, and confirms. */
   async answer(text: string): Promise<void> {
+    // A pick that was answered stays until the extension host closes it, and has an input of its own.
+    await this.quickPick('').first().waitFor({ state: 'hidden' });
     const input = this.page.locator('.quick-input-widget:visible input.input');
     await input.fill(text);
     await input.press('Enter');
