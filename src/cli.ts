@@ -1,7 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { auditExport, auditList, auditShow, type FilterOptions } from './cli/audit.ts';
-import { auditAnchor, auditHead, auditRotateKey, auditVerify } from './cli/auditChain.ts';
+import { auditAnchor, auditHead, auditReopen, auditRotateKey, auditVerify } from './cli/auditChain.ts';
 import { budget, budgetAcknowledge, budgetRaise, type RaiseOptions } from './cli/budget.ts';
 import { doctor } from './cli/doctor.ts';
 import { health } from './cli/health.ts';
@@ -166,6 +166,14 @@ audit
   .description('keep the head outside the ledger, now')
   .option('--to <path>', 'a file, or a repository for its notes, instead of the configured anchors')
   .action(({ to }: { to?: string }) => run((core, terminal) => auditAnchor(core, to, terminal)));
+audit
+  .command('reopen')
+  .description('let a ledger that was closed take calls again, once it is whole')
+  .option('--reason <text>', 'why (mandatory)')
+  .option('--new-ledger', 'set it aside, and begin a new one in its place')
+  .action((options: { reason?: string; newLedger?: boolean }) =>
+    run((core, terminal) => auditReopen(core, options, terminal)),
+  );
 audit
   .command('rotate-key')
   .description('let a new key sign checkpoints and policy changes from here on')

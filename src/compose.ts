@@ -17,6 +17,7 @@ import type { ComposeOptions, Core } from './core/core.ts';
 import type { BackendId, ModelBackend } from './gateways/ports.ts';
 import { initGateways } from './gateways/registry.ts';
 import { Anchoring, type Anchor } from './ledger/anchors.ts';
+import { reopenLedger } from './ledger/reopenLedger.ts';
 import { idOf, type Cap } from './ledger/budgetFold.ts';
 import { budgetStatus, type BudgetStatus } from './ledger/budgetStatus.ts';
 import { requireSqlite } from './ledger/kernelLock.ts';
@@ -71,13 +72,14 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     mode,
   });
   const reports = new ReportStore({ directory: join(state, 'flow', mode), timeZone });
-  const ledger = new Ledger({
+  const ledger: Ledger = new Ledger({
     directory: join(state, 'ledger', mode),
     mode,
     user,
     timeZone,
     signingKeys: options.signingKeys ?? signingKeyFile(state),
     retentionDays: settings.audit.retention_days,
+    compareAnchors: () => anchoring.compareOnce(),
     onRetention: (day) => {
       // What can't be deleted now goes with the next segment.
       content.removeBefore(day).catch(() => undefined);
@@ -188,6 +190,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       );
       return { items, receipt: recorded };
     },
+    reopenLedger: (reason, options) =>
+      reopenLedger({ ledger, anchoring }, { userId: user, reason: requireReason(reason, policy) }, options),
     acknowledgeOverruns: async (reason) =>
       ledger.acknowledgeOverruns({ userId: user, reason: requireReason(reason, policy) }),
     dispose: async () => {

@@ -179,6 +179,8 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
         'tidyllm.openWorkspaceSettingsFile': () => settingsFile.openOfWorkspace(),
         'tidyllm.showSettings': () => settingsInEffect.open(),
         'tidyllm.verifyAuditTrail': () => auditTrail.verify(),
+        'tidyllm.reopenLedger': async () =>
+          core.use(async (ready) => (await import('./host/chainActions.ts')).reopenLedger(ready)),
         'tidyllm.openAuditHistory': async () => (await audit()).open(),
         'tidyllm.anchorNow': async () =>
           core.use(async (ready) => (await import('./host/chainActions.ts')).anchorNow(ready)),

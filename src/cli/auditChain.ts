@@ -1,7 +1,9 @@
 import { GatewayError } from '../errors.ts';
 import type { Core } from '../core/core.ts';
 import { checkpointsOf } from '../ledger/anchors.ts';
-import { verifyLedger } from '../ledger/readJournal.ts';
+import { verifyLedger, type VerificationResult } from '../ledger/readJournal.ts';
+import type { SignedCheckpoint } from '../ledger/signing.ts';
+import { verifyTrail } from '../ledger/verifyTrail.ts';
 import { dayOption } from './options.ts';
 import { note, printJson, printLine, type Terminal } from './terminal.ts';
 
@@ -14,17 +16,24 @@ export async function auditVerify(
   terminal: Terminal,
 ): Promise<number> {
   if (options.from !== undefined) dayOption(options.from, '--from');
-  const anchors = options.anchor === undefined ? [] : await anchorsAt(core, options.anchor);
   let told = performance.now();
-  const result = await verifyLedger(core.ledger, {
-    from: options.from,
-    anchors,
-    onProgress: (bytes) => {
-      if (performance.now() - told < progressEveryMs) return;
-      told = performance.now();
-      note(terminal, `${Math.round(bytes / 1e6)} MB checked`);
-    },
-  });
+  const verify = (anchors: readonly SignedCheckpoint[]): Promise<VerificationResult> =>
+    verifyLedger(core.ledger, {
+      from: options.from,
+      anchors,
+      onProgress: (bytes) => {
+        if (performance.now() - told < progressEveryMs) return;
+        told = performance.now();
+        note(terminal, `${Math.round(bytes / 1e6)} MB checked`);
+      },
+    });
+  const result =
+    options.anchor === undefined
+      ? await verifyTrail(core, (own) => verify(options.from === undefined ? own : []))
+      : await verify(await anchorsAt(core, options.anchor));
+  for (const { location, error } of core.anchoring.status)
+    if (GatewayError.is(error, 'anchor_failed'))
+      note(terminal, `Not compared with ${location}: ${error.message}`);
   const { head, firstFault } = result;
   if (terminal.json) {
     printJson({
@@ -37,12 +46,14 @@ export async function auditVerify(
     });
   } else if (firstFault) {
     const { segment, line, sequence, kind, detail } = firstFault;
-    printLine(`Damaged at ${segment}:${line} (record ${sequence}): ${kind}: ${detail}`);
+    const where = line > 0 ? `Damaged at ${segment}:${line} (record ${sequence})` : 'Not as it was anchored';
+    printLine(`${where}: ${kind}: ${detail}`);
     printLine(`${result.records} records before it are intact.`);
   } else {
     printLine(`${result.records} records intact in ${core.ledger.directory}`);
     if (head) printLine(`head #${head.sequence} ${head.hash}`);
-    if (options.anchor !== undefined) printLine(`${result.anchors} anchored checkpoints fit.`);
+    if (options.anchor !== undefined || result.anchors > 0)
+      printLine(`${result.anchors} anchored checkpoints fit.`);
   }
   return result.ok ? 0 : 7;
 }
@@ -53,6 +64,21 @@ async function anchorsAt(core: Core, path: string) {
   throw new GatewayError('anchor_failed', `There is no checkpoint in ${path}.`, {
     hint: 'Give a file of "tidyllm audit head --json" checkpoints, an anchor file, or a repository with anchors in its notes.',
   });
+}
+
+/** `tidyllm audit reopen`: a person's decision on a ledger that was closed. */
+export async function auditReopen(
+  core: Core,
+  { reason = '', newLedger = false }: { reason?: string; newLedger?: boolean },
+  terminal: Terminal,
+): Promise<number> {
+  const { sequence, hash, setAside } = await core.reopenLedger(reason, { newLedger });
+  if (terminal.json) printJson({ sequence, hash, set_aside: setAside });
+  else {
+    if (setAside !== null) printLine(`The ledger before was set aside in ${setAside}; keep it.`);
+    printLine(`The ledger takes calls again, recorded as #${sequence}.`);
+  }
+  return 0;
 }
 
 /** `tidyllm audit head`: the chain's head and a signed checkpoint of it. */

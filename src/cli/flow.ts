@@ -265,7 +265,7 @@ function printExecution(execution: FlowExecution, terminal: Terminal): void {
     `${(durationMs / 1000).toFixed(1)} s`,
     `${calls} ${calls === 1 ? 'call' : 'calls'}`,
     formatUsd(cost),
-    `#${receipt.sequence}`,
+    receipt ? `#${receipt.sequence}` : 'not recorded: the ledger takes no records',
   ];
   note(terminal, parts.join(' · '));
 }
@@ -360,7 +360,9 @@ function executionJson(execution: FlowExecution): object {
       error: fallback.error && errorJson(fallback.error),
       result: fallback.report,
     },
-    audit_trail: { run_id: execution.runId, sequence: receipt.sequence, hash: receipt.hash, ledger },
+    audit_trail: receipt && {
+      ...{ run_id: execution.runId, sequence: receipt.sequence, hash: receipt.hash, ledger },
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import type { Core } from '../core/core.ts';
 import { messageOf } from '../errors.ts';
 import { systemStatus, type SystemStatus } from '../gateways/systemStatus.ts';
 import { verifyLedger } from '../ledger/readJournal.ts';
+import { verifyTrail } from '../ledger/verifyTrail.ts';
 import { faultText, type Fault } from '../yamlDocument.ts';
 import { credentialSourceJson, healthJson, infrastructureJson, printReasons } from './healthTexts.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
@@ -145,10 +146,13 @@ interface LedgerState {
   detail: string | null;
 }
 
-async function ledgerState({ ledger }: Core): Promise<LedgerState> {
+async function ledgerState(core: Core): Promise<LedgerState> {
+  const { ledger } = core;
   const common = { mode: ledger.mode, path: ledger.directory };
   try {
-    const { ok, records, head, firstFault } = await verifyLedger(ledger);
+    const { ok, records, head, firstFault } = await verifyTrail(core, (anchors) =>
+      verifyLedger(ledger, { anchors }),
+    );
     const detail =
       firstFault && `${firstFault.segment}:${firstFault.line} ${firstFault.kind}: ${firstFault.detail}`;
     return { ...common, ok, records, head, detail };

@@ -3,6 +3,7 @@ import type { BudgetStatus } from '../ledger/budgetStatus.ts';
 import type { Anchor, Anchoring } from '../ledger/anchors.ts';
 import type { Cap } from '../ledger/budgetFold.ts';
 import type { Ledger, Receipt } from '../ledger/ledger.ts';
+import type { Reopened } from '../ledger/reopenLedger.ts';
 import type { SigningKeyStore } from '../ledger/signingKey.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { LoadedSettings, SettingsOverrides } from '../settings/loadSettings.ts';
@@ -61,6 +62,11 @@ export interface Core {
   raiseCap(cap: Cap, reason: string): Promise<Receipt>;
   /** Lets today take calls again after an overrun. Throws as `raiseCap` does. */
   acknowledgeOverruns(reason: string): Promise<Receipt>;
+  /**
+   * Lets a ledger that was closed take calls again, as it is or with a new one in its place. Throws as `raiseCap`
+   * does, and `ledger_damaged` while it doesn't verify.
+   */
+  reopenLedger(reason: string, options: { newLedger: boolean }): Promise<Reopened>;
   /** What policy keeps of prompts and answers. */
   readonly content: Pick<ContentStore, 'read'>;
   /** Erases what was kept of a subject, and records that. Throws as `raiseCap` does, and `content_unavailable`. */

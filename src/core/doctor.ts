@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { GatewayError, messageOf } from '../errors.ts';
-import { verifyLedger, type LedgerLocation, type VerificationResult } from '../ledger/readJournal.ts';
+import { verifyLedger, type VerificationResult } from '../ledger/readJournal.ts';
+import { verifyTrail } from '../ledger/verifyTrail.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import { faultText } from '../yamlDocument.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
@@ -27,11 +28,11 @@ export interface DoctorOptions {
   /** Runs work on a core; rejects with why there is none. */
   withCore: <T>(work: (core: Core) => Promise<T>) => Promise<T>;
   /** Checks every record; in this thread when it isn't said. */
-  verify?: (ledger: LedgerLocation) => Promise<VerificationResult>;
+  verify?: (core: Core) => Promise<VerificationResult>;
 }
 
 /** What is wrong and how to mend it, also when nothing starts. */
-export async function examine({ withCore, verify = verifyLedger }: DoctorOptions): Promise<Finding[]> {
+export async function examine({ withCore, verify = verifyHere }: DoctorOptions): Promise<Finding[]> {
   const findings: Finding[] = [runtime(), ...homeFolder()];
   try {
     findings.push(
@@ -41,6 +42,10 @@ export async function examine({ withCore, verify = verifyLedger }: DoctorOptions
     findings.push(failed(GatewayError.is(error, 'settings_invalid') ? 'settings' : 'gateway', error));
   }
   return findings;
+}
+
+function verifyHere(core: Core): Promise<VerificationResult> {
+  return verifyTrail(core, (anchors) => verifyLedger(core.ledger, { anchors }));
 }
 
 function runtime(): Finding {
@@ -80,7 +85,7 @@ async function look(core: Core, verify: Required<DoctorOptions>['verify']): Prom
   const [credentials, system, ledger] = await Promise.all([
     core.sessions.credentialStatus(),
     systemStatus(core, AbortSignal.timeout(checkTimeoutMs)),
-    verify(core.ledger).catch((error: unknown) => error as Error),
+    verify(core).catch((error: unknown) => error as Error),
   ]);
   const { services } = system.infrastructure;
   return [

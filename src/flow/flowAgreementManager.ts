@@ -7,7 +7,7 @@ import { budgetBlocked } from '../gateways/corporateLlm/budgetOffer.ts';
 import type { CallOrigin } from '../gateways/corporateLlm/request.ts';
 import type { AgreementValidation, GatewayRegistry } from '../gateways/registry.ts';
 import { runScopesOf } from '../ledger/budgetFold.ts';
-import type { Ledger, RunReceipt, RunRefusal } from '../ledger/ledger.ts';
+import type { EndRunInput, Ledger, RunReceipt, RunRefusal } from '../ledger/ledger.ts';
 import type { ExecutionMode, RunOutcome } from '../ledger/records.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import { workspaceKey } from '../workspaceKey.ts';
@@ -98,8 +98,8 @@ export interface FlowExecution {
   fallback: FallbackExecution | null;
   /** Whether its answers and money are not real. */
   simulated: boolean;
-  /** Of the record that ended it, and the folder of its ledger. */
-  receipt: RunReceipt;
+  /** Of the record that ended it, and the folder of its ledger; null where a damaged ledger takes no records. */
+  receipt: RunReceipt | null;
   ledger: string;
 }
 
@@ -117,6 +117,8 @@ interface Running extends Asked {
   signal: AbortSignal;
   startedAt: Date;
   began: number;
+  /** Whether it may go on when the ledger takes no records. */
+  examinesLedger: boolean;
 }
 
 /** What came of the work itself. */
@@ -234,7 +236,15 @@ export class FlowAgreementManager {
       signal: signalOf(asked),
       startedAt: new Date(),
       began: performance.now(),
+      examinesLedger: implementation.examinesLedger ?? false,
     };
+    const ready = implementation.examinesLedger
+      ? await this.#unlessDamaged(running, () => this.#dependencies.ledger.budget())
+      : true;
+    if (ready === null && !approval.error) {
+      const work = await this.#work(running, implementation, 0n);
+      return this.#end(running, { validations: [], reserved: 0n, refused: false, work });
+    }
     const validations = approval.error ? [] : await this.#validate(running, reserved);
     const refused = approval.error ?? validations.find((one) => one.error)?.error ?? null;
     const refusal = await this.#start(running, refused ? 0n : reserved, approval.approved);
@@ -418,7 +428,7 @@ export class FlowAgreementManager {
     const durationMs = Math.round(performance.now() - running.began);
     const found = withFailure(report ?? fallback?.report ?? null, agreement, error);
     const { stored, sha256, notKept } = await this.#keep(running, found, mode, durationMs);
-    const receipt = await ledger.endRun(runId, {
+    const ending: EndRunInput = {
       execution_mode: mode,
       outcome: outcomeOf(error, refused),
       error_code: error?.code ?? null,
@@ -430,14 +440,15 @@ export class FlowAgreementManager {
       problems: countOf(report, 'problem'),
       warnings: countOf(report, 'warning'),
       report_sha256: sha256,
-    });
+    };
+    const receipt = await this.#unlessDamaged(running, () => ledger.endRun(runId, ending));
     return {
       ...{ runId, agreement, mode, parameters, durationMs, reserved, validations, report, error, fallback },
       outcome: outcomeOf(error, refused),
       confidence: options.confidence ?? 1,
       startedAt: startedAt.toISOString(),
-      cost: receipt.cost,
-      calls: receipt.calls,
+      cost: receipt?.cost ?? 0n,
+      calls: receipt?.calls ?? 0,
       storedReport: stored,
       notKept,
       simulated: isSimulated(agreement, backend),
@@ -446,26 +457,38 @@ export class FlowAgreementManager {
     };
   }
 
+  /** What the ledger gives; null where it is damaged and the run is there to find out why. */
+  async #unlessDamaged<T>({ examinesLedger }: Running, ask: () => Promise<T>): Promise<T | null> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (examinesLedger && GatewayError.is(error, 'ledger_damaged')) return null;
+      throw error;
+    }
+  }
+
   /** Stores what a run found. One that failed leaves it to whoever started the run. Never throws. */
   async #keep(
-    { runId, agreement, parameters, startedAt }: Running,
+    running: Running,
     report: Report | null,
     mode: ExecutionMode,
     durationMs: number,
   ): Promise<{ stored: StoredReport | null; sha256: string | null; notKept: GatewayError | null }> {
     if (!report) return { stored: null, sha256: null, notKept: null };
+    const { runId, agreement, parameters, startedAt } = running;
     const { ledger, reports } = this.#dependencies;
     const { id, trigger, prompt, shell } = agreement;
     let stored: StoredReport | null = null;
     try {
-      const { cost } = await ledger.runTotals(runId);
+      const totals = await this.#unlessDamaged(running, () => ledger.runTotals(runId));
       stored = {
         ...{ run_id: runId, agreement: id, trigger, execution_mode: mode, duration_ms: durationMs },
         started_at: startedAt.toISOString(),
-        cost_usd: microToUsd(cost),
+        cost_usd: microToUsd(totals?.cost ?? 0n),
         ...{ parameters, report },
       };
-      if (mode === 'failed') return { stored, sha256: null, notKept: null };
+      // What no record vouches for isn't kept either.
+      if (mode === 'failed' || totals === null) return { stored, sha256: null, notKept: null };
       // What a prompt or a command is filled with is a part of its text, and goes where that goes.
       const kept = prompt || shell ? { ...stored, parameters: {} } : stored;
       return { stored, ...(await reports.write(kept)), notKept: null };

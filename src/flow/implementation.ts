@@ -27,6 +27,8 @@ export interface Implementation {
   readonly id: ImplementationId;
   readonly title: string;
   readonly parameters: readonly ParameterDefinition[];
+  /** Whether it looks for what is wrong with the ledger: then it runs, unrecorded, while that takes no records. */
+  readonly examinesLedger?: boolean;
   /**
    * The most it will spend with these parameters, micro-USD; reserved before it starts. One that can do with less
    * keeps to `costLimit`. Throws `GatewayError`.

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import * as vscode from 'vscode';
 import type { LedgerLocation, VerificationResult } from '../ledger/readJournal.ts';
+import type { SignedCheckpoint } from '../ledger/signing.ts';
+import { verifyTrail } from '../ledger/verifyTrail.ts';
 import type { VerifyWorkerData, VerifyWorkerMessage } from '../ledger/verifyWorker.ts';
 import type { CoreHolder } from './coreHolder.ts';
 
@@ -61,7 +63,11 @@ export class AuditTrail implements vscode.Disposable {
     onProgress: (share: number) => void,
   ): Promise<Verification | null> {
     const { directory, mode } = ledger;
-    const result = await runVerification({ directory, mode }, signal, onProgress);
+    const verify = (anchors: readonly SignedCheckpoint[]): Promise<VerificationResult | null> =>
+      runVerification({ location: { directory, mode }, anchors }, signal, onProgress);
+    const { state } = this.#holder;
+    const own = state.kind === 'ready' && state.core.ledger.directory === directory ? state.core : null;
+    const result = await (own ? verifyTrail(own, verify) : verify([]));
     if (!result) return null;
     const verification = { result, at: new Date() };
     this.#last.set(directory, verification);
@@ -103,6 +109,7 @@ export class AuditTrail implements vscode.Disposable {
 
   async #tellFault(directory: string, fault: NonNullable<VerificationResult['firstFault']>): Promise<void> {
     const open = vscode.l10n.t('Open the record');
+    const decide = vscode.l10n.t('Reopen Ledger…');
     const { segment, line, sequence, kind, detail } = fault;
     const chosen = await vscode.window.showErrorMessage(
       vscode.l10n.t(
@@ -113,8 +120,10 @@ export class AuditTrail implements vscode.Disposable {
         detail,
         kind,
       ),
-      open,
+      ...(line > 0 ? [open] : []),
+      decide,
     );
+    if (chosen === decide) await vscode.commands.executeCommand('tidyllm.reopenLedger');
     if (chosen === open) await this.openRecord(directory, segment, line);
   }
 }
@@ -135,17 +144,16 @@ async function tellIntact({ records, segments, head }: VerificationResult): Prom
 
 /** Null when it was stopped. */
 function runVerification(
-  location: LedgerLocation,
+  workerData: VerifyWorkerData,
   signal: AbortSignal,
   onProgress: (share: number) => void,
 ): Promise<VerificationResult | null> {
-  const { directory } = location;
+  const { directory } = workerData.location;
   const total = globSync('*.journal', { cwd: directory }).reduce(
     (sum, name) => sum + statSync(join(directory, name)).size,
     0,
   );
   return new Promise((resolve, reject) => {
-    const workerData: VerifyWorkerData = location;
     const worker = new Worker(new URL('./verifyWorker.js', import.meta.url), { workerData });
     signal.addEventListener('abort', () => {
       resolve(null);

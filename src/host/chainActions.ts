@@ -1,5 +1,7 @@
 import * as vscode from 'vscode';
 import type { Core } from '../core/core.ts';
+import { closureOf } from '../ledger/closure.ts';
+import { askReason } from './askReason.ts';
 import type { CommandId } from './commandIds.ts';
 
 /** Keeps the chain's head in every configured anchor now, or tells where to configure one. */
@@ -25,6 +27,46 @@ export async function anchorNow(core: Core): Promise<void> {
   );
   const places = core.anchoring.status.map(({ location, last }) => `#${last?.sequence ?? 0} – ${location}`);
   void vscode.window.showInformationMessage(vscode.l10n.t('Anchored: {0}', places.join(', ')));
+}
+
+/** Asks what becomes of a ledger that was closed, and why, and tells what came of it. */
+export async function reopenLedger(core: Core): Promise<void> {
+  await core.anchoring.compare();
+  const closure = closureOf(core.ledger.directory);
+  if (closure === null) {
+    void vscode.window.showInformationMessage(
+      vscode.l10n.t('The ledger is open: there is nothing to decide.'),
+    );
+    return;
+  }
+  const { segment, line, detail } = closure.fault;
+  const place = line > 0 ? `${segment}:${line}: ` : '';
+  const again = vscode.l10n.t('Go On With It');
+  const begin = vscode.l10n.t('Begin a New Ledger');
+  const chosen = await vscode.window.showWarningMessage(
+    vscode.l10n.t('The ledger takes no calls until you decide.'),
+    {
+      modal: true,
+      detail: vscode.l10n.t(
+        'Found: {0}{1}.\n\nIt goes on once every record is whole again, for example from a backup. A new ledger begins with an empty budget for today; the one before is set aside and kept. Your decision and its reason are recorded.',
+        place,
+        detail,
+      ),
+    },
+    again,
+    begin,
+  );
+  if (chosen !== again && chosen !== begin) return;
+  const reason = await askReason(core, {
+    title: vscode.l10n.t('Reason, for the audit record'),
+    prompt: vscode.l10n.t('Why may the ledger take calls again?'),
+  });
+  if (reason === undefined) return;
+  const { sequence, setAside } = await core.reopenLedger(reason, { newLedger: chosen === begin });
+  const kept = setAside === null ? '' : ` ${vscode.l10n.t('The one before is in {0}.', setAside)}`;
+  void vscode.window.showInformationMessage(
+    `${vscode.l10n.t('The ledger takes calls again, recorded as #{0}.', sequence)}${kept}`,
+  );
 }
 
 /** Puts a new signing key in the place of this installation's, once the person has confirmed it. */

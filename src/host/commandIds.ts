@@ -17,6 +17,7 @@ export const commandIds = [
   'tidyllm.openWorkspaceSettingsFile',
   'tidyllm.showSettings',
   'tidyllm.verifyAuditTrail',
+  'tidyllm.reopenLedger',
   'tidyllm.openAuditHistory',
   'tidyllm.anchorNow',
   'tidyllm.rotateSigningKey',

@@ -38,6 +38,8 @@ export function fixLabel(fix: Fix): string {
       return vscode.l10n.t('Reconnect');
     case 'tidyllm.verifyAuditTrail':
       return vscode.l10n.t('Verify audit trail');
+    case 'tidyllm.reopenLedger':
+      return vscode.l10n.t('Reopen ledger…');
     case 'tidyllm.revealLedger':
       return vscode.l10n.t('Show ledger folder');
     case 'tidyllm.runFlow':

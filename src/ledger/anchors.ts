@@ -1,4 +1,8 @@
-import type { Ledger } from './ledger.ts';
+import { GatewayError } from '../errors.ts';
+import { closeLedger } from './closure.ts';
+import type { Fault } from './fault.ts';
+import type { Ledger, LedgerHead } from './ledger.ts';
+import { damageError, firstSequence, ledgerIdIn, verifyLedger } from './readJournal.ts';
 import { parseCheckpoint, type SignedCheckpoint } from './signing.ts';
 
 /** A place outside the ledger that keeps checkpoints, so that what was anchored can't be cut off or rewritten unseen. */
@@ -26,18 +30,23 @@ export interface AnchorSchedule {
 /** What is known of an anchor, for people to see. */
 export interface AnchorStatus {
   location: string;
-  /** Null while nothing was anchored. */
+  /** The last of this ledger; null while nothing of it was anchored. */
   last: { sequence: number; time: Date } | null;
-  /** Why it can't be used now. */
+  /** Why it can't be used now, or what is wrong with the ledger by it. */
   error: Error | null;
 }
 
-/** Keeps the ledger's head in every anchor: on demand, and when it has moved far or long enough. */
+/**
+ * Keeps the ledger's head in every anchor: on demand, and when it has moved far or long enough. Compares the ledger
+ * with them before the first call, with every publication and with each verification: one that is behind its
+ * anchor, or another than was anchored, is closed until a person decides.
+ */
 export class Anchoring {
   readonly #ledger: Ledger;
   readonly #schedule: AnchorSchedule;
   readonly #anchors: Map<Anchor, AnchorStatus>;
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
+  #compared: Promise<void> | null = null;
   #stop = (): void => undefined;
 
   constructor(ledger: Ledger, anchors: readonly Anchor[], schedule: AnchorSchedule) {
@@ -63,6 +72,33 @@ export class Anchoring {
     };
   }
 
+  /** Compares once in this process: what happens later is found with the next publication. Throws `ledger_damaged`. */
+  compareOnce(): Promise<void> {
+    if (this.#anchors.size === 0) return Promise.resolve();
+    this.#compared ??= this.#inTurn(async () => {
+      for (const [anchor, status] of this.#anchors)
+        await this.#attempt(anchor, status, () => Promise.resolve());
+    });
+    // Once a person has decided, it is compared again.
+    this.#compared.catch(() => (this.#compared = null));
+    return this.#compared;
+  }
+
+  /** Compares now, and closes a ledger that doesn't fit; an anchor that can't be read says so in `status`. */
+  async compare(): Promise<void> {
+    this.#compared = null;
+    await this.compareOnce().catch(() => undefined);
+  }
+
+  /** What the anchors that can be read keep of this ledger, closed or not. */
+  async ownCheckpoints(): Promise<SignedCheckpoint[]> {
+    const kept = await Promise.allSettled([...this.#anchors.keys()].map(checkpointsOf));
+    const ledgerId = ledgerIdIn(this.#ledger.directory);
+    return kept
+      .flatMap((read) => (read.status === 'fulfilled' ? read.value : []))
+      .filter((checkpoint) => checkpoint.ledgerId === ledgerId);
+  }
+
   /** Publishes the head to every anchor now. Throws the first failure, after all were tried. */
   async publish(): Promise<void> {
     await this.#publishTo(() => true);
@@ -70,51 +106,117 @@ export class Anchoring {
   }
 
   /** Publishes to the anchors that are due; a failure stands in `status`. */
-  publishDue(now = Date.now()): Promise<void> {
+  async publishDue(now = Date.now()): Promise<void> {
     const { everyRecords, everyMinutes } = this.#schedule;
-    return this.#publishTo(({ last }, sequence) => {
+    const isDue = ({ last }: AnchorStatus, sequence: number): boolean => {
       if (!last) return true;
       const behind = sequence - last.sequence;
       return behind >= everyRecords || (behind > 0 && now - last.time.getTime() >= everyMinutes * 60_000);
-    });
+    };
+    // A ledger that refuses says so itself, with the next call and in every view.
+    await this.#publishTo(isDue).catch(() => undefined);
   }
 
   /** Publishes what is due and stops. */
   async dispose(): Promise<void> {
     this.#stop();
-    if (this.#anchors.size > 0) await this.publishDue().catch(() => undefined);
+    if (this.#anchors.size > 0) await this.publishDue();
   }
 
-  #publishTo(isDue: (status: AnchorStatus, sequence: number) => boolean): Promise<void> {
+  async #publishTo(isDue: (status: AnchorStatus, sequence: number) => boolean): Promise<void> {
     // One at a time: what is due is decided after what runs has ended.
-    const run = this.#running.then(async () => {
+    await this.#inTurn(async () => {
       const head = await this.#ledger.head();
       if (!head?.checkpoint) return;
       for (const [anchor, status] of this.#anchors) {
-        try {
-          status.last ??= await lastOf(anchor);
-          if (!isDue(status, head.sequence)) continue;
-          await anchor.publish(head.checkpoint);
-          Object.assign(status, { last: { sequence: head.sequence, time: new Date() }, error: null });
-        } catch (error) {
-          if (!(error instanceof Error)) throw error;
-          status.error = error;
-        }
+        if (status.last && !status.error && !isDue(status, head.sequence)) continue;
+        await this.#attempt(anchor, status, async ({ checkpoint, sequence }) => {
+          if (!checkpoint || !isDue(status, sequence)) return;
+          await anchor.publish(checkpoint);
+          status.last = { sequence, time: new Date() };
+        });
       }
     });
+  }
+
+  /** Compares with an anchor and then works with it. Throws `ledger_damaged`; what the anchor says stands in `status`. */
+  async #attempt(
+    anchor: Anchor,
+    status: AnchorStatus,
+    work: (head: LedgerHead) => Promise<void>,
+  ): Promise<void> {
+    try {
+      const { checkpoints, changed } = await anchor.kept();
+      const notes = parsed(checkpoints);
+      // After the anchor was read: what another process anchors meanwhile is not ahead of it.
+      const head = await this.#ledger.head();
+      status.error = await this.#requireFit(notes, head).then(() => null, asError);
+      if (status.error) throw status.error;
+      if (!head) return;
+      const sizes = notes.filter(({ ledgerId }) => ledgerId === head.ledgerId).map(({ size }) => size);
+      status.last = changed && sizes.length > 0 ? { sequence: Math.max(...sizes), time: changed } : null;
+      await work(head);
+    } catch (error) {
+      status.error = asError(error);
+      // An anchor out of reach is said in every view; a ledger that doesn't fit refuses.
+      if (GatewayError.is(error, 'ledger_damaged')) throw error;
+    }
+  }
+
+  /** Closes the ledger when it isn't what an anchor keeps, and throws `ledger_damaged`. */
+  async #requireFit(notes: readonly SignedCheckpoint[], head: LedgerHead | null): Promise<void> {
+    const fault = await misfit(this.#ledger, notes, head);
+    if (fault === null) return;
+    closeLedger(this.#ledger.directory, fault, true);
+    throw damageError(this.#ledger.directory, fault);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#running.then(work);
     this.#running = run.catch(() => undefined);
     return run;
   }
 }
 
-async function lastOf(anchor: Anchor): Promise<AnchorStatus['last']> {
-  const { checkpoints, changed } = await anchor.kept();
-  const sizes = checkpoints.flatMap((note) => parseCheckpoint(note)?.size ?? []);
-  return changed && sizes.length > 0 ? { sequence: Math.max(...sizes), time: changed } : null;
+/** What is wrong with a ledger by the checkpoints of one anchor; null when it fits. */
+async function misfit(
+  ledger: Ledger,
+  notes: readonly SignedCheckpoint[],
+  head: LedgerHead | null,
+): Promise<Fault | null> {
+  const fault = (detail: string): Fault => ({
+    ...{ segment: '', line: 0, sequence: head?.sequence ?? 0, kind: 'anchor_mismatch', detail },
+  });
+  const last = notes
+    .filter(({ ledgerId }) => ledgerId === head?.ledgerId)
+    .toSorted((a, b) => a.size - b.size)
+    .at(-1);
+  if (!last) {
+    const other = notes.at(-1);
+    // A person has seen that others were anchored there, and let this one go on.
+    if (!other || head?.reopened) return null;
+    const here = head ? `this is the ledger ${head.ledgerId}` : 'there is none here';
+    return fault(`another ledger, ${other.ledgerId}, was anchored at record ${other.size}, and ${here}`);
+  }
+  const { sequence } = head ?? { sequence: 0 };
+  if (last.size > sequence)
+    return fault(`the ledger ends at record ${sequence}, but record ${last.size} was anchored: its end was cut off`);
+  // What it anchored was dropped by retention: nothing can be compared.
+  if (last.size < firstSequence(ledger.directory)) return null;
+  const { firstFault } = await verifyLedger(ledger, { since: last.size, anchors: [last] });
+  return firstFault;
 }
 
-/** The checkpoints that an anchor keeps of a ledger. Throws `anchor_failed`. */
+/** The checkpoints that an anchor keeps, of whatever ledger. Throws `anchor_failed`. */
 export async function checkpointsOf(anchor: Anchor): Promise<SignedCheckpoint[]> {
-  const { checkpoints } = await anchor.kept();
-  return checkpoints.flatMap((note) => parseCheckpoint(note) ?? []);
+  return parsed((await anchor.kept()).checkpoints);
+}
+
+function parsed(notes: readonly string[]): SignedCheckpoint[] {
+  return notes.flatMap((note) => parseCheckpoint(note) ?? []);
+}
+
+function asError(error: unknown): Error {
+  if (error instanceof Error) return error;
+  throw error;
 }

@@ -1,15 +1,9 @@
-export type FaultKind =
-  | 'malformed_line'
-  | 'hash_mismatch'
-  | 'sequence_gap'
-  | 'unknown_version'
-  | 'bad_header'
-  | 'bad_signature'
-  | 'inconsistent'
-  | 'missing_segment'
-  | 'unterminated_tail'
-  | 'anchor_mismatch'
-  | 'unreadable';
+export const faultKinds = [
+  ...(['malformed_line', 'hash_mismatch', 'sequence_gap', 'unknown_version', 'bad_header'] as const),
+  ...(['bad_signature', 'inconsistent', 'missing_segment', 'unterminated_tail'] as const),
+  ...(['anchor_mismatch', 'unreadable'] as const),
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
 
 /** The first thing that is wrong with a journal, and exactly where. */
 export interface Fault {

@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, watch, type FSWatcher } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  watch,
+  type FSWatcher,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import {
   capRecord,
@@ -12,13 +21,14 @@ import {
   type OpenRun,
   type ScopeTotals,
 } from './budgetFold.ts';
+import { closeLedger, closureOf, forgetClosure } from './closure.ts';
 import { dayOf, dayOfRecord } from './day.ts';
-import { ChainFault } from './fault.ts';
-import { Journal, JournalDamaged, journalExists } from './journal.ts';
+import { ChainFault, type Fault } from './fault.ts';
+import { Journal, JournalDamaged, journalExists, segmentName, syncDirectory } from './journal.ts';
 import { isReleased, KernelLock } from './kernelLock.ts';
 import type { LedgerState } from './ledgerState.ts';
 import { requireLocalDisk } from './localDisk.ts';
-import { ledgerDamaged } from './readJournal.ts';
+import { damageError, faultAround } from './readJournal.ts';
 import type {
   AdjustRecord,
   CallDescription,
@@ -59,8 +69,18 @@ export interface LedgerOptions {
   retentionDays: number;
   /** Called after segments were dropped, with the first policy day that is kept. */
   onRetention?: (firstDay: string) => void;
+  /** Compares the ledger with its anchors, before money is held. Throws `ledger_damaged`. */
+  compareAnchors?: () => Promise<void>;
   /** Milliseconds since the epoch. */
   now?: () => number;
+}
+
+/** The chain's end. */
+export interface LedgerHead extends Receipt {
+  /** Null while nobody could verify it. */
+  checkpoint: string | null;
+  /** Whether a person has let the ledger take calls after something was found wrong. */
+  reopened: boolean;
 }
 
 /** Proof that a record is durable. */
@@ -191,6 +211,8 @@ export class Ledger {
   #checkedForRetention = 0;
   #lock: { kernel: KernelLock; inode: number } | null = null;
   #alive: KernelLock | null = null;
+  /** Whether a person's decision is being recorded in a ledger that is closed until then. */
+  #reopening = false;
   /** Id of the ledger this process began with; another one in its place is not accepted. */
   #ledgerId: string | null = null;
   #queue: Promise<unknown> = Promise.resolve();
@@ -218,7 +240,8 @@ export class Ledger {
    * Holds the worst case of a call under every cap it is under and marks the call as dispatched, in one
    * durable write. When it doesn't fit, the refusal is recorded instead.
    */
-  reserve(callId: string, input: ReserveInput): Promise<Reservation> {
+  async reserve(callId: string, input: ReserveInput): Promise<Reservation> {
+    await this.#options.compareAnchors?.();
     const { amount, caps, ...record } = input;
     const { user_id: userId, model_id: modelId, model_key: modelKey } = record;
     const scopes = scopesOf({ userId, modelId, modelKey, ...record });
@@ -255,7 +278,11 @@ export class Ledger {
    * Records that an agreement begins to run, and holds what it may cost. When that doesn't fit, or it runs
    * already, nothing is held and the result says why: then it has to be ended as refused.
    */
-  startRun(runId: string, input: StartRunInput): Promise<{ receipt: Receipt; refusal: RunRefusal | null }> {
+  async startRun(
+    runId: string,
+    input: StartRunInput,
+  ): Promise<{ receipt: Receipt; refusal: RunRefusal | null }> {
+    await this.#options.compareAnchors?.();
     const { amount, caps, concurrent, ...record } = input;
     const scopes = runScopesOf({ userId: record.user_id, workspace: record.workspace });
     let refusal: RunRefusal | null = null;
@@ -386,6 +413,32 @@ export class Ledger {
     return receipt;
   }
 
+  /**
+   * Lets a closed ledger take calls again, and records who decided so and why. With `setAside` it goes to a folder of
+   * its own, and a new ledger begins. Throws `invalid_request` while calls of this process are under way.
+   */
+  async reopen(
+    { kind, detail }: Fault,
+    by: { userId: string; reason: string },
+    { setAside }: { setAside: boolean },
+  ): Promise<Receipt & { setAside: string | null }> {
+    const folder = setAside ? await this.#exclusive(() => this.#setAside()) : null;
+    this.#reopening = true;
+    const record = { finding: kind, detail, set_aside: folder, user_id: by.userId, reason: by.reason };
+    try {
+      const receipt = await this.#enqueue(
+        () => [{ ...record, kind: 'reopening', call_id: null }],
+        (written) => {
+          forgetClosure(this.#options.directory);
+          return written;
+        },
+      );
+      return { ...receipt, setAside: folder };
+    } finally {
+      this.#reopening = false;
+    }
+  }
+
   /** Makes the ledger ready for calls: repairs a torn tail and ends what dead processes left open. */
   recover(): Promise<void> {
     // Done before the next batch is planned, where no new reservation can be taken for an orphan.
@@ -416,14 +469,14 @@ export class Ledger {
    * The chain's head as the journal has it now; null while there is no record. Its checkpoint is null while
    * this installation's key is not enrolled: nobody could verify it.
    */
-  async head(): Promise<(Receipt & { checkpoint: string | null }) | null> {
+  async head(): Promise<LedgerHead | null> {
     const journal = await this.#exclusive(() => this.#refresh());
     if (!journal || journal.state.head.sequence === 0) return null;
     const signer = (this.#signer ??= await this.#options.signingKeys.load());
     const { state } = journal;
     const enrolled = state.keyState(keyIdOf(state.ledgerId, signer.publicKey)) === 'enrolled';
     const checkpoint = enrolled ? signCheckpoint(state.ledgerId, state.checkpoint, signer) : null;
-    return { ...receiptOf(state), checkpoint };
+    return { ...receiptOf(state), checkpoint, reopened: state.reopened };
   }
 
   /** Calls back after records were added, by this process or another. Call the result to stop. */
@@ -558,6 +611,7 @@ export class Ledger {
     const kernel = this.#openLock();
     await kernel.acquire(lockTimeoutMs);
     try {
+      await this.#requireOpen();
       this.#holdAlive();
       this.#journal ??= this.#openJournal(true);
       const journal = this.#journal;
@@ -721,6 +775,10 @@ export class Ledger {
 
   /** The journal as it is now, without the lock; null while there is none. Throws `GatewayError`. */
   async #refresh(): Promise<Journal | null> {
+    const closure = closureOf(this.#options.directory);
+    if (closure?.certain) throw damageError(this.#options.directory, closure.fault);
+    // What may have been half a write is looked at again under the lock.
+    if (closure) return this.#locked((journal) => Promise.resolve(journal)).catch(this.#rethrow);
     try {
       if (!this.#journal) {
         if (!journalExists(this.#options.directory)) return null;
@@ -743,23 +801,60 @@ export class Ledger {
     throw this.#explain(error);
   };
 
+  /** Throws `ledger_damaged` while the ledger is closed. Under the lock. */
+  async #requireOpen(): Promise<void> {
+    const { directory } = this.#options;
+    const closure = closureOf(directory);
+    if (closure === null || this.#reopening) return;
+    const fault = closure.certain ? closure.fault : await faultAround(this.#options, closure.fault);
+    if (fault) {
+      closeLedger(directory, fault, true);
+      throw damageError(directory, fault);
+    }
+    forgetClosure(directory);
+  }
+
+  /** Renames the ledger's folder, so that another can begin; null when there is none. */
+  async #setAside(): Promise<string | null> {
+    const { directory } = this.#options;
+    if (this.#inFlight.size > 0)
+      throw new GatewayError('invalid_request', 'Calls of this window are under way.', {
+        hint: 'Wait for them to end, or stop them.',
+        retryable: true,
+      });
+    if (!existsSync(directory)) return null;
+    const kernel = this.#openLock();
+    await kernel.acquire(lockTimeoutMs);
+    this.#closeFiles();
+    this.#alive?.close();
+    this.#alive = null;
+    this.#ledgerId = null;
+    const folder = `${directory}-set-aside-${this.#wall().toISOString().replaceAll(/[-:.]/g, '')}`;
+    try {
+      renameSync(directory, folder);
+    } catch (error) {
+      throw this.#explain(error);
+    }
+    syncDirectory(dirname(directory));
+    return folder;
+  }
+
   #openJournal(create: boolean): Journal {
     const { directory, mode } = this.#options;
     return new Journal({ directory, mode }, create);
   }
 
   #requireSameLedger(journal: Journal): void {
-    const { ledgerId } = journal.state;
+    const { ledgerId, reopened, head } = journal.state;
     if (ledgerId === '') return;
-    this.#ledgerId ??= ledgerId;
-    if (this.#ledgerId === ledgerId) return;
-    throw new GatewayError(
-      'ledger_damaged',
-      `Another ledger was put in the place of ${this.#options.directory}.`,
-      {
-        hint: 'Put the folder back, or reload the window to begin with the new one.',
-      },
-    );
+    // A person may have set the one before aside.
+    if (this.#ledgerId === null || reopened) this.#ledgerId = ledgerId;
+    if (this.#ledgerId === ledgerId || this.#reopening) return;
+    const detail = `another ledger, ${ledgerId}, was put in the place of ${this.#ledgerId} while it was in use`;
+    const segment = segmentName(journal.state.segment);
+    const fault: Fault = { segment, line: 1, sequence: head.sequence, kind: 'inconsistent', detail };
+    closeLedger(this.#options.directory, fault, true);
+    throw damageError(this.#options.directory, fault);
   }
 
   #openLock(): KernelLock {
@@ -844,7 +939,11 @@ export class Ledger {
   #explain(error: unknown): GatewayError {
     if (GatewayError.is(error)) return error;
     const { directory } = this.#options;
-    if (error instanceof JournalDamaged) return ledgerDamaged(directory, error.fault);
+    if (error instanceof JournalDamaged) {
+      // Seen under the lock, so that it was nobody's half write.
+      closeLedger(directory, error.fault, true);
+      return damageError(directory, error.fault);
+    }
     if (error instanceof ChainFault) {
       return new GatewayError('ledger_damaged', `A record can't be written: ${error.message}.`, {
         cause: error,

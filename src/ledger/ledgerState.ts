@@ -41,6 +41,7 @@ export class LedgerState {
   #segmentBegan = '';
   #firstSegment = 1;
   #clockAnomaly = '';
+  #reopened = false;
 
   /** `mode` is what the header must say; null takes either. */
   constructor(mode: LedgerMode | null) {
@@ -101,6 +102,11 @@ export class LedgerState {
   /** The oldest segment that retention has left. */
   get firstSegment(): number {
     return this.#firstSegment;
+  }
+
+  /** Whether a person has let it take calls, in a record since the header that was read first. */
+  get reopened(): boolean {
+    return this.#reopened;
   }
 
   /** Time of the last `clock_anomaly` that was read; empty before the first. */
@@ -177,6 +183,9 @@ export class LedgerState {
         break;
       case 'policy_change':
         this.#requireSignature(record);
+        break;
+      case 'reopening':
+        this.#reopened = true;
         break;
       case 'clock_anomaly':
         this.#clockAnomaly = record.time;

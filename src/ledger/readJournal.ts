@@ -2,6 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { recordHash, splitLine } from './chain.ts';
+import { closeLedger } from './closure.ts';
 import { ChainFault, type Fault, type FaultKind } from './fault.ts';
 import { firstLine, isTorn, segmentName, segmentNames, segmentNumber } from './journal.ts';
 import { LedgerState } from './ledgerState.ts';
@@ -63,6 +64,8 @@ export interface LedgerLocation {
 export interface VerificationOptions {
   /** First policy day to check, YYYY-MM-DD: begins with the segment that holds its beginning. */
   from?: string | undefined;
+  /** Sequence number: begins with the segment that holds its record. */
+  since?: number;
   /** Checkpoints kept elsewhere, which the ledger must contain. */
   anchors?: readonly SignedCheckpoint[];
   signal?: AbortSignal;
@@ -72,7 +75,7 @@ export interface VerificationOptions {
 
 /**
  * Checks a ledger record by record, in bounded memory, and names the first fault. Works on a journal that
- * others are writing. Throws `ledger_unavailable` when it can't be read.
+ * others are writing. A fault closes the ledger. Throws `ledger_unavailable` when it can't be read.
  */
 export async function verifyLedger(
   location: LedgerLocation,
@@ -83,7 +86,20 @@ export async function verifyLedger(
     const verifier = new Verifier(location, options);
     const firstFault = await verifier.run(names);
     const { records, anchors, head } = verifier;
+    if (firstFault) closeLedger(location.directory, firstFault, false);
     return { ok: firstFault === null, records, segments: names.length, head, anchors, firstFault };
+  });
+}
+
+/**
+ * What is wrong with the segment of a fault, or between it and the one before; null when they are intact, and the
+ * fault was half a write. Certain under the ledger's lock. Throws `ledger_unavailable`.
+ */
+export async function faultAround(location: LedgerLocation, { segment }: Fault): Promise<Fault | null> {
+  return readable(location.directory, () => {
+    const names = segmentsOrNone(location.directory);
+    const verifier = new Verifier(location, {});
+    return names.includes(segment) ? verifier.around(names, segment) : verifier.run(names);
   });
 }
 
@@ -122,9 +138,28 @@ class Verifier {
     return this.#unreachedAnchor(names.at(-1) ?? first) ?? this.#uncheckedAnchors(first);
   }
 
+  /** Checks a segment and the one before it. */
+  async around(names: readonly string[], segment: string): Promise<Fault | null> {
+    const at = names.indexOf(segment);
+    const first = Math.max(0, at - 1);
+    for (const name of names.slice(first, at + 1)) {
+      const fault = await this.#segment(name, name === names[first], name === names.at(-1));
+      if (fault && fault.kind !== 'unterminated_tail') return fault;
+    }
+    return null;
+  }
+
   /** Index of the segment to begin with. */
   #start(names: readonly string[]): number {
-    const { from } = this.#options;
+    const { from, since } = this.#options;
+    if (since !== undefined)
+      return Math.max(
+        0,
+        names.findLastIndex((name) => {
+          const header = firstLine(join(this.#location.directory, name));
+          return header !== null && sequenceOf(header) <= since;
+        }),
+      );
     if (from === undefined) return 0;
     return Math.max(
       0,
@@ -354,6 +389,35 @@ async function restOf(path: string, offset: number): Promise<Buffer> {
   return (await readFile(path)).subarray(offset);
 }
 
+/** Of a folder's ledger; null where there is none, or its first header is damaged. */
+export function ledgerIdIn(directory: string): string | null {
+  const [oldest] = segmentsOrNone(directory);
+  const header = oldest === undefined ? null : firstLine(join(directory, oldest));
+  try {
+    return header && headerOf(header).ledgerId;
+  } catch (error) {
+    if (error instanceof ChainFault) return null;
+    throw error;
+  }
+}
+
+/** Of the oldest record that is kept; 0 where there is none, infinite when its header is damaged. */
+export function firstSequence(directory: string): number {
+  const [oldest] = segmentsOrNone(directory);
+  const header = oldest === undefined ? null : firstLine(join(directory, oldest));
+  return header === null ? 0 : sequenceOf(header);
+}
+
+/** Of a segment's header; infinite when it is damaged. */
+function sequenceOf(header: Buffer): number {
+  try {
+    return headerOf(header).sequence;
+  } catch (error) {
+    if (error instanceof ChainFault) return Infinity;
+    throw error;
+  }
+}
+
 /** Whether a segment began before a day; not when its header is damaged, which verification has to reach. */
 function isBefore(header: Buffer, day: string): boolean {
   try {
@@ -394,17 +458,23 @@ function asUnreadable(directory: string, error: unknown): unknown {
   return new GatewayError('ledger_unavailable', message, { hint, cause: error });
 }
 
+/** Closes a ledger that doesn't verify, and returns the error that says so. */
+export function ledgerDamaged(directory: string, fault: Fault): GatewayError {
+  closeLedger(directory, fault, false);
+  return damageError(directory, fault);
+}
+
 /** The error of a ledger that doesn't verify. */
-export function ledgerDamaged(directory: string, { segment, line, kind, detail }: Fault): GatewayError {
+export function damageError(directory: string, { segment, line, kind, detail }: Fault): GatewayError {
   const newer = kind === 'unknown_version';
   const what = newer ? 'was written by another version' : 'is damaged';
-  return new GatewayError(
-    'ledger_damaged',
-    `The ledger in ${directory} ${what} at ${segment}:${line}: ${detail}.`,
-    {
-      hint: newer
-        ? 'Update this program; until then the ledger is only read and no calls are made.'
-        : 'No calls are made until it is mended. Run "tidyllm audit verify" and restore the file from a backup.',
-    },
-  );
+  const message =
+    kind === 'anchor_mismatch'
+      ? `The ledger in ${directory} doesn't fit its anchor: ${detail}.`
+      : `The ledger in ${directory} ${what} at ${segment}:${line}: ${detail}.`;
+  return new GatewayError('ledger_damaged', message, {
+    hint: newer
+      ? 'Update this program; until then the ledger is only read and no calls are made.'
+      : 'No calls are made until a person decides: restore the folder from a backup, then run "tidyllm audit reopen"; or set it aside with "tidyllm audit reopen --new-ledger".',
+  });
 }

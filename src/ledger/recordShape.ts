@@ -1,4 +1,4 @@
-import { ChainFault } from './fault.ts';
+import { ChainFault, faultKinds } from './fault.ts';
 import type {
   AdjustRecord,
   CallDescription,
@@ -280,6 +280,10 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
     problems: count,
     warnings: count,
     report_sha256: orNull(sha256),
+  },
+  reopening: {
+    ...{ ...event, finding: oneOf(...faultKinds), detail: string },
+    ...{ set_aside: orNull(string), user_id: string, reason: string },
   },
   recovery: { ...event, bytes: count, sha256, quarantine: string },
 };

@@ -1,3 +1,5 @@
+import type { FaultKind } from './fault.ts';
+
 /**
  * The journal's records, in the names they are stored under. Money is integer micro-USD in strings.
  * Readers that meet an unknown `v` must stop, never skip.
@@ -421,6 +423,18 @@ export interface FlowEndRecord extends LedgerEvent {
   report_sha256: string | null;
 }
 
+/** A person has looked at what was wrong with the ledger, or its anchors, and lets it take calls. */
+export interface ReopeningRecord extends LedgerEvent {
+  kind: 'reopening';
+  /** What was found. */
+  finding: FaultKind;
+  detail: string;
+  /** Folder in which the ledger before was set aside; null when this one goes on. */
+  set_aside: string | null;
+  user_id: string;
+  reason: string;
+}
+
 /** Bytes of a torn write that were set aside in a quarantine file. */
 export interface RecoveryRecord extends LedgerEvent {
   kind: 'recovery';
@@ -447,6 +461,7 @@ export type LedgerRecord =
   | RetentionRecord
   | FlowStartRecord
   | FlowEndRecord
+  | ReopeningRecord
   | RecoveryRecord;
 
 export type RecordKind = LedgerRecord['kind'];

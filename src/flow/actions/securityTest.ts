@@ -25,6 +25,7 @@ export function securityTest(dependencies: SecurityTestDependencies): Implementa
     id: 'security_test',
     ...builtIns.security_test,
     worstCase: () => 0n,
+    examinesLedger: true,
     run: async (run) => {
       const { ledger, loaded, state } = dependencies;
       const { signal } = run;

@@ -258,7 +258,7 @@ export class Conversation {
       tokens: null,
       cost: formatUsd(cost),
       costEstimated: false,
-      record: { ledger, callId: execution.runId, sequence: receipt.sequence },
+      record: receipt && { ledger, callId: execution.runId, sequence: receipt.sequence },
       failure: error && error.code !== 'cancelled' ? this.#failureOf(error) : null,
     };
   }

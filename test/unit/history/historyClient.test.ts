@@ -65,7 +65,7 @@ it('says what is wrong with a ledger as the ledger says it', async () => {
   await expect(client.ask('matches', [{}])).rejects.toMatchObject({
     name: 'GatewayError',
     code: 'ledger_damaged',
-    hint: expect.stringContaining('audit verify') as string,
+    hint: expect.stringContaining('audit reopen') as string,
   });
 });
 

@@ -1,0 +1,19 @@
+import type { Anchoring } from './anchors.ts';
+import { closureOf } from './closure.ts';
+import type { LedgerLocation, VerificationResult } from './readJournal.ts';
+import type { SignedCheckpoint } from './signing.ts';
+
+/**
+ * Verifies a ledger by its records, its configured anchors and what any process has found before: what it says is
+ * what every front door says. `verify` checks the records. Throws `ledger_unavailable`.
+ */
+export async function verifyTrail<Result extends VerificationResult | null>(
+  { ledger, anchoring }: { ledger: Pick<LedgerLocation, 'directory'>; anchoring: Anchoring },
+  verify: (anchors: readonly SignedCheckpoint[]) => Promise<Result>,
+): Promise<Result> {
+  await anchoring.compare();
+  const result = await verify(await anchoring.ownCheckpoints());
+  const closure = closureOf(ledger.directory);
+  if (!result || result.firstFault || !closure?.certain) return result;
+  return { ...result, ok: false, firstFault: closure.fault };
+}
