@@ -39,6 +39,8 @@ import { workspaceKey } from './workspaceKey.ts';
 import type { Fault } from './yamlDocument.ts';
 import { strayIn, withoutStray } from './strayCharacters.ts';
 
+/** Longer than this nobody waits to learn the time. */
+const clockTimeoutMs = 5_000;
 /** Longer than this nobody waits to learn whose credentials they are. */
 const identityTimeoutMs = 1_500;
 
@@ -80,6 +82,10 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     signingKeys: options.signingKeys ?? signingKeyFile(state),
     retentionDays: settings.audit.retention_days,
     compareAnchors: () => anchoring.compareOnce(),
+    clockOffset: async () => {
+      const { clockOffsetMs = null } = await backend.checkHealth(AbortSignal.timeout(clockTimeoutMs));
+      return clockOffsetMs;
+    },
     onRetention: (day) => {
       // What can't be deleted now goes with the next segment.
       content.removeBefore(day).catch(() => undefined);

@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import type { Core } from '../core/core.ts';
 import type { Cap } from '../ledger/budgetFold.ts';
+import { clockText } from '../ledger/reopenLedger.ts';
 import { amountToMicro, formatUsd, microToUsd } from '../pricing/cost.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
@@ -38,6 +39,10 @@ export async function budget(core: Core, day: string | undefined, terminal: Term
   if (status.overruns > 0) {
     printLine(`Blocked: ${status.overruns} call(s) cost more than was reserved.`);
     printLine('Look at them, then: tidyllm budget acknowledge --reason …');
+  }
+  if (status.clockAheadMs > 0) {
+    printLine(`Held: ${clockText(status.clockAheadMs)}.`);
+    printLine('If the clock is right: tidyllm audit reopen --reason …');
   }
   const limits = new Map(status.caps.map(({ scope, key, limit: most }) => [`${scope} ${key}`, most]));
   const rows = status.scopes.map((scope) => [

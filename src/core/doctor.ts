@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { GatewayError, messageOf } from '../errors.ts';
 import { verifyLedger, type VerificationResult } from '../ledger/readJournal.ts';
+import { clockText } from '../ledger/reopenLedger.ts';
 import { verifyTrail } from '../ledger/verifyTrail.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import { faultText } from '../yamlDocument.ts';
@@ -165,7 +166,11 @@ function ledgerFinding({ ledger }: Core, found: VerificationResult | Error): Fin
 
 async function budgetFinding(core: Core): Promise<Finding> {
   try {
-    const { level, spent, limit, day } = await core.budget();
+    const { level, spent, limit, day, clockAheadMs } = await core.budget();
+    if (clockAheadMs > 0) {
+      const fix = 'If the clock is right, run "tidyllm audit reopen"; otherwise set it.';
+      return warning('budget', clockText(clockAheadMs), fix);
+    }
     const evidence = `${formatUsd(spent)} of ${formatUsd(limit)} spent on ${day}`;
     if (level === 'ok') return fine('budget', evidence);
     return warning('budget', `${evidence} (${level})`, 'See "tidyllm budget raise".');

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { Core } from '../core/core.ts';
-import { closureOf } from '../ledger/closure.ts';
+import { undecidedOf } from '../ledger/reopenLedger.ts';
 import { askReason } from './askReason.ts';
 import type { CommandId } from './commandIds.ts';
 
@@ -31,30 +31,31 @@ export async function anchorNow(core: Core): Promise<void> {
 
 /** Asks what becomes of a ledger that was closed, and why, and tells what came of it. */
 export async function reopenLedger(core: Core): Promise<void> {
-  await core.anchoring.compare();
-  const closure = closureOf(core.ledger.directory);
-  if (closure === null) {
+  const undecided = await undecidedOf(core);
+  if (undecided === null) {
     void vscode.window.showInformationMessage(
       vscode.l10n.t('The ledger is open: there is nothing to decide.'),
     );
     return;
   }
-  const { segment, line, detail } = closure.fault;
-  const place = line > 0 ? `${segment}:${line}: ` : '';
-  const again = vscode.l10n.t('Go On With It');
+  const { kind, detail } = undecided;
+  const isClock = kind === 'clock_ahead';
+  const again = isClock ? vscode.l10n.t('Take the Clock') : vscode.l10n.t('Go On With It');
   const begin = vscode.l10n.t('Begin a New Ledger');
   const chosen = await vscode.window.showWarningMessage(
-    vscode.l10n.t('The ledger takes no calls until you decide.'),
+    isClock
+      ? vscode.l10n.t('Take the clock as right?')
+      : vscode.l10n.t('The ledger takes no calls until you decide.'),
     {
       modal: true,
-      detail: vscode.l10n.t(
-        'Found: {0}{1}.\n\nIt goes on once every record is whole again, for example from a backup. A new ledger begins with an empty budget for today; the one before is set aside and kept. Your decision and its reason are recorded.',
-        place,
-        detail,
-      ),
+      detail: isClock
+        ? vscode.l10n.t('Found: {0}.\n\nYour decision and its reason are recorded.', detail)
+        : vscode.l10n.t(
+            'Found: {0}.\n\nIt goes on once every record is whole again, for example from a backup. A new ledger begins with an empty budget for today; the one before is set aside and kept. Your decision and its reason are recorded.',
+            detail,
+          ),
     },
-    again,
-    begin,
+    ...(isClock ? [again] : [again, begin]),
   );
   if (chosen !== again && chosen !== begin) return;
   const reason = await askReason(core, {

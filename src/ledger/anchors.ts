@@ -200,7 +200,9 @@ async function misfit(
   }
   const { sequence } = head ?? { sequence: 0 };
   if (last.size > sequence)
-    return fault(`the ledger ends at record ${sequence}, but record ${last.size} was anchored: its end was cut off`);
+    return fault(
+      `the ledger ends at record ${sequence}, but record ${last.size} was anchored: its end was cut off`,
+    );
   // What it anchored was dropped by retention: nothing can be compared.
   if (last.size < firstSequence(ledger.directory)) return null;
   const { firstFault } = await verifyLedger(ledger, { since: last.size, anchors: [last] });

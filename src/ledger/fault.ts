@@ -5,6 +5,10 @@ export const faultKinds = [
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
+/** What a person may decide on: a fault, or a clock that is held. */
+export const reopeningFindings = [...faultKinds, 'clock_ahead'] as const;
+export type ReopeningFinding = (typeof reopeningFindings)[number];
+
 /** The first thing that is wrong with a journal, and exactly where. */
 export interface Fault {
   segment: string;

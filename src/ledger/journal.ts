@@ -18,7 +18,7 @@ import { systemCodeOf } from '../errors.ts';
 import { dayOf } from './day.ts';
 import { ChainFault, type Fault, type FaultKind } from './fault.ts';
 import { LedgerState } from './ledgerState.ts';
-import type { LedgerMode, RecordDraft } from './records.ts';
+import type { ClockReading, LedgerMode, RecordDraft } from './records.ts';
 import type { Signer } from './signing.ts';
 
 const fdatasyncAsync = promisify(fdatasync);
@@ -64,6 +64,8 @@ export class JournalDamaged extends Error {
 export interface JournalOptions {
   directory: string;
   mode: LedgerMode;
+  /** What headers say that the clock is measured by. */
+  running?: () => ClockReading | null;
 }
 
 /** The segment file that is being read and written. Everything up to `offset` has been checked and folded. */
@@ -219,7 +221,8 @@ export class Journal {
   #stageHeader(time: string, signer: Signer): void {
     // Here and not where the file is made: when this fails it has to be done again.
     syncDirectory(this.#options.directory);
-    this.stage([this.state.nextHeader(randomUUID(), this.#options.mode, signer)], time);
+    const { mode, running } = this.#options;
+    this.stage([this.state.nextHeader(randomUUID(), mode, signer, running?.() ?? null)], time);
   }
 
   #quarantine(tail: Buffer): RecordDraft {

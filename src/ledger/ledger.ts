@@ -22,10 +22,11 @@ import {
   type ScopeTotals,
 } from './budgetFold.ts';
 import { closeLedger, closureOf, forgetClosure } from './closure.ts';
-import { dayOf, dayOfRecord } from './day.ts';
-import { ChainFault, type Fault } from './fault.ts';
+import { dayOf } from './day.ts';
+import { ChainFault, type Fault, type ReopeningFinding } from './fault.ts';
 import { Journal, JournalDamaged, journalExists, segmentName, syncDirectory } from './journal.ts';
 import { isReleased, KernelLock } from './kernelLock.ts';
+import { LedgerClock, systemRunningTime, type RunningTime } from './ledgerClock.ts';
 import type { LedgerState } from './ledgerState.ts';
 import { requireLocalDisk } from './localDisk.ts';
 import { damageError, faultAround } from './readJournal.ts';
@@ -52,8 +53,8 @@ const lockTimeoutMs = 15_000;
 const watchDelayMs = 50;
 /** Endings of this many calls are remembered, so that ending a call twice gives the first receipt. */
 const endingsKept = 1000;
-/** A clock this far behind the last record was set back; less is the difference between two processes. */
-const clockToleranceMs = 1_000;
+/** A clock that is ahead is looked up elsewhere this often at most. */
+const confirmEveryMs = 60_000;
 const dayMs = 86_400_000;
 
 export interface LedgerOptions {
@@ -73,6 +74,10 @@ export interface LedgerOptions {
   compareAnchors?: () => Promise<void>;
   /** Milliseconds since the epoch. */
   now?: () => number;
+  /** How long the computer has been running; of the system where the clock is, too. */
+  running?: () => RunningTime | null;
+  /** How far another clock is ahead of this computer's, in milliseconds; null where none can be asked. Never rejects. */
+  clockOffset?: () => Promise<number | null>;
 }
 
 /** The chain's end. */
@@ -172,6 +177,8 @@ export interface DayBudget {
   raised: readonly Cap[];
   /** Calls that cost more than they reserved; the day takes no calls until they are acknowledged. */
   overruns: number;
+  /** How far the clock is ahead of the time that is held, in milliseconds; 0 where it is taken as it is. */
+  clockAheadMs: number;
 }
 
 /** One step under the lock: looks at the state, says what to record, and learns how that went. */
@@ -195,6 +202,9 @@ type DraftEnding = (state: LedgerState) => RecordDraft[] | null;
  */
 export class Ledger {
   readonly #options: LedgerOptions;
+  readonly #clock: LedgerClock;
+  readonly #running: () => RunningTime | null;
+  #confirmedAt = -Infinity;
   /** Loaded with the first step, and again when another process has rotated it. */
   #signer: Signer | null = null;
   readonly #instance = randomUUID();
@@ -222,6 +232,10 @@ export class Ledger {
 
   constructor(options: LedgerOptions) {
     this.#options = options;
+    const { timeZone, mode, now } = options;
+    // Simulated money is no reason to distrust a clock.
+    this.#running = options.running ?? (now || mode === 'simulated' ? () => null : systemRunningTime);
+    this.#clock = new LedgerClock({ timeZone, now: now ?? Date.now, running: this.#running });
   }
 
   get directory(): string {
@@ -241,7 +255,7 @@ export class Ledger {
    * durable write. When it doesn't fit, the refusal is recorded instead.
    */
   async reserve(callId: string, input: ReserveInput): Promise<Reservation> {
-    await this.#options.compareAnchors?.();
+    await this.#beforeMoney();
     const { amount, caps, ...record } = input;
     const { user_id: userId, model_id: modelId, model_key: modelKey } = record;
     const scopes = scopesOf({ userId, modelId, modelKey, ...record });
@@ -249,7 +263,7 @@ export class Ledger {
     let reservedOn = '';
     return this.#enqueue(
       ({ state }, time, signer) => {
-        const day = this.#dayOf(time, state);
+        const day = this.#clock.dayOf(time, state);
         const policy = policyDrafts(state, scopes, caps, { userId: record.user_id, signer });
         const run = record.flow ? openRun(state, record.flow.run_id) : null;
         const beyond = run && amount > run.left ? { leftOfRun: run.left } : null;
@@ -282,13 +296,13 @@ export class Ledger {
     runId: string,
     input: StartRunInput,
   ): Promise<{ receipt: Receipt; refusal: RunRefusal | null }> {
-    await this.#options.compareAnchors?.();
+    await this.#beforeMoney();
     const { amount, caps, concurrent, ...record } = input;
     const scopes = runScopesOf({ userId: record.user_id, workspace: record.workspace });
     let refusal: RunRefusal | null = null;
     return this.#enqueue(
       ({ state }, time, signer) => {
-        const day = this.#dayOf(time, state);
+        const day = this.#clock.dayOf(time, state);
         const running = [...state.fold.runs.values()].some(({ agreement }) => agreement === record.agreement);
         if (running && !concurrent) refusal = { running };
         else if (amount > 0n) refusal = refusalOf(state, { scopes, amount, caps, day: day.day, run: null });
@@ -341,7 +355,7 @@ export class Ledger {
   refuse(callId: string, input: RefuseInput): Promise<Receipt> {
     return this.#enqueue(
       ({ state }, time) => [
-        { ...input, ...this.#dayOf(time, state), kind: 'REFUSE', call_id: callId, cap: null },
+        { ...input, ...this.#clock.dayOf(time, state), kind: 'REFUSE', call_id: callId, cap: null },
       ],
       (receipt) => receipt,
     );
@@ -351,7 +365,7 @@ export class Ledger {
   raiseCap({ scope, key, limit }: Cap, by: { userId: string; reason: string }): Promise<Receipt> {
     return this.#enqueue(
       ({ state }, time, signer) => {
-        const { day } = this.#dayOf(time, state);
+        const { day } = this.#clock.dayOf(time, state);
         const id = idOf({ scope, key });
         const from = state.fold.day(day).raised.get(id) ?? state.fold.policy.get(id) ?? null;
         return [policyChange(state, { scope, key }, { day, from, to: limit }, by, signer)];
@@ -364,7 +378,7 @@ export class Ledger {
   acknowledgeOverruns(by: { userId: string; reason: string }): Promise<Receipt> {
     return this.#enqueue(
       ({ state }, time) => {
-        const { day } = this.#dayOf(time, state);
+        const { day } = this.#clock.dayOf(time, state);
         if (state.fold.day(day).overruns.size === 0)
           throw new GatewayError('invalid_request', `No call of ${day} cost more than it had reserved.`);
         return [{ kind: 'acknowledgement', call_id: null, day, user_id: by.userId, reason: by.reason }];
@@ -418,12 +432,13 @@ export class Ledger {
    * its own, and a new ledger begins. Throws `invalid_request` while calls of this process are under way.
    */
   async reopen(
-    { kind, detail }: Fault,
+    { kind, detail }: { kind: ReopeningFinding; detail: string },
     by: { userId: string; reason: string },
     { setAside }: { setAside: boolean },
   ): Promise<Receipt & { setAside: string | null }> {
     const folder = setAside ? await this.#exclusive(() => this.#setAside()) : null;
     this.#reopening = true;
+    if (kind === 'clock_ahead') this.#clock.confirm();
     const record = { finding: kind, detail, set_aside: folder, user_id: by.userId, reason: by.reason };
     try {
       const receipt = await this.#enqueue(
@@ -439,6 +454,22 @@ export class Ledger {
     }
   }
 
+  /** What may take a while and needs no lock. */
+  async #beforeMoney(): Promise<void> {
+    const { compareAnchors, clockOffset } = this.#options;
+    await compareAnchors?.();
+    if (!clockOffset) return;
+    const journal = this.#journal ?? (await this.#exclusive(() => this.#refresh()));
+    const ahead = this.#clock.aheadMs(journal?.state ?? null);
+    if (ahead === 0 || performance.now() - this.#confirmedAt < confirmEveryMs) return;
+    this.#confirmedAt = performance.now();
+    const offset = await clockOffset();
+    // A virtual machine that was asleep didn't run, and its clock is right.
+    if (offset === null || Math.abs(offset) >= ahead / 2) return;
+    this.#clock.confirm();
+    await this.recover();
+  }
+
   /** Makes the ledger ready for calls: repairs a torn tail and ends what dead processes left open. */
   recover(): Promise<void> {
     // Done before the next batch is planned, where no new reservation can be taken for an orphan.
@@ -452,8 +483,9 @@ export class Ledger {
   /** Today's money as the journal has it now, other processes' included. */
   async budget(): Promise<DayBudget> {
     const journal = await this.#exclusive(() => this.#refresh());
-    const { day, timezone } = this.#dayOf(this.#time(journal), journal?.state ?? null);
-    const totals = journal?.state.fold.day(day);
+    const state = journal?.state ?? null;
+    const { day, timezone } = this.#clock.dayOf(this.#clock.time(state), state);
+    const totals = state?.fold.day(day);
     return {
       day,
       timeZone: timezone,
@@ -462,6 +494,7 @@ export class Ledger {
       scopes: [...(totals?.scopes.values() ?? [])].map((scope) => ({ ...scope })),
       raised: [...(totals?.raised.values() ?? [])],
       overruns: totals?.overruns.size ?? 0,
+      clockAheadMs: this.#clock.aheadMs(state),
     };
   }
 
@@ -588,10 +621,10 @@ export class Ledger {
   }
 
   async #writeBatch(journal: Journal, batch: readonly Step[], signer: Signer): Promise<void> {
-    const time = this.#time(journal);
-    await journal.rotate(time, this.#dayOf(time, journal.state).timezone, signer);
+    const time = this.#clock.time(journal.state);
+    await journal.rotate(time, this.#clock.dayOf(time, journal.state).timezone, signer);
     await this.#dropOldSegments(journal);
-    journal.stage(this.#clockAnomaly(journal), time);
+    journal.stage(this.#clock.records(journal.state), time);
     const staged: { step: Step; receipt: Receipt }[] = [];
     for (const step of batch) {
       try {
@@ -617,14 +650,14 @@ export class Ledger {
       const journal = this.#journal;
       const torn = journal.catchUp() > 0 || !journal.begun;
       const signer = await this.#usableSigner(journal.state);
-      if (torn) await journal.repairTail(this.#time(journal), signer);
+      if (torn) await journal.repairTail(this.#clock.time(journal.state), signer);
       this.#requireSameLedger(journal);
       await this.#enrol(journal, signer);
       if (!this.#recovered) {
         await journal.sync();
-        journal.stage(this.#recoveryDrafts(journal), this.#time(journal));
+        journal.stage(this.#recoveryDrafts(journal), this.#clock.time(journal.state));
         // What a run cost is known once its calls have ended.
-        journal.stage(this.#orphanRuns(journal.state), this.#time(journal));
+        journal.stage(this.#orphanRuns(journal.state), this.#clock.time(journal.state));
         await journal.flush();
         this.#removeDeadLocks();
         this.#recovered = true;
@@ -641,7 +674,7 @@ export class Ledger {
     const written: [id: string, receipt: Receipt][] = [];
     for (const [id, draft] of this.#owed) {
       const drafts = draft(journal.state);
-      if (drafts) journal.stage(drafts, this.#time(journal));
+      if (drafts) journal.stage(drafts, this.#clock.time(journal.state));
       written.push([id, receiptOf(journal.state)]);
     }
     await journal.flush();
@@ -666,7 +699,7 @@ export class Ledger {
   async #enrol(journal: Journal, signer: Signer): Promise<void> {
     const { state } = journal;
     if (state.keyState(keyIdOf(state.ledgerId, signer.publicKey)) === 'enrolled') return;
-    journal.stage([this.#enrolment(state, signer, null)], this.#time(journal));
+    journal.stage([this.#enrolment(state, signer, null)], this.#clock.time(journal.state));
     await journal.flush();
   }
 
@@ -698,16 +731,6 @@ export class Ledger {
     };
   }
 
-  /** A clock that was set back is recorded once, until it has caught up. */
-  #clockAnomaly({ state }: Journal): RecordDraft[] {
-    const wall = this.#wall();
-    const { time } = state.head;
-    const behind = Date.parse(time) - wall.getTime();
-    // While it is behind, every record has the time of the last one before.
-    if (behind <= clockToleranceMs || state.clockAnomaly === time) return [];
-    return [{ kind: 'clock_anomaly', call_id: null, wall_time: wall.toISOString() }];
-  }
-
   /** Drops closed segments that policy no longer keeps: first the record of it, then the files. */
   async #dropOldSegments(journal: Journal): Promise<void> {
     const { directory, retentionDays, timeZone, onRetention } = this.#options;
@@ -719,7 +742,7 @@ export class Ledger {
     const kept = oldestToKeep(directory, current, now - retentionDays * dayMs);
     if (kept && kept.segment > state.firstSegment) {
       const retention = { first_segment: kept.segment, retention_days: retentionDays };
-      journal.stage([{ ...retention, kind: 'retention', call_id: null }], this.#time(journal));
+      journal.stage([{ ...retention, kind: 'retention', call_id: null }], this.#clock.time(journal.state));
       await journal.flush();
     }
     removeSegmentsBefore(directory, state.firstSegment);
@@ -829,7 +852,7 @@ export class Ledger {
     this.#alive?.close();
     this.#alive = null;
     this.#ledgerId = null;
-    const folder = `${directory}-set-aside-${this.#wall().toISOString().replaceAll(/[-:.]/g, '')}`;
+    const folder = `${directory}-set-aside-${this.#clock.wall().toISOString().replaceAll(/[-:.]/g, '')}`;
     try {
       renameSync(directory, folder);
     } catch (error) {
@@ -841,7 +864,7 @@ export class Ledger {
 
   #openJournal(create: boolean): Journal {
     const { directory, mode } = this.#options;
-    return new Journal({ directory, mode }, create);
+    return new Journal({ directory, mode, running: this.#running }, create);
   }
 
   #requireSameLedger(journal: Journal): void {
@@ -911,29 +934,6 @@ export class Ledger {
 
   #notify(): void {
     for (const listener of this.#listeners) listener();
-  }
-
-  /** The policy day of a time. Another zone takes effect once the last day has ended in both. */
-  #dayOf(time: string, state: LedgerState | null): { day: string; timezone: string } {
-    const { timeZone } = this.#options;
-    const day = dayOfRecord(time, timeZone);
-    const last = state?.fold.lastDay;
-    if (!last || last.timezone === timeZone) return { day, timezone: timeZone };
-    const before = dayOfRecord(time, last.timezone);
-    return day > last.day && before > last.day
-      ? { day, timezone: timeZone }
-      : { day: before, timezone: last.timezone };
-  }
-
-  /** The clock, but never before the last record: a clock set back stays in the later day. */
-  #time(journal: Journal | null): string {
-    const wall = this.#wall().toISOString();
-    const last = journal?.state.head.time ?? '';
-    return wall > last ? wall : last;
-  }
-
-  #wall(): Date {
-    return new Date((this.#options.now ?? Date.now)());
   }
 
   #explain(error: unknown): GatewayError {

@@ -9,6 +9,7 @@ import { foldedRecord } from './recordShape.ts';
 import {
   recordVersion,
   type CarriedState,
+  type ClockReading,
   type HeaderRecord,
   type LedgerMode,
   type LedgerRecord,
@@ -42,6 +43,7 @@ export class LedgerState {
   #firstSegment = 1;
   #clockAnomaly = '';
   #reopened = false;
+  #clockReading: TimedReading | null = null;
 
   /** `mode` is what the header must say; null takes either. */
   constructor(mode: LedgerMode | null) {
@@ -109,6 +111,11 @@ export class LedgerState {
     return this.#reopened;
   }
 
+  /** The last since the header that was read first. */
+  get clockReading(): TimedReading | null {
+    return this.#clockReading;
+  }
+
   /** Time of the last `clock_anomaly` that was read; empty before the first. */
   get clockAnomaly(): string {
     return this.#clockAnomaly;
@@ -159,7 +166,12 @@ export class LedgerState {
   }
 
   /** The header of the next segment, which carries this state. `ledgerUuid` names a ledger that begins. */
-  nextHeader(ledgerUuid: string, mode: LedgerMode, signer: Signer): RecordDraft {
+  nextHeader(
+    ledgerUuid: string,
+    mode: LedgerMode,
+    signer: Signer,
+    clock: ClockReading | null = null,
+  ): RecordDraft {
     const first = this.#head.sequence === 0;
     return {
       kind: 'header',
@@ -168,6 +180,7 @@ export class LedgerState {
       prev: this.#head.hash,
       segment: this.#segment + 1,
       mode,
+      ...(clock && { clock }),
       carried: first ? null : this.#carry(),
       checkpoint: first ? null : signCheckpoint(this.ledgerId, this.checkpoint, signer),
     };
@@ -183,6 +196,9 @@ export class LedgerState {
         break;
       case 'policy_change':
         this.#requireSignature(record);
+        break;
+      case 'clock_reading':
+        this.#clockReading = { boot: record.boot, running_ms: record.running_ms, time: record.time };
         break;
       case 'reopening':
         this.#reopened = true;
@@ -225,6 +241,8 @@ export class LedgerState {
       throw new ChainFault('bad_header', 'the first header carries what cannot be');
     this.#segment = header.segment;
     this.#segmentBegan = header.time;
+    // Without one nothing of an earlier segment counts: every process measures by the same.
+    this.#clockReading = header.clock ? { ...header.clock, time: header.time } : null;
   }
 
   #requireCarried({ carried, checkpoint, ledger_id }: HeaderFields, ledgerId: string): void {
@@ -275,6 +293,12 @@ export class LedgerState {
     if (!this.#isSignedBy(change.key_id, policyText(this.ledgerId, change), change.signature))
       throw new ChainFault('bad_signature', `no enrolled key signed the change of policy ${change.seq}`);
   }
+}
+
+/** What the clock is measured by. */
+export interface TimedReading extends ClockReading {
+  /** ISO 8601. */
+  time: string;
 }
 
 function uuidOf(hex: string): string {

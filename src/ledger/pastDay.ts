@@ -14,7 +14,7 @@ export async function dayInJournal(directory: string, day: string, timeZone: str
   }
   const { spent, reserved, scopes, raised, overruns } = fold.day(day);
   return {
-    ...{ day, timeZone, spent, reserved, overruns: overruns.size },
+    ...{ day, timeZone, spent, reserved, overruns: overruns.size, clockAheadMs: 0 },
     scopes: [...scopes.values()],
     raised: [...raised.values()],
   };

@@ -1,9 +1,11 @@
-import { ChainFault, faultKinds } from './fault.ts';
+import { ChainFault, reopeningFindings } from './fault.ts';
 import type {
   AdjustRecord,
   CallDescription,
   CallOfRun,
   CapRecord,
+  ClockReading,
+  HeaderRecord,
   RecordKind,
   RecordOf,
   ReserveRecord,
@@ -59,8 +61,8 @@ function object(fields: Readonly<Record<string, Form>>, caught: readonly string[
 
 /** Fields that a record leaves out where they say nothing. */
 const optionalFields: ReadonlySet<string> = new Set<
-  keyof CallDescription | keyof SettleRecord | keyof ReserveRecord | keyof AdjustRecord
->(['flow', 'model_key', 'estimated_because', 'billed_spans']);
+  keyof CallDescription | keyof SettleRecord | keyof ReserveRecord | keyof AdjustRecord | keyof HeaderRecord
+>(['clock', 'flow', 'model_key', 'estimated_because', 'billed_spans']);
 
 /** A form with a group around its value, without the quotes of a string; null is caught as nothing. */
 function group(form: Form): Form {
@@ -87,6 +89,8 @@ const unitPrices: Forms<UnitPrices> = {
   cache_write_5m: orNull(string),
   cache_write_1h: orNull(string),
 };
+
+const clock: Forms<ClockReading> = { boot: uuid, running_ms: count };
 
 const callOfRun: Forms<CallOfRun> = { run_id: uuid, agreement: string, cost_limit_micro_usd: microUsd };
 
@@ -147,6 +151,7 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
     // Compared with the state that the records before come to, character by character.
     carried: String.raw`null|\{.*\}`,
     checkpoint: orNull(string),
+    clock: object(clock),
   },
   RESERVE: {
     ...call,
@@ -281,8 +286,9 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
     warnings: count,
     report_sha256: orNull(sha256),
   },
+  clock_reading: { ...event, ...clock },
   reopening: {
-    ...{ ...event, finding: oneOf(...faultKinds), detail: string },
+    ...{ ...event, finding: oneOf(...reopeningFindings), detail: string },
     ...{ set_aside: orNull(string), user_id: string, reason: string },
   },
   recovery: { ...event, bytes: count, sha256, quarantine: string },

@@ -1,4 +1,4 @@
-import type { FaultKind } from './fault.ts';
+import type { ReopeningFinding } from './fault.ts';
 
 /**
  * The journal's records, in the names they are stored under. Money is integer micro-USD in strings.
@@ -44,6 +44,8 @@ export interface HeaderRecord extends LedgerEvent {
   /** From 1. */
   segment: number;
   mode: LedgerMode;
+  /** Left out where the running time can't be known. */
+  clock?: ClockReading;
   /** What the records before come to, so that a reader may begin here; null in the first segment. */
   carried: CarriedState | null;
   /** C2SP checkpoint of all records before, signed by an enrolled key; null in the first segment. */
@@ -317,10 +319,25 @@ export interface AdjustRecord extends LedgerEvent {
   reason: string;
 }
 
-/** The clock went back: records keep the later time, and the later day, until it has caught up. */
+/**
+ * The clock went back: records keep the later time, and the later day, until it has caught up. Or it is ahead of what
+ * the running time allows, and is held.
+ */
 export interface ClockAnomalyRecord extends LedgerEvent {
   kind: 'clock_anomaly';
   wall_time: string;
+}
+
+/** What the clock, the record's time, is measured by from here on: a day that begins too soon is held. */
+export interface ClockReading {
+  /** Which start of the computer, and how long it had been running, asleep or not. */
+  boot: string;
+  running_ms: number;
+}
+
+/** The computer was started again since the header, or its clock was confirmed. */
+export interface ClockReadingRecord extends LedgerEvent, ClockReading {
+  kind: 'clock_reading';
 }
 
 /** A key that may sign checkpoints and policy changes of this ledger. */
@@ -427,7 +444,7 @@ export interface FlowEndRecord extends LedgerEvent {
 export interface ReopeningRecord extends LedgerEvent {
   kind: 'reopening';
   /** What was found. */
-  finding: FaultKind;
+  finding: ReopeningFinding;
   detail: string;
   /** Folder in which the ledger before was set aside; null when this one goes on. */
   set_aside: string | null;
@@ -461,6 +478,7 @@ export type LedgerRecord =
   | RetentionRecord
   | FlowStartRecord
   | FlowEndRecord
+  | ClockReadingRecord
   | ReopeningRecord
   | RecoveryRecord;
 

@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import type { Anchoring } from './anchors.ts';
 import { closureOf } from './closure.ts';
+import type { ReopeningFinding } from './fault.ts';
 import type { Ledger, Receipt } from './ledger.ts';
 import { damageError, verifyLedger } from './readJournal.ts';
 
@@ -10,28 +11,59 @@ export interface Reopened extends Receipt {
   setAside: string | null;
 }
 
-/**
- * A person's decision on a ledger that was closed: it goes on when every record of it, and of its anchors, fits now;
- * otherwise only a new one in its place does. Throws `invalid_request` when it is open, and `ledger_damaged`.
- */
-export async function reopenLedger(
-  { ledger, anchoring }: { ledger: Ledger; anchoring: Anchoring },
-  by: { userId: string; reason: string },
-  { newLedger }: { newLedger: boolean },
-): Promise<Reopened> {
+/** What a person has to decide on. */
+export interface Undecided {
+  kind: ReopeningFinding;
+  /** With its place. */
+  detail: string;
+}
+
+interface LedgerInUse {
+  ledger: Ledger;
+  anchoring: Anchoring;
+}
+
+/** Why the ledger takes no calls, or holds its clock; null where neither is so. */
+export async function undecidedOf({ ledger, anchoring }: LedgerInUse): Promise<Undecided | null> {
   // A fault that nobody has met yet is found here.
   await anchoring.compare();
   const closure = closureOf(ledger.directory);
-  if (closure === null)
+  if (closure) {
+    const { segment, line, kind, detail } = closure.fault;
+    return { kind, detail: line > 0 ? `${segment}:${line}: ${detail}` : detail };
+  }
+  const { clockAheadMs } = await ledger.budget();
+  return clockAheadMs > 0 ? { kind: 'clock_ahead', detail: clockText(clockAheadMs) } : null;
+}
+
+/**
+ * A person's decision: a ledger that was closed goes on when every record of it, and of its anchors, fits now;
+ * otherwise only a new one in its place does. A clock that is held is taken as right. Throws `invalid_request` when
+ * there is nothing to decide, and `ledger_damaged`.
+ */
+export async function reopenLedger(
+  { ledger, anchoring }: LedgerInUse,
+  by: { userId: string; reason: string },
+  { newLedger }: { newLedger: boolean },
+): Promise<Reopened> {
+  const undecided = await undecidedOf({ ledger, anchoring });
+  if (undecided === null)
     throw new GatewayError('invalid_request', 'The ledger is open: there is nothing to decide.', {
       hint: 'See "tidyllm audit verify".',
     });
-  if (!newLedger) {
+  const setAside = newLedger && undecided.kind !== 'clock_ahead';
+  if (!setAside) {
     const { firstFault } = await verifyLedger(ledger, { anchors: await anchoring.ownCheckpoints() });
     if (firstFault) throw damageError(ledger.directory, firstFault);
   }
-  const reopened = await ledger.reopen(closure.fault, by, { setAside: newLedger });
+  const reopened = await ledger.reopen(undecided, by, { setAside });
   // From here on the anchors know this ledger; one that can't be reached says so in its status.
   await anchoring.publish().catch(() => undefined);
   return reopened;
+}
+
+/** What is wrong with a clock that is held. */
+export function clockText(aheadMs: number): string {
+  const minutes = Math.round(aheadMs / 60_000);
+  return `the clock is ${minutes} minutes ahead of the time that this computer has been running; days begin by that time`;
 }

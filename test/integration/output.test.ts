@@ -32,6 +32,7 @@ const commands: Record<string, string[]> = {
   'audit verify': ['audit', 'verify'],
   'audit head': ['audit', 'head'],
   'audit anchor': ['audit', 'anchor', '--to', 'anchor'],
+  'audit reopen': ['audit', 'reopen', ...reason],
   'audit rotate-key': ['audit', 'rotate-key'],
   reconcile: ['reconcile', '--dry-run', 'bill.csv'],
   gateways: ['gateways'],

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Core } from '../../src/core/core.ts';
 import type { ParameterValues } from '../../src/flow/agreement.ts';
+import { GatewayError } from '../../src/errors.ts';
 import type { Implementation } from '../../src/flow/implementation.ts';
 import type { ExecuteOptions, FlowExecution } from '../../src/flow/flowAgreementManager.ts';
 import type { Cell, Finding, Report } from '../../src/flow/report.ts';
@@ -52,10 +53,14 @@ export async function runImplementation(
         ),
     });
   } finally {
-    await ledger.endRun(runId, {
+    const end = ledger.endRun(runId, {
       ...{ execution_mode: 'real', outcome: 'success', error_code: null, fallback: null },
       ...{ fallback_outcome: null, validated_by: ['corporate_llm'], duration_ms: 1, summary: null },
       ...{ problems: 0, warnings: 0, report_sha256: null },
+    });
+    // One that has found the ledger damaged has no record.
+    await end.catch((error: unknown) => {
+      if (!implementation.examinesLedger || !GatewayError.is(error, 'ledger_damaged')) throw error;
     });
   }
 }

@@ -27,6 +27,7 @@ const asking: ReadonlySet<string> = new Set<CommandId>([
   'tidyllm.raiseCap',
   'tidyllm.setDailyLimit',
   'tidyllm.acknowledgeOverruns',
+  'tidyllm.reopenLedger',
 ]);
 
 export interface ChatPanelDependencies {

@@ -13,6 +13,7 @@ import type { SettingsPlace } from '../../host/fixes.ts';
 import { fixesOf, fixesOfService, sectionOf, type CommandFix } from '../../host/healthFixes.ts';
 import type { Findings } from '../../host/healthMonitor.ts';
 import type { AnchorStatus } from '../../ledger/anchors.ts';
+import { clockText } from '../../ledger/reopenLedger.ts';
 import type { BudgetStatus } from '../../ledger/budgetStatus.ts';
 import type { Receipt } from '../../ledger/ledger.ts';
 import { formatUsd } from '../../pricing/cost.ts';
@@ -64,6 +65,7 @@ type Action =
   | 'output'
   | 'reconnect'
   | 'records'
+  | 'reopen'
   | 'reveal'
   | 'verify'
   | 'workspace';
@@ -306,20 +308,31 @@ function verdictOf({ result, at }: Verification): string {
 }
 
 function todayNode(budget: BudgetStatus): HealthNode {
-  const { spent, reserved, remaining, limit, level, day, timeZone, overruns } = budget;
+  const { spent, reserved, remaining, limit, level, day, timeZone, overruns, clockAheadMs } = budget;
   const money = vscode.l10n.t('{0} of {1}', formatUsd(spent), formatUsd(limit));
-  const description = overruns > 0 ? vscode.l10n.t('blocked by an overrun · {0}', money) : money;
-  const tone = level === 'ok' ? 'healthy' : level === 'warning' ? 'degraded' : 'failed';
+  const held = clockAheadMs > 0;
+  const description =
+    overruns > 0
+      ? vscode.l10n.t('blocked by an overrun · {0}', money)
+      : held
+        ? vscode.l10n.t('the clock is held · {0}', money)
+        : money;
+  const tone = held ? 'degraded' : level === 'ok' ? 'healthy' : level === 'warning' ? 'degraded' : 'failed';
   return {
     ...line('ledger.today', vscode.l10n.t('Today'), description, tone),
     evidence: [
       ...(overruns > 0 ? [[vscode.l10n.t('Why'), overrunText(overruns)] satisfies Evidence] : []),
+      ...(held ? [[vscode.l10n.t('Why'), clockText(clockAheadMs)] satisfies Evidence] : []),
       [vscode.l10n.t('Spent'), formatUsd(spent)],
       [vscode.l10n.t('Reserved'), formatUsd(reserved)],
       [vscode.l10n.t('Left'), formatLeft(remaining)],
       [vscode.l10n.t('Day'), `${day} (${timeZone})`],
     ],
-    actions: [...(overruns > 0 ? (['acknowledge'] as const) : []), 'budget', 'open'],
+    actions: [
+      ...(overruns > 0 ? (['acknowledge'] as const) : []),
+      ...(held ? (['reopen'] as const) : []),
+      ...(['budget', 'open'] as const),
+    ],
     place: { key: 'daily_limit_usd' },
     command: { command: 'tidyllm.openBudget', title: vscode.l10n.t('Open Budget') },
   };
@@ -490,6 +503,7 @@ const actionsOfCommands: Partial<Record<CommandId, Action>> = {
   'tidyllm.openSettingsFile': 'open',
   'tidyllm.reconnect': 'reconnect',
   'tidyllm.refreshHealth': 'check',
+  'tidyllm.reopenLedger': 'reopen',
   'tidyllm.revealLedger': 'reveal',
   'tidyllm.showOutput': 'output',
   'tidyllm.verifyAuditTrail': 'verify',

@@ -20,6 +20,15 @@ it.each([
   [1000n, 0n, 'exceeded', 0n],
   [1200n, 0n, 'exceeded', 0n],
 ])('spent %s and reserved %s of 1000 is %s with %s left', (spent, reserved, level, remaining) => {
-  const budget = { day: '2026-01-31', timeZone: 'UTC', spent, reserved, scopes: [], raised: [], overruns: 0 };
+  const budget = {
+    day: '2026-01-31',
+    timeZone: 'UTC',
+    spent,
+    reserved,
+    scopes: [],
+    raised: [],
+    clockAheadMs: 0,
+    overruns: 0,
+  };
   expect(budgetStatus(budget, policy)).toMatchObject({ level, remaining });
 });

@@ -134,7 +134,7 @@ describe('the verdict', () => {
     ]);
     expect(child(startGroup(error), 'Gateway')).toMatchObject({
       tone: 'failed',
-      actions: ['verify', 'reveal'],
+      actions: ['verify', 'reopen', 'reveal'],
     });
     expect(verdictNode(verdict, false)).toMatchObject({
       ...{ label: 'DEGRADED', description: 'Gateway', tone: 'failed' },
