@@ -81,6 +81,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     timeZone,
     signingKeys: options.signingKeys ?? signingKeyFile(state),
     retentionDays: settings.audit.retention_days,
+    overrides: loaded.loosened.map(({ name, value }) => `${name}=${value}`),
     compareAnchors: () => anchoring.compareOnce(),
     clockOffset: async () => {
       const { clockOffsetMs = null } = await backend.checkHealth(AbortSignal.timeout(clockTimeoutMs));

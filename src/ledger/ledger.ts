@@ -64,6 +64,8 @@ export interface LedgerOptions {
   user: string;
   /** IANA zone in which policy days begin. */
   timeZone: string;
+  /** Variables that govern more loosely than the files, as `NAME=value`. */
+  overrides?: readonly string[];
   /** Where this installation's key is, which signs checkpoints and changes of policy. */
   signingKeys: SigningKeyStore;
   /** Closed segments older than this are dropped when the next begins. */
@@ -624,7 +626,7 @@ export class Ledger {
     const time = this.#clock.time(journal.state);
     await journal.rotate(time, this.#clock.dayOf(time, journal.state).timezone, signer);
     await this.#dropOldSegments(journal);
-    journal.stage(this.#clock.records(journal.state), time);
+    journal.stage([...this.#clock.records(journal.state), ...this.#overrides(journal.state)], time);
     const staged: { step: Step; receipt: Receipt }[] = [];
     for (const step of batch) {
       try {
@@ -729,6 +731,13 @@ export class Ledger {
       replaces: replaced && keyIdOf(ledgerId, replaced.publicKey),
       endorsement: replaced && replaced.sign(text),
     };
+  }
+
+  /** Recorded where a segment doesn't say so yet, or another process began without them. */
+  #overrides({ overrides: recorded }: LedgerState): RecordDraft[] {
+    const { overrides = [], user } = this.#options;
+    if (overrides.join('\n') === recorded.join('\n')) return [];
+    return [{ kind: 'override', call_id: null, variables: [...overrides], user_id: user }];
   }
 
   /** Drops closed segments that policy no longer keeps: first the record of it, then the files. */

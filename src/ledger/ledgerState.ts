@@ -43,6 +43,7 @@ export class LedgerState {
   #firstSegment = 1;
   #clockAnomaly = '';
   #reopened = false;
+  #overrides: readonly string[] = [];
   #clockReading: TimedReading | null = null;
 
   /** `mode` is what the header must say; null takes either. */
@@ -114,6 +115,11 @@ export class LedgerState {
   /** The last since the header that was read first. */
   get clockReading(): TimedReading | null {
     return this.#clockReading;
+  }
+
+  /** What the last `override` since the header says; nothing before it. */
+  get overrides(): readonly string[] {
+    return this.#overrides;
   }
 
   /** Time of the last `clock_anomaly` that was read; empty before the first. */
@@ -200,6 +206,9 @@ export class LedgerState {
       case 'clock_reading':
         this.#clockReading = { boot: record.boot, running_ms: record.running_ms, time: record.time };
         break;
+      case 'override':
+        this.#overrides = record.variables;
+        break;
       case 'reopening':
         this.#reopened = true;
         break;
@@ -241,6 +250,7 @@ export class LedgerState {
       throw new ChainFault('bad_header', 'the first header carries what cannot be');
     this.#segment = header.segment;
     this.#segmentBegan = header.time;
+    this.#overrides = [];
     // Without one nothing of an earlier segment counts: every process measures by the same.
     this.#clockReading = header.clock ? { ...header.clock, time: header.time } : null;
   }

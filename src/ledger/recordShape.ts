@@ -287,6 +287,7 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
     report_sha256: orNull(sha256),
   },
   clock_reading: { ...event, ...clock },
+  override: { ...event, variables: list(string), user_id: string },
   reopening: {
     ...{ ...event, finding: oneOf(...reopeningFindings), detail: string },
     ...{ set_aside: orNull(string), user_id: string, reason: string },

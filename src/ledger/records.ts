@@ -440,6 +440,14 @@ export interface FlowEndRecord extends LedgerEvent {
   report_sha256: string | null;
 }
 
+/** From here on this program's variables govern more loosely than its files; none do where the list is empty. */
+export interface OverrideRecord extends LedgerEvent {
+  kind: 'override';
+  /** `NAME=value`, in the order of their names. */
+  variables: string[];
+  user_id: string;
+}
+
 /** A person has looked at what was wrong with the ledger, or its anchors, and lets it take calls. */
 export interface ReopeningRecord extends LedgerEvent {
   kind: 'reopening';
@@ -479,6 +487,7 @@ export type LedgerRecord =
   | FlowStartRecord
   | FlowEndRecord
   | ClockReadingRecord
+  | OverrideRecord
   | ReopeningRecord
   | RecoveryRecord;
 

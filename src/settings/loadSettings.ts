@@ -9,6 +9,7 @@ import { withoutStray } from '../strayCharacters.ts';
 import { NotUtf8, utf8Text } from '../utf8Text.ts';
 import { realPath, workspaceKey } from '../workspaceKey.ts';
 import type { Fault, Path } from '../yamlDocument.ts';
+import { looseningVariables, type LooseningVariable } from './looseningVariables.ts';
 import { laterKeys, settingsSchema, type Settings } from './schema.ts';
 import { convertText, isSection, knownKeys, settingKeys } from './schemaPaths.ts';
 import { SettingsDocument, SettingsInvalid, type Environment } from './settingsDocument.ts';
@@ -47,6 +48,8 @@ export interface LoadedSettings {
   /** The workspace files that were read. */
   workspaceFiles: readonly string[];
   originOf: (path: readonly string[]) => Origin;
+  /** Variables `TIDYLLM_…` that govern more loosely than the files do. */
+  loosened: readonly LooseningVariable[];
   /** What deserves a look, but doesn't keep the settings from being used. */
   warnings: readonly Fault[];
   /** What the file sets for parts that are not installed: accepted, and without effect. */
@@ -70,14 +73,17 @@ export async function loadSettings(
   const problem = await unknownPriceProblem(settings, settings.prices);
   if (problem !== null) throw new SettingsInvalid(own.faults(unknownPricePath, problem));
   const joined = await joinWorkspaces(settings, overrides.workspaceFiles ?? []);
+  const loosened = own.loosened(joined.settings, new Sources(document, withoutOwn(environment), overrides));
   return {
     settings: joined.settings,
     file: text === null ? null : path,
     userFile,
     workspaceFiles: joined.files,
     originOf: (keys) => joined.origins.get(keys.join('.')) ?? own.originOf(keys),
+    loosened,
     warnings: [
       ...own.warnings,
+      ...loosened.map(looseningWarning),
       ...[document, ...joined.documents].flatMap((one) => [...one.warnings, ...unmatchedCaps(one)]),
       ...joined.warnings,
     ],
@@ -230,6 +236,15 @@ function unknownVariables(environment: Environment): Fault[] {
     }));
 }
 
+function withoutOwn(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !ownVariables.has(name)));
+}
+
+function looseningWarning({ name, key, value, instead }: LooseningVariable): Fault {
+  const message = `environment variable ${name} loosens ${key}: ${value} instead of ${instead}; the audit records say so`;
+  return { severity: 'warning', message, place: null };
+}
+
 /** The user's own sources: options, environment and file. */
 class Sources {
   readonly #document: SettingsDocument;
@@ -265,6 +280,14 @@ class Sources {
     );
     if (!settings) throw new SettingsInvalid(faults);
     return settings;
+  }
+
+  /** What this program's variables loosen, where they still hold, of what `files` says without them. */
+  loosened(effective: Settings, files: Sources): LooseningVariable[] {
+    const set = [...ownVariables].filter(
+      ([name, path]) => this.#origins.get(path.join('.'))?.text === `environment variable ${name}`,
+    );
+    return set.length === 0 ? [] : looseningVariables(set, { files: files.parse(), effective });
   }
 
   /** What is wrong with a value, wherever it comes from. */
