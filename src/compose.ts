@@ -23,8 +23,9 @@ import { budgetStatus, type BudgetStatus } from './ledger/budgetStatus.ts';
 import { requireSqlite } from './ledger/kernelLock.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { dayInJournal } from './ledger/pastDay.ts';
-import type { ScopeKey } from './ledger/records.ts';
+import type { LedgerMode, ScopeKey } from './ledger/records.ts';
 import { signingKeyFile } from './ledger/signingKey.ts';
+import { otherHomes } from './otherHomes.ts';
 import { formatUsd } from './pricing/cost.ts';
 import type { ProfileDirectory } from './pricing/inferenceProfiles.ts';
 import { ModelCatalogue } from './pricing/modelCatalogue.ts';
@@ -159,7 +160,14 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     fallbackOf: async (id) => (await implementations()).builtIn(id),
   });
   return {
-    loaded: { ...loaded, warnings: [...loaded.warnings, ...unknownModels(settings, catalogue)] },
+    loaded: {
+      ...loaded,
+      warnings: [
+        ...loaded.warnings,
+        ...unknownModels(settings, catalogue),
+        ...budgetsElsewhere(options, mode),
+      ],
+    },
     folders: options.folders ?? [],
     flow,
     reports,
@@ -232,6 +240,18 @@ function unknownModels({ budget, models }: Settings, catalogue: ModelCatalogue):
     ...unused.map((name) => `models: no model "${name}" is known, so its base is used by nothing`),
     ...bases.map(([name, { base }]) => `models."${name}".base: no model "${base}" is known`),
   ].map((message) => ({ severity: 'warning', message, place: null }));
+}
+
+/** A second TIDYLLM_HOME is a second budget. Simulated money is none. */
+function budgetsElsewhere({ environment }: ComposeOptions, mode: LedgerMode): Fault[] {
+  if (mode === 'simulated') return [];
+  const { state } = userDirectories(environment);
+  const { state: registry } = userDirectories({ ...environment, TIDYLLM_HOME: undefined });
+  return otherHomes(join(registry, 'homes'), state).map((home) => ({
+    severity: 'warning',
+    message: `calls of this account are also recorded in ${home}, which has a budget of its own (TIDYLLM_HOME)`,
+    place: null,
+  }));
 }
 
 /** What a cap is kept under, by whatever name it was asked for. */

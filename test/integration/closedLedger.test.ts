@@ -258,3 +258,18 @@ it('what says why it is closed and can’t be read closes it', async () => {
     .executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
   expect(refused.error?.message).toContain('closed.json');
 });
+
+it('a second home of the same account is told in both, while calls are recorded in the other', async () => {
+  const { environment } = await anchoredHome();
+  await asked(environment, 1);
+  const second = temporaryFolder();
+  const other = { ...environment, TIDYLLM_HOME: second };
+  expect((await ask(other)).code).toBe(0);
+  for (const [one, told] of [
+    [environment, second],
+    [other, environment['TIDYLLM_HOME'] ?? ''],
+  ] as const) {
+    const { stdout } = await tidyllm(['doctor'], { environment: one });
+    expect(stdout).toContain(`also recorded in ${told}`);
+  }
+});

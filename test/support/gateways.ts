@@ -9,6 +9,8 @@ import { temporaryFolder } from './temporary.ts';
 export function isolatedEnvironment(home: string): Record<string, string> {
   return {
     TIDYLLM_HOME: home,
+    // What is kept beside the home, such as which homes there are.
+    XDG_STATE_HOME: join(home, 'state'),
     AWS_CONFIG_FILE: join(home, 'aws-config'),
     AWS_SHARED_CREDENTIALS_FILE: join(home, 'aws-credentials'),
     AWS_EC2_METADATA_DISABLED: 'true',

@@ -102,7 +102,12 @@ export class Editor {
     const server = await startEditor({
       profile,
       trust: options.trust ?? true,
-      env: { ...noCredentials, TIDYLLM_HOME: join(folder, 'home'), ...options.env },
+      env: {
+        ...noCredentials,
+        TIDYLLM_HOME: join(folder, 'home'),
+        XDG_STATE_HOME: join(folder, 'state'),
+        ...options.env,
+      },
     });
     try {
       const browser = await chromium.launchPersistentContext(join(folder, 'browser'), {

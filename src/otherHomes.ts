@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { createFile } from './createFile.ts';
+import { systemCodeOf } from './errors.ts';
+import { segmentNames } from './ledger/journal.ts';
+
+const recentMs = 36 * 3_600_000;
+
+/**
+ * State folders of this account, other than `own`, in which calls were recorded since yesterday: each is a budget of
+ * its own. Notes `own` in `registry`, a folder that doesn't depend on TIDYLLM_HOME; a registry that can't be written
+ * or read knows of nothing.
+ */
+export function otherHomes(registry: string, own: string, now = Date.now()): string[] {
+  try {
+    createFile(join(registry, createHash('sha256').update(own).digest('hex').slice(0, 32)), own);
+    return readdirSync(registry)
+      .map((name) => readFileSync(join(registry, name), 'utf8'))
+      .filter((home) => home !== own && now - lastRecorded(home) < recentMs);
+  } catch (error) {
+    if (systemCodeOf(error) === undefined) throw error;
+    return [];
+  }
+}
+
+/** When the live ledger of a state folder last grew, in milliseconds since the epoch; 0 where it has none. */
+function lastRecorded(home: string): number {
+  try {
+    const folder = join(home, 'ledger', 'live');
+    const last = segmentNames(folder).at(-1);
+    return last === undefined ? 0 : statSync(join(folder, last)).mtimeMs;
+  } catch (error) {
+    if (systemCodeOf(error) === undefined) throw error;
+    return 0;
+  }
+}
