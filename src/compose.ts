@@ -10,7 +10,6 @@ import { GatewayError } from './errors.ts';
 import { flowFiles } from './flow/catalogue.ts';
 import { FlowAgreementManager } from './flow/flowAgreementManager.ts';
 import { ReportStore } from './flow/reportStore.ts';
-import { requireReason } from './gateways/corporateLlm/admission.ts';
 import { capsFrom } from './gateways/corporateLlm/caps.ts';
 import { CorporateLlmGateway } from './gateways/corporateLlm/corporateLlmGateway.ts';
 import type { ComposeOptions, Core } from './core/core.ts';
@@ -23,9 +22,10 @@ import { budgetStatus, type BudgetStatus } from './ledger/budgetStatus.ts';
 import { requireSqlite } from './ledger/kernelLock.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { dayInJournal } from './ledger/pastDay.ts';
+import { requireReason } from './ledger/reason.ts';
 import type { LedgerMode, ScopeKey } from './ledger/records.ts';
 import { signingKeyFile } from './ledger/signingKey.ts';
-import { otherHomes } from './otherHomes.ts';
+import { otherHomes } from './ledger/otherHomes.ts';
 import { formatUsd } from './pricing/cost.ts';
 import type { ProfileDirectory } from './pricing/inferenceProfiles.ts';
 import { ModelCatalogue } from './pricing/modelCatalogue.ts';
@@ -82,6 +82,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     timeZone,
     signingKeys: options.signingKeys ?? signingKeyFile(state),
     retentionDays: settings.audit.retention_days,
+    minReasonLength: settings.audit.min_reason_length,
     overrides: loaded.loosened.map(({ name, value }) => `${name}=${value}`),
     compareAnchors: () => anchoring.compareOnce(),
     clockOffset: async () => {
@@ -191,7 +192,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     budget,
     raiseCap: async (asked, reason) => {
       const cap = { ...asked, key: await keyOf(asked, catalogue) };
-      const by = { userId: user, reason: requireReason(reason, policy) };
+      const by = { userId: user, reason };
       const before = (await budget()).caps.find((one) => idOf(one) === idOf(cap));
       const limit = before?.limit ?? capOf(cap)?.limit;
       if (limit === undefined || cap.limit <= limit) throw notHigher(cap, limit);
@@ -199,16 +200,15 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     },
     content,
     eraseContent: async (subject, reason) => {
+      // Nothing is erased whose record would be refused.
       const because = { user_id: user, reason: requireReason(reason, policy) };
       const { items, recorded } = await content.erase(subject, (count) =>
         ledger.tombstone({ subject_sha256: subjectHash(subject), items: count, ...because }),
       );
       return { items, receipt: recorded };
     },
-    reopenLedger: (reason, options) =>
-      reopenLedger({ ledger, anchoring }, { userId: user, reason: requireReason(reason, policy) }, options),
-    acknowledgeOverruns: async (reason) =>
-      ledger.acknowledgeOverruns({ userId: user, reason: requireReason(reason, policy) }),
+    reopenLedger: (reason, options) => reopenLedger({ ledger, anchoring }, { userId: user, reason }, options),
+    acknowledgeOverruns: async (reason) => ledger.acknowledgeOverruns({ userId: user, reason }),
     dispose: async () => {
       await anchoring.dispose();
       await ledger.dispose();

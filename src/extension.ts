@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
-import type { Core } from './core/core.ts';
 import { logInToAws } from './host/awsLogin.ts';
 import { AuditTrail } from './host/auditTrail.ts';
+import type { TidyLlmApi } from './host/api.ts';
+import { createApi } from './host/createApi.ts';
 import { acknowledgeOverruns, raiseCap } from './host/budgetActions.ts';
 import { BudgetAlerts } from './host/budgetAlerts.ts';
 import { registerCommands } from './host/commands.ts';
@@ -30,12 +31,6 @@ import type { FlowReportPanels } from './views/flowReport/panel.ts';
 import { FlowTree } from './views/flow/flowTree.ts';
 import { HealthTree } from './views/health/healthTree.ts';
 import { BudgetItem } from './views/statusBar.ts';
-
-/** What other extensions and the tests get. */
-export interface TidyLlmApi {
-  /** The core, once it is up. Rejects with `gateway_unavailable` while it can't come up. */
-  whenReady(): Promise<Core>;
-}
 
 const store = new DisposableStore();
 let holder: CoreHolder | null = null;
@@ -222,7 +217,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   });
   const start = setImmediate(reconnect);
   store.add({ dispose: () => clearImmediate(start) });
-  return { whenReady: () => core.whenReady() };
+  return createApi(core, git, (context.extension.packageJSON as { version: string }).version);
 }
 
 /** What brings the schema and the AWS SDK, which the first start of the gateway has loaded. */

@@ -1,6 +1,6 @@
 import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
-import { requireReason } from '../gateways/corporateLlm/admission.ts';
+import { requireReason } from '../ledger/reason.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import { columnName } from '../reconciliation/costExport.ts';
 import {
@@ -36,7 +36,6 @@ export async function reconcileCommand(
     ? ''
     : requireReason(options.reason ?? '', {
         minReasonLength: core.loaded.settings.audit.min_reason_length,
-        defaultUser: core.user,
       });
   await core.catalogue.learnAll();
   const before = await core.ledger.head();

@@ -46,6 +46,11 @@ export interface AgreementValidation {
 
 /** Knows every gateway, brings up those that are installed, and says why the others are not there. */
 export class GatewayRegistry {
+  // Another extension of the same process could put its own in the place of what decides.
+  static {
+    Object.freeze(this.prototype);
+  }
+
   readonly #factories: GatewayFactories;
   readonly #gateways = new Map<GatewayId, Gateway>();
   readonly #failures = new Map<GatewayId, GatewayError>();

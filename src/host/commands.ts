@@ -13,7 +13,8 @@ export function registerCommands(handlers: CommandHandlers, log: vscode.LogOutpu
         try {
           await handlers[id](...parameters);
         } catch (error) {
-          await showFailure(log, error);
+          // Whoever called the command is not kept waiting for somebody to read it.
+          void showFailure(log, error);
         }
       }),
     ),

@@ -14,6 +14,11 @@ export type CoreState =
 
 /** Keeps the one core of this window: composes it, replaces it when the configuration changes, closes it. */
 export class CoreHolder {
+  // Another extension of the same process could put its own in the place of what decides.
+  static {
+    Object.freeze(this.prototype);
+  }
+
   readonly #compose: (options: ComposeOptions) => Promise<Core>;
   readonly #log: vscode.LogOutputChannel;
   readonly #changed = new vscode.EventEmitter<CoreState>();

@@ -39,7 +39,20 @@ export async function runFlow(request: RunFlowRequest, dependencies: RunFlowDepe
   const given = { ...chosen.parameters, ...request.parameters };
   const parameters = request.direct ? given : await askParameters(core, chosen.agreement, given);
   if (!parameters) return;
-  await runWithProgress(chosen.agreement, { parameters, confidence: chosen.confidence }, dependencies);
+  const { agreement } = chosen;
+  const wasAsked = request.agreement === undefined || (!request.direct && agreement.parameters.length > 0);
+  if (!wasAsked && !(await confirmsCost(core, agreement, parameters))) return;
+  await runWithProgress(agreement, { parameters, confidence: chosen.confidence }, dependencies);
+}
+
+/** Whoever calls the command, another extension too: real money is spent when a person says so. */
+async function confirmsCost(core: Core, agreement: FlowAgreement, parameters: Given): Promise<boolean> {
+  const worst = await worstCaseOf(core, agreement, parameters);
+  if (core.backend.simulated || worst === 0n) return true;
+  const run = vscode.l10n.t('Run');
+  const cost = worst === null ? '' : atMost(worst);
+  const asked = vscode.l10n.t('Run {0}?', agreement.trigger);
+  return (await vscode.window.showWarningMessage(asked, { modal: true, detail: cost }, run)) === run;
 }
 
 interface Chosen {

@@ -3,7 +3,14 @@ import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { createFile } from '../createFile.ts';
 import { settingsPath, workspaceFileName } from '../settings/settingsPlaces.ts';
-import { composeOptions, localFolders, settingsFilesInUse, type SettingsFileInUse } from './configuration.ts';
+import { GatewayError } from '../errors.ts';
+import {
+  composeOptions,
+  ignoredWorkspaceFiles,
+  localFolders,
+  settingsFilesInUse,
+  type SettingsFileInUse,
+} from './configuration.ts';
 import type { SettingsPlace } from './fixes.ts';
 
 /** The settings files in use: where they are, opening them, and following their changes. */
@@ -24,7 +31,7 @@ export class SettingsFile implements vscode.Disposable {
 
   /** Opens a file at a place, the user's when none is named; creates it with comments when it isn't there. */
   async open(place?: SettingsPlace): Promise<void> {
-    const path = place?.file ?? (await this.path());
+    const path = place?.file === undefined ? await this.path() : inUse(place.file);
     await createFromTemplate(path);
     const editor = await vscode.window.showTextDocument(vscode.Uri.file(path));
     if (!place) return;
@@ -83,6 +90,13 @@ export function watch({ path, kind }: SettingsFileInUse, onChange: () => void): 
   );
   const events = [watcher.onDidCreate, watcher.onDidChange, watcher.onDidDelete];
   return vscode.Disposable.from(watcher, ...events.map((event) => event(onChange)));
+}
+
+/** Throws `invalid_request` for any other file: other extensions can call the command, too. */
+function inUse(file: string): string {
+  const known = [...settingsFilesInUse().map(({ path }) => path), ...ignoredWorkspaceFiles()];
+  if (known.includes(file)) return file;
+  throw new GatewayError('invalid_request', `${file} is no settings file in use.`);
 }
 
 async function createFromTemplate(path: string): Promise<void> {

@@ -82,6 +82,11 @@ interface Segment {
  * the segments before come to. `catchUp` may run at any time; all that writes only under the ledger's lock.
  */
 export class Journal {
+  // Another extension of the same process could put its own in the place of what decides.
+  static {
+    Object.freeze(this.prototype);
+  }
+
   readonly state: LedgerState;
   readonly #options: JournalOptions;
   #segment: Segment;

@@ -45,6 +45,7 @@ import type {
   TombstoneRecord,
   VoidRecord,
 } from './records.ts';
+import { requireReason } from './reason.ts';
 import { oldestToKeep, removeSegmentsBefore } from './retention.ts';
 import type { SigningKeyStore } from './signingKey.ts';
 import { enrolmentText, keyIdOf, policyText, signCheckpoint, Signer } from './signing.ts';
@@ -68,6 +69,8 @@ export interface LedgerOptions {
   overrides?: readonly string[];
   /** Where this installation's key is, which signs checkpoints and changes of policy. */
   signingKeys: SigningKeyStore;
+  /** Characters that a reason has at least; one in any case. */
+  minReasonLength?: number;
   /** Closed segments older than this are dropped when the next begins. */
   retentionDays: number;
   /** Called after segments were dropped, with the first policy day that is kept. */
@@ -183,6 +186,12 @@ export interface DayBudget {
   clockAheadMs: number;
 }
 
+/** Who decides something, and why. */
+export interface By {
+  userId: string;
+  reason: string;
+}
+
 /** One step under the lock: looks at the state, says what to record, and learns how that went. */
 interface Step {
   plan: (journal: Journal, time: string, signer: Signer) => RecordDraft[];
@@ -203,6 +212,11 @@ type DraftEnding = (state: LedgerState) => RecordDraft[] | null;
  * write. Any doubt about the file closes the ledger: calls are refused, nothing is guessed.
  */
 export class Ledger {
+  // Another extension of the same process could put its own in the place of what decides.
+  static {
+    Object.freeze(this.prototype);
+  }
+
   readonly #options: LedgerOptions;
   readonly #clock: LedgerClock;
   readonly #running: () => RunningTime | null;
@@ -257,6 +271,7 @@ export class Ledger {
    * durable write. When it doesn't fit, the refusal is recorded instead.
    */
   async reserve(callId: string, input: ReserveInput): Promise<Reservation> {
+    this.#requireReason(input.reason);
     await this.#beforeMoney();
     const { amount, caps, ...record } = input;
     const { user_id: userId, model_id: modelId, model_key: modelKey } = record;
@@ -298,6 +313,7 @@ export class Ledger {
     runId: string,
     input: StartRunInput,
   ): Promise<{ receipt: Receipt; refusal: RunRefusal | null }> {
+    this.#requireReason(input.reason);
     await this.#beforeMoney();
     const { amount, caps, concurrent, ...record } = input;
     const scopes = runScopesOf({ userId: record.user_id, workspace: record.workspace });
@@ -363,21 +379,31 @@ export class Ledger {
     );
   }
 
-  /** Sets a cap for today in place of that of the settings, signed. `limit` in micro-USD. */
-  raiseCap({ scope, key, limit }: Cap, by: { userId: string; reason: string }): Promise<Receipt> {
+  /**
+   * Sets a cap for today above that of the settings, signed. `limit` in micro-USD. Throws `audit_reason_missing`, and
+   * `invalid_request` for one that is not above it.
+   */
+  async raiseCap({ scope, key, limit }: Cap, asked: By): Promise<Receipt> {
+    const by = this.#by(asked);
     return this.#enqueue(
       ({ state }, time, signer) => {
         const { day } = this.#clock.dayOf(time, state);
         const id = idOf({ scope, key });
         const from = state.fold.day(day).raised.get(id) ?? state.fold.policy.get(id) ?? null;
+        if (limit <= (from?.limit ?? 0n))
+          throw new GatewayError('invalid_request', 'A cap that is raised has to be above the one before.');
         return [policyChange(state, { scope, key }, { day, from, to: limit }, by, signer)];
       },
       (receipt) => receipt,
     );
   }
 
-  /** Lets today take calls again after some cost more than they reserved. Throws `invalid_request` when none did. */
-  acknowledgeOverruns(by: { userId: string; reason: string }): Promise<Receipt> {
+  /**
+   * Lets today take calls again after some cost more than they reserved. Throws `audit_reason_missing`, and
+   * `invalid_request` when none did.
+   */
+  async acknowledgeOverruns(asked: By): Promise<Receipt> {
+    const by = this.#by(asked);
     return this.#enqueue(
       ({ state }, time) => {
         const { day } = this.#clock.dayOf(time, state);
@@ -391,9 +417,11 @@ export class Ledger {
 
   /**
    * Records where a bill differs from what calls were settled at, as compared when the ledger had `comparedTo`
-   * records. Throws `invalid_request` when another comparison was recorded since.
+   * records. Throws `audit_reason_missing`, and `invalid_request` when another comparison was recorded since, or a
+   * difference is not that of its figures.
    */
-  adjust(inputs: readonly AdjustInput[], comparedTo: number): Promise<Receipt> {
+  async adjust(inputs: readonly AdjustInput[], comparedTo: number): Promise<Receipt> {
+    for (const input of inputs) this.#requireAdjustment(input);
     return this.#enqueue(
       ({ state }) => {
         if (state.fold.lastAdjustment > comparedTo)
@@ -408,7 +436,8 @@ export class Ledger {
   }
 
   /** Records that a subject's content was erased. */
-  tombstone(input: TombstoneInput): Promise<Receipt> {
+  async tombstone(input: TombstoneInput): Promise<Receipt> {
+    this.#requireReason(input.reason);
     return this.#enqueue(
       () => [{ ...input, kind: 'tombstone', call_id: null }],
       (receipt) => receipt,
@@ -435,9 +464,10 @@ export class Ledger {
    */
   async reopen(
     { kind, detail }: { kind: ReopeningFinding; detail: string },
-    by: { userId: string; reason: string },
+    asked: By,
     { setAside }: { setAside: boolean },
   ): Promise<Receipt & { setAside: string | null }> {
+    const by = this.#by(asked);
     const folder = setAside ? await this.#exclusive(() => this.#setAside()) : null;
     this.#reopening = true;
     if (kind === 'clock_ahead') this.#clock.confirm();
@@ -454,6 +484,22 @@ export class Ledger {
     } finally {
       this.#reopening = false;
     }
+  }
+
+  /** Throws `audit_reason_missing`, whoever asks. */
+  #requireReason(reason: string): string {
+    return requireReason(reason, { minReasonLength: this.#options.minReasonLength ?? 1 });
+  }
+
+  #by({ userId, reason }: By): By {
+    return { userId, reason: this.#requireReason(reason) };
+  }
+
+  #requireAdjustment(input: AdjustInput): void {
+    this.#requireReason(input.reason);
+    const [recorded, billed] = [BigInt(input.recorded_micro_usd), BigInt(input.billed_micro_usd)];
+    if (billed < 0n || billed - recorded !== BigInt(input.difference_micro_usd))
+      throw new GatewayError('invalid_request', 'An adjustment is what a bill has less what was recorded.');
   }
 
   /** What may take a while and needs no lock. */

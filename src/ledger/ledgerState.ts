@@ -31,6 +31,11 @@ import {
  * budget is. Writer and verifier take records through it, so that they accept exactly the same ledgers.
  */
 export class LedgerState {
+  // Another extension of the same process could put its own in the place of what decides.
+  static {
+    Object.freeze(this.prototype);
+  }
+
   readonly fold = new BudgetFold();
   /** Public keys that may sign, by key id; null for those that were replaced. */
   readonly #keys = new Map<string, string | null>();

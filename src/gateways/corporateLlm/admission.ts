@@ -1,4 +1,5 @@
 import { GatewayError } from '../../errors.ts';
+import { recordedReason, visible } from '../../ledger/reason.ts';
 import type { CallDescription, CallOfRun } from '../../ledger/records.ts';
 import { worstCaseCost } from '../../pricing/cost.ts';
 import { priceUnknown, type Model, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
@@ -7,18 +8,7 @@ import type { BackendId, ChatMessage, ModelCall } from '../ports.ts';
 import { requestDefaults, type FlowOrigin, type LlmRequest } from './request.ts';
 import { inputTokenBound } from './tokenBound.ts';
 
-const maxReasonLength = 1000;
 const maxNameLength = 200;
-const reasonHint = 'Say why this is done, for example a ticket and a few words.';
-
-/** Text as a person sees it: one line, without characters that are invisible or turn the reading direction. */
-function visible(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(/[\p{Cc}\p{Z}]+/gu, ' ')
-    .replace(/[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, '')
-    .trim();
-}
 
 /** A name for the record; anything that can't be one may be a misplaced prompt, and is left out. */
 function modelName(name: string): string {
@@ -55,7 +45,7 @@ export function describeRequest(
   return {
     user_id:
       visible(request.userId ?? '').slice(0, maxNameLength) || policy.defaultUser.slice(0, maxNameLength),
-    reason: visible(request.auditReason ?? '').slice(0, maxReasonLength),
+    reason: recordedReason(request.auditReason ?? ''),
     model: modelName(asked),
     // Refused calls and others have to be told apart by model, whatever they are refused for.
     model_id: catalogue.idOf(asked),
@@ -71,33 +61,6 @@ export function describeRequest(
 
 function callOfRun({ runId, agreement, costLimit }: FlowOrigin): CallOfRun {
   return { run_id: runId, agreement, cost_limit_micro_usd: costLimit.toString() };
-}
-
-/** A reason as it is recorded. Throws `audit_reason_missing` for one that says nothing. */
-export function requireReason(text: string, policy: AdmissionPolicy): string {
-  const reason = visible(text);
-  if (!/[\p{L}\p{N}]/u.test(reason)) {
-    throw new GatewayError('audit_reason_missing', 'An audit reason is needed.', {
-      hint: reasonHint,
-    });
-  }
-  if (reason.length < policy.minReasonLength) {
-    throw new GatewayError(
-      'audit_reason_missing',
-      `The audit reason is too short: at least ${policy.minReasonLength} characters are needed.`,
-      { hint: reasonHint },
-    );
-  }
-  if (reason.length > maxReasonLength) {
-    throw new GatewayError(
-      'invalid_request',
-      `The audit reason is longer than ${maxReasonLength} characters.`,
-      {
-        hint: 'Shorten it; a ticket and a sentence are enough.',
-      },
-    );
-  }
-  return reason;
 }
 
 /** Checks a request and works out what it is and what it may cost. Throws `GatewayError`. */

@@ -3,19 +3,13 @@ import { GatewayError } from '../../errors.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
 import { scopesOf } from '../../ledger/budgetFold.ts';
 import type { CapSetting, Ledger, Receipt, Reservation } from '../../ledger/ledger.ts';
+import { requireReason } from '../../ledger/reason.ts';
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import { formatUsd, noTokens, tierFor, type PriceTier, type TokenUsage } from '../../pricing/cost.ts';
 import { bareIdOf, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import type { AgreementContext, Gateway, Health } from '../gateway.ts';
 import type { ModelBackend } from '../ports.ts';
-import {
-  admit,
-  describeRequest,
-  modelOf,
-  requireReason,
-  type AdmissionPolicy,
-  type AdmittedCall,
-} from './admission.ts';
+import { admit, describeRequest, modelOf, type AdmissionPolicy, type AdmittedCall } from './admission.ts';
 import { BudgetExceeded, budgetBlocked, budgetOffer, costLimitExceeded } from './budgetOffer.ts';
 import type { CapOf } from './caps.ts';
 import { chargeOf, emptyAnswer, take, type Answer, type Charge } from './charge.ts';
@@ -63,6 +57,11 @@ interface ReservedCall extends PreparedCall {
  * reserved and recorded, then it is dispatched, streamed and settled. NO DIRECT AWS CALLS ALLOWED.
  */
 export class CorporateLlmGateway implements Gateway {
+  // Another extension of the same process could put its own in the place of what decides.
+  static {
+    Object.freeze(this.prototype);
+  }
+
   readonly id = 'corporate_llm';
   readonly #backend: ModelBackend;
   readonly #ledger: Ledger;

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createFile } from './createFile.ts';
-import { systemCodeOf } from './errors.ts';
-import { segmentNames } from './ledger/journal.ts';
+import { createFile } from '../createFile.ts';
+import { systemCodeOf } from '../errors.ts';
+import { segmentNames } from './journal.ts';
 
 const recentMs = 36 * 3_600_000;
 

@@ -1,0 +1,133 @@
+import * as vscode from 'vscode';
+import * as z from 'zod/mini';
+import { GatewayError, messageOf } from '../errors.ts';
+import type { LlmResponse } from '../gateways/corporateLlm/request.ts';
+import { microToUsd } from '../pricing/cost.ts';
+import type { ApiBudget, ApiCallOptions, ApiError, ApiRequest, ApiResponse, ApiStatus } from './api.ts';
+import type { CoreHolder } from './coreHolder.ts';
+import type { GitContext } from './gitContext.ts';
+
+const text = z.string();
+const requestForm = z.strictObject({
+  caller: text.check(z.regex(/^[\w-]{1,100}\.[\w-]{1,100}$/)),
+  reason: text,
+  prompt: z.optional(text),
+  messages: z.optional(z.array(z.strictObject({ role: z.enum(['user', 'assistant']), content: text }))),
+  system: z.optional(text),
+  model: z.optional(text),
+  max_tokens: z.optional(z.number()),
+  temperature: z.optional(z.nullable(z.number())),
+});
+const optionsForm = z.strictObject({
+  signal: z.optional(z.instanceof(AbortSignal)),
+  onText: z.optional(z.custom<(text: string) => void>((value) => typeof value === 'function')),
+});
+
+export async function status(holder: CoreHolder): Promise<ApiStatus> {
+  try {
+    const { backend, ledger } = await holder.whenReady();
+    await ledger.budget();
+    return { state: 'ready', simulated: backend.simulated, error: null };
+  } catch (error) {
+    return { state: 'failed', simulated: null, error: errorOf(error) };
+  }
+}
+
+export async function budget(holder: CoreHolder): Promise<ApiBudget> {
+  try {
+    const { day, timeZone, limit, spent, reserved, remaining, level } = await holder.use((core) =>
+      core.budget(),
+    );
+    return {
+      ...{ day, timezone: timeZone, status: level, limit_usd: microToUsd(limit) },
+      ...{ spent_usd: microToUsd(spent), reserved_usd: microToUsd(reserved) },
+      remaining_usd: microToUsd(remaining),
+    };
+  } catch (error) {
+    throw toThrow(errorOf(error));
+  }
+}
+
+export async function execute(
+  holder: CoreHolder,
+  git: GitContext,
+  given: ApiRequest,
+  givenOptions: ApiCallOptions = {},
+): Promise<ApiResponse> {
+  // Read once: what the caller changes afterwards changes nothing here.
+  const request = parsed(requestForm, given);
+  const { signal, onText } = parsed(optionsForm, givenOptions);
+  const caller = vscode.extensions.getExtension(request.caller)?.id;
+  if (caller === undefined)
+    throw toThrow(invalid(`No extension "${request.caller}" is installed; \`caller\` is the id of yours.`));
+  const { folder } = git;
+  const workspace = folder?.uri.scheme === 'file' ? folder.uri.fsPath : null;
+  const branch = await git.branch();
+  try {
+    const response = await holder.use((core) =>
+      core.registry.get('corporate_llm').executeLlmRequest(
+        {
+          ...(request.prompt !== undefined && { prompt: request.prompt }),
+          ...(request.messages && { messages: request.messages }),
+          ...(request.system !== undefined && { system: request.system }),
+          modelId: request.model ?? core.loaded.settings.aws.bedrock.default_model,
+          ...(request.max_tokens !== undefined && { maxTokens: request.max_tokens }),
+          ...(request.temperature !== undefined && { temperature: request.temperature }),
+          auditReason: request.reason,
+          origin: { workspace, branch, command: `extension ${caller} (unverified)` },
+        },
+        { ...(signal && { signal }), ...(onText && { onText: (piece) => onText(piece) }) },
+      ),
+    );
+    return responseOf(response);
+  } catch (error) {
+    throw toThrow(errorOf(error));
+  }
+}
+
+function responseOf(response: LlmResponse): ApiResponse {
+  const { auditTrail, error, tokenUsage } = response;
+  return {
+    content: response.content,
+    success: response.success,
+    status: response.status,
+    model_used: response.modelUsed,
+    simulated: response.simulated,
+    stop_reason: response.stopReason,
+    input_tokens: tokenUsage.input,
+    output_tokens: tokenUsage.output,
+    cost_usd: microToUsd(response.cost),
+    cost_estimated: response.costEstimated,
+    error: error && errorOf(error),
+    audit_trail: auditTrail && {
+      call_id: auditTrail.callId,
+      sequence: auditTrail.sequence,
+      hash: auditTrail.hash,
+    },
+    gateway_tracked: response.gatewayTracked,
+  };
+}
+
+function parsed<T>(form: z.ZodMiniType<T>, given: unknown): T {
+  const { data, error } = form.safeParse(given);
+  if (!error) return data;
+  const [issue] = error.issues;
+  throw toThrow(
+    invalid(`The request has a fault at "${issue?.path.join('.') ?? ''}": ${issue?.message ?? ''}.`),
+  );
+}
+
+function invalid(message: string): ApiError {
+  return { code: 'invalid_request', message, hint: 'See the API in the documentation of the extension.' };
+}
+
+/** Without what lies behind it: causes hold more than other extensions should see. */
+function errorOf(error: unknown): ApiError {
+  return GatewayError.is(error)
+    ? { code: error.code, message: error.message, hint: error.hint }
+    : { code: 'internal_error', message: messageOf(error), hint: '' };
+}
+
+function toThrow({ code, message, hint }: ApiError): Error & ApiError {
+  return Object.assign(new Error(message), { code, hint });
+}

@@ -1,0 +1,16 @@
+import type { ApiCallOptions, ApiRequest, TidyLlmApi } from './api.ts';
+import type { CoreHolder } from './coreHolder.ts';
+import type { GitContext } from './gitContext.ts';
+
+/** The facade of this window's core. */
+export function createApi(holder: CoreHolder, git: GitContext, version: string): TidyLlmApi {
+  // Loaded by the first use: most of a start is reading code.
+  const calls = () => import('./apiCalls.ts');
+  return Object.freeze({
+    version,
+    status: async () => (await calls()).status(holder),
+    budget: async () => (await calls()).budget(holder),
+    execute: async (request: ApiRequest, options?: ApiCallOptions) =>
+      (await calls()).execute(holder, git, request, options),
+  });
+}
