@@ -16,6 +16,7 @@ import type { ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import { sameKeys, type AwsKeys } from '../sessions/awsCredentials.ts';
 import { isExpired } from '../sessions/awsErrors.ts';
+import { UnboundedAnswer, withinLimits } from '../sessions/answerLimits.ts';
 import { check, unlessAborted } from '../sessions/check.ts';
 import { departing, type Departure } from '../sessions/departure.ts';
 import { clockOffset, type Network } from '../sessions/network.ts';
@@ -23,7 +24,9 @@ import {
   brokenStream,
   failedCall,
   incompleteStream,
+  lateAnswer,
   notConnected,
+  overlongAnswer,
   stalledStream,
   unreadableUsage,
 } from './bedrockErrors.ts';
@@ -32,6 +35,14 @@ import {
 const wholeAnswerTimeoutMs = 600_000;
 /** A connection whose answer is complete gets this long to end by itself. */
 const endTimeoutMs = 1_000;
+/** What one token may take to be made, in milliseconds; the slowest models need a tenth of it. */
+const mostMsOfToken = 250;
+/** Bytes of text or of hidden output that one token may stand for; the longest tokens of published vocabularies have 128. */
+const mostBytesOfToken = 256;
+/** The same with what is around it on the wire, when each token comes in an event of its own. */
+const mostWireBytesOfToken = 1_024;
+/** What is there besides, such as the signature of what a model thought; errors fit into it. */
+const bytesBesides = 200_000;
 /** No context is near this; more is a fault of whoever counted. */
 const mostTokens = 1_000_000_000;
 
@@ -192,13 +203,20 @@ class BedrockBackend implements ModelBackend {
   }
 
   async *#converse(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelEvent> {
-    const { idleTimeoutMs } = this.#options;
-    const watchdog = new IdleWatchdog(
-      call.stream ? idleTimeoutMs : Math.max(idleTimeoutMs, wholeAnswerTimeoutMs),
-      signal,
-    );
+    const idleTimeoutMs = call.stream
+      ? this.#options.idleTimeoutMs
+      : Math.max(this.#options.idleTimeoutMs, wholeAnswerTimeoutMs);
+    const deadlineMs = 2 * idleTimeoutMs + call.maxTokens * mostMsOfToken;
+    const watchdog = new AnswerWatchdog({ idleTimeoutMs, deadlineMs }, signal);
+    const most = bytesBesides + call.maxTokens * mostBytesOfToken;
+    let received = 0;
     try {
-      yield* call.stream ? this.#stream(call, watchdog) : this.#whole(call, watchdog);
+      for await (const event of call.stream ? this.#stream(call, watchdog) : this.#whole(call, watchdog)) {
+        if (event.type === 'text') received += Buffer.byteLength(event.text);
+        if (event.type === 'hidden') received += event.bytes;
+        if (received > most) throw overlongAnswer(call.maxTokens);
+        yield event;
+      }
     } finally {
       watchdog.stop();
     }
@@ -207,21 +225,27 @@ class BedrockBackend implements ModelBackend {
   /** Waits for the answer to begin. A call that fails before anything of it left costs nothing, whatever failed. */
   async #answered<Output>(
     call: ModelCall,
-    watchdog: IdleWatchdog,
+    watchdog: AnswerWatchdog,
     stopped: Billing,
     send: (client: BedrockRuntimeClient, signal: AbortSignal) => Promise<Output>,
   ): Promise<Output> {
     const departure = { begun: false };
     const { signal } = watchdog;
     try {
-      return await this.#send(departure, (client) => send(client, signal));
+      const limits = {
+        bytes: 5 * bytesBesides + call.maxTokens * mostWireBytesOfToken,
+        milliseconds: Infinity,
+      };
+      return await withinLimits(limits, () => this.#send(departure, (client) => send(client, signal)));
     } catch (error) {
       const { begun } = departure;
+      if (error instanceof UnboundedAnswer && error.$metadata.httpStatusCode === 200)
+        throw overlongAnswer(call.maxTokens);
       throw watchdog.explain(error, begun ? stopped : 'none') ?? failedCall(error, this.#where(call), begun);
     }
   }
 
-  async *#whole(call: ModelCall, watchdog: IdleWatchdog): AsyncGenerator<ModelEvent> {
+  async *#whole(call: ModelCall, watchdog: AnswerWatchdog): AsyncGenerator<ModelEvent> {
     const command = new ConverseCommand(inputOf(call));
     const response = await this.#answered(call, watchdog, 'unknown', (client, abortSignal) =>
       client.send(command, { abortSignal }),
@@ -237,7 +261,7 @@ class BedrockBackend implements ModelBackend {
     };
   }
 
-  async *#stream(call: ModelCall, watchdog: IdleWatchdog): AsyncGenerator<ModelEvent> {
+  async *#stream(call: ModelCall, watchdog: AnswerWatchdog): AsyncGenerator<ModelEvent> {
     const command = new ConverseStreamCommand(inputOf(call));
     const response = await this.#answered(call, watchdog, 'received', (client, abortSignal) =>
       client.send(command, { abortSignal }),
@@ -267,8 +291,10 @@ class BedrockBackend implements ModelBackend {
         if (stopped && measured) watchdog.expectEnd();
       }
     } catch (error) {
-      if (GatewayError.is(error)) throw error;
-      if (!stopped || !measured)
+      if (error instanceof UnboundedAnswer) {
+        if (!stopped || !measured) throw overlongAnswer(call.maxTokens);
+      } else if (GatewayError.is(error)) throw error;
+      else if (!stopped || !measured)
         throw watchdog.explain(error, 'received') ?? brokenStream(error, this.#where(call));
     }
     // Some ways to stop end the iterator without an error.
@@ -389,18 +415,30 @@ function usageOf(usage: BedrockUsage | undefined): TokenUsage {
   return counted;
 }
 
-/** Ends a call that stays silent, and tells that apart from a caller who stopped it. */
-class IdleWatchdog {
+/** Ends a call that stays silent or goes on for ever, and tells that apart from a caller who stopped it. */
+class AnswerWatchdog {
   readonly #idleTimeoutMs: number;
+  readonly #deadlineMs: number;
   readonly #caller: AbortSignal;
   readonly #controller = new AbortController();
+  readonly #deadline: NodeJS.Timeout;
   #timer: NodeJS.Timeout;
   #stalled = false;
+  #late = false;
 
-  constructor(idleTimeoutMs: number, caller: AbortSignal) {
+  /** Limits in milliseconds: of silence, and of all. */
+  constructor(
+    { idleTimeoutMs, deadlineMs }: { idleTimeoutMs: number; deadlineMs: number },
+    caller: AbortSignal,
+  ) {
     this.#idleTimeoutMs = idleTimeoutMs;
+    this.#deadlineMs = deadlineMs;
     this.#caller = caller;
     this.#timer = this.#start(idleTimeoutMs);
+    this.#deadline = setTimeout(() => {
+      this.#late = true;
+      this.#controller.abort();
+    }, deadlineMs);
   }
 
   #start(timeoutMs: number): NodeJS.Timeout {
@@ -426,11 +464,13 @@ class IdleWatchdog {
 
   stop(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#deadline);
   }
 
   /** The error of a call that was stopped or stalled; null when neither happened. */
   explain(cause: unknown, billing: Billing): GatewayError | null {
-    if (this.#stalled) {
+    if (this.#late && billing !== 'none') return lateAnswer(this.#deadlineMs, cause);
+    if (this.#stalled || this.#late) {
       return billing === 'none' ? notConnected(cause) : stalledStream(this.#idleTimeoutMs, cause);
     }
     if (this.#caller.aborted)

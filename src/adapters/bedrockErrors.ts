@@ -1,9 +1,11 @@
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { failedCredentials } from '../sessions/awsErrors.ts';
+import { UnboundedAnswer } from '../sessions/answerLimits.ts';
 import { explain, type Explanation, type Place } from './bedrockAdvice.ts';
 
 /** A failure before the answer began; `begun` says whether anything of the request had left this computer. */
 export function failedCall(error: unknown, place: Place, begun: boolean): GatewayError {
+  if (error instanceof UnboundedAnswer) return unreadable(httpStatusOf(error) ?? 0, error);
   if (GatewayError.is(error)) return onTheWay(error, begun);
   const name = error instanceof Error ? error.name : '';
   if (name === 'CredentialsProviderError') return failedCredentials(error, null);
@@ -175,6 +177,31 @@ export function unreadableUsage(): GatewayError {
     hint: 'The worst case is charged until a bill says otherwise.',
     billing: 'unknown',
   });
+}
+
+/** More came than the tokens that were allowed can stand for. */
+export function overlongAnswer(maxTokens: number): GatewayError {
+  return new GatewayError(
+    'stream_incomplete',
+    `The answer was cut off: more came than ${maxTokens} tokens can be.`,
+    {
+      hint: 'What answers there doesn’t keep to max_tokens: check the endpoint and the proxy. The worst case is charged until a bill says otherwise.',
+      billing: 'unknown',
+    },
+  );
+}
+
+export function lateAnswer(deadlineMs: number, cause: unknown): GatewayError {
+  return new GatewayError(
+    'stream_incomplete',
+    `The answer was cut off: it had not ended after ${deadlineMs / 1000} s.`,
+    {
+      hint: 'The worst case is charged until a bill says otherwise. The limit follows from max_tokens and retry.idle_timeout_ms.',
+      retryable: true,
+      billing: 'unknown',
+      cause: traceOf(cause),
+    },
+  );
 }
 
 export function stalledStream(idleTimeoutMs: number, cause: unknown): GatewayError {

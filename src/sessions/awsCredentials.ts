@@ -13,6 +13,7 @@ import { changeStamp } from '../changeStamp.ts';
 import { GatewayError } from '../errors.ts';
 import type { FoundCredentials } from '../gateways/services.ts';
 import { strayIn, withoutStray } from '../strayCharacters.ts';
+import { withinLimits, type AnswerLimits } from './answerLimits.ts';
 import { failedCredentials } from './awsErrors.ts';
 import { SharedFiles, tokenFault } from './sharedFiles.ts';
 
@@ -59,6 +60,8 @@ type KeyPart = 'access_key_id' | 'secret_access_key' | 'session_token';
 
 /** A place without instance credentials must say so quickly. */
 const metadataTimeoutMs = 500;
+/** What it says of the credentials is a few hundred bytes. */
+const metadataAnswer: AnswerLimits = { bytes: 100_000, milliseconds: 5_000 };
 /** Credentials are renewed this long before they expire. */
 const renewBeforeMs = 5 * 60_000;
 
@@ -167,7 +170,7 @@ export class AwsCredentials {
     if (!relative && !environment['AWS_CONTAINER_CREDENTIALS_FULL_URI']) return null;
     return {
       ...iamRole('role of this container'),
-      resolve: fromHttp({ timeout: metadataTimeoutMs, maxRetries: 0 }),
+      resolve: () => withinLimits(metadataAnswer, fromHttp({ timeout: metadataTimeoutMs, maxRetries: 0 })),
     };
   }
 
@@ -177,7 +180,8 @@ export class AwsCredentials {
     if (/^true$/i.test(environment['AWS_EC2_METADATA_DISABLED'] ?? '')) return null;
     // Where there is one, a slow moment must not make a machine without a role of it.
     const maxRetries = isLikelyInstance(environment) ? 2 : 0;
-    const resolve = fromInstanceMetadata({ timeout: metadataTimeoutMs, maxRetries });
+    const ask = fromInstanceMetadata({ timeout: metadataTimeoutMs, maxRetries });
+    const resolve = () => withinLimits(metadataAnswer, ask);
     try {
       await resolve();
     } catch {

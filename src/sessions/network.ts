@@ -12,12 +12,11 @@ import tls, {
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { Handshake } from '../gateways/services.ts';
+import { withinSomeLimits } from './answerLimits.ts';
 import { watched } from './departure.ts';
 import { ProxyAgent, proxyAddress, proxyOfEnvironment, refusedByProxy, TunnelAgent } from './proxy.ts';
 
 const connectionTimeoutMs = 5_000;
-/** More of an answer than this is not read. */
-const mostBytes = 1_000_000;
 
 /** How this machine reaches others, beyond what the environment says. */
 export interface NetworkOptions {
@@ -37,6 +36,13 @@ export interface HttpAnswer {
   clockOffsetMs: number | null;
 }
 
+/** What the AWS SDK's clients send through: none of them bounds an answer by itself. */
+class LimitedHandler extends NodeHttpHandler {
+  override handle(...given: Parameters<NodeHttpHandler['handle']>): ReturnType<NodeHttpHandler['handle']> {
+    return withinSomeLimits(() => super.handle(...given));
+  }
+}
+
 /** Connections by way of the proxy and with the certificates that this machine is configured for. */
 export class Network {
   readonly #options: NetworkOptions;
@@ -50,7 +56,7 @@ export class Network {
 
   /** For the clients of the AWS SDK that call one endpoint. Throws `settings_invalid`. */
   requestHandler(endpoint: string): NodeHttpHandler {
-    return new NodeHttpHandler({
+    return new LimitedHandler({
       // HTTP/1.1: broken streams throw, and corporate proxies understand it.
       httpAgent: this.#httpAgent(endpoint),
       httpsAgent: this.#httpsAgent(endpoint),
@@ -74,17 +80,15 @@ export class Network {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const secure = url.startsWith('https:');
     const agent = secure ? this.#httpsAgent(url) : this.#httpAgent(url);
-    const sent = (secure ? httpsRequest : httpRequest)(url, { method, headers, signal, agent }, resolve);
+    const send = secure ? httpsRequest : httpRequest;
+    const sent = withinSomeLimits(() => send(url, { method, headers, signal, agent }, resolve));
     sent.on('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error));
     const sentAt = Date.now();
     sent.end(sentBody);
     const response = await promise;
     const clockOffsetMs = clockOffset(response.headers, (sentAt + Date.now()) / 2);
     let body = '';
-    for await (const chunk of response.setEncoding('utf8')) {
-      body += chunk as string;
-      if (body.length > mostBytes) break;
-    }
+    for await (const chunk of response.setEncoding('utf8')) body += chunk as string;
     const proxy = this.#proxyFor(url);
     if (response.statusCode === 407 && proxy !== null) throw refusedByProxy(new URL(proxy), 407);
     return { status: response.statusCode ?? 0, body, clockOffsetMs };

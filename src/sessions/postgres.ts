@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { systemCodeOf } from '../errors.ts';
 import type { GatewayError } from '../errors.ts';
@@ -16,6 +18,39 @@ const idleTimeoutMs = 30_000;
 /** A connection whose answer does not come is given up, so that it can't hold its place in the pool. */
 const answerTimeoutMs = 10_000;
 const mostConnections = 4;
+
+/** What our questions are answered with is a few hundred bytes. */
+const mostBytes = 4_000_000;
+
+interface Wire extends EventEmitter {
+  ssl: unknown;
+  stream: Duplex;
+}
+
+/** A connection that takes no endless answer: what a server sends is otherwise kept until it says that it is whole. */
+class LimitedClient extends pg.Client {
+  #received = 0;
+
+  constructor(...given: ConstructorParameters<typeof pg.Client>) {
+    super(...given);
+    const { connection } = this as unknown as { connection: Wire };
+    // With encryption, what is read is the stream inside it.
+    connection.once(connection.ssl ? 'sslconnect' : 'connect', () =>
+      connection.stream.on('data', (chunk: Buffer) => this.#count(chunk.length, connection.stream)),
+    );
+    this.on('drain', () => (this.#received = 0));
+  }
+
+  #count(bytes: number, stream: Duplex): void {
+    this.#received += bytes;
+    if (this.#received <= mostBytes) return;
+    const error = failedService(
+      `PostgreSQL at ${this.host}:${this.port} sent more than ${mostBytes} bytes; the rest was not read.`,
+      'Check postgres.host and postgres.port: what answers there is not what was asked for.',
+    );
+    stream.destroy(error);
+  }
+}
 
 /** The pool of the team's database. Connections open on use; one that breaks while idle is dropped. */
 export async function openPool(place: Place, network: Network): Promise<pg.Pool> {
@@ -37,7 +72,7 @@ function poolOf(
   ssl: pg.PoolConfig['ssl'],
 ): pg.Pool {
   const pool = new pg.Pool({
-    ...{ port, ssl, max: mostConnections },
+    ...{ port, ssl, max: mostConnections, Client: LimitedClient },
     ...(host !== null && { host }),
     ...(database !== null && { database }),
     ...(user !== null && { user }),

@@ -6,6 +6,8 @@ import { GatewayError, messageOf } from '../errors.ts';
 import { withoutPassword } from '../withoutPassword.ts';
 import { withoutStray } from '../strayCharacters.ts';
 
+/** A proxy that begins to answer and never ends would be read for ever. */
+const openingTimeoutMs = 10_000;
 const quiet = 'Correct it, or unset it to connect without a proxy.';
 
 /**
@@ -44,6 +46,8 @@ export class ProxyAgent extends HttpProxyAgent<string> {
 
 /** An agent that goes to https addresses through a proxy's tunnel. */
 export class TunnelAgent extends HttpsProxyAgent<string> {
+  readonly #options = this.connectOpts;
+
   constructor(proxy: string, options: AgentOptions) {
     super(proxy, options);
     this.on('proxyConnect', ({ statusCode }: { statusCode: number }, request: ClientRequest) => {
@@ -52,10 +56,19 @@ export class TunnelAgent extends HttpsProxyAgent<string> {
   }
 
   override async connect(...given: Parameters<HttpsProxyAgent<string>['connect']>) {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), openingTimeoutMs);
     try {
+      // Read before anything is waited for, so connections at the same time have each their own.
+      this.connectOpts = Object.assign({}, this.#options, { signal: late.signal });
       return await super.connect(...given);
     } catch (error) {
-      throw failedProxy(this.proxy, error);
+      throw failedProxy(
+        this.proxy,
+        late.signal.aborted ? new Error('it did not open the way in time') : error,
+      );
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

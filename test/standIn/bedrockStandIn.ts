@@ -5,6 +5,7 @@ import { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EventStreamCodec } from '@smithy/core/event-streams';
 import { fromUtf8, toUtf8 } from '@smithy/core/serde';
+import { answerWithoutBounds } from './withoutBounds.ts';
 
 /** A call as it arrived. */
 export interface SeenCall {
@@ -109,7 +110,7 @@ function frame(headers: Record<string, string>, payload: object): Buffer {
  * where NAME is a refusal above, or one of: slow, stall, cut, early-end, no-metadata, exception, gate,
  * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=…, halves=…, served=TIER; stop=REASON, or
  * stop=REASON/silent without a word; lie={…JSON…}, a usage that doesn't fit the answer; twice={…JSON…}, a second one;
- * refuse=STATUS EXCEPTION MESSAGE, break=EXCEPTION MESSAGE.
+ * refuse=STATUS EXCEPTION MESSAGE, break=EXCEPTION MESSAGE; hostile=KIND, an answer without bounds.
  */
 export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
   const seen: Seen = {
@@ -290,6 +291,10 @@ async function answer(
     return;
   }
   if (directive.name === 'hang') return;
+  if (directive.name === 'hostile') {
+    await answerWithoutBounds(directive.value, response, eventFrame);
+    return;
+  }
   if (directive.name === 'html') {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<html>SECRET page of a proxy</html>');
     return;
