@@ -1,6 +1,7 @@
-import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { readFileTextSync } from './readFile.ts';
 
 /**
  * The one name of the workspace that a folder belongs to, by whatever path it was reached: the real path of the
@@ -80,7 +81,7 @@ function hasHead(gitFolder: string): boolean {
 
 function textOf(path: string): string | null {
   try {
-    return statSync(path).isFile() ? readFileSync(path, 'utf8') : null;
+    return readFileTextSync(path, 10_000);
   } catch {
     return null;
   }

@@ -4,16 +4,21 @@ import {
   isNode,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   parseDocument,
   visit,
+  type Alias,
   type Document,
   type Node,
+  type Pair,
   type Range,
   type Scalar,
   type YAMLMap,
+  type YAMLSeq,
 } from 'yaml';
 import { messageOf } from './errors.ts';
+import { mostTextBytes } from './readFile.ts';
 import { unreadableWords, yamlWords } from './yamlWords.ts';
 
 export type Path = readonly PropertyKey[];
@@ -41,12 +46,24 @@ export class YamlDocument {
   readonly #text: string;
   readonly #lines = new LineCounter();
   readonly #document: Document.Parsed | null;
+  /** What aliases stand for: the library looks through the whole text for each. */
+  readonly #targets = new Map<Alias, Node>();
+  readonly #pairs = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
 
   constructor(file: string, text: string) {
     this.file = file;
     this.#text = text;
+    const excess = excessOf(text);
+    if (excess !== null) {
+      this.#document = null;
+      this.contents = null;
+      this.faults = [this.#faultBetween(excess, 0, 0)];
+      return;
+    }
     try {
-      this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+      // Names that stand twice are found below, in one pass.
+      const options = { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false };
+      this.#document = parseDocument(text, options);
     } catch (error) {
       // Nested deeper than the parser can go.
       this.#document = null;
@@ -118,21 +135,31 @@ export class YamlDocument {
     let node: Node | null = this.#document?.contents ?? null;
     let key: readonly [number, number] = [0, 0];
     for (const name of path) {
-      if (isAlias(node) && this.#document) node = node.resolve(this.#document) ?? null;
+      if (isAlias(node)) node = this.#targets.get(node) ?? null;
       if (isSeq(node)) {
         node = (node.items[Number(name)] as Node | undefined) ?? null;
         if (!node) return { key, node, complete: false };
         key = node.range ? [node.range[0], node.range[1]] : key;
         continue;
       }
-      const pair = isMap(node)
-        ? node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(name))
-        : undefined;
+      const pair = isMap(node) ? this.#pairsOf(node).get(String(name)) : undefined;
       if (!pair || !isScalar(pair.key)) return { key, node, complete: false };
       key = pair.key.range ? [pair.key.range[0], pair.key.range[1]] : key;
       node = pair.value as Node | null;
     }
     return { key, node, complete: true };
+  }
+
+  #pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+    const known = this.#pairs.get(map);
+    if (known) return known;
+    // Of a name that stands twice the first counts.
+    const named = map.items.flatMap((pair) =>
+      isScalar(pair.key) ? [[String(pair.key.value), pair] as const] : [],
+    );
+    const pairs = new Map(named.toReversed());
+    this.#pairs.set(map, pairs);
+    return pairs;
   }
 
   /** Where a part of a text stands: counted from its beginning, or found again where it is written otherwise. */
@@ -167,18 +194,26 @@ export class YamlDocument {
       const [start, end] = range ?? [0, 0];
       faults.push(this.#faultBetween(message, start, end));
     };
+    const anchors = new Map<string, Node>();
+    const anchored = (node: Scalar | YAMLMap | YAMLSeq): void => {
+      if (node.anchor) anchors.set(node.anchor, node);
+    };
     try {
       visit(document, {
+        Seq: (_key, list) => anchored(list),
         Map: (_key, map) => {
+          anchored(map);
           for (const { key, problem } of misreadKeys(map)) faultAt(key?.range, problem);
         },
         Scalar: (key, scalar) => {
+          anchored(scalar);
           const problem = key === 'key' ? null : misreadNumber(scalar);
           if (problem !== null) faultAt(scalar.range, problem);
         },
         Alias: (_key, alias) => {
           const [start, end] = alias.range ?? [0, 0];
-          const target = alias.resolve(document);
+          const target = anchors.get(alias.source);
+          if (target) this.#targets.set(alias, target);
           const [from, to] = target?.range ?? [0, 0];
           if (!target) faultAt(alias.range, `*${alias.source} has no anchor before it`);
           else if (from < start && end <= to) faultAt(alias.range, `*${alias.source} leads to itself`);
@@ -193,6 +228,32 @@ export class YamlDocument {
   }
 }
 
+/** No text of settings or agreements has more of it; each limit is parsed in a fraction of a second. */
+const most = { characters: mostTextBytes, tokens: 200_000, names: 20_000, anchors: 1_000 };
+
+/** Why a text isn't parsed at all: so much of it would take minutes. Null where it is. */
+function excessOf(text: string): string | null {
+  const larger = (what: string, limit: number): string => `the file has more than ${limit} ${what}; split it`;
+  if (text.length > most.characters) return larger('characters', most.characters);
+  let tokens = 0;
+  let names = 0;
+  let anchors = 0;
+  let before = '';
+  for (const token of new Lexer().lex(text)) {
+    tokens += 1;
+    // What follows this mark is a text, whatever it begins with.
+    if (before !== '\x1f') {
+      if (token === ':') names += 1;
+      if (/^[&*]/.test(token)) anchors += 1;
+    }
+    before = token;
+    if (tokens > most.tokens) return larger('words', most.tokens);
+    if (names > most.names) return larger('names', most.names);
+    if (anchors > most.anchors) return larger('anchors and aliases', most.anchors);
+  }
+  return null;
+}
+
 /** Names that YAML reads as something other than their text, or as the text of another one. */
 function misreadKeys({ items }: YAMLMap): { key: Node | null; problem: string }[] {
   const read = new Set<string>();
@@ -203,7 +264,7 @@ function misreadKeys({ items }: YAMLMap): { key: Node | null; problem: string }[
     if (typeof value !== 'string' && (value === null || name !== source))
       return [{ key, problem: misread(source, name) }];
     if (name === '__proto__') return [{ key, problem: 'the name "__proto__" can’t be used' }];
-    if (read.has(name)) return [{ key, problem: `the name "${name}" stands here twice` }];
+    if (read.has(name)) return [{ key, problem: `the name "${name}" stands here twice; remove one of them` }];
     read.add(name);
     return [];
   });

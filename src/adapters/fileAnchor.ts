@@ -1,8 +1,12 @@
-import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import { readFileText, requireReadable } from '../readFile.ts';
 import type { Anchor, KeptCheckpoints } from '../ledger/anchors.ts';
 import { splitNotes } from '../ledger/signing.ts';
+
+/** Some 300,000 checkpoints. */
+const mostBytes = 100_000_000;
 
 /** Keeps checkpoints in a file, one note after another: best on a drive that this user can't rewrite. */
 export class FileAnchor implements Anchor {
@@ -15,6 +19,8 @@ export class FileAnchor implements Anchor {
   async publish(checkpoint: string): Promise<void> {
     await this.#explained(async () => {
       await mkdir(dirname(this.location), { recursive: true, mode: 0o700 });
+      // Writing to a pipe would wait for who reads it.
+      requireReadable(this.location, Infinity);
       await using file = await open(this.location, 'a', 0o600);
       await file.appendFile(`${checkpoint}\n`);
       await file.sync();
@@ -24,7 +30,7 @@ export class FileAnchor implements Anchor {
   async kept(): Promise<KeptCheckpoints> {
     return this.#explained(async () => {
       try {
-        const checkpoints = splitNotes(await readFile(this.location, 'utf8'));
+        const checkpoints = splitNotes(await readFileText(this.location, mostBytes));
         return { checkpoints, changed: (await stat(this.location)).mtime };
       } catch (error) {
         if (systemCodeOf(error) === 'ENOENT') return { checkpoints: [], changed: null };

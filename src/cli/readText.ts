@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { buffer } from 'node:stream/consumers';
 import { GatewayError, messageOf } from '../errors.ts';
+import { readAny } from '../readFile.ts';
+
+/** No model takes a prompt of this size; what is longer is something else. */
+const mostBytes = 50_000_000;
 
 /** Byte order marks with what they announce; the longer first, because one begins like another. */
 const marks: readonly [mark: readonly number[], decode: (bytes: Buffer) => string][] = [
@@ -13,14 +15,24 @@ const marks: readonly [mark: readonly number[], decode: (bytes: Buffer) => strin
 
 /** The text on standard input. Throws `invalid_request` for what is no text. */
 export async function readStandardInput(): Promise<string> {
-  return decoded(await buffer(process.stdin), 'standard input');
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin) {
+    chunks.push(chunk as Buffer);
+    size += (chunk as Buffer).length;
+    if (size > mostBytes)
+      throw new GatewayError('invalid_request', `Standard input is larger than ${mostBytes} bytes.`, {
+        hint: 'Nothing was sent. Give less of it.',
+      });
+  }
+  return decoded(Buffer.concat(chunks), 'standard input');
 }
 
 /** The text of a file. Throws `invalid_request` for one that can't be read or is no text. */
 export async function readTextFile(path: string): Promise<string> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(path);
+    bytes = await readAny(path, mostBytes);
   } catch (error) {
     throw new GatewayError('invalid_request', `The file ${path} can't be read: ${messageOf(error)}`, {
       cause: error,

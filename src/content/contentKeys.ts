@@ -1,8 +1,9 @@
 import { createHash, createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFile } from '../createFile.ts';
 import { GatewayError, systemCodeOf } from '../errors.ts';
+import { readFileBytesSync } from '../readFile.ts';
 import { contentChanged, contentUnavailable } from './contentUnavailable.ts';
 
 const keyBytes = 32;
@@ -60,7 +61,7 @@ export class ContentKeys {
       const known = this.#known.get(subject);
       // Kept as key objects: making them costs more than a hash.
       if (known?.version === version) return known;
-      const key = { version, ...derive(readFileSync(path), path) };
+      const key = { version, ...derive(readFileBytesSync(path), path) };
       this.#known.set(subject, key);
       return key;
     } catch (error) {

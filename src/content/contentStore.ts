@@ -1,14 +1,18 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { GatewayError, systemCodeOf } from '../errors.ts';
 import type { LedgerMode } from '../ledger/records.ts';
+import { readFileBytes, readFileText } from '../readFile.ts';
 import { replaceFile } from '../replaceFile.ts';
 import type { Settings } from '../settings/schema.ts';
 import { ContentKeys, subjectHash, type SubjectKey } from './contentKeys.ts';
 import { contentChanged, contentUnavailable } from './contentUnavailable.ts';
 import { Redactor } from './redaction.ts';
+
+/** More than any conversation with its answer. */
+const mostSealedBytes = 200_000_000;
 
 export type ContentPolicy = Settings['audit']['content'];
 
@@ -110,7 +114,7 @@ export class ContentStore {
     const key = this.#keys.find(subject);
     if (!key || !dayFolder.test(day) || !/^[\w-]+$/.test(callId)) return null;
     const path = this.#path(day, subject, callId);
-    const sealed = await readFile(path).catch((error: unknown) => {
+    const sealed = await readFileBytes(path, mostSealedBytes).catch((error: unknown) => {
       if (systemCodeOf(error) === 'ENOENT') return null;
       throw contentUnavailable(path, error);
     });
@@ -140,7 +144,7 @@ export class ContentStore {
       const days = await this.#days();
       const folders = days.map((day) => this.#folder(day, subject));
       const counts = await Promise.all(folders.map(countFiles));
-      const begun = await readFile(pending, 'utf8').catch(() => null);
+      const begun = await readFileText(pending).catch(() => null);
       const keyFound = await rename(keyPath, pending).then(() => true, ignoreMissing);
       const items = Math.max(
         Number(begun ?? 0) || 0,

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import canonicalize from 'canonicalize';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { dayOf } from '../ledger/day.ts';
+import { readFileBytes } from '../readFile.ts';
 import { replaceFile } from '../replaceFile.ts';
 import type { Section, StoredReport } from './report.ts';
 import { storedReportSchema } from './reportSchema.ts';
@@ -48,7 +49,7 @@ export class ReportStore {
   /** The report of a run, proven against the hash in its record. Throws `content_unavailable`: missing or changed. */
   async read(runId: string, sha256: string): Promise<StoredReport> {
     const path = this.#path(runId);
-    const bytes = await readFile(path).catch((error: unknown) => {
+    const bytes = await readFileBytes(path, mostBytes).catch((error: unknown) => {
       const why = systemCodeOf(error) === 'ENOENT' ? 'it is not there any more' : messageOf(error);
       throw unavailable(path, why, error);
     });

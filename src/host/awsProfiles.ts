@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { readFileBytes } from '../readFile.ts';
 
 /** A profile of the AWS configuration files, with what tells people which one it is. */
 export interface AwsProfile {
@@ -59,7 +59,7 @@ function iniSections(text: string): [section: string, values: Map<string, string
 
 async function readOrEmpty(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return (await readFileBytes(path)).toString('utf8');
   } catch {
     return '';
   }

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import * as vscode from 'vscode';
-import { checkSettingsFile } from '../settings/loadSettings.ts';
+import { checkSettingsFile, readSettingsText } from '../settings/loadSettings.ts';
 import { SettingsInvalid } from '../settings/settingsDocument.ts';
 import type { Fault } from '../yamlDocument.ts';
 import { settingsFilesInUse, type SettingsFileInUse } from './configuration.ts';
@@ -129,7 +128,7 @@ function provideCodeActions(
 
 async function readIfThere(path: string): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8');
+    return await readSettingsText(path);
   } catch {
     // One that can't be read is a fault of the gateway's start, not of its text.
     return null;

@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFile } from '../createFile.ts';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import { readFileTextSync } from '../readFile.ts';
 import { Signer } from './signing.ts';
 
 /** Where an installation keeps its signing key: the editor's secret storage, or a file of this user's. */
@@ -19,7 +20,7 @@ export function signingKeyFile(stateDirectory: string): SigningKeyStore {
     load: () =>
       explained(path, () => {
         if (readIfThere(path) === null) createFile(path, Signer.generate().toPem());
-        return new Signer(readFileSync(path, 'utf8'));
+        return new Signer(readFileTextSync(path));
       }),
     replace: (signer) =>
       explained(path, () => {
@@ -33,7 +34,7 @@ export function signingKeyFile(stateDirectory: string): SigningKeyStore {
 
 function readIfThere(path: string): string | null {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileTextSync(path);
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT') return null;
     throw error;

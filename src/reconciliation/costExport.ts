@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { CsvError, parse } from 'csv-parse';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import { requireReadable } from '../readFile.ts';
 
 /** A line of an export. */
 export interface Columns {
@@ -23,6 +24,9 @@ export interface ExportSource {
   /** SHA-256 of its text, however the file is compressed. */
   textSha256: string;
 }
+
+/** Lines of an export have some thousand characters. */
+const mostLineBytes = 10_000_000;
 
 const requiredColumns = [
   'line_item_line_item_type',
@@ -56,7 +60,7 @@ export async function readCostExport(
   const file = createReadStream(path).on('data', (chunk) => hash.update(chunk));
   const text = compressed ? createGunzip() : new PassThrough();
   text.on('data', (chunk: Buffer) => textHash.update(chunk));
-  const parser = parse({ bom: true, skip_empty_lines: true, info: true });
+  const parser = parse({ bom: true, skip_empty_lines: true, info: true, max_record_size: mostLineBytes });
   try {
     const read = await Promise.allSettled([takeLines(parser, onLine), pipeline(file, text, parser)]);
     const reasons = read.flatMap((part) => (part.status === 'rejected' ? [part.reason as unknown] : []));
@@ -106,6 +110,7 @@ function columnPlaces(header: readonly string[]): Map<string, number> {
 
 async function beginsWith(path: string, bytes: readonly number[]): Promise<boolean> {
   try {
+    requireReadable(path, Infinity);
     for await (const chunk of createReadStream(path, { end: bytes.length - 1 }))
       return (chunk as Buffer).equals(Buffer.from(bytes));
     return false;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
   fromEnv,
   fromHttp,
@@ -15,7 +15,7 @@ import type { FoundCredentials } from '../gateways/services.ts';
 import { strayIn, withoutStray } from '../strayCharacters.ts';
 import { withinLimits, type AnswerLimits } from './answerLimits.ts';
 import { failedCredentials } from './awsErrors.ts';
-import { SharedFiles, tokenFault } from './sharedFiles.ts';
+import { filesIn, requireAwsFiles, SharedFiles, tokenFault } from './sharedFiles.ts';
 
 /** Keys as AWS takes them. */
 export interface AwsKeys {
@@ -170,7 +170,10 @@ export class AwsCredentials {
     if (!relative && !environment['AWS_CONTAINER_CREDENTIALS_FULL_URI']) return null;
     return {
       ...iamRole('role of this container'),
-      resolve: () => withinLimits(metadataAnswer, fromHttp({ timeout: metadataTimeoutMs, maxRetries: 0 })),
+      resolve: () => {
+        requireAwsFiles([environment['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'] ?? '']);
+        return withinLimits(metadataAnswer, fromHttp({ timeout: metadataTimeoutMs, maxRetries: 0 }));
+      },
     };
   }
 
@@ -223,6 +226,9 @@ export class AwsCredentials {
       resolve: async () => {
         const files = await this.#files();
         files.requireUsable(profile);
+        const [, , singleSignOn] = credentialFiles(this.#options.environment);
+        const login = join(dirname(dirname(singleSignOn)), 'login', 'cache');
+        requireAwsFiles([singleSignOn, login].flatMap(filesIn));
         const provider = fromIni({
           ...this.#inner(),
           profile,
@@ -281,7 +287,9 @@ export class AwsCredentials {
 
   /** A login, a new key or another profile in the files counts at once. */
   #forgetChanged(): void {
-    const stamp = credentialFiles(this.#options.environment).map(changeStamp).join();
+    const files = credentialFiles(this.#options.environment);
+    const stamp = files.map(changeStamp).join();
+    if (stamp !== this.#stamp) requireAwsFiles(files.slice(0, 2));
     if (stamp !== this.#stamp && this.#stamp !== '') this.forget();
     this.#stamp = stamp;
   }

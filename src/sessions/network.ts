@@ -1,5 +1,4 @@
 import { addAbortListener } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
@@ -11,12 +10,15 @@ import tls, {
 } from 'node:tls';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { GatewayError, messageOf } from '../errors.ts';
+import { readFileTextSync } from '../readFile.ts';
 import type { Handshake } from '../gateways/services.ts';
 import { withinSomeLimits } from './answerLimits.ts';
 import { watched } from './departure.ts';
 import { ProxyAgent, proxyAddress, proxyOfEnvironment, refusedByProxy, TunnelAgent } from './proxy.ts';
 
 const connectionTimeoutMs = 5_000;
+/** All that operating systems trust is a quarter of a megabyte. */
+const mostBundleBytes = 10_000_000;
 
 /** How this machine reaches others, beyond what the environment says. */
 export interface NetworkOptions {
@@ -187,7 +189,7 @@ function trusted(bundle: string | undefined): string[] | undefined {
 
 function readBundle(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileTextSync(path, mostBundleBytes);
   } catch (error) {
     throw new GatewayError('settings_invalid', `AWS_CA_BUNDLE can't be read: ${messageOf(error)}`, {
       hint: 'Let it name a file of certificates in PEM form, or unset it.',

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { messageOf, systemCodeOf } from '../errors.ts';
+import { readFileTextSync } from '../readFile.ts';
 import { withoutStray } from '../strayCharacters.ts';
-import { NotUtf8, utf8Text } from '../utf8Text.ts';
+import { NotUtf8 } from '../utf8Text.ts';
 
 /** What a section of the AWS files is of. */
 export type SectionKind = 'profile' | 'sso-session';
@@ -21,7 +21,7 @@ export interface SectionHeader {
 export function headersIn(path: string): { headers: SectionHeader[]; fault: string | null } {
   let text: string;
   try {
-    text = utf8Text(readFileSync(path));
+    text = readFileTextSync(path);
   } catch (error) {
     return { headers: [], fault: faultOf(error) };
   }

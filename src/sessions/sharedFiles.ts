@@ -1,6 +1,8 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { loadSharedConfigFiles } from '@smithy/core/config';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import { requireReadable } from '../readFile.ts';
 import { isRegion, withoutStray } from '../strayCharacters.ts';
 import { headersIn, type SectionKind } from './sectionHeaders.ts';
 
@@ -243,10 +245,38 @@ export class SharedFiles {
   }
 }
 
+/**
+ * Refuses what the AWS SDK would read for ever, such as a pipe in the place of one of its files; `paths` need not be
+ * there. Throws `credentials_missing`.
+ */
+export function requireAwsFiles(paths: readonly string[]): void {
+  for (const path of paths) {
+    try {
+      requireReadable(path);
+    } catch (error) {
+      const message = `The AWS file ${path} can’t be read: ${messageOf(error)}.`;
+      throw new GatewayError('credentials_missing', message, {
+        hint: 'Put a file in its place, as "aws configure" writes it, or delete it.',
+        cause: error,
+      });
+    }
+  }
+}
+
+/** What logins left in a folder; nothing where there is none. */
+export function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}
+
 /** Why a file with a token can't be read, such as "is not there"; null where it can. */
 export function tokenFault(path: string): string | null {
   try {
     accessSync(path, constants.R_OK);
+    requireReadable(path);
     return null;
   } catch (error) {
     const code = systemCodeOf(error);

@@ -29,6 +29,7 @@ import { notConfigured, unlessAborted, unreachable } from './check.ts';
 import { exercise, nothingToExercise } from './exercise.ts';
 import { checkMlflow, exerciseMlflow, type MlflowAccess } from './mlflow.ts';
 import { Network, type NetworkOptions } from './network.ts';
+import { requireAwsFiles } from './sharedFiles.ts';
 
 export interface SessionOptions {
   loaded: LoadedSettings;
@@ -85,6 +86,8 @@ export class UnifiedSessionManager implements Sessions {
   async #findRegion(): Promise<string> {
     const { aws } = this.#options.loaded.settings;
     if (aws.region !== null) return aws.region;
+    const [config, credentials] = credentialFiles(this.#options.network.environment);
+    requireAwsFiles([config, credentials]);
     const file = {
       ...NODE_REGION_CONFIG_FILE_OPTIONS,
       ...(aws.profile !== null && { profile: aws.profile }),
@@ -93,7 +96,6 @@ export class UnifiedSessionManager implements Sessions {
     const selectors = { ...NODE_REGION_CONFIG_OPTIONS, environmentVariableSelector: () => undefined };
     const region = await loadConfig({ ...selectors, default: fallbackRegion }, file)();
     if (isRegion(region)) return region;
-    const [config] = credentialFiles(this.#options.network.environment);
     const place = `region of the profile ${aws.profile ?? 'default'} in ${config}`;
     throw new GatewayError('settings_invalid', `${place} is no AWS region: "${region}".`, {
       hint: 'Write it as eu-central-1, without quotes, or set aws.region.',

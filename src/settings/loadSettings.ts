@@ -1,12 +1,12 @@
-import { constants, existsSync, type Stats } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { closest, distance } from 'fastest-levenshtein';
 import type * as z from 'zod';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import { readFileText } from '../readFile.ts';
 import { schemaWords } from '../schemaWords.ts';
 import { withoutStray } from '../strayCharacters.ts';
-import { NotUtf8, utf8Text } from '../utf8Text.ts';
+import { NotUtf8 } from '../utf8Text.ts';
 import { realPath, workspaceKey } from '../workspaceKey.ts';
 import type { Fault, Path } from '../yamlDocument.ts';
 import { looseningVariables, type LooseningVariable } from './looseningVariables.ts';
@@ -17,11 +17,6 @@ import { settingsPath } from './settingsPlaces.ts';
 import { workspaceRules, type Tighten } from './workspaceRules.ts';
 
 type Values = Record<string, unknown>;
-
-/** Windows has none. */
-const { O_NONBLOCK: nonBlocking } = constants as Partial<typeof constants>;
-/** No settings are this long. */
-const mostBytes = 1_000_000;
 
 /** What the command line or VS Code's own settings say; they stand above every other source. */
 export interface SettingsOverrides {
@@ -147,29 +142,19 @@ async function unknownPriceProblem(
 }
 
 /**
- * Text of a settings file. Throws the system error, `SettingsInvalid` for one that isn't UTF-8, and for what can't
- * be one: a pipe, a device, a huge file.
+ * Text of a settings file. Throws the system error, `NoOrdinaryFile` for what can't be one, and `SettingsInvalid` for
+ * one that isn't UTF-8.
  */
 export async function readSettingsText(path: string): Promise<string> {
-  // Opening a pipe would wait for who writes to it.
-  const file = await open(path, constants.O_RDONLY | (nonBlocking ?? 0));
   try {
-    requireSettingsFile(await file.stat());
-    return utf8Text(await file.readFile());
+    return await readFileText(path);
   } catch (error) {
     throw error instanceof NotUtf8 ? new SettingsInvalid([encodingFault(path, error)]) : error;
-  } finally {
-    await file.close();
   }
 }
 
 function encodingFault(file: string, { message, line, column }: NotUtf8): Fault {
   return { severity: 'error', message, place: { file, line, column, endLine: line, endColumn: column + 1 } };
-}
-
-function requireSettingsFile(found: Stats): void {
-  if (!found.isFile()) throw new Error('it is not a file');
-  if (found.size > mostBytes) throw new Error(`it is larger than ${mostBytes} bytes`);
 }
 
 async function readText(path: string, required: boolean): Promise<string | null> {

@@ -1,7 +1,8 @@
 import type { Dirent } from 'node:fs';
-import { open, readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { secretsIn } from '../../../content/redaction.ts';
+import { NoOrdinaryFile, readFileBytes } from '../../../readFile.ts';
 import { readSettingsText } from '../../../settings/loadSettings.ts';
 import { SettingsDocument, type Environment } from '../../../settings/settingsDocument.ts';
 import type { Finding } from '../../report.ts';
@@ -111,14 +112,12 @@ export async function scanWorkspace(
 
 async function textOf(path: string): Promise<string | { because: string }> {
   try {
-    await using file = await open(path);
-    if ((await file.stat()).size > mostBytes) return { because: 'larger than 1 MiB' };
-    const begin = Buffer.alloc(sniffed);
-    const { bytesRead } = await file.read(begin, 0, sniffed, 0);
-    if (begin.subarray(0, bytesRead).includes(0)) return { because: 'binary' };
-    return (await readFile(path)).toString('utf8');
-  } catch {
-    return { because: 'unreadable' };
+    const bytes = await readFileBytes(path, mostBytes);
+    if (bytes.subarray(0, sniffed).includes(0)) return { because: 'binary' };
+    return bytes.toString('utf8');
+  } catch (error) {
+    const isTooLarge = error instanceof NoOrdinaryFile && error.message.includes('larger');
+    return { because: isTooLarge ? 'larger than 1 MiB' : 'unreadable' };
   }
 }
 

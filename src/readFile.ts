@@ -1,0 +1,119 @@
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { utf8Text } from './utf8Text.ts';
+
+/** Text that people write: settings, agreements, the AWS files. */
+export const mostTextBytes = 1_000_000;
+/** A file that doesn't come in this time, as on a drive that is away, is given up, in milliseconds. */
+const deadlineMs = 10_000;
+const chunkBytes = 65_536;
+/** Opening a pipe would wait for who writes to it. */
+const flags = constants.O_RDONLY | ((constants as { O_NONBLOCK?: number }).O_NONBLOCK ?? 0);
+
+/** Why something that is there can't be read as a file: it is a pipe, a device or a folder, or it is too large. */
+export class NoOrdinaryFile extends Error {
+  override readonly name = 'NoOrdinaryFile';
+}
+
+/**
+ * The one way to read what others may have put there: an ordinary file of at most `mostBytes`, within 10 seconds.
+ * Throws the system error or `NoOrdinaryFile`.
+ */
+export async function readFileBytes(path: string, mostBytes = mostTextBytes): Promise<Buffer> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new NoOrdinaryFile(`it did not come within ${deadlineMs / 1000} s`)),
+    deadlineMs,
+  );
+  try {
+    return await Promise.race([readWhole(path, mostBytes), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readWhole(path: string, mostBytes: number): Promise<Buffer> {
+  await using file = await openFile(path, mostBytes);
+  return await readUpTo(file, mostBytes);
+}
+
+/** The same for UTF-8. Throws `NotUtf8` besides. */
+export async function readFileText(path: string, mostBytes = mostTextBytes): Promise<string> {
+  return utf8Text(await readFileBytes(path, mostBytes));
+}
+
+/** The same at once, where nothing can be waited for. */
+export function readFileBytesSync(path: string, mostBytes = mostTextBytes): Buffer {
+  const descriptor = openSync(path, flags);
+  try {
+    requireOrdinary(fstatSync(descriptor), mostBytes);
+    const chunks: Buffer[] = [];
+    for (let size = 0; ;) {
+      const chunk = Buffer.alloc(chunkBytes);
+      const read = readSync(descriptor, chunk, 0, chunkBytes, null);
+      if (read === 0) return Buffer.concat(chunks);
+      chunks.push(chunk.subarray(0, read));
+      size += read;
+      if (size > mostBytes) throw tooLarge(mostBytes);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+export function readFileTextSync(path: string, mostBytes = mostTextBytes): string {
+  return utf8Text(readFileBytesSync(path, mostBytes));
+}
+
+/** An ordinary file for reading, for one that is read in parts. Throws as `readFileBytes`. */
+export async function openFile(path: string, mostBytes = Infinity): Promise<FileHandle> {
+  const file = await open(path, flags);
+  try {
+    requireOrdinary(await file.stat(), mostBytes);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Of what a command line names, also a pipe or a terminal: as much as there is, up to `mostBytes`. */
+export async function readAny(path: string, mostBytes: number): Promise<Buffer> {
+  await using file = await open(path, 'r');
+  return await readUpTo(file, mostBytes);
+}
+
+/** Throws as `readFileBytes` for what a library will read itself; a file that isn't there is none of its faults. */
+export function requireReadable(path: string, mostBytes = mostTextBytes): void {
+  try {
+    const descriptor = openSync(path, flags);
+    try {
+      requireOrdinary(fstatSync(descriptor), mostBytes);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    if (error instanceof NoOrdinaryFile) throw error;
+  }
+}
+
+function requireOrdinary(found: Stats, mostBytes: number): void {
+  if (!found.isFile()) throw new NoOrdinaryFile('it is not a file');
+  if (found.size > mostBytes) throw tooLarge(mostBytes);
+}
+
+/** What a file says of its size need not hold: some of /proc say 0, and others grow. */
+async function readUpTo(file: FileHandle, mostBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for (let size = 0; ;) {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(chunkBytes), 0, chunkBytes, null);
+    if (bytesRead === 0) return Buffer.concat(chunks);
+    chunks.push(buffer.subarray(0, bytesRead));
+    size += bytesRead;
+    if (size > mostBytes) throw tooLarge(mostBytes);
+  }
+}
+
+function tooLarge(mostBytes: number): NoOrdinaryFile {
+  return new NoOrdinaryFile(`it is larger than ${mostBytes} bytes`);
+}
