@@ -45,6 +45,8 @@ export interface LoadedSettings {
   originOf: (path: readonly string[]) => Origin;
   /** Variables `TIDYLLM_…` that govern more loosely than the files do. */
   loosened: readonly LooseningVariable[];
+  /** Names of the environment variables that the file refers to: what others run need not see them. */
+  references: readonly string[];
   /** What deserves a look, but doesn't keep the settings from being used. */
   warnings: readonly Fault[];
   /** What the file sets for parts that are not installed: accepted, and without effect. */
@@ -74,6 +76,7 @@ export async function loadSettings(
     file: text === null ? null : path,
     userFile,
     workspaceFiles: joined.files,
+    references: [...document.references],
     originOf: (keys) => joined.origins.get(keys.join('.')) ?? own.originOf(keys),
     loosened,
     warnings: [

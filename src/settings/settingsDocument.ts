@@ -25,6 +25,8 @@ export class SettingsDocument extends YamlDocument {
   /** As far as the file sets them. */
   readonly values: Readonly<Record<string, unknown>>;
   readonly warnings: readonly Fault[];
+  /** Names of the environment variables that the file refers to, set or not. */
+  readonly references = new Set<string>();
   readonly #unset = new Map<string, string>();
   readonly #faults: Fault[] = [];
 
@@ -76,6 +78,7 @@ export class SettingsDocument extends YamlDocument {
     const resolved = text.replace(reference, (match, name: string) => {
       if (match.startsWith('$$')) return match.slice(1);
       references.push(name);
+      this.references.add(name);
       if (environment === null) {
         const message = `${path.join('.')} refers to the environment, which is not a workspace's to read`;
         this.#faults.push(this.fault(path, message));

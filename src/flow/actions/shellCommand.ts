@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { resolve } from 'node:path';
 import { GatewayError } from '../../errors.ts';
+import type { LoadedSettings } from '../../settings/loadSettings.ts';
 import type { Environment } from '../../settings/settingsDocument.ts';
 import type { FlowAgreement, ParameterValues, ShellAction } from '../agreement.ts';
 import { FailedWithReport, type FlowRun, type Implementation } from '../implementation.ts';
@@ -13,8 +14,11 @@ const mostCharacters = 64 * 1024;
 const graceMs = 5_000;
 
 /** Ways to a model and to the services that only the gateway has; Windows knows names in any case. */
-const ownVariables =
-  /^(AWS_(?!(REGION|DEFAULT_REGION|CA_BUNDLE)$)\w+|MLFLOW_TRACKING_(PASSWORD|TOKEN|USERNAME)|PG(PASSWORD|PASSFILE)|TIDYLLM_\w+)$/i;
+const ownVariables = /^(AWS_(?!(REGION|DEFAULT_REGION|CA_BUNDLE)$)\w+|MLFLOW_\w+|PG[A-Z]+|TIDYLLM_\w+)$/i;
+
+/** What a shell doesn't work without; nobody keeps a secret there. */
+const ofEveryShell =
+  /^(PATH|PATHEXT|HOME|USERPROFILE|USER|LOGNAME|USERNAME|SHELL|COMSPEC|SYSTEMROOT|WINDIR|TMPDIR|TEMP|TMP|LANG|LC_\w+)$/i;
 
 interface Ended {
   code: number | null;
@@ -27,7 +31,7 @@ interface Ended {
 export function shellCommand(
   { trigger, parameters }: FlowAgreement,
   shell: ShellAction,
-  { environment }: { environment: Environment },
+  { environment, loaded }: { environment: Environment; loaded: Pick<LoadedSettings, 'references'> },
 ): Implementation {
   return {
     id: 'shell',
@@ -37,7 +41,7 @@ export function shellCommand(
     run: async (run) => {
       run.progress(`Running: ${shell.command}`);
       const began = performance.now();
-      const ended = await execute(shell, run, environment);
+      const ended = await execute(shell, run, withoutOwn(environment, loaded.references));
       run.signal.throwIfAborted();
       const report = reportOf(trigger, ended, performance.now() - began);
       if (ended.code === 0) return report;
@@ -59,7 +63,7 @@ async function execute(
   const child = spawn(command, {
     shell: true,
     cwd: resolve(run.workspace ?? '.', directory),
-    env: { ...withoutOwn(environment), ...variablesOf(run.parameters) },
+    env: { ...environment, ...variablesOf(run.parameters) },
     // A group of its own, so that what it starts ends with it.
     detached: process.platform !== 'win32',
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -114,8 +118,14 @@ function collect(stream: NodeJS.ReadableStream): () => string {
   return () => text;
 }
 
-function withoutOwn(environment: Environment): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !ownVariables.test(name)));
+/** The environment without what only the gateway has, nor what settings.yaml refers to, secret or not. */
+function withoutOwn(environment: Environment, references: readonly string[]): Environment {
+  const read = new Set(references.map((name) => name.toUpperCase()));
+  return Object.fromEntries(
+    Object.entries(environment).filter(
+      ([name]) => ofEveryShell.test(name) || !(ownVariables.test(name) || read.has(name.toUpperCase())),
+    ),
+  );
 }
 
 function variablesOf(parameters: ParameterValues): Record<string, string> {

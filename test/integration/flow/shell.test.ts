@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, watch } from 'node:fs';
+import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Core } from '../../../src/core/core.ts';
@@ -22,7 +22,12 @@ interface Shell {
   run: (options?: Partial<ExecuteOptions>) => ReturnType<typeof runCommand>;
 }
 
-async function shell(command: string, parameters: object = {}, directory = '.'): Promise<Shell> {
+async function shell(
+  command: string,
+  parameters: object = {},
+  directory = '.',
+  own: Record<string, string> = {},
+): Promise<Shell> {
   const folder = temporaryFolder();
   writeFlowFile(folder, {
     trigger: '[Do It]',
@@ -37,7 +42,12 @@ async function shell(command: string, parameters: object = {}, directory = '.'):
   const environment = {
     ...{ PGPASSWORD: 'hunter2', AWS_SESSION_TOKEN: 'token', TEAM: 'blue', AWS_REGION: 'us-east-1' },
     ...{ AWS_DEFAULT_PROFILE: 'team', MLFLOW_TRACKING_TOKEN: 'hunter2', PGPASSFILE: '/none' },
-    aws_secret_access_key: 'hunter2',
+    ...{
+      aws_secret_access_key: 'hunter2',
+      PGSERVICEFILE: '/none',
+      MLFLOW_TRACKING_URI: 'http://a:hunter2@b',
+    },
+    ...own,
   };
   const { core, home } = await gatewayOnStandIn(environment, { folders: [folder] });
   const origin = { workspace: folder, branch: 'main', command: 'test' };
@@ -155,8 +165,38 @@ describe('a command', () => {
     const output = outputOf(reportOf(await it.run()));
     expect(output).toContain('TEAM=blue');
     expect(output).toContain('AWS_REGION=us-east-1');
-    expect(output).not.toMatch(/^(AWS_(?!REGION)\w+|MLFLOW_TRACKING_TOKEN|PG\w+|TIDYLLM_HOME)=/im);
+    expect(output).not.toMatch(/^(AWS_(?!REGION)\w+|MLFLOW_\w+|PG\w+|TIDYLLM_HOME)=/im);
     expect(output).not.toMatch(/hunter2|AKIASTANDIN/);
+  });
+
+  it('gets no variable that settings.yaml refers to, wherever in the file', async () => {
+    const names = [
+      'CORP_SECRET',
+      'corp_user',
+      'Corp_Bucket',
+      'IN_A_TEXT',
+      'IN_A_LIST',
+      'BY_AN_ALIAS',
+      'IN_A_CAP',
+    ];
+    const settings = join(temporaryFolder(), 'settings.yaml');
+    const yaml = `postgres: { db_password: "\${CORP_SECRET}", db_user: "\${corp_user}" }
+s3: { bucket: "\${Corp_Bucket}", prefix: "a/\${IN_A_TEXT}/b" }
+compliance: { patterns: ["\${IN_A_LIST}"] }
+mlflow: { artifact_store: "$\${NOT_REFERRED_TO}", experiment: &name "\${BY_AN_ALIAS}" }
+team: { organisation: *name }
+cache: { directory: "\${HOME}/cache" }
+budget: { per_user_usd: { ada: "\${IN_A_CAP}" } }
+`;
+    writeFileSync(settings, yaml);
+    const values = Object.fromEntries(names.map((name) => [name, name === 'IN_A_CAP' ? '7' : 'hunter2']));
+    const own = { ...values, NOT_REFERRED_TO: 'seen', TIDYLLM_SETTINGS: settings };
+    const output = outputOf(reportOf(await (await shell('env', {}, '.', own)).run()));
+    expect(output).toContain('NOT_REFERRED_TO=seen');
+    // A shell needs it, and it is no secret.
+    expect(output).toMatch(/^HOME=/m);
+    for (const name of names) expect(output).not.toMatch(new RegExp(`^${name}=`, 'im'));
+    expect(output).not.toContain('hunter2');
   });
 
   it('fails with its exit code, and its output is shown all the same', async () => {
