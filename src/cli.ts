@@ -35,6 +35,9 @@ interface GlobalOptions {
   quiet?: boolean;
 }
 
+// On Windows cmd.exe, which the AWS SDK starts for a credential_process, would take programs of the working folder.
+process.env['NoDefaultCurrentDirectoryInExePath'] = '1';
+
 /** An option that may be given more than once. */
 const repeatable = (value: string, all: string[] = []): string[] => [...all, value];
 

@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
-import { devNull } from 'node:os';
-import { promisify } from 'node:util';
 import { GatewayError, messageOf } from '../errors.ts';
+import { git } from '../git.ts';
 import type { Anchor, KeptCheckpoints } from '../ledger/anchors.ts';
 import { splitNotes } from '../ledger/signing.ts';
 
@@ -38,13 +36,10 @@ export class GitNoteAnchor implements Anchor {
 
   async #git(...parameters: string[]): Promise<string> {
     try {
-      // A repository's hooks are somebody's commands.
-      const safely = ['-C', this.#repository, '-c', `core.hooksPath=${devNull}`];
-      const { stdout } = await promisify(execFile)('git', [...safely, ...parameters], {
+      return await git(['-C', this.#repository, ...parameters], {
         timeout: timeoutMs,
         maxBuffer: largestOutput,
       });
-      return stdout;
     } catch (error) {
       throw new GatewayError('anchor_failed', `The anchor ${this.location} failed: ${messageOf(error)}`, {
         hint: 'Check that git is installed, knows your name and mail, and that the folder is a repository with a commit.',

@@ -1,13 +1,13 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { git } from '../git.ts';
 
 /** The git branch of the working directory; null outside a repository or without git. */
 export async function currentBranch(): Promise<string | null> {
   try {
-    const { stdout } = await promisify(execFile)('git', ['symbolic-ref', '--short', '-q', 'HEAD'], {
+    const branch = await git(['symbolic-ref', '--short', '-q', 'HEAD'], {
       timeout: 2000,
+      onlyWithWorkTree: true,
     });
-    return stdout.trim() || null;
+    return branch.trim() || null;
   } catch {
     return null;
   }

@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process';
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { GatewayError, messageOf } from '../errors.ts';
 import { verifyLedger, type VerificationResult } from '../ledger/readJournal.ts';
 import { clockText } from '../ledger/reopenLedger.ts';
 import { verifyTrail } from '../ledger/verifyTrail.ts';
+import { runProgram } from '../program.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import { faultText } from '../yamlDocument.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
@@ -145,7 +144,7 @@ async function credentialFinding(
 }
 
 function hasAwsCli(): Promise<boolean> {
-  return promisify(execFile)('aws', ['--version'], { timeout: checkTimeoutMs }).then(
+  return runProgram('aws', ['--version'], { timeout: checkTimeoutMs }).then(
     () => true,
     () => false,
   );

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { GatewayError } from '../../errors.ts';
 import type { LoadedSettings } from '../../settings/loadSettings.ts';
 import type { Environment } from '../../settings/settingsDocument.ts';
@@ -63,7 +63,8 @@ async function execute(
   const child = spawn(command, {
     shell: true,
     cwd: resolve(run.workspace ?? '.', directory),
-    env: { ...environment, ...variablesOf(run.parameters) },
+    // On Windows a shell would take programs of the folder before those of PATH.
+    env: { ...environment, NoDefaultCurrentDirectoryInExePath: '1', ...variablesOf(run.parameters) },
     // A group of its own, so that what it starts ends with it.
     detached: process.platform !== 'win32',
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -98,7 +99,10 @@ async function execute(
 function end(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
   if (process.platform === 'win32') {
-    spawn('taskkill', ['/pid', String(child.pid), '/t', '/f'], { stdio: 'ignore' });
+    const windows = process.env['SystemRoot'] ?? 'C:\\Windows';
+    spawn(join(windows, 'System32', 'taskkill.exe'), ['/pid', String(child.pid), '/t', '/f'], {
+      stdio: 'ignore',
+    });
     return;
   }
   try {
