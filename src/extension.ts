@@ -58,7 +58,12 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   const audit = async (): Promise<AuditPanel> => {
     const { AuditPanel } = await import('./views/audit/panel.ts');
     const { extensionUri } = context;
-    openedAudit ??= store.add(new AuditPanel({ extensionUri, holder: core, histories, auditTrail, log }));
+    openedAudit ??= store.add(
+      new AuditPanel({
+        ...{ extensionUri, holder: core, histories, auditTrail, log },
+        onErased: async (user) => (await chat()).forget(user),
+      }),
+    );
     return openedAudit;
   };
   store.add(
@@ -73,7 +78,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
     const { extensionUri, workspaceState: storage } = context;
     openedChat ??= store.add(
       new ChatPanel({
-        ...{ extensionUri, storage, holder: core, git, runs, log },
+        ...{ extensionUri, storage, holder: core, git, runs, histories, log },
         showReport: async (runId) => (await reports()).open(runId),
         showCall: async (directory, call) => (await audit()).showCall(directory, call),
       }),

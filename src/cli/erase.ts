@@ -17,6 +17,10 @@ export async function auditErase(core: Core, options: EraseOptions, terminal: Te
     return 2;
   }
   const { items, receipt } = await core.eraseContent(subject, reason);
+  note(
+    terminal,
+    'Conversations of the chat are not kept here: a VS Code window forgets its own when its chat view is shown next. Copies that were made of prompts and answers stay.',
+  );
   if (terminal.json) {
     printJson({ subject, items, audit_trail: { sequence: receipt.sequence, hash: receipt.hash } });
   } else {

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { Core } from '../../src/core/core.ts';
 import { notMatched } from '../../src/flow/notMatched.ts';
 import { gatewayUnavailable } from '../../src/gateways/registry.ts';
-import { Conversation } from '../../src/views/chat/conversation.ts';
+import { Conversation, type ConversationDependencies } from '../../src/views/chat/conversation.ts';
 import type { HostMessage, Turn } from '../../src/views/chat/protocol.ts';
+import { subjectHash } from '../../src/content/contentKeys.ts';
+import { storedRecords } from '../support/ledgers.ts';
 import { gatewayOnMock, gatewayOnStandIn } from '../support/gateways.ts';
 
 const reason = 'JIRA-1 test the chat';
@@ -14,7 +16,11 @@ interface Opened {
   last: () => Turn;
 }
 
-function open(core: Core | null, kept: Turn[] = []): Opened {
+function open(
+  core: Core | null,
+  kept: Turn[] = [],
+  shown: ConversationDependencies['shown'] = () => Promise.resolve(true),
+): Opened {
   const posted: HostMessage[] = [];
   const conversation = new Conversation(
     {
@@ -34,6 +40,7 @@ function open(core: Core | null, kept: Turn[] = []): Opened {
         return core.flow.executeAgreement(match.agreement, options);
       },
       fixLabel: (fix) => (fix.kind === 'command' ? fix.command : fix.kind),
+      shown,
       // As it is sent: later changes of a turn do not reach a message that has gone.
       post: (message) => posted.push(structuredClone(message)),
       onDidChange: () => undefined,
@@ -244,5 +251,76 @@ describe('a conversation', () => {
     expect(last().result?.status).toBe('success');
     expect(standIn.calls).toHaveLength(1);
     expect(JSON.stringify(standIn.calls)).not.toContain('Cost Analysis');
+  });
+
+  it.each([
+    ['a question', 'Why?'],
+    ['an agreement', '[Cost Analysis]'],
+  ])('sends %s only when the view shows it, and says so where it doesn’t', async (_what, question) => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const kinds = (): string[] => storedRecords(core.ledger.directory).map(({ kind }) => kind);
+    await open(core).conversation.ask('@stand-in:validation', 'claude-sonnet');
+    const before = kinds();
+    const { conversation, last } = open(core, [], () => Promise.resolve(false));
+    await conversation.ask(question, 'claude-sonnet');
+    await conversation.askAgain(last());
+    expect(last()).toMatchObject({
+      ...{ question, answer: '' },
+      result: { status: 'failed', cost: '$0', record: null, failure: { fixes: [{ label: 'retry' }] } },
+    });
+    expect(last().result?.failure?.message).toBe('The question was not sent: the chat view did not show it.');
+    expect({ answering: conversation.answering, turns: conversation.turns.length }).toEqual({
+      ...{ answering: false, turns: 1 },
+    });
+    expect(standIn.calls).toHaveLength(1);
+    expect(kinds()).toEqual(before);
+  });
+
+  it('waits for the view before it sends, and can be stopped meanwhile', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const slow = open(core, [], () => promise);
+    const asked = slow.conversation.ask('Why?', 'claude-sonnet');
+    expect(standIn.calls).toEqual([]);
+    resolve(true);
+    await asked;
+    expect(standIn.calls).toHaveLength(1);
+    const stopped = open(
+      core,
+      [],
+      (_turn, signal) =>
+        new Promise((settle) => {
+          signal.addEventListener('abort', () => settle(false));
+        }),
+    );
+    const stopping = stopped.conversation.ask('Why?', 'claude-sonnet');
+    await expect.poll(() => stopped.conversation.turns.length).toBe(1);
+    stopped.conversation.stop();
+    await stopping;
+    expect(stopped.last().result).toMatchObject({ status: 'cancelled', failure: null });
+    expect(standIn.calls).toHaveLength(1);
+  });
+
+  it('forgets what was asked before its user’s content was erased, and nothing of another’s', async () => {
+    const { core } = await gatewayOnMock({ TIDYLLM_AUDIT_CONTENT: 'full' });
+    const { conversation } = open(core);
+    await conversation.ask('before', 'claude-sonnet');
+    const questions = (): string[] => conversation.turns.map(({ question }) => question);
+    const forget = async (): Promise<boolean> => {
+      const tombstones = storedRecords(core.ledger.directory).filter(({ kind }) => kind === 'tombstone');
+      const ofUser = tombstones.filter(
+        (one) => 'items' in one && one.subject_sha256 === subjectHash(core.user),
+      );
+      return conversation.forgetErased(core.ledger.directory, (sequence) =>
+        Promise.resolve(ofUser.some(({ seq }) => seq > sequence)),
+      );
+    };
+    expect(await forget()).toBe(false);
+    await core.eraseContent(core.user, 'GDPR-1 my request');
+    await conversation.ask('after', 'claude-sonnet');
+    expect(questions()).toEqual(['before', 'after']);
+    expect(await forget()).toBe(true);
+    expect(questions()).toEqual(['after']);
+    expect(await forget()).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { tidyllmJson } from '../support/commandLine.ts';
 import { AuditView } from './harness/auditView.ts';
 import { ChatView } from './harness/chatView.ts';
 import { Editor } from './harness/editor.ts';
@@ -276,6 +277,40 @@ describe('the chat with Bedrock', () => {
     await chat.ask('Which model?');
     await chat.ended();
     expect(standIn.calls.at(-1)?.modelId).toBe('us.amazon.nova-micro-v1:0');
+  });
+
+  test('sends nothing while the view shows nothing, and says so when it does again', async () => {
+    await chat.ask('Is the view well?');
+    await chat.ended();
+    const before = standIn.calls.length;
+    await chat.frame.locator('#root').evaluate((root) => root.remove());
+    await window.palette('TidyLLM: Ask…');
+    await window.answer('Is the view broken?');
+    // The view is given some time before the question is given up.
+    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    expect(standIn.calls).toHaveLength(before);
+    await window.palette('Developer: Reload Webviews');
+    const turn = chat.turns.filter({ hasText: 'Is the view broken?' });
+    await turn.getByText('The question was not sent: the chat view did not show it.').waitFor();
+    await turn.getByRole('button', { name: 'Try again' }).click();
+    await expect.poll(() => standIn.calls.length).toBe(before + 1);
+    await chat.ended();
+  });
+
+  test('forgets the conversation when its user’s content is erased from the terminal', async () => {
+    await chat.ask('What will be erased?');
+    const turn = await chat.ended();
+    const record = /#(\d+)/.exec(await turn.locator('.footer').innerText())?.[1] ?? '';
+    const environment = {
+      ...{ TIDYLLM_HOME: editor.home, AWS_ENDPOINT_URL_BEDROCK_RUNTIME: standIn.url },
+      ...{ AWS_ACCESS_KEY_ID: 'AKIASTANDIN', AWS_SECRET_ACCESS_KEY: 'secret' },
+    };
+    const { document } = await tidyllmJson(['audit', 'show', record], { environment });
+    const { user_id: user } = document['call'] as { user_id: string };
+    const erase = ['audit', 'erase', '--subject', user, '--reason', 'GDPR-1 request', '--yes'];
+    expect(await tidyllmJson(erase, { environment })).toMatchObject({ code: 0 });
+    await expect.poll(() => chat.turns.count()).toBe(0);
+    expect(await chat.frame.locator('body').innerText()).not.toContain('What will be erased?');
   });
 });
 

@@ -35,6 +35,8 @@ export interface AuditPanelDependencies {
   holder: CoreHolder;
   histories: Histories;
   auditTrail: AuditTrail;
+  /** What was kept of a user was erased. */
+  onErased: (user: string) => Promise<void>;
   log: vscode.LogOutputChannel;
 }
 
@@ -395,12 +397,15 @@ export class AuditPanel implements vscode.Disposable {
       vscode.l10n.t('Erase the key and all kept prompts and answers of {0}?', user),
       {
         modal: true,
-        detail: vscode.l10n.t('This can’t be undone. The records stay, and the chain still verifies.'),
+        detail: vscode.l10n.t(
+          'This can’t be undone. The records stay, and the chain still verifies. The chat’s conversation goes in this window; in another, when its chat is shown.',
+        ),
       },
       erase,
     );
     if (chosen !== erase) return;
     const { items, receipt } = await holder.use((core) => core.eraseContent(user, reason));
+    await this.#dependencies.onErased(user);
     void vscode.window.showInformationMessage(
       vscode.l10n.t(
         'Erased the key of {0} and the content of {1} calls, recorded as #{2}.',

@@ -28,6 +28,8 @@ export interface ConversationDependencies {
   /** Runs the agreement that a command means; throws `flow_not_matched`. */
   runFlow: (command: string, options: FlowCommandOptions) => Promise<FlowExecution>;
   fixLabel: (fix: Fix) => string;
+  /** Whether the view has shown a turn that it was told of; false when it doesn't in time, or when that is stopped. */
+  shown: (turn: string, signal: AbortSignal) => Promise<boolean>;
   /** Tells the view, if there is one. */
   post: (message: HostMessage) => void;
   /** After every change that is worth keeping. */
@@ -103,8 +105,7 @@ export class Conversation {
     };
     if (isFlowCommand(question)) return this.#runFlow(turn, running);
     const request = await this.#request(question, turn.model, change.maxTokens);
-    this.#turns = [...this.#turns, turn].slice(-turnsKept);
-    this.#changed(turn);
+    if (!(await this.#isShown(turn, running))) return;
     const text = new TextBuffer((piece) =>
       this.#dependencies.post({ type: 'text', id: turn.id, text: piece }),
     );
@@ -135,8 +136,7 @@ export class Conversation {
   async #runFlow(turn: Turn, running: AbortController): Promise<void> {
     const shown = { trigger: turn.question.trim(), progress: '', reportOf: null as string | null };
     Object.assign(turn, { reason: '', model: shown.trigger, flow: shown });
-    this.#turns = [...this.#turns, turn].slice(-turnsKept);
-    this.#changed(turn);
+    if (!(await this.#isShown(turn, running))) return;
     try {
       const execution = await this.#dependencies.runFlow(turn.question, {
         signal: running.signal,
@@ -158,6 +158,45 @@ export class Conversation {
     }
     if (this.#running === running) this.#running = null;
     this.#changed(turn);
+  }
+
+  /** Shows a new turn. Where it can't be shown, it says so and nothing may be sent: nobody would see what it cost. */
+  async #isShown(turn: Turn, running: AbortController): Promise<boolean> {
+    this.#turns = [...this.#turns, turn].slice(-turnsKept);
+    this.#changed(turn);
+    const { signal } = running;
+    if ((await this.#dependencies.shown(turn.id, signal)) && !signal.aborted) return true;
+    const nothing = { ...interrupted, cost: formatUsd(0n) };
+    const retry: Fix = { kind: 'retry' };
+    turn.result = signal.aborted
+      ? { ...nothing, status: 'cancelled' }
+      : {
+          ...nothing,
+          status: 'failed',
+          failure: {
+            message: 'The question was not sent: the chat view did not show it.',
+            hint: 'Open the chat view, or reload the window if it stays empty, and ask again.',
+            fixes: [{ label: this.#dependencies.fixLabel(retry), fix: retry }],
+          },
+        };
+    if (this.#running === running) this.#running = null;
+    this.#changed(turn);
+    return false;
+  }
+
+  /**
+   * Forgets what was asked before this user's content was erased; `wasErased` tells it for a record of this ledger.
+   * Whether anything was forgotten.
+   */
+  async forgetErased(ledger: string, wasErased: (sequence: number) => Promise<boolean>): Promise<boolean> {
+    for (const turn of this.#turns.toReversed()) {
+      const record = turn.result?.record;
+      if (record?.ledger !== ledger || !(await wasErased(record.sequence))) continue;
+      this.#turns = this.#turns.slice(this.#turns.indexOf(turn) + 1);
+      this.#dependencies.onDidChange();
+      return true;
+    }
+    return false;
   }
 
   /** Asks a turn's question again; a turn without any answer makes room for the new one. */

@@ -9,6 +9,9 @@ import { applyFix, fixLabel, inBackground } from '../../host/failures.ts';
 import type { Fix } from '../../host/fixes.ts';
 import type { FlowRuns } from '../../host/flowRuns.ts';
 import type { GitContext } from '../../host/gitContext.ts';
+import type { Histories } from '../../host/histories.ts';
+import { erasedAfter, tombstonesRead } from '../../history/erasures.ts';
+import { subjectHash } from '../../content/contentKeys.ts';
 import { pickModel } from '../../host/pickModel.ts';
 import { pickReason } from '../../host/pickReason.ts';
 import { formatUsd } from '../../pricing/cost.ts';
@@ -21,6 +24,8 @@ import { viewMessageSchema, type HostMessage, type Surroundings, type ViewMessag
 const viewId = 'tidyllm.chat';
 /** Long enough not to price a question at every key. */
 const draftDelayMs = 150;
+/** A view that is just being made takes a second or two; one that is broken never does. */
+const shownWithinMs = 10_000;
 
 /** Commands that ask in a box of the editor: when that is closed, however, the keyboard is back in the chat. */
 const asking: ReadonlySet<string> = new Set<CommandId>([
@@ -36,6 +41,7 @@ export interface ChatPanelDependencies {
   holder: CoreHolder;
   git: GitContext;
   runs: FlowRuns;
+  histories: Histories;
   /** Shows the report of a run of an agreement. */
   showReport: (runId: string) => Promise<void>;
   /** Shows a call's audit record. */
@@ -56,6 +62,11 @@ export class ChatPanel implements vscode.Disposable {
   #draft: string;
   #draftTimer: NodeJS.Timeout | undefined;
   #focusWhenReady = false;
+  /** Who waits until a turn is shown, by its id. */
+  readonly #whenShown = new Map<string, () => void>();
+  /** The search for erasures that is under way, and whether another has to follow. */
+  #searching: Promise<void> | null = null;
+  #searchAgain = false;
   /** Whether the policy lets prompts and answers be kept; null until the settings were read. */
   #mayKeep: boolean | null = null;
 
@@ -74,6 +85,7 @@ export class ChatPanel implements vscode.Disposable {
         }),
         runFlow: (text, options) => dependencies.runs.executeCommand(text, { ...options, command: 'chat' }),
         fixLabel,
+        shown: (turn, signal) => this.#shown(turn, signal),
         post: (message) => this.#post(message),
         onDidChange: () => this.#keep(),
         onError: (error) => log.error(errorText(error)),
@@ -130,6 +142,15 @@ export class ChatPanel implements vscode.Disposable {
     await this.#ask(question);
   }
 
+  /** What was kept of a user was erased in this window: their conversation goes too. */
+  async forget(user: string): Promise<void> {
+    if ((await this.#dependencies.holder.whenReady()).user !== user) return;
+    this.#conversation.clear();
+    this.#draft = '';
+    await this.#memory.keepDraft('');
+    this.#showConversation();
+  }
+
   async chooseModel(): Promise<void> {
     const chosen = await pickModel(await this.#dependencies.holder.whenReady(), await this.#model());
     if (chosen !== undefined) {
@@ -168,6 +189,9 @@ export class ChatPanel implements vscode.Disposable {
         if (this.#focusWhenReady) this.#post({ type: 'focus' });
         this.#focusWhenReady = false;
         return;
+      case 'shown':
+        this.#whenShown.get(message.turn)?.();
+        return;
       case 'focused':
         await setContext('tidyllm.chatFocused', message.focused);
         return;
@@ -205,6 +229,45 @@ export class ChatPanel implements vscode.Disposable {
         return vscode.env.clipboard.writeText(message.text);
       case 'insert':
         return insertAtCursor(message.text);
+    }
+  }
+
+  #shown(turn: string, signal: AbortSignal): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const giveUp = (): void => resolve(false);
+    const timer = setTimeout(giveUp, shownWithinMs);
+    signal.addEventListener('abort', giveUp, { once: true });
+    this.#whenShown.set(turn, () => resolve(true));
+    return promise.finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', giveUp);
+      this.#whenShown.delete(turn);
+    });
+  }
+
+  /** One search at a time; what is recorded meanwhile is looked at after it. */
+  #searchErasures(): void {
+    this.#searchAgain = true;
+    this.#searching ??= this.#forgetErased().finally(() => (this.#searching = null));
+    inBackground(this.#dependencies.log, this.#searching);
+  }
+
+  /** Forgets what was erased by the terminal or another window: its tombstone is in the ledger. */
+  async #forgetErased(): Promise<void> {
+    while (this.#searchAgain) {
+      this.#searchAgain = false;
+      const { state } = this.#dependencies.holder;
+      if (state.kind !== 'ready' || this.#conversation.turns.length === 0) return;
+      const { user, ledger } = state.core;
+      const { directory } = ledger;
+      const tombstones = await this.#dependencies.histories
+        .of(directory)
+        .ask('events', ['tombstone', tombstonesRead], { onFailure: () => undefined });
+      const forgot = await this.#conversation.forgetErased(
+        directory,
+        async (after) => (await erasedAfter(directory, tombstones, subjectHash(user), after)) !== null,
+      );
+      if (forgot) this.#showConversation();
     }
   }
 
@@ -342,7 +405,13 @@ export class ChatPanel implements vscode.Disposable {
     const { state } = this.#dependencies.holder;
     this.#stopLedger();
     this.#stopLedger =
-      state.kind === 'ready' ? state.core.ledger.onDidChange(() => this.#refresh()) : () => undefined;
+      state.kind === 'ready'
+        ? state.core.ledger.onDidChange(() => {
+            this.#refresh();
+            this.#searchErasures();
+          })
+        : () => undefined;
+    this.#searchErasures();
     if (state.kind === 'ready') {
       this.#mayKeep = state.core.loaded.settings.audit.content !== 'none';
       if (!this.#mayKeep) this.#forget();

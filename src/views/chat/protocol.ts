@@ -108,6 +108,8 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
 /** From the view to the extension. */
 export const viewMessageSchema = z.discriminatedUnion('type', [
   readyMessage,
+  /** A turn whose answer isn't there yet can be seen: now it may be sent. */
+  z.object({ type: z.literal('shown'), turn: z.string() }),
   /** The keyboard is in the view, or left it: the editor does not know by itself. */
   z.object({ type: z.literal('focused'), focused: z.boolean() }),
   z.object({ type: z.literal('ask'), question: z.string(), reason: z.string() }),

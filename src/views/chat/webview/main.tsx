@@ -5,6 +5,7 @@ import { hostMessageSchema, isFlowCommand, type HostMessage, type ViewMessage } 
 import { Chat } from './chat.tsx';
 import '../../webviewKit/base.css';
 import './chat.css';
+import { turnElement } from './turn.tsx';
 import { initialState, isAnswering, reduce, type Edit } from './state.ts';
 
 const root = document.getElementById('root') ?? document.body;
@@ -14,6 +15,7 @@ let toldFocus = false;
 
 const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (message) => {
   change(message);
+  if (message.type === 'turn' || message.type === 'conversation') tellShown();
   if (message.type === 'focus') focus('question');
   if (message.type === 'reasonRefused') focus('reason');
 });
@@ -33,6 +35,13 @@ window.addEventListener('keydown', ({ key }) => {
 });
 draw();
 post({ type: 'ready' });
+
+/** Nothing is sent whose turn nobody can see. */
+function tellShown(): void {
+  const last = state.turns.at(-1);
+  if (last?.result === null && document.getElementById(turnElement(last.id)))
+    post({ type: 'shown', turn: last.id });
+}
 
 function tellFocus(focused: boolean): void {
   if (toldFocus === focused) return;

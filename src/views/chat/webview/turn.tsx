@@ -5,11 +5,16 @@ import { Answer } from './answer.tsx';
 
 type Post = (message: ViewMessage) => void;
 
+/** The id of the element that shows a turn. */
+export function turnElement(id: string): string {
+  return `turn-${id}`;
+}
+
 /** One question, its answer as far as it has arrived, and what became of it. */
 export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; post: Post }) {
   const { id, question, model, simulated, answer, result, flow } = turn;
   return (
-    <article class="turn" aria-busy={result === null}>
+    <article id={turnElement(id)} class="turn" aria-busy={result === null}>
       <h2 class="speaker">{t('You')}</h2>
       <p class="question">{question}</p>
       <h2 class="speaker">
