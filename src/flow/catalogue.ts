@@ -1,5 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import { messageOf, systemCodeOf } from '../errors.ts';
+import { foreignFile } from '../settings/foreignFile.ts';
 import { readSettingsText } from '../settings/loadSettings.ts';
 import type { Environment } from '../settings/settingsDocument.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
@@ -63,6 +64,11 @@ export async function loadCatalogue({
   const read: FlowFile[] = [];
   const taken = namesOfDefaults();
   for (const file of files) {
+    const foreign = file.kind === 'workspace' ? foreignFile(file.path) : null;
+    if (foreign !== null) {
+      faults.push({ severity: 'warning', message: foreign, place: startOf(file.path) });
+      continue;
+    }
     try {
       const parsed = parseFlowFile(file.path, await readText(file.path), file.kind, taken);
       agreements.push(...parsed.agreements);
@@ -79,9 +85,9 @@ export async function loadCatalogue({
 
 function unreadable(file: string, error: unknown): Fault {
   const message = `the agreements can't be read: ${messageOf(error)}`;
-  return {
-    severity: 'error',
-    message,
-    place: { file, line: 1, column: 1, endLine: 1, endColumn: 1 },
-  };
+  return { severity: 'error', message, place: startOf(file) };
+}
+
+function startOf(file: string): Fault['place'] {
+  return { file, line: 1, column: 1, endLine: 1, endColumn: 1 };
 }

@@ -11,6 +11,7 @@ import { realPath, workspaceKey } from '../workspaceKey.ts';
 import type { Fault, Path } from '../yamlDocument.ts';
 import { looseningVariables, type LooseningVariable } from './looseningVariables.ts';
 import { laterKeys, settingsSchema, type Settings } from './schema.ts';
+import { foreignFile } from './foreignFile.ts';
 import { convertText, isSection, knownKeys, settingKeys } from './schemaPaths.ts';
 import { SettingsDocument, SettingsInvalid, type Environment } from './settingsDocument.ts';
 import { settingsPath } from './settingsPlaces.ts';
@@ -362,6 +363,12 @@ async function joinWorkspaces(own: Settings, files: readonly string[]): Promise<
     ...{ files: [], documents: [], origins: new Map(), warnings: [] },
   };
   for (const file of files) {
+    // Before it is read: another's file can't keep the gateway from starting.
+    const foreign = foreignFile(file);
+    if (foreign !== null) {
+      joined.warnings.push({ severity: 'warning', message: foreign, place: startOf(file) });
+      continue;
+    }
     const text = await readText(file, false);
     if (text === null) continue;
     const document = new SettingsDocument(file, text, null);
@@ -375,10 +382,33 @@ async function joinWorkspaces(own: Settings, files: readonly string[]): Promise<
     if (!asked || all.length > 0) throw new SettingsInvalid(all);
     joined.files.push(file);
     joined.documents.push(document);
+    const refused = await dearerModelOf(joined.settings, document, asked);
+    if (refused) joined.warnings.push(refused);
     for (const [key, tighten] of Object.entries(workspaceRules))
-      joinKey(joined, document, asked, key, tighten);
+      if (!refused || key !== modelPath.join('.')) joinKey(joined, document, asked, key, tighten);
   }
   return joined;
+}
+
+const modelPath = ['aws', 'bedrock', 'default_model'];
+
+/** The warning of a workspace's model that may not take the place of the one in force; null where it may. */
+async function dearerModelOf(
+  before: Settings,
+  document: SettingsDocument,
+  asked: Settings,
+): Promise<Fault | null> {
+  if (!document.has(modelPath)) return null;
+  // Few workspaces choose a model, and the start of a window must not wait for the price table.
+  const { dearerModel } = await import('./workspaceModel.ts');
+  const why = dearerModel(asked.aws.bedrock.default_model, before);
+  if (why === null) return null;
+  const stays = `"${before.aws.bedrock.default_model}" stays; set another in the user's settings.yaml`;
+  return document.fault(modelPath, `${modelPath.join('.')} ${why}; ${stays}`, 'warning');
+}
+
+function startOf(file: string): Fault['place'] {
+  return { file, line: 1, column: 1, endLine: 1, endColumn: 1 };
 }
 
 function joinKey(

@@ -8,6 +8,7 @@ export type Tighten = (own: never, asked: never) => unknown;
 
 /** The keys that a workspace file may set, by path. Every other key is the user's alone. */
 export const workspaceRules: Readonly<Record<string, Tighten>> = {
+  // Asked for only where it is no dearer: see workspaceModel.ts.
   'aws.bedrock.default_model': (_own: string, asked: string) => asked,
   'aws.bedrock.bearer_token': both,
   'budget.daily_limit_usd': lowerAmount,
