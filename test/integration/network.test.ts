@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createProxy, request as httpRequest } from 'node:http';
 import { createServer } from 'node:https';
-import { connect, type AddressInfo, type Server } from 'node:net';
+import { connect, createServer as createServerOfSockets, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Network, type NetworkOptions } from '../../src/sessions/network.ts';
@@ -53,6 +53,23 @@ async function get(url: string, options: Partial<NetworkOptions> = {}): Promise<
   const { status, body } = await network.request(url, { signal: AbortSignal.timeout(5_000) });
   return `${status} ${body}`;
 }
+
+it('a proxy that begins to answer and never ends is given up', async () => {
+  setEnvironment({});
+  const proxy = createServerOfSockets((socket) => {
+    socket.on('error', () => undefined);
+    socket.write('HTTP/1.1 200 OK\r\nx-endless: ');
+    const drip = setInterval(() => socket.write('a'.repeat(1_000)), 20);
+    socket.once('close', () => clearInterval(drip));
+  });
+  const url = `http://127.0.0.1:${await listening(proxy)}`;
+  const network = new Network({ environment: process.env, proxy: url });
+  onTestFinished(() => network.dispose());
+  const { signal } = new AbortController();
+  await expect(network.request('https://example.com/', { signal })).rejects.toThrow(
+    /can’t be used: it did not open the way in time/,
+  );
+});
 
 it('a proxy that wants a login is named, without what was tried', async () => {
   setEnvironment({});
