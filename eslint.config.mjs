@@ -2,6 +2,12 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+const wholeZod = {
+  selector: "ImportDeclaration[source.value='zod'][importKind='value'] > ImportSpecifier",
+  message:
+    "Write `import * as z from 'zod'`: the other form bundles zod's 50 languages, 350 kB at activation.",
+};
+
 export default defineConfig(
   globalIgnores(['dist', '.cache', 'sample', 'test-results']),
   js.configs.recommended,
@@ -28,14 +34,7 @@ export default defineConfig(
       // Mistakes a generic member for another class.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: "ImportDeclaration[source.value='zod'][importKind='value'] > ImportSpecifier",
-          message:
-            "Write `import * as z from 'zod'`: the other form bundles zod's 50 languages, 350 kB at activation.",
-        },
-      ],
+      'no-restricted-syntax': ['error', wholeZod],
       '@typescript-eslint/no-unnecessary-type-parameters': 'off',
       '@typescript-eslint/no-unused-vars': [
         'error',
@@ -53,6 +52,22 @@ export default defineConfig(
           name,
           message: 'NO DIRECT AWS CALLS ALLOWED: only src/adapters and src/sessions use the network.',
         })),
+      ],
+    },
+  },
+  {
+    files: ['src/cli.ts', 'src/cli/**'],
+    ignores: ['src/cli/output.ts'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-syntax': [
+        'error',
+        wholeZod,
+        {
+          selector:
+            'CallExpression[callee.property.name="write"][callee.object.property.name=/^std(out|err)$/]',
+          message: 'Write through src/cli/output.ts, which lets foreign text do nothing to a terminal.',
+        },
       ],
     },
   },

@@ -13,7 +13,7 @@ import { auditErase, type EraseOptions } from './cli/erase.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
 import { settingsInit, settingsShow, settingsValidate } from './cli/settings.ts';
 import { gateways, gatewayStats, status } from './cli/status.ts';
-import { OutputFailed, outputFault, watchOutput } from './cli/output.ts';
+import { OutputFailed, outputFault, watchOutput, writeErrors, writeOutput } from './cli/output.ts';
 import { requireWellReadArguments } from './cli/readText.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
 import { usage, type UsageOptions } from './cli/usage.ts';
@@ -52,6 +52,7 @@ const program = new Command('tidyllm')
   .option('--json', 'print exactly one JSON document')
   .option('--quiet', 'print no messages')
   .exitOverride()
+  .configureOutput({ writeOut: writeOutput, writeErr: writeErrors })
   .showHelpAfterError('(see --help)');
 
 program

@@ -36,6 +36,10 @@ function addLeaf(root, size = 1) {
 }
 const treeRoot = () => tree.map(({ root }) => root).reduceRight((right, left) => parent(left, right));
 
+/** Words of the ledger in one line, as a terminal may show them: what it would act on or hide is named. */
+const hidden = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu;
+const shown = (text) => text.replace(hidden, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
+
 function must(holds, what) {
   if (!holds) throw new Error(`${place}: ${what}`);
 }
@@ -211,8 +215,8 @@ try {
     `${records} records intact, head #${sequence} ${previous.toString('hex')}, ${fitting} anchors fit`,
   );
   for (const [name, { spent, reserved }] of days)
-    console.log(`${name}: ${spent} micro-USD spent, ${reserved} reserved`);
+    console.log(`${shown(name)}: ${spent} micro-USD spent, ${reserved} reserved`);
 } catch (error) {
-  console.error(`DAMAGED ${error.message}`);
+  console.error(`DAMAGED ${shown(error.message)}`);
   process.exitCode = 1;
 }

@@ -9,12 +9,13 @@ import { readProven } from '../history/recordProof.ts';
 import { ledgerDamaged, type PlacedRecord } from '../ledger/readJournal.ts';
 import type { CallOutcome } from '../ledger/records.ts';
 import { formatUsd } from '../pricing/cost.ts';
+import { visibleJson } from '../visibleText.ts';
 import { workspaceKey } from '../workspaceKey.ts';
 import { printContent } from './content.ts';
 import { withHistory } from './history.ts';
 import { dayOption, positiveInteger } from './options.ts';
 import { writeSlowly } from './output.ts';
-import { note, printJson, printLine, table, type Terminal } from './terminal.ts';
+import { jsonText, note, printJson, printLine, table, type Terminal } from './terminal.ts';
 
 /** What `audit list` and `audit export` choose calls by. */
 export interface FilterOptions {
@@ -103,7 +104,7 @@ export async function auditShow(
   }
   for (const { segment, line, hash, record } of records) {
     printLine(`${segment}:${line}  ${hash}`);
-    printLine(JSON.stringify(record, null, 2));
+    printLine(jsonText(record));
   }
   if (content) printContent(content);
   return 0;
@@ -137,7 +138,7 @@ export async function auditExport(
     if (out !== undefined) return exportToFile(out, chunks);
     let written = 0;
     for await (const { text, calls: more } of chunks) {
-      await writeSlowly(text);
+      await writeSlowly(format === 'jsonl' ? visibleJson(text) : text);
       written += more;
     }
     return written;

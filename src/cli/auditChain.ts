@@ -4,6 +4,7 @@ import { checkpointsOf } from '../ledger/anchors.ts';
 import { verifyLedger, type VerificationResult } from '../ledger/readJournal.ts';
 import type { SignedCheckpoint } from '../ledger/signing.ts';
 import { verifyTrail } from '../ledger/verifyTrail.ts';
+import { visibleLine } from '../visibleText.ts';
 import { dayOption } from './options.ts';
 import { note, printJson, printLine, type Terminal } from './terminal.ts';
 
@@ -47,7 +48,7 @@ export async function auditVerify(
   } else if (firstFault) {
     const { segment, line, sequence, kind, detail } = firstFault;
     const where = line > 0 ? `Damaged at ${segment}:${line} (record ${sequence})` : 'Not as it was anchored';
-    printLine(`${where}: ${kind}: ${detail}`);
+    printLine(`${where}: ${kind}: ${visibleLine(detail)}`);
     printLine(`${result.records} records before it are intact.`);
   } else {
     printLine(`${result.records} records intact in ${core.ledger.directory}`);

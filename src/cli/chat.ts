@@ -8,7 +8,7 @@ import { currentBranch } from './branch.ts';
 import { writeOutput } from './output.ts';
 import { readStandardInput, readTextFile } from './readText.ts';
 import { stopSignal } from './stopSignal.ts';
-import { errorJson, note, printAnswer, printError, printJson, type Terminal } from './terminal.ts';
+import { answerPrinter, errorJson, note, printError, printJson, type Terminal } from './terminal.ts';
 
 export interface ChatOptions {
   reason?: string;
@@ -33,7 +33,7 @@ export async function chat(
   const stop = stopSignal();
   const response = await core.registry.get('corporate_llm').executeLlmRequest(request, {
     signal: stop.signal,
-    ...(terminal.json ? {} : { onText: printAnswer }),
+    ...(terminal.json ? {} : { onText: answerPrinter() }),
   });
   stop.dispose();
   if (terminal.json) printJson(responseJson(response));

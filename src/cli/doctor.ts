@@ -1,6 +1,6 @@
 import type { Core } from '../core/core.ts';
 import { examine, type Finding } from '../core/doctor.ts';
-import { plainLines, printJson, printLine, table, type Terminal } from './terminal.ts';
+import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
 /** `tidyllm doctor`: what is wrong and how to mend it, also when nothing starts. */
 export async function doctor(compose: () => Promise<Core>, terminal: Terminal): Promise<number> {
@@ -32,6 +32,6 @@ function print(findings: readonly Finding[], ok: boolean): void {
   printLine(table(['check', 'state', 'evidence'], rows));
   const open = findings.filter(({ fix }) => fix !== '');
   if (open.length > 0) printLine();
-  for (const { name, evidence, fix } of open) printLine(plainLines(`${name}: ${evidence}\n  → ${fix}`));
+  for (const { name, evidence, fix } of open) printLine(`${name}: ${evidence}\n  → ${fix}`);
   if (ok && open.length === 0) printLine('\nNothing to mend.');
 }

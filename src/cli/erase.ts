@@ -1,6 +1,6 @@
-import { createInterface } from 'node:readline/promises';
 import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
+import { askYesOrNo } from './questions.ts';
 import { note, printJson, printLine, type Terminal } from './terminal.ts';
 
 export interface EraseOptions {
@@ -35,11 +35,5 @@ async function confirmed(subject: string, { json }: Terminal): Promise<boolean> 
   if (json || !process.stdin.isTTY) {
     throw new GatewayError('invalid_request', 'Erasing can’t be undone.', { hint: 'Say --yes to do it.' });
   }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const question = `Erase the key and all kept prompts and answers of "${subject}"? This can't be undone. [y/N] `;
-    return /^y(es)?$/i.test((await terminal.question(question)).trim());
-  } finally {
-    terminal.close();
-  }
+  return askYesOrNo(`Erase the key and all kept prompts and answers of "${subject}"? This can't be undone.`);
 }

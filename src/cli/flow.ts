@@ -15,6 +15,7 @@ import { shownCommand } from '../flow/shownCommand.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import { replaceFile } from '../replaceFile.ts';
 import { unwritable } from '../unwritable.ts';
+import { visibleLine } from '../visibleText.ts';
 import { readSettingsText } from '../settings/loadSettings.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
 import { SettingsInvalid } from '../settings/settingsDocument.ts';
@@ -23,12 +24,12 @@ import { currentBranch } from './branch.ts';
 import { faultJson } from './faultJson.ts';
 import { withHistory } from './history.ts';
 import { positiveInteger } from './options.ts';
+import { controlScreen, writeErrors } from './output.ts';
 import { ask, askYesOrNo } from './questions.ts';
 import { stopSignal } from './stopSignal.ts';
 import {
   errorJson,
   note,
-  plainLines,
   printError,
   printJson,
   printLine,
@@ -162,7 +163,7 @@ export async function flowReport(
   const comparison = before && compareReports(before, stored);
   if (out !== undefined) await saveReport(out, stored, comparison);
   if (terminal.json) printJson({ ...stored, ...(comparison && { comparison }) });
-  else if (out === undefined) printLine(plainLines(reportMarkdown(stored, comparison ?? undefined)));
+  else if (out === undefined) printLine(reportMarkdown(stored, comparison ?? undefined));
   return 0;
 }
 
@@ -247,17 +248,19 @@ async function approveAtTerminal(
 }
 
 function showProgress(message: string, { quiet }: Terminal): void {
-  if (!quiet && process.stderr.isTTY) process.stderr.write(`\r\x1b[K${plainLines(message)}`);
+  if (quiet || !process.stderr.isTTY) return;
+  controlScreen('stderr', 'clearLine');
+  writeErrors(visibleLine(message));
 }
 
 function printExecution(execution: FlowExecution, terminal: Terminal): void {
   const { agreement, error, fallback, mode, durationMs, cost, calls, receipt, notKept, storedReport } =
     execution;
-  if (!terminal.quiet && process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  if (!terminal.quiet) controlScreen('stderr', 'clearLine');
   if (error) printError(error);
   if (fallback) note(terminal, `In its place ran ${fallback.implementation}.`);
   if (fallback?.error) printError(fallback.error);
-  if (storedReport) printLine(plainLines(reportMarkdown(storedReport)));
+  if (storedReport) printLine(reportMarkdown(storedReport));
   if (notKept) note(terminal, `The report was not kept: ${notKept.message}`);
   const parts = [
     agreement.trigger,

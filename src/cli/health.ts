@@ -11,7 +11,7 @@ import {
   infrastructureJson,
   printReasons,
 } from './healthTexts.ts';
-import { writeOutput } from './output.ts';
+import { controlScreen } from './output.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
 const checkTimeoutMs = 4_000;
@@ -101,7 +101,7 @@ async function watchHealth(core: Core, terminal: Terminal): Promise<number> {
   let code = 0;
   while (!interrupted.signal.aborted) {
     const system = await systemStatus(core, AbortSignal.timeout(checkTimeoutMs));
-    if (process.stdout.isTTY) writeOutput('\x1b[H\x1b[2J');
+    controlScreen('stdout', 'clearScreen');
     printLine(new Date().toLocaleTimeString());
     code = await report(core, system, terminal);
     await delay(watchIntervalMs, undefined, { signal: interrupted.signal }).catch(() => undefined);

@@ -3,7 +3,7 @@ import type { Health } from '../gateways/gateway.ts';
 import type { FoundCredentials, ServiceHealth } from '../gateways/services.ts';
 import type { Reason, SystemStatus } from '../gateways/systemStatus.ts';
 import { withoutPassword } from '../withoutPassword.ts';
-import { errorJson, plainLines, printLine } from './terminal.ts';
+import { errorJson, printLine } from './terminal.ts';
 
 /** A check as JSON; `healthy` is null for what isn't configured or not installed. */
 export function healthJson(health: Health | ServiceHealth): object {
@@ -62,6 +62,5 @@ export function credentialSourceJson(found: FoundCredentials | null): object | n
 
 export function printReasons(reasons: readonly Reason[]): void {
   if (reasons.length > 0) printLine();
-  for (const { of, message, hint } of reasons)
-    printLine(plainLines(`${of}: ${message}${hint ? `\n  → ${hint}` : ''}`));
+  for (const { of, message, hint } of reasons) printLine(`${of}: ${message}${hint ? `\n  → ${hint}` : ''}`);
 }

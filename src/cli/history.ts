@@ -1,5 +1,6 @@
 import type { Core } from '../core/core.ts';
 import { HistoryIndex, type CatchUpOptions } from '../history/historyIndex.ts';
+import { controlScreen, writeErrors } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Runs work on the ledger's index. Throws `ledger_damaged` rather than pass a damaged ledger off as a whole one. */
@@ -17,8 +18,9 @@ export async function withHistory<T>(
       onProgress: (bytes, total) => {
         if (!shows || (bytes === total && !shown)) return;
         shown = true;
-        process.stderr.write(`\rReading the journal: ${Math.floor((bytes / total) * 100)} %`);
-        if (bytes === total) process.stderr.write('\n');
+        controlScreen('stderr', 'clearLine');
+        writeErrors(`Reading the journal: ${Math.floor((bytes / total) * 100)} %`);
+        if (bytes === total) writeErrors('\n');
       },
     });
   } finally {

@@ -1,5 +1,6 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
+import { visibleText } from '../visibleText.ts';
 
 /** Why standard output could not be written first; null while it can. */
 let firstFault: Error | null = null;
@@ -14,14 +15,31 @@ export function watchOutput(): void {
   process.stderr.on('error', () => undefined);
 }
 
-/** Writes to standard output, until that fails once: what follows a gap is of no use. */
-export function writeOutput(text: string): void {
+/**
+ * Writes to standard output, until that fails once: what follows a gap is of no use. Nothing in the text can move
+ * the cursor, colour the screen or hide. `before` is as in `visibleText`.
+ */
+export function writeOutput(text: string, before?: string): void {
   if (firstFault) return;
-  if (isFile()) writeWhole(text);
-  else process.stdout.write(text);
+  const shown = visibleText(text, before);
+  if (isFile()) writeWhole(shown);
+  else process.stdout.write(shown);
 }
 
-/** Writes to standard output, and waits while its reader is slower. Throws `OutputFailed`. */
+/** Writes to standard error, as `writeOutput` does to standard output. */
+export function writeErrors(text: string): void {
+  process.stderr.write(visibleText(text));
+}
+
+/** What the command itself does to a terminal. */
+const controls = { clearScreen: '\x1b[H\x1b[2J', clearLine: '\r\x1b[K' } as const;
+
+/** Does something to a screen; nothing where the stream is none. */
+export function controlScreen(stream: 'stdout' | 'stderr', control: keyof typeof controls): void {
+  if (process[stream].isTTY) process[stream].write(controls[control]);
+}
+
+/** Writes to standard output as `writeOutput`, and waits while its reader is slower. Throws `OutputFailed`. */
 export async function writeSlowly(text: string): Promise<void> {
   if (isFile()) {
     writeOutput(text);
@@ -29,7 +47,7 @@ export async function writeSlowly(text: string): Promise<void> {
     return;
   }
   await new Promise<void>((resolve, reject) => {
-    process.stdout.write(text, (error) => {
+    process.stdout.write(visibleText(text), (error) => {
       if (error) reject(new OutputFailed());
       else resolve();
     });

@@ -1,10 +1,11 @@
 import { createInterface } from 'node:readline/promises';
+import { visibleLine } from '../visibleText.ts';
 
 /** Asks the person at the terminal, on standard error. */
 export async function ask(question: string): Promise<string> {
   const questions = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return (await questions.question(question)).trim();
+    return (await questions.question(visibleLine(question))).trim();
   } finally {
     questions.close();
   }

@@ -1,5 +1,6 @@
 import type { GatewayError } from '../errors.ts';
-import { writeOutput } from './output.ts';
+import { contextLength, visibleJson, visibleLine } from '../visibleText.ts';
+import { writeErrors, writeOutput } from './output.ts';
 
 /** What a command may print: answers and documents on stdout, everything else on stderr. */
 export interface Terminal {
@@ -9,7 +10,12 @@ export interface Terminal {
 
 /** The one JSON document of a command. */
 export function printJson(document: unknown): void {
-  writeOutput(`${JSON.stringify(document, null, 2)}\n`);
+  writeOutput(`${jsonText(document)}\n`);
+}
+
+/** A document for people and programs: the same value in characters that can be seen. */
+export function jsonText(document: unknown): string {
+  return visibleJson(JSON.stringify(document, null, 2));
 }
 
 export function printLine(text = ''): void {
@@ -36,24 +42,18 @@ export function printError(error: GatewayError): void {
   writeMessage([`Error: ${message}`, detail && `AWS: ${detail}`, hint].filter(Boolean).join('\n'));
 }
 
-/** Lines to the person at the terminal. What they quote, of a file or a server, can't move the cursor. */
+/** Lines to the person at the terminal. */
 export function writeMessage(text: string): void {
-  process.stderr.write(`${plainLines(text)}\n`);
+  writeErrors(`${text}\n`);
 }
 
-/** As `plain`, over more than one line. */
-export function plainLines(text: string): string {
-  return text.split('\n').map(plain).join('\n');
-}
-
-/** Text that can't move the cursor, colour the screen or pass for another row. */
-function plain(text: string): string {
-  return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, '\ufffd');
-}
-
-/** An answer as a terminal may show it: line ends and tabs are its only controls. A pipe gets it as it is. */
-export function printAnswer(text: string): void {
-  writeOutput(process.stdout.isTTY ? text.replace(/[^\P{Cc}\n\t]/gu, '\ufffd') : text);
+/** Prints an answer piece by piece: what belongs to a character may come in the next. */
+export function answerPrinter(): (text: string) => void {
+  let before = '';
+  return (text) => {
+    writeOutput(text, before);
+    before = (before + text).slice(-contextLength);
+  };
 }
 
 /** Rows as columns, each as wide as its widest cell; columns named in `right` are aligned to the right. */
@@ -62,7 +62,7 @@ export function table(
   rows: readonly (readonly string[])[],
   right: readonly string[] = [],
 ): string {
-  const cells = rows.map((row) => row.map(plain));
+  const cells = rows.map((row) => row.map(visibleLine));
   const widths = header.map((name, column) =>
     Math.max(name.length, ...cells.map((row) => row[column]?.length ?? 0)),
   );

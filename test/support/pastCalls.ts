@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { noTokens } from './syntheticLedger.ts';
 import { ledgerDefaults, reserveInput, settleInput } from './ledgers.ts';
-import type { TokenCounts } from '../../src/ledger/records.ts';
+import type { LedgerMode, TokenCounts } from '../../src/ledger/records.ts';
 
 export const models = {
   haiku: 'us.anthropic.claude-haiku-4-5-20251001-v1:0',
@@ -39,8 +39,8 @@ export class PastCalls {
   readonly ledger: Ledger;
   #now = 0;
 
-  constructor(directory: string) {
-    this.ledger = new Ledger({ ...ledgerDefaults, directory, now: () => this.#now });
+  constructor(directory: string, mode: LedgerMode = 'live') {
+    this.ledger = new Ledger({ ...ledgerDefaults, directory, mode, now: () => this.#now });
   }
 
   /** Sets its clock. */
