@@ -1,222 +1,739 @@
 #!/usr/bin/env node
 // Verifies a TidyLLM ledger on its own: node verify-ledger.mjs FOLDER [CHECKPOINTS]
 // FOLDER holds the *.journal files; CHECKPOINTS is a file of signed checkpoints that were kept elsewhere.
-// Each line is `hash SP body LF`, hash = SHA-256(0x00 ‖ ledger id ‖ previous hash ‖ body). The hashes are the
-// leaves of an RFC 6962 tree; checkpoints are C2SP signed notes of its root. Checked are the chain, the
-// sequence and times, every key, checkpoint and signed change of a cap, and that endings have reservations; the
-// money is added up by day. Whether each reservation was below its caps, and each record in canonical form, is
-// what `tidyllm audit verify` checks besides. No dependencies.
-import { createHash, createPublicKey, verify } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+// Each line is `hash SP body LF`, hash = SHA-256(0x00 ‖ ledger id ‖ previous hash ‖ body), body a record in canonical
+// JSON (RFC 8785). The hashes are the leaves of an RFC 6962 tree; checkpoints are C2SP signed notes of its root.
+// Checked are the chain, the form of every record, sequence and times, keys, signatures and checkpoints, and the money:
+// that what is reserved is below every cap, that each call and run ends once, as it began, and that what a segment's
+// header carries is what the records before it come to. Shares no code with `tidyllm audit verify`, and accepts the
+// same ledgers, but no folder without records. Without CHECKPOINTS nobody can see an end that was cut off, or
+// rewritten and signed with the same key. No dependencies.
+import { isUtf8 } from 'node:buffer';
+import { createHash, createPublicKey, verify as verifySignature } from 'node:crypto';
+import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
-const [folder = '.', anchorFile] = process.argv.slice(2);
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest();
-const zero = Buffer.alloc(32);
-const keys = new Map();
-const days = new Map();
-const open = new Map();
-/** Runs of FLOW agreements: what they still hold, and what their calls cost. */
-const runs = new Map();
-/** Roots of complete subtrees with their sizes, largest first. */
-let tree = [];
-let [ledger, previous, sequence, records, fitting, time] = [null, zero, 0, 0, 0, ''];
-let [firstSegment, place] = [1, folder];
-const kinds = [
-  ...['header', 'key', 'RESERVE', 'DISPATCH', 'SETTLE', 'VOID', 'EXPIRED_CHARGED', 'REFUSE', 'OVERRUN'],
-  ...['acknowledgement', 'policy_change', 'ADJUST', 'clock_anomaly', 'tombstone', 'retention', 'recovery'],
-  ...['flow_start', 'flow_end'],
-];
+const byName = ([a], [b]) => (a < b ? -1 : 1);
 
-const parent = (left, right) => sha256(Buffer.of(1), left, right);
-function addLeaf(root, size = 1) {
-  const last = tree.at(-1);
-  if (last?.size !== size) tree.push({ root, size });
-  else addLeaf(parent(tree.pop().root, root), size * 2);
+class Fault extends Error {}
+function must(holds, what) {
+  if (!holds) throw new Fault(what);
 }
-const treeRoot = () => tree.map(({ root }) => root).reduceRight((right, left) => parent(left, right));
+
+/** Canonical JSON; two values that are the same have the same. */
+function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const members = Object.entries(value).sort(byName);
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join()}}`;
+}
+
+// What each field of a record must be.
+const text = (value) => typeof value === 'string' && value.isWellFormed();
+const like = (form) => (value) => typeof value === 'string' && form.test(value);
+const oneOf = (...values) => values.includes.bind(values);
+const orNull = (check) => (value) => value === null || check(value);
+const count = (value) => Number.isInteger(value) && value >= 0 && value < 1e15;
+const share = (value) => typeof value === 'number' && value >= 0 && value <= 1;
+const boolean = oneOf(true, false);
+const date = String.raw`\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])`;
+const day = like(new RegExp(`^${date}$`));
+const time = like(new RegExp(String.raw`^${date}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$`));
+const money = like(/^(?:0|[1-9]\d{0,17})$/);
+const signed = like(/^(?:0|-?[1-9]\d{0,17})$/);
+const hash = like(/^[\da-f]{64}$/);
+const uuid = like(/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/);
+const keyId = like(/^[\da-f]{8}$/);
+const base64 = like(/^[A-Za-z\d+/]+={0,2}$/);
+const listOf = (check) => (value) => Array.isArray(value) && value.every(check);
+/** An object of exactly these fields, and perhaps of the optional ones. */
+const object = (fields, optional = {}) => {
+  const fits = (value, [name, check]) => Object.hasOwn(value, name) && check(value[name]);
+  return (value) => {
+    if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
+    const more = Object.entries(optional).filter(([name]) => Object.hasOwn(value, name));
+    const expected = [...Object.entries(fields), ...more];
+    return expected.every((field) => fits(value, field)) && Object.keys(value).length === expected.length;
+  };
+};
+const all = (check, ...names) => Object.fromEntries(names.map((name) => [name, check]));
+
+const scope = oneOf('ledger', 'user', 'model', 'workspace');
+const description = {
+  ...all(text, 'user_id', 'reason', 'model', 'priority'),
+  ...all(orNull(text), 'model_id', 'backend', 'workspace', 'branch', 'command'),
+};
+const flow = object({ run_id: uuid, agreement: text, cost_limit_micro_usd: money });
+const by = { user_id: text, reason: text };
+const dated = { day, timezone: text };
+const call = { call_id: text };
+const ending = { ...call, day, opening_hash: hash };
+const tokens = object(
+  all(
+    count,
+    ...['input_tokens', 'output_tokens', 'cache_read_input_tokens'],
+    ...['cache_write_5m_input_tokens', 'cache_write_1h_input_tokens'],
+  ),
+);
+const prices = object({
+  above_input_tokens: count,
+  ...all(orNull(text), 'input', 'output', 'cache_read', 'cache_write_5m', 'cache_write_1h'),
+});
+const tokenClass = oneOf('input', 'output', 'cache_read', 'cache_write_5m', 'cache_write_1h', 'cache_write');
+
+/** What a header carries: the state that the records before it come to. */
+const capRecord = object({ scope, key: text, limit_micro_usd: money });
+const totals = { name: text, calls: count, tokens: count, spent_micro_usd: signed };
+const carriedDay = object({
+  ...{ day, spent_micro_usd: signed, scopes: listOf(object({ scope, key: text, ...totals })) },
+  ...{ raised: listOf(capRecord), overruns: listOf(text) },
+});
+const carriedCall = object(
+  {
+    ...{ ...call, opening_hash: hash, dispatched: boolean, day, reserved_micro_usd: money },
+    ...{ ...all(text, 'instance', 'user_id', 'model'), ...all(orNull(text), 'model_id', 'workspace') },
+  },
+  { model_key: text, run_id: uuid },
+);
+const carriedRun = object({
+  ...{ run_id: uuid, opening_hash: hash, day, calls: count, workspace: orNull(text) },
+  ...{ ...all(text, 'agreement', 'instance', 'user_id'), ...all(money, 'left_micro_usd', 'spent_micro_usd') },
+});
+const carried = object(
+  {
+    ...{ tree: listOf(hash), days: listOf(carriedDay), open: listOf(carriedCall), policy: listOf(capRecord) },
+    ...{ last_day: orNull(object(dated)), first_segment: count },
+    enrolled: listOf(object({ key_id: keyId, public_key: orNull(base64) })),
+  },
+  { runs: listOf(carriedRun) },
+);
+
+/** Each kind's fields besides those that all have, and those that it may leave out. */
+const kinds = {
+  header: [
+    {
+      ...{ ledger_id: uuid, prev: hash, segment: count, mode: oneOf('live', 'simulated') },
+      ...{ carried: orNull(carried), checkpoint: orNull(text) },
+    },
+  ],
+  RESERVE: [
+    {
+      ...{ ...call, ...description, ...dated, ...all(text, 'instance', 'price_key') },
+      ...{ reserved_micro_usd: money, region: orNull(text), temperature: orNull(share) },
+      ...{ ...all(count, 'input_tokens_bound', 'max_tokens'), request_hmac: orNull(hash) },
+    },
+    { flow, model_key: text },
+  ],
+  DISPATCH: [call],
+  SETTLE: [
+    {
+      ...{ ...ending, outcome: oneOf('success', 'failed', 'cancelled', 'incomplete'), tokens },
+      ...{ cost_micro_usd: money, estimated: boolean, unit_prices: orNull(prices) },
+      ...{ processing_time_ms: count, time_to_first_token_ms: orNull(count), response_hmac: orNull(hash) },
+      ...all(orNull(text), 'stop_reason', 'error_code'),
+    },
+    { estimated_because: text },
+  ],
+  VOID: [
+    {
+      ...{ ...ending, outcome: oneOf('failed', 'cancelled', 'orphaned') },
+      ...{ processing_time_ms: count, error_code: orNull(text) },
+    },
+  ],
+  EXPIRED_CHARGED: [{ ...ending, outcome: oneOf('orphaned'), cost_micro_usd: money, estimated: oneOf(true) }],
+  REFUSE: [
+    {
+      ...{ ...call, ...description, ...dated, outcome: oneOf('refused', 'failed', 'cancelled') },
+      ...{ error_code: text, cap: orNull(capRecord) },
+    },
+    { flow },
+  ],
+  OVERRUN: [{ ...call, day, reserved_micro_usd: money, cost_micro_usd: money }],
+  acknowledgement: [{ ...by, day }],
+  policy_change: [
+    {
+      ...{ ...by, scope, key: text, day: orNull(day), key_id: keyId, signature: base64 },
+      ...all(orNull(money), 'from_micro_usd', 'to_micro_usd'),
+    },
+  ],
+  ADJUST: [
+    {
+      ...{ ...by, day, model_id: text, token_class: tokenClass, source: text, source_sha256: hash },
+      ...all(signed, 'recorded_micro_usd', 'billed_micro_usd', 'difference_micro_usd'),
+    },
+    { model_key: text, billed_spans: text },
+  ],
+  clock_anomaly: [{ wall_time: time }],
+  key: [
+    {
+      ...{ key_id: keyId, public_key: base64, user_id: text, proof: base64 },
+      ...{ replaces: orNull(keyId), endorsement: orNull(base64) },
+    },
+  ],
+  tombstone: [{ ...by, subject_sha256: hash, items: count }],
+  retention: [all(count, 'first_segment', 'retention_days')],
+  flow_start: [
+    {
+      ...{ ...by, ...dated, run_id: uuid, definition_sha256: hash, confidence: share },
+      ...all(text, 'agreement', 'trigger', 'flow_encoding', 'implementation', 'instance'),
+      ...all(orNull(text), 'source', 'backend', 'workspace', 'branch', 'command'),
+      ...{ approved: orNull(boolean), reserved_micro_usd: money },
+    },
+  ],
+  flow_end: [
+    {
+      ...{ run_id: uuid, opening_hash: hash, day, execution_mode: oneOf('real', 'simulated', 'failed') },
+      ...{ outcome: oneOf('success', 'failed', 'cancelled', 'refused', 'orphaned') },
+      ...{ fallback_outcome: oneOf(null, 'success', 'failed'), validated_by: listOf(text) },
+      ...all(orNull(text), 'error_code', 'fallback', 'summary'),
+      ...all(count, 'duration_ms', 'calls', 'problems', 'warnings'),
+      ...{ cost_micro_usd: money, report_sha256: orNull(hash) },
+    },
+  ],
+  recovery: [{ bytes: count, sha256: hash, quarantine: text }],
+};
+const checks = new Map(
+  Object.entries(kinds).map(([kind, [fields, optional]]) => {
+    const common = { v: oneOf(1), seq: count, time, kind: oneOf(kind), call_id: oneOf(null) };
+    return [kind, object({ ...common, ...fields }, optional)];
+  }),
+);
+
+function parse(bytes) {
+  must(isUtf8(bytes), 'the record is not UTF-8');
+  const body = bytes.toString();
+  let record;
+  try {
+    record = JSON.parse(body);
+  } catch {
+    throw new Fault('the record is not JSON');
+  }
+  const check = checks.get(record?.kind);
+  must(record?.v === 1 && check, 'a record of another version');
+  must(check(record), `the fields are not those of a ${record.kind}`);
+  must(canonical(record) === body, 'the record is not canonical JSON');
+  return record;
+}
+
+/** The day of a time in a zone; null for a zone or a time that there is not. */
+const formatters = new Map();
+function dayIn(zone, when) {
+  try {
+    if (!formatters.has(zone)) {
+      const parts = { year: 'numeric', month: '2-digit', day: '2-digit' };
+      formatters.set(zone, new Intl.DateTimeFormat('en-CA', { timeZone: zone, ...parts }));
+    }
+    return formatters.get(zone).format(new Date(when));
+  } catch {
+    return null;
+  }
+}
+
+function isSigned(publicKey, words, signature) {
+  try {
+    const x = Buffer.from(publicKey, 'base64').toString('base64url');
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+    return verifySignature(null, Buffer.from(words), key, Buffer.from(signature, 'base64'));
+  } catch {
+    return false;
+  }
+}
+
+const noteForm = /^(tidyllm\/ledger\/[\da-f]{32})\n(0|[1-9]\d{0,14})\n([A-Za-z\d+/]{43}=)\n$/;
+/** A signed note; null for what is none. */
+function parseNote(note) {
+  const end = note.indexOf('\n\n');
+  const [words, origin, size, root] = noteForm.exec(note.slice(0, end + 1)) ?? [];
+  if (words === undefined) return null;
+  const signatures = note
+    .slice(end + 2)
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([dash, name, blob]) => dash === '\u2014' && name === origin && blob !== undefined)
+    .map(([, , blob]) => Buffer.from(blob, 'base64'))
+    .map((blob) => ({ keyId: blob.toString('hex', 0, 4), signature: blob.subarray(4).toString('base64') }));
+  return { words, origin, size: Number(size), root: Buffer.from(root, 'base64').toString('hex'), signatures };
+}
+
+/** The notes in the text of a file, or in a document of `tidyllm audit head --json`. */
+function notesIn(file) {
+  const whole = readFileSync(file, 'utf8').replaceAll('\r\n', '\n');
+  const words = whole.trimStart().startsWith('{') ? `${JSON.parse(whole).checkpoint}` : whole;
+  return words.match(/^tidyllm\/ledger\/[^\n]*\n[^\n]*\n[^\n]*\n\n(?:\u2014 [^\n]*(?:\n|$))+/gm) ?? [];
+}
+
+/** The money: what is spent and held, by whom, under which caps, in micro-USD. */
+class Books {
+  days = new Map();
+  /** Days that no longer count. */
+  past = new Map();
+  open = new Map();
+  runs = new Map();
+  policy = new Map();
+  unrecorded = new Map();
+  lastDay = null;
+
+  static id = ({ scope, key }) => `${scope}\0${key}`;
+
+  day(name) {
+    const fresh = { spent: 0n, reserved: 0n, scopes: new Map(), raised: new Map(), overruns: new Set() };
+    if (!this.days.has(name)) this.days.set(name, fresh);
+    return this.days.get(name);
+  }
+
+  /** A scope's totals on a day. */
+  totals(day, scope, key, name = key) {
+    const { scopes } = this.day(day);
+    const id = Books.id({ scope, key });
+    if (!scopes.has(id)) scopes.set(id, { scope, key, name, calls: 0, tokens: 0, spent: 0n, reserved: 0n });
+    return scopes.get(id);
+  }
+
+  /** What a call or a run counts towards, besides everybody. */
+  scopesOf({ day, user_id, model, model_id, model_key, workspace }) {
+    const user = this.totals(day, 'user', user_id);
+    const ofModel =
+      model === undefined ? [] : [this.totals(day, 'model', model_key ?? model_id ?? model, model)];
+    return [user, ...ofModel, ...(workspace === null ? [] : [this.totals(day, 'workspace', workspace)])];
+  }
+
+  hold({ day, scopes }, amount) {
+    for (const totals of [this.day(day), ...scopes]) totals.reserved += amount;
+  }
+
+  /** Takes an amount from what a run holds; below zero it is given back. */
+  take(run, amount) {
+    must(amount <= run.left, 'a call reserves more than its run holds');
+    run.left -= amount;
+    this.hold(run, -amount);
+  }
+
+  requireRoom({ day, scopes }, amount) {
+    const { raised, overruns } = this.day(day);
+    const everybody = { scope: 'ledger', key: '', ...this.day(day) };
+    for (const { spent, reserved, ...one } of [everybody, ...scopes]) {
+      const cap = raised.get(Books.id(one)) ?? this.policy.get(Books.id(one));
+      must(cap !== undefined || one.scope !== 'ledger', 'money is reserved under no cap');
+      must(
+        cap === undefined || spent + reserved + amount <= cap,
+        `more is reserved than the cap of its ${one.scope}`,
+      );
+    }
+    must(overruns.size === 0, 'money is reserved on a day that an overrun blocks');
+  }
+
+  requireDay({ day, timezone, time }) {
+    must(dayIn(timezone, time) === day, 'money is reserved on another day than its own');
+    const last = this.lastDay;
+    if (last && (last.day !== day || last.timezone !== timezone)) {
+      must(day >= last.day, 'money is reserved on a day that is over');
+      const ended = last.timezone === timezone || (dayIn(last.timezone, time) ?? '') > last.day;
+      must(ended, 'the time zone changes before the day has ended');
+    }
+    this.lastDay = { day, timezone };
+  }
+
+  RESERVE(record, hash) {
+    must(!this.open.has(record.call_id), 'a call is reserved twice');
+    this.requireDay(record);
+    const { call_id, flow, user_id, workspace } = record;
+    const run = flow && this.runs.get(flow.run_id);
+    const isOfRun =
+      run?.agreement === flow?.agreement &&
+      (!run || (run.user_id === user_id && run.workspace === workspace));
+    must(isOfRun, 'a call is a part of no such run');
+    const amount = BigInt(record.reserved_micro_usd);
+    const call = { ...record, hash, dispatched: false, amount, run, scopes: this.scopesOf(record) };
+    const { model, model_id, model_key } = record;
+    this.totals(record.day, 'model', model_key ?? model_id ?? model).name = model;
+    if (run) this.take(run, amount);
+    this.requireRoom(call, amount);
+    this.hold(call, amount);
+    this.open.set(call_id, call);
+  }
+
+  DISPATCH({ call_id }) {
+    must(this.open.has(call_id), 'a call is dispatched that was not reserved');
+    this.open.get(call_id).dispatched = true;
+  }
+
+  close({ call_id, day, opening_hash, cost_micro_usd = '0', tokens = {} }) {
+    const call = this.open.get(call_id);
+    must(call?.hash === opening_hash && call.day === day, 'an ending without its reservation');
+    const cost = BigInt(cost_micro_usd);
+    this.hold(call, -call.amount);
+    this.day(day).spent += cost;
+    for (const totals of call.scopes) {
+      totals.spent += cost;
+      totals.calls += 1;
+      totals.tokens += Object.values(tokens).reduce((sum, one) => sum + one, 0);
+    }
+    this.open.delete(call_id);
+    const { run, amount } = call;
+    if (run) {
+      run.spent += cost;
+      run.calls += 1;
+      this.take(run, cost - amount > run.left ? run.left : cost - amount);
+    }
+    if (cost <= amount) return;
+    this.day(day).overruns.add(call_id);
+    this.unrecorded.set(call_id, `${day} ${amount} ${cost}`);
+  }
+  SETTLE = this.close;
+  VOID = this.close;
+  EXPIRED_CHARGED = this.close;
+
+  OVERRUN({ call_id, day, reserved_micro_usd, cost_micro_usd }) {
+    const fits = this.unrecorded.get(call_id) === `${day} ${reserved_micro_usd} ${cost_micro_usd}`;
+    must(fits, 'a call did not cost what its OVERRUN says');
+    this.unrecorded.delete(call_id);
+  }
+
+  acknowledgement({ day }) {
+    must(this.days.get(day)?.overruns.size > 0, 'an overrun is acknowledged that there is not');
+    this.day(day).overruns.clear();
+  }
+
+  policy_change({ day, from_micro_usd, to_micro_usd, ...one }) {
+    const id = Books.id(one);
+    const caps = day === null ? this.policy : this.day(day).raised;
+    const before = caps.get(id) ?? this.policy.get(id);
+    must((before?.toString() ?? null) === from_micro_usd, 'the cap before a change is not what it says');
+    if (to_micro_usd === null) caps.delete(id);
+    else caps.set(id, BigInt(to_micro_usd));
+  }
+
+  ADJUST({ day, model_id, model_key = model_id, ...record }) {
+    const difference = BigInt(record.difference_micro_usd);
+    const [billed, recorded] = [BigInt(record.billed_micro_usd), BigInt(record.recorded_micro_usd)];
+    must(billed - recorded === difference, 'a difference is not that of its amounts');
+    // Days that were forgotten take no more calls.
+    if (!this.days.has(day)) return;
+    this.day(day).spent += difference;
+    this.totals(day, 'model', model_key, model_id).spent += difference;
+  }
+
+  flow_start(record, hash) {
+    must(!this.runs.has(record.run_id), 'a run is started twice');
+    this.requireDay(record);
+    const { run_id, agreement, instance, day, user_id, workspace } = record;
+    const left = BigInt(record.reserved_micro_usd);
+    const started = { run_id, agreement, instance, day, user_id, workspace, hash, left, spent: 0n, calls: 0 };
+    const run = { ...started, scopes: this.scopesOf(started) };
+    if (left > 0n) this.requireRoom(run, left);
+    this.hold(run, left);
+    this.runs.set(run_id, run);
+  }
+
+  flow_end({ run_id, opening_hash, day, calls, cost_micro_usd, execution_mode, outcome, error_code }) {
+    const run = this.runs.get(run_id);
+    must(run?.hash === opening_hash && run.day === day, 'a run ends that was not started');
+    const failed = execution_mode === 'failed';
+    const fits = failed === (outcome !== 'success') && (failed || error_code === null);
+    must(fits, 'the outcome of a run does not fit its mode');
+    must(`${run.spent}` === cost_micro_usd, 'a run cost something else than its calls');
+    must(run.calls === calls, 'a run made other calls than it says');
+    must(
+      [...this.open.values()].every((call) => call.run !== run),
+      'a run ends before its calls',
+    );
+    this.hold(run, -run.left);
+    this.runs.delete(run_id);
+  }
+
+  /** Begins with what a header carries. */
+  restore({ days, open, runs = [], policy, last_day }) {
+    this.lastDay = last_day;
+    for (const cap of policy) this.policy.set(Books.id(cap), BigInt(cap.limit_micro_usd));
+    for (const { opening_hash: hash, left_micro_usd, spent_micro_usd, ...carried } of runs) {
+      const run = { ...carried, hash, left: BigInt(left_micro_usd), spent: BigInt(spent_micro_usd) };
+      this.runs.set(run.run_id, { ...run, scopes: this.scopesOf(run) });
+      this.hold(this.runs.get(run.run_id), run.left);
+    }
+    for (const { opening_hash: hash, run_id, ...carried } of open) {
+      const call = {
+        ...carried,
+        hash,
+        amount: BigInt(carried.reserved_micro_usd),
+        run: this.runs.get(run_id),
+      };
+      this.open.set(call.call_id, { ...call, scopes: this.scopesOf(call) });
+      this.hold(this.open.get(call.call_id), call.amount);
+    }
+    for (const { day, spent_micro_usd, scopes, raised, overruns } of days) {
+      this.day(day).spent = BigInt(spent_micro_usd);
+      for (const { scope, key, name, calls, tokens, spent_micro_usd: spent } of scopes)
+        Object.assign(this.totals(day, scope, key), { name, calls, tokens, spent: BigInt(spent) });
+      for (const cap of raised) this.day(day).raised.set(Books.id(cap), BigInt(cap.limit_micro_usd));
+      for (const callId of overruns) this.day(day).overruns.add(callId);
+    }
+  }
+
+  forget(name) {
+    this.past.set(name, this.day(name));
+    this.days.delete(name);
+  }
+
+  /** What a header carries: of days the last two, and those of calls that are open or cost too much. */
+  carry() {
+    must(this.unrecorded.size === 0, 'the OVERRUN of a call is missing before the header');
+    const latest = [...this.days.keys()].sort().slice(-2);
+    const held = [...this.open.values(), ...this.runs.values()].map(({ day }) => day);
+    for (const [name, { overruns }] of this.days)
+      if (![...latest, ...held].includes(name) && overruns.size === 0) this.forget(name);
+    const caps = (of) =>
+      [...of].sort(byName).map(([id, limit]) => {
+        const [scope, key] = [id.slice(0, id.indexOf('\0')), id.slice(id.indexOf('\0') + 1)];
+        return { scope, key, limit_micro_usd: `${limit}` };
+      });
+    const days = [...this.days].sort(byName).map(([day, { spent, scopes, raised, overruns }]) => ({
+      ...{ day, spent_micro_usd: `${spent}`, raised: caps(raised), overruns: [...overruns].sort() },
+      scopes: [...scopes].sort(byName).map(([, { spent: ofScope, reserved, ...totals }]) => ({
+        ...{ ...totals, spent_micro_usd: `${ofScope}` },
+      })),
+    }));
+    const open = [...this.open].sort(byName).map(([, call]) => {
+      const { call_id, hash, dispatched, instance, day, amount, user_id, model, model_id, model_key } = call;
+      return {
+        ...{ call_id, opening_hash: hash, dispatched, instance, day, reserved_micro_usd: `${amount}` },
+        ...{ user_id, model, model_id, ...(model_key !== undefined && { model_key }) },
+        ...{ workspace: call.workspace, ...(call.run && { run_id: call.run.run_id }) },
+      };
+    });
+    const runs = [...this.runs].sort(byName).map(([, { hash, left, spent, scopes, ...run }]) => ({
+      ...{ ...run, opening_hash: hash, left_micro_usd: `${left}`, spent_micro_usd: `${spent}` },
+    }));
+    return {
+      days,
+      open,
+      ...(runs.length > 0 && { runs }),
+      last_day: this.lastDay,
+      policy: caps(this.policy),
+    };
+  }
+}
+
+/** A ledger as far as it was read. */
+class Ledger {
+  books = new Books();
+  /** Public keys by id; null for one that was replaced. */
+  keys = new Map();
+  /** Roots of complete subtrees with their sizes, largest first. */
+  tree = [];
+  id = '';
+  mode = '';
+  time = '';
+  hash = Buffer.alloc(32);
+  sequence = 0;
+  segment = 0;
+  firstSegment = 1;
+  records = 0;
+  fitting = 0;
+
+  /** `anchors` are notes that were kept elsewhere. */
+  constructor(anchors) {
+    this.anchors = anchors;
+  }
+
+  get origin() {
+    return `tidyllm/ledger/${this.id}`;
+  }
+
+  addLeaf(root, size = 1) {
+    if (this.tree.at(-1)?.size !== size) this.tree.push({ root, size });
+    else this.addLeaf(sha256(Buffer.of(1), this.tree.pop().root, root), size * 2);
+  }
+
+  /** Begins with the first header that there is, which carries the state where segments before it were dropped. */
+  begin({ ledger_id, mode, carried, seq, prev, segment }, segmentNumber) {
+    [this.id, this.mode, this.segment] = [ledger_id.replaceAll('-', ''), mode, segment - 1];
+    must(segment === segmentNumber, `the header is that of segment ${segment}`);
+    must((carried === null) === (segment === 1), 'the first header carries what can not be');
+    if (carried === null) return;
+    [this.sequence, this.hash, this.firstSegment] = [
+      seq - 1,
+      Buffer.from(prev, 'hex'),
+      carried.first_segment,
+    ];
+    try {
+      const bits = (seq - 1).toString(2).split('');
+      const sizes = bits.map((bit, index) => Number(bit) * 2 ** (bits.length - 1 - index)).filter(Boolean);
+      this.tree = sizes.map((size, index) => ({ size, root: Buffer.from(carried.tree[index], 'hex') }));
+      for (const { key_id, public_key } of carried.enrolled) this.keys.set(key_id, public_key);
+      this.books.restore(carried);
+    } catch {
+      throw new Fault('the state that the header carries can not be read');
+    }
+    this.compareAnchors();
+  }
+
+  compareAnchors() {
+    for (const anchor of this.anchors) {
+      must(anchor.origin === this.origin, 'the checkpoint is of another ledger');
+      if (anchor.size !== this.sequence) continue;
+      this.requireNote(anchor);
+      this.fitting += 1;
+    }
+  }
+
+  /** Takes a line without its LF. */
+  take(line, first, segmentNumber) {
+    must(line.length > 65, 'the line is not a hash, a space and a record');
+    const body = line.subarray(65);
+    const record = parse(body);
+    must(first === (record.kind === 'header'), 'a header is missing or stands inside a segment');
+    if (this.records === 0) this.begin(record, segmentNumber);
+    const hash = sha256(Buffer.of(0), Buffer.from(this.id, 'hex'), this.hash, body);
+    const stored = line.toString('latin1', 0, 65);
+    must(stored === `${hash.toString('hex')} `, 'the record was changed, or one before it removed');
+    must(record.seq === this.sequence + 1, 'a record is missing');
+    must(record.time >= this.time, 'the time goes back');
+    if (record.kind === 'header') this.header(record);
+    else if (record.kind === 'key') this.key(record);
+    else if (record.kind === 'retention') this.retention(record);
+    else if (record.kind === 'policy_change') this.requireSignature(record);
+    this.books[record.kind]?.(record, hash.toString('hex'));
+    [this.hash, this.sequence, this.time] = [hash, record.seq, record.time];
+    this.records += 1;
+    this.addLeaf(hash);
+    this.compareAnchors();
+  }
+
+  header({ ledger_id, prev, segment, mode, carried, checkpoint }) {
+    must(ledger_id.replaceAll('-', '') === this.id, 'the header is of another ledger');
+    must(mode === this.mode, 'the header is of another kind of ledger');
+    must(prev === this.hash.toString('hex'), 'the header does not name the hash it follows');
+    must(segment === this.segment + 1, 'a segment is missing');
+    if (this.sequence > 0) {
+      const enrolled = [...this.keys].sort(byName).map(([key_id, public_key]) => ({ key_id, public_key }));
+      const tree = this.tree.map(({ root }) => root.toString('hex'));
+      const expected = { tree, first_segment: this.firstSegment, enrolled, ...this.books.carry() };
+      must(
+        canonical(carried) === canonical(expected),
+        'the header carries another state than the records give',
+      );
+      this.requireNote(parseNote(checkpoint ?? ''));
+    } else must(carried === null && checkpoint === null, 'the first header carries what can not be');
+    this.segment = segment;
+  }
+
+  requireNote(note) {
+    const { root } = this.tree.reduceRight((right, left) => ({
+      root: sha256(Buffer.of(1), left.root, right.root),
+    }));
+    must(note?.origin === this.origin, 'the checkpoint is none of this ledger');
+    must(
+      note.size === this.sequence && note.root === root.toString('hex'),
+      `the checkpoint at ${note.size} is of other records`,
+    );
+    const isByKey = ({ keyId, signature }) => this.isSignedBy(keyId, note.words, signature);
+    must(note.signatures.some(isByKey), `no enrolled key signed the checkpoint at ${note.size}`);
+  }
+
+  isSignedBy(id, words, signature) {
+    const key = this.keys.get(id);
+    return typeof key === 'string' && isSigned(key, words, signature);
+  }
+
+  key({ key_id, public_key, proof, replaces, endorsement }) {
+    const words = `${this.origin}\nenrols key ${key_id}\n`;
+    // 0x01 is Ed25519 in signed notes.
+    const id = sha256(`${this.origin}\n`, Buffer.of(1), Buffer.from(public_key, 'base64')).toString(
+      'hex',
+      0,
+      4,
+    );
+    must(id === key_id && isSigned(public_key, words, proof), 'a key without proof');
+    must(!this.keys.has(key_id), 'a key is enrolled again');
+    must((replaces === null) === (endorsement === null), 'a key replaces another without its consent');
+    must(
+      replaces === null || this.isSignedBy(replaces, words, endorsement),
+      'the key that is replaced did not sign',
+    );
+    if (replaces !== null) this.keys.set(replaces, null);
+    this.keys.set(key_id, public_key);
+  }
+
+  requireSignature({ v, seq, time, kind, call_id, signature, ...change }) {
+    const words = `${this.origin}\npolicy_change ${canonical(change)}\n`;
+    must(this.isSignedBy(change.key_id, words, signature), 'a cap was changed without a signature');
+  }
+
+  retention({ first_segment }) {
+    must(
+      first_segment > this.firstSegment && first_segment <= this.segment,
+      'segments are dropped that were not there',
+    );
+    this.firstSegment = first_segment;
+  }
+}
+
+/**
+ * Verifies the ledger in a folder, and that it has what the notes anchored. `fault` says what is wrong first, and
+ * where: `00000002.journal:17`; null for a ledger that is whole.
+ */
+export function verifyLedger(folder, notes = []) {
+  const anchors = notes.map(parseNote);
+  const ledger = new Ledger(anchors);
+  let place = folder;
+  /** @type {{ place: string, what: string } | null} */
+  let fault = null;
+  try {
+    must(!anchors.includes(null), 'a checkpoint of the file is none');
+    const segments = readdirSync(folder)
+      .filter((name) => /^\d{8}\.journal$/.test(name))
+      .sort();
+    for (const [index, segment] of segments.entries()) {
+      const number = Number.parseInt(segments[0]) + index;
+      place = `${nameOf(number)}:1`;
+      must(segment === nameOf(number), 'the segment is missing');
+      const bytes = readFileSync(join(folder, segment));
+      must(bytes.length > 0 || index === segments.length - 1, 'the segment is empty');
+      for (let [line, start, end] = [1, 0, 0]; start < bytes.length; line += 1, start = end + 1) {
+        place = `${segment}:${line}`;
+        end = bytes.indexOf(0x0a, start);
+        must(end !== -1, 'the last record is cut short');
+        ledger.take(bytes.subarray(start, end), line === 1, number);
+      }
+    }
+    must(ledger.records > 0, 'there is no journal here');
+    place = `${nameOf(ledger.firstSegment)}:1`;
+    must(Number.parseInt(segments[0]) <= ledger.firstSegment, 'the segment is missing');
+    place = segments.at(-1);
+    const missing = anchors.find(({ size }) => size > ledger.sequence);
+    must(!missing, `record ${missing?.size} was anchored, but the ledger ends at ${ledger.sequence}`);
+    must(notes.length === 0 || ledger.fitting > 0, 'no checkpoint could be compared with this ledger');
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    fault = { place, what: error.message };
+  }
+  const { records, sequence, fitting, books } = ledger;
+  const days = [...books.past, ...books.days].sort(byName);
+  return { fault, records, sequence, hash: ledger.hash.toString('hex'), fitting, days };
+}
+
+const nameOf = (segment) => `${String(segment).padStart(8, '0')}.journal`;
 
 /** Words of the ledger in one line, as a terminal may show them: what it would act on or hide is named. */
 const hidden = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu;
-const shown = (text) => text.replace(hidden, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
+const shown = (words) => words.replace(hidden, (one) => `\\u{${one.codePointAt(0).toString(16)}}`);
 
-function must(holds, what) {
-  if (!holds) throw new Error(`${place}: ${what}`);
-}
-function isSigned(publicKey, text, signature) {
-  const x = Buffer.from(publicKey, 'base64').toString('base64url');
-  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
-  return verify(null, Buffer.from(text), key, signature);
-}
-const parseNote = (note) => {
-  const [text, signatures] = [note.slice(0, note.indexOf('\n\n') + 1), note.split('\n\n')[1] ?? ''];
-  const [origin, size, root] = text.split('\n');
-  const blob = Buffer.from(signatures.split(' ')[2] ?? '', 'base64');
-  return {
-    text,
-    origin,
-    size: Number(size),
-    root,
-    keyId: blob.toString('hex', 0, 4),
-    signature: blob.subarray(4),
-  };
-};
-function checkNote({ text, origin, root, size, keyId, signature }) {
-  must(origin === `tidyllm/ledger/${ledger.toString('hex')}`, 'the checkpoint is of another ledger');
-  must(
-    size === sequence && root === treeRoot().toString('base64'),
-    `the checkpoint at ${size} is of other records`,
-  );
-  must(
-    keys.has(keyId) && isSigned(keys.get(keyId), text, signature),
-    `no key signed the checkpoint at ${size}`,
-  );
-}
-const note = /^tidyllm\/ledger\/.*\n.*\n.*\n\n(?:\u2014 .*\n?)+/gm;
-const anchorText = anchorFile ? readFileSync(anchorFile, 'utf8').replaceAll('\r\n', '\n') : '';
-const anchors = (anchorText.match(note) ?? []).map(parseNote);
-
-const day = (name) => days.get(name) ?? days.set(name, { spent: 0n, reserved: 0n }).get(name);
-function give(run, amount) {
-  run.left += amount;
-  day(run.day).reserved += amount;
-}
-function take(record, hash) {
-  if (record.kind === 'key') {
-    keys.set(record.key_id, record.public_key);
-    const text = `tidyllm/ledger/${ledger.toString('hex')}\nenrols key ${record.key_id}\n`;
-    must(isSigned(record.public_key, text, Buffer.from(record.proof, 'base64')), 'a key without proof');
-    if (record.replaces) keys.delete(record.replaces);
-  } else if (record.kind === 'policy_change') {
-    const { v, seq, time, kind, call_id, signature, ...change } = record;
-    const fields = JSON.stringify(change, Object.keys(change).sort());
-    const text = `tidyllm/ledger/${ledger.toString('hex')}\npolicy_change ${fields}\n`;
-    const key = keys.get(record.key_id);
-    must(
-      key && isSigned(key, text, Buffer.from(signature, 'base64')),
-      'a cap was changed without a signature',
-    );
-  } else if (record.kind === 'flow_start') {
-    const run = { day: record.day, left: 0n, spent: 0n, calls: 0, agreement: record.agreement, hash };
-    runs.set(record.run_id, run);
-    give(run, BigInt(record.reserved_micro_usd));
-  } else if (record.kind === 'flow_end') {
-    const run = runs.get(record.run_id);
-    must(run?.hash === record.opening_hash, 'a run ends that was not started');
-    must(`${run.spent}` === record.cost_micro_usd, 'a run cost something else than its calls');
-    must(run.calls === record.calls, 'a run made other calls than it says');
-    const failed = record.execution_mode === 'failed';
-    must(failed === (record.outcome !== 'success'), 'the outcome of a run does not fit its mode');
-    give(run, -run.left);
-    runs.delete(record.run_id);
-  } else if (record.kind === 'RESERVE') {
-    must(!open.has(record.call_id), 'a call is reserved twice');
-    const amount = BigInt(record.reserved_micro_usd);
-    const run = record.flow && runs.get(record.flow.run_id);
-    must(!record.flow || run?.left >= amount, 'a call reserves more than its run holds');
-    must(!run || run.agreement === record.flow.agreement, 'a call names another agreement than its run');
-    if (run) give(run, -amount);
-    open.set(record.call_id, { day: record.day, amount, hash, run });
-    day(record.day).reserved += amount;
-  } else if (['SETTLE', 'VOID', 'EXPIRED_CHARGED'].includes(record.kind)) {
-    const call = open.get(record.call_id);
-    must(call?.hash === record.opening_hash && call.day === record.day, 'an ending without its reservation');
-    open.delete(record.call_id);
-    day(call.day).reserved -= call.amount;
-    must(/^\d+$/.test(record.cost_micro_usd ?? '0'), 'a cost that is none');
-    const cost = BigInt(record.cost_micro_usd ?? '0');
-    day(call.day).spent += cost;
-    if (!call.run) return;
-    call.run.spent += cost;
-    call.run.calls += 1;
-    give(call.run, call.amount - cost < -call.run.left ? -call.run.left : call.amount - cost);
-  } else if (record.kind === 'retention') firstSegment = record.first_segment;
-  else if (record.kind === 'ADJUST') day(record.day).spent += BigInt(record.difference_micro_usd);
-}
-
-/** A ledger whose oldest segments were dropped begins with what the first header that is left carries. */
-function restore({ seq, prev, carried }) {
-  [sequence, previous, firstSegment] = [seq - 1, Buffer.from(prev, 'hex'), carried.first_segment];
-  for (const { day, spent_micro_usd } of carried.days)
-    days.set(day, { spent: BigInt(spent_micro_usd), reserved: 0n });
-  for (const { key_id, public_key } of carried.enrolled) if (public_key) keys.set(key_id, public_key);
-  for (const { run_id, opening_hash, left_micro_usd, spent_micro_usd, ...rest } of carried.runs ?? []) {
-    const run = { ...rest, left: 0n, spent: BigInt(spent_micro_usd), hash: opening_hash };
-    runs.set(run_id, run);
-    give(run, BigInt(left_micro_usd));
-  }
-  for (const { call_id, opening_hash, day, reserved_micro_usd, run_id } of carried.open) {
-    const amount = BigInt(reserved_micro_usd);
-    days.get(day).reserved += amount;
-    open.set(call_id, { day, amount, hash: opening_hash, run: runs.get(run_id) });
-  }
-  const sizes = [...(seq - 1).toString(2)]
-    .map((bit, index, all) => Number(bit) * 2 ** (all.length - 1 - index))
-    .filter(Boolean);
-  tree = sizes.map((size, index) => ({ size, root: Buffer.from(carried.tree[index], 'hex') }));
-}
-
-try {
-  const segments = readdirSync(folder)
-    .filter((name) => /^\d{8}\.journal$/.test(name))
-    .sort();
-  must(segments.length > 0, 'there is no journal here');
-  for (const [index, segment] of segments.entries()) {
-    const bytes = readFileSync(join(folder, segment));
-    for (let [line, start, end] = [1, 0, 0]; start < bytes.length; line += 1, start = end + 1) {
-      place = `${segment}:${line}`;
-      end = bytes.indexOf(0x0a, start);
-      must(end > start + 65, 'the last record is cut short, or the line is empty');
-      const stored = bytes.toString('latin1', start, start + 65);
-      const body = bytes.subarray(start + 65, end);
-      const record = JSON.parse(body.toString());
-      must((line === 1) === (record.kind === 'header'), 'a header is missing or stands inside');
-      must(record.v === 1 && kinds.includes(record.kind), 'a record of another version');
-      must(record.time >= time, 'the time goes back');
-      if (line === 1) {
-        ledger ??= Buffer.from(record.ledger_id.replaceAll('-', ''), 'hex');
-        must(
-          index === 0 || Number.parseInt(segments[index - 1]) === record.segment - 1,
-          'a segment is missing',
-        );
-        if (index === 0 && record.segment > 1) restore(record);
-        must(
-          record.ledger_id.replaceAll('-', '') === ledger.toString('hex'),
-          'the header is of another ledger',
-        );
-        must(record.prev === previous.toString('hex'), 'the header does not name the hash it follows');
-        must(record.segment === 1 || record.checkpoint, 'the header has no checkpoint');
-        if (record.segment > 1) {
-          const roots = tree.map(({ root }) => root.toString('hex'));
-          must(record.carried.tree.join() === roots.join(), 'the header carries another tree');
-          for (const { day, spent_micro_usd } of record.carried.days)
-            must(BigInt(spent_micro_usd) === (days.get(day)?.spent ?? 0n), 'the header carries other money');
-          checkNote(parseNote(record.checkpoint));
-        }
-      }
-      const hash = sha256(Buffer.of(0), ledger, previous, body);
-      must(stored === `${hash.toString('hex')} `, 'the record was changed, or one before it removed');
-      must(record.seq === sequence + 1, 'a record is missing');
-      [previous, sequence, time] = [hash, record.seq, record.time];
-      records += 1;
-      addLeaf(hash);
-      take(record, hash.toString('hex'));
-      for (const anchor of anchors.filter(({ size }) => size === sequence)) {
-        checkNote(anchor);
-        fitting += 1;
-      }
-    }
-  }
-  must(Number.parseInt(segments[0]) <= firstSegment, `segment ${firstSegment} is missing`);
-  const missing = anchors.find(({ size }) => size > sequence);
-  must(!missing, `record ${missing?.size} was anchored, but the ledger ends at ${sequence}`);
-  must(!anchorFile || fitting > 0, 'no checkpoint of the file could be compared with this ledger');
-  console.log(
-    `${records} records intact, head #${sequence} ${previous.toString('hex')}, ${fitting} anchors fit`,
-  );
+function main([folder = '.', anchorFile]) {
+  const notes = anchorFile === undefined ? [] : notesIn(anchorFile);
+  must(anchorFile === undefined || notes.length > 0, `there is no checkpoint in ${anchorFile}`);
+  const { fault, records, sequence, hash, fitting, days } = verifyLedger(folder, notes);
+  must(fault === null, `${fault?.place}: ${fault?.what}`);
+  console.log(`${records} records intact, head #${sequence} ${hash}, ${fitting} anchors fit`);
   for (const [name, { spent, reserved }] of days)
-    console.log(`${shown(name)}: ${spent} micro-USD spent, ${reserved} reserved`);
-} catch (error) {
-  console.error(`DAMAGED ${shown(error.message)}`);
-  process.exitCode = 1;
+    console.log(`${name}: ${spent} micro-USD spent, ${reserved} reserved`);
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.meta.filename) {
+  try {
+    main(process.argv.slice(2));
+  } catch (error) {
+    console.error(`DAMAGED ${shown(error.message)}`);
+    process.exitCode = 1;
+  }
 }

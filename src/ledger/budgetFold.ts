@@ -141,14 +141,6 @@ export class BudgetFold {
   restore(carried: CarriedState): void {
     this.lastDay = carried.last_day;
     for (const cap of carried.policy) this.policy.set(idOf(cap), capOf(cap));
-    for (const { day, spent_micro_usd, scopes, raised, overruns } of carried.days) {
-      const totals = this.#day(day);
-      totals.spent = BigInt(spent_micro_usd);
-      for (const { name, calls, tokens, spent_micro_usd: spent, ...key } of scopes)
-        Object.assign(totals.scope(key.scope, key.key, name), { calls, tokens, spent: BigInt(spent) });
-      for (const cap of raised) totals.raised.set(idOf(cap), capOf(cap));
-      for (const callId of overruns) totals.overruns.add(callId);
-    }
     for (const run of carried.runs ?? []) {
       const day = this.#day(run.day);
       this.#holdRun(openRunOf(run, day.scopesOfRun(scopesOfCarried(run))));
@@ -156,6 +148,15 @@ export class BudgetFold {
     for (const call of carried.open) {
       const day = this.#day(call.day);
       this.#hold(openCallOf(call, day, this.runs.get(call.run_id ?? '') ?? null), day);
+    }
+    // After the open calls, whose models others may have asked for by another name since.
+    for (const { day, spent_micro_usd, scopes, raised, overruns } of carried.days) {
+      const totals = this.#day(day);
+      totals.spent = BigInt(spent_micro_usd);
+      for (const { name, calls, tokens, spent_micro_usd: spent, ...key } of scopes)
+        Object.assign(totals.scope(key.scope, key.key, name), { calls, tokens, spent: BigInt(spent) });
+      for (const cap of raised) totals.raised.set(idOf(cap), capOf(cap));
+      for (const callId of overruns) totals.overruns.add(callId);
     }
   }
 
@@ -347,7 +348,8 @@ export class BudgetFold {
   }
 
   #requireDay(what: string, record: FoldedFields<'RESERVE' | 'flow_start'>): void {
-    if (!isDayOf(record)) throw inconsistent(what, 'belongs to another day', record.seq);
+    if (dayOrNull(record.time, record.timezone) !== record.day)
+      throw inconsistent(what, 'belongs to another day', record.seq);
     this.#requireLaterDay(what, record);
   }
 
@@ -356,7 +358,7 @@ export class BudgetFold {
     const last = this.lastDay;
     if (last?.day === day && last.timezone === timezone) return;
     if (last && day < last.day) throw inconsistent(what, 'is reserved on a day that is over', seq);
-    if (last && last.timezone !== timezone && dayOfRecord(time, last.timezone) <= last.day)
+    if (last && last.timezone !== timezone && (dayOrNull(time, last.timezone) ?? '') <= last.day)
       throw inconsistent(what, 'is reserved in another time zone before the day has ended', seq);
     this.lastDay = { day, timezone };
   }
@@ -505,12 +507,12 @@ function countTokens(tokens: TokenCounts): number {
   );
 }
 
-function isDayOf({ time, timezone, day }: FoldedFields<'RESERVE' | 'flow_start'>): boolean {
+/** The day of a time; null in a zone that this runtime doesn't know. */
+function dayOrNull(time: string, timezone: string): string | null {
   try {
-    return dayOfRecord(time, timezone) === day;
+    return dayOfRecord(time, timezone);
   } catch {
-    // The zone is not one that this runtime knows.
-    return false;
+    return null;
   }
 }
 

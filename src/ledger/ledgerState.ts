@@ -39,7 +39,7 @@ export class LedgerState {
   readonly fold = new BudgetFold();
   /** Public keys that may sign, by key id; null for those that were replaced. */
   readonly #keys = new Map<string, string | null>();
-  readonly #mode: LedgerMode | null;
+  #mode: LedgerMode | null;
   #ledgerId: string | null = null;
   #head: Head = emptyHead;
   #tree = new MerkleTree();
@@ -51,7 +51,7 @@ export class LedgerState {
   #overrides: readonly string[] = [];
   #clockReading: TimedReading | null = null;
 
-  /** `mode` is what the header must say; null takes either. */
+  /** `mode` is what every header must say; null takes either, but one. */
   constructor(mode: LedgerMode | null) {
     this.#mode = mode;
   }
@@ -253,6 +253,7 @@ export class LedgerState {
     if (this.#ledgerId !== null) this.#requireCarried(header, this.#ledgerId);
     else if (header.carried !== null || header.checkpoint !== null || header.segment !== 1)
       throw new ChainFault('bad_header', 'the first header carries what cannot be');
+    this.#mode = header.mode;
     this.#segment = header.segment;
     this.#segmentBegan = header.time;
     this.#overrides = [];

@@ -184,7 +184,7 @@ class Verifier {
         let start = 0;
         for (const end of ends) {
           const stored = bytes.subarray(start, end);
-          if (first && line === 0) this.#begin(stored);
+          if (first && line === 0) this.#begin(stored, segmentNumber(name));
           this.#state.take(stored, line === 0);
           offset += end + 1 - start;
           start = end + 1;
@@ -210,8 +210,10 @@ class Verifier {
     return line === 0 && !last ? fault('bad_header', 'the segment is empty') : null;
   }
 
-  #begin(header: Buffer): void {
+  #begin(header: Buffer, segment: number): void {
     this.#state = LedgerState.before(header, this.#location.mode);
+    if (this.#state.segment !== segment - 1)
+      throw new ChainFault('bad_header', `the header is that of segment ${this.#state.segment + 1}`);
     this.#checkAnchors();
     // What these anchored was dropped, or is not asked for.
     while ((this.#due[0]?.size ?? Infinity) < this.#state.head.sequence) this.#due.shift();

@@ -1,4 +1,5 @@
 import { ChainFault, reopeningFindings } from './fault.ts';
+import canonicalize from 'canonicalize';
 import type {
   AdjustRecord,
   CallDescription,
@@ -6,6 +7,8 @@ import type {
   CapRecord,
   ClockReading,
   HeaderRecord,
+  CarriedCall,
+  CarriedState,
   RecordKind,
   RecordOf,
   ReserveRecord,
@@ -33,8 +36,8 @@ const nothing: Form = 'null';
 const count: Form = '0|[1-9][0-9]{0,14}';
 /** A number from 0 to 1. */
 const share: Form = String.raw`0|1|0\.[0-9]*[1-9]|[1-9](?:\.[0-9]*[1-9])?e-[1-9][0-9]*`;
-const date: Form = `${digits(4)}-${digits(2)}-${digits(2)}`;
-const time: Form = String.raw`"${date}T${digits(2)}:${digits(2)}:${digits(2)}\.${digits(3)}Z"`;
+const date: Form = `${digits(4)}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])`;
+const time: Form = String.raw`"${date}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.${digits(3)}Z"`;
 const day: Form = `"${date}"`;
 const microUsd: Form = '"(?:0|[1-9][0-9]{0,17})"';
 const signedMicroUsd: Form = '"(?:0|-?[1-9][0-9]{0,17})"';
@@ -148,7 +151,7 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
     prev: sha256,
     segment: count,
     mode: oneOf('live', 'simulated'),
-    // Compared with the state that the records before come to, character by character.
+    // `isCarried` looks at it: a list may be longer than an expression can take.
     carried: String.raw`null|\{.*\}`,
     checkpoint: orNull(string),
     clock: object(clock),
@@ -372,18 +375,86 @@ class Pattern {
   read(text: string): FoldedRecord | null {
     const match = this.#expression.exec(text);
     if (!match) return null;
-    if (!this.#read) return parsedOrNull(text) as FoldedRecord | null;
+    if (!this.#read) return parsedOrNull(text);
     return this.#read((text.includes('\\') ? match.map(unescaped) : match) as never);
   }
 }
 
-/** What a header carries has no pattern, and need not be JSON. */
-function parsedOrNull(text: string): unknown {
+/** What a header carries has no pattern as a whole, and need not be JSON. */
+function parsedOrNull(text: string): FoldedRecord | null {
   try {
-    return JSON.parse(text);
+    const record = JSON.parse(text) as FoldedRecord;
+    const fits = record.kind !== 'header' || (isCarried(record.carried) && canonicalize(record) === text);
+    return fits ? record : null;
   } catch {
     return null;
   }
+}
+
+type CarriedList = Exclude<keyof CarriedState, 'first_segment' | 'last_day'>;
+
+const carriedScope = anchored(
+  object({
+    ...{ scope, key: string, name: string, calls: count, tokens: count },
+    spent_micro_usd: signedMicroUsd,
+  }),
+);
+
+const carriedCall: Forms<Omit<CarriedCall, 'run_id'>> = {
+  ...{ call_id: string, opening_hash: sha256, dispatched: boolean, instance: string, day },
+  ...{ reserved_micro_usd: microUsd, user_id: string, model: string, model_id: orNull(string) },
+  ...{ model_key: string, workspace: orNull(string) },
+};
+
+/** Each entry of a header's lists. Those of a day's scopes are looked at one by one as well. */
+const carriedEntries: { readonly [List in CarriedList]: RegExp } = {
+  tree: anchored(sha256),
+  days: anchored(
+    object({
+      ...{ day, spent_micro_usd: signedMicroUsd, scopes: String.raw`\[\]` },
+      ...{ raised: list(object(cap)), overruns: list(string) },
+    }),
+  ),
+  open: anchored(`${object(carriedCall)}|${object({ ...carriedCall, run_id: uuid })}`),
+  runs: anchored(
+    object({
+      ...{ run_id: uuid, opening_hash: sha256, agreement: string, instance: string, day, user_id: string },
+      ...{ workspace: orNull(string), left_micro_usd: microUsd, spent_micro_usd: microUsd, calls: count },
+    }),
+  ),
+  enrolled: anchored(object({ key_id: keyId, public_key: orNull(base64) })),
+  policy: anchored(object(cap)),
+};
+
+const carriedRest = anchored(
+  object({ first_segment: count, last_day: orNull(object({ day, timezone: string })) }),
+);
+
+function anchored(form: Form): RegExp {
+  return new RegExp(`^(?:${form})$`);
+}
+
+/** Whether what a header carries has the form of a ledger's state. */
+function isCarried(carried: CarriedState | null): boolean {
+  if (carried === null) return true;
+  const { tree, days, open, runs = [], enrolled, policy, ...rest } = carried;
+  const lists: Record<CarriedList, readonly unknown[]> = { tree, open, runs, enrolled, policy, days };
+  return (
+    fits(carriedRest, rest) &&
+    Object.entries(lists).every(([name, entries]) =>
+      entries.every((entry) => fits(carriedEntries[name as CarriedList], withoutScopes(entry))),
+    ) &&
+    days.every(({ scopes }) => scopes.every((entry) => fits(carriedScope, entry)))
+  );
+}
+
+function fits(form: RegExp, value: unknown): boolean {
+  return form.test(canonicalize(value) ?? '');
+}
+
+function withoutScopes(entry: unknown): unknown {
+  const isDay = entry !== null && typeof entry === 'object' && 'scopes' in entry;
+  return isDay ? { ...entry, scopes: [] } : entry;
 }
 
 /** What was caught has the escapes of JSON. */

@@ -1,0 +1,148 @@
+import { GatewayError } from '../../src/errors.ts';
+import { Ledger, type AdjustInput } from '../../src/ledger/ledger.ts';
+import { Signer } from '../../src/ledger/signing.ts';
+import { endRunInput, reserveInput, settleInput, startRunInput } from './inputs.ts';
+import { keysInMemory, ledgerDefaults } from './ledgers.ts';
+
+const hourMs = 3_600_000;
+const zones = ['UTC', 'America/New_York', 'Asia/Kathmandu'];
+const users = ['ada', 'grace', 'zoë "q" \\ 😀'];
+const folders = [null, '/work/a', 'C:\\work'];
+const models = [
+  { model: 'claude-sonnet', model_id: 'us.anthropic.claude-sonnet-4-6', model_key: 'claude-sonnet-4-6' },
+  { model: 'sonnet', model_id: 'us.anthropic.claude-sonnet-4-6', model_key: 'claude-sonnet-4-6' },
+  { model: 'nova-pro', model_id: 'amazon.nova-pro-v1:0' },
+];
+const adjustment: Omit<AdjustInput, 'day'> = {
+  ...{ model_id: 'amazon.nova-pro-v1:0', token_class: 'input', recorded_micro_usd: '10' },
+  ...{ billed_micro_usd: '7', difference_micro_usd: '-3', source: 'bill.csv', source_sha256: '0'.repeat(64) },
+  ...{ user_id: 'ada', reason: 'JIRA-2 bill' },
+};
+
+interface World {
+  readonly ledger: Ledger;
+  readonly random: () => number;
+  readonly clock: { now: number };
+  /** Calls that may be ended, with the run that they are of. */
+  readonly open: Map<string, string | null>;
+  readonly runs: Map<string, { user_id: string; workspace: string | null }>;
+}
+
+const pick = <T>(random: () => number, items: readonly T[]): T =>
+  items[Math.floor(random() * items.length)] as T;
+
+function idFrom(random: () => number): string {
+  const digits = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('');
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/** What is done in a ledger, each as often as it stands here. */
+const acts: ((world: World) => Promise<unknown>)[] = [
+  ...[reserve, reserve, reserve, reserve, settle, settle, settle, release],
+  ...[startRun, startRun, endRun, endRun, goOn, goOn, tomorrow],
+  ({ ledger, random }) =>
+    ledger.raiseCap(
+      {
+        ...pick(random, [{ scope: 'ledger', key: '' } as const, { scope: 'user', key: 'ada' } as const]),
+        limit: 1_500n,
+      },
+      { userId: 'ada', reason: 'JIRA-3 more' },
+    ),
+  ({ ledger }) => ledger.acknowledgeOverruns({ userId: 'ada', reason: 'JIRA-4 seen' }),
+  async ({ ledger }) => ledger.adjust([{ ...adjustment, day: (await ledger.budget()).day }], Infinity),
+  ({ ledger }) =>
+    ledger.tombstone({ subject_sha256: '1'.repeat(64), items: 2, user_id: 'ada', reason: 'JIRA-5 erased' }),
+  ({ ledger }) => ledger.rotateKey(),
+];
+
+async function reserve({ ledger, random, open, runs }: World): Promise<void> {
+  const id = idFrom(random);
+  const [run = null, of] = random() < 0.5 ? pick(random, [...runs, []]) : [];
+  const asked = { user_id: pick(random, users), workspace: pick(random, folders), ...of };
+  const input = reserveInput(BigInt(1 + Math.floor(random() * 300)), 1_000n);
+  const caps = [
+    ...input.caps,
+    { scope: 'user', key: asked.user_id, limit: 700n, origin: 'the test' } as const,
+  ];
+  const flow = { run_id: run ?? '', agreement: 'cost_check', cost_limit_micro_usd: '500' };
+  const { granted } = await ledger.reserve(id, {
+    ...{ ...input, ...asked, ...pick(random, models) },
+    ...{ caps: random() < 0.7 ? caps : input.caps, ...(run !== null && { flow }) },
+  });
+  if (granted) open.set(id, run);
+}
+
+async function settle({ ledger, random, open }: World): Promise<void> {
+  const [id] = pick(random, [...open, []]);
+  if (id === undefined) return;
+  open.delete(id);
+  const because = random() < 0.3 ? { estimated: true, estimated_because: 'it was stopped' } : {};
+  await ledger.settle(id, { ...settleInput(BigInt(Math.floor(random() * 310))), ...because });
+}
+
+async function release({ ledger, random, open }: World): Promise<void> {
+  const [id] = pick(random, [...open, []]);
+  if (id === undefined) return;
+  open.delete(id);
+  await ledger.void(id, { outcome: 'failed', processing_time_ms: 3, error_code: 'throttled' });
+}
+
+async function startRun({ ledger, random, runs }: World): Promise<void> {
+  const id = idFrom(random);
+  const of = { user_id: pick(random, users), workspace: pick(random, folders) };
+  const amount = BigInt(Math.floor(random() * 500));
+  const { refusal } = await ledger.startRun(id, {
+    ...startRunInput(amount, 1_000n),
+    ...of,
+    concurrent: true,
+  });
+  if (refusal) await ledger.endRun(id, { ...endRunInput(), execution_mode: 'failed', outcome: 'refused' });
+  else runs.set(id, of);
+}
+
+async function endRun({ ledger, runs, open }: World): Promise<void> {
+  const id = [...runs.keys()].find((run) => ![...open.values()].includes(run));
+  if (id === undefined) return;
+  runs.delete(id);
+  await ledger.endRun(id, endRunInput());
+}
+
+function goOn({ clock, random }: World): Promise<void> {
+  clock.now += Math.floor(random() * hourMs);
+  // Now and then the clock is set back.
+  if (random() < 0.1) clock.now -= 2 * hourMs;
+  return Promise.resolve();
+}
+
+function tomorrow({ clock }: World): Promise<void> {
+  clock.now += 24 * hourMs;
+  return Promise.resolve();
+}
+
+/** Writes a valid ledger as chance has it, in two processes, and gives every key that signed for it. */
+export async function randomLedger(directory: string, random: () => number): Promise<Signer[]> {
+  const signers = [Signer.generate()];
+  const kept = keysInMemory(signers[0]);
+  const signingKeys = {
+    load: () => kept.load(),
+    replace: (next: Signer) => {
+      signers.push(next);
+      return kept.replace(next);
+    },
+  };
+  const clock = { now: Date.parse('2026-03-27T20:00:00Z') };
+  for (let process = 0; process < 2; process += 1) {
+    const of = { directory, signingKeys, now: () => clock.now, timeZone: pick(random, zones) };
+    const ledger = new Ledger({ ...ledgerDefaults, ...of, retentionDays: random() < 0.3 ? 1 : 400 });
+    const world = { ledger, random, clock, open: new Map(), runs: new Map() };
+    for (let step = 15 + Math.floor(random() * 15); step > 0; step -= 1)
+      await pick(
+        random,
+        acts,
+      )(world).catch((error: unknown) => {
+        if (!GatewayError.is(error, 'invalid_request')) throw error;
+      });
+    await ledger.dispose();
+  }
+  return signers;
+}
