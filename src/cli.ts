@@ -158,7 +158,8 @@ audit
   .description('check that no record was changed')
   .option('--from <day>', 'begin with the segment that holds this day, YYYY-MM-DD')
   .option('--anchor <file>', 'file of checkpoints, or repository with anchors in its notes')
-  .action((options: { from?: string; anchor?: string }) =>
+  .option('--key <id>', 'signing key that all of it has to descend from: key_id or public_key')
+  .action((options: { from?: string; anchor?: string; key?: string }) =>
     runAsItIs((core, terminal) => auditVerify(core, options, terminal)),
   );
 audit

@@ -80,7 +80,9 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     mode,
     user,
     timeZone,
-    signingKeys: options.signingKeys ?? signingKeyFile(state),
+    signingKeys: signingKeyFile(state, options.olderSigningKeys),
+    // The simulated ledger is another, and of no worth.
+    pinnedKey: backend.simulated ? null : settings.audit.pinned_key,
     retentionDays: settings.audit.retention_days,
     minReasonLength: settings.audit.min_reason_length,
     overrides: loaded.loosened.map(({ name, value }) => `${name}=${value}`),

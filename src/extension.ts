@@ -40,12 +40,12 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   const log = vscode.window.createOutputChannel('TidyLLM', { log: true });
   context.subscriptions.push(log);
   const core = new CoreHolder(async (options) => {
-    const [{ compose }, { signingKeyIn }] = await Promise.all([
+    const [{ compose }, { keyOfEarlierVersions }] = await Promise.all([
       import('./compose.ts'),
       import('./host/signingKey.ts'),
     ]);
     const mfaCode = mfaCodePrompt();
-    return compose({ ...options, mfaCode, signingKeys: signingKeyIn(context.secrets) });
+    return compose({ ...options, mfaCode, olderSigningKeys: () => keyOfEarlierVersions(context.secrets) });
   }, log);
   holder = core;
   const reconnect = (): void => void core.reconnect();

@@ -13,6 +13,11 @@ export function strayIn(text: string): string | null {
     : `U+${found.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
+/** Whether a text can name a signing key: by its key id, or by its 32 bytes in base64. */
+export function isKeyName(text: string): boolean {
+  return /^(?:[\da-f]{8}|[A-Za-z\d+/]{43}=)$/.test(text);
+}
+
 /** Whether a text can be an AWS region, such as `eu-central-1`: it becomes a part of host names. */
 export function isRegion(text: string): boolean {
   return /^[a-z\d]([a-z\d-]{0,61}[a-z\d])?$/.test(text);

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// Verifies a TidyLLM ledger on its own: node verify-ledger.mjs FOLDER [CHECKPOINTS]
-// FOLDER holds the *.journal files; CHECKPOINTS is a file of signed checkpoints that were kept elsewhere.
+// Verifies a TidyLLM ledger on its own: node verify-ledger.mjs [--key KEY] FOLDER [CHECKPOINTS]
+// FOLDER holds the *.journal files; CHECKPOINTS is a file of signed checkpoints that were kept elsewhere. KEY, an id of
+// 8 digits or 32 bytes in base64, is the key that has to have signed, or that those have to descend from who did.
 // Each line is `hash SP body LF`, hash = SHA-256(0x00 ‖ ledger id ‖ previous hash ‖ body), body a record in canonical
 // JSON (RFC 8785). The hashes are the leaves of an RFC 6962 tree; checkpoints are C2SP signed notes of its root.
 // Checked are the chain, the form of every record, sequence and times, keys, signatures and checkpoints, and the money:
@@ -12,6 +13,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash, createPublicKey, verify as verifySignature } from 'node:crypto';
 import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest();
 const byName = ([a], [b]) => (a < b ? -1 : 1);
@@ -116,6 +118,7 @@ const kinds = {
       ...{ ledger_id: uuid, prev: hash, segment: count, mode: oneOf('live', 'simulated') },
       ...{ carried: orNull(carried), checkpoint: orNull(text) },
     },
+    { endorsed_keys: oneOf(true) },
   ],
   RESERVE: [
     {
@@ -517,8 +520,10 @@ class Books {
 /** A ledger as far as it was read. */
 class Ledger {
   books = new Books();
-  /** Public keys by id; null for one that was replaced. */
+  /** By id: the public key, null for one that was replaced, and whether it descends from the first, or the pinned. */
   keys = new Map();
+  /** Whether each key but the first has to be endorsed. */
+  endorsedKeys = false;
   /** Roots of complete subtrees with their sizes, largest first. */
   tree = [];
   id = '';
@@ -531,9 +536,10 @@ class Ledger {
   records = 0;
   fitting = 0;
 
-  /** `anchors` are notes that were kept elsewhere. */
-  constructor(anchors) {
+  /** `anchors` are notes that were kept elsewhere, `pinnedKey` is null for any. */
+  constructor(anchors, pinnedKey) {
     this.anchors = anchors;
+    this.pinnedKey = pinnedKey;
   }
 
   get origin() {
@@ -560,12 +566,28 @@ class Ledger {
       const bits = (seq - 1).toString(2).split('');
       const sizes = bits.map((bit, index) => Number(bit) * 2 ** (bits.length - 1 - index)).filter(Boolean);
       this.tree = sizes.map((size, index) => ({ size, root: Buffer.from(carried.tree[index], 'hex') }));
-      for (const { key_id, public_key } of carried.enrolled) this.keys.set(key_id, public_key);
       this.books.restore(carried);
     } catch {
       throw new Fault('the state that the header carries can not be read');
     }
+    for (const { key_id, public_key } of carried.enrolled) {
+      must(public_key === null || this.keyId(public_key) === key_id, 'the header carries another key');
+      this.keys.set(key_id, { public_key, endorsed: this.isPinned(key_id, public_key) });
+    }
+    const trusted = [...this.keys.values()].some(
+      ({ public_key, endorsed }) => endorsed && public_key !== null,
+    );
+    must(this.pinnedKey === null || trusted, `key ${this.pinnedKey} may not sign where the records begin`);
     this.compareAnchors();
+  }
+
+  isPinned(id, key) {
+    return this.pinnedKey === null || this.pinnedKey === id || this.pinnedKey === key;
+  }
+
+  /** 0x01 is Ed25519 in signed notes. */
+  keyId(key) {
+    return sha256(`${this.origin}\n`, Buffer.of(1), Buffer.from(key, 'base64')).toString('hex', 0, 4);
   }
 
   compareAnchors() {
@@ -600,13 +622,16 @@ class Ledger {
     this.compareAnchors();
   }
 
-  header({ ledger_id, prev, segment, mode, carried, checkpoint }) {
+  header({ ledger_id, prev, segment, mode, carried, checkpoint, endorsed_keys = false }) {
+    must(endorsed_keys || !this.endorsedKeys, 'the header no longer asks that keys are endorsed');
     must(ledger_id.replaceAll('-', '') === this.id, 'the header is of another ledger');
     must(mode === this.mode, 'the header is of another kind of ledger');
     must(prev === this.hash.toString('hex'), 'the header does not name the hash it follows');
     must(segment === this.segment + 1, 'a segment is missing');
     if (this.sequence > 0) {
-      const enrolled = [...this.keys].sort(byName).map(([key_id, public_key]) => ({ key_id, public_key }));
+      const enrolled = [...this.keys]
+        .sort(byName)
+        .map(([key_id, { public_key }]) => ({ key_id, public_key }));
       const tree = this.tree.map(({ root }) => root.toString('hex'));
       const expected = { tree, first_segment: this.firstSegment, enrolled, ...this.books.carry() };
       must(
@@ -615,6 +640,7 @@ class Ledger {
       );
       this.requireNote(parseNote(checkpoint ?? ''));
     } else must(carried === null && checkpoint === null, 'the first header carries what can not be');
+    this.endorsedKeys = endorsed_keys;
     this.segment = segment;
   }
 
@@ -627,37 +653,45 @@ class Ledger {
       note.size === this.sequence && note.root === root.toString('hex'),
       `the checkpoint at ${note.size} is of other records`,
     );
-    const isByKey = ({ keyId, signature }) => this.isSignedBy(keyId, note.words, signature);
+    const isByKey = ({ keyId, signature }) =>
+      this.isTrusted(keyId) && this.isSignedBy(keyId, note.words, signature);
     must(note.signatures.some(isByKey), `no enrolled key signed the checkpoint at ${note.size}`);
   }
 
   isSignedBy(id, words, signature) {
-    const key = this.keys.get(id);
-    return typeof key === 'string' && isSigned(key, words, signature);
+    const key = this.keys.get(id)?.public_key ?? null;
+    return key !== null && isSigned(key, words, signature);
+  }
+
+  isTrusted(id) {
+    return this.pinnedKey === null || this.keys.get(id)?.endorsed === true;
   }
 
   key({ key_id, public_key, proof, replaces, endorsement }) {
     const words = `${this.origin}\nenrols key ${key_id}\n`;
-    // 0x01 is Ed25519 in signed notes.
-    const id = sha256(`${this.origin}\n`, Buffer.of(1), Buffer.from(public_key, 'base64')).toString(
-      'hex',
-      0,
-      4,
-    );
-    must(id === key_id && isSigned(public_key, words, proof), 'a key without proof');
+    must(this.keyId(public_key) === key_id && isSigned(public_key, words, proof), 'a key without proof');
     must(!this.keys.has(key_id), 'a key is enrolled again');
     must((replaces === null) === (endorsement === null), 'a key replaces another without its consent');
-    must(
-      replaces === null || this.isSignedBy(replaces, words, endorsement),
-      'the key that is replaced did not sign',
-    );
-    if (replaces !== null) this.keys.set(replaces, null);
-    this.keys.set(key_id, public_key);
+    if (replaces !== null) {
+      must(this.isSignedBy(replaces, words, endorsement), 'the key that is replaced did not sign');
+      const { endorsed } = this.keys.get(replaces);
+      this.keys.set(replaces, { public_key: null, endorsed });
+      this.keys.set(key_id, { public_key, endorsed });
+      return;
+    }
+    const first = this.keys.size === 0;
+    must(first || !this.endorsedKeys, 'no key before it endorsed a key');
+    must(!first || this.isPinned(key_id, public_key), `the first key is ${key_id}, not ${this.pinnedKey}`);
+    this.keys.set(key_id, { public_key, endorsed: first });
   }
 
   requireSignature({ v, seq, time, kind, call_id, signature, ...change }) {
     const words = `${this.origin}\npolicy_change ${canonical(change)}\n`;
     must(this.isSignedBy(change.key_id, words, signature), 'a cap was changed without a signature');
+    must(
+      this.isTrusted(change.key_id),
+      `key ${change.key_id}, which signed, does not descend from ${this.pinnedKey}`,
+    );
   }
 
   retention({ first_segment }) {
@@ -672,10 +706,13 @@ class Ledger {
 /**
  * Verifies the ledger in a folder, and that it has what the notes anchored. `fault` says what is wrong first, and
  * where: `00000002.journal:17`; null for a ledger that is whole.
+ * @param {string} folder
+ * @param {string[]} notes
+ * @param {string | null} pinnedKey
  */
-export function verifyLedger(folder, notes = []) {
+export function verifyLedger(folder, notes = [], pinnedKey = null) {
   const anchors = notes.map(parseNote);
-  const ledger = new Ledger(anchors);
+  const ledger = new Ledger(anchors, pinnedKey);
   let place = folder;
   /** @type {{ place: string, what: string } | null} */
   let fault = null;
@@ -684,6 +721,7 @@ export function verifyLedger(folder, notes = []) {
     const segments = readdirSync(folder)
       .filter((name) => /^\d{8}\.journal$/.test(name))
       .sort();
+    must(segments.length > 0, 'there is no journal here');
     for (const [index, segment] of segments.entries()) {
       const number = Number.parseInt(segments[0]) + index;
       place = `${nameOf(number)}:1`;
@@ -697,7 +735,6 @@ export function verifyLedger(folder, notes = []) {
         ledger.take(bytes.subarray(start, end), line === 1, number);
       }
     }
-    must(ledger.records > 0, 'there is no journal here');
     place = `${nameOf(ledger.firstSegment)}:1`;
     must(Number.parseInt(segments[0]) <= ledger.firstSegment, 'the segment is missing');
     place = segments.at(-1);
@@ -710,7 +747,8 @@ export function verifyLedger(folder, notes = []) {
   }
   const { records, sequence, fitting, books } = ledger;
   const days = [...books.past, ...books.days].sort(byName);
-  return { fault, records, sequence, hash: ledger.hash.toString('hex'), fitting, days };
+  const unendorsed = [...ledger.keys].filter(([, { endorsed }]) => !endorsed).map(([id]) => id);
+  return { fault, records, sequence, hash: ledger.hash.toString('hex'), fitting, days, unendorsed };
 }
 
 const nameOf = (segment) => `${String(segment).padStart(8, '0')}.journal`;
@@ -719,12 +757,18 @@ const nameOf = (segment) => `${String(segment).padStart(8, '0')}.journal`;
 const hidden = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu;
 const shown = (words) => words.replace(hidden, (one) => `\\u{${one.codePointAt(0).toString(16)}}`);
 
-function main([folder = '.', anchorFile]) {
+function main(parameters) {
+  const { values, positionals } = parseArgs({
+    ...{ args: parameters, allowPositionals: true, options: { key: { type: 'string' } } },
+  });
+  const [folder = '.', anchorFile] = positionals;
   const notes = anchorFile === undefined ? [] : notesIn(anchorFile);
   must(anchorFile === undefined || notes.length > 0, `there is no checkpoint in ${anchorFile}`);
-  const { fault, records, sequence, hash, fitting, days } = verifyLedger(folder, notes);
+  const found = verifyLedger(folder, notes, values.key ?? null);
+  const { fault, records, sequence, hash, fitting, days, unendorsed } = found;
   must(fault === null, `${fault?.place}: ${fault?.what}`);
   console.log(`${records} records intact, head #${sequence} ${hash}, ${fitting} anchors fit`);
+  for (const id of unendorsed) console.log(`key ${id} enrolled itself: no key before it endorsed it`);
   for (const [name, { spent, reserved }] of days)
     console.log(`${name}: ${spent} micro-USD spent, ${reserved} reserved`);
 }

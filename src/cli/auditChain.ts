@@ -4,6 +4,7 @@ import { checkpointsOf } from '../ledger/anchors.ts';
 import { verifyLedger, type VerificationResult } from '../ledger/readJournal.ts';
 import type { SignedCheckpoint } from '../ledger/signing.ts';
 import { verifyTrail } from '../ledger/verifyTrail.ts';
+import { isKeyName } from '../strayCharacters.ts';
 import { visibleLine } from '../visibleText.ts';
 import { dayOption } from './options.ts';
 import { note, printJson, printLine, type Terminal } from './terminal.ts';
@@ -13,13 +14,15 @@ const progressEveryMs = 1_000;
 /** `tidyllm audit verify`: checks every record of the ledger; exit code 7 when one is wrong. */
 export async function auditVerify(
   core: Core,
-  options: { from?: string; anchor?: string },
+  options: { from?: string; anchor?: string; key?: string },
   terminal: Terminal,
 ): Promise<number> {
   if (options.from !== undefined) dayOption(options.from, '--from');
   let told = performance.now();
+  const { directory, mode, pinnedKey } = core.ledger;
+  const location = { directory, mode, pinnedKey: keyOption(options.key) ?? pinnedKey };
   const verify = (anchors: readonly SignedCheckpoint[]): Promise<VerificationResult> =>
-    verifyLedger(core.ledger, {
+    verifyLedger(location, {
       from: options.from,
       anchors,
       onProgress: (bytes) => {
@@ -32,9 +35,9 @@ export async function auditVerify(
     options.anchor === undefined
       ? await verifyTrail(core, (own) => verify(options.from === undefined ? own : []))
       : await verify(await anchorsAt(core, options.anchor));
-  for (const { location, error } of core.anchoring.status)
+  for (const { location: place, error } of core.anchoring.status)
     if (GatewayError.is(error, 'anchor_failed'))
-      note(terminal, `Not compared with ${location}: ${error.message}`);
+      note(terminal, `Not compared with ${place}: ${error.message}`);
   const { head, firstFault } = result;
   if (terminal.json) {
     printJson({
@@ -43,6 +46,7 @@ export async function auditVerify(
       segments: result.segments,
       head,
       anchors: result.anchors,
+      unendorsed_keys: result.unendorsedKeys,
       first_fault: firstFault,
     });
   } else if (firstFault) {
@@ -55,6 +59,10 @@ export async function auditVerify(
     if (head) printLine(`head #${head.sequence} ${head.hash}`);
     if (options.anchor !== undefined || result.anchors > 0)
       printLine(`${result.anchors} anchored checkpoints fit.`);
+    if (location.pinnedKey !== null)
+      printLine(`All of it is signed by ${location.pinnedKey} or what descends from it.`);
+    for (const key of result.unendorsedKeys)
+      printLine(`Key ${key} enrolled itself: no key before it endorsed it. Look at what it signed.`);
   }
   return result.ok ? 0 : 7;
 }
@@ -82,6 +90,15 @@ export async function auditReopen(
   return 0;
 }
 
+/** Throws `invalid_request` for what names no key. */
+function keyOption(key: string | undefined): string | null {
+  if (key === undefined) return null;
+  if (isKeyName(key)) return key;
+  throw new GatewayError('invalid_request', `--key must be a key, not "${key}".`, {
+    hint: 'Give its public_key, or its key_id of 8 digits, as "tidyllm audit head --json" names them.',
+  });
+}
+
 /** `tidyllm audit head`: the chain's head and a signed checkpoint of it. */
 export async function auditHead(core: Core, terminal: Terminal): Promise<number> {
   const head = await core.ledger.head();
@@ -90,6 +107,8 @@ export async function auditHead(core: Core, terminal: Terminal): Promise<number>
     hash: head?.hash ?? null,
     ledger: core.ledger.directory,
     checkpoint: head?.checkpoint ?? null,
+    key_id: head?.key?.id ?? null,
+    public_key: head?.key?.publicKey ?? null,
   };
   if (terminal.json) printJson(document);
   else if (head) printLine(`#${head.sequence} ${head.hash}\n\n${head.checkpoint ?? ''}`);

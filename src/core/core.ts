@@ -4,7 +4,7 @@ import type { Anchor, Anchoring } from '../ledger/anchors.ts';
 import type { Cap } from '../ledger/budgetFold.ts';
 import type { Ledger, Receipt } from '../ledger/ledger.ts';
 import type { Reopened } from '../ledger/reopenLedger.ts';
-import type { SigningKeyStore } from '../ledger/signingKey.ts';
+import type { Signer } from '../ledger/signing.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { LoadedSettings, SettingsOverrides } from '../settings/loadSettings.ts';
 import type { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
@@ -27,8 +27,8 @@ export interface ComposeOptions extends SettingsOverrides {
   folders?: readonly string[] | undefined;
   /** Folders whose agreements are known, so that running one can be refused for trust; `folders` when it isn't said. */
   flowFolders?: readonly string[] | undefined;
-  /** Where the signing key is kept; a file of this user's when it isn't said. */
-  signingKeys?: SigningKeyStore | undefined;
+  /** Signing keys that this installation had besides the one in its file. */
+  olderSigningKeys?: (() => Promise<Signer[]>) | undefined;
 }
 
 /** The assembled product: what every front door works with. */

@@ -62,9 +62,9 @@ export class AuditTrail implements vscode.Disposable {
     signal: AbortSignal,
     onProgress: (share: number) => void,
   ): Promise<Verification | null> {
-    const { directory, mode } = ledger;
+    const { directory, mode, pinnedKey } = ledger;
     const verify = (anchors: readonly SignedCheckpoint[]): Promise<VerificationResult | null> =>
-      runVerification({ location: { directory, mode }, anchors }, signal, onProgress);
+      runVerification({ location: { directory, mode, pinnedKey }, anchors }, signal, onProgress);
     const { state } = this.#holder;
     const own = state.kind === 'ready' && state.core.ledger.directory === directory ? state.core : null;
     const result = await (own ? verifyTrail(own, verify) : verify([]));

@@ -1,28 +1,19 @@
 import type { SecretStorage } from 'vscode';
 import { GatewayError, messageOf } from '../errors.ts';
 import { Signer } from '../ledger/signing.ts';
-import type { SigningKeyStore } from '../ledger/signingKey.ts';
 
 const name = 'tidyllm.signingKey';
 
-/** The editor's key, in its secret storage. */
-export function signingKeyIn(secrets: SecretStorage): SigningKeyStore {
-  return {
-    load: () =>
-      explained(async () => {
-        if ((await secrets.get(name)) === undefined) await secrets.store(name, Signer.generate().toPem());
-        // Another window may have stored its own meanwhile: what is kept counts.
-        return new Signer((await secrets.get(name)) ?? '');
-      }),
-    replace: (signer) => explained(async () => secrets.store(name, signer.toPem())),
-  };
-}
-
-async function explained<T>(work: () => Promise<T>): Promise<T> {
+/**
+ * The key that earlier versions of the editor had to themselves, in its secret storage. It vouches for the one that
+ * editor and command share, in the ledgers that know it.
+ */
+export async function keyOfEarlierVersions(secrets: SecretStorage): Promise<Signer[]> {
   try {
-    return await work();
+    const pem = await secrets.get(name);
+    return pem === undefined ? [] : [new Signer(pem)];
   } catch (error) {
-    const message = `The signing key can't be kept in VS Code's secret storage: ${messageOf(error)}.`;
+    const message = `The signing key in VS Code's secret storage can't be read: ${messageOf(error)}.`;
     const hint =
       'Check that the system’s keyring works; VS Code says how under "Troubleshooting keychain issues".';
     throw new GatewayError('ledger_unavailable', message, { hint, cause: error });

@@ -71,6 +71,8 @@ export interface LedgerOptions {
   signingKeys: SigningKeyStore;
   /** Characters that a reason has at least; one in any case. */
   minReasonLength?: number;
+  /** The key that the ledger must be of, as in `LedgerState`; null takes any. */
+  pinnedKey?: string | null;
   /** Closed segments older than this are dropped when the next begins. */
   retentionDays: number;
   /** Called after segments were dropped, with the first policy day that is kept. */
@@ -89,6 +91,8 @@ export interface LedgerOptions {
 export interface LedgerHead extends Receipt {
   /** Null while nobody could verify it. */
   checkpoint: string | null;
+  /** What signed the checkpoint. */
+  key: { id: string; publicKey: string } | null;
   /** Whether a person has let the ledger take calls after something was found wrong. */
   reopened: boolean;
 }
@@ -260,6 +264,10 @@ export class Ledger {
 
   get mode(): LedgerMode {
     return this.#options.mode;
+  }
+
+  get pinnedKey(): string | null {
+    return this.#options.pinnedKey ?? null;
   }
 
   get timeZone(): string {
@@ -447,6 +455,7 @@ export class Ledger {
   /** Enrols a new key in place of this installation's, which endorses it and signs nothing from here on. */
   async rotateKey(): Promise<Receipt> {
     const next = Signer.generate();
+    await this.#options.signingKeys.prepare(next);
     const receipt = await this.#enqueue(
       (journal, _time, signer) => [this.#enrolment(journal.state, next, signer)],
       (written) => {
@@ -548,16 +557,19 @@ export class Ledger {
 
   /**
    * The chain's head as the journal has it now; null while there is no record. Its checkpoint is null while
-   * this installation's key is not enrolled: nobody could verify it.
+   * this installation's key is not enrolled: nobody could verify it. `key` is what signed it.
    */
   async head(): Promise<LedgerHead | null> {
     const journal = await this.#exclusive(() => this.#refresh());
     if (!journal || journal.state.head.sequence === 0) return null;
     const signer = (this.#signer ??= await this.#options.signingKeys.load());
     const { state } = journal;
-    const enrolled = state.keyState(keyIdOf(state.ledgerId, signer.publicKey)) === 'enrolled';
-    const checkpoint = enrolled ? signCheckpoint(state.ledgerId, state.checkpoint, signer) : null;
-    return { ...receiptOf(state), checkpoint, reopened: state.reopened };
+    const { reopened } = state;
+    const id = keyIdOf(state.ledgerId, signer.publicKey);
+    if (state.keyState(id) !== 'enrolled')
+      return { ...receiptOf(state), checkpoint: null, key: null, reopened };
+    const checkpoint = signCheckpoint(state.ledgerId, state.checkpoint, signer);
+    return { ...receiptOf(state), checkpoint, key: { id, publicKey: signer.publicKey }, reopened };
   }
 
   /** Calls back after records were added, by this process or another. Call the result to stop. */
@@ -698,9 +710,10 @@ export class Ledger {
       const journal = this.#journal;
       const torn = journal.catchUp() > 0 || !journal.begun;
       const signer = await this.#usableSigner(journal.state);
-      if (torn) await journal.repairTail(this.#clock.time(journal.state), signer);
+      const endorser = await this.#endorserOf(signer, journal.state);
+      if (torn) await journal.repairTail(this.#clock.time(journal.state), endorser ?? signer);
       this.#requireSameLedger(journal);
-      await this.#enrol(journal, signer);
+      await this.#enrol(journal, signer, endorser);
       if (!this.#recovered) {
         await journal.sync();
         journal.stage(this.#recoveryDrafts(journal), this.#clock.time(journal.state));
@@ -729,26 +742,49 @@ export class Ledger {
     for (const [id, receipt] of written) this.#endings.set(id, Promise.resolve(this.#ended(id, receipt)));
   }
 
-  /** This installation's key. Another process may have rotated it; one that was replaced signs nothing any more. */
+  /** This installation's key. Another process may have rotated it, or died while it did. */
   async #usableSigner(state: LedgerState): Promise<Signer> {
     const { signingKeys } = this.#options;
-    const isReplaced = (signer: Signer): boolean =>
-      state.keyState(keyIdOf(state.ledgerId, signer.publicKey)) === 'replaced';
     let signer = (this.#signer ??= await signingKeys.load());
-    if (isReplaced(signer)) signer = await signingKeys.load();
-    if (isReplaced(signer)) {
-      signer = Signer.generate();
-      await signingKeys.replace(signer);
+    if (stateOf(signer, state) !== 'enrolled') signer = await signingKeys.load();
+    if (stateOf(signer, state) === 'replaced') {
+      const rotated = (await signingKeys.others()).find((other) => stateOf(other, state) === 'enrolled');
+      if (rotated) await signingKeys.replace(rotated);
+      signer = rotated ?? signer;
     }
     this.#signer = signer;
     return signer;
   }
 
-  async #enrol(journal: Journal, signer: Signer): Promise<void> {
+  /**
+   * The key that vouches for a signer which is about to be enrolled; null where none has to. Throws
+   * `ledger_unavailable` where none does: a key that nobody endorsed signs nothing.
+   */
+  async #endorserOf(signer: Signer, state: LedgerState): Promise<Signer | null> {
+    const own = stateOf(signer, state);
+    if (own === 'enrolled' || !state.hasKeys) return null;
+    const others = own === 'replaced' ? [] : await this.#options.signingKeys.others();
+    const endorser = others.find((other) => stateOf(other, state) === 'enrolled');
+    if (endorser) return endorser;
+    const message = `The signing key of this installation is not one of the ledger in ${this.directory}.`;
+    throw new GatewayError('ledger_unavailable', message, { hint: notEnrolledHint });
+  }
+
+  async #enrol(journal: Journal, signer: Signer, endorser: Signer | null): Promise<void> {
     const { state } = journal;
-    if (state.keyState(keyIdOf(state.ledgerId, signer.publicKey)) === 'enrolled') return;
-    journal.stage([this.#enrolment(state, signer, null)], this.#clock.time(journal.state));
+    if (stateOf(signer, state) === 'enrolled') return;
+    const pinned = this.#options.pinnedKey ?? null;
+    const isPinned = [keyIdOf(state.ledgerId, signer.publicKey), signer.publicKey].includes(pinned ?? '');
+    if (!state.hasKeys && pinned !== null && !isPinned) throw this.#notPinned(pinned);
+    journal.stage([this.#enrolment(state, signer, endorser)], this.#clock.time(state));
     await journal.flush();
+  }
+
+  #notPinned(pinned: string): GatewayError {
+    const message = `The ledger in ${this.directory} is not one of the key ${pinned}, which the settings ask for.`;
+    return new GatewayError('ledger_damaged', message, {
+      hint: 'Put the ledger and its signing.pem back from a backup, or change audit.pinned_key if the key is meant to be another.',
+    });
   }
 
   /** What a torn write left out, and endings of calls that nobody will end. */
@@ -925,6 +961,9 @@ export class Ledger {
   #requireSameLedger(journal: Journal): void {
     const { ledgerId, reopened, head } = journal.state;
     if (ledgerId === '') return;
+    const { pinnedKey = null } = this.#options;
+    if (pinnedKey !== null && journal.state.hasKeys && !journal.state.knowsKey(pinnedKey))
+      throw this.#notPinned(pinnedKey);
     // A person may have set the one before aside.
     if (this.#ledgerId === null || reopened) this.#ledgerId = ledgerId;
     if (this.#ledgerId === ledgerId || this.#reopening) return;
@@ -1013,6 +1052,13 @@ export class Ledger {
       cause: error,
     });
   }
+}
+
+const notEnrolledHint =
+  'Put signing.pem back from a backup. If this ledger was begun by VS Code, open a window of VS Code once: its key vouches for the command’s. Otherwise move the ledger’s folder away to begin another; the old one can still be verified.';
+
+function stateOf({ publicKey }: Signer, state: LedgerState): ReturnType<LedgerState['keyState']> {
+  return state.keyState(keyIdOf(state.ledgerId, publicKey));
 }
 
 const systemFailures: Readonly<Record<string, [what: string, hint: string]>> = {

@@ -37,8 +37,10 @@ export class LedgerState {
   }
 
   readonly fold = new BudgetFold();
-  /** Public keys that may sign, by key id; null for those that were replaced. */
-  readonly #keys = new Map<string, string | null>();
+  readonly #keys = new Map<string, EnrolledKey>();
+  readonly #pinnedKey: string | null;
+  /** Whether a key is enrolled only in the place of one that endorses it. */
+  #endorsedKeys = false;
   #mode: LedgerMode | null;
   #ledgerId: string | null = null;
   #head: Head = emptyHead;
@@ -51,17 +53,21 @@ export class LedgerState {
   #overrides: readonly string[] = [];
   #clockReading: TimedReading | null = null;
 
-  /** `mode` is what every header must say; null takes either, but one. */
-  constructor(mode: LedgerMode | null) {
+  /**
+   * `mode` is what every header must say; null takes either, but one. With a pinned key, named by its id or by
+   * its 32 bytes in base64, nothing counts as signed but by it and by keys that descend from it.
+   */
+  constructor(mode: LedgerMode | null, pinnedKey: string | null = null) {
     this.#mode = mode;
+    this.#pinnedKey = pinnedKey;
   }
 
   /**
    * The state before a segment, from what its header (without its LF) carries. Taking that header next
    * shows whether it hangs together. Throws `ChainFault`.
    */
-  static before(header: Buffer, mode: LedgerMode | null): LedgerState {
-    const state = new LedgerState(mode);
+  static before(header: Buffer, mode: LedgerMode | null, pinnedKey: string | null = null): LedgerState {
+    const state = new LedgerState(mode, pinnedKey);
     const record = foldedRecord(splitLine(header).body.toString('utf8'));
     if (record.kind !== 'header') throw new ChainFault('bad_header', 'the first record is not a header');
     const { carried, seq, prev, segment } = record;
@@ -77,7 +83,6 @@ export class LedgerState {
     try {
       this.#firstSegment = carried.first_segment;
       this.#tree = new MerkleTree(size, carried.tree);
-      for (const { key_id: keyId, public_key: key } of carried.enrolled) this.#keys.set(keyId, key);
       this.fold.restore(carried);
     } catch (error) {
       // The shape of a header says no more than that it carries an object.
@@ -86,6 +91,26 @@ export class LedgerState {
         `the state that the header carries can't be read: ${messageOf(error)}`,
       );
     }
+    for (const { key_id: keyId, public_key: publicKey } of carried.enrolled) {
+      if (publicKey !== null && keyIdOf(this.ledgerId, publicKey) !== keyId)
+        throw new ChainFault('bad_header', `the header carries another key than ${keyId}`);
+      // Who endorsed it stood in records that are not read.
+      this.#keys.set(keyId, {
+        publicKey,
+        endorsed: this.#pinnedKey === null || this.#isPinned(keyId, publicKey),
+      });
+    }
+    const trusted = [...this.#keys.values()].some(
+      ({ publicKey, endorsed }) => endorsed && publicKey !== null,
+    );
+    if (this.#pinnedKey !== null && !trusted) {
+      const detail = `key ${this.#pinnedKey} may not sign where the records begin: pin the one that took its place`;
+      throw new ChainFault('bad_signature', detail);
+    }
+  }
+
+  #isPinned(keyId: string, publicKey: string | null): boolean {
+    return this.#pinnedKey === keyId || this.#pinnedKey === publicKey;
   }
 
   get head(): Head {
@@ -139,7 +164,21 @@ export class LedgerState {
   /** Whether a key may sign here, was replaced, or is not known. */
   keyState(keyId: string): 'enrolled' | 'replaced' | 'unknown' {
     const key = this.#keys.get(keyId);
-    return key === undefined ? 'unknown' : key === null ? 'replaced' : 'enrolled';
+    return key === undefined ? 'unknown' : key.publicKey === null ? 'replaced' : 'enrolled';
+  }
+
+  get hasKeys(): boolean {
+    return this.#keys.size > 0;
+  }
+
+  /** Whether a key, named by its id or by its bytes in base64, is one that signs or signed here. */
+  knowsKey(pinnedKey: string): boolean {
+    return [pinnedKey, keyIdOf(this.ledgerId, pinnedKey)].some((keyId) => this.#keys.has(keyId));
+  }
+
+  /** Ids of keys that descend neither from the first nor from the pinned: who enrolled them had nobody's consent. */
+  get unendorsedKeys(): string[] {
+    return [...this.#keys].flatMap(([keyId, { endorsed }]) => (endorsed ? [] : [keyId]));
   }
 
   /** Checks and folds the next stored line, without its LF. Throws `ChainFault`. */
@@ -194,6 +233,7 @@ export class LedgerState {
       ...(clock && { clock }),
       carried: first ? null : this.#carry(),
       checkpoint: first ? null : signCheckpoint(this.ledgerId, this.checkpoint, signer),
+      endorsed_keys: true,
     };
   }
 
@@ -236,7 +276,7 @@ export class LedgerState {
   #carry(): CarriedState {
     const enrolled = [...this.#keys]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key_id, public_key]) => ({ key_id, public_key }));
+      .map(([key_id, { publicKey }]) => ({ key_id, public_key: publicKey }));
     return { tree: this.#tree.subtrees, first_segment: this.#firstSegment, enrolled, ...this.fold.carry() };
   }
 
@@ -253,6 +293,9 @@ export class LedgerState {
     if (this.#ledgerId !== null) this.#requireCarried(header, this.#ledgerId);
     else if (header.carried !== null || header.checkpoint !== null || header.segment !== 1)
       throw new ChainFault('bad_header', 'the first header carries what cannot be');
+    if (this.#endorsedKeys && !header.endorsed_keys)
+      throw new ChainFault('bad_header', 'the header no longer asks that keys are endorsed');
+    this.#endorsedKeys = header.endorsed_keys ?? false;
     this.#mode = header.mode;
     this.#segment = header.segment;
     this.#segmentBegan = header.time;
@@ -273,7 +316,7 @@ export class LedgerState {
     if (!this.isSigned(note)) throw new ChainFault('bad_signature', 'no enrolled key signed the checkpoint');
   }
 
-  /** Whether an enrolled key signed a checkpoint. */
+  /** Whether an enrolled key signed a checkpoint, and the pinned one or a descendant where one is pinned. */
   isSigned({
     text,
     signatures,
@@ -281,12 +324,18 @@ export class LedgerState {
     text: string;
     signatures: { keyId: string; signature: string }[];
   }): boolean {
-    return signatures.some(({ keyId, signature }) => this.#isSignedBy(keyId, text, signature));
+    return signatures.some(
+      ({ keyId, signature }) => this.#isTrusted(keyId) && this.#isSignedBy(keyId, text, signature),
+    );
+  }
+
+  #isTrusted(keyId: string): boolean {
+    return this.#pinnedKey === null || this.#keys.get(keyId)?.endorsed === true;
   }
 
   #isSignedBy(keyId: string, text: string, signature: string): boolean {
-    const key = this.#keys.get(keyId);
-    return typeof key === 'string' && isSignedBy(key, text, signature);
+    const publicKey = this.#keys.get(keyId)?.publicKey ?? null;
+    return publicKey !== null && isSignedBy(publicKey, text, signature);
   }
 
   #takeKey({ key_id, public_key, proof, replaces, endorsement, seq }: FoldedFields<'key'>): void {
@@ -300,14 +349,28 @@ export class LedgerState {
     if (replaces !== null) {
       if (!this.#isSignedBy(replaces, text, endorsement ?? ''))
         throw new ChainFault('bad_signature', `the key that record ${seq} replaces did not sign it`);
-      this.#keys.set(replaces, null);
+      const { endorsed = false } = this.#keys.get(replaces) ?? {};
+      this.#keys.set(replaces, { publicKey: null, endorsed });
+      this.#keys.set(key_id, { publicKey: public_key, endorsed });
+      return;
     }
-    this.#keys.set(key_id, public_key);
+    const first = !this.hasKeys;
+    if (!first && this.#endorsedKeys)
+      throw new ChainFault('bad_signature', `no key before it endorsed the key that record ${seq} enrols`);
+    if (first && this.#pinnedKey !== null && !this.#isPinned(key_id, public_key)) {
+      const detail = `the ledger's first key is ${key_id}, not ${this.#pinnedKey} that is asked for`;
+      throw new ChainFault('bad_signature', detail);
+    }
+    this.#keys.set(key_id, { publicKey: public_key, endorsed: first });
   }
 
   #requireSignature(change: FoldedFields<'policy_change'>): void {
     if (!this.#isSignedBy(change.key_id, policyText(this.ledgerId, change), change.signature))
       throw new ChainFault('bad_signature', `no enrolled key signed the change of policy ${change.seq}`);
+    if (!this.#isTrusted(change.key_id)) {
+      const detail = `key ${change.key_id}, which signed the change of policy ${change.seq}, doesn't descend from ${this.#pinnedKey ?? ''}`;
+      throw new ChainFault('bad_signature', detail);
+    }
   }
 }
 
@@ -319,6 +382,13 @@ export interface TimedReading extends ClockReading {
 
 function uuidOf(hex: string): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+interface EnrolledKey {
+  /** Base64; null for one that was replaced, which signs nothing any more. */
+  publicKey: string | null;
+  /** Whether it is the first or the pinned key, or came in the place of one that descends from it. */
+  endorsed: boolean;
 }
 
 type HeaderFields = Pick<HeaderRecord, 'carried' | 'checkpoint' | 'ledger_id'>;

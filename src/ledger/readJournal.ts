@@ -51,6 +51,8 @@ export interface VerificationResult {
   head: { sequence: number; hash: string } | null;
   /** Anchored checkpoints that were found to fit. */
   anchors: number;
+  /** As in `LedgerState`. */
+  unendorsedKeys: string[];
   firstFault: Fault | null;
 }
 
@@ -59,6 +61,8 @@ export interface LedgerLocation {
   directory: string;
   /** What its header must say; null takes either. */
   mode: LedgerMode | null;
+  /** As in `LedgerState`. */
+  pinnedKey?: string | null | undefined;
 }
 
 export interface VerificationOptions {
@@ -85,9 +89,10 @@ export async function verifyLedger(
     const names = segmentsOrNone(location.directory);
     const verifier = new Verifier(location, options);
     const firstFault = await verifier.run(names);
-    const { records, anchors, head } = verifier;
+    const { records, anchors, head, unendorsedKeys } = verifier;
     if (firstFault) closeLedger(location.directory, firstFault, false);
-    return { ok: firstFault === null, records, segments: names.length, head, anchors, firstFault };
+    const found = { records, segments: names.length, head, anchors, unendorsedKeys };
+    return { ok: firstFault === null, ...found, firstFault };
   });
 }
 
@@ -116,12 +121,16 @@ class Verifier {
     this.#location = location;
     this.#options = options;
     this.#due = (options.anchors ?? []).toSorted((a, b) => a.size - b.size);
-    this.#state = new LedgerState(location.mode);
+    this.#state = new LedgerState(location.mode, location.pinnedKey);
   }
 
   get head(): { sequence: number; hash: string } | null {
     const { sequence, hash } = this.#state.head;
     return sequence === 0 ? null : { sequence, hash };
+  }
+
+  get unendorsedKeys(): string[] {
+    return this.#state.unendorsedKeys;
   }
 
   async run(names: readonly string[]): Promise<Fault | null> {
@@ -211,7 +220,7 @@ class Verifier {
   }
 
   #begin(header: Buffer, segment: number): void {
-    this.#state = LedgerState.before(header, this.#location.mode);
+    this.#state = LedgerState.before(header, this.#location.mode, this.#location.pinnedKey);
     if (this.#state.segment !== segment - 1)
       throw new ChainFault('bad_header', `the header is that of segment ${this.#state.segment + 1}`);
     this.#checkAnchors();

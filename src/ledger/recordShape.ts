@@ -65,7 +65,7 @@ function object(fields: Readonly<Record<string, Form>>, caught: readonly string[
 /** Fields that a record leaves out where they say nothing. */
 const optionalFields: ReadonlySet<string> = new Set<
   keyof CallDescription | keyof SettleRecord | keyof ReserveRecord | keyof AdjustRecord | keyof HeaderRecord
->(['clock', 'flow', 'model_key', 'estimated_because', 'billed_spans']);
+>(['clock', 'flow', 'model_key', 'estimated_because', 'billed_spans', 'endorsed_keys']);
 
 /** A form with a group around its value, without the quotes of a string; null is caught as nothing. */
 function group(form: Form): Form {
@@ -155,6 +155,7 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
     carried: String.raw`null|\{.*\}`,
     checkpoint: orNull(string),
     clock: object(clock),
+    endorsed_keys: oneOf(true),
   },
   RESERVE: {
     ...call,

@@ -50,6 +50,8 @@ export interface HeaderRecord extends LedgerEvent {
   carried: CarriedState | null;
   /** C2SP checkpoint of all records before, signed by an enrolled key; null in the first segment. */
   checkpoint: string | null;
+  /** From here on a key is enrolled only in the place of one that endorses it; left out by earlier versions. */
+  endorsed_keys?: true;
 }
 
 /** A ledger's state between two segments. Lists are in the order of their first field. */
@@ -350,7 +352,10 @@ export interface KeyRecord extends LedgerEvent {
   user_id: string;
   /** Signature of the ledger's id and this key's id by the key itself: proof that its holder enrolled it. */
   proof: string;
-  /** On rotation the key it follows, which signs nothing from here on, and that key's signature of the same. */
+  /**
+   * The key it follows, which signs nothing from here on, and that key's signature of the same. Null for the
+   * ledger's first, and for others that earlier versions enrolled without asking one that was there.
+   */
   replaces: string | null;
   endorsement: string | null;
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { amountToMicro, parseDecimal } from '../pricing/cost.ts';
-import { isRegion } from '../strayCharacters.ts';
+import { isKeyName, isRegion } from '../strayCharacters.ts';
 
 /** A price as text, so that no digit is lost. */
 const decimal = z
@@ -157,6 +157,15 @@ export const settingsSchema = z.strictObject({
       .min(183, 'must be at least 183: records of AI use are kept for six months')
       .default(400)
       .describe('Days after which closed journal segments are dropped; at least 183.'),
+    pinned_key: z
+      .string()
+      .refine(isKeyName, 'must be a key as "tidyllm audit head --json" names it')
+      .nullable()
+      .default(null)
+      .describe(
+        'Signing key that the ledger has to be of: its public_key, or its key_id of 8 digits, as "tidyllm audit head --json" names them. Another ledger is refused.',
+      )
+      .meta({ examples: ['11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='] }),
     anchor: section({
       file: optional
         .describe('File that checkpoints are appended to.')

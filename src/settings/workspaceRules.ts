@@ -18,6 +18,8 @@ export const workspaceRules: Readonly<Record<string, Tighten>> = {
   'budget.per_model_usd': lowerCaps,
   'budget.per_workspace_usd': lowerCaps,
   'audit.min_reason_length': (own: number, asked: number) => Math.max(own, asked),
+  // Another than the user's own is ignored.
+  'audit.pinned_key': (own: string | null, asked: string | null) => own ?? asked,
   'ai.backends': (own: string[], asked: string[]) => own.filter((backend) => asked.includes(backend)),
   'ai.concurrency': lower,
   'retry.attempts': lower,

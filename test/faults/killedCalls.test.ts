@@ -5,7 +5,7 @@ import { readRecords, verifyLedger } from '../../src/ledger/readJournal.ts';
 import type { LedgerRecord } from '../../src/ledger/records.ts';
 import { startBedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { isolatedEnvironment } from '../support/gateways.ts';
-import { openLedger } from '../support/ledgers.ts';
+import { installedKeys, openLedger } from '../support/ledgers.ts';
 import { seededRandom } from '../support/random.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { bundleCaller, startCaller, type Acknowledged } from './callers.ts';
@@ -47,7 +47,7 @@ it(`${kills} processes killed around a call lose nothing that was acknowledged`,
   );
 
   const directory = join(folder, 'ledger', 'live');
-  const ledger = openLedger(directory);
+  const ledger = openLedger(directory, { signingKeys: installedKeys(directory) });
   await ledger.recover();
   expect(await verifyLedger({ directory: directory, mode: null })).toMatchObject({ ok: true });
   const records: LedgerRecord[] = [];

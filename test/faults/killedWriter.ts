@@ -44,7 +44,12 @@ const ledger = new Ledger({
   user: 'ada',
   timeZone: 'UTC',
   retentionDays: 400,
-  signingKeys: { load: () => Promise.resolve(signer), replace: () => Promise.resolve() },
+  signingKeys: {
+    load: () => Promise.resolve(signer),
+    prepare: () => Promise.resolve(),
+    replace: () => Promise.resolve(),
+    others: () => Promise.resolve([]),
+  },
   now: () => {
     dieAt('while planning under the lock');
     return Date.now();

@@ -13,12 +13,18 @@ import { randomLedger } from '../support/randomLedger.ts';
 const forgeriesOfEach = 20;
 
 /** What the program and the auditor's script find first, and where; null for nothing. */
-async function found(folder: string): Promise<{ built: string | null; alone: string | null; why: string }> {
-  const { firstFault } = await verifyLedger({ directory: folder, mode: null });
-  const { fault } = verifyIndependently(folder);
+async function found(
+  folder: string,
+  pinnedKey: string | null,
+): Promise<{ built: object; alone: object; why: string }> {
+  const { firstFault, unendorsedKeys } = await verifyLedger({ directory: folder, mode: null, pinnedKey });
+  const { fault, unendorsed } = verifyIndependently(folder, [], pinnedKey);
   return {
-    built: firstFault && `${firstFault.segment}:${firstFault.line}`,
-    alone: fault?.place ?? null,
+    built: {
+      place: firstFault && `${firstFault.segment}:${firstFault.line}`,
+      unendorsed: firstFault ? [] : unendorsedKeys,
+    },
+    alone: { place: fault?.place ?? null, unendorsed: fault ? [] : unendorsed },
     why: `${firstFault?.kind ?? 'intact'}: ${firstFault?.detail ?? ''} | ${fault?.what ?? 'intact'}`,
   };
 }
@@ -39,15 +45,22 @@ it('both verifiers find the same fault at the same place in forged ledgers, or n
   for (let ledger = 0; ledger < ledgers; ledger += 1)
     await inFolder(async (folder) => {
       const signers = await randomLedger(folder, randomFrom(seed + ledger));
-      expect(await found(folder)).toMatchObject({ built: null, alone: null });
+      expect(await found(folder, null)).toMatchObject({ built: { place: null }, alone: { place: null } });
       for (let forgery = 0; forgery < forgeriesOfEach; forgery += 1) {
         const forged = new ForgedLedger(folder, signers);
-        forge(forged, randomFrom((seed + ledger) * forgeriesOfEach + forgery));
+        const random = randomFrom((seed + ledger) * forgeriesOfEach + forgery);
+        if (random() < 0.3) forged.ofEarlierVersion();
+        const pins = [
+          null,
+          ...[...signers, forged.forger].flatMap((signer) => [signer.publicKey, forged.keyId(signer)]),
+        ];
+        const pinned = random() < 0.7 ? null : (pins[Math.floor(random() * pins.length)] ?? null);
+        forge(forged, random);
         await inFolder(async (other) => {
           forged.write(other);
-          const { built, alone, why } = await found(other);
+          const { built, alone, why } = await found(other, pinned);
           const of = `seed ${seed + ledger}, forgery ${forgery}`;
-          expect({ of, place: alone, why }).toEqual({ of, place: built, why });
+          expect({ of, ...alone, why }).toEqual({ of, ...built, why });
           const kind = why.slice(0, why.indexOf(':'));
           kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
         });

@@ -122,6 +122,8 @@ describe('audit head', () => {
       hash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
       ledger: join(folder, 'ledger', 'simulated'),
       checkpoint: expect.stringContaining('tidyllm/ledger/') as string,
+      key_id: expect.stringMatching(/^[0-9a-f]{8}$/) as string,
+      public_key: expect.stringMatching(/^[A-Za-z0-9+/]{43}=$/) as string,
     });
     const file = join(folder, 'head.txt');
     writeFileSync(file, String(document['checkpoint']));

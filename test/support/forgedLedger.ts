@@ -55,6 +55,18 @@ export class ForgedLedger {
     lines.push({ record: { ...record, time }, was: '', chosen: new Set(chosen) });
   }
 
+  /** Makes it one of a version that asked no key for its consent to another. */
+  ofEarlierVersion(): this {
+    for (const header of this.ofKind('header')) delete header['endorsed_keys'];
+    return this;
+  }
+
+  /** Enrols a key by nobody's leave but its own, at the end. */
+  enrol({ publicKey }: Signer, keyId: string): void {
+    const record = { ...this.ofKind('key')[0], key_id: keyId, public_key: publicKey };
+    this.add({ ...record, replaces: null, endorsement: null });
+  }
+
   keyId(signer: Signer): string {
     return keyIdOf(this.#ledgerId, signer.publicKey);
   }

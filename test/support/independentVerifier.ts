@@ -3,11 +3,12 @@ import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** What the auditor's own script says. */
-export function independently(folder: string, anchors?: string | null): string {
+export function independently(folder: string, anchors?: string | null, key?: string): string {
   const file = join(folder, 'anchors.txt');
   if (typeof anchors === 'string') writeFileSync(file, anchors);
   const parameters = [
     resolve('tools/verify-ledger.mjs'),
+    ...(key === undefined ? [] : ['--key', key]),
     folder,
     ...(typeof anchors === 'string' ? [file] : []),
   ];

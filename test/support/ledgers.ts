@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { segmentNames } from '../../src/ledger/journal.ts';
 import { Ledger, type LedgerOptions } from '../../src/ledger/ledger.ts';
-import type { SigningKeyStore } from '../../src/ledger/signingKey.ts';
+import { signingKeyFile, type SigningKeyStore } from '../../src/ledger/signingKey.ts';
 import { Signer } from '../../src/ledger/signing.ts';
 import type { LedgerRecord } from '../../src/ledger/records.ts';
 
@@ -12,15 +12,28 @@ export { reserveInput, settleInput } from './inputs.ts';
 /** One key for all tests: making one costs more than a test. */
 export const testSigner = Signer.generate();
 
-export function keysInMemory(signer = Signer.generate()): SigningKeyStore {
+/** A key store; `older` are what the installation had before. */
+export function keysInMemory(signer = Signer.generate(), older: readonly Signer[] = []): SigningKeyStore {
   let kept = signer;
+  let prepared: Signer[] = [];
   return {
     load: () => Promise.resolve(kept),
-    replace: (next) => {
-      kept = next;
+    prepare: (next) => {
+      prepared = [next];
       return Promise.resolve();
     },
+    replace: (next) => {
+      kept = next;
+      prepared = [];
+      return Promise.resolve();
+    },
+    others: () => Promise.resolve([...prepared, ...older]),
   };
+}
+
+/** The keys of the installation whose state folder a ledger lies in. */
+export function installedKeys(directory: string): SigningKeyStore {
+  return signingKeyFile(join(directory, '..', '..'));
 }
 
 export const ledgerDefaults = {

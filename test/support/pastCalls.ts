@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { noTokens } from './syntheticLedger.ts';
-import { ledgerDefaults, reserveInput, settleInput } from './ledgers.ts';
+import { installedKeys, ledgerDefaults, reserveInput, settleInput } from './ledgers.ts';
 import type { LedgerMode, TokenCounts } from '../../src/ledger/records.ts';
 
 export const models = {
@@ -40,7 +40,8 @@ export class PastCalls {
   #now = 0;
 
   constructor(directory: string, mode: LedgerMode = 'live') {
-    this.ledger = new Ledger({ ...ledgerDefaults, directory, mode, now: () => this.#now });
+    const signingKeys = installedKeys(directory);
+    this.ledger = new Ledger({ ...ledgerDefaults, directory, mode, signingKeys, now: () => this.#now });
   }
 
   /** Sets its clock. */

@@ -1,5 +1,6 @@
 import { GatewayError } from '../../src/errors.ts';
 import { Ledger, type AdjustInput } from '../../src/ledger/ledger.ts';
+import type { SigningKeyStore } from '../../src/ledger/signingKey.ts';
 import { Signer } from '../../src/ledger/signing.ts';
 import { endRunInput, reserveInput, settleInput, startRunInput } from './inputs.ts';
 import { keysInMemory, ledgerDefaults } from './ledgers.ts';
@@ -123,8 +124,8 @@ function tomorrow({ clock }: World): Promise<void> {
 export async function randomLedger(directory: string, random: () => number): Promise<Signer[]> {
   const signers = [Signer.generate()];
   const kept = keysInMemory(signers[0]);
-  const signingKeys = {
-    load: () => kept.load(),
+  const signingKeys: SigningKeyStore = {
+    ...kept,
     replace: (next: Signer) => {
       signers.push(next);
       return kept.replace(next);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { shifted } from '../../src/history/forecast.ts';
 import { dayOf } from '../../src/ledger/day.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
-import { ledgerDefaults, reserveInput, settleInput } from './ledgers.ts';
+import { installedKeys, ledgerDefaults, reserveInput, settleInput } from './ledgers.ts';
 
 /** A zone in which it is early afternoon now: a day has a past and a future whenever the tests run. */
 export function afternoonZone(): string {
@@ -44,6 +44,7 @@ export class Spending {
     this.ledger = new Ledger({
       ...ledgerDefaults,
       directory,
+      signingKeys: installedKeys(directory),
       timeZone,
       now: () => (this.#now === 0 ? Date.now() : this.#now),
     });

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { tidyllmJson } from '../support/commandLine.ts';
+import { installedKeys } from '../support/ledgers.ts';
 import { Spending } from '../support/spending.ts';
 import { writeSyntheticLedger } from '../support/syntheticLedger.ts';
 import { naiveHistory, type NaiveHistory } from '../unit/history/naiveHistory.ts';
@@ -19,6 +20,7 @@ async function startWithCalls(records: number): Promise<{ editor: Editor; direct
   await writeSyntheticLedger({
     directory,
     mode: 'simulated',
+    signer: await installedKeys(directory).load(),
     records,
     days: 30,
     reasons: 400,

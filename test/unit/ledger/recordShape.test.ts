@@ -40,7 +40,15 @@ describe('what the state needs of a record is what the JSON parser reads', () =>
 });
 
 it('a header that carries what is no state is a fault', () => {
-  const carried = { tree: [], days: [], open: [], enrolled: [], policy: [], first_segment: 1, last_day: null };
+  const carried = {
+    tree: [],
+    days: [],
+    open: [],
+    enrolled: [],
+    policy: [],
+    first_segment: 1,
+    last_day: null,
+  };
   const header = canonicalize({
     ...{ ...common, call_id: null, kind: 'header', ledger_id: '00112233-4455-6677-8899-aabbccddeeff' },
     ...{ prev: '0'.repeat(64), segment: 2, mode: 'live', carried, checkpoint: null },
