@@ -36,6 +36,7 @@ import { requireCleanVariables } from './sessions/awsVariables.ts';
 import type { CallerIdentity } from './sessions/callerIdentity.ts';
 import type { UnifiedSessionManager } from './sessions/unifiedSessionManager.ts';
 import type { Settings } from './settings/schema.ts';
+import { userNameFault, userNameOf } from './userName.ts';
 import { workspaceKey } from './workspaceKey.ts';
 import type { Fault } from './yamlDocument.ts';
 import { strayIn, withoutStray } from './strayCharacters.ts';
@@ -68,7 +69,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const timeZone = settings.budget.timezone;
   const told = options.user?.trim() || options.environment['TIDYLLM_USER']?.trim();
   const caller = backend.simulated || told ? null : await identityOf(sessions, patience);
-  const user = told || caller?.name || systemUser();
+  const user = userNameOf(told || caller?.name || systemUser());
   const content = new ContentStore({
     directory: join(state, 'content'),
     policy: settings.audit.content,
@@ -204,10 +205,16 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     eraseContent: async (subject, reason) => {
       // Nothing is erased whose record would be refused.
       const because = { user_id: user, reason: requireReason(reason, policy) };
-      const { items, recorded } = await content.erase(subject, (count) =>
-        ledger.tombstone({ subject_sha256: subjectHash(subject), items: count, ...because }),
-      );
-      return { items, receipt: recorded };
+      const erase = (name: string) =>
+        content.erase(name, (count) =>
+          ledger.tombstone({ subject_sha256: subjectHash(name), items: count, ...because }),
+        );
+      const { items, recorded } = await erase(subject);
+      if (userNameFault(subject) !== null || userNameOf(subject) === subject)
+        return { items, receipt: recorded };
+      // Records of earlier versions have names as they were written.
+      const inOneForm = await erase(userNameOf(subject));
+      return { items: items + inOneForm.items, receipt: inOneForm.recorded };
     },
     reopenLedger: (reason, options) => reopenLedger({ ledger, anchoring }, { userId: user, reason }, options),
     acknowledgeOverruns: async (reason) => ledger.acknowledgeOverruns({ userId: user, reason }),
@@ -259,6 +266,7 @@ function budgetsElsewhere({ environment }: ComposeOptions, mode: LedgerMode): Fa
 /** What a cap is kept under, by whatever name it was asked for. */
 async function keyOf({ scope, key }: ScopeKey, catalogue: ModelCatalogue): Promise<string> {
   if (scope === 'workspace') return workspaceKey(key);
+  if (scope === 'user') return userNameOf(key);
   if (scope !== 'model') return key;
   await catalogue.learn(key);
   return catalogue.capKeyOf(key);

@@ -47,6 +47,11 @@ export function visibleText(text: string, before = ''): string {
     .slice(kept);
 }
 
+/** Text without what a terminal would act on or nobody would see. */
+export function withoutUnseen(text: string): string {
+  return text.replace(toShow, '');
+}
+
 /** As `visibleText`, in one line and without tabs: it can't pass for another row. */
 export function visibleLine(text: string): string {
   return visibleText(text).replace(/[\r\n\t]/g, escaped);

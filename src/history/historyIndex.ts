@@ -18,6 +18,7 @@ import { callOutcomes, searchForm, type HistoryCall, type HistoryFilter, type St
 import { filterValues, IndexWriter, unpackPlaces, type Progress } from './indexWriter.ts';
 import { readHours, readUsage, type HourSpending, type UsageDays, type UsageRow } from './usage.ts';
 import type { UsageDimension } from './usageTotals.ts';
+import { userNameFault, userNameOf } from '../userName.ts';
 
 const lockTimeoutMs = 15_000;
 /** Longest wait for another process's commit. */
@@ -531,13 +532,21 @@ export class HistoryIndex {
       until: filter.until ?? Infinity,
       fromDay: filter.fromDay === undefined ? 0 : dayNumber(filter.fromDay),
       untilDay: filter.untilDay === undefined ? Infinity : dayNumber(filter.untilDay),
-      user: number(filter.userId),
+      user: this.#user(filter.userId),
       model: number(filter.model),
       workspace: number(filter.workspace),
       branch: number(filter.branch),
       outcomes: outcomes ? callOutcomes.map((outcome) => outcomes.includes(outcome)) : null,
       text: filter.text ? Buffer.from(searchForm(filter.text), 'utf8') : null,
     };
+  }
+
+  /** A user as the records name them: by earlier versions as it was written, now in one form. */
+  #user(name: string | undefined): number {
+    if (name === undefined) return 0;
+    const written = this.#writer.strings.find(name);
+    if (written !== undefined || userNameFault(name) !== null) return written ?? nobody;
+    return this.#writer.strings.find(userNameOf(name)) ?? nobody;
   }
 
   /** How many of the chosen calls have a higher sequence number. */

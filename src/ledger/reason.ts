@@ -1,15 +1,12 @@
 import { GatewayError } from '../errors.ts';
+import { withoutUnseen } from '../visibleText.ts';
 
 const maxReasonLength = 1000;
 const reasonHint = 'Say why this is done, for example a ticket and a few words.';
 
 /** Text as a person sees it: one line, without characters that are invisible or turn the reading direction. */
-export function visible(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(/[\p{Cc}\p{Z}]+/gu, ' ')
-    .replace(/[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, '')
-    .trim();
+function visible(text: string): string {
+  return withoutUnseen(text.toWellFormed().replace(/[\p{Cc}\p{Z}]+/gu, ' ')).trim();
 }
 
 /** What is recorded of a reason that was given, good or not. */

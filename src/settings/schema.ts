@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { amountToMicro, parseDecimal } from '../pricing/cost.ts';
+import { userNameFault } from '../userName.ts';
 import { isKeyName, isRegion } from '../strayCharacters.ts';
 
 /** A price as text, so that no digit is lost. */
@@ -68,6 +69,13 @@ const capName = text
   .refine((name) => !name.includes('${'), 'refers to a variable; only values may do so');
 
 const caps = z.record(capName, amount.nullable()).default({});
+
+/** A user that a cap is for; what is wrong with the name is said in the words of whoever reads it. */
+const userCapName = capName.superRefine((name, context) => {
+  const fault = unseen.test(name) ? null : userNameFault(name);
+  if (fault !== null) context.addIssue(fault);
+});
+const userCaps = z.record(userCapName, amount.nullable()).default({});
 const decision = z.enum(['block', 'redact', 'allow']);
 
 /**
@@ -134,8 +142,8 @@ export const settingsSchema = z.strictObject({
     unknown_price: text
       .default('refuse')
       .describe('"refuse", or the price-table entry that prices models nobody has a price for.'),
-    per_user_usd: caps
-      .describe('Daily cap of each user; "default" for all others.')
+    per_user_usd: userCaps
+      .describe('Daily cap of each user, in capital or small letters; "default" for all others.')
       .meta({ examples: [{ default: '20', 'ada@example.com': '50' }] }),
     per_model_usd: caps
       .describe(

@@ -1,14 +1,13 @@
 import { GatewayError } from '../../errors.ts';
-import { recordedReason, visible } from '../../ledger/reason.ts';
+import { recordedReason } from '../../ledger/reason.ts';
 import type { CallDescription, CallOfRun } from '../../ledger/records.ts';
 import { worstCaseCost } from '../../pricing/cost.ts';
 import { priceUnknown, type Model, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import { userNameFault, userNameOf } from '../../userName.ts';
 import { workspaceKey } from '../../workspaceKey.ts';
 import type { BackendId, ChatMessage, ModelCall } from '../ports.ts';
 import { requestDefaults, type FlowOrigin, type LlmRequest } from './request.ts';
 import { inputTokenBound } from './tokenBound.ts';
-
-const maxNameLength = 200;
 
 /** A name for the record; anything that can't be one may be a misplaced prompt, and is left out. */
 function modelName(name: string): string {
@@ -43,8 +42,11 @@ export function describeRequest(
   const asked = modelOf(request);
   const workspace = request.origin?.workspace ?? null;
   return {
+    // A name that is refused stands in no record: `requireUser` says what is wrong with it.
     user_id:
-      visible(request.userId ?? '').slice(0, maxNameLength) || policy.defaultUser.slice(0, maxNameLength),
+      namesUser(request) && userNameFault(request.userId) === null
+        ? userNameOf(request.userId)
+        : policy.defaultUser,
     reason: recordedReason(request.auditReason ?? ''),
     model: modelName(asked),
     // Refused calls and others have to be told apart by model, whatever they are refused for.
@@ -61,6 +63,15 @@ export function describeRequest(
 
 function callOfRun({ runId, agreement, costLimit }: FlowOrigin): CallOfRun {
   return { run_id: runId, agreement, cost_limit_micro_usd: costLimit.toString() };
+}
+
+function namesUser(request: LlmRequest): request is LlmRequest & { userId: string } {
+  return request.userId !== undefined && request.userId.trim() !== '';
+}
+
+/** Throws `invalid_request` where a request is in the name of a user that can pass for another. */
+export function requireUser(request: LlmRequest): void {
+  if (namesUser(request)) userNameOf(request.userId);
 }
 
 /** Checks a request and works out what it is and what it may cost. Throws `GatewayError`. */

@@ -2,6 +2,7 @@ import type { CapSetting } from '../../ledger/ledger.ts';
 import type { ScopeKey } from '../../ledger/records.ts';
 import { usdToMicro } from '../../pricing/cost.ts';
 import type { Settings } from '../../settings/schema.ts';
+import { userNameOf } from '../../userName.ts';
 import { workspaceKey } from '../../workspaceKey.ts';
 
 /** The daily cap that the settings put on a scope; undefined where they put none. */
@@ -21,7 +22,7 @@ const everyOther = 'default';
 /** Reads the caps of the settings; those of models anew for each call, as AWS may have said what a profile is. */
 export function capsFrom({ budget, modelKeyOf, originOf }: CapSources): CapOf {
   const sections = {
-    user: limitsOf('per_user_usd', (name) => name),
+    user: limitsOf('per_user_usd', userNameOf),
     workspace: limitsOf('per_workspace_usd', workspaceKey),
   };
   const ledger = {
@@ -39,7 +40,7 @@ export function capsFrom({ budget, modelKeyOf, originOf }: CapSources): CapOf {
       const key = name === everyOther ? everyOther : keyOf(name);
       const limit = usdToMicro(usd);
       const before = limits.get(key);
-      // Two names may stand for one model: the lower cap holds.
+      // Two names may stand for one model or user: the lower cap holds.
       if (before && before.limit <= limit) continue;
       limits.set(key, { limit, origin: originOf(['budget', section, name]) });
     }

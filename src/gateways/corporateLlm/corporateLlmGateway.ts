@@ -9,7 +9,14 @@ import { formatUsd, noTokens, tierFor, type PriceTier, type TokenUsage } from '.
 import { bareIdOf, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import type { AgreementContext, Gateway, Health } from '../gateway.ts';
 import type { ModelBackend } from '../ports.ts';
-import { admit, describeRequest, modelOf, type AdmissionPolicy, type AdmittedCall } from './admission.ts';
+import {
+  admit,
+  describeRequest,
+  modelOf,
+  requireUser,
+  type AdmissionPolicy,
+  type AdmittedCall,
+} from './admission.ts';
 import { BudgetExceeded, budgetBlocked, budgetOffer, costLimitExceeded } from './budgetOffer.ts';
 import type { CapOf } from './caps.ts';
 import { chargeOf, emptyAnswer, take, type Answer, type Charge } from './charge.ts';
@@ -135,6 +142,7 @@ export class CorporateLlmGateway implements Gateway {
     let reserved: ReservedCall;
     try {
       requireReason(request.auditReason ?? '', this.#policy);
+      requireUser(request);
       await this.#catalogue.learn(modelOf(request));
       const { model, call, ...rest } = admit(attempt.callId, request, this.#catalogue);
       attempt.description.model = model.name;
