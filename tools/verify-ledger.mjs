@@ -111,6 +111,12 @@ const carried = object(
   { runs: listOf(carriedRun) },
 );
 
+const clockReading = { boot: uuid, running_ms: count };
+const finding = oneOf(
+  ...['malformed_line', 'hash_mismatch', 'sequence_gap', 'unknown_version', 'bad_header', 'bad_signature'],
+  ...['inconsistent', 'missing_segment', 'unterminated_tail', 'anchor_mismatch', 'unreadable', 'clock_ahead'],
+);
+
 /** Each kind's fields besides those that all have, and those that it may leave out. */
 const kinds = {
   header: [
@@ -118,7 +124,7 @@ const kinds = {
       ...{ ledger_id: uuid, prev: hash, segment: count, mode: oneOf('live', 'simulated') },
       ...{ carried: orNull(carried), checkpoint: orNull(text) },
     },
-    { endorsed_keys: oneOf(true) },
+    { endorsed_keys: oneOf(true), clock: object(clockReading) },
   ],
   RESERVE: [
     {
@@ -168,6 +174,9 @@ const kinds = {
     { model_key: text, billed_spans: text },
   ],
   clock_anomaly: [{ wall_time: time }],
+  clock_reading: [clockReading],
+  override: [{ variables: listOf(text), user_id: text }],
+  reopening: [{ ...by, finding, detail: text, set_aside: orNull(text) }],
   key: [
     {
       ...{ key_id: keyId, public_key: base64, user_id: text, proof: base64 },

@@ -73,11 +73,11 @@ describe('a name in a settings file', () => {
   });
 
   it.each(plainNames)('%s is itself', (name) => {
-    expect(errorsOf(`budget: { per_user_usd: { ${name}: 1 } }\n`)).toEqual([]);
+    expect(errorsOf(`budget: { per_model_usd: { ${name}: 1 } }\n`)).toEqual([]);
   });
 
   it('stands once, however it is written', () => {
-    expect(errorsOf('budget: { per_user_usd: { 42: 1, "42": 2 } }\n')[0]).toMatch(/^1:34 .*twice/);
+    expect(errorsOf('budget: { per_model_usd: { 42: 1, "42": 2 } }\n')[0]).toMatch(/^1:34 .*twice/);
     expect(errorsOf('budget: { per_user_usd: { [a]: 1 } }\n')[0]).toContain('must be a plain text');
   });
 });

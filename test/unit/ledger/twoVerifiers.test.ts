@@ -21,8 +21,14 @@ const runId = '00000000-0000-4000-8000-000000000001';
 /** Two days: a call of each, a run with one, and one that cost too much and was acknowledged. */
 async function ledger(): Promise<string> {
   const folder = temporaryFolder();
-  const clock = { now: Date.parse('2026-01-01T10:00:00Z') };
-  const written = openLedger(folder, { now: () => clock.now, signingKeys: keysInMemory(testSigner) });
+  const start = Date.parse('2026-01-01T10:00:00Z');
+  const clock = { now: start };
+  const written = openLedger(folder, {
+    now: () => clock.now,
+    running: () => ({ boot: runId, running_ms: clock.now - start }),
+    signingKeys: keysInMemory(testSigner),
+    overrides: ['TIDYLLM_BUDGET_DAILY_LIMIT_USD=900'],
+  });
   await written.reserve('first', reserveInput(600n));
   await written.settle('first', settleInput(250n));
   clock.now += dayMs;
@@ -40,6 +46,8 @@ async function ledger(): Promise<string> {
     { scope: 'ledger', key: '', limit: 2_000_000n },
     { userId: 'ada', reason: 'JIRA-2 more' },
   );
+  const found = { kind: 'clock_ahead', detail: 'the clock is 900 minutes ahead' } as const;
+  await written.reopen(found, { userId: 'ada', reason: 'JIRA-3 it slept' }, { setAside: false });
   await written.dispose();
   return folder;
 }
