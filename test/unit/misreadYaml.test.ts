@@ -77,7 +77,7 @@ describe('a name in a settings file', () => {
   });
 
   it('stands once, however it is written', () => {
-    expect(errorsOf('budget: { per_model_usd: { 42: 1, "42": 2 } }\n')[0]).toMatch(/^1:34 .*twice/);
+    expect(errorsOf('budget: { per_user_usd: { 42: 1, "42": 2 } }\n')[0]).toMatch(/^1:34 .*twice/);
     expect(errorsOf('budget: { per_user_usd: { [a]: 1 } }\n')[0]).toContain('must be a plain text');
   });
 });
