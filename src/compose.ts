@@ -36,7 +36,7 @@ import { requireCleanVariables } from './sessions/awsVariables.ts';
 import type { CallerIdentity } from './sessions/callerIdentity.ts';
 import type { UnifiedSessionManager } from './sessions/unifiedSessionManager.ts';
 import type { Settings } from './settings/schema.ts';
-import { userNameFault, userNameOf } from './userName.ts';
+import { userCapKey, userNameFault, userNameOf } from './userName.ts';
 import { workspaceKey } from './workspaceKey.ts';
 import type { Fault } from './yamlDocument.ts';
 import { strayIn, withoutStray } from './strayCharacters.ts';
@@ -68,8 +68,12 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const mode = backend.simulated ? 'simulated' : 'live';
   const timeZone = settings.budget.timezone;
   const told = options.user?.trim() || options.environment['TIDYLLM_USER']?.trim();
-  const caller = backend.simulated || told ? null : await identityOf(sessions, patience);
-  const user = userNameOf(told || caller?.name || systemUser());
+  const arnsCapped = Object.keys(settings.budget.per_user_usd).some((name) => name.startsWith('arn:'));
+  const isAsked = !backend.simulated && (!told || arnsCapped);
+  const identity = isAsked ? await identityOf(sessions, patience) : null;
+  const account = systemUser();
+  const user = userNameOf(told || identity?.name || account);
+  const caller = { account, ...(identity && { caller_arn: identity.arn }) };
   const content = new ContentStore({
     directory: join(state, 'content'),
     policy: settings.audit.content,
@@ -116,7 +120,10 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     modelKeyOf: (name) => catalogue.capKeyOf(name),
     originOf: (path) => loaded.originOf(path).text,
   });
-  const policy = { capOf, minReasonLength: settings.audit.min_reason_length, defaultUser: user };
+  const policy = {
+    ...{ capOf, minReasonLength: settings.audit.min_reason_length, defaultUser: user, caller },
+    callerNeeded: arnsCapped && !backend.simulated,
+  };
   const budget = async (day?: string): Promise<BudgetStatus> => {
     const today = await ledger.budget();
     const asked =
@@ -149,7 +156,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     });
   });
   const flow = new FlowAgreementManager({
-    ...{ ledger, registry, reports, user, capOf, backend },
+    ...{ ledger, registry, reports, user, caller, capOf, backend },
     sources: flowFiles(
       options.environment,
       settings.flow.files,
@@ -188,8 +195,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     ledger,
     registry,
     user,
-    userSource: told ? 'told' : caller?.name ? 'aws' : 'machine',
-    callerArn: caller?.arn ?? null,
+    userSource: told ? 'told' : identity?.name ? 'aws' : 'machine',
+    callerArn: identity?.arn ?? null,
     anchoring,
     anchorAt,
     budget,
@@ -266,7 +273,7 @@ function budgetsElsewhere({ environment }: ComposeOptions, mode: LedgerMode): Fa
 /** What a cap is kept under, by whatever name it was asked for. */
 async function keyOf({ scope, key }: ScopeKey, catalogue: ModelCatalogue): Promise<string> {
   if (scope === 'workspace') return workspaceKey(key);
-  if (scope === 'user') return userNameOf(key);
+  if (scope === 'user') return userCapKey(key);
   if (scope !== 'model') return key;
   await catalogue.learn(key);
   return catalogue.capKeyOf(key);

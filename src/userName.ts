@@ -35,12 +35,24 @@ export function userNameOf(text: string): string {
   });
 }
 
+/** What a cap of a user is kept under: an account (`account:ada`) or an ARN as it is, a name in its one form. */
+export function userCapKey(name: string): string {
+  return reserved.test(name) ? name : userNameOf(name);
+}
+
+/** What is wrong with the name of a user's cap; null when nothing is. */
+export function userCapFault(name: string): string | null {
+  if (!reserved.test(name)) return userNameFault(name);
+  if (/^account:./.test(name) || /^arn:[^:]*:(?:iam|sts)::\d*:./.test(name)) return null;
+  return 'is no account such as account:ada, and no ARN of IAM or STS';
+}
+
 /** What is wrong with a user's name; null when nothing is. */
 export function userNameFault(text: string): string | null {
   const name = folded(text);
   const [hidden] = unseen.exec(text.replace(around, '')) ?? [];
   if (hidden !== undefined) return `has a character that can’t be seen, ${pointOf(hidden)}`;
-  if (!/[\p{L}\p{N}]/u.test(name)) return 'has no letter and no digit';
+  if (name === '') return 'is empty';
   if (name.length > longestName) return `is longer than ${longestName} characters`;
   if (reserved.test(name)) return 'begins like an account or an ARN, which are recorded beside it';
   const alphabets = alikeAlphabets.flatMap(([script, letters]) => (letters.test(name) ? [script] : []));

@@ -66,6 +66,8 @@ const description = {
   ...all(text, 'user_id', 'reason', 'model', 'priority'),
   ...all(orNull(text), 'model_id', 'backend', 'workspace', 'branch', 'command'),
 };
+/** Whose doing it is beyond the name that was claimed. */
+const caller = all(text, 'account', 'caller_arn');
 const flow = object({ run_id: uuid, agreement: text, cost_limit_micro_usd: money });
 const by = { user_id: text, reason: text };
 const dated = { day, timezone: text };
@@ -96,12 +98,18 @@ const carriedCall = object(
     ...{ ...call, opening_hash: hash, dispatched: boolean, day, reserved_micro_usd: money },
     ...{ ...all(text, 'instance', 'user_id', 'model'), ...all(orNull(text), 'model_id', 'workspace') },
   },
-  { model_key: text, run_id: uuid },
+  { ...caller, model_key: text, run_id: uuid },
 );
-const carriedRun = object({
-  ...{ run_id: uuid, opening_hash: hash, day, calls: count, workspace: orNull(text) },
-  ...{ ...all(text, 'agreement', 'instance', 'user_id'), ...all(money, 'left_micro_usd', 'spent_micro_usd') },
-});
+const carriedRun = object(
+  {
+    ...{ run_id: uuid, opening_hash: hash, day, calls: count, workspace: orNull(text) },
+    ...{
+      ...all(text, 'agreement', 'instance', 'user_id'),
+      ...all(money, 'left_micro_usd', 'spent_micro_usd'),
+    },
+  },
+  caller,
+);
 const carried = object(
   {
     ...{ tree: listOf(hash), days: listOf(carriedDay), open: listOf(carriedCall), policy: listOf(capRecord) },
@@ -132,7 +140,7 @@ const kinds = {
       ...{ reserved_micro_usd: money, region: orNull(text), temperature: orNull(share) },
       ...{ ...all(count, 'input_tokens_bound', 'max_tokens'), request_hmac: orNull(hash) },
     },
-    { flow, model_key: text },
+    { ...caller, flow, model_key: text },
   ],
   DISPATCH: [call],
   SETTLE: [
@@ -156,7 +164,7 @@ const kinds = {
       ...{ ...call, ...description, ...dated, outcome: oneOf('refused', 'failed', 'cancelled') },
       ...{ error_code: text, cap: orNull(capRecord) },
     },
-    { flow },
+    { ...caller, flow },
   ],
   OVERRUN: [{ ...call, day, reserved_micro_usd: money, cost_micro_usd: money }],
   acknowledgement: [{ ...by, day }],
@@ -192,6 +200,7 @@ const kinds = {
       ...all(orNull(text), 'source', 'backend', 'workspace', 'branch', 'command'),
       ...{ approved: orNull(boolean), reserved_micro_usd: money },
     },
+    caller,
   ],
   flow_end: [
     {
@@ -275,6 +284,12 @@ function notesIn(file) {
   return words.match(/^tidyllm\/ledger\/[^\n]*\n[^\n]*\n[^\n]*\n\n(?:\u2014 [^\n]*(?:\n|$))+/gm) ?? [];
 }
 
+/** Whose doing it is beyond the name that was claimed, as far as it is known. */
+const callerIn = ({ account, caller_arn }) => ({
+  ...(account !== undefined && { account }),
+  ...(caller_arn !== undefined && { caller_arn }),
+});
+
 /** The money: what is spent and held, by whom, under which caps, in micro-USD. */
 class Books {
   days = new Map();
@@ -303,11 +318,14 @@ class Books {
   }
 
   /** What a call or a run counts towards, besides everybody. */
-  scopesOf({ day, user_id, model, model_id, model_key, workspace }) {
-    const user = this.totals(day, 'user', user_id);
-    const ofModel =
-      model === undefined ? [] : [this.totals(day, 'model', model_key ?? model_id ?? model, model)];
-    return [user, ...ofModel, ...(workspace === null ? [] : [this.totals(day, 'workspace', workspace)])];
+  scopesOf({ day, user_id, account, caller_arn, model, model_id, model_key, workspace }) {
+    const role = /^(arn:[^:]*:sts::\d*:assumed-role\/[^/]+)\/./.exec(caller_arn ?? '')?.[1];
+    const users = [user_id, account === undefined ? undefined : `account:${account}`, caller_arn, role];
+    return [
+      ...users.filter((key) => key !== undefined).map((key) => this.totals(day, 'user', key)),
+      ...(model === undefined ? [] : [this.totals(day, 'model', model_key ?? model_id ?? model, model)]),
+      ...(workspace === null ? [] : [this.totals(day, 'workspace', workspace)]),
+    ];
   }
 
   hold({ day, scopes }, amount) {
@@ -431,8 +449,8 @@ class Books {
     this.requireDay(record);
     const { run_id, agreement, instance, day, user_id, workspace } = record;
     const left = BigInt(record.reserved_micro_usd);
-    const started = { run_id, agreement, instance, day, user_id, workspace, hash, left, spent: 0n, calls: 0 };
-    const run = { ...started, scopes: this.scopesOf(started) };
+    const of = { run_id, agreement, instance, day, user_id, workspace, ...callerIn(record) };
+    const run = { ...of, scopes: this.scopesOf(of), hash, left, spent: 0n, calls: 0 };
     if (left > 0n) this.requireRoom(run, left);
     this.hold(run, left);
     this.runs.set(run_id, run);
@@ -509,7 +527,7 @@ class Books {
       const { call_id, hash, dispatched, instance, day, amount, user_id, model, model_id, model_key } = call;
       return {
         ...{ call_id, opening_hash: hash, dispatched, instance, day, reserved_micro_usd: `${amount}` },
-        ...{ user_id, model, model_id, ...(model_key !== undefined && { model_key }) },
+        ...{ user_id, model, model_id, ...(model_key !== undefined && { model_key }), ...callerIn(call) },
         ...{ workspace: call.workspace, ...(call.run && { run_id: call.run.run_id }) },
       };
     });

@@ -8,7 +8,7 @@ import type { CallOrigin } from '../gateways/corporateLlm/request.ts';
 import type { AgreementValidation, GatewayRegistry } from '../gateways/registry.ts';
 import { runScopesOf } from '../ledger/budgetFold.ts';
 import type { EndRunInput, Ledger, RunReceipt, RunRefusal } from '../ledger/ledger.ts';
-import type { ExecutionMode, RunOutcome } from '../ledger/records.ts';
+import type { Caller, ExecutionMode, RunOutcome } from '../ledger/records.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import { workspaceKey } from '../workspaceKey.ts';
 import type { BuiltInId, FlowAgreement, ParameterValues, ShellAction } from './agreement.ts';
@@ -33,6 +33,8 @@ export interface FlowDependencies {
   reports: ReportStore;
   backend: { id: string; simulated: boolean };
   user: string;
+  /** Whose doing a run is, whatever the name. */
+  caller: Caller;
   capOf: CapOf;
   /** Where agreements are defined, and what is wrong with the names of these files. */
   sources: { files: readonly FlowFile[]; faults: readonly Fault[] };
@@ -321,7 +323,7 @@ export class FlowAgreementManager {
 
   /** Records the start. The error says why it may not begin. */
   async #start(running: Running, amount: bigint, approved: boolean | null): Promise<GatewayError | null> {
-    const { ledger, backend, user, capOf } = this.#dependencies;
+    const { ledger, backend, user, caller, capOf } = this.#dependencies;
     const { agreement, reason, options } = running;
     const { branch, command } = options.origin;
     const workspace = options.origin.workspace === null ? null : workspaceKey(options.origin.workspace);
@@ -335,8 +337,9 @@ export class FlowAgreementManager {
       source: agreement.source.file,
       confidence: options.confidence ?? 1,
       user_id: user,
+      ...caller,
       backend: backend.id,
-      caps: runScopesOf({ userId: user, workspace }).flatMap((scope) => capOf(scope) ?? []),
+      caps: runScopesOf({ userId: user, workspace, caller }).flatMap((scope) => capOf(scope) ?? []),
       concurrent: agreement.concurrent,
     };
     // A run of a process that died must not keep this one waiting.

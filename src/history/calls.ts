@@ -28,6 +28,9 @@ export interface HistoryCall {
   workspace: string | null;
   branch: string | null;
   command: string | null;
+  /** The operating system's account and AWS's name of the caller; null where the record doesn't say. */
+  account: string | null;
+  callerArn: string | null;
   /** Micro-USD; what is held while the call runs. */
   cost: bigint;
   costEstimated: boolean;
@@ -108,6 +111,8 @@ export function callJson(call: HistoryCall): Record<string, unknown> {
     cache_hit: false,
     workspace: call.workspace,
     branch: call.branch,
+    account: call.account,
+    caller_arn: call.callerArn,
     hash: call.hash,
   };
 }

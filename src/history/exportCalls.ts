@@ -112,6 +112,8 @@ const csvColumns = [
   'cost_estimated',
   'processing_time_ms',
   'cache_hit',
+  'account',
+  'caller_arn',
   'workspace',
   'branch',
   'hash',

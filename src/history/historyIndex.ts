@@ -566,7 +566,7 @@ export class HistoryIndex {
   #call(n: number): HistoryCall {
     const row = this.#statement(
       `SELECT sequence, call_id, lower(hex(hash)) AS hash, time, day, outcome, user, model, model_id, backend,
-         workspace, branch, command, error_code, CAST(cost AS TEXT) AS cost, estimated, input, output, cache_read,
+         workspace, branch, command, account, caller_arn, error_code, CAST(cost AS TEXT) AS cost, estimated, input, output, cache_read,
          cache_write_5m, cache_write_1h, processing_ms, first_token_ms, reason, records
        FROM call WHERE n = ?`,
     ).get(n) as StoredCall | undefined;
@@ -587,6 +587,8 @@ export class HistoryIndex {
       workspace: strings.text(row.workspace),
       branch: strings.text(row.branch),
       command: strings.text(row.command),
+      account: strings.text(row.account),
+      callerArn: strings.text(row.caller_arn),
       cost: BigInt(row.cost),
       costEstimated: row.estimated === 1,
       tokens:
@@ -644,6 +646,8 @@ interface StoredCall {
   workspace: number;
   branch: number;
   command: number;
+  account: number;
+  caller_arn: number;
   error_code: number;
   cost: string;
   estimated: number;

@@ -22,7 +22,7 @@ import { callOutcomes, type CallInZone, type HistoryCall, type StoredPlace } fro
 import { UsageTotals } from './usageTotals.ts';
 
 /** Another number makes every index be built anew. */
-const schemaVersion = 2;
+const schemaVersion = 3;
 
 const schema = `
 CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL);
@@ -32,7 +32,7 @@ CREATE TABLE call (
   n INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, opened INTEGER NOT NULL, call_id TEXT NOT NULL,
   hash BLOB NOT NULL, time INTEGER NOT NULL, day TEXT NOT NULL, outcome INTEGER NOT NULL,
   user INTEGER NOT NULL, model INTEGER NOT NULL, model_id INTEGER NOT NULL, backend INTEGER NOT NULL,
-  workspace INTEGER NOT NULL, branch INTEGER NOT NULL, command INTEGER NOT NULL, error_code INTEGER NOT NULL,
+  workspace INTEGER NOT NULL, branch INTEGER NOT NULL, command INTEGER NOT NULL, account INTEGER NOT NULL, caller_arn INTEGER NOT NULL, error_code INTEGER NOT NULL,
   cost INTEGER NOT NULL, estimated INTEGER NOT NULL, input INTEGER, output INTEGER, cache_read INTEGER,
   cache_write_5m INTEGER, cache_write_1h INTEGER, processing_ms INTEGER, first_token_ms INTEGER,
   reason TEXT NOT NULL, records TEXT NOT NULL
@@ -228,6 +228,8 @@ export class IndexWriter {
         workspace: call.workspace,
         branch: null,
         command: null,
+        account: call.account ?? null,
+        callerArn: call.caller_arn ?? null,
         cost: BigInt(call.reserved_micro_usd),
         costEstimated: true,
         errorCode: null,
@@ -315,6 +317,8 @@ export class IndexWriter {
       number(call.workspace),
       number(call.branch),
       number(call.command),
+      number(call.account),
+      number(call.callerArn),
       number(call.errorCode),
       call.cost,
       call.costEstimated ? 1 : 0,
@@ -356,7 +360,7 @@ function prepare(database: DatabaseSync) {
   return {
     setProgress: one('UPDATE progress SET value = ?'),
     addString: one('INSERT INTO string VALUES (?, ?)'),
-    addCall: one(`INSERT INTO call VALUES (${Array<string>(27).fill('?').join(', ')})`),
+    addCall: one(`INSERT INTO call VALUES (${Array<string>(29).fill('?').join(', ')})`),
     findCall: one('SELECT n, records FROM call WHERE call_id = ? ORDER BY n DESC LIMIT 1'),
     setRecords: one('UPDATE call SET records = ? WHERE n = ?'),
     putBlock: one(`INSERT OR REPLACE INTO block VALUES (?, ?, ${columnNames.map(() => '?').join(', ')}, ?)`),
@@ -439,6 +443,8 @@ function describe(record: LedgerRecord & CallDescription) {
     workspace: record.workspace,
     branch: record.branch,
     command: record.command,
+    account: record.account ?? null,
+    callerArn: record.caller_arn ?? null,
   };
 }
 

@@ -3,6 +3,7 @@ import { ChainFault } from './fault.ts';
 import type { FoldedFields, FoldedRecord, RunOfCall } from './recordShape.ts';
 import type {
   BudgetScope,
+  Caller,
   CapRecord,
   CarriedCall,
   CarriedDay,
@@ -29,15 +30,13 @@ export interface OpenCall extends CallScopes {
 }
 
 /** A run of a FLOW agreement that has not ended, with money of its own. Micro-USD. */
-export interface OpenRun {
+export interface OpenRun extends RunScopes {
   runId: string;
   /** Lower-case hex of the flow_start record's hash. */
   hash: string;
   agreement: string;
   instance: string;
   day: string;
-  userId: string;
-  workspace: string | null;
   /** Of what it holds, what no call of it has taken. */
   left: bigint;
   /** What its calls came to. */
@@ -55,6 +54,8 @@ export interface CallScopes {
   /** What its model's cap and totals are kept under, where that is not its id. */
   modelKey?: string | undefined;
   workspace: string | null;
+  /** As in the record: whose doing it is beyond the name that was claimed. */
+  caller: Caller;
 }
 
 /** Money of one scope on one policy day, in micro-USD. */
@@ -92,15 +93,13 @@ class Day {
 
   /** What a call counts towards besides the ledger. */
   scopesOf(call: CallScopes): ScopeTotals[] {
-    const { userId, model, workspace } = call;
-    const totals = [this.scope('user', userId, userId), this.scope('model', modelKeyOf(call), model)];
-    if (workspace !== null) totals.push(this.scope('workspace', workspace, workspace));
-    return totals;
+    const ofModel = this.scope('model', modelKeyOf(call), call.model);
+    return [...this.scopesOfRun(call), ofModel];
   }
 
   /** What a run counts towards besides the ledger: its models are those of its calls. */
-  scopesOfRun({ userId, workspace }: RunScopes): ScopeTotals[] {
-    return runScopesOf({ userId, workspace })
+  scopesOfRun(run: RunScopes): ScopeTotals[] {
+    return runScopesOf(run)
       .slice(1)
       .map(({ scope, key }) => this.scope(scope, key, key));
   }
@@ -113,7 +112,7 @@ class Day {
 }
 
 /** What decides which caps a run is under. */
-export type RunScopes = Pick<CallScopes, 'userId' | 'workspace'>;
+export type RunScopes = Pick<CallScopes, 'userId' | 'workspace' | 'caller'>;
 
 /** A day's money as a reader sees it. */
 export type DayTotals = Readonly<Pick<Day, 'spent' | 'reserved'>> & {
@@ -249,6 +248,7 @@ export class BudgetFold {
     this.#requireDay(`call ${callId}`, record);
     const totals = this.#day(day);
     const { user_id: userId, model, model_id: modelId, model_key: modelKey, workspace } = record;
+    const caller = callerIn(record);
     const run = record.flow ? this.#runOf(record.flow, record) : null;
     const call: OpenCall = {
       callId,
@@ -262,7 +262,8 @@ export class BudgetFold {
       modelId,
       modelKey,
       workspace,
-      scopes: totals.scopesOf({ userId, model, modelId, modelKey, workspace }),
+      caller,
+      scopes: totals.scopesOf({ userId, model, modelId, modelKey, workspace, caller }),
       run,
     };
     if (run) this.#take(run, call.reserved, record.seq);
@@ -295,12 +296,13 @@ export class BudgetFold {
     if (this.runs.has(runId)) throw inconsistent(what, 'is started twice', seq);
     this.#requireDay(what, record);
     const totals = this.#day(day);
-    const scopes = totals.scopesOfRun({ userId, workspace });
+    const caller = callerIn(record);
+    const scopes = totals.scopesOfRun({ userId, workspace, caller });
     const left = BigInt(record.reserved_micro_usd);
     // What holds nothing is under no cap.
     if (left > 0n) this.#requireRoom(what, left, totals, scopes, seq);
     this.#holdRun({
-      ...{ runId, hash, agreement, instance, day, userId, workspace, left, scopes },
+      ...{ runId, hash, agreement, instance, day, userId, workspace, caller, left, scopes },
       ...{ spent: 0n, calls: 0 },
     });
   }
@@ -329,12 +331,11 @@ export class BudgetFold {
   }
 
   /** The run that a call is a part of. */
-  #runOf(
-    { run_id: runId, agreement }: RunOfCall,
-    { call_id: callId, user_id: userId, workspace, seq }: FoldedFields<'RESERVE'>,
-  ): OpenRun {
+  #runOf({ run_id: runId, agreement }: RunOfCall, record: FoldedFields<'RESERVE'>): OpenRun {
+    const { call_id: callId, user_id: userId, workspace, account, caller_arn: arn, seq } = record;
     const run = this.runs.get(runId);
-    if (run?.agreement !== agreement || run.userId !== userId || run.workspace !== workspace)
+    const same = run?.agreement === agreement && run.userId === userId && run.workspace === workspace;
+    if (!same || run.caller.account !== account || run.caller.caller_arn !== arn)
       throw inconsistent(`call ${callId}`, 'is a part of no such run', seq);
     return run;
   }
@@ -483,8 +484,7 @@ const everybodyId = idOf(everybody);
 
 /** What a call counts towards, the ledger first. */
 export function scopesOf(call: CallScopes): ScopeKey[] {
-  const [ledger, user, ...workspace] = runScopesOf(call);
-  return [ledger, user, { scope: 'model', key: modelKeyOf(call) }, ...workspace];
+  return [...runScopesOf(call), { scope: 'model', key: modelKeyOf(call) }];
 }
 
 function modelKeyOf({ modelKey, modelId, model }: CallScopes): string {
@@ -492,9 +492,30 @@ function modelKeyOf({ modelKey, modelId, model }: CallScopes): string {
 }
 
 /** What a run counts towards, the ledger first. */
-export function runScopesOf({ userId, workspace }: RunScopes): [ScopeKey, ScopeKey, ...ScopeKey[]] {
+export function runScopesOf({ userId, workspace, caller }: RunScopes): [ScopeKey, ScopeKey, ...ScopeKey[]] {
+  const callers = callerKeys(caller).map((key): ScopeKey => ({ scope: 'user', key }));
   const inWorkspace: ScopeKey[] = workspace === null ? [] : [{ scope: 'workspace', key: workspace }];
-  return [everybody, { scope: 'user', key: userId }, ...inWorkspace];
+  return [everybody, { scope: 'user', key: userId }, ...callers, ...inWorkspace];
+}
+
+/** What a caller counts under besides the name that was claimed: account, ARN, and the role behind a session's. */
+function callerKeys({ account, caller_arn: arn }: Caller): string[] {
+  const role = /^(arn:[^:]*:sts::\d*:assumed-role\/[^/]+)\/./.exec(arn ?? '')?.[1];
+  return [
+    ...(account === undefined ? [] : [`account:${account}`]),
+    ...(arn === undefined ? [] : [arn]),
+    ...(role === undefined ? [] : [role]),
+  ];
+}
+
+/** Whether a user's key is that of an account or an ARN. */
+export function isCallerKey({ scope, key }: ScopeKey): boolean {
+  return scope === 'user' && /^(?:account:|arn:)/.test(key);
+}
+
+/** The part of a record that says whose doing it is. */
+export function callerIn({ account, caller_arn: arn }: Caller): Caller {
+  return { ...(account !== undefined && { account }), ...(arn !== undefined && { caller_arn: arn }) };
 }
 
 function countTokens(tokens: TokenCounts): number {
@@ -559,6 +580,7 @@ function carriedCall(call: OpenCall): CarriedCall {
     model_id: call.modelId,
     ...(call.modelKey !== undefined && { model_key: call.modelKey }),
     workspace: call.workspace,
+    ...call.caller,
     ...(call.run && { run_id: call.run.runId }),
   };
 }
@@ -572,14 +594,15 @@ function carriedRun(run: OpenRun): CarriedRun {
     day: run.day,
     user_id: run.userId,
     workspace: run.workspace,
+    ...run.caller,
     left_micro_usd: run.left.toString(),
     spent_micro_usd: run.spent.toString(),
     calls: run.calls,
   };
 }
 
-function scopesOfCarried({ user_id: userId, workspace }: CarriedRun): RunScopes {
-  return { userId, workspace };
+function scopesOfCarried(run: CarriedRun): RunScopes {
+  return { userId: run.user_id, workspace: run.workspace, caller: callerIn(run) };
 }
 
 function openRunOf(run: CarriedRun, scopes: readonly ScopeTotals[]): OpenRun {
@@ -604,6 +627,7 @@ function openCallOf(call: CarriedCall, day: Day, run: OpenRun | null): OpenCall 
     modelId: call.model_id,
     modelKey: call.model_key,
     workspace: call.workspace,
+    caller: callerIn(call),
   };
   return {
     ...scopes,

@@ -1,4 +1,4 @@
-import { everybody, idOf, type Cap } from './budgetFold.ts';
+import { everybody, idOf, isCallerKey, type Cap } from './budgetFold.ts';
 import type { CapSetting, DayBudget } from './ledger.ts';
 import type { ScopeKey } from './records.ts';
 
@@ -46,8 +46,11 @@ export function budgetStatus(budget: DayBudget, policy: BudgetPolicy): BudgetSta
     return cap ? [{ scope, key, limit: cap.limit, name, spent, reserved }] : [];
   });
   const whole = { spent: budget.spent, reserved: budget.reserved };
+  const capped = new Set(scoped.map(idOf));
   return {
     ...budget,
+    // Accounts and ARNs are the same money once more: they are looked at where they have a cap.
+    scopes: budget.scopes.filter((scope) => !isCallerKey(scope) || capped.has(idOf(scope))),
     limit,
     origin: forDay ? null : (standing?.origin ?? null),
     remaining: left > 0n ? left : 0n,

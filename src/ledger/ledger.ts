@@ -12,6 +12,7 @@ import {
 import { dirname, join } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import {
+  callerIn,
   capRecord,
   idOf,
   runScopesOf,
@@ -283,7 +284,7 @@ export class Ledger {
     await this.#beforeMoney();
     const { amount, caps, ...record } = input;
     const { user_id: userId, model_id: modelId, model_key: modelKey } = record;
-    const scopes = scopesOf({ userId, modelId, modelKey, ...record });
+    const scopes = scopesOf({ userId, modelId, modelKey, ...record, caller: callerIn(record) });
     let refusal: CapRefusal | { overruns: number } | { leftOfRun: bigint } | null = null;
     let reservedOn = '';
     return this.#enqueue(
@@ -324,7 +325,8 @@ export class Ledger {
     this.#requireReason(input.reason);
     await this.#beforeMoney();
     const { amount, caps, concurrent, ...record } = input;
-    const scopes = runScopesOf({ userId: record.user_id, workspace: record.workspace });
+    const { user_id: userId, workspace } = record;
+    const scopes = runScopesOf({ userId, workspace, caller: callerIn(record) });
     let refusal: RunRefusal | null = null;
     return this.#enqueue(
       ({ state }, time, signer) => {
@@ -1221,5 +1223,5 @@ function receiptOf({ head, ledgerId }: LedgerState): Receipt {
 function describe(record: CallDescription): CallDescription {
   const { user_id, reason, model, model_id, backend, priority, workspace, branch, command, flow } = record;
   const described = { user_id, reason, model, model_id, backend, priority, workspace, branch, command };
-  return { ...described, ...(flow && { flow }) };
+  return { ...described, ...callerIn(record), ...(flow && { flow }) };
 }

@@ -4,6 +4,7 @@ import type {
   AdjustRecord,
   CallDescription,
   CallOfRun,
+  Caller,
   CapRecord,
   ClockReading,
   HeaderRecord,
@@ -51,21 +52,30 @@ const oneOf = (...values: readonly (string | boolean)[]): Form =>
   values.map((value) => JSON.stringify(value)).join('|');
 const list = (form: Form): Form => String.raw`\[(?:(?:${form})(?:,(?:${form}))*)?\]`;
 function object(fields: Readonly<Record<string, Form>>, caught: readonly string[] = []): Form {
+  let begun = false;
   const members = Object.keys(fields)
     .sort()
     .map((name) => {
       const form = fields[name] ?? '';
       const member = `"${name}":(?:${caught.includes(name) ? group(form) : form})`;
-      // One that may be left out is never the first.
-      return optionalFields.has(name) ? `(?:,${member})?` : `,${member}`;
+      const optional = optionalFields.has(name);
+      // The first that must be there is the first without a comma before it.
+      if (!begun) {
+        begun = !optional;
+        return optional ? `(?:${member},)?` : member;
+      }
+      return optional ? `(?:,${member})?` : `,${member}`;
     });
-  return String.raw`\{${members.join('').slice(1)}\}`;
+  return String.raw`\{${members.join('')}\}`;
 }
 
 /** Fields that a record leaves out where they say nothing. */
 const optionalFields: ReadonlySet<string> = new Set<
   keyof CallDescription | keyof SettleRecord | keyof ReserveRecord | keyof AdjustRecord | keyof HeaderRecord
->(['clock', 'flow', 'model_key', 'estimated_because', 'billed_spans', 'endorsed_keys']);
+>([
+  ...(['account', 'billed_spans', 'caller_arn', 'clock', 'endorsed_keys'] as const),
+  ...(['estimated_because', 'flow', 'model_key'] as const),
+]);
 
 /** A form with a group around its value, without the quotes of a string; null is caught as nothing. */
 function group(form: Form): Form {
@@ -97,7 +107,10 @@ const clock: Forms<ClockReading> = { boot: uuid, running_ms: count };
 
 const callOfRun: Forms<CallOfRun> = { run_id: uuid, agreement: string, cost_limit_micro_usd: microUsd };
 
+const caller: Forms<Caller> = { account: string, caller_arn: string };
+
 const description: Forms<CallDescription> = {
+  ...caller,
   user_id: string,
   reason: string,
   model: string,
@@ -121,7 +134,9 @@ const ending = { ...call, day, opening_hash: sha256 };
 const caught = {
   RESERVE: [
     ...([
+      'account',
       'call_id',
+      'caller_arn',
       'day',
       'agreement',
       'run_id',
@@ -251,6 +266,7 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
   retention: { ...event, first_segment: count, retention_days: count },
   flow_start: {
     ...event,
+    ...caller,
     run_id: uuid,
     agreement: string,
     trigger: string,
@@ -328,19 +344,21 @@ type Groups<Kind extends keyof Caught, Names> = {
 const readers: { readonly [Kind in keyof Caught]: (match: Match<Kind>) => Folded<Kind> } = {
   RESERVE: (match) => ({
     kind: 'RESERVE',
-    call_id: match[1],
-    day: match[2],
-    ...(match[3] !== undefined && { flow: { agreement: match[3], run_id: match[4] ?? '' } }),
-    instance: match[5],
-    model: match[6],
-    model_id: match[7] ?? null,
-    ...(match[8] !== undefined && { model_key: match[8] }),
-    reserved_micro_usd: match[9],
-    seq: Number(match[10]),
-    time: match[11],
-    timezone: match[12],
-    user_id: match[13],
-    workspace: match[14] ?? null,
+    ...(match[1] !== undefined && { account: match[1] }),
+    call_id: match[2],
+    ...(match[3] !== undefined && { caller_arn: match[3] }),
+    day: match[4],
+    ...(match[5] !== undefined && { flow: { agreement: match[5], run_id: match[6] ?? '' } }),
+    instance: match[7],
+    model: match[8],
+    model_id: match[9] ?? null,
+    ...(match[10] !== undefined && { model_key: match[10] }),
+    reserved_micro_usd: match[11],
+    seq: Number(match[12]),
+    time: match[13],
+    timezone: match[14],
+    user_id: match[15],
+    workspace: match[16] ?? null,
   }),
   DISPATCH: (match) => ({ kind: 'DISPATCH', call_id: match[1], seq: Number(match[2]), time: match[3] }),
   SETTLE: (match) => ({
@@ -404,7 +422,7 @@ const carriedScope = anchored(
 const carriedCall: Forms<Omit<CarriedCall, 'run_id'>> = {
   ...{ call_id: string, opening_hash: sha256, dispatched: boolean, instance: string, day },
   ...{ reserved_micro_usd: microUsd, user_id: string, model: string, model_id: orNull(string) },
-  ...{ model_key: string, workspace: orNull(string) },
+  ...{ ...caller, model_key: string, workspace: orNull(string) },
 };
 
 /** Each entry of a header's lists. Those of a day's scopes are looked at one by one as well. */
@@ -420,7 +438,13 @@ const carriedEntries: { readonly [List in CarriedList]: RegExp } = {
   runs: anchored(
     object({
       ...{ run_id: uuid, opening_hash: sha256, agreement: string, instance: string, day, user_id: string },
-      ...{ workspace: orNull(string), left_micro_usd: microUsd, spent_micro_usd: microUsd, calls: count },
+      ...{
+        ...caller,
+        workspace: orNull(string),
+        left_micro_usd: microUsd,
+        spent_micro_usd: microUsd,
+        calls: count,
+      },
     }),
   ),
   enrolled: anchored(object({ key_id: keyId, public_key: orNull(base64) })),

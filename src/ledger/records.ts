@@ -82,7 +82,7 @@ export interface CarriedDay {
 }
 
 /** A run of a FLOW agreement that has not ended. */
-export interface CarriedRun {
+export interface CarriedRun extends Caller {
   run_id: string;
   opening_hash: string;
   agreement: string;
@@ -103,7 +103,7 @@ export interface CarriedScope extends ScopeKey {
   spent_micro_usd: string;
 }
 
-export interface CarriedCall {
+export interface CarriedCall extends Caller {
   call_id: string;
   opening_hash: string;
   dispatched: boolean;
@@ -126,8 +126,16 @@ export interface CarriedKey {
   public_key: string | null;
 }
 
+/** Whose doing it is beyond the name that was claimed; left out where it isn't known, and by earlier versions. */
+export interface Caller {
+  /** The operating system's account of the process. */
+  account?: string;
+  /** The ARN of the credentials, as AWS says. */
+  caller_arn?: string;
+}
+
 /** Who asks, why, for what, from where: the part every call's first record has. */
-export interface CallDescription {
+export interface CallDescription extends Caller {
   user_id: string;
   reason: string;
   /** The name that was asked for. */
@@ -382,7 +390,7 @@ export interface RetentionRecord extends LedgerEvent {
  * A FLOW agreement begins to run. What it may cost is held until it ends, and its calls take what they
  * reserve from that.
  */
-export interface FlowStartRecord extends LedgerEvent {
+export interface FlowStartRecord extends LedgerEvent, Caller {
   kind: 'flow_start';
   run_id: string;
   agreement: string;

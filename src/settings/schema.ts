@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { amountToMicro, parseDecimal } from '../pricing/cost.ts';
-import { userNameFault } from '../userName.ts';
+import { userCapFault } from '../userName.ts';
 import { isKeyName, isRegion } from '../strayCharacters.ts';
 
 /** A price as text, so that no digit is lost. */
@@ -72,7 +72,7 @@ const caps = z.record(capName, amount.nullable()).default({});
 
 /** A user that a cap is for; what is wrong with the name is said in the words of whoever reads it. */
 const userCapName = capName.superRefine((name, context) => {
-  const fault = unseen.test(name) ? null : userNameFault(name);
+  const fault = unseen.test(name) ? null : userCapFault(name);
   if (fault !== null) context.addIssue(fault);
 });
 const userCaps = z.record(userCapName, amount.nullable()).default({});
@@ -143,7 +143,9 @@ export const settingsSchema = z.strictObject({
       .default('refuse')
       .describe('"refuse", or the price-table entry that prices models nobody has a price for.'),
     per_user_usd: userCaps
-      .describe('Daily cap of each user, in capital or small letters; "default" for all others.')
+      .describe(
+        'Daily cap of each user, in capital or small letters; of an account of the operating system, such as account:ada; of an ARN that AWS names, or of the role of its sessions; "default" for all other users.',
+      )
       .meta({ examples: [{ default: '20', 'ada@example.com': '50' }] }),
     per_model_usd: caps
       .describe(

@@ -2,6 +2,7 @@ import { GatewayError } from '../../src/errors.ts';
 import { Ledger, type AdjustInput } from '../../src/ledger/ledger.ts';
 import type { SigningKeyStore } from '../../src/ledger/signingKey.ts';
 import { Signer } from '../../src/ledger/signing.ts';
+import type { Caller } from '../../src/ledger/records.ts';
 import { endRunInput, reserveInput, settleInput, startRunInput } from './inputs.ts';
 import { keysInMemory, ledgerDefaults } from './ledgers.ts';
 
@@ -9,6 +10,17 @@ const hourMs = 3_600_000;
 const zones = ['UTC', 'America/New_York', 'Asia/Kathmandu'];
 const users = ['ada', 'grace', 'zoë "q" \\ 😀'];
 const folders = [null, '/work/a', 'C:\\work'];
+const callers = [
+  {},
+  { account: 'ada' },
+  { account: 'root', caller_arn: 'arn:aws:iam::123456789012:user/ada' },
+  { account: 'root', caller_arn: 'arn:aws:sts::123456789012:assumed-role/Developer/ada' },
+];
+const raisable = [
+  { scope: 'ledger', key: '' },
+  { scope: 'user', key: 'ada' },
+  { scope: 'user', key: 'account:root' },
+] as const;
 const models = [
   { model: 'claude-sonnet', model_id: 'us.anthropic.claude-sonnet-4-6', model_key: 'claude-sonnet-4-6' },
   { model: 'sonnet', model_id: 'us.anthropic.claude-sonnet-4-6', model_key: 'claude-sonnet-4-6' },
@@ -26,7 +38,7 @@ interface World {
   readonly clock: { now: number };
   /** Calls that may be ended, with the run that they are of. */
   readonly open: Map<string, string | null>;
-  readonly runs: Map<string, { user_id: string; workspace: string | null }>;
+  readonly runs: Map<string, Caller & { user_id: string; workspace: string | null }>;
 }
 
 const pick = <T>(random: () => number, items: readonly T[]): T =>
@@ -44,7 +56,7 @@ const acts: ((world: World) => Promise<unknown>)[] = [
   ({ ledger, random }) =>
     ledger.raiseCap(
       {
-        ...pick(random, [{ scope: 'ledger', key: '' } as const, { scope: 'user', key: 'ada' } as const]),
+        ...pick(random, raisable),
         limit: 1_500n,
       },
       { userId: 'ada', reason: 'JIRA-3 more' },
@@ -59,11 +71,16 @@ const acts: ((world: World) => Promise<unknown>)[] = [
 async function reserve({ ledger, random, open, runs }: World): Promise<void> {
   const id = idFrom(random);
   const [run = null, of] = random() < 0.5 ? pick(random, [...runs, []]) : [];
-  const asked = { user_id: pick(random, users), workspace: pick(random, folders), ...of };
+  const asked = of ?? {
+    user_id: pick(random, users),
+    workspace: pick(random, folders),
+    ...pick(random, callers),
+  };
   const input = reserveInput(BigInt(1 + Math.floor(random() * 300)), 1_000n);
   const caps = [
     ...input.caps,
     { scope: 'user', key: asked.user_id, limit: 700n, origin: 'the test' } as const,
+    { scope: 'user', key: 'account:root', limit: 600n, origin: 'the test' } as const,
   ];
   const flow = { run_id: run ?? '', agreement: 'cost_check', cost_limit_micro_usd: '500' };
   const { granted } = await ledger.reserve(id, {
@@ -90,7 +107,7 @@ async function release({ ledger, random, open }: World): Promise<void> {
 
 async function startRun({ ledger, random, runs }: World): Promise<void> {
   const id = idFrom(random);
-  const of = { user_id: pick(random, users), workspace: pick(random, folders) };
+  const of = { user_id: pick(random, users), workspace: pick(random, folders), ...pick(random, callers) };
   const amount = BigInt(Math.floor(random() * 500));
   const { refusal } = await ledger.startRun(id, {
     ...startRunInput(amount, 1_000n),

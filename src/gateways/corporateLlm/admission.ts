@@ -1,6 +1,6 @@
 import { GatewayError } from '../../errors.ts';
 import { recordedReason } from '../../ledger/reason.ts';
-import type { CallDescription, CallOfRun } from '../../ledger/records.ts';
+import type { CallDescription, CallOfRun, Caller } from '../../ledger/records.ts';
 import { worstCaseCost } from '../../pricing/cost.ts';
 import { priceUnknown, type Model, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import { userNameFault, userNameOf } from '../../userName.ts';
@@ -17,6 +17,10 @@ function modelName(name: string): string {
 export interface AdmissionPolicy {
   minReasonLength: number;
   defaultUser: string;
+  /** Whose doing a call is, whatever name it claims. */
+  caller?: Caller;
+  /** Whether a cap is on an ARN, so that none may be unknown. */
+  callerNeeded?: boolean;
 }
 
 /** A call that may be made if its money can be held. */
@@ -47,6 +51,7 @@ export function describeRequest(
       namesUser(request) && userNameFault(request.userId) === null
         ? userNameOf(request.userId)
         : policy.defaultUser,
+    ...policy.caller,
     reason: recordedReason(request.auditReason ?? ''),
     model: modelName(asked),
     // Refused calls and others have to be told apart by model, whatever they are refused for.
@@ -70,8 +75,17 @@ function namesUser(request: LlmRequest): request is LlmRequest & { userId: strin
 }
 
 /** Throws `invalid_request` where a request is in the name of a user that can pass for another. */
-export function requireUser(request: LlmRequest): void {
+export function requireUser(request: LlmRequest, policy: AdmissionPolicy): void {
   if (namesUser(request)) userNameOf(request.userId);
+  requireCaller(policy);
+}
+
+/** Throws `credentials_missing` where a cap is on an ARN and AWS doesn't say who calls. */
+export function requireCaller({ caller, callerNeeded = false }: AdmissionPolicy): void {
+  if (!callerNeeded || caller?.caller_arn !== undefined) return;
+  throw new GatewayError('credentials_missing', 'A cap is on an ARN, and AWS did not say who calls.', {
+    hint: 'Check the connection to AWS STS with "tidyllm health", or take the ARN out of budget.per_user_usd.',
+  });
 }
 
 /** Checks a request and works out what it is and what it may cost. Throws `GatewayError`. */

@@ -1,8 +1,9 @@
+import { isCallerKey } from '../../ledger/budgetFold.ts';
 import type { CapSetting } from '../../ledger/ledger.ts';
 import type { ScopeKey } from '../../ledger/records.ts';
 import { usdToMicro } from '../../pricing/cost.ts';
 import type { Settings } from '../../settings/schema.ts';
-import { userNameOf } from '../../userName.ts';
+import { userCapKey } from '../../userName.ts';
 import { workspaceKey } from '../../workspaceKey.ts';
 
 /** The daily cap that the settings put on a scope; undefined where they put none. */
@@ -22,7 +23,7 @@ const everyOther = 'default';
 /** Reads the caps of the settings; those of models anew for each call, as AWS may have said what a profile is. */
 export function capsFrom({ budget, modelKeyOf, originOf }: CapSources): CapOf {
   const sections = {
-    user: limitsOf('per_user_usd', userNameOf),
+    user: limitsOf('per_user_usd', userCapKey),
     workspace: limitsOf('per_workspace_usd', workspaceKey),
   };
   const ledger = {
@@ -50,7 +51,8 @@ export function capsFrom({ budget, modelKeyOf, originOf }: CapSources): CapOf {
   return ({ scope, key }) => {
     if (scope === 'ledger') return { scope, key, ...ledger };
     const limits = scope === 'model' ? limitsOf('per_model_usd', modelKeyOf) : sections[scope];
-    const found = limits.get(key) ?? limits.get(everyOther);
+    // An account is no user without an entry: its users have theirs.
+    const found = limits.get(key) ?? (isCallerKey({ scope, key }) ? undefined : limits.get(everyOther));
     return found && { scope, key, ...found };
   };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
-import { scopesOf } from '../../ledger/budgetFold.ts';
+import { callerIn, scopesOf } from '../../ledger/budgetFold.ts';
 import type { CapSetting, Ledger, Receipt, Reservation } from '../../ledger/ledger.ts';
 import { requireReason } from '../../ledger/reason.ts';
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
@@ -13,6 +13,7 @@ import {
   admit,
   describeRequest,
   modelOf,
+  requireCaller,
   requireUser,
   type AdmissionPolicy,
   type AdmittedCall,
@@ -111,6 +112,7 @@ export class CorporateLlmGateway implements Gateway {
 
   async validateAgreement({ reason, models, worstCase, costLimit }: AgreementContext): Promise<void> {
     requireReason(reason, this.#policy);
+    requireCaller(this.#policy);
     for (const model of models) {
       await this.#catalogue.learn(model);
       this.#catalogue.resolve(model);
@@ -142,7 +144,7 @@ export class CorporateLlmGateway implements Gateway {
     let reserved: ReservedCall;
     try {
       requireReason(request.auditReason ?? '', this.#policy);
-      requireUser(request);
+      requireUser(request, this.#policy);
       await this.#catalogue.learn(modelOf(request));
       const { model, call, ...rest } = admit(attempt.callId, request, this.#catalogue);
       attempt.description.model = model.name;
@@ -184,8 +186,9 @@ export class CorporateLlmGateway implements Gateway {
     });
   }
 
-  #capsOf({ user_id, model, model_id, workspace }: CallDescription, modelKey: string): CapSetting[] {
-    const scopes = scopesOf({ userId: user_id, model, modelId: model_id, modelKey, workspace });
+  #capsOf(description: CallDescription, modelKey: string): CapSetting[] {
+    const { user_id: userId, model, model_id: modelId, workspace } = description;
+    const scopes = scopesOf({ userId, model, modelId, modelKey, workspace, caller: callerIn(description) });
     return scopes.flatMap((scope) => this.#policy.capOf(scope) ?? []);
   }
 

@@ -89,6 +89,8 @@ function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['f
   const facts: [name: string, value: string | null][] = [
     [vscode.l10n.t('Reason'), call.reason || vscode.l10n.t('(no reason)')],
     [vscode.l10n.t('User'), call.userId],
+    [vscode.l10n.t('Account of the computer'), call.account],
+    [vscode.l10n.t('Caller as AWS knows it'), call.callerArn],
     [vscode.l10n.t('Began'), time.format(new Date(call.time))],
     [vscode.l10n.t('Policy day'), call.day],
     [vscode.l10n.t('Model'), call.model],

@@ -80,6 +80,8 @@ function tell(records: readonly Placed[]): { call: HistoryCall; timeZone: string
     workspace: first.workspace,
     branch: first.branch,
     command: first.command,
+    account: first.account ?? null,
+    callerArn: first.caller_arn ?? null,
     cost: 0n,
     costEstimated: false,
     tokens: null,
