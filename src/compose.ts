@@ -196,13 +196,14 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     registry,
     user,
     userSource: told ? 'told' : identity?.name ? 'aws' : 'machine',
+    caller,
     callerArn: identity?.arn ?? null,
     anchoring,
     anchorAt,
     budget,
     raiseCap: async (asked, reason) => {
       const cap = { ...asked, key: await keyOf(asked, catalogue) };
-      const by = { userId: user, reason };
+      const by = { userId: user, reason: requireReason(reason, policy) };
       const before = (await budget()).caps.find((one) => idOf(one) === idOf(cap));
       const limit = before?.limit ?? capOf(cap)?.limit;
       if (limit === undefined || cap.limit <= limit) throw notHigher(cap, limit);

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest();
-const byName = ([a], [b]) => (a < b ? -1 : 1);
+const byName = (one, other) => (one[0] < other[0] ? -1 : 1);
 
 class Fault extends Error {}
 function must(holds, what) {
@@ -122,7 +122,15 @@ const carried = object(
 const clockReading = { boot: uuid, running_ms: count };
 const finding = oneOf(
   ...['malformed_line', 'hash_mismatch', 'sequence_gap', 'unknown_version', 'bad_header', 'bad_signature'],
-  ...['inconsistent', 'missing_segment', 'unterminated_tail', 'anchor_mismatch', 'unreadable', 'clock_ahead'],
+  ...[
+    'inconsistent',
+    'missing_segment',
+    'unterminated_tail',
+    'anchor_mismatch',
+    'unreadable',
+    'wrong_key',
+    'clock_ahead',
+  ],
 );
 
 /** Each kind's fields besides those that all have, and those that it may leave out. */
@@ -242,8 +250,9 @@ const formatters = new Map();
 function dayIn(zone, when) {
   try {
     if (!formatters.has(zone)) {
-      const parts = { year: 'numeric', month: '2-digit', day: '2-digit' };
-      formatters.set(zone, new Intl.DateTimeFormat('en-CA', { timeZone: zone, ...parts }));
+      /** @type {Intl.DateTimeFormatOptions} */
+      const parts = { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' };
+      formatters.set(zone, new Intl.DateTimeFormat('en-CA', parts));
     }
     return formatters.get(zone).format(new Date(when));
   } catch {
@@ -301,7 +310,7 @@ class Books {
   unrecorded = new Map();
   lastDay = null;
 
-  static id = ({ scope, key }) => `${scope}\0${key}`;
+  static id = (/** @type {any} */ { scope, key }) => `${scope}\0${key}`;
 
   day(name) {
     const fresh = { spent: 0n, reserved: 0n, scopes: new Map(), raised: new Map(), overruns: new Set() };
@@ -317,7 +326,10 @@ class Books {
     return scopes.get(id);
   }
 
-  /** What a call or a run counts towards, besides everybody. */
+  /**
+   * What it counts towards, besides everybody.
+   * @param {any} counted a call or a run
+   */
   scopesOf({ day, user_id, account, caller_arn, model, model_id, model_key, workspace }) {
     const role = /^(arn:[^:]*:sts::\d*:assumed-role\/[^/]+)\/./.exec(caller_arn ?? '')?.[1];
     const users = [user_id, account === undefined ? undefined : `account:${account}`, caller_arn, role];

@@ -4,6 +4,7 @@ import type { Anchor, Anchoring } from '../ledger/anchors.ts';
 import type { Cap } from '../ledger/budgetFold.ts';
 import type { Ledger, Receipt } from '../ledger/ledger.ts';
 import type { Reopened } from '../ledger/reopenLedger.ts';
+import type { Caller } from '../ledger/records.ts';
 import type { Signer } from '../ledger/signing.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { LoadedSettings, SettingsOverrides } from '../settings/loadSettings.ts';
@@ -51,6 +52,8 @@ export interface Core {
   /** Who calls are recorded for when a request doesn't say: as told, as AWS knows them, or as this machine does. */
   readonly user: string;
   readonly userSource: 'told' | 'aws' | 'machine';
+  /** What stands beside that name in records. */
+  readonly caller: Caller;
   /** The ARN behind the credentials, where AWS could be asked. */
   readonly callerArn: string | null;
   readonly anchoring: Anchoring;

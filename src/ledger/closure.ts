@@ -21,8 +21,15 @@ export interface Closure {
 
 const fileName = 'closed.json';
 
-/** Faults that pass: a write under way, and a record that a later version of this program can read. */
-const passing: ReadonlySet<FaultKind> = new Set<FaultKind>(['unterminated_tail', 'unknown_version']);
+/**
+ * Faults that close nothing: a write under way, a record that a later version of this program can read, and another
+ * key than is asked for, which each process with a pinned key refuses by itself.
+ */
+const passing: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'unterminated_tail',
+  'unknown_version',
+  'wrong_key',
+]);
 
 /** Why the ledger of a folder takes no calls; null when it does. */
 export function closureOf(directory: string): Closure | null {

@@ -1,7 +1,7 @@
 export const faultKinds = [
   ...(['malformed_line', 'hash_mismatch', 'sequence_gap', 'unknown_version', 'bad_header'] as const),
   ...(['bad_signature', 'inconsistent', 'missing_segment', 'unterminated_tail'] as const),
-  ...(['anchor_mismatch', 'unreadable'] as const),
+  ...(['anchor_mismatch', 'unreadable', 'wrong_key'] as const),
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 

@@ -359,7 +359,7 @@ export class LedgerState {
       throw new ChainFault('bad_signature', `no key before it endorsed the key that record ${seq} enrols`);
     if (first && this.#pinnedKey !== null && !this.#isPinned(key_id, public_key)) {
       const detail = `the ledger's first key is ${key_id}, not ${this.#pinnedKey} that is asked for`;
-      throw new ChainFault('bad_signature', detail);
+      throw new ChainFault('wrong_key', detail);
     }
     this.#keys.set(key_id, { publicKey: public_key, endorsed: first });
   }

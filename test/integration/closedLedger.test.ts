@@ -218,8 +218,9 @@ describe('a record that was changed', () => {
     const { environment, ledger } = await twoSegments();
     change(ledger, -1);
     const before = readFileSync(join(ledger, segmentNames(ledger).at(-1) ?? ''));
+    const cwd = temporaryFolder();
     for (const run of ['not seen before', 'seen before']) {
-      const { document } = await tidyllmJson(['flow', 'run', '[Security Test]'], { environment });
+      const { document } = await tidyllmJson(['flow', 'run', '[Security Test]'], { environment, cwd });
       const result = document['result'] as { findings: { id: string }[] };
       expect(
         result.findings.map(({ id }) => id),

@@ -218,6 +218,8 @@ describe('tidyllm budget and audit', () => {
         'sequence',
         'time',
         'user_id',
+        'account',
+        'caller_arn',
         'model',
         'backend',
         'reason',

@@ -40,7 +40,7 @@ it('a ledger written anew under another key is intact, and refused by --key and 
   for (const key of keys) {
     const { code, document } = await tidyllmJson(['audit', 'verify', '--key', key], { environment });
     expect(code).toBe(7);
-    expect(document).toMatchObject({ ok: false, first_fault: { kind: 'bad_signature', line: 2 } });
+    expect(document).toMatchObject({ ok: false, first_fault: { kind: 'wrong_key', line: 2 } });
   }
   const pinned = join(home, 'pinned.yaml');
   writeFileSync(pinned, `audit: { pinned_key: ${keys[1] ?? ''} }\n`);

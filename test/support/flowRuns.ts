@@ -35,7 +35,7 @@ export async function runImplementation(
   const { refusal } = await ledger.startRun(runId, {
     ...{ agreement: implementation.id, trigger: `[${implementation.title}]`, flow_encoding: '@a#b!c@d' },
     ...{ implementation: implementation.id, definition_sha256: hash, source: null, confidence: 1 },
-    ...{ approved: null, user_id: user, reason, backend: null, ...origin },
+    ...{ ...core.caller, approved: null, user_id: user, reason, backend: null, ...origin },
     ...{ amount: reserved, caps: [{ ...everybody, limit, origin: 'a test' }], concurrent: true },
   });
   if (refusal) throw new Error('The run was refused.');

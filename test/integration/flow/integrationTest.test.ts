@@ -55,7 +55,8 @@ function stepsOf(report: Report): string[] {
 function afterCalls({ registry }: Core, change: (response: LlmResponse) => LlmResponse): void {
   const gateway = registry.get('corporate_llm');
   const call = gateway.executeLlmRequest.bind(gateway);
-  gateway.executeLlmRequest = async (...asked) => change(await call(...asked));
+  const value: typeof call = async (...asked) => change(await call(...asked));
+  Object.defineProperty(gateway, 'executeLlmRequest', { value });
 }
 
 async function objectsLeft(): Promise<string> {
