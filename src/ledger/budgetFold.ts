@@ -331,11 +331,12 @@ export class BudgetFold {
   }
 
   /** The run that a call is a part of. */
-  #runOf({ run_id: runId, agreement }: RunOfCall, record: FoldedFields<'RESERVE'>): OpenRun {
-    const { call_id: callId, user_id: userId, workspace, account, caller_arn: arn, seq } = record;
+  #runOf(
+    { run_id: runId, agreement }: RunOfCall,
+    { call_id: callId, user_id: userId, workspace, seq }: FoldedFields<'RESERVE'>,
+  ): OpenRun {
     const run = this.runs.get(runId);
-    const same = run?.agreement === agreement && run.userId === userId && run.workspace === workspace;
-    if (!same || run.caller.account !== account || run.caller.caller_arn !== arn)
+    if (run?.agreement !== agreement || run.userId !== userId || run.workspace !== workspace)
       throw inconsistent(`call ${callId}`, 'is a part of no such run', seq);
     return run;
   }

@@ -77,7 +77,7 @@ export class ForgedLedger {
     const first = this.lines[0]?.record;
     const chain: Chain = {
       previous: typeof first?.['prev'] === 'string' ? first['prev'] : '0'.repeat(64),
-      sequence: Number(first?.['seq'] ?? 1) - 1,
+      sequence: (Number(first?.['seq']) || 1) - 1,
       hashes: new Map(),
       state: null,
       begun: false,
@@ -262,6 +262,11 @@ const spellings: ((body: string) => string | Buffer)[] = [
   () => '{"v":1}',
 ];
 
+/** A name that is still one of a segment. */
+function renumbered(name: string, by: number): string {
+  return segmentName(Math.max(0, segmentNumber(name) + by));
+}
+
 /** The last is not dropped: no ledger is none that is forged. */
 function dropSegment({ segments }: ForgedLedger, at: number): void {
   if (segments.length > 1) segments.splice(at, 1);
@@ -308,11 +313,11 @@ const forgeries: Forgery[] = [
   (ledger) => dropSegment(ledger, 0),
   (ledger, random) => {
     const segment = pick(random, ledger.segments);
-    segment.name = segmentName(segmentNumber(segment.name) + pick(random, [-1, 1, 5]));
+    segment.name = renumbered(segment.name, pick(random, [-1, 1, 5]));
   },
   (ledger, random) => {
     const up = pick(random, [-1, 1]);
-    for (const segment of ledger.segments) segment.name = segmentName(segmentNumber(segment.name) + up);
+    for (const segment of ledger.segments) segment.name = renumbered(segment.name, up);
   },
   (ledger, random) => {
     // A key that enrols itself, in the place of one that says nothing, and perhaps one that exists.
