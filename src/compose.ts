@@ -69,8 +69,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const timeZone = settings.budget.timezone;
   const told = options.user?.trim() || options.environment['TIDYLLM_USER']?.trim();
   const arnsCapped = Object.keys(settings.budget.per_user_usd).some((name) => name.startsWith('arn:'));
-  const isAsked = !backend.simulated && (!told || arnsCapped);
-  const identity = isAsked ? await identityOf(sessions, patience) : null;
+  // Also where a name was told: that is only claimed, and the ARN stands beside it.
+  const identity = backend.simulated ? null : await identityOf(sessions, patience);
   const account = systemUser();
   const user = userNameOf(told || identity?.name || account);
   const caller = { account, ...(identity && { caller_arn: identity.arn }) };
