@@ -60,6 +60,19 @@ function unknownIn(typed: string, program: KnownCommand): string | null {
   return null;
 }
 
+/** Every command that does something, by its words. */
+function leavesOf({ subcommands }: KnownCommand, path = ''): string[] {
+  return [...subcommands].flatMap(([name, command]) => {
+    const words = `${path} ${name}`.trim();
+    return command.subcommands.size === 0 ? [words] : leavesOf(command, words);
+  });
+}
+
+/** The command of a cell, up to its options. */
+function wordsOf([, words = '']: RegExpExecArray): string {
+  return words.split(' --')[0]?.trim() ?? '';
+}
+
 describe('commands that texts name', () => {
   const program = knownCommand([]);
 
@@ -69,6 +82,12 @@ describe('commands that texts name', () => {
     expect(unknownIn('budget lower', program)).toBe('lower');
     expect(unknownIn('chat --nothing', program)).toBe('--nothing');
     expect(unknownIn('sessions', program)).toBe('sessions');
+  });
+
+  it('are all in the table of docs/command-line.md', () => {
+    const rows = [...read('docs/command-line.md').matchAll(/^\| (`.*?`) +\|/gm)].map(([, cell]) => cell);
+    const listed = new Set(rows.flatMap((cell = '') => [...cell.matchAll(/`([a-z][a-z -]*)/g)].map(wordsOf)));
+    expect(leavesOf(program).filter((leaf) => !listed.has(leaf))).toEqual([]);
   });
 
   it.each(texts.filter(({ text }) => /[`"'\n]tidyllm [a-z]/.test(text)))(
