@@ -2,6 +2,7 @@ import { existsSync, globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import * as vscode from 'vscode';
+import { closureOf } from '../ledger/closure.ts';
 import type { LedgerLocation, VerificationResult } from '../ledger/readJournal.ts';
 import type { SignedCheckpoint } from '../ledger/signing.ts';
 import { verifyTrail } from '../ledger/verifyTrail.ts';
@@ -12,6 +13,8 @@ import type { CoreHolder } from './coreHolder.ts';
 export interface Verification {
   result: VerificationResult;
   at: Date;
+  /** Whether the ledger takes no calls since. */
+  closed: boolean;
 }
 
 /** Checks the ledger's chain and shows where it is broken. */
@@ -27,8 +30,11 @@ export class AuditTrail implements vscode.Disposable {
     this.#holder = holder;
   }
 
-  /** The last check of a ledger in this window; null where there was none. */
+  /** The last check of a ledger in this window; null where there was none, or a person has decided on what it found. */
   lastVerification(directory: string): Verification | null {
+    const last = this.#last.get(directory);
+    // Another window, or the terminal, may have been told.
+    if (last?.closed && closureOf(directory) === null) this.#last.delete(directory);
     return this.#last.get(directory) ?? null;
   }
 
@@ -69,7 +75,7 @@ export class AuditTrail implements vscode.Disposable {
     const own = state.kind === 'ready' && state.core.ledger.directory === directory ? state.core : null;
     const result = await (own ? verifyTrail(own, verify) : verify([]));
     if (!result) return null;
-    const verification = { result, at: new Date() };
+    const verification = { result, at: new Date(), closed: closureOf(directory) !== null };
     this.#last.set(directory, verification);
     this.#verified.fire();
     return verification;
@@ -112,14 +118,12 @@ export class AuditTrail implements vscode.Disposable {
     const decide = vscode.l10n.t('Reopen Ledger…');
     const { segment, line, sequence, kind, detail } = fault;
     const chosen = await vscode.window.showErrorMessage(
-      vscode.l10n.t(
-        'The audit trail is broken at {0}:{1}, record #{2}: {3} ({4}).',
-        segment,
-        line,
-        sequence,
-        detail,
-        kind,
-      ),
+      line > 0
+        ? vscode.l10n.t(
+            'The audit trail is broken at {0}:{1}, record #{2}: {3} ({4}).',
+            ...[segment, line, sequence, detail, kind],
+          )
+        : vscode.l10n.t('The audit trail is broken: {0} ({1}).', detail, kind),
       ...(line > 0 ? [open] : []),
       decide,
     );

@@ -45,7 +45,7 @@ export function fixesFor(error: GatewayError): Fix[] {
     case 'settings_invalid':
       return [openSettings(placeIn(error.message)), run('tidyllm.reconnect')];
     case 'ledger_damaged':
-      return [run('tidyllm.verifyAuditTrail'), run('tidyllm.reopenLedger'), run('tidyllm.revealLedger')];
+      return [run('tidyllm.reopenLedger'), run('tidyllm.verifyAuditTrail'), run('tidyllm.revealLedger')];
     case 'ledger_unavailable':
       return [run('tidyllm.revealLedger'), retry];
     case 'content_unavailable':

@@ -48,11 +48,12 @@ export async function runFlow(request: RunFlowRequest, dependencies: RunFlowDepe
 /** Whoever calls the command, another extension too: real money is spent when a person says so. */
 async function confirmsCost(core: Core, agreement: FlowAgreement, parameters: Given): Promise<boolean> {
   const worst = await worstCaseOf(core, agreement, parameters);
-  if (core.backend.simulated || worst === 0n) return true;
+  // A run whose cost can't be told refuses itself.
+  if (core.backend.simulated || worst === null) return true;
   const run = vscode.l10n.t('Run');
-  const cost = worst === null ? '' : atMost(worst);
+  const detail = vscode.l10n.t('It makes real calls, which cost at most {0}.', formatUsd(worst));
   const asked = vscode.l10n.t('Run {0}?', agreement.trigger);
-  return (await vscode.window.showWarningMessage(asked, { modal: true, detail: cost }, run)) === run;
+  return (await vscode.window.showWarningMessage(asked, { modal: true, detail }, run)) === run;
 }
 
 interface Chosen {

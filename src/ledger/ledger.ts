@@ -249,6 +249,8 @@ export class Ledger {
   #queue: Promise<unknown> = Promise.resolve();
   #draining = false;
   #watcher: FSWatcher | null = null;
+  /** Inode of the folder that is watched. */
+  #watched = 0;
   #watchTimer: NodeJS.Timeout | null = null;
 
   constructor(options: LedgerOptions) {
@@ -891,6 +893,7 @@ export class Ledger {
 
   /** The journal as it is now, without the lock; null while there is none. Throws `GatewayError`. */
   async #refresh(): Promise<Journal | null> {
+    this.#watchAgain();
     const closure = closureOf(this.#options.directory);
     if (closure?.certain) throw damageError(this.#options.directory, closure.fault);
     // What may have been half a write is looked at again under the lock.
@@ -1022,13 +1025,25 @@ export class Ledger {
         }, watchDelayMs);
       });
       this.#watcher.on('error', () => undefined);
+      this.#watched = statSync(this.#options.directory).ino;
     } catch {
       // A folder that can't be watched is named by the first call that uses it.
       this.#watcher = null;
     }
   }
 
+  /** Where a ledger was set aside, another folder is in its place. */
+  #watchAgain(): void {
+    if (!this.#watcher) return;
+    const inode = statSync(this.#options.directory, { throwIfNoEntry: false })?.ino ?? this.#watched;
+    if (inode === this.#watched) return;
+    this.#watcher.close();
+    this.#watcher = null;
+    this.#watch();
+  }
+
   #notify(): void {
+    this.#watchAgain();
     for (const listener of this.#listeners) listener();
   }
 

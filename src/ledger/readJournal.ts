@@ -486,6 +486,6 @@ export function damageError(directory: string, { segment, line, kind, detail }: 
   return new GatewayError('ledger_damaged', message, {
     hint: newer
       ? 'Update this program; until then the ledger is only read and no calls are made.'
-      : 'No calls are made until a person decides: restore the folder from a backup, then run "tidyllm audit reopen"; or set it aside with "tidyllm audit reopen --new-ledger".',
+      : 'No calls are made until a person decides. Restore the folder from a backup, or begin a new ledger: "TidyLLM: Reopen Ledger…" in VS Code, "tidyllm audit reopen" in a terminal.',
   });
 }

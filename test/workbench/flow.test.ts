@@ -55,6 +55,7 @@ describe('FLOW', () => {
 
   test('runs a default by its own command and shows its report', async () => {
     await window.palette('TidyLLM: Run [Performance Test]');
+    await window.dialog().getByRole('button', { name: 'Run', exact: true }).click();
     const view = window.editorFrame();
     await view.getByRole('heading', { name: 'Performance Test', level: 1 }).waitFor();
     await view.getByText('20 of 20 calls answered').waitFor();

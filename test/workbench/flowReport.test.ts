@@ -44,6 +44,7 @@ describe('the report of a FLOW run', () => {
 
   test('shows what was found, the figures, and a chart with its table behind', async () => {
     await window.palette('TidyLLM: Run [Integration Test]');
+    await window.dialog().getByRole('button', { name: 'Run', exact: true }).click();
     await view.getByRole('heading', { name: 'Integration Test', level: 1 }).waitFor();
     await view.getByText('[Integration Test]', { exact: true }).waitFor();
     const model = view.getByRole('region', { name: 'Figures' });
@@ -68,6 +69,7 @@ describe('the report of a FLOW run', () => {
     await window.notification('There is no earlier run of [Integration Test] with a report.').waitFor();
     await window.palette('Notifications: Clear All Notifications');
     await window.palette('TidyLLM: Run [Integration Test]');
+    await window.dialog().getByRole('button', { name: 'Run', exact: true }).click();
     await expect
       .poll(() => window.page.getByRole('tab', { name: 'Integration Test' }).count())
       .toBeGreaterThan(1);

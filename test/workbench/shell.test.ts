@@ -24,6 +24,12 @@ describe('the extension in the editor', () => {
     await window.screenshot('container');
   });
 
+  test('a run of simulated calls costs nothing, and asks nobody', async () => {
+    await window.palette('TidyLLM: Run [Performance Test]');
+    await window.editorFrame().getByRole('heading', { name: 'Performance Test', level: 1 }).waitFor();
+    expect(await window.dialog().count()).toBe(0);
+  });
+
   test('the gateway is back after its extension host was killed', async () => {
     const killed = editor.killExtensionHosts();
     await expect

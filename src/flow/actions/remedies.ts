@@ -32,7 +32,8 @@ const remedies: Readonly<Record<GatewayErrorCode, string>> = {
   stream_stalled: 'Check the network; raise retry.idle_timeout_ms if the model is slow by nature.',
   stream_incomplete: 'Check proxies that end long connections; what was received was charged.',
   ledger_unavailable: 'Check disk space and permissions of the ledger’s folder with "tidyllm doctor".',
-  ledger_damaged: 'Run "tidyllm audit verify"; restore the folder from a backup if it names a fault.',
+  ledger_damaged:
+    'Restore the folder from a backup, then run "tidyllm audit reopen"; "tidyllm audit verify" names the fault.',
   anchor_failed: 'Check that the anchor’s file or repository can be written.',
   content_unavailable: 'Check permissions of the content folder; nothing is sent that policy can’t keep.',
   cancelled: 'Nothing: somebody stopped it.',

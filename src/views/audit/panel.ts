@@ -15,6 +15,8 @@ import type { CoreHolder } from '../../host/coreHolder.ts';
 import { briefMessage, errorText } from '../../host/errorText.ts';
 import { inBackground } from '../../host/failures.ts';
 import type { Histories } from '../../host/histories.ts';
+import { closureOf } from '../../ledger/closure.ts';
+import type { Fault } from '../../ledger/fault.ts';
 import { journalExists } from '../../ledger/journal.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../ledger/signing.ts';
 import { fillPanel } from '../webviewPanel.ts';
@@ -143,7 +145,7 @@ export class AuditPanel implements vscode.Disposable {
         this.#verifying?.stop.abort();
         return;
       case 'openFault': {
-        const fault = this.#lastVerification()?.result.firstFault;
+        const fault = this.#found();
         if (fault) await this.#openRecord(fault.segment, fault.line);
         return;
       }
@@ -253,13 +255,15 @@ export class AuditPanel implements vscode.Disposable {
         onFailure: (error) => (seen.failure = error),
       });
       if (seen.indexing) this.#post({ type: 'indexing', share: null });
-      this.#setFault(seen.failure);
+      this.#fault = seen.failure?.message ?? null;
       this.#post({ type: 'matches', query, total, counts: outcomes });
       this.#post({ type: 'facets', ...(await history.ask('facets', [], tolerant)) });
     } catch (error) {
       if (!GatewayError.is(error)) throw error;
-      this.#setFault(error);
+      this.#fault = error.message;
     }
+    // It may have been closed, or opened again, by another process.
+    this.#showChain();
   }
 
   async #showRows({ query, first, limit }: { query: number; first: number; limit: number }): Promise<void> {
@@ -422,13 +426,6 @@ export class AuditPanel implements vscode.Disposable {
     if (directory !== null) await this.#dependencies.auditTrail.openRecord(directory, segment, line);
   }
 
-  #setFault(error: GatewayError | null): void {
-    const fault = error?.message ?? null;
-    if (fault === this.#fault) return;
-    this.#fault = fault;
-    this.#showChain();
-  }
-
   #showChain(): void {
     const anchors =
       this.#directory === null
@@ -454,15 +451,23 @@ export class AuditPanel implements vscode.Disposable {
   #chain(): Chain {
     if (this.#verifying) return { state: 'verifying', share: this.#verifying.share };
     const last = this.#lastVerification();
-    const fault = last?.result.firstFault;
+    const fault = this.#found();
     if (fault) {
       const { segment, line, sequence, detail } = fault;
+      if (line === 0) return { state: 'faulty', message: vscode.l10n.t('Broken: {0}.', detail) };
       return { state: 'broken', place: `${segment}:${line}`, sequence, detail };
     }
     if (this.#fault !== null) return { state: 'faulty', message: this.#fault };
     return last
       ? { state: 'intact', records: last.result.records, at: last.at.getTime() }
       : { state: 'unverified' };
+  }
+
+  /** What is wrong with the shown ledger: as it was verified here, or as any process found it. */
+  #found(): Fault | null {
+    const directory = this.#shownDirectory();
+    if (directory === null) return null;
+    return this.#lastVerification()?.result.firstFault ?? closureOf(directory)?.fault ?? null;
   }
 
   /** The last verification of the shown ledger. */

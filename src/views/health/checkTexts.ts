@@ -81,7 +81,8 @@ export function verdictOf(
       ? [{ of: 'settings.yaml', message: briefMessage(settingsError), hint: settingsError.hint }]
       : []),
     ...(ledger?.error ? [{ of: ledgerName, message: ledger.error.message, hint: ledger.error.hint }] : []),
-    ...(fault
+    // A ledger that is closed says itself what was found.
+    ...(fault && !ledger?.error
       ? [
           {
             of: ledgerName,

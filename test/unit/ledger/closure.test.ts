@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { segmentNames } from '../../../src/ledger/journal.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import { readRecords, verifyLedger } from '../../../src/ledger/readJournal.ts';
@@ -136,5 +136,21 @@ describe('a person’s decision', () => {
     expect(existsSync(setAside ?? '')).toBe(true);
     await call(other, 'after');
     expect((await verifyLedger({ directory: folder, mode: 'live' })).ok).toBe(true);
+  });
+
+  it('for a new ledger keeps those who follow it, in every process', async () => {
+    const { one, other } = await twoProcesses();
+    let told = Promise.withResolvers<unknown>();
+    const stop = other.onDidChange(() => told.resolve(null));
+    onTestFinished(stop);
+    await one.reopen(fault, by, { setAside: true });
+    await told.promise;
+    expect((await other.budget()).spent).toBe(0n);
+    for (const id of ['first', 'second']) {
+      told = Promise.withResolvers();
+      await call(one, id);
+      await told.promise;
+    }
+    expect((await other.budget()).spent).toBe(500n);
   });
 });

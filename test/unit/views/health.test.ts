@@ -126,6 +126,15 @@ describe('the verdict', () => {
     ]);
   });
 
+  it('says once why a ledger is closed, although a verification found it too', () => {
+    const firstFault = { segment: '1.journal', line: 6, sequence: 5, kind: 'hash', detail: 'changed' };
+    const verification = { result: { ok: false, firstFault }, at: new Date() } as never;
+    const error = new GatewayError('ledger_damaged', 'The ledger is damaged at 1.journal:6: changed.');
+    const closed = { ...wellFound, ledger: { error } };
+    const { reasons } = verdictOf({ kind: 'ready', core, settingsError: null }, closed, verification);
+    expect(reasons.map(({ of, message }) => [of, message])).toEqual([['Ledger', error.message]]);
+  });
+
   it('says what keeps the gateway down', () => {
     const error = new GatewayError('ledger_damaged', 'The ledger is damaged.', { hint: 'Verify it.' });
     const verdict = verdictOf({ kind: 'failed', error }, nothingFound, null);
@@ -134,7 +143,7 @@ describe('the verdict', () => {
     ]);
     expect(child(startGroup(error), 'Gateway')).toMatchObject({
       tone: 'failed',
-      actions: ['verify', 'reopen', 'reveal'],
+      actions: ['reopen', 'verify', 'reveal'],
     });
     expect(verdictNode(verdict, false)).toMatchObject({
       ...{ label: 'DEGRADED', description: 'Gateway', tone: 'failed' },
