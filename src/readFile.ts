@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { systemCodeOf } from './errors.ts';
 import { utf8Text } from './utf8Text.ts';
 
 /** Text that people write: settings, agreements, the AWS files. */
@@ -8,7 +9,10 @@ export const mostTextBytes = 1_000_000;
 const deadlineMs = 10_000;
 const chunkBytes = 65_536;
 /** Opening a pipe would wait for who writes to it. */
-const flags = constants.O_RDONLY | ((constants as { O_NONBLOCK?: number }).O_NONBLOCK ?? 0);
+const withoutWaiting = (constants as { O_NONBLOCK?: number }).O_NONBLOCK ?? 0;
+const flags = constants.O_RDONLY | withoutWaiting;
+/** A folder that is opened for writing, and a socket. */
+const noFileCodes: ReadonlySet<string> = new Set(['EISDIR', 'ENXIO', 'EOPNOTSUPP']);
 
 /** Why something that is there can't be read as a file: it is a pipe, a device or a folder, or it is too large. */
 export class NoOrdinaryFile extends Error {
@@ -44,9 +48,8 @@ export async function readFileText(path: string, mostBytes = mostTextBytes): Pro
 
 /** The same at once, where nothing can be waited for. */
 export function readFileBytesSync(path: string, mostBytes = mostTextBytes): Buffer {
-  const descriptor = openSync(path, flags);
+  const descriptor = openFileSync(path, { mostBytes });
   try {
-    requireOrdinary(fstatSync(descriptor), mostBytes);
     const chunks: Buffer[] = [];
     for (let size = 0; ;) {
       const chunk = Buffer.alloc(chunkBytes);
@@ -67,7 +70,9 @@ export function readFileTextSync(path: string, mostBytes = mostTextBytes): strin
 
 /** An ordinary file for reading, for one that is read in parts. Throws as `readFileBytes`. */
 export async function openFile(path: string, mostBytes = Infinity): Promise<FileHandle> {
-  const file = await open(path, flags);
+  const file = await open(path, flags).catch((error: unknown) => {
+    throw noFileCodes.has(systemCodeOf(error) ?? '') ? notAFile() : error;
+  });
   try {
     requireOrdinary(await file.stat(), mostBytes);
     return file;
@@ -75,6 +80,35 @@ export async function openFile(path: string, mostBytes = Infinity): Promise<File
     await file.close();
     throw error;
   }
+}
+
+/**
+ * The same at once, with another access than reading where `access` says so. Throws the system error or
+ * `NoOrdinaryFile`.
+ */
+export function openFileSync(
+  path: string,
+  { access = constants.O_RDONLY, mostBytes = Infinity }: { access?: number; mostBytes?: number } = {},
+): number {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, access | withoutWaiting);
+  } catch (error) {
+    throw noFileCodes.has(systemCodeOf(error) ?? '') ? notAFile() : error;
+  }
+  try {
+    requireOrdinary(fstatSync(descriptor), mostBytes);
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+}
+
+/** Throws `NoOrdinaryFile` for what another library will open by its name; what isn't there is none of its faults. */
+export function requireFile(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found && !found.isFile()) throw notAFile();
 }
 
 /** Of what a command line names, also a pipe or a terminal: as much as there is, up to `mostBytes`. */
@@ -86,19 +120,14 @@ export async function readAny(path: string, mostBytes: number): Promise<Buffer> 
 /** Throws as `readFileBytes` for what a library will read itself; a file that isn't there is none of its faults. */
 export function requireReadable(path: string, mostBytes = mostTextBytes): void {
   try {
-    const descriptor = openSync(path, flags);
-    try {
-      requireOrdinary(fstatSync(descriptor), mostBytes);
-    } finally {
-      closeSync(descriptor);
-    }
+    closeSync(openFileSync(path, { mostBytes }));
   } catch (error) {
     if (error instanceof NoOrdinaryFile) throw error;
   }
 }
 
 function requireOrdinary(found: Stats, mostBytes: number): void {
-  if (!found.isFile()) throw new NoOrdinaryFile('it is not a file');
+  if (!found.isFile()) throw notAFile();
   if (found.size > mostBytes) throw tooLarge(mostBytes);
 }
 
@@ -112,6 +141,10 @@ async function readUpTo(file: FileHandle, mostBytes: number): Promise<Buffer> {
     size += bytesRead;
     if (size > mostBytes) throw tooLarge(mostBytes);
   }
+}
+
+function notAFile(): NoOrdinaryFile {
+  return new NoOrdinaryFile('it is not a file');
 }
 
 function tooLarge(mostBytes: number): NoOrdinaryFile {

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
@@ -14,6 +14,7 @@ import {
   type CompiledFilter,
   type StoredColumns,
 } from './callBlock.ts';
+import { NoOrdinaryFile, openFileSync } from '../readFile.ts';
 import { callOutcomes, searchForm, type HistoryCall, type HistoryFilter, type StoredPlace } from './calls.ts';
 import { filterValues, IndexWriter, unpackPlaces, type Progress } from './indexWriter.ts';
 import { readHours, readUsage, type HourSpending, type UsageDays, type UsageRow } from './usage.ts';
@@ -695,7 +696,7 @@ function isOf(directory: string, { position, firstSegment, lastOffset }: Progres
   if (position === null) return true;
   try {
     if (segmentNames(directory)[0] !== firstSegment) return false;
-    const descriptor = openSync(join(directory, segmentName(position.segment)), 'r');
+    const descriptor = openFileSync(join(directory, segmentName(position.segment)));
     try {
       const hash = Buffer.alloc(position.hash.length);
       readSync(descriptor, hash, 0, hash.length, lastOffset);
@@ -704,7 +705,7 @@ function isOf(directory: string, { position, firstSegment, lastOffset }: Progres
       closeSync(descriptor);
     }
   } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return false;
+    if (systemCodeOf(error) === 'ENOENT' || error instanceof NoOrdinaryFile) return false;
     throw error;
   }
 }

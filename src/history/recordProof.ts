@@ -1,9 +1,14 @@
-import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ledgerIdHex, recordHash, splitLine } from '../ledger/chain.ts';
-import { firstLine } from '../ledger/journal.ts';
-import { readRecordAt, type PlacedRecord, type RecordPlace } from '../ledger/readJournal.ts';
-import type { HeaderRecord } from '../ledger/records.ts';
+import { mostLineBytes, recordHash, splitLine } from '../ledger/chain.ts';
+import { openFile } from '../readFile.ts';
+import {
+  headerIn,
+  ledgerDamaged,
+  readRecordAt,
+  type PlacedRecord,
+  type RecordPlace,
+} from '../ledger/readJournal.ts';
 
 const hashLength = 64;
 const lineFeed = 0x0a;
@@ -19,25 +24,30 @@ export interface ProvenRecord extends PlacedRecord {
 /** Reads a record and computes its hash anew. Throws `ledger_damaged` when there is no record at that place. */
 export async function readProven(directory: string, place: RecordPlace): Promise<ProvenRecord> {
   const placed = await readRecordAt(directory, place);
-  const path = join(directory, place.segment);
-  const header = JSON.parse(
-    splitLine(firstLine(path) ?? Buffer.alloc(0)).body.toString('utf8'),
-  ) as HeaderRecord;
-  await using file = await open(path, 'r');
+  const header = headerIn(directory, place.segment);
+  if (header === null) {
+    const detail = 'the segment has no header that can be read';
+    throw ledgerDamaged(directory, {
+      ...{ segment: place.segment, line: 1, sequence: 0 },
+      ...{ kind: 'bad_header', detail },
+    });
+  }
+  await using file = await openFile(join(directory, place.segment));
   const line = Buffer.alloc(place.length);
   await file.read(line, 0, line.length, place.offset);
-  const previous = place.offset === 0 ? header.prev : await hashBefore(file, place.offset);
+  const previous = place.offset === 0 ? header.previous : await hashBefore(file, place.offset);
   const { body } = splitLine(line);
   return {
     ...placed,
     previous,
-    fits: recordHash(ledgerIdHex(header.ledger_id), previous, body) === placed.hash,
+    fits: recordHash(header.ledgerId, previous, body) === placed.hash,
   };
 }
 
 /** The hash at the beginning of the line that ends before `offset`. */
-async function hashBefore(file: Awaited<ReturnType<typeof open>>, offset: number): Promise<string> {
-  for (let size = 4096; ; size *= 4) {
+async function hashBefore(file: FileHandle, offset: number): Promise<string> {
+  // What is longer than a line can be is none, and its hash fits nothing.
+  for (let size = 4096; size <= 4 * mostLineBytes; size *= 4) {
     const start = Math.max(0, offset - size);
     const bytes = Buffer.alloc(offset - start);
     await file.read(bytes, 0, bytes.length, start);
@@ -46,4 +56,5 @@ async function hashBefore(file: Awaited<ReturnType<typeof open>>, offset: number
     if (before === -1 && start > 0) continue;
     return bytes.toString('latin1', before + 1, before + 1 + hashLength);
   }
+  return '';
 }

@@ -1,10 +1,7 @@
-import { join } from 'node:path';
-import { splitLine } from '../ledger/chain.ts';
-import { firstLine, segmentNames, segmentNumber } from '../ledger/journal.ts';
-import { readFrom, type JournalPosition } from '../ledger/readJournal.ts';
+import { segmentNames, segmentNumber } from '../ledger/journal.ts';
+import { headerIn, positionBefore, readFrom, type JournalPosition } from '../ledger/readJournal.ts';
 import type {
   ExpiredChargedRecord,
-  HeaderRecord,
   LedgerRecord,
   RefuseRecord,
   ReserveRecord,
@@ -37,7 +34,7 @@ export async function* entriesSince(
 ): AsyncGenerator<JournalEntry> {
   const open = new Map<string, ReserveRecord>();
   let read = 0;
-  for await (const { records } of readFrom(directory, positionBefore(directory, day), signal)) {
+  for await (const { records } of readFrom(directory, beginningBefore(directory, day), signal)) {
     for (const { record } of records) {
       switch (record.kind) {
         case 'RESERVE':
@@ -68,14 +65,12 @@ export async function* entriesSince(
 }
 
 /** The start of the last segment that began before a day did anywhere; null for the first one. */
-function positionBefore(directory: string, day: string): JournalPosition | null {
+function beginningBefore(directory: string, day: string): JournalPosition | null {
   const first = dayBefore(day);
   for (const name of segmentNames(directory).reverse()) {
-    const line = firstLine(join(directory, name));
-    if (line === null) continue;
-    const { time, seq, prev } = JSON.parse(splitLine(line).body.toString('utf8')) as HeaderRecord;
-    if (time.slice(0, 10) < first && seq > 1)
-      return { segment: segmentNumber(name), offset: 0, line: 0, sequence: seq - 1, hash: prev };
+    const header = headerIn(directory, name);
+    if (header && header.time.slice(0, 10) < first && header.sequence > 1)
+      return positionBefore(segmentNumber(name), header);
   }
   return null;
 }

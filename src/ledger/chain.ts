@@ -15,6 +15,8 @@ export interface Head {
 
 export const emptyHead: Head = { sequence: 0, hash: '0'.repeat(64), time: '' };
 
+/** A line is never longer, so that a file of no lines can't fill the memory. */
+export const mostLineBytes = 16 << 20;
 const hashLength = 64;
 const bodyStart = hashLength + 1;
 const space = 0x20;
@@ -48,8 +50,15 @@ export function splitLine(line: Buffer): { hash: string; body: Buffer } {
 }
 
 function requireForm(line: Buffer): void {
+  requireLineLength(line.length);
   if (line.length <= bodyStart || line[hashLength] !== space)
     throw new ChainFault('malformed_line', 'the line is not a hash, a space and a record');
+}
+
+/** Throws `ChainFault` for a line, or the beginning of one, that is longer than any record. */
+export function requireLineLength(bytes: number): void {
+  if (bytes > mostLineBytes)
+    throw new ChainFault('malformed_line', `the line is longer than ${mostLineBytes} bytes`);
 }
 
 /** A UUID's 32 hex digits without its dashes. */
@@ -57,7 +66,7 @@ export function ledgerIdHex(uuid: string): string {
   return uuid.replaceAll('-', '');
 }
 
-/** One journal line `hash SP body LF` for a record, its canonical text, and the head after it. Checks nothing. */
+/** One journal line `hash SP body LF` for a record, its canonical text, and the head after it. Throws `ChainFault` for one too long. */
 export function encodeRecord(
   ledgerId: string,
   head: Head,
@@ -66,6 +75,7 @@ export function encodeRecord(
   const text = canonicalize(record);
   if (text === undefined) throw new TypeError('a record must be a JSON object');
   const body = Buffer.from(text, 'utf8');
+  requireLineLength(bodyStart + body.length);
   const digest = recordHash(ledgerId, head.hash, body);
   const line = Buffer.concat([Buffer.from(`${digest} `), body, Buffer.of(lineFeed)]);
   return { text, line, head: { sequence: record.seq, hash: digest, time: record.time } };

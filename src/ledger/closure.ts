@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFile } from '../createFile.ts';
 import { systemCodeOf } from '../errors.ts';
-import type { Fault, FaultKind } from './fault.ts';
+import { readFileTextSync } from '../readFile.ts';
+import { faultKinds, type Fault, type FaultKind } from './fault.ts';
 
 /**
  * What some part of the product has found wrong with a ledger. It lies beside the journal, so that every front door
@@ -20,6 +21,7 @@ export interface Closure {
 }
 
 const fileName = 'closed.json';
+const mostBytes = 10_000;
 
 /**
  * Faults that close nothing: a write under way, a record that a later version of this program can read, and another
@@ -34,13 +36,12 @@ const passing: ReadonlySet<FaultKind> = new Set<FaultKind>([
 /** Why the ledger of a folder takes no calls; null when it does. */
 export function closureOf(directory: string): Closure | null {
   const path = join(directory, fileName);
-  if (!existsSync(path)) return null;
+  if (!isThere(path)) return null;
   try {
-    const { found, fault, certain } = JSON.parse(readFileSync(path, 'utf8')) as Closure;
-    const { segment, line, sequence, kind, detail } = fault;
-    return { found, fault: { segment, line, sequence, kind, detail }, certain };
+    return closureIn(readFileTextSync(path, mostBytes));
   } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return null;
+    // Another process may have forgotten it just now.
+    if (systemCodeOf(error) === 'ENOENT' && !isThere(path)) return null;
     const detail = `${fileName}, which says what was found, can't be read`;
     const fault: Fault = { segment: fileName, line: 1, sequence: 0, kind: 'unreadable', detail };
     return { found: '', fault, certain: true };
@@ -52,7 +53,7 @@ export function closeLedger(directory: string, fault: Fault, certain: boolean): 
   // Any file may be given as an anchor; only a configured one closes the ledger.
   if (passing.has(fault.kind) || (!certain && fault.kind === 'anchor_mismatch')) return;
   if (certain && closureOf(directory)?.certain === false) forgetClosure(directory);
-  if (existsSync(join(directory, fileName))) return;
+  if (isThere(join(directory, fileName))) return;
   const closure: Closure = { found: new Date().toISOString(), fault, certain };
   try {
     createFile(join(directory, fileName), `${JSON.stringify(closure)}\n`);
@@ -64,5 +65,22 @@ export function closeLedger(directory: string, fault: Fault, certain: boolean): 
 
 /** Lets the ledger of a folder take calls again. */
 export function forgetClosure(directory: string): void {
-  rmSync(join(directory, fileName), { force: true });
+  rmSync(join(directory, fileName), { force: true, recursive: true });
+}
+
+/** Throws what JSON does, and `TypeError` for another document. */
+function closureIn(text: string): Closure {
+  const { found, fault, certain } = JSON.parse(text) as Closure;
+  const { segment, line, sequence, kind, detail } = fault;
+  const isClosure =
+    [found, segment, detail].every((one) => typeof one === 'string') &&
+    [line, sequence].every((one) => Number.isSafeInteger(one)) &&
+    faultKinds.includes(kind);
+  if (!isClosure) throw new TypeError('it is no closure');
+  return { found, fault: { segment, line, sequence, kind, detail }, certain };
+}
+
+/** Also what is no file, and a link that leads nowhere. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

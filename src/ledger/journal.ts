@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import {
   closeSync,
+  constants,
   existsSync,
   fdatasync,
   fstatSync,
@@ -15,6 +16,8 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemCodeOf } from '../errors.ts';
+import { NoOrdinaryFile, openFileSync } from '../readFile.ts';
+import { mostLineBytes, requireLineLength } from './chain.ts';
 import { dayOf } from './day.ts';
 import { ChainFault, type Fault, type FaultKind } from './fault.ts';
 import { LedgerState } from './ledgerState.ts';
@@ -97,22 +100,19 @@ export class Journal {
     const { directory, mode } = options;
     this.#options = options;
     const names = segmentNames(directory);
-    const begun = names.findLast((name) => name === names[0] || firstLine(join(directory, name)) !== null);
+    const headerOf = (name: string): Buffer | null => firstLine(join(directory, name));
+    const begun = names.findLast(
+      (name) => name === names[0] || inSegment(name, () => headerOf(name) !== null),
+    );
     const name = begun ?? segmentName(1);
     this.#segment = openSegment(directory, name, create && begun === undefined);
-    const header = firstLine(join(directory, name));
     try {
-      this.state = header === null ? new LedgerState(mode) : LedgerState.before(header, mode);
+      this.state = inSegment(name, () => {
+        const header = headerOf(name);
+        return header === null ? new LedgerState(mode) : LedgerState.before(header, mode);
+      });
     } catch (error) {
       closeSync(this.#segment.descriptor);
-      if (error instanceof ChainFault)
-        throw new JournalDamaged({
-          segment: name,
-          line: 1,
-          sequence: 0,
-          kind: error.kind,
-          detail: error.message,
-        });
       throw error;
     }
   }
@@ -159,6 +159,7 @@ export class Journal {
       position += read;
       try {
         pending = this.#consume(Buffer.concat([pending, chunk.subarray(0, read)]));
+        requireLineLength(pending.length);
       } catch (error) {
         if (error instanceof ChainFault && this.#isTorn(error, size)) return size - this.#segment.offset;
         throw error instanceof ChainFault ? this.#damaged(error.kind, error.message) : error;
@@ -170,7 +171,7 @@ export class Journal {
   /** Whether a fault is what a power loss leaves of a write that was never acknowledged. */
   #isTorn({ kind }: ChainFault, size: number): boolean {
     const { descriptor, offset } = this.#segment;
-    const rest = Buffer.alloc(size - offset);
+    const rest = Buffer.alloc(Math.min(size - offset, mostLineBytes + 1));
     readSync(descriptor, rest, 0, rest.length, offset);
     return isTorn(kind, rest, offset);
   }
@@ -298,6 +299,7 @@ export class Journal {
  */
 export function isTorn(kind: FaultKind, rest: Buffer, position: number): boolean {
   if ((kind !== 'malformed_line' && kind !== 'hash_mismatch') || !rest.includes(0)) return false;
+  if (rest.length > mostLineBytes) return false;
   for (let start = rest.indexOf(0); start !== -1;) {
     let end = start;
     while (rest[end] === 0) end += 1;
@@ -310,13 +312,17 @@ export function isTorn(kind: FaultKind, rest: Buffer, position: number): boolean
   return new Set(times).size <= 1;
 }
 
-/** The first line of a file without its LF; null when it has no complete one, or one that was torn. */
+/**
+ * The first line of a segment without its LF; null when it has no complete one, or one that was torn. Throws
+ * `ChainFault` when it is no file, or its line is longer than any record.
+ */
 export function firstLine(path: string): Buffer | null {
-  const descriptor = openSync(path, 'r');
+  const descriptor = openOrdinary(path, constants.O_RDONLY);
   try {
     let bytes: Buffer = Buffer.alloc(0);
     for (;;) {
-      const chunk = Buffer.allocUnsafe(1 << 14);
+      requireLineLength(bytes.length);
+      const chunk = Buffer.allocUnsafe(Math.max(1 << 14, bytes.length));
       const read = readSync(descriptor, chunk, 0, chunk.length, bytes.length);
       bytes = Buffer.concat([bytes, chunk.subarray(0, read)]);
       const end = bytes.indexOf(lineFeed);
@@ -330,20 +336,40 @@ export function firstLine(path: string): Buffer | null {
 }
 
 function openSegment(directory: string, name: string, create: boolean): Segment {
-  const descriptor = openFile(join(directory, name), create);
+  const descriptor = inSegment(name, () => openForWriting(join(directory, name), create));
   return { name, descriptor, inode: fstatSync(descriptor).ino, offset: 0, lines: 0 };
 }
 
-function openFile(path: string, create: boolean): number {
+function openForWriting(path: string, create: boolean): number {
   try {
-    return openSync(path, 'r+');
+    return openOrdinary(path, constants.O_RDWR);
   } catch (error) {
     const code = systemCodeOf(error) ?? '';
     // An auditor's copy can be read; what would write says so then.
-    if (['EROFS', 'EACCES', 'EPERM'].includes(code)) return openSync(path, 'r');
+    if (['EROFS', 'EACCES', 'EPERM'].includes(code)) return openOrdinary(path, constants.O_RDONLY);
     if (!create || code !== 'ENOENT') throw error;
   }
   return openSync(path, 'wx+', 0o600);
+}
+
+/** A pipe, a device or a folder under a segment's name is a fault of the ledger. Throws `ChainFault`. */
+function openOrdinary(path: string, access: number): number {
+  try {
+    return openFileSync(path, { access });
+  } catch (error) {
+    throw error instanceof NoOrdinaryFile ? new ChainFault('unreadable', error.message) : error;
+  }
+}
+
+/** Says of a fault in the first line of a segment where it is. */
+function inSegment<T>(segment: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof ChainFault)) throw error;
+    const { kind, message: detail } = error;
+    throw new JournalDamaged({ segment, line: 1, sequence: 0, kind, detail });
+  }
 }
 
 /** Makes a new or removed name in a directory durable; Windows keeps directories durable by itself. */

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DatabaseSync } from 'node:sqlite';
 import { createFile } from '../createFile.ts';
 import { GatewayError, messageOf } from '../errors.ts';
+import { requireFile } from '../readFile.ts';
 
 const sqliteBusy = 5;
 /** Constant and short: random or growing back-off starves whoever lost last time. */
@@ -26,6 +27,7 @@ export class KernelLock {
     try {
       // SQLite would make it readable for everybody. It is put in its place after its descriptor was closed.
       if (!existsSync(path)) createFile(path, '');
+      requireFile(path);
       this.#database = new sqlite.DatabaseSync(path, { timeout: 0 });
     } catch (error) {
       throw unusable(path, error);

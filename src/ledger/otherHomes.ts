@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFile } from '../createFile.ts';
 import { systemCodeOf } from '../errors.ts';
+import { readFileTextSync } from '../readFile.ts';
 import { segmentNames } from './journal.ts';
 
 const recentMs = 36 * 3_600_000;
+const mostPathBytes = 10_000;
 
 /**
  * State folders of this account, other than `own`, in which calls were recorded since yesterday: each is a budget of
@@ -16,10 +18,19 @@ export function otherHomes(registry: string, own: string, now = Date.now()): str
   try {
     createFile(join(registry, createHash('sha256').update(own).digest('hex').slice(0, 32)), own);
     return readdirSync(registry)
-      .map((name) => readFileSync(join(registry, name), 'utf8'))
+      .flatMap((name) => noted(join(registry, name)))
       .filter((home) => home !== own && now - lastRecorded(home) < recentMs);
   } catch (error) {
     if (systemCodeOf(error) === undefined) throw error;
+    return [];
+  }
+}
+
+/** The folder that a file of the registry names; none where it is no such file. */
+function noted(path: string): string[] {
+  try {
+    return [readFileTextSync(path, mostPathBytes)];
+  } catch {
     return [];
   }
 }

@@ -1,7 +1,8 @@
-import { open, readFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
-import { recordHash, splitLine } from './chain.ts';
+import { NoOrdinaryFile, openFile } from '../readFile.ts';
+import { mostLineBytes, recordHash, requireLineLength, splitLine } from './chain.ts';
 import { closeLedger } from './closure.ts';
 import { ChainFault, type Fault, type FaultKind } from './fault.ts';
 import { firstLine, isTorn, segmentName, segmentNames, segmentNumber } from './journal.ts';
@@ -164,17 +165,16 @@ class Verifier {
     if (since !== undefined)
       return Math.max(
         0,
-        names.findLastIndex((name) => {
-          const header = firstLine(join(this.#location.directory, name));
-          return header !== null && sequenceOf(header) <= since;
-        }),
+        names.findLastIndex(
+          (name) => (headerIn(this.#location.directory, name)?.sequence ?? Infinity) <= since,
+        ),
       );
     if (from === undefined) return 0;
     return Math.max(
       0,
       names.findLastIndex((name) => {
-        const header = firstLine(join(this.#location.directory, name));
-        return header !== null && isBefore(header, from);
+        const header = headerIn(this.#location.directory, name);
+        return header !== null && header.time.slice(0, 10) < from;
       }),
     );
   }
@@ -210,7 +210,7 @@ class Verifier {
       }
     } catch (error) {
       if (!(error instanceof ChainFault)) throw error;
-      const rest = last ? await restOf(join(this.#location.directory, name), offset) : Buffer.alloc(0);
+      const rest = last && error.kind !== 'unreadable' ? await restOf(join(this.#location.directory, name), offset) : Buffer.alloc(0);
       if (!isTorn(error.kind, rest, offset)) return fault(error.kind, error.message);
       const detail = `${rest.length} bytes after the last complete record are what a power loss left of a write`;
       return fault('unterminated_tail', detail);
@@ -286,10 +286,10 @@ export async function* readFrom(
   let ledgerId: string | null = null;
   for (const segment of names.filter((name) => name >= begin)) {
     const resumed: JournalPosition | null = segment === begin ? at : null;
-    const header = firstLine(join(directory, segment));
-    if (header === null) return;
     let { line, offset } = resumed ?? { line: 0, offset: 0 };
     try {
+      const header = firstLine(join(directory, segment));
+      if (header === null) return;
       const found = headerOf(header);
       ledgerId ??= found.ledgerId;
       let sequence = at?.sequence ?? found.sequence - 1;
@@ -333,12 +333,11 @@ export async function* readSince(
   segment: number,
   signal?: AbortSignal,
 ): AsyncGenerator<PlacedRecord> {
-  const header = firstLine(join(directory, segmentName(segment)));
-  if (header === null) return;
-  const { sequence, previous } = headerOf(header);
-  const hash = sequence === 1 ? firstHash : previous;
-  const before = { segment, offset: 0, line: 0, sequence: sequence - 1, hash };
-  for await (const { records } of readFrom(directory, before, signal)) yield* records;
+  const header = headerIn(directory, segmentName(segment));
+  // One that is damaged is reached from the beginning.
+  const before = header && positionBefore(segment, header);
+  for await (const { records } of readFrom(directory, before, signal))
+    yield* before ? records : records.filter((one) => one.segment >= segmentName(segment));
 }
 
 /** Every record, oldest first, each checked against its predecessor. Throws `ledger_damaged` at the first fault. */
@@ -349,13 +348,15 @@ export async function* readRecords(directory: string): AsyncGenerator<PlacedReco
 /** One stored record by its place, with its stored hash. Throws `ledger_damaged` when there is none. */
 export async function readRecordAt(directory: string, place: RecordPlace): Promise<PlacedRecord> {
   return readable(directory, async () => {
-    await using file = await open(join(directory, place.segment), 'r');
-    const bytes = Buffer.alloc(place.length);
-    await file.read(bytes, 0, place.length, place.offset);
     try {
+      requireLineLength(place.length);
+      await using file = await openSegment(join(directory, place.segment));
+      const bytes = Buffer.alloc(place.length);
+      await file.read(bytes, 0, place.length, place.offset);
       const { hash, body } = splitLine(bytes);
       return { record: JSON.parse(body.toString('utf8')) as LedgerRecord, hash, ...place };
     } catch (error) {
+      if (systemCodeOf(error) !== undefined) throw error;
       const detail = `there is no record at byte ${place.offset}: ${messageOf(error)}`;
       throw ledgerDamaged(directory, {
         ...{ segment: place.segment, line: place.line, sequence: 0 },
@@ -376,7 +377,7 @@ interface Chunk {
 
 /** A file from `offset` on, in pieces that begin with a line. A piece is overwritten by the next. */
 async function* chunks(path: string, offset: number): AsyncGenerator<Chunk> {
-  await using file = await open(path, 'r');
+  await using file = await openSegment(path);
   let buffer = Buffer.allocUnsafe(2 * readSize);
   let rest = 0;
   let position = offset;
@@ -392,57 +393,73 @@ async function* chunks(path: string, offset: number): AsyncGenerator<Chunk> {
     if (bytesRead === 0) return;
     const taken = (ends.at(-1) ?? -1) + 1;
     rest = bytes.length - taken;
+    requireLineLength(rest);
     buffer.copyWithin(0, taken, bytes.length);
   }
 }
 
+/** What follows a line, up to what a write can have left there. */
 async function restOf(path: string, offset: number): Promise<Buffer> {
-  return (await readFile(path)).subarray(offset);
+  await using file = await openSegment(path);
+  const { size } = await file.stat();
+  const rest = Buffer.alloc(Math.min(size - offset, mostLineBytes + 1));
+  await file.read(rest, 0, rest.length, offset);
+  return rest;
 }
 
-/** Of a folder's ledger; null where there is none, or its first header is damaged. */
-export function ledgerIdIn(directory: string): string | null {
-  const [oldest] = segmentsOrNone(directory);
-  const header = oldest === undefined ? null : firstLine(join(directory, oldest));
+/** A segment for reading. Throws `ChainFault` when it is no file, and the system error. */
+async function openSegment(path: string): Promise<FileHandle> {
   try {
-    return header && headerOf(header).ledgerId;
+    return await openFile(path);
+  } catch (error) {
+    throw error instanceof NoOrdinaryFile ? new ChainFault('unreadable', error.message) : error;
+  }
+}
+
+/** What the first record of a segment says. */
+export interface SegmentHeader {
+  ledgerId: string;
+  sequence: number;
+  /** Hash of the record before. */
+  previous: string;
+  /** ISO 8601. */
+  time: string;
+}
+
+/** Of a segment; null where there is none, or it is damaged, which verification has to reach. */
+export function headerIn(directory: string, segment: string): SegmentHeader | null {
+  try {
+    const line = firstLine(join(directory, segment));
+    return line && headerOf(line);
   } catch (error) {
     if (error instanceof ChainFault) return null;
     throw error;
   }
 }
 
-/** Of the oldest record that is kept; 0 where there is none, infinite when its header is damaged. */
+/** Where a reader stands before a segment. */
+export function positionBefore(segment: number, { sequence, previous }: SegmentHeader): JournalPosition {
+  const hash = sequence === 1 ? firstHash : previous;
+  return { segment, offset: 0, line: 0, sequence: sequence - 1, hash };
+}
+
+/** Of a folder's ledger; null where there is none, or its first header is damaged. */
+export function ledgerIdIn(directory: string): string | null {
+  const [oldest] = segmentsOrNone(directory);
+  return (oldest === undefined ? null : headerIn(directory, oldest))?.ledgerId ?? null;
+}
+
+/** Of the oldest record that is kept; 0 where there is none, or its header is damaged. */
 export function firstSequence(directory: string): number {
   const [oldest] = segmentsOrNone(directory);
-  const header = oldest === undefined ? null : firstLine(join(directory, oldest));
-  return header === null ? 0 : sequenceOf(header);
+  return (oldest === undefined ? null : headerIn(directory, oldest))?.sequence ?? 0;
 }
 
-/** Of a segment's header; infinite when it is damaged. */
-function sequenceOf(header: Buffer): number {
-  try {
-    return headerOf(header).sequence;
-  } catch (error) {
-    if (error instanceof ChainFault) return Infinity;
-    throw error;
-  }
-}
-
-/** Whether a segment began before a day; not when its header is damaged, which verification has to reach. */
-function isBefore(header: Buffer, day: string): boolean {
-  try {
-    return foldedRecord(splitLine(header).body.toString('utf8')).time.slice(0, 10) < day;
-  } catch (error) {
-    if (error instanceof ChainFault) return false;
-    throw error;
-  }
-}
-
-function headerOf(line: Buffer): { ledgerId: string; sequence: number; previous: string } {
+function headerOf(line: Buffer): SegmentHeader {
   const record = foldedRecord(splitLine(line).body.toString('utf8'));
   if (record.kind !== 'header') throw new ChainFault('bad_header', 'the first record is not a header');
-  return { ledgerId: record.ledger_id.replaceAll('-', ''), sequence: record.seq, previous: record.prev };
+  const { seq: sequence, prev: previous, time } = record;
+  return { ledgerId: record.ledger_id.replaceAll('-', ''), sequence, previous, time };
 }
 
 function segmentsOrNone(directory: string): string[] {

@@ -1,9 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { splitLine } from './chain.ts';
-import { ChainFault } from './fault.ts';
-import { firstLine, segmentName, segmentNames, segmentNumber, syncDirectory } from './journal.ts';
-import { foldedRecord } from './recordShape.ts';
+import { segmentName, segmentNames, segmentNumber, syncDirectory } from './journal.ts';
+import { headerIn } from './readJournal.ts';
 
 /** A segment that begins so long after the one before may stand for a clock that has jumped ahead. */
 const longestGapMs = 31 * 86_400_000;
@@ -19,26 +17,17 @@ export function oldestToKeep(
   oldest: number,
 ): { segment: number; began: string } | null {
   const names = segmentNames(directory).filter((name) => segmentNumber(name) < current.segment);
-  const before = names.length > 0 ? beganAt(directory, names.at(-1) ?? '') : null;
+  // A segment without a header that can be read stays.
+  const beganIn = (name: string): string | null => headerIn(directory, name)?.time ?? null;
+  const before = names.length > 0 ? beganIn(names.at(-1) ?? '') : null;
   if (before !== null && Date.parse(current.began) - Date.parse(before) > longestGapMs) return null;
   let kept: { segment: number; began: string } | null = null;
   for (const name of [...names, segmentName(current.segment)]) {
-    const began = name === segmentName(current.segment) ? current.began : beganAt(directory, name);
+    const began = name === segmentName(current.segment) ? current.began : beganIn(name);
     if (began === null || Date.parse(began) > oldest) break;
     kept = { segment: segmentNumber(name), began };
   }
   return kept;
-}
-
-/** When a segment began, by its header; null while it has none that can be read: then it stays. */
-function beganAt(directory: string, name: string): string | null {
-  const line = firstLine(join(directory, name));
-  try {
-    return line && foldedRecord(splitLine(line).body.toString('utf8')).time;
-  } catch (error) {
-    if (error instanceof ChainFault) return null;
-    throw error;
-  }
 }
 
 /** Deletes the files of segments that a `retention` record has dropped. */

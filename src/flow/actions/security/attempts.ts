@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ContentStore } from '../../../content/contentStore.ts';
@@ -15,6 +15,7 @@ import type { Ledger } from '../../../ledger/ledger.ts';
 import { verifyLedger } from '../../../ledger/readJournal.ts';
 import { formatUsd } from '../../../pricing/cost.ts';
 import { ModelCatalogue } from '../../../pricing/modelCatalogue.ts';
+import { NoOrdinaryFile, openFile } from '../../../readFile.ts';
 import type { FlowRun } from '../../implementation.ts';
 import { textSection, type Checked } from './check.ts';
 
@@ -168,7 +169,9 @@ async function changeRecord(ledger: Ledger, signal: AbortSignal): Promise<Attemp
   const name = journalExists(ledger.directory) ? segmentNames(ledger.directory).at(-1) : undefined;
   if (name === undefined)
     return { ...attempt, result: 'not tried', outcome: 'not tried: the journal is empty' };
-  const segment = (await readFile(join(ledger.directory, name))).subarray(0, mostCopied);
+  const segment = await beginningOf(join(ledger.directory, name));
+  if (segment === null)
+    return { ...attempt, result: 'not tried', outcome: 'not tried: the last segment is not a file' };
   const copied = Buffer.from(segment.subarray(0, segment.lastIndexOf(lineFeed) + 1));
   // The last character but one of the last record, and with it what the record says.
   const place = copied.length - 3;
@@ -182,6 +185,19 @@ async function changeRecord(ledger: Ledger, signal: AbortSignal): Promise<Attemp
       : { ...attempt, result: 'passed', outcome: 'verification did not notice it' };
   } finally {
     await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** As much of a file as is copied; null when it is none. */
+async function beginningOf(path: string): Promise<Buffer | null> {
+  try {
+    await using file = await openFile(path);
+    const bytes = Buffer.alloc(mostCopied);
+    const { bytesRead } = await file.read(bytes, 0, mostCopied, 0);
+    return bytes.subarray(0, bytesRead);
+  } catch (error) {
+    if (error instanceof NoOrdinaryFile) return null;
+    throw error;
   }
 }
 
