@@ -31,7 +31,7 @@ const attacks = {
   ],
   'what is printed': ['unit/visibleText', 'integration/foreignText'],
   'what servers answer': ['integration/unboundedAnswers', 'integration/endsOfAnswers'],
-  files: ['unit/readFile', 'unit/excessiveYaml', 'integration/hostileFiles'],
+  files: ['unit/readFile', 'unit/excessiveYaml', 'integration/hostileFiles', 'integration/hostileLedger'],
   'commands and repositories': ['integration/flow/shell', 'unit/program', 'integration/hostileRepository'],
   'the gaps of an installation': ['integration/flow/securityTest'],
 };
