@@ -154,3 +154,30 @@ describe('a person’s decision', () => {
     expect((await other.budget()).spent).toBe(500n);
   });
 });
+
+it.each([
+  ['nothing', ''],
+  ['no JSON', '{'],
+  ['null', 'null'],
+  ['no fault', '{"found":"","certain":true}'],
+  [
+    'a fault of no kind',
+    '{"found":"","fault":{"segment":"s","line":1,"sequence":1,"kind":"x","detail":"d"}}',
+  ],
+  [
+    'a detail that is no text',
+    '{"found":"","fault":{"segment":"s","line":1,"sequence":1,"kind":"unreadable","detail":[]}}',
+  ],
+  ['more than it can say', `{"found":"${'x'.repeat(20_000)}"}`],
+])('what says why it is closed and holds %s closes it, until a person decides', async (_what, text) => {
+  const folder = temporaryFolder();
+  const ledger = openLedger(folder);
+  await call(ledger, 'before');
+  writeFileSync(join(folder, 'closed.json'), text);
+  await expect(ledger.reserve('refused', reserveInput(1n))).rejects.toThrow(
+    "closed.json, which says what was found, can't be read",
+  );
+  const finding = { kind: 'unreadable', detail: 'closed.json' } as const;
+  await ledger.reopen(finding, { userId: 'ada', reason: 'JIRA-2 looked' }, { setAside: false });
+  await call(ledger, 'after');
+});

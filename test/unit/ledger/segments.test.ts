@@ -474,3 +474,14 @@ it('a ledger of many segments is read record by record', async () => {
   expect(records).toBe(storedRecords(folder).length);
   expect(existsSync(join(folder, 'lock.db')) && readdirSync(folder).length).toBeGreaterThan(4);
 });
+
+it('a record longer than a line may be is refused before it is written, and the ledger goes on', async () => {
+  const folder = temporaryFolder();
+  const ledger = openLedger(folder);
+  const workspace = 'a'.repeat(17_000_000);
+  await expect(ledger.reserve('long', { ...reserveInput(1n), workspace })).rejects.toThrow(
+    'the line is longer than 16777216 bytes',
+  );
+  await call(ledger, 'after');
+  expect(await verifyLedger({ directory: folder, mode: 'live' })).toMatchObject({ ok: true });
+});
