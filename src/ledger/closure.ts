@@ -1,4 +1,4 @@
-import { lstatSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFile } from '../createFile.ts';
 import { systemCodeOf } from '../errors.ts';
@@ -21,7 +21,8 @@ export interface Closure {
 }
 
 const fileName = 'closed.json';
-const mostBytes = 10_000;
+/** Of what is written there; a detail is a sentence. */
+const mostBytes = 65_536;
 
 /**
  * Faults that close nothing: a write under way, a record that a later version of this program can read, and another
@@ -36,16 +37,28 @@ const passing: ReadonlySet<FaultKind> = new Set<FaultKind>([
 /** Why the ledger of a folder takes no calls; null when it does. */
 export function closureOf(directory: string): Closure | null {
   const path = join(directory, fileName);
-  if (!isThere(path)) return null;
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (!there) return null;
   try {
-    return closureIn(readFileTextSync(path, mostBytes));
+    // A link to nothing would let nobody close the ledger.
+    if (!there.isFile()) throw new TypeError(`${fileName} is not a file`);
+    return requireClosure(JSON.parse(readFileTextSync(path, mostBytes)) as Partial<Closure>);
   } catch (error) {
-    // Another process may have forgotten it just now.
-    if (systemCodeOf(error) === 'ENOENT' && !isThere(path)) return null;
+    if (systemCodeOf(error) === 'ENOENT') return null;
     const detail = `${fileName}, which says what was found, can't be read`;
     const fault: Fault = { segment: fileName, line: 1, sequence: 0, kind: 'unreadable', detail };
     return { found: '', fault, certain: true };
   }
+}
+
+/** What isn't as this program writes it closes the ledger all the same: its words go into a record. */
+function requireClosure({ found, fault, certain }: Partial<Closure>): Closure {
+  const { segment, line, sequence, kind, detail }: Partial<Fault> = fault ?? {};
+  const texts = [found, segment, detail].every((text) => typeof text === 'string');
+  const numbers = [line, sequence].every((number) => Number.isSafeInteger(number));
+  if (!texts || !numbers || typeof certain !== 'boolean' || !faultKinds.includes(kind as FaultKind))
+    throw new TypeError(`${fileName} has another form`);
+  return { found, fault: { segment, line, sequence, kind, detail }, certain } as Closure;
 }
 
 /** Closes a ledger for every process. What was found first stays, unless this is certain and that was not. */
@@ -53,7 +66,7 @@ export function closeLedger(directory: string, fault: Fault, certain: boolean): 
   // Any file may be given as an anchor; only a configured one closes the ledger.
   if (passing.has(fault.kind) || (!certain && fault.kind === 'anchor_mismatch')) return;
   if (certain && closureOf(directory)?.certain === false) forgetClosure(directory);
-  if (isThere(join(directory, fileName))) return;
+  if (existsSync(join(directory, fileName))) return;
   const closure: Closure = { found: new Date().toISOString(), fault, certain };
   try {
     createFile(join(directory, fileName), `${JSON.stringify(closure)}\n`);
@@ -66,21 +79,4 @@ export function closeLedger(directory: string, fault: Fault, certain: boolean): 
 /** Lets the ledger of a folder take calls again. */
 export function forgetClosure(directory: string): void {
   rmSync(join(directory, fileName), { force: true, recursive: true });
-}
-
-/** Throws what JSON does, and `TypeError` for another document. */
-function closureIn(text: string): Closure {
-  const { found, fault, certain } = JSON.parse(text) as Closure;
-  const { segment, line, sequence, kind, detail } = fault;
-  const isClosure =
-    [found, segment, detail].every((one) => typeof one === 'string') &&
-    [line, sequence].every((one) => Number.isSafeInteger(one)) &&
-    faultKinds.includes(kind);
-  if (!isClosure) throw new TypeError('it is no closure');
-  return { found, fault: { segment, line, sequence, kind, detail }, certain };
-}
-
-/** Also what is no file, and a link that leads nowhere. */
-function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

@@ -9,7 +9,7 @@ import {
   watch,
   type FSWatcher,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import {
   callerIn,
@@ -481,7 +481,7 @@ export class Ledger {
     { setAside }: { setAside: boolean },
   ): Promise<Receipt & { setAside: string | null }> {
     const by = this.#by(asked);
-    const folder = setAside ? await this.#exclusive(() => this.#setAside()) : null;
+    const folder = setAside ? await this.#exclusive(() => this.#setAside(kind, detail)) : null;
     this.#reopening = true;
     if (kind === 'clock_ahead') this.#clock.confirm();
     const record = { finding: kind, detail, set_aside: folder, user_id: by.userId, reason: by.reason };
@@ -705,8 +705,7 @@ export class Ledger {
 
   /** Runs `work` under the lock with a journal that is up to date, whole at its end, and writable. */
   async #locked<T>(work: (journal: Journal, signer: Signer) => Promise<T>): Promise<T> {
-    const kernel = this.#openLock();
-    await kernel.acquire(lockTimeoutMs);
+    const kernel = await this.#acquireLock();
     try {
       await this.#requireOpen();
       this.#holdAlive();
@@ -933,8 +932,11 @@ export class Ledger {
     forgetClosure(directory);
   }
 
-  /** Renames the ledger's folder, so that another can begin; null when there is none. */
-  async #setAside(): Promise<string | null> {
+  /**
+   * Renames the ledger's folder, so that another can begin; null when there is none. The other is closed until its
+   * record of that is written: a process that dies in between leaves no budget that nobody gave a reason for.
+   */
+  async #setAside(kind: ReopeningFinding, detail: string): Promise<string | null> {
     const { directory } = this.#options;
     if (this.#inFlight.size > 0)
       throw new GatewayError('invalid_request', 'Calls of this window are under way.', {
@@ -942,17 +944,21 @@ export class Ledger {
         retryable: true,
       });
     if (!existsSync(directory)) return null;
-    const kernel = this.#openLock();
-    await kernel.acquire(lockTimeoutMs);
-    this.#closeFiles();
+    await this.#acquireLock();
     this.#alive?.close();
     this.#alive = null;
     this.#ledgerId = null;
+    // Where files can be moved while they are open, the lock is held until the new folder is closed.
+    if (process.platform === 'win32') this.#closeFiles();
     const folder = `${directory}-set-aside-${this.#clock.wall().toISOString().replaceAll(/[-:.]/g, '')}`;
+    const fault = { segment: basename(folder), line: 0, sequence: 0, detail };
     try {
       renameSync(directory, folder);
+      if (kind !== 'clock_ahead') closeLedger(directory, { ...fault, kind }, true);
     } catch (error) {
       throw this.#explain(error);
+    } finally {
+      this.#closeFiles();
     }
     syncDirectory(dirname(directory));
     return folder;
@@ -977,6 +983,15 @@ export class Ledger {
     const fault: Fault = { segment, line: 1, sequence: head.sequence, kind: 'inconsistent', detail };
     closeLedger(this.#options.directory, fault, true);
     throw damageError(this.#options.directory, fault);
+  }
+
+  /** The ledger's lock, held. The folder may be renamed, with the lock in it, while it is waited for. */
+  async #acquireLock(): Promise<KernelLock> {
+    for (;;) {
+      const kernel = this.#openLock();
+      await kernel.acquire(lockTimeoutMs);
+      if (this.#openLock() === kernel) return kernel;
+    }
   }
 
   #openLock(): KernelLock {

@@ -7,7 +7,7 @@ import { readFileTextSync } from '../readFile.ts';
 import { segmentNames } from './journal.ts';
 
 const recentMs = 36 * 3_600_000;
-const mostPathBytes = 10_000;
+const mostPathBytes = 65_536;
 
 /**
  * State folders of this account, other than `own`, in which calls were recorded since yesterday: each is a budget of
@@ -18,20 +18,20 @@ export function otherHomes(registry: string, own: string, now = Date.now()): str
   try {
     createFile(join(registry, createHash('sha256').update(own).digest('hex').slice(0, 32)), own);
     return readdirSync(registry)
-      .flatMap((name) => noted(join(registry, name)))
-      .filter((home) => home !== own && now - lastRecorded(home) < recentMs);
+      .map((name) => homeIn(join(registry, name)))
+      .filter((home) => home !== '' && home !== own && now - lastRecorded(home) < recentMs);
   } catch (error) {
     if (systemCodeOf(error) === undefined) throw error;
     return [];
   }
 }
 
-/** The folder that a file of the registry names; none where it is no such file. */
-function noted(path: string): string[] {
+/** The state folder that an entry names; empty for what is no entry, which hides no other. */
+function homeIn(entry: string): string {
   try {
-    return [readFileTextSync(path, mostPathBytes)];
+    return readFileTextSync(entry, mostPathBytes);
   } catch {
-    return [];
+    return '';
   }
 }
 

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { segmentNames } from '../../../src/ledger/journal.ts';
@@ -180,4 +181,38 @@ it.each([
   const finding = { kind: 'unreadable', detail: 'closed.json' } as const;
   await ledger.reopen(finding, { userId: 'ada', reason: 'JIRA-2 looked' }, { setAside: false });
   await call(ledger, 'after');
+});
+
+describe('what lies in the place of what was found', () => {
+  const found = { found: '', fault: { segment: 'x', line: 1, sequence: 1, kind: 'strange', detail: 'x' } };
+  const otherForms: [name: string, put: (path: string) => unknown][] = [
+    ['a fault that nobody knows', (path) => writeFileSync(path, JSON.stringify({ ...found, certain: true }))],
+    ['endless text', (path) => symlinkSync('/dev/zero', path)],
+    ['a pipe', (path) => execFileSync('mkfifo', [path])],
+    ['a link to nothing', (path) => symlinkSync('nowhere', path)],
+    ['a folder', (path) => mkdirSync(path)],
+  ];
+
+  it.skipIf(process.platform === 'win32').each(otherForms)(
+    '%s closes the ledger, and a new one begins with its record',
+    async (_name, put) => {
+      const { folder, one } = await twoProcesses();
+      put(join(folder, 'closed.json'));
+      const said = "closed.json, which says what was found, can't be read";
+      await expect(one.reserve('refused', reserveInput(1n))).rejects.toThrow(said);
+      const by = { userId: 'ada', reason: 'JIRA-1 begin anew' };
+      await one.reopen({ kind: 'unreadable', detail: said }, by, { setAside: true });
+      const kinds: string[] = [];
+      for await (const { record } of readRecords(folder)) kinds.push(record.kind);
+      expect(kinds).toContain('reopening');
+    },
+  );
+});
+
+it('a new ledger whose first record could not be written stays closed', async () => {
+  const { folder, one } = await twoProcesses();
+  const by = { userId: 'ada', reason: 'JIRA-1 begin anew' };
+  const unwritable = { kind: 'bad_header', detail: 1 as unknown as string } as const;
+  await expect(one.reopen(unwritable, by, { setAside: true })).rejects.toThrow('reopening');
+  await expect(openLedger(folder).reserve('refused', reserveInput(1n))).rejects.toThrow('is damaged');
 });
