@@ -4,22 +4,26 @@ import { join } from 'node:path';
 import { createFile } from '../createFile.ts';
 import { systemCodeOf } from '../errors.ts';
 import { readFileTextSync } from '../readFile.ts';
+import { realPath } from '../workspaceKey.ts';
 import { segmentNames } from './journal.ts';
 
 const recentMs = 36 * 3_600_000;
 const mostPathBytes = 65_536;
 
 /**
- * State folders of this account, other than `own`, in which calls were recorded since yesterday: each is a budget of
- * its own. Notes `own` in `registry`, a folder that doesn't depend on TIDYLLM_HOME; a registry that can't be written
+ * State folders of this account, other than `state`, in which calls were recorded since yesterday: each is a budget of
+ * its own. Notes `state` in `registry`, a folder that doesn't depend on TIDYLLM_HOME; a registry that can't be written
  * or read knows of nothing.
  */
-export function otherHomes(registry: string, own: string, now = Date.now()): string[] {
+export function otherHomes(registry: string, state: string, now = Date.now()): string[] {
+  // However it is written: a link to this folder is no other.
+  const own = realPath(state);
   try {
     createFile(join(registry, createHash('sha256').update(own).digest('hex').slice(0, 32)), own);
-    return readdirSync(registry)
-      .map((name) => homeIn(join(registry, name)))
-      .filter((home) => home !== '' && home !== own && now - lastRecorded(home) < recentMs);
+    const homes = readdirSync(registry).map((name) => homeIn(join(registry, name)));
+    return homes.filter(
+      (home) => home !== '' && realPath(home) !== own && now - lastRecorded(home) < recentMs,
+    );
   } catch (error) {
     if (systemCodeOf(error) === undefined) throw error;
     return [];

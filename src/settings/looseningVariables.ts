@@ -1,3 +1,4 @@
+import { withoutPassword } from '../withoutPassword.ts';
 import type { Settings } from './schema.ts';
 import { workspaceRules, type Tighten } from './workspaceRules.ts';
 
@@ -35,7 +36,7 @@ export function looseningVariables(
       const [own, asked] = [at(files, path), at(effective, path)];
       if (!governing.test(key)) return [];
       const tightened = rules[key] ? rules[key](own as never, asked as never) : own;
-      return isSame(tightened, asked) ? [] : [{ name, key, value: text(asked), instead: text(own) }];
+      return isSame(tightened, asked) ? [] : [{ name, key, value: shown(asked), instead: shown(own) }];
     })
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -60,6 +61,11 @@ function isSame(one: unknown, other: unknown): boolean {
 }
 
 const amount = /^[0-9]+(\.[0-9]+)?$/;
+
+/** It goes into the journal. */
+function shown(value: unknown): string {
+  return withoutPassword(text(value));
+}
 
 function text(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value ?? null);

@@ -1,4 +1,14 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compose } from '../../src/compose.ts';
@@ -261,6 +271,20 @@ it('what says why it is closed and can’t be read closes it', async () => {
     .get('corporate_llm')
     .executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
   expect(refused.error?.message).toContain('closed.json');
+});
+
+it.skipIf(process.platform === 'win32')('this home under another name is no second one', async () => {
+  const { environment } = await anchoredHome();
+  await asked(environment, 1);
+  const link = join(temporaryFolder(), 'home');
+  symlinkSync(environment['TIDYLLM_HOME'] ?? '', link);
+  const registry = join(environment['XDG_STATE_HOME'] ?? '', 'tidyllm', 'homes');
+  execFileSync('mkfifo', [join(registry, 'pipe')]);
+  for (const name of [link, `${link}/`]) {
+    const { code, stderr } = await ask({ ...environment, TIDYLLM_HOME: name });
+    expect(code).toBe(0);
+    expect(stderr).not.toContain('also recorded in');
+  }
 });
 
 it('a second home of the same account is told in both, while calls are recorded in the other', async () => {

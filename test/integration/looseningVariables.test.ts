@@ -51,6 +51,13 @@ describe('a variable of this program', () => {
     expect((await loadSettings({ ...home(), [name]: value })).loosened).toEqual([]);
   });
 
+  it('that holds a password is told without it', async () => {
+    const environment = { ...home(), TIDYLLM_AWS_BEDROCK_ENDPOINT: 'http://ada:hunter2@127.0.0.1:9' };
+    const { loosened, warnings } = await loadSettings(environment);
+    expect(loosened.map(({ value }) => value)).toEqual(['http://***@127.0.0.1:9']);
+    expect(warnings.map(({ message }) => message).join()).not.toContain('hunter2');
+  });
+
   it('is recorded before the call that it governs, once, and when it is gone', async () => {
     const plain: Record<string, string> = { ...home(), TIDYLLM_AI_BACKENDS: 'mock' };
     const loose = { ...plain, TIDYLLM_BUDGET_DAILY_LIMIT_USD: '900' };
