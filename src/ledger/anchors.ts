@@ -203,8 +203,12 @@ async function misfit(
     return fault(
       `the ledger ends at record ${sequence}, but record ${last.size} was anchored: its end was cut off`,
     );
-  // What it anchored was dropped by retention: nothing can be compared.
-  if (last.size < firstSequence(ledger.directory)) return null;
+  // Retention drops what is half a year old: another beginning that is newer than all anchors was made.
+  const first = firstSequence(ledger.directory);
+  if (last.size < first - 1)
+    return head?.reopened
+      ? null
+      : fault(`its records begin at ${first}, and the last that was anchored, ${last.size}, is not there`);
   const { firstFault } = await verifyLedger(ledger, { since: last.size, anchors: [last] });
   return firstFault;
 }

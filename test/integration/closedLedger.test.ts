@@ -10,12 +10,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import canonicalize from 'canonicalize';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compose } from '../../src/compose.ts';
+import { ledgerIdHex, recordHash } from '../../src/ledger/chain.ts';
 import { segmentNames } from '../../src/ledger/journal.ts';
+import { MerkleTree } from '../../src/ledger/merkleTree.ts';
+import { keyIdOf, signCheckpoint, Signer } from '../../src/ledger/signing.ts';
 import { startBedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn, isolatedEnvironment } from '../support/gateways.ts';
+import { storedRecords } from '../support/ledgers.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 // Each runs many commands, and others run beside it.
@@ -69,6 +74,38 @@ async function expectClosed(environment: Environment, said: string, every = fals
 }
 
 describe('with an anchor', () => {
+  it('a ledger that begins behind all that was anchored is no work of retention', async () => {
+    const { environment, ledger } = await anchoredHome();
+    await asked(environment, 1);
+    const signer = new Signer(readFileSync(join(environment['TIDYLLM_HOME'] ?? '', 'signing.pem'), 'utf8'));
+    const [own] = storedRecords(ledger);
+    if (own?.kind !== 'header') throw new TypeError('no header');
+    const id = ledgerIdHex(own.ledger_id);
+    const tree = new MerkleTree();
+    for (let record = 0; record < 100; record += 1) tree.add('ab'.repeat(32));
+    const enrolled = [{ key_id: keyIdOf(id, signer.publicKey), public_key: signer.publicKey }];
+    const carried = { days: [], enrolled, first_segment: 2, last_day: null, open: [], policy: [] };
+    const header = {
+      ...{
+        ...own,
+        seq: 101,
+        segment: 2,
+        prev: 'cd'.repeat(32),
+        carried: { ...carried, tree: tree.subtrees },
+      },
+      checkpoint: signCheckpoint(id, { size: 100, root: tree.root() }, signer),
+    };
+    const body = canonicalize(header) ?? '';
+    rmSync(join(ledger, '00000001.journal'));
+    const hash = recordHash(id, header.prev, Buffer.from(body));
+    writeFileSync(join(ledger, '00000002.journal'), `${hash} ${body}\n`);
+    expect((await ask(environment)).stderr).toContain('its records begin at 101');
+    expect((await tidyllm(['audit', 'verify'], { environment })).code).toBe(7);
+    const reopen = ['audit', 'reopen', '--reason', 'JIRA-2 anchors were away'];
+    expect((await tidyllm(reopen, { environment })).code).toBe(0);
+    await asked(environment, 1);
+  });
+
   it('a ledger that was removed is missed: no call is made until a person decides', async () => {
     const { environment, ledger, anchor } = await anchoredHome();
     await asked(environment, 2);
