@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { FileAnchor } from './adapters/fileAnchor.ts';
@@ -29,7 +29,7 @@ import { otherHomes } from './ledger/otherHomes.ts';
 import { formatUsd } from './pricing/cost.ts';
 import type { ProfileDirectory } from './pricing/inferenceProfiles.ts';
 import { ModelCatalogue } from './pricing/modelCatalogue.ts';
-import { loadSettings } from './settings/loadSettings.ts';
+import { loadSettings, type LoadedSettings } from './settings/loadSettings.ts';
 import { userDirectories } from './settings/settingsPlaces.ts';
 import type { AwsKeys } from './sessions/awsCredentials.ts';
 import { requireCleanVariables } from './sessions/awsVariables.ts';
@@ -90,7 +90,10 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     pinnedKey: backend.simulated ? null : settings.audit.pinned_key,
     retentionDays: settings.audit.retention_days,
     minReasonLength: settings.audit.min_reason_length,
-    overrides: loaded.loosened.map(({ name, value }) => `${name}=${value}`),
+    overrides: [
+      ...namedSettings(options, loaded),
+      ...loaded.loosened.map(({ name, value }) => `${name}=${value}`),
+    ],
     compareAnchors: () => anchoring.compareOnce(),
     clockOffset: async () => {
       const { clockOffsetMs = null } = await backend.checkHealth(AbortSignal.timeout(clockTimeoutMs));
@@ -175,6 +178,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       ...loaded,
       warnings: [
         ...loaded.warnings,
+        ...namedSettings(options, loaded).map(settingsElsewhere),
         ...unknownModels(settings, catalogue),
         ...budgetsElsewhere(options, mode),
       ],
@@ -259,16 +263,38 @@ function unknownModels({ budget, models }: Settings, catalogue: ModelCatalogue):
   ].map((message) => ({ severity: 'warning', message, place: null }));
 }
 
+/** A settings file that governs in the place of this user's own, as `NAME=path`. */
+function namedSettings({ settingsFile }: ComposeOptions, { file, userFile }: LoadedSettings): string[] {
+  if (file === null || file === userFile || !existsSync(userFile)) return [];
+  return [`${settingsFile === undefined ? 'TIDYLLM_SETTINGS' : 'settings'}=${file}`];
+}
+
+function settingsElsewhere(named: string): Fault {
+  const message = `${named} governs in the place of this user's own settings; the audit records say so`;
+  return { severity: 'warning', message, place: null };
+}
+
 /** A second TIDYLLM_HOME is a second budget. Simulated money is none. */
 function budgetsElsewhere({ environment }: ComposeOptions, mode: LedgerMode): Fault[] {
   if (mode === 'simulated') return [];
   const { state } = userDirectories(environment);
   const { state: registry } = userDirectories({ ...environment, TIDYLLM_HOME: undefined });
-  return otherHomes(join(registry, 'homes'), state).map((home) => ({
+  return otherHomes(join(registry, 'homes'), state, standardHomes()).map((home) => ({
     severity: 'warning',
     message: `calls of this account are also recorded in ${home}, which has a budget of its own (TIDYLLM_HOME)`,
     place: null,
   }));
+}
+
+/** Where this account's state is unless a variable moves it; what the variables HOME and XDG_STATE_HOME say is not asked. */
+function standardHomes(): string[] {
+  const place = { linux: '.local/state/tidyllm', darwin: 'Library/Application Support/tidyllm' };
+  const below = place[process.platform as keyof typeof place] as string | undefined;
+  try {
+    return below === undefined ? [] : [join(userInfo().homedir, below)];
+  } catch {
+    return [];
+  }
 }
 
 /** What a cap is kept under, by whatever name it was asked for. */

@@ -192,7 +192,9 @@ const kinds = {
   clock_anomaly: [{ wall_time: time }],
   clock_reading: [clockReading],
   override: [{ variables: listOf(text), user_id: text }],
-  reopening: [{ ...by, finding, detail: text, set_aside: orNull(text) }],
+  reopening: [
+    { ...by, finding, detail: text, anchored: listOf(text), ...all(orNull(text), 'set_aside', 'replaces') },
+  ],
   key: [
     {
       ...{ key_id: keyId, public_key: base64, user_id: text, proof: base64 },

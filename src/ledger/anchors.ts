@@ -99,6 +99,12 @@ export class Anchoring {
       .filter((checkpoint) => checkpoint.ledgerId === ledgerId);
   }
 
+  /** The last checkpoint of each ledger that the anchors that can be read keep, each in one line. */
+  async latest(): Promise<string[]> {
+    const kept = await Promise.allSettled([...this.#anchors.keys()].map(checkpointsOf));
+    return kept.flatMap((read) => (read.status === 'fulfilled' ? latestOf(read.value).map(nameOf) : []));
+  }
+
   /** Publishes the head to every anchor now. Throws the first failure, after all were tried. */
   async publish(): Promise<void> {
     await this.#publishTo(() => true);
@@ -193,8 +199,9 @@ async function misfit(
     .at(-1);
   if (!last) {
     const other = notes.at(-1);
-    // A person has seen that others were anchored there, and let this one go on.
-    if (!other || head?.reopened) return null;
+    if (!other) return null;
+    // A person has seen what was anchored there, and let this one go on.
+    if (latestOf(notes).every((note) => head?.accepted.includes(nameOf(note)))) return null;
     const here = head ? `this is the ledger ${head.ledgerId}` : 'there is none here';
     return fault(`another ledger, ${other.ledgerId}, was anchored at record ${other.size}, and ${here}`);
   }
@@ -206,11 +213,24 @@ async function misfit(
   // Retention drops what is half a year old: another beginning that is newer than all anchors was made.
   const first = firstSequence(ledger.directory);
   if (last.size < first - 1)
-    return head?.reopened
+    return head?.accepted.includes(nameOf(last))
       ? null
       : fault(`its records begin at ${first}, and the last that was anchored, ${last.size}, is not there`);
   const { firstFault } = await verifyLedger(ledger, { since: last.size, anchors: [last] });
   return firstFault;
+}
+
+/** The largest of each ledger. */
+function latestOf(notes: readonly SignedCheckpoint[]): SignedCheckpoint[] {
+  const latest = new Map<string, SignedCheckpoint>();
+  for (const note of notes)
+    if (note.size >= (latest.get(note.ledgerId)?.size ?? 0)) latest.set(note.ledgerId, note);
+  return [...latest.values()];
+}
+
+/** A checkpoint in one line, for a record. */
+function nameOf({ ledgerId, size, root }: SignedCheckpoint): string {
+  return `${ledgerId} ${size} ${root}`;
 }
 
 /** The checkpoints that an anchor keeps, of whatever ledger. Throws `anchor_failed`. */

@@ -27,10 +27,10 @@ import { dayOf } from './day.ts';
 import { ChainFault, type Fault, type ReopeningFinding } from './fault.ts';
 import { Journal, JournalDamaged, journalExists, segmentName, syncDirectory } from './journal.ts';
 import { isReleased, KernelLock } from './kernelLock.ts';
-import { LedgerClock, systemRunningTime, type RunningTime } from './ledgerClock.ts';
+import { aheadToleranceMs, LedgerClock, systemRunningTime, type RunningTime } from './ledgerClock.ts';
 import type { LedgerState } from './ledgerState.ts';
 import { requireLocalDisk } from './localDisk.ts';
-import { damageError, faultAround } from './readJournal.ts';
+import { damageError, faultAround, ledgerIdIn } from './readJournal.ts';
 import type {
   AdjustRecord,
   CallDescription,
@@ -94,8 +94,8 @@ export interface LedgerHead extends Receipt {
   checkpoint: string | null;
   /** What signed the checkpoint. */
   key: { id: string; publicKey: string } | null;
-  /** Whether a person has let the ledger take calls after something was found wrong. */
-  reopened: boolean;
+  /** Checkpoints that a person has accepted when the ledger was let go on. */
+  accepted: readonly string[];
 }
 
 /** Proof that a record is durable. */
@@ -478,13 +478,15 @@ export class Ledger {
   async reopen(
     { kind, detail }: { kind: ReopeningFinding; detail: string },
     asked: By,
-    { setAside }: { setAside: boolean },
+    { setAside, anchored = [] }: { setAside: boolean; anchored?: readonly string[] },
   ): Promise<Receipt & { setAside: string | null }> {
     const by = this.#by(asked);
+    const replaces = setAside ? ledgerIdIn(this.#options.directory) : null;
     const folder = setAside ? await this.#exclusive(() => this.#setAside(kind, detail)) : null;
     this.#reopening = true;
     if (kind === 'clock_ahead') this.#clock.confirm();
-    const record = { finding: kind, detail, set_aside: folder, user_id: by.userId, reason: by.reason };
+    const decided = { set_aside: folder, replaces, anchored: [...anchored] };
+    const record = { finding: kind, detail, ...decided, user_id: by.userId, reason: by.reason };
     try {
       const receipt = await this.#enqueue(
         () => [{ ...record, kind: 'reopening', call_id: null }],
@@ -526,7 +528,7 @@ export class Ledger {
     this.#confirmedAt = performance.now();
     const offset = await clockOffset();
     // A virtual machine that was asleep didn't run, and its clock is right.
-    if (offset === null || Math.abs(offset) >= ahead / 2) return;
+    if (offset === null || Math.abs(offset) > aheadToleranceMs) return;
     this.#clock.confirm();
     await this.recover();
   }
@@ -568,12 +570,12 @@ export class Ledger {
     if (!journal || journal.state.head.sequence === 0) return null;
     const signer = (this.#signer ??= await this.#options.signingKeys.load());
     const { state } = journal;
-    const { reopened } = state;
+    const accepted = state.reopened?.anchored ?? [];
     const id = keyIdOf(state.ledgerId, signer.publicKey);
     if (state.keyState(id) !== 'enrolled')
-      return { ...receiptOf(state), checkpoint: null, key: null, reopened };
+      return { ...receiptOf(state), checkpoint: null, key: null, accepted };
     const checkpoint = signCheckpoint(state.ledgerId, state.checkpoint, signer);
-    return { ...receiptOf(state), checkpoint, key: { id, publicKey: signer.publicKey }, reopened };
+    return { ...receiptOf(state), checkpoint, key: { id, publicKey: signer.publicKey }, accepted };
   }
 
   /** Calls back after records were added, by this process or another. Call the result to stop. */
@@ -976,7 +978,8 @@ export class Ledger {
     if (pinnedKey !== null && journal.state.hasKeys && !journal.state.knowsKey(pinnedKey))
       throw this.#notPinned(pinnedKey);
     // A person may have set the one before aside.
-    if (this.#ledgerId === null || reopened) this.#ledgerId = ledgerId;
+    const wasReplaced = reopened?.replaces === this.#ledgerId;
+    if (this.#ledgerId === null || wasReplaced) this.#ledgerId = ledgerId;
     if (this.#ledgerId === ledgerId || this.#reopening) return;
     const detail = `another ledger, ${ledgerId}, was put in the place of ${this.#ledgerId} while it was in use`;
     const segment = segmentName(journal.state.segment);

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createHash, randomUUID } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { dayOfRecord } from './day.ts';
 import type { LedgerState } from './ledgerState.ts';
@@ -20,7 +20,7 @@ export interface LedgerClockOptions {
 /** A clock this far behind the last record was set back; less is the difference between two processes. */
 const behindToleranceMs = 1_000;
 /** A clock may gain this much on the running time, by being set right, and a thousandth for drifting apart. */
-const aheadToleranceMs = 600_000;
+export const aheadToleranceMs = 600_000;
 
 /**
  * The time of records. A clock that was set back stays at the last record. One that was set forward, by more than the
@@ -96,7 +96,9 @@ export class LedgerClock {
   /** Headers have a reading; another start of the computer, and a clock that was confirmed, have one of their own. */
   #readings({ clockReading }: LedgerState): RecordDraft[] {
     const running = this.#options.running();
-    if (running === null || (clockReading?.boot === running.boot && !this.#confirmed)) return [];
+    const stands =
+      clockReading?.boot === running?.boot && (clockReading?.running_ms ?? 0) <= (running?.running_ms ?? 0);
+    if (running === null || (stands && !this.#confirmed)) return [];
     this.#confirmed = false;
     return [{ kind: 'clock_reading', call_id: null, ...running }];
   }
@@ -127,10 +129,15 @@ function bootOf(): string {
   return boot;
 }
 
+/** Of the start, and of the container: it may count its own time. */
 function linuxBoot(): string | null {
   try {
-    const id = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-    return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) ? id : null;
+    const started = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    const places = ['time', 'pid'].map((kind) => readlinkSync(`/proc/self/ns/${kind}`));
+    const hash = createHash('sha256')
+      .update([started, ...places].join())
+      .digest('hex');
+    return hash.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5');
   } catch {
     return null;
   }

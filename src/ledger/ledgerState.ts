@@ -14,6 +14,7 @@ import {
   type LedgerMode,
   type LedgerRecord,
   type RecordDraft,
+  type ReopeningRecord,
 } from './records.ts';
 import {
   enrolmentText,
@@ -49,7 +50,7 @@ export class LedgerState {
   #segmentBegan = '';
   #firstSegment = 1;
   #clockAnomaly = '';
-  #reopened = false;
+  #reopened: Reopening | null = null;
   #overrides: readonly string[] = [];
   #clockReading: TimedReading | null = null;
 
@@ -137,8 +138,8 @@ export class LedgerState {
     return this.#firstSegment;
   }
 
-  /** Whether a person has let it take calls, in a record since the header that was read first. */
-  get reopened(): boolean {
+  /** What a person has let it take calls in spite of, in the last record of that since the header that was read first. */
+  get reopened(): Reopening | null {
     return this.#reopened;
   }
 
@@ -255,7 +256,7 @@ export class LedgerState {
         this.#overrides = record.variables;
         break;
       case 'reopening':
-        this.#reopened = true;
+        this.#reopened = { replaces: record.replaces, anchored: record.anchored };
         break;
       case 'clock_anomaly':
         this.#clockAnomaly = record.time;
@@ -373,6 +374,9 @@ export class LedgerState {
     }
   }
 }
+
+/** What a person has accepted. */
+export type Reopening = Pick<ReopeningRecord, 'replaces' | 'anchored'>;
 
 /** What the clock is measured by. */
 export interface TimedReading extends ClockReading {

@@ -12,15 +12,21 @@ const mostPathBytes = 65_536;
 
 /**
  * State folders of this account, other than `state`, in which calls were recorded since yesterday: each is a budget of
- * its own. Notes `state` in `registry`, a folder that doesn't depend on TIDYLLM_HOME; a registry that can't be written
+ * its own: of `known` and those noted before. Notes `state` in `registry`, a folder that doesn't depend on TIDYLLM_HOME; a registry that can't be written
  * or read knows of nothing.
  */
-export function otherHomes(registry: string, state: string, now = Date.now()): string[] {
+export function otherHomes(
+  registry: string,
+  state: string,
+  known: readonly string[],
+  now = Date.now(),
+): string[] {
   // However it is written: a link to this folder is no other.
   const own = realPath(state);
   try {
     createFile(join(registry, createHash('sha256').update(own).digest('hex').slice(0, 32)), own);
-    const homes = readdirSync(registry).map((name) => homeIn(join(registry, name)));
+    const noted = readdirSync(registry).map((name) => homeIn(join(registry, name)));
+    const homes = [...new Set([...known, ...noted])];
     return homes.filter(
       (home) => home !== '' && realPath(home) !== own && now - lastRecorded(home) < recentMs,
     );

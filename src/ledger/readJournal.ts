@@ -210,7 +210,10 @@ class Verifier {
       }
     } catch (error) {
       if (!(error instanceof ChainFault)) throw error;
-      const rest = last && error.kind !== 'unreadable' ? await restOf(join(this.#location.directory, name), offset) : Buffer.alloc(0);
+      const rest =
+        last && error.kind !== 'unreadable'
+          ? await restOf(join(this.#location.directory, name), offset)
+          : Buffer.alloc(0);
       if (!isTorn(error.kind, rest, offset)) return fault(error.kind, error.message);
       const detail = `${rest.length} bytes after the last complete record are what a power loss left of a write`;
       return fault('unterminated_tail', detail);

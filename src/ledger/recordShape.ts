@@ -310,7 +310,8 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
   override: { ...event, variables: list(string), user_id: string },
   reopening: {
     ...{ ...event, finding: oneOf(...reopeningFindings), detail: string },
-    ...{ set_aside: orNull(string), user_id: string, reason: string },
+    ...{ set_aside: orNull(string), replaces: orNull(string), anchored: list(string) },
+    ...{ user_id: string, reason: string },
   },
   recovery: { ...event, bytes: count, sha256, quarantine: string },
 };

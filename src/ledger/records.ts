@@ -467,8 +467,11 @@ export interface ReopeningRecord extends LedgerEvent {
   /** What was found. */
   finding: ReopeningFinding;
   detail: string;
-  /** Folder in which the ledger before was set aside; null when this one goes on. */
+  /** Folder in which the ledger before was set aside, and its id; null when this one goes on. */
   set_aside: string | null;
+  replaces: string | null;
+  /** The last checkpoint of each ledger that the anchors had: these, and no others, were accepted. */
+  anchored: string[];
   user_id: string;
   reason: string;
 }

@@ -59,7 +59,8 @@ export async function reopenLedger(
     const { firstFault } = await verifyLedger(ledger, { anchors });
     if (firstFault) throw damageError(ledger.directory, firstFault);
   }
-  const reopened = await ledger.reopen(undecided, by, { setAside });
+  const anchored = await anchoring.latest();
+  const reopened = await ledger.reopen(undecided, by, { setAside, anchored });
   // From here on the anchors know this ledger; one that can't be reached says so in its status.
   await anchoring.publish().catch(() => undefined);
   return reopened;

@@ -188,6 +188,27 @@ describe('with an anchor', () => {
   });
 });
 
+it('a ledger that was let go on elsewhere is not let in by its own record', async () => {
+  const { environment, ledger, anchor } = await anchoredHome();
+  await asked(environment, 1);
+  // Another home of the same key, which nothing anchors, begins anew with a reason of its own.
+  const second = temporaryFolder();
+  cpSync(join(environment['TIDYLLM_HOME'] ?? '', 'signing.pem'), join(second, 'signing.pem'));
+  const other = { ...environment, TIDYLLM_HOME: second };
+  await asked(other, 1);
+  const prepared = join(second, 'ledger', 'live');
+  writeFileSync(join(prepared, 'closed.json'), 'x');
+  const begun = await tidyllm(['audit', 'reopen', '--new-ledger', '--reason', 'only a test of mine'], {
+    environment: other,
+  });
+  expect(begun.code).toBe(0);
+  rmSync(ledger, { recursive: true });
+  cpSync(prepared, ledger, { recursive: true });
+  expect((await ask(environment)).code).toBe(7);
+  await expectClosed(environment, 'another ledger,');
+  expect(existsSync(anchor)).toBe(true);
+});
+
 describe('a record that was changed', () => {
   /** One byte of a reason, in a segment of two. */
   async function twoSegments(): Promise<{ environment: Environment; ledger: string }> {

@@ -77,3 +77,21 @@ describe('a variable of this program', () => {
     expect(stdout).toContain('TIDYLLM_BUDGET_DAILY_LIMIT_USD loosens budget.daily_limit_usd');
   });
 });
+
+it('a settings file in the place of the user’s own is recorded and told', async () => {
+  const environment: Record<string, string> = { ...home(), TIDYLLM_AI_BACKENDS: 'mock' };
+  const other = join(temporaryFolder(), 'other.yaml');
+  writeFileSync(other, 'budget: { daily_limit_usd: 900000 }\n');
+  const elsewhere = { ...environment, TIDYLLM_SETTINGS: other };
+  const ask = ['chat', '--reason', 'JIRA-1 variables', 'hello'];
+  expect((await tidyllm(ask, { environment: elsewhere })).code).toBe(0);
+  expect((await tidyllm(['--settings', other, ...ask], { environment })).code).toBe(0);
+  const folder = join(environment['TIDYLLM_HOME'] ?? '', 'ledger', 'simulated');
+  const overrides = storedRecords(folder).filter((record) => record.kind === 'override');
+  expect(overrides.map(({ variables }) => variables[0])).toEqual([
+    `TIDYLLM_SETTINGS=${other}`,
+    `settings=${other}`,
+  ]);
+  const { stdout } = await tidyllm(['doctor'], { environment: elsewhere });
+  expect(stdout).toContain('in the place of this user');
+});
