@@ -118,12 +118,16 @@ class SimulatedDisk {
         if (options?.throwIfNoEntry === false) return undefined;
         throw notFound(path);
       },
-      openSync: (path: string, flags: string, mode?: number) => {
+      lstatSync: (path: string, options: object) => {
+        if (!isOurs(path)) return real.lstatSync(path, options);
+        return this.#files.has(path) ? { isFile: () => true } : undefined;
+      },
+      openSync: (path: string, flags: string | number, mode?: number) => {
         if (!isOurs(path)) return real.openSync(path, flags, mode);
         orThrow('open');
         let file = this.#files.get(path);
         const isFolder = !path.includes('.');
-        if (!file && (flags.startsWith('w') || isFolder)) {
+        if (!file && (String(flags).startsWith('w') || isFolder)) {
           file = new SimulatedFile(this.#nextInode++);
           if (!isFolder) this.#files.set(path, file);
         }
@@ -138,7 +142,7 @@ class SimulatedDisk {
       fstatSync: (descriptor: number) => {
         const open = fileOf(descriptor);
         if (!open) return real.fstatSync(descriptor);
-        return { ino: open.file.inode, size: open.file.content.length };
+        return { ino: open.file.inode, size: open.file.content.length, isFile: () => true };
       },
       readSync: (descriptor: number, buffer: Buffer, offset: number, length: number, position: number) => {
         const open = fileOf(descriptor);
