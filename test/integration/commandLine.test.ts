@@ -438,7 +438,7 @@ describe('bad surroundings', () => {
     mkdirSync(journalPath(join(home, 'ledger', 'live')), { recursive: true });
     const { code, document } = await tidyllmJson(['chat', ...reason, 'hello'], { environment });
     expect(code).toBe(7);
-    expect(document).toMatchObject({ gateway_tracked: false, error: { code: 'ledger_unavailable' } });
+    expect(document).toMatchObject({ gateway_tracked: false, error: { code: 'ledger_damaged' } });
     expect(standIn.calls).toHaveLength(0);
   });
 });
