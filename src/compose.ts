@@ -201,7 +201,6 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     user,
     userSource: told ? 'told' : identity?.name ? 'aws' : 'machine',
     caller,
-    callerArn: identity?.arn ?? null,
     anchoring,
     anchorAt,
     budget,

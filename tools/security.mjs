@@ -1,4 +1,4 @@
-// The attacks alone, each a test that succeeded against an earlier version: npm run test:security
+// The tests of attacks alone: npm run test:security
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

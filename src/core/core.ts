@@ -52,10 +52,8 @@ export interface Core {
   /** Who calls are recorded for when a request doesn't say: as told, as AWS knows them, or as this machine does. */
   readonly user: string;
   readonly userSource: 'told' | 'aws' | 'machine';
-  /** What stands beside that name in records. */
+  /** What stands beside that name in records: the account, and the ARN where AWS could be asked. */
   readonly caller: Caller;
-  /** The ARN behind the credentials, where AWS could be asked. */
-  readonly callerArn: string | null;
   readonly anchoring: Anchoring;
   /** The anchor at a path: the notes of a repository's folder, otherwise a file. */
   anchorAt(path: string): Anchor;

@@ -88,9 +88,10 @@ async function look(core: Core, verify: Required<DoctorOptions>['verify']): Prom
     verify(core).catch((error: unknown) => error as Error),
   ]);
   const { services } = system.infrastructure;
+  const { caller_arn: arn } = core.caller;
   return [
     await credentialFinding(core, credentials),
-    fine('user', core.callerArn === null ? core.user : `${core.user}, who is ${core.callerArn}`),
+    fine('user', arn === undefined ? core.user : `${core.user}, who is ${arn}`),
     fine('back-end', `${core.backend.id}: ${core.simulatedBecause ?? core.backend.location}`),
     ...Object.entries(services).map(([name, { state, evidence, error }]): Finding => {
       if (state === 'not_configured') return absent(name, evidence);

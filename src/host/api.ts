@@ -1,6 +1,6 @@
 /**
- * What other extensions get: frozen, and made of copies. A call goes through the gateway as any other does; nothing
- * here writes a record, raises a cap or gives away a key.
+ * What other extensions get: frozen, and made of copies. A call goes through the gateway as any other does, and has its
+ * record; nothing else here writes, raises a cap or gives away a key.
  */
 export interface TidyLlmApi {
   /** Of the extension. */

@@ -68,11 +68,13 @@ export class AuditTrail implements vscode.Disposable {
     signal: AbortSignal,
     onProgress: (share: number) => void,
   ): Promise<Verification | null> {
-    const { directory, mode, pinnedKey } = ledger;
-    const verify = (anchors: readonly SignedCheckpoint[]): Promise<VerificationResult | null> =>
-      runVerification({ location: { directory, mode, pinnedKey }, anchors }, signal, onProgress);
+    const { directory, mode } = ledger;
     const { state } = this.#holder;
     const own = state.kind === 'ready' && state.core.ledger.directory === directory ? state.core : null;
+    // Whoever asks: the settings' key is that of the ledger in use.
+    const pinnedKey = own ? own.ledger.pinnedKey : ledger.pinnedKey;
+    const verify = (anchors: readonly SignedCheckpoint[]): Promise<VerificationResult | null> =>
+      runVerification({ location: { directory, mode, pinnedKey }, anchors }, signal, onProgress);
     const result = await (own ? verifyTrail(own, verify) : verify([]));
     if (!result) return null;
     const verification = { result, at: new Date(), closed: closureOf(directory) !== null };

@@ -43,9 +43,8 @@ async function reconnectIfNeeded(holder: CoreHolder): Promise<void> {
     await holder.reconnect();
 }
 
-/** Whether calls would be recorded for another person than AWS now knows the caller as. */
-async function isSomebodyElse({ userSource, callerArn, sessions }: Core): Promise<boolean> {
-  if (userSource === 'told') return false;
+/** Whether calls would be recorded with another ARN than AWS now knows the caller by. */
+async function isSomebodyElse({ caller, sessions }: Core): Promise<boolean> {
   const { arn } = await sessions.credentialStatus();
-  return arn !== null && arn !== callerArn;
+  return arn !== null && arn !== (caller.caller_arn ?? null);
 }

@@ -51,6 +51,12 @@ export function closureOf(directory: string): Closure | null {
   }
 }
 
+/** What was found for certain; null where nothing was, or it may have been half a write. */
+export function certainFault(directory: string): Fault | null {
+  const closure = closureOf(directory);
+  return closure?.certain ? closure.fault : null;
+}
+
 /** What isn't as this program writes it closes the ledger all the same: its words go into a record. */
 function requireClosure({ found, fault, certain }: Partial<Closure>): Closure {
   const { segment, line, sequence, kind, detail }: Partial<Fault> = fault ?? {};

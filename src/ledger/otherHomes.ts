@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFile } from '../createFile.ts';
 import { systemCodeOf } from '../errors.ts';
@@ -24,7 +24,9 @@ export function otherHomes(
   // However it is written: a link to this folder is no other.
   const own = realPath(state);
   try {
-    createFile(join(registry, createHash('sha256').update(own).digest('hex').slice(0, 32)), own);
+    const entry = join(registry, createHash('sha256').update(own).digest('hex').slice(0, 32));
+    // Each start comes by here, and a file is synced.
+    if (!existsSync(entry)) createFile(entry, own);
     const noted = readdirSync(registry).map((name) => homeIn(join(registry, name)));
     const homes = [...new Set([...known, ...noted])];
     return homes.filter(

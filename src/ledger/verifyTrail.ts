@@ -1,5 +1,5 @@
 import type { Anchoring } from './anchors.ts';
-import { closureOf } from './closure.ts';
+import { certainFault } from './closure.ts';
 import type { LedgerLocation, VerificationResult } from './readJournal.ts';
 import type { SignedCheckpoint } from './signing.ts';
 
@@ -13,7 +13,6 @@ export async function verifyTrail<Result extends VerificationResult | null>(
 ): Promise<Result> {
   await anchoring.compare();
   const result = await verify(await anchoring.ownCheckpoints());
-  const closure = closureOf(ledger.directory);
-  if (!result || result.firstFault || !closure?.certain) return result;
-  return { ...result, ok: false, firstFault: closure.fault };
+  const found = certainFault(ledger.directory);
+  return result && found && !result.firstFault ? { ...result, ok: false, firstFault: found } : result;
 }

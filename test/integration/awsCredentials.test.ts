@@ -310,7 +310,7 @@ describe('the caller', () => {
     const core = await start(environmentKeys);
     expect(core).toMatchObject({
       user: 'ada@example.com',
-      callerArn: 'arn:aws:sts::111122223333:assumed-role/Developer/ada@example.com',
+      caller: { caller_arn: 'arn:aws:sts::111122223333:assumed-role/Developer/ada@example.com' },
     });
     expect((await start({ ...environmentKeys, TIDYLLM_USER: 'grace' })).user).toBe('grace');
     expect((await start(environmentKeys, { user: 'alan' })).user).toBe('alan');
@@ -342,7 +342,7 @@ describe('the caller', () => {
     const { identity, start } = await machine();
     await identity.close();
     const core = await start(environmentKeys);
-    expect(core.callerArn).toBeNull();
+    expect(core.caller.caller_arn).toBeUndefined();
     expect(core.user).not.toContain('@');
   });
 

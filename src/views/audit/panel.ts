@@ -15,7 +15,7 @@ import type { CoreHolder } from '../../host/coreHolder.ts';
 import { briefMessage, errorText } from '../../host/errorText.ts';
 import { inBackground } from '../../host/failures.ts';
 import type { Histories } from '../../host/histories.ts';
-import { closureOf } from '../../ledger/closure.ts';
+import { certainFault } from '../../ledger/closure.ts';
 import type { Fault } from '../../ledger/fault.ts';
 import { journalExists } from '../../ledger/journal.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../ledger/signing.ts';
@@ -463,11 +463,11 @@ export class AuditPanel implements vscode.Disposable {
       : { state: 'unverified' };
   }
 
-  /** What is wrong with the shown ledger: as it was verified here, or as any process found it. */
+  /** What is wrong with the shown ledger: what was last verified here, otherwise what any process found for certain. */
   #found(): Fault | null {
     const directory = this.#shownDirectory();
     if (directory === null) return null;
-    return this.#lastVerification()?.result.firstFault ?? closureOf(directory)?.fault ?? null;
+    return this.#lastVerification()?.result.firstFault ?? certainFault(directory);
   }
 
   /** The last verification of the shown ledger. */
