@@ -199,7 +199,6 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     ledger,
     registry,
     user,
-    userSource: told ? 'told' : identity?.name ? 'aws' : 'machine',
     caller,
     anchoring,
     anchorAt,

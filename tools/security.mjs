@@ -2,18 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  browser,
-  dependencies,
-  editor,
-  environment,
-  main,
-  node24,
-  postgres,
-  pythonServers,
-  root,
-  ToolError,
-} from './setup.mjs';
+import { environment, main, node24, root, testServers, ToolError } from './setup.mjs';
 
 /** What each attacks, and where. */
 const attacks = {
@@ -42,14 +31,8 @@ await main(async () => {
     .map((name) => `test/${name}.test.ts`);
   const missing = files.filter((file) => !existsSync(join(root, file)));
   if (missing.length > 0) throw new ToolError(`These tests are not there: ${missing.join(', ')}.`);
-  await dependencies();
-  await editor();
-  await browser();
-  const env = {
-    ...environment(await node24()),
-    POSTGRES_BIN: await postgres(),
-    PYTHON_SERVERS: await pythonServers(),
-  };
+  const servers = await testServers();
+  const env = { ...environment(await node24()), ...servers };
   if ((await run('node', ['esbuild.mjs'], env)) === 0)
     process.exitCode = await run('vitest', ['run', ...files], env);
   else process.exitCode = 1;

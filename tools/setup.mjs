@@ -84,6 +84,14 @@ export async function postgres() {
   return join(folder, installed, 'native', 'bin');
 }
 
+/** Everything that the tests need; returns the variables by which test/support/servers.ts finds it. */
+export async function testServers() {
+  await dependencies();
+  await editor();
+  await browser();
+  return { POSTGRES_BIN: await postgres(), PYTHON_SERVERS: await pythonServers() };
+}
+
 /** Returns the Python that has MLflow and the S3 server (moto), for the tests. */
 export async function pythonServers() {
   const folder = join(cache, `python-${pythonPackages.join('-').replaceAll(/[^\w.-]/g, '_')}`);

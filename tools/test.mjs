@@ -6,17 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChecks } from './check.mjs';
 import { capture, killGroups, processes, signal } from './processes.mjs';
-import {
-  browser,
-  dependencies,
-  editor,
-  environment,
-  main,
-  node24,
-  postgres,
-  pythonServers,
-  root,
-} from './setup.mjs';
+import { environment, main, node24, root, testServers } from './setup.mjs';
 
 const results = join(root, 'test-results');
 const stageLimit = 20 * 60 * 1000;
@@ -64,12 +54,7 @@ await main(async () => {
 
 /** @returns {Promise<Outcome>} */
 async function setUp() {
-  await dependencies();
-  await editor();
-  await browser();
-  // Where test/support/servers.ts finds them.
-  process.env.POSTGRES_BIN = await postgres();
-  process.env.PYTHON_SERVERS = await pythonServers();
+  Object.assign(process.env, await testServers());
   return { passed: 0, failed: 0 };
 }
 

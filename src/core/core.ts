@@ -51,7 +51,6 @@ export interface Core {
   readonly reports: Pick<ReportStore, 'read'>;
   /** Who calls are recorded for when a request doesn't say: as told, as AWS knows them, or as this machine does. */
   readonly user: string;
-  readonly userSource: 'told' | 'aws' | 'machine';
   /** What stands beside that name in records: the account, and the ARN where AWS could be asked. */
   readonly caller: Caller;
   readonly anchoring: Anchoring;

@@ -335,7 +335,8 @@ describe('the caller', () => {
       '[profile guarded]\nrole_arn = arn:aws:iam::1:role/guarded\nsource_profile = base\nmfa_serial = arn:aws:iam::1:mfa/ada\n',
     );
     const core = await start({ AWS_PROFILE: 'guarded' }, { mfaCode: () => delay(2_000, '123456') });
-    expect(core.userSource).toBe('aws');
+    // AWS was asked with what the code gave.
+    expect(core.caller.caller_arn).toMatch(/^arn:aws:sts::/);
   });
 
   it('is the account of this machine where AWS can’t be asked', async () => {
