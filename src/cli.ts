@@ -19,7 +19,7 @@ import { errorJson, note, printError, printJson, type Terminal } from './cli/ter
 import { usage, type UsageOptions } from './cli/usage.ts';
 import { compose } from './compose.ts';
 import type { Core } from './core/core.ts';
-import { requestServiceTiers } from './gateways/corporateLlm/request.ts';
+import { requestServiceTiers } from './gateways/modelCalls.ts';
 import { errorExitCodes, GatewayError, messageOf } from './errors.ts';
 import { loadSettings, type SettingsOverrides } from './settings/loadSettings.ts';
 import { projectFolderAround, workspaceFilesAround } from './settings/settingsPlaces.ts';

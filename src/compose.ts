@@ -135,24 +135,29 @@ export async function compose(options: ComposeOptions): Promise<Core> {
         : await dayInJournal(ledger.directory, day, today.timeZone);
     return budgetStatus(asked, { capOf, alerts: settings.budget.alerts });
   };
+  const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
+    new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy });
   const registry = await initGateways({
-    corporate_llm: () =>
-      Promise.resolve(
-        new CorporateLlmGateway({
-          backend,
-          ledger,
-          catalogue,
-          content,
-          policy,
-        }),
-      ),
+    corporate_llm: () => Promise.resolve(callsOn(backend, catalogue)),
   });
   // Loaded by the first run: listing agreements needs none of it.
   const implementations = once(async () => {
     const { createImplementations } = await import('./flow/implementations.ts');
     return createImplementations({
-      ...{ loaded, ledger, catalogue, content, policy, sessions, registry, backend, budget, anchorAt, state },
-      gateway: () => registry.get('corporate_llm'),
+      ...{
+        loaded,
+        ledger,
+        catalogue,
+        content,
+        sessions,
+        registry,
+        backend,
+        budget,
+        anchorAt,
+        state,
+        callsOn,
+      },
+      calls: () => registry.calls(),
       environment: options.environment,
       defaultModel: settings.aws.bedrock.default_model,
       cacheSeconds: settings.cache.ttl_seconds,

@@ -1,10 +1,10 @@
 import { basename } from 'node:path';
 import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
-import { shortfallOf } from '../gateways/corporateLlm/shortfall.ts';
-import type { LlmRequest, LlmResponse, RequestServiceTier } from '../gateways/corporateLlm/request.ts';
+import { shortfallOf } from '../gateways/shortfall.ts';
+import type { LlmRequest, LlmResponse, RequestServiceTier } from '../gateways/modelCalls.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
-import { currentBranch } from './branch.ts';
+import { terminalOrigin } from './terminalOrigin.ts';
 import { writeOutput } from './output.ts';
 import { readStandardInput, readTextFile } from './readText.ts';
 import { stopSignal } from './stopSignal.ts';
@@ -31,7 +31,7 @@ export async function chat(
   const request = await requestFrom(core, prompt, options);
   if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
   const stop = stopSignal();
-  const response = await core.registry.get('corporate_llm').executeLlmRequest(request, {
+  const response = await core.registry.calls().execute(request, {
     signal: stop.signal,
     ...(terminal.json ? {} : { onText: answerPrinter() }),
   });
@@ -55,7 +55,7 @@ async function requestFrom(core: Core, prompt: string, options: ChatOptions): Pr
     auditReason: options.reason ?? '',
     modelId: options.model ?? core.loaded.settings.aws.bedrock.default_model,
     stream: options.stream,
-    origin: { workspace: process.cwd(), branch: await currentBranch(), command: 'cli' },
+    origin: await terminalOrigin(process.cwd()),
     ...(options.maxTokens === undefined
       ? {}
       : { maxTokens: numberOf(options.maxTokens, '--max-tokens', /^\d+$/) }),

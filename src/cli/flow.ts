@@ -20,7 +20,7 @@ import { readSettingsText } from '../settings/loadSettings.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
 import { SettingsInvalid } from '../settings/settingsDocument.ts';
 import { faultText, type Fault } from '../yamlDocument.ts';
-import { currentBranch } from './branch.ts';
+import { terminalOrigin } from './terminalOrigin.ts';
 import { faultJson } from './faultJson.ts';
 import { withHistory } from './history.ts';
 import { positiveInteger } from './options.ts';
@@ -92,7 +92,7 @@ export async function flowRun(
     .executeAgreement(agreement, {
       parameters: given,
       confidence,
-      origin: { workspace: projectFolder(core), branch: await currentBranch(), command: 'cli' },
+      origin: await terminalOrigin(projectFolder(core)),
       signal: stop.signal,
       onStart: (_, reserved) => {
         if (reserved > 0n) note(terminal, `Reserved ${formatUsd(reserved)} for the run.`);

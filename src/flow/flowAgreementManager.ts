@@ -3,14 +3,13 @@ import { realpathSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
 import { GatewayError, messageOf, type GatewayErrorCode } from '../errors.ts';
 import type { CapOf } from '../gateways/corporateLlm/caps.ts';
-import { budgetBlocked } from '../gateways/corporateLlm/budgetOffer.ts';
-import type { CallOrigin } from '../gateways/corporateLlm/request.ts';
+import { budgetBlocked } from '../gateways/budgetRefusals.ts';
+import { recordedOrigin, type CallOrigin } from '../gateways/callOrigin.ts';
 import type { AgreementValidation, GatewayRegistry } from '../gateways/registry.ts';
 import { runScopesOf } from '../ledger/budgetFold.ts';
 import type { EndRunInput, Ledger, RunReceipt, RunRefusal } from '../ledger/ledger.ts';
 import type { Caller, ExecutionMode, RunOutcome } from '../ledger/records.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
-import { workspaceKey } from '../workspaceKey.ts';
 import type { BuiltInId, FlowAgreement, ParameterValues, ShellAction } from './agreement.ts';
 import { loadCatalogue, type Catalogue, type FlowFile } from './catalogue.ts';
 import { executionHistory, type EventsOf, type FlowExecutionEntry } from './executionHistory.ts';
@@ -284,7 +283,7 @@ export class FlowAgreementManager {
     const { shell, trigger } = agreement;
     const approved = shell ? false : null;
     if (!shell) return { approved, error: null };
-    const { workspace } = options.origin;
+    const { folder: workspace } = options.origin;
     if (workspace === null) {
       const error = new GatewayError(
         'flow_not_approved',
@@ -325,10 +324,9 @@ export class FlowAgreementManager {
   async #start(running: Running, amount: bigint, approved: boolean | null): Promise<GatewayError | null> {
     const { ledger, backend, user, caller, capOf } = this.#dependencies;
     const { agreement, reason, options } = running;
-    const { branch, command } = options.origin;
-    const workspace = options.origin.workspace === null ? null : workspaceKey(options.origin.workspace);
+    const origin = recordedOrigin(options.origin);
     const input = {
-      ...{ amount, approved, reason, workspace, branch, command },
+      ...{ amount, approved, reason, ...origin },
       agreement: agreement.id,
       trigger: agreement.trigger,
       flow_encoding: formatFlowEncoding(agreement.flowEncoding),
@@ -339,7 +337,9 @@ export class FlowAgreementManager {
       user_id: user,
       ...caller,
       backend: backend.id,
-      caps: runScopesOf({ userId: user, workspace, caller }).flatMap((scope) => capOf(scope) ?? []),
+      caps: runScopesOf({ userId: user, workspace: origin.workspace, caller }).flatMap(
+        (scope) => capOf(scope) ?? [],
+      ),
       concurrent: agreement.concurrent,
     };
     // A run of a process that died must not keep this one waiting.
@@ -375,10 +375,10 @@ export class FlowAgreementManager {
     const { registry, user } = this.#dependencies;
     const calls = new Set<Promise<unknown>>();
     const run: FlowRun = {
-      ...{ runId, parameters, signal, reserved: costLimit, workspace: options.origin.workspace },
+      ...{ runId, parameters, signal, reserved: costLimit, workspace: options.origin.folder },
       progress: (message, share) => options.onProgress?.(message, share),
       call: (request, { onText } = {}) => {
-        const call = registry.get('corporate_llm').executeLlmRequest(
+        const call = registry.calls().execute(
           {
             ...request,
             ...{ userId: user, auditReason: reason, origin: options.origin },

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts';
-import type { CallOptions, LlmRequest, LlmResponse } from '../gateways/corporateLlm/request.ts';
+import type { CallOptions, LlmRequest, LlmResponse } from '../gateways/modelCalls.ts';
 import type { ImplementationId, ParameterDefinition, ParameterValues } from './agreement.ts';
 import type { Report } from './report.ts';
 

@@ -1,4 +1,5 @@
 import type { GatewayError } from '../errors.ts';
+import type { ModelCalls } from './modelCalls.ts';
 
 export const gatewayIds = ['corporate_llm', 'ai_processing', 'workflow_optimizer'] as const;
 export type GatewayId = (typeof gatewayIds)[number];
@@ -31,7 +32,7 @@ export interface AgreementContext {
 }
 
 /** One of the three levels a call passes through. */
-export interface Gateway {
+export interface Gateway extends ModelCalls {
   readonly id: GatewayId;
   checkHealth(signal: AbortSignal): Promise<Health>;
   /** Throws `GatewayError` for an agreement whose calls this level would refuse. */

@@ -1,11 +1,6 @@
 import { GatewayError } from '../errors.ts';
-import type { CorporateLlmGateway } from './corporateLlm/corporateLlmGateway.ts';
+import type { ModelCalls } from './modelCalls.ts';
 import { gatewayIds, type AgreementContext, type Gateway, type GatewayId, type Health } from './gateway.ts';
-
-/** The gateways that are installed, by id. */
-export interface InstalledGateways {
-  corporate_llm: CorporateLlmGateway;
-}
 
 interface KnownService {
   level: 1 | 2 | 3;
@@ -23,10 +18,12 @@ const knownServices: Readonly<Record<GatewayId, KnownService>> = {
   },
 };
 
-/** Makes each installed gateway; throws `GatewayError` when it can't come up. */
-export type GatewayFactories = {
-  [Id in GatewayId]?: () => Promise<Id extends keyof InstalledGateways ? InstalledGateways[Id] : Gateway>;
-};
+/** Makes each installed gateway, the upper ones over the level below; throws `GatewayError` when it can't come up. */
+export interface GatewayFactories {
+  corporate_llm?: () => Promise<Gateway>;
+  ai_processing?: (below: ModelCalls) => Promise<Gateway>;
+  workflow_optimizer?: (below: ModelCalls) => Promise<Gateway>;
+}
 
 export interface ServiceInfo extends KnownService {
   id: GatewayId;
@@ -71,7 +68,8 @@ export class GatewayRegistry {
       if (!make) continue;
       try {
         this.#requireDependencies(id);
-        this.#gateways.set(id, await make());
+        // The lowest level gets no `below` and takes none.
+        this.#gateways.set(id, await make(this.#top() as ModelCalls));
       } catch (error) {
         if (!GatewayError.is(error)) throw error;
         this.#failures.set(id, error);
@@ -79,12 +77,18 @@ export class GatewayRegistry {
     }
   }
 
-  /** Throws `gateway_unavailable`: there is no other route to a model. */
-  get<Id extends keyof InstalledGateways>(id: Id): InstalledGateways[Id] {
-    const gateway = this.#gateways.get(id);
-    if (!gateway) throw gatewayUnavailable(id, this.#failures.get(id));
-    // What the factory of this id made.
-    return gateway as InstalledGateways[Id];
+  /**
+   * The highest level that is up: every call passes it and all levels below. Throws `gateway_unavailable` where not
+   * even the lowest is up: there is no other route to a model.
+   */
+  calls(): ModelCalls {
+    const top = this.#top();
+    if (!top) throw gatewayUnavailable('corporate_llm', this.#failures.get('corporate_llm'));
+    return top;
+  }
+
+  #top(): Gateway | undefined {
+    return gatewayIds.flatMap((id) => this.#gateways.get(id) ?? []).at(-1);
   }
 
   getAvailableServices(): GatewayId[] {

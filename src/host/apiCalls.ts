@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import * as z from 'zod/mini';
 import { GatewayError, messageOf } from '../errors.ts';
-import type { LlmResponse } from '../gateways/corporateLlm/request.ts';
+import type { LlmResponse } from '../gateways/modelCalls.ts';
 import { microToUsd } from '../pricing/cost.ts';
 import type { ApiBudget, ApiCallOptions, ApiError, ApiRequest, ApiResponse, ApiStatus } from './api.ts';
 import type { CoreHolder } from './coreHolder.ts';
@@ -60,12 +60,10 @@ export async function execute(
   const caller = vscode.extensions.getExtension(request.caller)?.id;
   if (caller === undefined)
     throw toThrow(invalid(`No extension "${request.caller}" is installed; \`caller\` is the id of yours.`));
-  const { folder } = git;
-  const workspace = folder?.uri.scheme === 'file' ? folder.uri.fsPath : null;
-  const branch = await git.branch();
+  const origin = await git.callOrigin(`extension ${caller} (unverified)`);
   try {
     const response = await holder.use((core) =>
-      core.registry.get('corporate_llm').executeLlmRequest(
+      core.registry.calls().execute(
         {
           ...(request.prompt !== undefined && { prompt: request.prompt }),
           ...(request.messages && { messages: request.messages }),
@@ -74,7 +72,7 @@ export async function execute(
           ...(request.max_tokens !== undefined && { maxTokens: request.max_tokens }),
           ...(request.temperature !== undefined && { temperature: request.temperature }),
           auditReason: request.reason,
-          origin: { workspace, branch, command: `extension ${caller} (unverified)` },
+          origin,
         },
         { ...(signal && { signal }), ...(onText && { onText: (piece) => onText(piece) }) },
       ),

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts';
-import { BudgetExceeded } from '../gateways/corporateLlm/budgetOffer.ts';
+import { BudgetExceeded } from '../gateways/budgetRefusals.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import type { CommandId } from './commandIds.ts';
 

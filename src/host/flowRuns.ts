@@ -9,6 +9,7 @@ import { shownCommand } from '../flow/shownCommand.ts';
 import type { StoredReport } from '../flow/report.ts';
 import type { ExecutionMode } from '../ledger/records.ts';
 import { formatUsd } from '../pricing/cost.ts';
+import type { CallOrigin } from '../gateways/callOrigin.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import type { GitContext } from './gitContext.ts';
 import type { Histories } from './histories.ts';
@@ -95,7 +96,7 @@ export class FlowRuns implements vscode.Disposable {
       const execution: ExecuteOptions = {
         parameters: options.parameters ?? {},
         confidence: options.confidence ?? 1,
-        origin: { ...(await this.#origin(agreement)), command: options.command },
+        origin: await this.#origin(agreement, options.command),
         signal: stopped.signal,
         trusted: vscode.workspace.isTrusted,
         approve: askApproval,
@@ -182,13 +183,12 @@ export class FlowRuns implements vscode.Disposable {
   }
 
   /** A workspace's agreement runs in the folder that defines it. */
-  async #origin({ source }: FlowAgreement): Promise<{ workspace: string | null; branch: string | null }> {
+  #origin({ source }: FlowAgreement, door: string): Promise<CallOrigin> {
     const defined =
       source.kind === 'workspace' && source.file !== null
         ? vscode.workspace.getWorkspaceFolder(vscode.Uri.file(source.file))
         : undefined;
-    const workspace = (defined ?? this.#git.folder)?.uri.fsPath ?? null;
-    return { workspace, branch: await this.#git.branch() };
+    return this.#git.callOrigin(door, defined);
   }
 }
 

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { CallOrigin } from '../gateways/callOrigin.ts';
 
 /** The part of the built-in git extension's API that is used here. */
 interface GitRepository {
@@ -35,6 +36,11 @@ export class GitContext implements vscode.Disposable {
 
   async branch(): Promise<string | null> {
     return (await this.#repository())?.state.HEAD?.name ?? null;
+  }
+
+  /** Where a call through this door comes from. */
+  async callOrigin(door: string, folder = this.folder): Promise<CallOrigin> {
+    return { door, folder: folder?.uri.fsPath ?? null, branch: await this.branch() };
   }
 
   /** First line of the last commit's message. */

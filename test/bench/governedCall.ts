@@ -38,7 +38,7 @@ const bare = new BedrockRuntimeClient({
   authSchemePreference: ['sigv4'],
 });
 const core = await compose({ environment: process.env });
-const gateway = core.registry.get('corporate_llm');
+const gateway = core.registry.calls();
 
 interface Timing {
   first: number;
@@ -64,7 +64,7 @@ async function bareCall(): Promise<Timing> {
 async function governedCall(): Promise<Timing> {
   const startedAt = performance.now();
   let first = 0;
-  const response = await gateway.executeLlmRequest(
+  const response = await gateway.execute(
     { prompt: 'hello', auditReason: 'JIRA-1 bench', modelId },
     { onText: () => (first ||= performance.now() - startedAt) },
   );

@@ -6,10 +6,10 @@ import { compose } from '../../src/compose.ts';
 
 const calls = Number(process.env['CALLS']);
 const core = await compose({ environment: process.env });
-const gateway = core.registry.get('corporate_llm');
+const gateway = core.registry.calls();
 await core.ledger.recover();
 for (let call = 0; call < calls; call += 1) {
-  const { auditTrail, status, cost, gatewayTracked, error } = await gateway.executeLlmRequest({
+  const { auditTrail, status, cost, gatewayTracked, error } = await gateway.execute({
     prompt: process.env['PROMPT'] ?? 'hello',
     auditReason: 'JIRA-1 fault test',
     modelId: process.env['MODEL'] ?? 'claude-sonnet',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as sdk from '@aws-sdk/client-bedrock-runtime';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Core } from '../../src/core/core.ts';
-import type { LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import type { LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { errorText } from '../../src/host/errorText.ts';
 import { startBedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
@@ -12,8 +12,8 @@ import { journalPath } from '../support/ledgers.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 function ask(core: Core, prompt: string, stream = true): Promise<LlmResponse> {
-  const gateway = core.registry.get('corporate_llm');
-  return gateway.executeLlmRequest({ prompt, auditReason: 'JIRA-1 AWS’s words', stream });
+  const gateway = core.registry.calls();
+  return gateway.execute({ prompt, auditReason: 'JIRA-1 AWS’s words', stream });
 }
 
 const user =

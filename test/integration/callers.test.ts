@@ -26,9 +26,9 @@ async function capped(caps: string, user = 'ada', on?: Machine): Promise<{ core:
 }
 
 function ask(core: Core, userId?: string, maxTokens = 1333) {
-  const gateway = core.registry.get('corporate_llm');
+  const gateway = core.registry.calls();
   const request = { prompt: 'hi', auditReason: 'JIRA-1 callers', maxTokens };
-  return gateway.executeLlmRequest({ ...request, ...(userId !== undefined && { userId }) });
+  return gateway.execute({ ...request, ...(userId !== undefined && { userId }) });
 }
 
 async function expectIntact(core: Core): Promise<void> {

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { compose } from '../../src/compose.ts';
 import { examine } from '../../src/core/doctor.ts';
 import type { Core } from '../../src/core/core.ts';
-import type { LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import type { LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { startAwsIdentityStandIn } from '../standIn/awsIdentity.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn, isolatedEnvironment } from '../support/gateways.ts';
@@ -23,8 +23,8 @@ const skews = [
 ] as const;
 
 function ask(core: Core, stream = true): Promise<LlmResponse> {
-  const gateway = core.registry.get('corporate_llm');
-  return gateway.executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 clock', stream });
+  const gateway = core.registry.calls();
+  return gateway.execute({ prompt: 'hello', auditReason: 'JIRA-1 clock', stream });
 }
 
 describe('a clock that is wrong', () => {

@@ -162,10 +162,7 @@ describe('with an anchor', () => {
     writeFileSync(join(home, 'settings.yaml'), `audit: { anchor: { file: ${anchor}, every_records: 1 } }\n`);
     const again = await compose({ environment: process.env, user: 'ada' });
     onTestFinished(() => again.dispose());
-    const call = () =>
-      again.registry
-        .get('corporate_llm')
-        .executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
+    const call = () => again.registry.calls().execute({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
     expect((await call()).success).toBe(true);
     await again.anchoring.publish();
     // Somebody anchors more of this ledger than it has.
@@ -247,8 +244,7 @@ describe('a record that was changed', () => {
 
   it('under a process that has read it is found by a verification elsewhere, and closes that process too', async () => {
     const { core } = await gatewayOnStandIn({});
-    const call = () =>
-      core.registry.get('corporate_llm').executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
+    const call = () => core.registry.calls().execute({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
     expect((await call()).success).toBe(true);
     const { restore } = change(core.ledger.directory, -1);
     const environment = Object.fromEntries(
@@ -260,7 +256,9 @@ describe('a record that was changed', () => {
     const refused = await call();
     expect(refused.error).toMatchObject({ code: 'ledger_damaged' });
     expect(readFileSync(path)).toEqual(before);
-    const { state } = await core.registry.get('corporate_llm').checkHealth(AbortSignal.timeout(5_000));
+    const {
+      corporate_llm: { state },
+    } = await core.registry.healthCheck(AbortSignal.timeout(5_000));
     expect(state).toBe('failed');
     restore();
     expect((await call()).error?.code).toBe('ledger_damaged');
@@ -305,8 +303,7 @@ describe('a record that was changed', () => {
 
 it('half a write that a reader took for damage closes nothing', async () => {
   const { core } = await gatewayOnStandIn({});
-  const call = () =>
-    core.registry.get('corporate_llm').executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
+  const call = () => core.registry.calls().execute({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
   expect((await call()).success).toBe(true);
   const { directory } = core.ledger;
   const fault = {
@@ -325,9 +322,7 @@ it('what says why it is closed and can’t be read closes it', async () => {
   const { core } = await gatewayOnStandIn({});
   mkdirSync(core.ledger.directory, { recursive: true });
   writeFileSync(join(core.ledger.directory, 'closed.json'), 'not JSON');
-  const refused = await core.registry
-    .get('corporate_llm')
-    .executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
+  const refused = await core.registry.calls().execute({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
   expect(refused.error?.message).toContain('closed.json');
 });
 

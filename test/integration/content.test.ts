@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { subjectHash } from '../../src/content/contentKeys.ts';
 import type { KeptContent } from '../../src/content/contentStore.ts';
-import type { CallOptions, LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import type { CallOptions, LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { verifyLedger } from '../../src/ledger/readJournal.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
@@ -16,8 +16,8 @@ function ask(
   request: Partial<LlmRequest> = {},
   options?: CallOptions,
 ): Promise<LlmResponse> {
-  const gateway = core.registry.get('corporate_llm');
-  return gateway.executeLlmRequest({ prompt, auditReason: 'JIRA-1 content', ...request }, options);
+  const gateway = core.registry.calls();
+  return gateway.execute({ prompt, auditReason: 'JIRA-1 content', ...request }, options);
 }
 
 function keeping(policy: string): Promise<TestGateway> {

@@ -28,13 +28,13 @@ function open(
         if (!core) throw gatewayUnavailable('corporate_llm');
         return work(core);
       },
-      origin: () => Promise.resolve({ workspace: '/w', branch: 'b', command: 'chat' }),
+      origin: () => Promise.resolve({ door: 'chat', folder: '/w', branch: 'b' }),
       runFlow: async (command, { signal, onStart, onProgress }) => {
         if (!core) throw gatewayUnavailable('corporate_llm');
         const match = await core.flow.parseCommand(command);
         if (!match.agreement) throw notMatched(command, match);
         onStart(match.agreement);
-        const origin = { workspace: null, branch: null, command: 'chat' };
+        const origin = { door: 'chat', folder: null, branch: null };
         const { parameters, confidence } = match;
         const options = { parameters, confidence, origin, signal, onProgress, trusted: true };
         return core.flow.executeAgreement(match.agreement, options);

@@ -1,8 +1,8 @@
 import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BudgetExceeded } from '../../src/gateways/corporateLlm/budgetOffer.ts';
-import type { LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import { BudgetExceeded } from '../../src/gateways/budgetRefusals.ts';
+import type { LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { verifyLedger } from '../../src/ledger/readJournal.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { storedRecords } from '../support/ledgers.ts';
@@ -15,8 +15,8 @@ async function ask(
   request: Partial<LlmRequest>,
   options: { signal?: AbortSignal; onText?: (text: string) => void } = {},
 ): Promise<LlmResponse> {
-  const gateway = core.registry.get('corporate_llm');
-  return gateway.executeLlmRequest({ prompt: 'hello', auditReason: reason, ...request }, options);
+  const gateway = core.registry.calls();
+  return gateway.execute({ prompt: 'hello', auditReason: reason, ...request }, options);
 }
 
 function kinds({ core }: TestGateway): string[] {
@@ -212,7 +212,7 @@ describe('a call that fails', () => {
   ])('with %s is charged its worst case, marked as estimated', async (directive, code, status) => {
     const gateway = await gatewayOnStandIn({ TIDYLLM_RETRY_IDLE_TIMEOUT_MS: '200' });
     const prompt = `@stand-in:${directive}`;
-    const worstCase = gateway.core.registry.get('corporate_llm').worstCase({ prompt, auditReason: reason });
+    const worstCase = gateway.core.registry.calls().worstCase({ prompt, auditReason: reason });
     const response = await ask(gateway, { prompt });
     expect(response).toMatchObject({ success: false, status, cost: worstCase, costEstimated: true });
     expect(response.error?.code).toBe(code);

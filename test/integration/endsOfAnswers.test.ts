@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import type { LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnMock, gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { recordsOf } from '../support/records.ts';
 
 function ask({ core }: TestGateway, prompt: string, request: Partial<LlmRequest> = {}): Promise<LlmResponse> {
-  const gateway = core.registry.get('corporate_llm');
-  return gateway.executeLlmRequest({ prompt, auditReason: 'JIRA-1 ends', maxTokens: 1000, ...request });
+  const gateway = core.registry.calls();
+  return gateway.execute({ prompt, auditReason: 'JIRA-1 ends', maxTokens: 1000, ...request });
 }
 
 const both = [true, false];

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { GitNoteAnchor } from '../../src/adapters/gitNoteAnchor.ts';
-import { currentBranch } from '../../src/cli/branch.ts';
+import { terminalOrigin } from '../../src/cli/terminalOrigin.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const notes = 'refs/notes/tidyllm';
@@ -102,7 +102,7 @@ describe.runIf(process.platform !== 'win32')('a repository of somebody else', ()
     const before = process.cwd();
     process.chdir(one.folder);
     onTestFinished(() => process.chdir(before));
-    expect(await currentBranch()).toBe('main');
+    expect((await terminalOrigin(null)).branch).toBe('main');
     expect(existsSync(one.marker)).toBe(false);
   });
 
@@ -112,7 +112,7 @@ describe.runIf(process.platform !== 'win32')('a repository of somebody else', ()
     const before = process.cwd();
     process.chdir(join(work, 'docs'));
     onTestFinished(() => process.chdir(before));
-    expect(await currentBranch()).toBeNull();
+    expect((await terminalOrigin(null)).branch).toBeNull();
   });
 
   it('isn’t the one that a git around this process works on', async () => {

@@ -38,8 +38,8 @@ async function gateway(budget: string): Promise<TestGateway> {
 }
 
 function ask(core: Core, modelId: string, maxTokens = 1000) {
-  const corporate = core.registry.get('corporate_llm');
-  return corporate.executeLlmRequest({ prompt: 'hi', auditReason: 'JIRA-1 cap', modelId, maxTokens });
+  const corporate = core.registry.calls();
+  return corporate.execute({ prompt: 'hi', auditReason: 'JIRA-1 cap', modelId, maxTokens });
 }
 
 describe('a cap of a model', () => {

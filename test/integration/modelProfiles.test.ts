@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { compose } from '../../src/compose.ts';
-import type { LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import type { LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { recordsOf } from '../support/records.ts';
@@ -25,8 +25,8 @@ async function gateway(settings = '', options: { controlPlane?: boolean } = {}):
 }
 
 function ask({ core }: TestGateway, request: Partial<LlmRequest> = {}): Promise<LlmResponse> {
-  const corporate = core.registry.get('corporate_llm');
-  return corporate.executeLlmRequest({
+  const corporate = core.registry.calls();
+  return corporate.execute({
     prompt: 'hi',
     auditReason: 'JIRA-1 profile',
     modelId: 'mine',
@@ -180,8 +180,8 @@ describe('a price that was not published for the region', () => {
   it('refuses the call by default', async () => {
     const { core, standIn } = await gatewayOnStandIn({ AWS_REGION: 'eu-west-2' });
     const response = await core.registry
-      .get('corporate_llm')
-      .executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 price', modelId: 'zai.glm-5' });
+      .calls()
+      .execute({ prompt: 'hello', auditReason: 'JIRA-1 price', modelId: 'zai.glm-5' });
     expect(response).toMatchObject({ status: 'refused', cost: 0n, error: { code: 'price_unknown' } });
     expect(standIn.calls).toEqual([]);
   });

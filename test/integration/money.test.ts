@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import type { LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { storedRecords } from '../support/ledgers.ts';
 
 const novaLite = 'us.amazon.nova-2-lite-v1:0';
 
 async function ask({ core }: TestGateway, request: Partial<LlmRequest>): Promise<LlmResponse> {
-  const gateway = core.registry.get('corporate_llm');
-  return gateway.executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 prices', ...request });
+  const gateway = core.registry.calls();
+  return gateway.execute({ prompt: 'hello', auditReason: 'JIRA-1 prices', ...request });
 }
 
 function using(inputTokens: number, outputTokens: number): string {
@@ -36,7 +36,7 @@ describe('a call’s service tier', () => {
 
   it('decides how much is reserved', async () => {
     const { core } = await gatewayOnStandIn();
-    const gateway = core.registry.get('corporate_llm');
+    const gateway = core.registry.calls();
     const request = { prompt: 'hello', modelId: novaLite, auditReason: 'JIRA-1 prices' };
     const [flex, standard, priority] = (['flex', 'standard', 'priority'] as const).map((serviceTier) =>
       gateway.worstCase({ ...request, serviceTier }),

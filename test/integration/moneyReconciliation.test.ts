@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compose } from '../../src/compose.ts';
-import type { LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import type { LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { verifyLedger } from '../../src/ledger/readJournal.ts';
 import { columnName } from '../../src/reconciliation/costExport.ts';
 import {
@@ -21,8 +21,8 @@ const sonnet = 'us.anthropic.claude-sonnet-4-6';
 const edition = 'Claude Sonnet 4.6 (Amazon Bedrock Edition)';
 
 function ask({ core }: TestGateway, request: Partial<LlmRequest>): Promise<LlmResponse> {
-  const gateway = core.registry.get('corporate_llm');
-  return gateway.executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 reconcile', ...request });
+  const gateway = core.registry.calls();
+  return gateway.execute({ prompt: 'hello', auditReason: 'JIRA-1 reconcile', ...request });
 }
 
 function using(usage: Record<string, unknown>): string {

@@ -5,7 +5,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { compose } from '../../src/compose.ts';
-import type { LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import type { LlmResponse } from '../../src/gateways/modelCalls.ts';
 import type { Core } from '../../src/core/core.ts';
 import { isolatedEnvironment, setEnvironment } from '../support/gateways.ts';
 import { portOf } from '../support/listeningPort.ts';
@@ -39,9 +39,9 @@ async function coreWith(environment: Record<string, string>): Promise<Core> {
 }
 
 function ask(core: Core, stream = true, signal?: AbortSignal): Promise<LlmResponse> {
-  const gateway = core.registry.get('corporate_llm');
+  const gateway = core.registry.calls();
   const request = { prompt: 'hello', auditReason: 'JIRA-1 nothing left', stream };
-  return gateway.executeLlmRequest(request, signal ? { signal } : {});
+  return gateway.execute(request, signal ? { signal } : {});
 }
 
 /** A call fails for nothing: no cost, no held money, and a hint. */

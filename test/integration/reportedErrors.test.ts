@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compose } from '../../src/compose.ts';
-import type { CallOptions, LlmRequest, LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import type { CallOptions, LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import type { Core } from '../../src/core/core.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn } from '../support/gateways.ts';
@@ -13,8 +13,8 @@ const padding = 'p'.repeat(20_000);
 const sourceFolder = join(import.meta.dirname, '../../src');
 
 function ask(core: Core, request: Partial<LlmRequest> = {}, options?: CallOptions): Promise<LlmResponse> {
-  const gateway = core.registry.get('corporate_llm');
-  return gateway.executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 reported', ...request }, options);
+  const gateway = core.registry.calls();
+  return gateway.execute({ prompt: 'hello', auditReason: 'JIRA-1 reported', ...request }, options);
 }
 
 function using(usage: Record<string, unknown>): string {
@@ -108,7 +108,7 @@ describe('classes of error that users of other gateways have reported', () => {
     const { core, standIn } = await gatewayOnStandIn({ TIDYLLM_BUDGET_DAILY_LIMIT_USD: '0.5' });
     const other = await anotherCore();
     const request = { prompt: '@stand-in:gate' };
-    const worstCase = core.registry.get('corporate_llm').worstCase({ ...request, auditReason: 'JIRA-1' });
+    const worstCase = core.registry.calls().worstCase({ ...request, auditReason: 'JIRA-1' });
     const fitting = Number(500_000n / worstCase);
     const calls = Array.from({ length: 20 }, (_, index) => ask(index % 2 === 0 ? core : other, request));
     await expect.poll(() => standIn.calls.length).toBe(fitting);

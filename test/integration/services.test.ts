@@ -53,8 +53,8 @@ describe('services on real servers', () => {
         expect(Date.parse(failed.since)).toBeGreaterThanOrEqual(Date.parse(healthy.since));
         expect(core.sessions.isHealthy()).toBe(false);
         const { success } = await core.registry
-          .get('corporate_llm')
-          .executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 test' });
+          .calls()
+          .execute({ prompt: 'hello', auditReason: 'JIRA-1 test' });
         expect(success).toBe(true);
       } finally {
         await servers[id].start();

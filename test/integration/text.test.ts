@@ -149,9 +149,7 @@ describe('an answer that comes in halves of characters', () => {
     const { core } = await gatewayOnStandIn();
     const pieces: string[] = [];
     const request = { prompt: `@stand-in:halves=${answer}`, auditReason: 'JIRA-1 halves' };
-    const response = await core.registry
-      .get('corporate_llm')
-      .executeLlmRequest(request, { onText: (text) => pieces.push(text) });
+    const response = await core.registry.calls().execute(request, { onText: (text) => pieces.push(text) });
     expect(response.content).toBe(answer);
     expect(pieces.join('')).toBe(answer);
     expect(pieces.filter((piece) => !piece.isWellFormed() || piece === '')).toEqual([]);
@@ -168,9 +166,7 @@ describe('an answer that comes in halves of characters', () => {
     const { core } = await gatewayOnStandIn();
     const pieces: string[] = [];
     const request = { prompt: '@stand-in:halves=a😀', maxTokens: 2, auditReason: 'JIRA-1 halves' };
-    await core.registry
-      .get('corporate_llm')
-      .executeLlmRequest(request, { onText: (text) => pieces.push(text) });
+    await core.registry.calls().execute(request, { onText: (text) => pieces.push(text) });
     expect(pieces).toEqual(['a', '\ud83d']);
   });
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BedrockProfiles } from '../../src/adapters/bedrockProfiles.ts';
-import type { LlmResponse } from '../../src/gateways/corporateLlm/request.ts';
+import type { LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { withinLimits } from '../../src/sessions/answerLimits.ts';
 import { Network } from '../../src/sessions/network.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
@@ -21,8 +21,8 @@ const mostGrowth = 300 * mebibyte;
 const peak = (): number => process.resourceUsage().maxRSS * 1024;
 
 function ask({ core }: TestGateway, kind: string, stream = true): Promise<LlmResponse> {
-  const gateway = core.registry.get('corporate_llm');
-  return gateway.executeLlmRequest({
+  const gateway = core.registry.calls();
+  return gateway.execute({
     ...{ prompt: `@stand-in:hostile=${kind}`, auditReason: 'JIRA-1 hostile', maxTokens: 4, stream },
   });
 }
@@ -79,7 +79,7 @@ describe('an answer of Bedrock without bounds is cut, and charged as one whose e
   it('as many tokens as were allowed are never too much, each in an event of its own', async () => {
     const { core } = await gatewayOnStandIn();
     const text = Array.from({ length: 2_000 }, () => '\u0001'.repeat(20)).join(' ');
-    const response = await core.registry.get('corporate_llm').executeLlmRequest({
+    const response = await core.registry.calls().execute({
       ...{ prompt: `@stand-in:text=${text}`, auditReason: 'JIRA-1 long', maxTokens: 2_000 },
     });
     expect(response).toMatchObject({ error: null, success: true, content: text });

@@ -42,8 +42,8 @@ function ask(
   auditReason = 'JIRA-1 names',
   maxTokens = 1333,
 ) {
-  const gateway = core.registry.get('corporate_llm');
-  return gateway.executeLlmRequest({ prompt: 'hi', auditReason, userId, maxTokens });
+  const gateway = core.registry.calls();
+  return gateway.execute({ prompt: 'hi', auditReason, userId, maxTokens });
 }
 
 describe('a cap of a user', () => {

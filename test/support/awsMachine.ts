@@ -52,7 +52,7 @@ export async function call(
   core: Core,
 ): Promise<{ success: boolean; code: string | null; message: string; hint: string }> {
   const { success, error } = await core.registry
-    .get('corporate_llm')
-    .executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 test' });
+    .calls()
+    .execute({ prompt: 'hello', auditReason: 'JIRA-1 test' });
   return { success, code: error?.code ?? null, message: error?.message ?? '', hint: error?.hint ?? '' };
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { recordedOrigin } from '../../src/gateways/callOrigin.ts';
 import type { Core } from '../../src/core/core.ts';
 import type { ParameterValues } from '../../src/flow/agreement.ts';
 import { GatewayError } from '../../src/errors.ts';
@@ -31,11 +32,12 @@ export async function runImplementation(
   const { limit } = await core.budget();
   const reserved = implementation.worstCase(given, limit);
   const reason = `[${implementation.title}] of a test`;
-  const origin = { workspace, branch: null, command: 'test' };
+  const origin = { door: 'test', folder: workspace, branch: null };
   const { refusal } = await ledger.startRun(runId, {
     ...{ agreement: implementation.id, trigger: `[${implementation.title}]`, flow_encoding: '@a#b!c@d' },
     ...{ implementation: implementation.id, definition_sha256: hash, source: null, confidence: 1 },
-    ...{ ...core.caller, approved: null, user_id: user, reason, backend: null, ...origin },
+    ...{ ...core.caller, approved: null, user_id: user, reason, backend: null },
+    ...recordedOrigin(origin),
     ...{ amount: reserved, caps: [{ ...everybody, limit, origin: 'a test' }], concurrent: true },
   });
   if (refusal) throw new Error('The run was refused.');
@@ -44,7 +46,7 @@ export async function runImplementation(
       ...{ runId, parameters: given, reserved, signal, workspace },
       progress: (message) => onProgress?.(message),
       call: (request, options = {}) =>
-        registry.get('corporate_llm').executeLlmRequest(
+        registry.calls().execute(
           {
             ...{ ...request, userId: user, auditReason: reason, origin },
             flow: { runId, agreement: implementation.id, costLimit: reserved },
@@ -77,7 +79,7 @@ export function runCommand(
   command: string,
   options: Partial<ExecuteOptions> = {},
 ): Promise<FlowExecution> {
-  const origin = { workspace: null, branch: null, command: 'test' };
+  const origin = { door: 'test', folder: null, branch: null };
   return core.flow.executeFlowCommand(command, { origin, trusted: true, ...options });
 }
 

@@ -1,6 +1,5 @@
 import { GatewayError, messageOf } from '../../errors.ts';
-import type { CorporateLlmGateway } from '../../gateways/corporateLlm/corporateLlmGateway.ts';
-import type { LlmResponse } from '../../gateways/corporateLlm/request.ts';
+import type { LlmResponse, ModelCalls } from '../../gateways/modelCalls.ts';
 import { exercisedIds, type Exercise, type ExercisedId, type Sessions } from '../../gateways/services.ts';
 import { dayOf } from '../../ledger/day.ts';
 import { journalExists, segmentNames, segmentNumber } from '../../ledger/journal.ts';
@@ -15,7 +14,7 @@ import { probeRequest } from './probe.ts';
 export interface IntegrationTestDependencies {
   sessions: Pick<Sessions, 'exercise'>;
   /** Throws `gateway_unavailable` while it is not up. */
-  gateway: () => CorporateLlmGateway;
+  calls: () => ModelCalls;
   ledger: Ledger;
   /** `aws.bedrock.default_model`. */
   defaultModel: string;
@@ -39,7 +38,7 @@ export function integrationTest(dependencies: IntegrationTestDependencies): Impl
   return {
     id: 'integration_test',
     ...builtIns.integration_test,
-    worstCase: (parameters) => dependencies.gateway().worstCase(probeRequest(parameters, dependencies)),
+    worstCase: (parameters) => dependencies.calls().worstCase(probeRequest(parameters, dependencies)),
     run: async (run) => {
       const { response, parts } = await exerciseModel(run, dependencies);
       for (const [index, id] of exercisedIds.entries()) {

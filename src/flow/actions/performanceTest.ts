@@ -1,5 +1,4 @@
-import type { CorporateLlmGateway } from '../../gateways/corporateLlm/corporateLlmGateway.ts';
-import type { LlmResponse, StageTimes } from '../../gateways/corporateLlm/request.ts';
+import type { LlmResponse, ModelCalls, StageTimes } from '../../gateways/modelCalls.ts';
 import { microToUsd } from '../../pricing/cost.ts';
 import type { ParameterValues } from '../agreement.ts';
 import { builtIns } from '../builtIns.ts';
@@ -22,7 +21,7 @@ const stages: readonly { id: keyof StageTimes; label: string }[] = [
 ];
 
 export interface PerformanceTestDependencies extends ProbeOptions {
-  gateway: () => Pick<CorporateLlmGateway, 'worstCase'>;
+  calls: () => Pick<ModelCalls, 'worstCase'>;
 }
 
 /** Calls one after another through the whole chain, with the time each stage took. */
@@ -32,7 +31,7 @@ export function performanceTest(dependencies: PerformanceTestDependencies): Impl
     ...builtIns.performance_test,
     worstCase: (parameters) =>
       BigInt(Number(parameters['calls'])) *
-      dependencies.gateway().worstCase(probeRequest(parameters, dependencies)),
+      dependencies.calls().worstCase(probeRequest(parameters, dependencies)),
     run: (run) => measure(run, dependencies),
   };
 }

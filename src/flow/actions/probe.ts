@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
-import type { LlmResponse } from '../../gateways/corporateLlm/request.ts';
+import type { LlmResponse } from '../../gateways/modelCalls.ts';
 import type { ParameterValues } from '../agreement.ts';
 import type { RunRequest } from '../implementation.ts';
 

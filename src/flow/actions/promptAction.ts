@@ -1,4 +1,4 @@
-import type { CorporateLlmGateway } from '../../gateways/corporateLlm/corporateLlmGateway.ts';
+import type { ModelCalls } from '../../gateways/modelCalls.ts';
 import { formatUsd, microToUsd, totalTokens } from '../../pricing/cost.ts';
 import type { FlowAgreement, ParameterValues, PromptAction } from '../agreement.ts';
 import type { Implementation, RunRequest } from '../implementation.ts';
@@ -6,7 +6,7 @@ import { templateReference } from '../parameters.ts';
 import { round } from '../statistics.ts';
 
 export interface PromptActionDependencies {
-  gateway: () => Pick<CorporateLlmGateway, 'worstCase'>;
+  calls: () => Pick<ModelCalls, 'worstCase'>;
   defaultModel: string;
 }
 
@@ -14,7 +14,7 @@ export interface PromptActionDependencies {
 export function promptAction(
   { trigger, parameters }: FlowAgreement,
   prompt: PromptAction,
-  { gateway, defaultModel }: PromptActionDependencies,
+  { calls, defaultModel }: PromptActionDependencies,
 ): Implementation {
   const requestOf = (values: ParameterValues): RunRequest => ({
     prompt: filled(prompt.template, values),
@@ -27,7 +27,7 @@ export function promptAction(
     id: 'prompt',
     title: trigger,
     parameters,
-    worstCase: (values) => gateway().worstCase(requestOf(values)),
+    worstCase: (values) => calls().worstCase(requestOf(values)),
     run: async (run) => {
       run.progress('Waiting for the answer');
       const response = await run.call(requestOf(run.parameters));

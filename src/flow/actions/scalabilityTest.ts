@@ -1,6 +1,5 @@
 import { mean } from 'simple-statistics';
-import type { CorporateLlmGateway } from '../../gateways/corporateLlm/corporateLlmGateway.ts';
-import type { LlmResponse, StageTimes } from '../../gateways/corporateLlm/request.ts';
+import type { LlmResponse, ModelCalls, StageTimes } from '../../gateways/modelCalls.ts';
 import { formatUsd, microToUsd } from '../../pricing/cost.ts';
 import type { ParameterValues } from '../agreement.ts';
 import { builtIns } from '../builtIns.ts';
@@ -15,7 +14,7 @@ const leastGain = 0.1;
 const mostFailures = 0.1;
 
 export interface ScalabilityTestDependencies extends ProbeOptions {
-  gateway: () => Pick<CorporateLlmGateway, 'worstCase'>;
+  calls: () => Pick<ModelCalls, 'worstCase'>;
 }
 
 /** What one level of concurrency came to. */
@@ -38,7 +37,7 @@ interface Limit {
 /** Doubles the calls that run at the same time until more of them bring no more answers. */
 export function scalabilityTest(dependencies: ScalabilityTestDependencies): Implementation {
   const priceOf = (parameters: ParameterValues): bigint =>
-    dependencies.gateway().worstCase(probeRequest(parameters, dependencies));
+    dependencies.calls().worstCase(probeRequest(parameters, dependencies));
   const costOf = (levels: readonly number[], parameters: ParameterValues): bigint =>
     priceOf(parameters) * BigInt(levels.reduce((sum, level) => sum + level * callsPerWorker(parameters), 0));
   return {

@@ -4,9 +4,9 @@ import type { CallDescription, CallOfRun, Caller } from '../../ledger/records.ts
 import { worstCaseCost } from '../../pricing/cost.ts';
 import { priceUnknown, type Model, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import { userNameFault, userNameOf } from '../../userName.ts';
-import { workspaceKey } from '../../workspaceKey.ts';
+import { recordedOrigin } from '../callOrigin.ts';
 import type { BackendId, ChatMessage, ModelCall } from '../ports.ts';
-import { requestDefaults, type FlowOrigin, type LlmRequest } from './request.ts';
+import { requestDefaults, type FlowOrigin, type LlmRequest } from '../modelCalls.ts';
 import { inputTokenBound } from './tokenBound.ts';
 
 /** A name for the record; anything that can't be one may be a misplaced prompt, and is left out. */
@@ -44,7 +44,6 @@ export function describeRequest(
   { policy, catalogue }: { policy: AdmissionPolicy; catalogue: ModelCatalogue },
 ): CallDescription {
   const asked = modelOf(request);
-  const workspace = request.origin?.workspace ?? null;
   return {
     // A name that is refused stands in no record: `requireUser` says what is wrong with it.
     user_id:
@@ -58,10 +57,7 @@ export function describeRequest(
     model_id: catalogue.idOf(asked),
     backend,
     priority: request.priority ?? requestDefaults.priority,
-    // By whatever path it was reached, a workspace is under one cap.
-    workspace: workspace === null ? null : workspaceKey(workspace),
-    branch: request.origin?.branch ?? null,
-    command: request.origin?.command ?? null,
+    ...recordedOrigin(request.origin),
     ...(request.flow && { flow: callOfRun(request.flow) }),
   };
 }

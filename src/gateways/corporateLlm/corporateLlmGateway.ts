@@ -18,10 +18,11 @@ import {
   type AdmissionPolicy,
   type AdmittedCall,
 } from './admission.ts';
-import { BudgetExceeded, budgetBlocked, budgetOffer, costLimitExceeded } from './budgetOffer.ts';
+import { BudgetExceeded, budgetBlocked, costLimitExceeded } from '../budgetRefusals.ts';
+import { budgetOffer } from './budgetOffer.ts';
 import type { CapOf } from './caps.ts';
 import { chargeOf, emptyAnswer, take, type Answer, type Charge } from './charge.ts';
-import type { CallOptions, LlmRequest, LlmResponse, StageTimes } from './request.ts';
+import type { CallOptions, LlmRequest, LlmResponse, StageTimes } from '../modelCalls.ts';
 import { WholeCharacters } from './wholeCharacters.ts';
 
 export interface CorporateLlmPolicy extends AdmissionPolicy {
@@ -90,7 +91,7 @@ export class CorporateLlmGateway implements Gateway {
     return { providers: [this.#backend.id], models, mlflowEnabled: false };
   }
 
-  /** The most a request may cost, in micro-USD, before it is made. Throws as `executeLlmRequest` would refuse. */
+  /** The most a request may cost, in micro-USD, before it is made. Throws as `execute` would refuse. */
   worstCase(request: LlmRequest): bigint {
     return admit('', request, this.#catalogue).worstCase;
   }
@@ -129,7 +130,7 @@ export class CorporateLlmGateway implements Gateway {
   }
 
   /** Makes one governed call. Never throws for a call that fails: the response says how it ended. */
-  async executeLlmRequest(request: LlmRequest, options: CallOptions = {}): Promise<LlmResponse> {
+  async execute(request: LlmRequest, options: CallOptions = {}): Promise<LlmResponse> {
     const signal = options.signal ?? new AbortController().signal;
     const attempt: Attempt = {
       callId: randomUUID(),
@@ -204,9 +205,9 @@ export class CorporateLlmGateway implements Gateway {
   #refusal(admitted: AdmittedCall, refused: Extract<Reservation, { granted: false }>): GatewayError {
     const { timeZone } = this.#ledger;
     if ('overruns' in refused) return budgetBlocked(refused.overruns, timeZone);
-    if ('leftOfRun' in refused) return costLimitExceeded(admitted, refused.leftOfRun);
+    if ('leftOfRun' in refused) return costLimitExceeded(admitted.worstCase, refused.leftOfRun);
     const offer = budgetOffer(admitted, refused, this.#catalogue);
-    return new BudgetExceeded(admitted, { ...refused, timeZone }, offer);
+    return new BudgetExceeded(admitted.worstCase, { ...refused, timeZone }, offer);
   }
 
   /** Everything after the intent is durable: the call itself and the record of how it ended. */

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { ShownContent } from '../../content/callContent.ts';
-import { shortfallOf } from '../../gateways/corporateLlm/shortfall.ts';
+import { shortfallOf } from '../../gateways/shortfall.ts';
 import type { HistoryCall } from '../../history/calls.ts';
 import type { ProvenRecord } from '../../history/recordProof.ts';
 import type { RecordOf, TokenCounts, UnitPrices } from '../../ledger/records.ts';

@@ -4,13 +4,9 @@ import type { Core } from '../../core/core.ts';
 import type { FlowAgreement } from '../../flow/agreement.ts';
 import type { FlowExecution } from '../../flow/flowAgreementManager.ts';
 import { reportBrief } from '../../flow/reportMarkdown.ts';
-import {
-  requestDefaults,
-  type CallOrigin,
-  type LlmRequest,
-  type LlmResponse,
-} from '../../gateways/corporateLlm/request.ts';
-import { shortfallOf, type Shortfall } from '../../gateways/corporateLlm/shortfall.ts';
+import { requestDefaults, type LlmRequest, type LlmResponse } from '../../gateways/modelCalls.ts';
+import type { CallOrigin } from '../../gateways/callOrigin.ts';
+import { shortfallOf, type Shortfall } from '../../gateways/shortfall.ts';
 import type { ChatMessage } from '../../gateways/ports.ts';
 import { briefMessage } from '../../host/errorText.ts';
 import { fixesFor, type Fix } from '../../host/fixes.ts';
@@ -114,7 +110,7 @@ export class Conversation {
       const response = await this.#dependencies.use((core) => {
         turn.simulated = core.backend.simulated;
         this.#changed(turn);
-        return core.registry.get('corporate_llm').executeLlmRequest(request, {
+        return core.registry.calls().execute(request, {
           signal: running.signal,
           onText: (piece) => {
             turn.answer += piece;
@@ -230,7 +226,7 @@ export class Conversation {
     const request = await this.#request(question, model, undefined);
     return this.#dependencies.use(async (core) => {
       await core.catalogue.learn(model);
-      return core.registry.get('corporate_llm').worstCase(request);
+      return core.registry.calls().worstCase(request);
     });
   }
 

@@ -78,11 +78,7 @@ export class ChatPanel implements vscode.Disposable {
     this.#conversation = new Conversation(
       {
         use: (work) => holder.use(work),
-        origin: async () => ({
-          workspace: git.folder?.uri.fsPath ?? null,
-          branch: await git.branch(),
-          command: 'chat',
-        }),
+        origin: () => git.callOrigin('chat'),
         runFlow: (text, options) => dependencies.runs.executeCommand(text, { ...options, command: 'chat' }),
         fixLabel,
         shown: (turn, signal) => this.#shown(turn, signal),

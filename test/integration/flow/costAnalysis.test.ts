@@ -330,12 +330,12 @@ describe('the cost analysis', () => {
     ['hash', 2, 'A cache would have saved at most'],
   ])('counts repeated calls with the content policy %s', async (policy, repeated, label) => {
     const { core } = await gatewayOnStandIn({ TIDYLLM_AUDIT_CONTENT: policy });
-    const gateway = core.registry.get('corporate_llm');
+    const gateway = core.registry.calls();
     const costs: bigint[] = [];
     // The third has as many tokens as the others, and asks something else.
     for (const prompt of ['What is a cat?', 'What is a cat?', 'What is a dog?', 'What is a mouse in fact?']) {
       const call = { prompt, auditReason: 'JIRA-1 ask twice', modelId: 'claude-haiku', userId: 'ada' };
-      costs.push((await gateway.executeLlmRequest(call)).cost);
+      costs.push((await gateway.execute(call)).cost);
     }
     const report = reportOf(await runCommand(core, '[Cost Analysis]'));
     const saving = report.figures.find(({ id }) => id === 'saving_cache');

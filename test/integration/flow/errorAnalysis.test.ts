@@ -48,7 +48,7 @@ function settingsFile(yaml: string): string {
 
 async function call(core: Core): Promise<void> {
   const request = { prompt: 'hello', auditReason: 'JIRA-1 make a call', modelId: 'claude-haiku' };
-  await core.registry.get('corporate_llm').executeLlmRequest(request);
+  await core.registry.calls().execute(request);
 }
 
 describe('the error analysis', () => {
@@ -299,10 +299,10 @@ describe('the error analysis', () => {
 
   it('knows the model of every call that the gateway refuses, whatever for', async () => {
     const { core } = await gatewayOnStandIn();
-    const gateway = core.registry.get('corporate_llm');
+    const gateway = core.registry.calls();
     const asked = { modelId: 'claude-sonnet', prompt: 'hello', auditReason: 'JIRA-1 a reason' };
     for (const wrong of [{ auditReason: '' }, { prompt: ' ' }, { temperature: 2 }, { maxTokens: 0 }])
-      expect((await gateway.executeLlmRequest({ ...asked, ...wrong })).status).toBe('refused');
+      expect((await gateway.execute({ ...asked, ...wrong })).status).toBe('refused');
     const refused = storedRecords(core.ledger.directory).filter((record) => record.kind === 'REFUSE');
     expect(refused.map(({ model_id }) => model_id)).toEqual(Array<string>(4).fill(models.sonnet));
   });

@@ -8,7 +8,7 @@ import type { Core } from '../../../src/core/core.ts';
 import { healthCheck } from '../../../src/flow/actions/healthCheck.ts';
 import { integrationTest } from '../../../src/flow/actions/integrationTest.ts';
 import type { Report } from '../../../src/flow/report.ts';
-import type { LlmResponse } from '../../../src/gateways/corporateLlm/request.ts';
+import type { LlmResponse } from '../../../src/gateways/modelCalls.ts';
 import { microToUsd } from '../../../src/pricing/cost.ts';
 import { startAwsIdentityStandIn } from '../../standIn/awsIdentity.ts';
 import { faultsOf, runImplementation, type TestRun } from '../../support/flowRuns.ts';
@@ -39,10 +39,10 @@ async function everything(change: Record<string, string> = {}) {
 
 function test(core: Core, options?: TestRun): Promise<Report> {
   const { sessions, ledger, registry } = core;
-  const gateway = () => registry.get('corporate_llm');
+  const calls = () => registry.calls();
   return runImplementation(
     core,
-    integrationTest({ sessions, ledger, gateway, defaultModel: 'claude-haiku' }),
+    integrationTest({ sessions, ledger, calls, defaultModel: 'claude-haiku' }),
     options,
   );
 }
@@ -53,10 +53,10 @@ function stepsOf(report: Report): string[] {
 
 /** Lets something happen between a call's end and who made it. */
 function afterCalls({ registry }: Core, change: (response: LlmResponse) => LlmResponse): void {
-  const gateway = registry.get('corporate_llm');
-  const call = gateway.executeLlmRequest.bind(gateway);
+  const gateway = registry.calls();
+  const call = gateway.execute.bind(gateway);
   const value: typeof call = async (...asked) => change(await call(...asked));
-  Object.defineProperty(gateway, 'executeLlmRequest', { value });
+  Object.defineProperty(gateway, 'execute', { value });
 }
 
 async function objectsLeft(): Promise<string> {

@@ -92,9 +92,9 @@ describe('the performance test', () => {
 
   it('fails when no call is answered, and shows what was recorded before', async () => {
     const { core, standIn } = await gatewayOnStandIn();
-    const gateway = core.registry.get('corporate_llm');
+    const gateway = core.registry.calls();
     const earlier = { prompt: 'hello', auditReason: 'JIRA-1 before', modelId: 'claude-haiku' };
-    expect(await gateway.executeLlmRequest(earlier)).toMatchObject({ success: true });
+    expect(await gateway.execute(earlier)).toMatchObject({ success: true });
     standIn.behave = () => ({ refusal: 'unavailable' });
     const execution = await runCommand(core, '[Performance Test] calls=3');
     expect(execution).toMatchObject({

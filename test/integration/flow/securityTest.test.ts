@@ -8,6 +8,10 @@ import { ContentStore } from '../../../src/content/contentStore.ts';
 import type { ComposeOptions, Core } from '../../../src/core/core.ts';
 import { securityTest, type SecurityTestDependencies } from '../../../src/flow/actions/securityTest.ts';
 import type { Report } from '../../../src/flow/report.ts';
+import {
+  CorporateLlmGateway,
+  type CorporateLlmPolicy,
+} from '../../../src/gateways/corporateLlm/corporateLlmGateway.ts';
 import { capsFrom } from '../../../src/gateways/corporateLlm/caps.ts';
 import { faultsOf, runCommand, runImplementation, type TestRun } from '../../support/flowRuns.ts';
 import { gatewayOnMock, gatewayOnStandIn, type TestGateway } from '../../support/gateways.ts';
@@ -26,8 +30,8 @@ async function usedSystem(
 
 async function callOnce({ registry }: Core): Promise<void> {
   const { success } = await registry
-    .get('corporate_llm')
-    .executeLlmRequest({ prompt: 'hello', auditReason: 'JIRA-1 test', modelId: 'claude-haiku' });
+    .calls()
+    .execute({ prompt: 'hello', auditReason: 'JIRA-1 test', modelId: 'claude-haiku' });
   expect(success).toBe(true);
 }
 
@@ -35,13 +39,15 @@ function test(
   { core, home }: { core: Core; home: string },
   options: TestRun = {},
   changes: Partial<SecurityTestDependencies> = {},
+  policy: Partial<CorporateLlmPolicy> = {},
 ): Promise<Report> {
   const { loaded, ledger, catalogue, backend, sessions, user } = core;
   const { settings } = loaded;
-  const policy = {
+  const governs: CorporateLlmPolicy = {
     capOf: capsFrom({ budget: settings.budget, modelKeyOf: (name) => name, originOf: () => 'a test' }),
     minReasonLength: settings.audit.min_reason_length,
     defaultUser: user,
+    ...policy,
   };
   const content = new ContentStore({
     directory: join(home, 'content'),
@@ -49,7 +55,9 @@ function test(
     mode: ledger.mode,
   });
   const dependencies: SecurityTestDependencies = {
-    ...{ loaded, ledger, catalogue, content, policy, backend, sessions },
+    ...{ loaded, ledger, catalogue, backend, sessions },
+    callsOn: (reached, prices) =>
+      new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy: governs }),
     anchorAt: (path) => core.anchorAt(path),
     ...{ state: home, environment: process.env, defaultModel: 'claude-haiku' },
     ...changes,
@@ -369,10 +377,8 @@ describe('the security test finds', () => {
         scope.scope === 'ledger'
           ? { scope: 'ledger' as const, key: '', limit: 10n ** 18n - 1n, origin: 'a test' }
           : undefined,
-      minReasonLength: 3,
-      defaultUser: 'ada',
     };
-    const report = await test(system, {}, { policy });
+    const report = await test(system, {}, {}, policy);
     expect(faultsOf(report)).toEqual(['passed_budget']);
     expect((await system.core.budget()).reserved).toBe(0n);
   });

@@ -50,7 +50,7 @@ async function shell(
     ...own,
   };
   const { core, home } = await gatewayOnStandIn(environment, { folders: [folder] });
-  const origin = { workspace: folder, branch: 'main', command: 'test' };
+  const origin = { door: 'test', folder, branch: 'main' };
   const run: Shell['run'] = (options) =>
     runCommand(core, '[Do It]', { origin, approve: approved, ...options });
   return { core, home, folder, run };
@@ -134,7 +134,7 @@ describe('a command', () => {
     ['in a workspace that isn’t trusted, whoever approves it', { trusted: false }],
     ['when it isn’t approved', { approve: () => Promise.resolve(false) }],
     ['where nobody can be asked', { approve: undefined as never }],
-    ['without a folder', { origin: { workspace: null, branch: null, command: 'test' } }],
+    ['without a folder', { origin: { door: 'test', folder: null, branch: null } }],
   ])('never runs %s, and the attempt is recorded', async (_when, options) => {
     const it = await shell('touch pwned');
     const execution = await it.run(options);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { admit, type AdmittedCall } from '../../../src/gateways/corporateLlm/admission.ts';
-import { BudgetExceeded, budgetOffer } from '../../../src/gateways/corporateLlm/budgetOffer.ts';
+import { BudgetExceeded } from '../../../src/gateways/budgetRefusals.ts';
+import { budgetOffer } from '../../../src/gateways/corporateLlm/budgetOffer.ts';
 import { everybody } from '../../../src/ledger/budgetFold.ts';
 import { ModelCatalogue, type CatalogueOptions } from '../../../src/pricing/modelCatalogue.ts';
 import { kinshipOf, kinships, modelKind } from '../../../src/pricing/modelFamily.ts';
@@ -48,7 +49,7 @@ describe('what is offered when a call doesn’t fit', () => {
     const { call, left, offer } = offered('claude-opus', 25n);
     expect(offer.models[0]?.name).toBe('claude-haiku');
     const { hint } = new BudgetExceeded(
-      call,
+      call.worstCase,
       { cap: { ...everybody, limit: left }, left, timeZone: 'UTC' },
       offer,
     );

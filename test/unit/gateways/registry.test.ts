@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
 import type { Gateway } from '../../../src/gateways/gateway.ts';
+import type { ModelCalls } from '../../../src/gateways/modelCalls.ts';
 import { initGateways } from '../../../src/gateways/registry.ts';
 import { gatewayOnMock } from '../../support/gateways.ts';
 
@@ -30,17 +31,36 @@ describe('the gateway registry', () => {
     expect(registry.listServices()[0]).toMatchObject({ state: 'failed', error: cause });
     const health = await registry.healthCheck(AbortSignal.timeout(5000));
     expect(health.corporate_llm).toMatchObject({ state: 'failed', error: cause });
-    expect(() => registry.get('corporate_llm')).toThrow(
-      /^NO DIRECT AWS CALLS ALLOWED: .*Policy allows no back-end/,
-    );
-    expect(() => registry.get('corporate_llm')).toThrow(
-      expect.objectContaining({ cause, hint: 'Ask your lead.' }),
-    );
+    expect(() => registry.calls()).toThrow(/^NO DIRECT AWS CALLS ALLOWED: .*Policy allows no back-end/);
+    expect(() => registry.calls()).toThrow(expect.objectContaining({ cause, hint: 'Ask your lead.' }));
+  });
+
+  it('hands out the highest level, which is made over the level below', async () => {
+    const calls: string[] = [];
+    const level = (id: Gateway['id'], below?: ModelCalls): Gateway => ({
+      id,
+      execute: (request) => {
+        calls.push(id);
+        return below ? below.execute(request) : Promise.reject(new Error('no model'));
+      },
+      worstCase: () => 1n,
+      checkHealth: () => Promise.reject(new Error('never asked')),
+      validateAgreement: () => Promise.resolve(),
+    });
+    const registry = await initGateways({
+      corporate_llm: () => Promise.resolve(level('corporate_llm')),
+      ai_processing: (below) => Promise.resolve(level('ai_processing', below)),
+      workflow_optimizer: () => Promise.reject(new GatewayError('settings_invalid', 'No.')),
+    });
+    await expect(registry.calls().execute({ prompt: 'hello' })).rejects.toThrow('no model');
+    expect(calls).toEqual(['ai_processing', 'corporate_llm']);
   });
 
   it('says what a gateway lacks, and why that is missing', async () => {
     const level2: Gateway = {
       id: 'ai_processing',
+      execute: () => Promise.reject(new Error('never asked')),
+      worstCase: () => 0n,
       checkHealth: () => Promise.reject(new Error('never asked')),
       validateAgreement: () => Promise.reject(new Error('never asked')),
     };

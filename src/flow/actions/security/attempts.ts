@@ -1,13 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ContentStore } from '../../../content/contentStore.ts';
 import { GatewayError, type GatewayErrorCode } from '../../../errors.ts';
-import {
-  CorporateLlmGateway,
-  type CorporateLlmPolicy,
-} from '../../../gateways/corporateLlm/corporateLlmGateway.ts';
-import type { LlmRequest, LlmResponse } from '../../../gateways/corporateLlm/request.ts';
+import type { LlmRequest, LlmResponse, ModelCalls } from '../../../gateways/modelCalls.ts';
 import type { BackendInfo, ModelBackend } from '../../../gateways/ports.ts';
 import { initGateways } from '../../../gateways/registry.ts';
 import { journalExists, segmentNames } from '../../../ledger/journal.ts';
@@ -22,8 +17,8 @@ import { textSection, type Checked } from './check.ts';
 export interface AttemptsOn {
   ledger: Ledger;
   catalogue: ModelCatalogue;
-  content: ContentStore;
-  policy: CorporateLlmPolicy;
+  /** Governed calls as they are made here, on another back-end and other prices. */
+  callsOn: (backend: ModelBackend, catalogue: ModelCatalogue) => ModelCalls;
   backend: BackendInfo;
   /** `aws.bedrock.default_model`. */
   defaultModel: string;
@@ -120,9 +115,9 @@ async function tryCalls(target: AttemptsOn, run: FlowRun): Promise<Attempt[]> {
   for (const [id, name, expected, request, prices] of attempts) {
     run.signal.throwIfAborted();
     const silent = new SilentBackend(backend);
-    const gateway = new CorporateLlmGateway({ ...target, catalogue: prices, backend: silent });
-    const origin = { workspace: run.workspace, branch: null, command: attemptsCommand };
-    const response = await gateway.executeLlmRequest({ ...request, origin }, { signal: run.signal });
+    const origin = { door: attemptsCommand, folder: run.workspace, branch: null };
+    const calls = target.callsOn(silent, prices);
+    const response = await calls.execute({ ...request, origin }, { signal: run.signal });
     tried.push(attemptOf(id, name, expected, response, silent.reached));
   }
   run.signal.throwIfAborted();
@@ -207,7 +202,7 @@ async function callWithoutGateway(): Promise<Attempt> {
   const down = new GatewayError('ledger_unavailable', 'The ledger of the attempt is not there.');
   const registry = await initGateways({ corporate_llm: () => Promise.reject(down) });
   try {
-    registry.get('corporate_llm');
+    registry.calls();
     return { ...attempt, result: 'passed', outcome: 'there was a gateway all the same' };
   } catch (error) {
     if (!GatewayError.is(error)) throw error;

@@ -1,7 +1,13 @@
+import type { CallOrigin } from '../gateways/callOrigin.ts';
 import { git } from '../git.ts';
 
+/** Where a call from the terminal comes from. */
+export async function terminalOrigin(folder: string | null): Promise<CallOrigin> {
+  return { door: 'cli', folder, branch: await currentBranch() };
+}
+
 /** The git branch of the working directory; null outside a repository or without git. */
-export async function currentBranch(): Promise<string | null> {
+async function currentBranch(): Promise<string | null> {
   try {
     const branch = await git(['symbolic-ref', '--short', '-q', 'HEAD'], {
       timeout: 2000,

@@ -1,21 +1,14 @@
-import type { GatewayError } from '../../errors.ts';
-import type { CallOutcome } from '../../ledger/records.ts';
-import type { ServiceTier, TokenUsage } from '../../pricing/cost.ts';
-import type { BackendId, ChatMessage } from '../ports.ts';
+import type { GatewayError } from '../errors.ts';
+import type { CallOutcome } from '../ledger/records.ts';
+import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
+import type { CallOrigin } from './callOrigin.ts';
+import type { BackendId, ChatMessage } from './ports.ts';
 
 export type Priority = 'low' | 'normal' | 'high';
 
 /** Service tiers a single call may ask for. */
 export const requestServiceTiers = ['standard', 'flex', 'priority'] as const satisfies readonly ServiceTier[];
 export type RequestServiceTier = (typeof requestServiceTiers)[number];
-
-/** Where a call comes from, for its audit record. */
-export interface CallOrigin {
-  workspace: string | null;
-  branch: string | null;
-  /** The front door: `chat`, `cli`. */
-  command: string;
-}
 
 /** The run of a FLOW agreement that a call is a part of: its money comes from what the run holds. */
 export interface FlowOrigin {
@@ -113,4 +106,22 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** Gets the answer piece by piece as it arrives. */
   onText?: (text: string) => void;
+}
+
+/**
+ * The one door to a model: all that chat, command, FLOW and other front doors know. Each level implements it over the
+ * level below, so that every attempt at a model is a governed call with a reservation and a record of its own.
+ */
+export interface ModelCalls {
+  /**
+   * Makes a call. MUST NOT reject for a call that is refused or fails: the response says how it ended and what it
+   * cost. MUST resolve only once the record of how it ended is durable, or say that it isn't (`gatewayTracked`).
+   * MUST end soon after `signal` aborts.
+   */
+  execute(request: LlmRequest, options?: CallOptions): Promise<LlmResponse>;
+  /**
+   * The most that a request may cost, micro-USD, before it is made. MUST throw the `GatewayError` that `execute`
+   * would refuse it with, as far as that is known without asking anybody. MUST NOT reserve or record anything.
+   */
+  worstCase(request: LlmRequest): bigint;
 }
