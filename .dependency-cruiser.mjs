@@ -14,7 +14,7 @@ const mayImport = {
   chat: ['settings', 'pricing', 'ledger', 'gateways', 'flow'],
   core: ['settings', 'pricing', 'ledger', 'content', 'gateways', 'flow', 'chat'],
   sessions: ['settings', 'pricing', 'ledger', 'gateways'],
-  adapters: ['settings', 'pricing', 'ledger', 'gateways', 'sessions'],
+  adapters: ['settings', 'pricing', 'ledger', 'content', 'gateways', 'sessions'],
   cli: [
     'settings',
     'pricing',

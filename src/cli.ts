@@ -7,7 +7,8 @@ import { doctor } from './cli/doctor.ts';
 import { health } from './cli/health.ts';
 import { promptForMfaCode } from './cli/mfaCode.ts';
 import { noteBudgetAlerts } from './cli/budgetAlerts.ts';
-import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
+import { chat, unreachableJson } from './cli/chat.ts';
+import type { ChatOptions } from './cli/chatRequest.ts';
 import { flowHistory, flowList, flowReport, flowRun, flowValidate, type FlowRunOptions } from './cli/flow.ts';
 import { auditErase, type EraseOptions } from './cli/erase.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
@@ -58,16 +59,26 @@ const program = new Command('tidyllm')
 program
   .command('chat')
   .description('make one governed call and stream the answer')
-  .argument('<prompt>', 'what to ask; - reads standard input')
+  .argument('[prompt]', 'what to ask; - reads standard input')
   .option('--reason <text>', 'why the call is made (mandatory)')
   .option('--model <name>', 'friendly name, model id, inference-profile id or ARN')
   .option('--max-tokens <n>', 'longest answer')
   .option('--temperature <t>', '0 to 1, or none to leave it to the model')
   .addOption(new Option('--service-tier <tier>', 'how Bedrock serves it').choices(requestServiceTiers))
   .option('--mode <mode>', 'chat mode', 'direct')
-  .option('--file <path>', 'text file to send along (repeatable)', repeatable, [])
+  .option('--file <path>', 'text, image, PDF or Office file to send along (repeatable)', repeatable, [])
+  .option('--messages <file>', 'a conversation in JSON, instead of a prompt')
+  .option('--system <text>', 'what the model is told beforehand')
+  .option('--tools <file>', 'tools that the model may ask for, in JSON')
+  .option('--tool-choice <choice>', 'auto, any, none or the name of a tool')
+  .option('--reasoning <effort>', 'low, medium, high or a number of tokens')
+  .option('--schema <file>', 'JSON schema that the answer must fit')
+  .option('--stop <text>', 'where the answer stops (repeatable)', repeatable, [])
+  .option('--top-p <p>', 'above 0, to 1; takes the place of the temperature')
+  .option('--guardrail <id:version>', 'guardrail of Bedrock to apply')
+  .option('--fields <file>', 'further fields of the model, in JSON')
   .option('--no-stream', 'wait for the whole answer')
-  .action((prompt: string, options: ChatOptions) => {
+  .action((prompt: string | undefined, options: ChatOptions) => {
     const failed = (error: GatewayError): object =>
       unreachableJson(error, options.model ?? '', program.opts<GlobalOptions>().backend);
     return run(

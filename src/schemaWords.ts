@@ -41,7 +41,7 @@ export function schemaWords(issue: z.core.$ZodRawIssue | z.core.$ZodIssue): stri
     case 'invalid_element':
       return `has a value that ${firstOf(issue.issues) ?? 'can’t stand here'}`;
     case 'invalid_union':
-      return unionWords(issue.errors);
+      return issue.errors.length === 0 ? 'is of a kind that is not known' : unionWords(issue.errors);
     default:
       return 'can’t have this value';
   }
@@ -61,6 +61,26 @@ function unionWords(members: readonly (readonly z.core.$ZodIssue[])[]): string {
   const names = [...new Set(types.map((type) => typeNames[type] ?? 'a value of another kind'))];
   if (names.length > 0) return `must be ${names.join(' or ')}`;
   return firstOf(members[0] ?? []) ?? 'can’t have this value';
+}
+
+/**
+ * Where a value doesn't fit, and how: of a value that may be one of several things, by the one that it comes nearest
+ * to. Give the schema `schemaWords` as its `error`.
+ */
+export function faultIn({ issues }: z.core.$ZodError): { path: readonly PropertyKey[]; message: string } {
+  return nearestFault(issues[0], []) ?? { path: [], message: 'can’t be read' };
+}
+
+function nearestFault(
+  issue: z.core.$ZodIssue | undefined,
+  above: readonly PropertyKey[],
+): { path: readonly PropertyKey[]; message: string } | null {
+  if (!issue) return null;
+  const path = [...above, ...issue.path];
+  const here = { path, message: issue.message };
+  if (issue.code !== 'invalid_union') return here;
+  const inside = issue.errors.flatMap(([first]) => nearestFault(first, path) ?? []);
+  return inside.reduce((best, one) => (one.path.length > best.path.length ? one : best), here);
 }
 
 function firstOf(issues: readonly { message?: string | undefined }[]): string | undefined {

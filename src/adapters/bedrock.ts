@@ -2,7 +2,6 @@ import {
   BedrockRuntimeClient,
   ConverseCommand,
   ConverseStreamCommand,
-  type ConverseCommandInput,
   type BedrockRuntimeServiceException as ServiceException,
   type ServiceTier as BedrockServiceTier,
   type TokenUsage as BedrockUsage,
@@ -12,8 +11,9 @@ import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import { GatewayError, type Billing, type GatewayErrorCode } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
 import { clockFault, refusedFromMs } from '../gateways/clock.ts';
-import type { ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';
+import type { ConformedCall, ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
+import type { Model } from '../pricing/modelCatalogue.ts';
 import { sameKeys, type AwsKeys } from '../sessions/awsCredentials.ts';
 import { isExpired } from '../sessions/awsErrors.ts';
 import { UnboundedAnswer, withinLimits } from '../sessions/answerLimits.ts';
@@ -30,6 +30,8 @@ import {
   stalledStream,
   unreadableUsage,
 } from './bedrockErrors.ts';
+import { conformToConverse } from './converse/rules.ts';
+import { converseInput, eventsOfBlock, eventsOfStream } from './converse/wire.ts';
 
 /** A whole answer at once is silent until it is there; the longest take minutes. */
 const wholeAnswerTimeoutMs = 600_000;
@@ -134,6 +136,10 @@ class BedrockBackend implements ModelBackend {
     this.location = `${options.region} · ${endpoint}`;
   }
 
+  conform(call: ModelCall, model: Model): ConformedCall {
+    return conformToConverse(call, model);
+  }
+
   async prepare(signal: AbortSignal): Promise<void> {
     await unlessAborted(this.#ready(), signal);
   }
@@ -212,8 +218,7 @@ class BedrockBackend implements ModelBackend {
     let received = 0;
     try {
       for await (const event of call.stream ? this.#stream(call, watchdog) : this.#whole(call, watchdog)) {
-        if (event.type === 'text') received += Buffer.byteLength(event.text);
-        if (event.type === 'hidden') received += event.bytes;
+        received += sizeOfEvent(event);
         if (received > most) throw overlongAnswer(call.maxTokens);
         yield event;
       }
@@ -246,12 +251,12 @@ class BedrockBackend implements ModelBackend {
   }
 
   async *#whole(call: ModelCall, watchdog: AnswerWatchdog): AsyncGenerator<ModelEvent> {
-    const command = new ConverseCommand(inputOf(call));
+    const command = new ConverseCommand(converseInput(call));
     const response = await this.#answered(call, watchdog, 'unknown', (client, abortSignal) =>
       client.send(command, { abortSignal }),
     );
-    const text = (response.output?.message?.content ?? []).map((block) => block.text ?? '').join('');
-    if (text) yield { type: 'text', text };
+    for (const [index, block] of (response.output?.message?.content ?? []).entries())
+      yield* eventsOfBlock(block, index, call.toolNames);
     yield { type: 'stop', reason: response.stopReason ?? 'unknown' };
     yield {
       type: 'usage',
@@ -262,7 +267,7 @@ class BedrockBackend implements ModelBackend {
   }
 
   async *#stream(call: ModelCall, watchdog: AnswerWatchdog): AsyncGenerator<ModelEvent> {
-    const command = new ConverseStreamCommand(inputOf(call));
+    const command = new ConverseStreamCommand(converseInput(call));
     const response = await this.#answered(call, watchdog, 'received', (client, abortSignal) =>
       client.send(command, { abortSignal }),
     );
@@ -271,9 +276,7 @@ class BedrockBackend implements ModelBackend {
     try {
       for await (const event of response.stream ?? []) {
         watchdog.reset();
-        const delta = event.contentBlockDelta?.delta;
-        if (delta?.text) yield { type: 'text', text: delta.text };
-        else if (delta) yield { type: 'hidden', bytes: Buffer.byteLength(JSON.stringify(delta)) };
+        yield* eventsOfStream(event, call.toolNames);
         if (event.messageStop) {
           stopped = true;
           yield { type: 'stop', reason: event.messageStop.stopReason ?? 'unknown' };
@@ -372,20 +375,25 @@ function describeLast(last: { error: GatewayError | null; at: Date } | null): st
     : `the last call succeeded at ${last.at.toISOString()}`;
 }
 
-function inputOf(call: ModelCall): ConverseCommandInput {
-  return {
-    modelId: call.modelId,
-    messages: call.messages.map(({ role, content }) => ({ role, content: [{ text: content }] })),
-    ...(call.system === null ? {} : { system: [{ text: call.system }] }),
-    inferenceConfig: {
-      maxTokens: call.maxTokens,
-      ...(call.temperature === null ? {} : { temperature: call.temperature }),
-    },
-    ...(call.serviceTier === 'flex' || call.serviceTier === 'priority'
-      ? { serviceTier: { type: call.serviceTier } }
-      : {}),
-    requestMetadata: call.metadata,
-  };
+/** How much of an answer an event is, in bytes. */
+function sizeOfEvent(event: ModelEvent): number {
+  switch (event.type) {
+    case 'hidden':
+      return event.bytes;
+    case 'text':
+    case 'thinking':
+      return Buffer.byteLength(event.text);
+    case 'tool_use_input':
+      return Buffer.byteLength(event.json);
+    case 'signature':
+      return event.signature.length;
+    case 'redacted_thinking':
+      return event.data.length;
+    case 'citation':
+      return Buffer.byteLength(JSON.stringify(event.citation));
+    default:
+      return 0;
+  }
 }
 
 /** Reserved capacity is paid for by the hour; its tokens count as standard ones, the most they can be. */

@@ -1,9 +1,19 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import {
+  blocksOf,
+  textOf,
+  type ContentBlock,
+  type RequestContent,
+  type ResultBlock,
+} from '../content/messages.ts';
 import { GatewayError } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
-import type { ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';
+import type { ConformedCall, ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';
 import { noTokens } from '../pricing/cost.ts';
+import type { Model } from '../pricing/modelCatalogue.ts';
+import { conformToConverse } from './converse/rules.ts';
+import { valueFor } from './mockValue.ts';
 
 /** Slow enough to be seen streaming, quick enough not to bore. */
 const wordDelayMs = 8;
@@ -19,23 +29,40 @@ export class MockBackend implements ModelBackend {
   readonly location = 'simulated answers, no network';
   readonly region = 'us-east-1';
 
+  /** By the rules of Bedrock: what works here works there. */
+  conform(call: ModelCall, model: Model): ConformedCall {
+    return conformToConverse(call, model);
+  }
+
   prepare(): Promise<void> {
     return Promise.resolve();
   }
 
   async *converse(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelEvent> {
-    const words = answerFor(call).match(/\s*\S+/g) ?? [];
-    const kept = words.slice(0, call.maxTokens);
-    const input = [call.system ?? '', ...call.messages.map(({ content }) => content)].join('\n');
-    for (const word of kept) {
-      if (call.stream) await delay(wordDelayMs, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted)
-        throw new GatewayError('cancelled', 'The call was stopped.', { billing: 'received' });
-      yield { type: 'text', text: word };
+    const { parts, stop } = answerFor(call);
+    let left = call.maxTokens;
+    for (const [index, part] of parts.entries()) {
+      if (left === 0) break;
+      if (part.kind === 'tool_use') yield { type: 'tool_use_start', index, id: part.id, name: part.name };
+      const pieces = part.text.match(/\s*\S+/g) ?? [];
+      for (const piece of pieces.slice(0, left)) {
+        if (call.stream) await delay(wordDelayMs, undefined, { signal }).catch(() => undefined);
+        if (signal.aborted)
+          throw new GatewayError('cancelled', 'The call was stopped.', { billing: 'received' });
+        yield part.kind === 'tool_use'
+          ? { type: 'tool_use_input', index, json: piece }
+          : { type: part.kind, index, text: piece };
+      }
+      const whole = pieces.length <= left;
+      left -= Math.min(pieces.length, left);
+      if (!whole) break;
+      if (part.kind === 'thinking') yield { type: 'signature', index, signature: part.signature };
+      yield { type: 'block_end', index };
     }
-    yield { type: 'stop', reason: kept.length < words.length ? 'max_tokens' : 'end_turn' };
-    const inputTokens = Math.ceil(input.length / charactersPerToken);
-    yield { type: 'usage', usage: { ...noTokens, input: inputTokens, output: kept.length } };
+    const all = parts.reduce((sum, { text }) => sum + (text.match(/\S+/g)?.length ?? 0), 0);
+    yield { type: 'stop', reason: all > call.maxTokens ? 'max_tokens' : stop };
+    const input = Math.ceil(askedText(call.content).length / charactersPerToken);
+    yield { type: 'usage', usage: { ...noTokens, input, output: call.maxTokens - left } };
   }
 
   checkHealth(): Promise<Health> {
@@ -53,14 +80,83 @@ export class MockBackend implements ModelBackend {
   }
 }
 
-function answerFor(call: ModelCall): string {
-  const question = call.messages.at(-1)?.content ?? '';
-  const fingerprint = createHash('sha256').update(JSON.stringify(call.messages)).digest('hex').slice(0, 8);
-  return `**SIMULATED** answer ${fingerprint} in place of \`${call.modelId}\`.
+/** A block of a simulated answer, by the words that it is made of. */
+type Part =
+  | { kind: 'text'; text: string }
+  | { kind: 'thinking'; text: string; signature: string }
+  | { kind: 'tool_use'; text: string; id: string; name: string };
+
+/** It reasons where that is asked for, uses a tool that it was given, and then answers, in the form that is wanted. */
+function answerFor(call: ModelCall): { parts: Part[]; stop: string } {
+  const { content } = call;
+  const { messages, tools = [], tool_choice: choice, output_schema: form } = content;
+  const fingerprint = createHash('sha256').update(JSON.stringify(messages)).digest('hex').slice(0, 8);
+  const thoughts: Part[] = content.reasoning
+    ? [
+        {
+          kind: 'thinking',
+          text: `SIMULATED reasoning ${fingerprint}: nobody thought.`,
+          signature: `simulated-${fingerprint}`,
+        },
+      ]
+    : [];
+  const last = blocksOf(messages.at(-1)?.content ?? '');
+  const tool = tools.find(({ name }) => choice?.type !== 'tool' || name === choice.name);
+  if (tool && !last.some(({ type }) => type === 'tool_result')) {
+    const use: Part = {
+      ...{ kind: 'tool_use', id: `simulated_${fingerprint}`, name: call.toolNames[tool.name] ?? tool.name },
+      text: JSON.stringify(valueFor(tool.input_schema)),
+    };
+    return {
+      parts: [...thoughts, { kind: 'text', text: 'SIMULATED use of a tool:' }, use],
+      stop: 'tool_use',
+    };
+  }
+  const text = form ? JSON.stringify(valueFor(form.schema)) : textFor(call, fingerprint);
+  return { parts: [...thoughts, { kind: 'text', text }], stop: 'end_turn' };
+}
+
+/** What is asked, as text; pictures and files count nothing here. */
+function askedText({ system, messages, tools = [] }: RequestContent): string {
+  const said = messages.map(({ content }) => blocksOf(content).map(wordsOf).join(''));
+  const around = tools.map((tool) => JSON.stringify(tool));
+  return [system === null ? '' : textOf(system), ...said, ...around].join('\n');
+}
+
+function wordsOf(block: ContentBlock): string {
+  switch (block.type) {
+    case 'text':
+      return block.text;
+    case 'tool_use':
+      return JSON.stringify(block.input);
+    case 'tool_result':
+      return typeof block.content === 'string'
+        ? block.content
+        : (block.content ?? []).map(wordsOfResult).join('');
+    default:
+      return '';
+  }
+}
+
+function wordsOfResult(block: ResultBlock): string {
+  if (block.type === 'json') return JSON.stringify(block.json);
+  return block.type === 'text' ? block.text : '';
+}
+
+function textFor({ modelId, content: { messages } }: ModelCall, fingerprint: string): string {
+  const blocks = blocksOf(messages.at(-1)?.content ?? '');
+  const question = blocks.map(wordsOf).join('');
+  const kinds = ['image', 'document', 'tool_result'] as const;
+  const beside = kinds.flatMap((kind) => {
+    const count = blocks.filter(({ type }) => type === kind).length;
+    return count === 0 ? [] : [`${count} ${kind.replace('_', ' ')}${count === 1 ? '' : 's'}`];
+  });
+  const besideText = beside.length === 0 ? '' : ` With it came ${beside.join(', ')}.`;
+  return `**SIMULATED** answer ${fingerprint} in place of \`${modelId}\`.
 
 No model was asked: no AWS credentials are in use, so nothing left this machine and nothing was billed. Everything else is real: the reason, the reservation in the day's budget, the audit record and its hash.
 
-Your question has ${question.length} characters in ${question.split('\n').length} line(s). A real answer may hold code such as:
+Your question has ${question.length} characters in ${question.split('\n').length} line(s).${besideText} A real answer may hold code such as:
 
 \`\`\`typescript
 /** Retries a flaky step a bounded number of times. */

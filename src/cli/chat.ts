@@ -1,30 +1,26 @@
-import { basename } from 'node:path';
+import { blocksOf, type JsonObject } from '../content/messages.ts';
 import type { Core } from '../core/core.ts';
-import { GatewayError } from '../errors.ts';
+import type { GatewayError } from '../errors.ts';
 import { shortfallOf } from '../gateways/shortfall.ts';
-import type { LlmRequest, LlmResponse, RequestServiceTier } from '../gateways/modelCalls.ts';
+import type { AnswerEvent, LlmResponse } from '../gateways/modelCalls.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
-import { terminalOrigin } from './terminalOrigin.ts';
+import { requestFrom, type ChatOptions } from './chatRequest.ts';
 import { writeOutput } from './output.ts';
-import { readStandardInput, readTextFile } from './readText.ts';
 import { stopSignal } from './stopSignal.ts';
-import { answerPrinter, errorJson, note, printError, printJson, type Terminal } from './terminal.ts';
-
-export interface ChatOptions {
-  reason?: string;
-  model?: string;
-  maxTokens?: string;
-  temperature?: string;
-  serviceTier?: RequestServiceTier;
-  mode: string;
-  file: string[];
-  stream: boolean;
-}
+import {
+  answerPrinter,
+  errorJson,
+  note,
+  printError,
+  printJson,
+  printLine,
+  type Terminal,
+} from './terminal.ts';
 
 /** `tidyllm chat`: one governed call. Returns the exit code. */
 export async function chat(
   core: Core,
-  prompt: string,
+  prompt: string | undefined,
   options: ChatOptions,
   terminal: Terminal,
 ): Promise<number> {
@@ -33,7 +29,7 @@ export async function chat(
   const stop = stopSignal();
   const response = await core.registry.calls().execute(request, {
     signal: stop.signal,
-    ...(terminal.json ? {} : { onText: answerPrinter() }),
+    ...(terminal.json ? {} : { onEvent: eventPrinter(terminal) }),
   });
   stop.dispose();
   if (terminal.json) printJson(responseJson(response));
@@ -41,49 +37,29 @@ export async function chat(
   return response.error?.exitCode ?? 0;
 }
 
-async function requestFrom(core: Core, prompt: string, options: ChatOptions): Promise<LlmRequest> {
-  if (options.mode !== 'direct') {
-    throw new GatewayError(
-      'invalid_request',
-      `The chat mode "${options.mode}" is not installed; use direct.`,
-    );
-  }
-  const question = prompt === '-' ? await readStandardInput() : prompt;
-  const files = await Promise.all(options.file.map(attachment));
-  return {
-    prompt: [...files, question].join('\n\n'),
-    auditReason: options.reason ?? '',
-    modelId: options.model ?? core.loaded.settings.aws.bedrock.default_model,
-    stream: options.stream,
-    origin: await terminalOrigin(process.cwd()),
-    ...(options.maxTokens === undefined
-      ? {}
-      : { maxTokens: numberOf(options.maxTokens, '--max-tokens', /^\d+$/) }),
-    ...(options.serviceTier === undefined ? {} : { serviceTier: options.serviceTier }),
-    ...(options.temperature === undefined ? {} : { temperature: temperatureOf(options.temperature) }),
+/** The answer on stdout as it comes; what the model thought goes to the person only. */
+function eventPrinter(terminal: Terminal): (event: AnswerEvent) => void {
+  const print = answerPrinter();
+  return (event) => {
+    if (event.type === 'text') print(event.text);
+    if (event.type === 'block_end' && event.block.type === 'thinking')
+      note(terminal, `Reasoning: ${event.block.thinking}`);
   };
 }
 
-/** `none` leaves it to the model. */
-function temperatureOf(text: string): number | null {
-  return text === 'none' ? null : numberOf(text, '--temperature', /^\d*\.?\d+$/);
-}
-
-function numberOf(text: string, option: string, form: RegExp): number {
-  if (form.test(text)) return Number(text);
-  throw new GatewayError('invalid_request', `${option} must be a number, not "${text}".`);
-}
-
-async function attachment(path: string): Promise<string> {
-  const content = await readTextFile(path);
-  const fence = '`'.repeat(Math.max(3, ...[...content.matchAll(/`+/g)].map(([run]) => run.length + 1)));
-  return `${basename(path)}:\n${fence}\n${content}\n${fence}`;
+/** What the model asks to be done, in its order. */
+function toolCalls({ message }: LlmResponse): { id: string; name: string; input: JsonObject }[] {
+  return blocksOf(message?.content ?? '').flatMap((block) =>
+    block.type === 'tool_use' ? [{ id: block.id, name: block.name, input: block.input }] : [],
+  );
 }
 
 function printOutcome(response: LlmResponse, terminal: Terminal): void {
   if (response.content) writeOutput('\n');
+  for (const { id, name, input } of toolCalls(response))
+    printLine(`[tool use ${id}] ${name} ${JSON.stringify(input)}`);
   if (response.error) printError(response.error);
-  if (response.temperatureLeftOut) note(terminal, 'The model takes no temperature; it was left out.');
+  for (const adjustment of response.adjustments) note(terminal, adjustment);
   const shortfall = shortfallOf(response.stopReason, response.content);
   if (shortfall) note(terminal, `${shortfall.message} ${shortfall.hint}`);
   const { input, output } = response.tokenUsage;
@@ -102,6 +78,8 @@ export function responseJson(response: LlmResponse): object {
   const { tokenUsage: usage, auditTrail } = response;
   return {
     content: response.content,
+    message: response.message,
+    tool_calls: toolCalls(response),
     success: response.success,
     status: response.status,
     model_used: response.modelUsed,
@@ -120,6 +98,7 @@ export function responseJson(response: LlmResponse): object {
     cost_estimated: response.costEstimated,
     cost_estimated_because: response.costEstimatedBecause,
     stop_reason: response.stopReason,
+    adjustments: response.adjustments,
     cache_hit: false,
     attempts: response.attempts,
     simulated: response.simulated,
@@ -138,6 +117,7 @@ export function responseJson(response: LlmResponse): object {
 export function unreachableJson(error: GatewayError, model: string, backend: string | undefined): object {
   return responseJson({
     content: '',
+    message: null,
     success: false,
     status: 'failed',
     modelUsed: model,
@@ -149,7 +129,7 @@ export function unreachableJson(error: GatewayError, model: string, backend: str
     cost: 0n,
     costEstimated: false,
     costEstimatedBecause: null,
-    temperatureLeftOut: false,
+    adjustments: [],
     stopReason: null,
     simulated: backend === 'mock',
     attempts: 0,

@@ -1,4 +1,5 @@
-import type { ShownContent } from '../content/callContent.ts';
+import { requestIn, type ShownContent } from '../content/callContent.ts';
+import { readableRequest, readableTurn } from '../content/readableContent.ts';
 import { printLine } from './terminal.ts';
 
 export function printContent(content: ShownContent): void {
@@ -16,9 +17,9 @@ export function printContent(content: ShownContent): void {
         null: 'redacted',
       };
       printLine(`Content (${compared[`${content.matches_records}`]}):`);
-      if (content.system !== null) printLine(`\nsystem:\n${content.system}`);
-      for (const message of content.messages) printLine(`\n${message.role}:\n${message.content}`);
-      printLine(content.answer === null ? '\nNo answer was kept.' : `\nanswer:\n${content.answer}`);
+      for (const { role, text } of readableRequest(requestIn(content))) printLine(`\n${role}:\n${text}`);
+      const { answer } = content;
+      printLine(answer === null ? '\nNo answer was kept.' : `\nanswer:\n${readableTurn(answer)}`);
     }
   }
 }

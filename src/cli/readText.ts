@@ -30,14 +30,22 @@ export async function readStandardInput(): Promise<string> {
 
 /** The text of a file. Throws `invalid_request` for one that can't be read or is no text. */
 export async function readTextFile(path: string): Promise<string> {
-  let bytes: Buffer;
+  return textIn(await readBytes(path), path);
+}
+
+/** What a file holds. Throws `invalid_request` for one that can't be read. */
+export async function readBytes(path: string): Promise<Buffer> {
   try {
-    bytes = await readAny(path, mostBytes);
+    return await readAny(path, mostBytes);
   } catch (error) {
     throw new GatewayError('invalid_request', `The file ${path} can't be read: ${messageOf(error)}`, {
       cause: error,
     });
   }
+}
+
+/** The text that a file's bytes are. Throws `invalid_request` for what is no text. */
+export function textIn(bytes: Buffer, path: string): string {
   return decoded(bytes, `the file ${path}`);
 }
 
@@ -69,7 +77,7 @@ function decoded(bytes: Buffer, what: string): string {
   if (text !== null && !text.includes('\0')) return text;
   const message = `${what.charAt(0).toUpperCase()}${what.slice(1)} is no text in UTF-8, nor in UTF-16 or UTF-32 with a byte order mark.`;
   throw new GatewayError('invalid_request', message, {
-    hint: 'Nothing was sent. Save it as UTF-8; pictures and other binary files can’t be sent as text.',
+    hint: 'Nothing was sent. Save it as UTF-8; of binary files, PNG, JPEG, GIF, WebP, PDF and Office files can be sent.',
   });
 }
 

@@ -1,18 +1,25 @@
 import type { LedgerRecord } from '../ledger/records.ts';
-import type { ContentStore, RequestContent } from './contentStore.ts';
+import type { ContentStore } from './contentStore.ts';
+import type { AnswerContent, RequestContent } from './messages.ts';
 
 /** What can be shown of a call's prompt and answer. */
 export type ShownContent =
   | ({
       state: 'kept';
       policy: 'redacted' | 'full';
-      answer: string | null;
+      answer: AnswerContent | null;
       /** Whether it is what the call's records have the hashes of; null where it was redacted. */
       matches_records: boolean | null;
     } & RequestContent)
   /** When its subject was erased, ISO 8601. */
   | { state: 'erased'; erased: string }
   | { state: 'none' };
+
+/** The request within what is shown of a call. */
+export function requestIn(kept: Extract<ShownContent, { state: 'kept' }>): RequestContent {
+  const { state: _state, policy: _policy, answer: _answer, matches_records: _matches, ...request } = kept;
+  return request;
+}
 
 /**
  * What was kept of a call's prompt and answer. `erasedAt` says when a subject was erased after a record,

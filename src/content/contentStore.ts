@@ -9,6 +9,13 @@ import { replaceFile } from '../replaceFile.ts';
 import type { Settings } from '../settings/schema.ts';
 import { ContentKeys, subjectHash, type SubjectKey } from './contentKeys.ts';
 import { contentChanged, contentUnavailable } from './contentUnavailable.ts';
+import {
+  answerContentForm,
+  requestContentForm,
+  type AnswerContent,
+  type RequestContent,
+} from './messages.ts';
+import { redactedRequest, redactedTurn } from './redactedContent.ts';
 import { Redactor } from './redaction.ts';
 
 /** More than any conversation with its answer. */
@@ -16,19 +23,13 @@ const mostSealedBytes = 200_000_000;
 
 export type ContentPolicy = Settings['audit']['content'];
 
-/** What a model is asked. */
-export interface RequestContent {
-  system: string | null;
-  messages: readonly { role: 'user' | 'assistant'; content: string }[];
-}
-
 /** What was kept of a call. */
 export interface KeptContent {
   /** `redacted` where secrets and personal data were taken out before it was stored. */
   policy: 'redacted' | 'full';
   request: RequestContent;
   /** Null when the call ended without one that could be stored. */
-  answer: string | null;
+  answer: AnswerContent | null;
   /** Hashes of what is stored; with `full` they are those of the call's records. */
   requestHmac: string;
   responseHmac: string | null;
@@ -36,11 +37,8 @@ export interface KeptContent {
 
 const storedContent = z.object({
   policy: z.enum(['redacted', 'full']),
-  request: z.object({
-    system: z.nullable(z.string()),
-    messages: z.array(z.object({ role: z.enum(['user', 'assistant']), content: z.string() })),
-  }),
-  answer: z.nullable(z.string()),
+  request: requestContentForm,
+  answer: z.nullable(answerContentForm),
 });
 type StoredContent = z.infer<typeof storedContent>;
 
@@ -59,7 +57,7 @@ export interface KeptCall {
   /** Makes what policy keeps of the request durable, under the policy day of its RESERVE. Throws `content_unavailable`. */
   storeRequest(day: string): Promise<void>;
   /** Adds the answer, and gives its HMAC; null by policy, or when the subject was erased meanwhile. Throws `content_unavailable`. */
-  storeAnswer(day: string, answer: string): Promise<string | null>;
+  storeAnswer(day: string, answer: AnswerContent): Promise<string | null>;
 }
 
 const extension = '.enc';
@@ -86,12 +84,13 @@ export class ContentStore {
     const requestHmac = hmacOf(key, callId, requestText(request));
     // One for the whole call: what was found in the question is taken out of the answer too.
     const redactor = new Redactor();
-    const text = policy === 'redacted' ? (plain: string) => redactor.redact(plain) : (plain: string) => plain;
-    const store = async (day: string, answer: string | null): Promise<void> => {
+    const redacts = policy === 'redacted';
+    const store = async (day: string, answer: AnswerContent | null): Promise<void> => {
       if (policy === 'hash') return;
-      const answered = answer === null ? null : text(answer);
+      const answered = answer !== null && redacts ? redactedTurn(answer, redactor) : answer;
       // After the answer, so that a value which only the answer gives away is taken out of the question.
-      const kept: StoredContent = { policy, request: requestAs(request, text), answer: answered };
+      const asked = redacts ? redactedRequest(request, redactor) : request;
+      const kept: StoredContent = { policy, request: asked, answer: answered };
       const path = this.#path(day, subject, callId);
       await writeDurably(path, seal(key, this.#boundTo(callId), JSON.stringify(kept)));
     };
@@ -101,7 +100,7 @@ export class ContentStore {
       storeAnswer: async (day, answer) => {
         if (this.#keys.find(subject)?.version !== key.version) return null;
         await store(day, answer);
-        return hmacOf(key, callId, answer);
+        return hmacOf(key, callId, answerText(answer));
       },
     };
   }
@@ -125,7 +124,7 @@ export class ContentStore {
       request,
       answer,
       requestHmac: hmacOf(key, callId, requestText(request)),
-      responseHmac: answer === null ? null : hmacOf(key, callId, answer),
+      responseHmac: answer === null ? null : hmacOf(key, callId, answerText(answer)),
     };
   }
 
@@ -197,19 +196,18 @@ const keepsNothing: KeptCall = {
   storeAnswer: () => Promise.resolve(null),
 };
 
-/** The bytes a request's hash is over. */
-function requestText({ system, messages }: RequestContent): string {
-  return JSON.stringify({ system, messages: messages.map(({ role, content }) => ({ role, content })) });
+/** The bytes a request's hash is over: its JSON, with its own members in this order. */
+function requestText({ system, messages, ...rest }: RequestContent): string {
+  return JSON.stringify({
+    system,
+    messages: messages.map(({ role, content }) => ({ role, content })),
+    ...rest,
+  });
 }
 
-function requestAs(
-  { system, messages }: RequestContent,
-  text: (plain: string) => string,
-): StoredContent['request'] {
-  return {
-    system: system === null ? null : text(system),
-    messages: messages.map(({ role, content }) => ({ role, content: text(content) })),
-  };
+/** The bytes an answer's hash is over: a text itself, otherwise the JSON of its blocks. */
+function answerText(answer: AnswerContent): string {
+  return typeof answer === 'string' ? answer : JSON.stringify(answer);
 }
 
 /** HMAC-SHA256, lower-case hex, of the call's id, a NUL and the content. */

@@ -377,14 +377,14 @@ export class FlowAgreementManager {
     const run: FlowRun = {
       ...{ runId, parameters, signal, reserved: costLimit, workspace: options.origin.folder },
       progress: (message, share) => options.onProgress?.(message, share),
-      call: (request, { onText } = {}) => {
+      call: (request, { onEvent } = {}) => {
         const call = registry.calls().execute(
           {
             ...request,
             ...{ userId: user, auditReason: reason, origin: options.origin },
             flow: { runId, agreement: agreement.id, costLimit },
           },
-          { signal, ...(onText && { onText }) },
+          { signal, ...(onEvent && { onEvent }) },
         );
         calls.add(call);
         void call.finally(() => calls.delete(call));

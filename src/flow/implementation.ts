@@ -15,7 +15,7 @@ export interface FlowRun {
   /** Says what is under way, with the share that is done, 0 to 1, where it is known. */
   readonly progress: (message: string, share?: number) => void;
   /** A governed call within the run's reservation; user, reason and origin are the run's. Never throws for a failed call. */
-  readonly call: (request: RunRequest, options?: Pick<CallOptions, 'onText'>) => Promise<LlmResponse>;
+  readonly call: (request: RunRequest, options?: Pick<CallOptions, 'onEvent'>) => Promise<LlmResponse>;
   /** Folder of the workspace it is run in; null where there is none. */
   readonly workspace: string | null;
 }

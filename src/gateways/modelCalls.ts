@@ -1,8 +1,19 @@
+import type {
+  ChatMessage,
+  ContentBlock,
+  Guardrail,
+  JsonObject,
+  OutputSchema,
+  Reasoning,
+  TextBlock,
+  Tool,
+  ToolChoice,
+} from '../content/messages.ts';
 import type { GatewayError } from '../errors.ts';
 import type { CallOutcome } from '../ledger/records.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import type { CallOrigin } from './callOrigin.ts';
-import type { BackendId, ChatMessage } from './ports.ts';
+import type { AnswerDelta, BackendId } from './ports.ts';
 
 export type Priority = 'low' | 'normal' | 'high';
 
@@ -22,8 +33,21 @@ export interface FlowOrigin {
 /** What a caller asks for. Either `prompt` or `messages`. */
 export interface LlmRequest {
   prompt?: string;
-  messages?: ChatMessage[];
-  system?: string;
+  messages?: readonly ChatMessage[];
+  system?: string | readonly TextBlock[];
+  /** What the model may ask to be done; `toolChoice` says whether it must. */
+  tools?: readonly Tool[];
+  toolChoice?: ToolChoice;
+  /** How much it is to think before it answers; left out, as the model does by itself. */
+  reasoning?: Reasoning;
+  /** JSON that the answer must be. */
+  outputSchema?: OutputSchema;
+  stopSequences?: readonly string[];
+  /** Above 0, to 1. Where it is given, the default temperature is left out. */
+  topP?: number;
+  guardrail?: Guardrail;
+  /** What only this model knows, handed on as it is. What would change the price is refused. */
+  additionalFields?: JsonObject;
   /** Friendly name, model id, inference-profile id or ARN. */
   modelId?: string;
   /** 0 to 1, left out for a model that takes none; null leaves it to the model. */
@@ -74,15 +98,18 @@ export interface StageTimes {
 
 /** How a call ended. Never thrown: a failed call is a response with an `error` and what it cost. */
 export interface LlmResponse {
+  /** The text of the answer. */
   content: string;
+  /** The answer as the turn that the next request repeats: text, reasoning, tool use. Null where nothing came. */
+  message: ChatMessage | null;
   success: boolean;
   status: Exclude<CallOutcome, 'orphaned' | 'pending'>;
   modelUsed: string;
   backend: BackendId;
   processingTimeMs: number;
   timeToFirstTokenMs: number | null;
-  /** Whether a temperature that was asked for was left out, because the model takes none. */
-  temperatureLeftOut: boolean;
+  /** What of the request was changed because the service would have refused it, each in one sentence. */
+  adjustments: readonly string[];
   /** Why the model stopped, in the provider's word; null where it never said. */
   stopReason: string | null;
   /** Null for a call that didn't go through every stage. */
@@ -102,10 +129,17 @@ export interface LlmResponse {
   gatewayTracked: boolean;
 }
 
+/**
+ * What a caller hears while a model answers, in this order: of each block its deltas and then its `block_end`, after
+ * all blocks `stop`. Texts come in whole characters. An answer that breaks off ends without them.
+ */
+export type AnswerEvent =
+  AnswerDelta | { type: 'block_end'; index: number; block: ContentBlock } | { type: 'stop'; reason: string };
+
 export interface CallOptions {
   signal?: AbortSignal;
   /** Gets the answer piece by piece as it arrives. */
-  onText?: (text: string) => void;
+  onEvent?: (event: AnswerEvent) => void;
 }
 
 /**

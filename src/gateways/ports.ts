@@ -1,21 +1,20 @@
+import type { JsonObject, RequestContent } from '../content/messages.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
+import type { Model } from '../pricing/modelCatalogue.ts';
 import type { Health } from './gateway.ts';
 
 export const backendIds = ['bedrock', 'mock'] as const;
 export type BackendId = (typeof backendIds)[number];
-
-export interface ChatMessage {
-  role: 'user' | 'assistant';
-  content: string;
-}
 
 /** One attempt at a model, as handed to a back-end: already admitted, priced and recorded. */
 export interface ModelCall {
   callId: string;
   /** Model id, inference-profile id or ARN. */
   modelId: string;
-  system: string | null;
-  messages: ChatMessage[];
+  /** What the model is asked, as the back-end's rules want it. */
+  content: RequestContent;
+  /** Names that the service would not take, by the alias that it gets in their place. */
+  toolNames: Readonly<Record<string, string>>;
   /** Null where the model refuses sampling parameters. */
   temperature: number | null;
   maxTokens: number;
@@ -26,10 +25,37 @@ export interface ModelCall {
   metadata: Record<string, string>;
 }
 
+/** Adjustments of a temperature, which nobody needs to be told of where it was only the default. */
+export const noTemperature = 'The model takes no temperature; it was left out.';
+export const noTemperatureBesideReasoning = 'A model that reasons takes no temperature; it was left out.';
+
+/** A call as the service takes it, with what was changed for that, each in one sentence. */
+export interface ConformedCall {
+  call: ModelCall;
+  adjustments: readonly string[];
+}
+
+/**
+ * A piece of an answer. `index` says to which block of the answer it belongs; blocks may overlap. Of one block,
+ * a `tool_use_start` comes first and `block_end` last.
+ */
+export type AnswerDelta =
+  | { type: 'text'; index: number; text: string }
+  | { type: 'thinking'; index: number; text: string }
+  | { type: 'signature'; index: number; signature: string }
+  /** Base64. */
+  | { type: 'redacted_thinking'; index: number; data: string }
+  /** Comes before the text that it belongs to. */
+  | { type: 'citation'; index: number; citation: JsonObject }
+  | { type: 'tool_use_start'; index: number; id: string; name: string }
+  /** The next characters of the input's JSON. */
+  | { type: 'tool_use_input'; index: number; json: string };
+
 /** What a back-end reports while it answers. `usage` and `stop` come once each in a complete answer. */
 export type ModelEvent =
-  | { type: 'text'; text: string }
-  /** Output that isn't shown but is billed, such as reasoning. */
+  | AnswerDelta
+  | { type: 'block_end'; index: number }
+  /** Output of a kind that isn't known here; it is billed. */
   | { type: 'hidden'; bytes: number }
   | { type: 'stop'; reason: string }
   /** With the sum of it that the provider gives, and the service tier it says it used, where it says so. */
@@ -46,6 +72,11 @@ export interface ModelBackend {
   /** Where calls go: region and endpoint, in one line. */
   readonly location: string;
   readonly region: string;
+  /**
+   * Brings a call into the form that the service takes for this model, before it is priced. Throws `invalid_request`,
+   * naming the rule, for one that the service would refuse and that can't be mended without changing what it means.
+   */
+  conform(call: ModelCall, model: Model): ConformedCall;
   /** Settles everything that can fail before money is reserved: credentials above all. */
   prepare(signal: AbortSignal): Promise<void>;
   converse(call: ModelCall, signal: AbortSignal): AsyncIterable<ModelEvent>;

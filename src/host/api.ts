@@ -1,3 +1,12 @@
+import type {
+  ChatMessage,
+  OutputSchema,
+  Reasoning,
+  TextBlock,
+  Tool,
+  ToolChoice,
+} from '../content/messages.ts';
+
 /**
  * What other extensions get: frozen, and made of copies. A call goes through the gateway as any other does, and has its
  * record; nothing else here writes, raises a cap or gives away a key.
@@ -42,8 +51,14 @@ export interface ApiRequest {
   reason: string;
   /** Either a prompt or messages. */
   prompt?: string;
-  messages?: readonly { role: 'user' | 'assistant'; content: string }[];
-  system?: string;
+  messages?: readonly ChatMessage[];
+  system?: string | readonly TextBlock[];
+  tools?: readonly Tool[];
+  tool_choice?: ToolChoice;
+  reasoning?: Reasoning;
+  output_schema?: OutputSchema;
+  stop_sequences?: readonly string[];
+  top_p?: number;
   model?: string;
   max_tokens?: number;
   /** 0 to 1; null leaves it to the model. */
@@ -63,7 +78,10 @@ export interface ApiError {
 }
 
 export interface ApiResponse {
+  /** The text of the answer. */
   content: string;
+  /** The answer as the turn that the next request repeats; null where nothing came. */
+  message: ChatMessage | null;
   success: boolean;
   status: string;
   model_used: string;

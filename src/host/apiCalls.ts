@@ -1,8 +1,17 @@
 import * as vscode from 'vscode';
 import * as z from 'zod/mini';
+import {
+  messagesForm,
+  outputSchemaForm,
+  reasoningForm,
+  systemForm,
+  toolChoiceForm,
+  toolsForm,
+} from '../content/messages.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { LlmResponse } from '../gateways/modelCalls.ts';
 import { microToUsd } from '../pricing/cost.ts';
+import { faultIn, schemaWords } from '../schemaWords.ts';
 import type { ApiBudget, ApiCallOptions, ApiError, ApiRequest, ApiResponse, ApiStatus } from './api.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import type { GitContext } from './gitContext.ts';
@@ -12,8 +21,14 @@ const requestForm = z.strictObject({
   caller: text.check(z.regex(/^[\w-]{1,100}\.[\w-]{1,100}$/)),
   reason: text,
   prompt: z.optional(text),
-  messages: z.optional(z.array(z.strictObject({ role: z.enum(['user', 'assistant']), content: text }))),
-  system: z.optional(text),
+  messages: z.optional(messagesForm),
+  system: z.optional(systemForm),
+  tools: z.optional(toolsForm),
+  tool_choice: z.optional(toolChoiceForm),
+  reasoning: z.optional(reasoningForm),
+  output_schema: z.optional(outputSchemaForm),
+  stop_sequences: z.optional(z.array(text)),
+  top_p: z.optional(z.number()),
   model: z.optional(text),
   max_tokens: z.optional(z.number()),
   temperature: z.optional(z.nullable(z.number())),
@@ -68,13 +83,22 @@ export async function execute(
           ...(request.prompt !== undefined && { prompt: request.prompt }),
           ...(request.messages && { messages: request.messages }),
           ...(request.system !== undefined && { system: request.system }),
+          ...(request.tools && { tools: request.tools }),
+          ...(request.tool_choice && { toolChoice: request.tool_choice }),
+          ...(request.reasoning && { reasoning: request.reasoning }),
+          ...(request.output_schema && { outputSchema: request.output_schema }),
+          ...(request.stop_sequences && { stopSequences: request.stop_sequences }),
+          ...(request.top_p !== undefined && { topP: request.top_p }),
           modelId: request.model ?? core.loaded.settings.aws.bedrock.default_model,
           ...(request.max_tokens !== undefined && { maxTokens: request.max_tokens }),
           ...(request.temperature !== undefined && { temperature: request.temperature }),
           auditReason: request.reason,
           origin,
         },
-        { ...(signal && { signal }), ...(onText && { onText: (piece) => onText(piece) }) },
+        {
+          ...(signal && { signal }),
+          ...(onText && { onEvent: (event) => event.type === 'text' && onText(event.text) }),
+        },
       ),
     );
     return responseOf(response);
@@ -87,6 +111,7 @@ function responseOf(response: LlmResponse): ApiResponse {
   const { auditTrail, error, tokenUsage } = response;
   return {
     content: response.content,
+    message: response.message,
     success: response.success,
     status: response.status,
     model_used: response.modelUsed,
@@ -107,12 +132,10 @@ function responseOf(response: LlmResponse): ApiResponse {
 }
 
 function parsed<T>(form: z.ZodMiniType<T>, given: unknown): T {
-  const { data, error } = form.safeParse(given);
+  const { data, error } = form.safeParse(given, { error: schemaWords });
   if (!error) return data;
-  const [issue] = error.issues;
-  throw toThrow(
-    invalid(`The request has a fault at "${issue?.path.join('.') ?? ''}": ${issue?.message ?? ''}.`),
-  );
+  const { path, message } = faultIn(error);
+  throw toThrow(invalid(`The request has a fault: ${path.join('.')} ${message}.`));
 }
 
 function invalid(message: string): ApiError {

@@ -84,6 +84,8 @@ export interface Model {
   maxOutputTokens: number | null;
   /** False where the model refuses temperature and topP. */
   samplingParameters: boolean;
+  /** What the price table says that it can (`vision`, `tools`, …); a missing one is not known. */
+  supports: Readonly<Record<string, boolean>>;
 }
 
 /** What AWS didn't say is asked again after this long. */
@@ -227,6 +229,7 @@ export class ModelCatalogue {
       maxInputTokens: entry?.maxInputTokens ?? null,
       maxOutputTokens: entry?.maxOutputTokens ?? null,
       samplingParameters: entry?.supports?.['samplingParams'] !== false,
+      supports: entry?.supports ?? {},
     };
   }
 

@@ -40,3 +40,11 @@ export function kinshipOf(one: ModelKind, other: ModelKind): Kinship {
   if (one.family === other.family && mayBeSameVendor) return 'family';
   return sameVendor && one.vendor !== null ? 'vendor' : 'other';
 }
+
+/** The version of a Claude model as a number, such as 4.7; null for other models. A Claude whose id says none counts as new. */
+export function claudeVersion({ family, bareId }: ModelKind): number | null {
+  if (family !== 'claude') return null;
+  const numbers = /claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2}))?(?![\d.])/.exec(bareId);
+  if (!numbers) return Infinity;
+  return Number(`${numbers[1]}.${numbers[2] ?? 0}`);
+}

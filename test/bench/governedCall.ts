@@ -66,7 +66,7 @@ async function governedCall(): Promise<Timing> {
   let first = 0;
   const response = await gateway.execute(
     { prompt: 'hello', auditReason: 'JIRA-1 bench', modelId },
-    { onText: () => (first ||= performance.now() - startedAt) },
+    { onEvent: () => (first ||= performance.now() - startedAt) },
   );
   if (!response.success) throw response.error ?? new Error('the call failed');
   return { first, total: performance.now() - startedAt };

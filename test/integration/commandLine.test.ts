@@ -67,6 +67,9 @@ describe('tidyllm chat', () => {
       cost_estimated: false,
       cost_estimated_because: null,
       stop_reason: 'end_turn',
+      message: { role: 'assistant', content: document['content'] },
+      tool_calls: [],
+      adjustments: [],
       cache_hit: false,
       attempts: 1,
       simulated: false,
@@ -157,7 +160,7 @@ describe('tidyllm chat', () => {
       success: false,
       error: { code: errorCode, message: expect.any(String) as string },
     });
-    expect(Object.keys(document)).toHaveLength(18);
+    expect(Object.keys(document)).toHaveLength(21);
   });
 
   it('sends nothing without a reason', async () => {

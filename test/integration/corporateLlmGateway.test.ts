@@ -2,7 +2,7 @@ import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BudgetExceeded } from '../../src/gateways/budgetRefusals.ts';
-import type { LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
+import type { CallOptions, LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { verifyLedger } from '../../src/ledger/readJournal.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { storedRecords } from '../support/ledgers.ts';
@@ -13,7 +13,7 @@ const reason = 'JIRA-1 test the gateway';
 async function ask(
   { core }: TestGateway,
   request: Partial<LlmRequest>,
-  options: { signal?: AbortSignal; onText?: (text: string) => void } = {},
+  options: CallOptions = {},
 ): Promise<LlmResponse> {
   const gateway = core.registry.calls();
   return gateway.execute({ prompt: 'hello', auditReason: reason, ...request }, options);
@@ -36,7 +36,11 @@ describe('a governed call', () => {
       cacheDetails: [{ ttl: '1h', inputTokens: 100 }],
     };
     const prompt = `@stand-in:usage=${JSON.stringify(usage)}`;
-    const response = await ask(gateway, { prompt }, { onText: (text) => pieces.push(text) });
+    const response = await ask(
+      gateway,
+      { prompt },
+      { onEvent: (event) => event.type === 'text' && pieces.push(event.text) },
+    );
     expect(response).toMatchObject({
       success: true,
       status: 'success',
@@ -131,7 +135,7 @@ describe('a governed call', () => {
 
   it('is durable before the first byte leaves', async () => {
     const gateway = await gatewayOnStandIn();
-    const answer = ask(gateway, { prompt: '@stand-in:gate' }, { onText: () => undefined });
+    const answer = ask(gateway, { prompt: '@stand-in:gate' }, { onEvent: () => undefined });
     await expect.poll(() => gateway.standIn.calls.length).toBe(1);
     expect(kinds(gateway)).toEqual(['header', 'key', 'policy_change', 'RESERVE', 'DISPATCH']);
     expect((await gateway.core.budget()).reserved).toBeGreaterThan(0n);
@@ -354,8 +358,8 @@ describe('a call that is stopped', () => {
       { prompt: '@stand-in:slow' },
       {
         signal: stop.signal,
-        onText: (text) => {
-          seen += text;
+        onEvent: (event) => {
+          if (event.type === 'text') seen += event.text;
           if (seen.length > 20) stop.abort();
         },
       },

@@ -55,8 +55,6 @@ describe('why an answer ended', () => {
     ['model_context_window_exceeded', 'context is full'],
     ['guardrail_intervened', 'guardrail'],
     ['content_filtered', 'content filter'],
-    ['malformed_model_output', 'broke off'],
-    ['malformed_tool_use', 'broke off'],
     ['something_new', 'something_new'],
   ];
 
@@ -69,6 +67,20 @@ describe('why an answer ended', () => {
     const [stopReason] = reason.split('/');
     expect(await recordsOf(core, 'SETTLE')).toMatchObject([{ outcome: 'success', stop_reason: stopReason }]);
   });
+
+  it.each(['malformed_model_output', 'malformed_tool_use'])(
+    '%s fails, is charged and exits with 6',
+    async (reason) => {
+      const { core } = await gatewayOnStandIn();
+      const environment = process.env as Record<string, string>;
+      const command = ['chat', '--reason', 'JIRA-1 ends', `@stand-in:stop=${reason}`];
+      const { code, stderr } = await tidyllm(command, { environment });
+      expect({ code, stderr }).toMatchObject({ code: 6, stderr: expect.stringContaining('broke off') });
+      const [settled] = await recordsOf(core, 'SETTLE');
+      expect(settled).toMatchObject({ outcome: 'incomplete', stop_reason: reason, estimated: false });
+      expect(settled).not.toMatchObject({ cost_micro_usd: '0' });
+    },
+  );
 
   it('is in the JSON document, and told of a whole answer at once as well', async () => {
     await gatewayOnStandIn();

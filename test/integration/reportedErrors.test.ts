@@ -48,7 +48,7 @@ describe('classes of error that users of other gateways have reported', () => {
       { prompt: '@stand-in:slow' },
       {
         signal: stop.signal,
-        onText: () => {
+        onEvent: () => {
           stop.abort();
         },
       },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { command, tidyllm, tidyllmJson } from '../support/commandLine.ts';
+import type { CallOptions } from '../../src/gateways/modelCalls.ts';
 import { gatewayOnStandIn, isolatedEnvironment } from '../support/gateways.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -142,6 +143,12 @@ describe('text that is sent', () => {
   });
 });
 
+function textsInto(pieces: string[]): NonNullable<CallOptions['onEvent']> {
+  return (event) => {
+    if (event.type === 'text') pieces.push(event.text);
+  };
+}
+
 describe('an answer that comes in halves of characters', () => {
   const answer = 'a😀👩‍💻𝒳 and 世界';
 
@@ -149,7 +156,7 @@ describe('an answer that comes in halves of characters', () => {
     const { core } = await gatewayOnStandIn();
     const pieces: string[] = [];
     const request = { prompt: `@stand-in:halves=${answer}`, auditReason: 'JIRA-1 halves' };
-    const response = await core.registry.calls().execute(request, { onText: (text) => pieces.push(text) });
+    const response = await core.registry.calls().execute(request, { onEvent: textsInto(pieces) });
     expect(response.content).toBe(answer);
     expect(pieces.join('')).toBe(answer);
     expect(pieces.filter((piece) => !piece.isWellFormed() || piece === '')).toEqual([]);
@@ -166,7 +173,7 @@ describe('an answer that comes in halves of characters', () => {
     const { core } = await gatewayOnStandIn();
     const pieces: string[] = [];
     const request = { prompt: '@stand-in:halves=a😀', maxTokens: 2, auditReason: 'JIRA-1 halves' };
-    await core.registry.calls().execute(request, { onText: (text) => pieces.push(text) });
+    await core.registry.calls().execute(request, { onEvent: textsInto(pieces) });
     expect(pieces).toEqual(['a', '\ud83d']);
   });
 });

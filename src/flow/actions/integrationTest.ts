@@ -65,7 +65,7 @@ async function exerciseModel(
     const answered = await step(
       'Call a model',
       async () => {
-        response = await run.call(request, { onText: () => undefined });
+        response = await run.call(request);
         run.signal.throwIfAborted();
         if (response.error) throw response.error;
         return response;

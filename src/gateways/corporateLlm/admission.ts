@@ -1,11 +1,27 @@
+import type * as z from 'zod';
+import {
+  blocksOf,
+  mapTexts,
+  requestContentForm,
+  type ChatMessage,
+  type JsonObject,
+  type RequestContent,
+} from '../../content/messages.ts';
 import { GatewayError } from '../../errors.ts';
+import { faultIn, schemaWords } from '../../schemaWords.ts';
 import { recordedReason } from '../../ledger/reason.ts';
 import type { CallDescription, CallOfRun, Caller } from '../../ledger/records.ts';
 import { worstCaseCost } from '../../pricing/cost.ts';
 import { priceUnknown, type Model, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import { userNameFault, userNameOf } from '../../userName.ts';
 import { recordedOrigin } from '../callOrigin.ts';
-import type { BackendId, ChatMessage, ModelCall } from '../ports.ts';
+import {
+  noTemperature,
+  noTemperatureBesideReasoning,
+  type BackendId,
+  type ModelBackend,
+  type ModelCall,
+} from '../ports.ts';
 import { requestDefaults, type FlowOrigin, type LlmRequest } from '../modelCalls.ts';
 import { inputTokenBound } from './tokenBound.ts';
 
@@ -27,7 +43,11 @@ export interface AdmissionPolicy {
 export interface AdmittedCall {
   model: Model;
   call: ModelCall;
+  /** What was changed because the service would have refused it. */
+  adjustments: readonly string[];
   inputTokensBound: number;
+  /** The most that can be billed of the answer, reasoning included. */
+  outputTokensBound: number;
   /** Micro-USD. */
   worstCase: bigint;
 }
@@ -85,42 +105,108 @@ export function requireCaller({ caller, callerNeeded = false }: AdmissionPolicy)
 }
 
 /** Checks a request and works out what it is and what it may cost. Throws `GatewayError`. */
-export function admit(callId: string, request: LlmRequest, catalogue: ModelCatalogue): AdmittedCall {
-  const messages = messagesOf(request);
-  const temperature = request.temperature === undefined ? requestDefaults.temperature : request.temperature;
-  if (temperature !== null && !(temperature >= 0 && temperature <= 1)) {
-    throw new GatewayError('invalid_request', `The temperature must be from 0 to 1, not ${temperature}.`);
-  }
+export function admit(
+  callId: string,
+  request: LlmRequest,
+  { catalogue, backend }: { catalogue: ModelCatalogue; backend: Pick<ModelBackend, 'conform'> },
+): AdmittedCall {
+  const content = contentOf(request);
   const serviceTier = request.serviceTier ?? requestDefaults.serviceTier;
   const model = catalogue.resolve(modelOf(request), serviceTier);
-  const call: ModelCall = {
+  const asked: ModelCall = {
     callId,
     modelId: model.modelId,
-    system: request.system ?? null,
-    messages,
-    temperature: model.samplingParameters ? temperature : null,
+    content,
+    toolNames: {},
+    temperature: temperatureOf(request),
     maxTokens: maxTokensOf(request, model),
     stream: request.stream ?? true,
     serviceTier,
     metadata: { tidyllm_call_id: callId },
   };
-  const inputTokensBound = inputTokenBound(call);
-  const worstCase = worstCaseCost(model.tiers, inputTokensBound, call.maxTokens);
+  const { call, adjustments } = backend.conform(asked, model);
+  const inputTokensBound = inputTokenBound(call.content, model);
+  const outputTokensBound = outputTokenBound(call);
+  const worstCase = worstCaseCost(model.tiers, inputTokensBound, outputTokensBound);
   if (worstCase === null) throw priceUnknown(model.modelId, ' for input and output');
-  return { model, call, inputTokensBound, worstCase };
+  const told =
+    request.temperature === undefined
+      ? adjustments.filter((one) => one !== noTemperature && one !== noTemperatureBesideReasoning)
+      : adjustments;
+  return { model, call, adjustments: told, inputTokensBound, outputTokensBound, worstCase };
 }
 
-function messagesOf(request: LlmRequest): ChatMessage[] {
-  if ((request.prompt === undefined) === (request.messages === undefined)) {
+/** What the model is asked, well-formed and with nothing in it that is no part of a request. */
+function contentOf(request: LlmRequest): RequestContent {
+  const { prompt, messages, system, tools, toolChoice, stopSequences, topP } = request;
+  if ((prompt === undefined) === (messages === undefined)) {
     throw new GatewayError('invalid_request', 'A request has either a prompt or messages.');
   }
-  const messages = request.messages ?? [{ role: 'user' as const, content: request.prompt ?? '' }];
-  if (messages.at(-1)?.role !== 'user' || messages.some(({ content }) => content.trim() === '')) {
+  const asked = {
+    system: system === undefined ? null : system,
+    messages: messages ?? [{ role: 'user', content: prompt }],
+    ...(tools && { tools }),
+    ...(toolChoice && { tool_choice: toolChoice }),
+    ...(stopSequences && { stop_sequences: stopSequences }),
+    ...(topP !== undefined && { top_p: topP }),
+    ...(request.reasoning && { reasoning: request.reasoning }),
+    ...(request.outputSchema && { output_schema: request.outputSchema }),
+    ...(request.guardrail && { guardrail: request.guardrail }),
+    ...(request.additionalFields && { additional_fields: request.additionalFields }),
+  };
+  const { data, error } = requestContentForm.safeParse(asked, { error: schemaWords });
+  if (error) throw malformed(error);
+  if (data.messages.every(({ content }) => isBlank(content))) {
     throw new GatewayError('invalid_request', 'The prompt is empty.', {
       hint: 'Write what the model should answer.',
     });
   }
-  return messages.map(({ role, content }) => ({ role, content: content.toWellFormed() }));
+  if (topP !== undefined && !(topP > 0 && topP <= 1)) {
+    throw new GatewayError('invalid_request', `top_p must be above 0 and at most 1, not ${topP}.`);
+  }
+  requirePriceKept(data.additional_fields ?? {});
+  return mapTexts(data as unknown as JsonObject, (text) => text.toWellFormed()) as unknown as RequestContent;
+}
+
+function isBlank(content: ChatMessage['content']): boolean {
+  return blocksOf(content).every((block) => block.type === 'text' && block.text.trim() === '');
+}
+
+/** Where a request has what none may have, by the names of its JSON; never what stands there. */
+function malformed(error: z.ZodError): GatewayError {
+  const { path, message } = faultIn(error);
+  return new GatewayError('invalid_request', `The request can’t be sent: ${path.join('.')} ${message}.`, {
+    hint: 'docs/messages.md says what messages, blocks and tools look like.',
+  });
+}
+
+/** Fields of providers by which a call would cost other than it is priced: more answers, other limits, faster service. */
+const pricedElsewhere: ReadonlySet<string> = new Set([
+  ...['max_tokens', 'maxTokens', 'max_tokens_to_sample', 'max_completion_tokens', 'max_output_tokens'],
+  ...['max_gen_len', 'max_new_tokens', 'maxTokenCount', 'inferenceConfig', 'inference_config'],
+  ...['n', 'best_of', 'num_generations', 'num_results', 'num_return_sequences'],
+  ...['service_tier', 'serviceTier', 'speed', 'performanceConfig', 'inference_geo'],
+  ...['messages', 'system', 'model', 'modelId'],
+]);
+
+/** Throws `invalid_request` for a field that would change what a call costs behind its reservation. */
+function requirePriceKept(fields: JsonObject): void {
+  const found = Object.keys(fields).find((name) => pricedElsewhere.has(name));
+  if (found === undefined) return;
+  throw new GatewayError(
+    'invalid_request',
+    `The additional field ${found} would change what the call costs, so it is not sent.`,
+    { hint: 'Use the request’s own field for it (max_tokens, service_tier, …), or leave it out.' },
+  );
+}
+
+/** Null where topP takes its place, or the model is left to itself. */
+function temperatureOf({ temperature, topP }: LlmRequest): number | null {
+  if (temperature === undefined) return topP === undefined ? requestDefaults.temperature : null;
+  if (temperature !== null && !(temperature >= 0 && temperature <= 1)) {
+    throw new GatewayError('invalid_request', `The temperature must be from 0 to 1, not ${temperature}.`);
+  }
+  return temperature;
 }
 
 function maxTokensOf(request: LlmRequest, model: Model): number {
@@ -130,4 +216,9 @@ function maxTokensOf(request: LlmRequest, model: Model): number {
     throw new GatewayError('invalid_request', `max_tokens must be from 1 to ${most} for ${model.name}.`);
   }
   return request.maxTokens;
+}
+
+/** Reasoning between tool calls may have a budget above `max_tokens`; all other output is within that. */
+function outputTokenBound({ content: { reasoning }, maxTokens }: ModelCall): number {
+  return reasoning && 'budget_tokens' in reasoning ? Math.max(maxTokens, reasoning.budget_tokens) : maxTokens;
 }

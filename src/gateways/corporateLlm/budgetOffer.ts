@@ -1,9 +1,11 @@
+import { GatewayError } from '../../errors.ts';
 import type { CapRefusal } from '../../ledger/ledger.ts';
 import { worstCaseCost } from '../../pricing/cost.ts';
-import type { ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import type { Model, ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import { kinshipOf, kinships, modelKind } from '../../pricing/modelFamily.ts';
 import type { BudgetOffer } from '../budgetRefusals.ts';
 import type { AdmittedCall } from './admission.ts';
+import { inputTokenBound } from './tokenBound.ts';
 
 /**
  * Works out what fits into what the caps leave, in micro-USD. Models of the family come first, then those of the
@@ -14,7 +16,7 @@ export function budgetOffer(
   { left, leftForOtherModels }: Pick<CapRefusal, 'left' | 'leftForOtherModels'>,
   catalogue: ModelCatalogue,
 ): BudgetOffer {
-  const { model: asked, call, inputTokensBound } = admitted;
+  const { model: asked, call } = admitted;
   const askedKind = modelKind(asked);
   const known = new Set(catalogue.names());
   const models = catalogue.callable().flatMap((model) => {
@@ -25,7 +27,8 @@ export function budgetOffer(
     const near = kinship !== 'other' && [kind.geography, 'global'].includes(askedKind.geography);
     if (modelId === asked.modelId || !(known.has(name) || near)) return [];
     const maxTokens = Math.min(call.maxTokens, model.maxOutputTokens ?? Infinity);
-    const worstCase = worstCaseCost(model.tiers, inputTokensBound, maxTokens);
+    const inputBound = inputBoundFor(admitted, model);
+    const worstCase = inputBound === null ? null : worstCaseCost(model.tiers, inputBound, maxTokens);
     if (worstCase === null || worstCase > leftForOtherModels || worstCase > admitted.worstCase) return [];
     return [{ name, modelId, worstCase, rank: 2 * kinships.indexOf(kinship) + Number(!known.has(name)) }];
   });
@@ -34,6 +37,23 @@ export function budgetOffer(
     maxTokens: largestAnswer(admitted, left),
     models: models.map(({ name, modelId, worstCase }) => ({ name, modelId, worstCase })),
   };
+}
+
+/** Another model counts pictures and documents in its own way, and may take none; null where it can't be asked. */
+function inputBoundFor(
+  { call: { content }, model: asked, inputTokensBound }: AdmittedCall,
+  other: Model,
+): number | null {
+  const { messages, tools = [] } = content;
+  if (tools.length > 0 && other.supports['tools'] === false) return null;
+  if (messages.every((message) => typeof message.content === 'string')) return inputTokensBound;
+  if (asked.supports['vision'] && other.supports['vision'] !== true) return null;
+  try {
+    return inputTokenBound(content, other);
+  } catch (error) {
+    if (!GatewayError.is(error)) throw error;
+    return null;
+  }
 }
 
 function largestAnswer({ model, inputTokensBound, call }: AdmittedCall, remaining: bigint): number | null {

@@ -3,76 +3,13 @@ import {
   contextTokens,
   costOf,
   noTokens,
-  priceClasses,
   worstCaseCost,
   type PriceTier,
-  type ServiceTier,
   type TokenUsage,
 } from '../../pricing/cost.ts';
-import type { ModelEvent } from '../ports.ts';
 import type { AdmittedCall } from './admission.ts';
+import type { Answer } from './answer.ts';
 import { textTokenBound } from './tokenBound.ts';
-
-/** What is known of an answer while it arrives. */
-export interface Answer {
-  content: string;
-  /** Bytes of output that were not shown. */
-  hiddenBytes: number;
-  usage: TokenUsage | null;
-  /** Why the provider contradicts itself on the usage, in one phrase; null where it doesn't. */
-  usageContradicted: string | null;
-  /** Null where the provider doesn't say how it served the call. */
-  serviceTier: ServiceTier | null;
-  stopReason: string | null;
-  firstTokenMs: number | null;
-}
-
-export function emptyAnswer(): Answer {
-  return {
-    content: '',
-    hiddenBytes: 0,
-    usage: null,
-    usageContradicted: null,
-    serviceTier: null,
-    stopReason: null,
-    firstTokenMs: null,
-  };
-}
-
-/** Adds what arrived to an answer; `elapsedMs` since the call began. */
-export function take(answer: Answer, event: ModelEvent, elapsedMs: number): void {
-  switch (event.type) {
-    case 'text':
-      answer.firstTokenMs ??= elapsedMs;
-      answer.content += event.text;
-      return;
-    case 'hidden':
-      answer.hiddenBytes += event.bytes;
-      return;
-    case 'stop':
-      // It goes into the journal: no more of it than a word.
-      answer.stopReason = /^[\w.:-]{1,64}$/.test(event.reason) ? event.reason : 'unreadable';
-      return;
-    case 'usage': {
-      const { usage: before } = answer;
-      const { usage, total } = event;
-      if (before && JSON.stringify(before) !== JSON.stringify(usage))
-        answer.usageContradicted = 'the provider reported two different usages';
-      if (total !== undefined && total < usage.input + usage.output)
-        answer.usageContradicted = 'the provider reported fewer tokens in all than in parts';
-      // Of two the dearer counts.
-      answer.usage = before ? largest(before, usage) : usage;
-      answer.serviceTier = event.serviceTier ?? null;
-      return;
-    }
-  }
-}
-
-function largest(one: TokenUsage, other: TokenUsage): TokenUsage {
-  const usage = { ...one };
-  for (const name of priceClasses) usage[name] = Math.max(one[name], other[name]);
-  return usage;
-}
 
 /** What a call costs. */
 export interface Charge {
@@ -94,9 +31,9 @@ export function chargeOf(admitted: AdmittedCall, answer: Answer, error: GatewayE
   const { input, cacheRead, cacheWrite5m, cacheWrite1h, output } = usage;
   // A class nobody has a price for is charged at the dearest there is, never at nothing.
   const most = worstCaseCost(tiers, input + cacheRead + cacheWrite5m + cacheWrite1h, output) ?? worstCase;
-  if (output > admitted.call.maxTokens) {
+  if (output > admitted.outputTokensBound) {
     const estimatedBecause = 'the provider reported more output than was allowed';
-    return { ...boundOf(admitted, admitted.call.maxTokens, tiers), estimatedBecause };
+    return { ...boundOf(admitted, admitted.outputTokensBound, tiers), estimatedBecause };
   }
   const doubt = doubtOfUsage(answer);
   if (doubt !== null) {
@@ -121,12 +58,14 @@ function unmeasured(
   if (error?.billing === 'none') return { cost: 0n, estimatedBecause: null, usage: noTokens, tiers };
   return error?.billing === 'received'
     ? boundOf(admitted, receivedBound(admitted, answer), tiers)
-    : boundOf(admitted, admitted.call.maxTokens, tiers);
+    : boundOf(admitted, admitted.outputTokensBound, tiers);
 }
 
-/** An upper bound of the tokens that arrived. */
-function receivedBound({ call }: AdmittedCall, { content, hiddenBytes }: Answer): number {
-  return Math.min(textTokenBound(content) + hiddenBytes, call.maxTokens);
+/** An upper bound of the tokens that were made. A model that thinks may have made more than it sent. */
+function receivedBound(admitted: AdmittedCall, { content, hiddenBytes, thought }: Answer): number {
+  const { outputTokensBound, call } = admitted;
+  if (thought || call.content.reasoning) return outputTokensBound;
+  return Math.min(textTokenBound(content) + hiddenBytes, outputTokensBound);
 }
 
 function boundOf(

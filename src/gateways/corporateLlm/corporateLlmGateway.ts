@@ -21,9 +21,11 @@ import {
 import { BudgetExceeded, budgetBlocked, costLimitExceeded } from '../budgetRefusals.ts';
 import { budgetOffer } from './budgetOffer.ts';
 import type { CapOf } from './caps.ts';
-import { chargeOf, emptyAnswer, take, type Answer, type Charge } from './charge.ts';
+import { emptyAnswer, messageOf, take, type Answer } from './answer.ts';
+import { AnswerEvents } from './answerEvents.ts';
+import { chargeOf, type Charge } from './charge.ts';
+import { shortfallOf } from '../shortfall.ts';
 import type { CallOptions, LlmRequest, LlmResponse, StageTimes } from '../modelCalls.ts';
-import { WholeCharacters } from './wholeCharacters.ts';
 
 export interface CorporateLlmPolicy extends AdmissionPolicy {
   capOf: CapOf;
@@ -42,7 +44,7 @@ interface Attempt {
   callId: string;
   startedAt: number;
   description: CallDescription;
-  temperatureLeftOut: boolean;
+  adjustments: readonly string[];
   /** When the stages before the dispatch ended. */
   admittedAt?: number;
   reservedAt?: number;
@@ -93,7 +95,7 @@ export class CorporateLlmGateway implements Gateway {
 
   /** The most a request may cost, in micro-USD, before it is made. Throws as `execute` would refuse. */
   worstCase(request: LlmRequest): bigint {
-    return admit('', request, this.#catalogue).worstCase;
+    return admit('', request, { catalogue: this.#catalogue, backend: this.#backend }).worstCase;
   }
 
   /** Healthy when its ledger can be read and its back-end answers. */
@@ -135,7 +137,7 @@ export class CorporateLlmGateway implements Gateway {
     const attempt: Attempt = {
       callId: randomUUID(),
       startedAt: performance.now(),
-      temperatureLeftOut: false,
+      adjustments: [],
       description: describeRequest(request, this.#backend.id, {
         policy: this.#policy,
         catalogue: this.#catalogue,
@@ -147,11 +149,14 @@ export class CorporateLlmGateway implements Gateway {
       requireReason(request.auditReason ?? '', this.#policy);
       requireUser(request, this.#policy);
       await this.#catalogue.learn(modelOf(request));
-      const { model, call, ...rest } = admit(attempt.callId, request, this.#catalogue);
+      const { model, call, ...rest } = admit(attempt.callId, request, {
+        catalogue: this.#catalogue,
+        backend: this.#backend,
+      });
       attempt.description.model = model.name;
       attempt.description.model_id = model.modelId;
-      attempt.temperatureLeftOut = !model.samplingParameters && typeof request.temperature === 'number';
-      const kept = this.#content.begin(attempt.description.user_id, attempt.callId, call);
+      attempt.adjustments = rest.adjustments;
+      const kept = this.#content.begin(attempt.description.user_id, attempt.callId, call.content);
       admitted = { model, call, ...rest, kept };
       signal.throwIfAborted();
       await this.#backend.prepare(signal);
@@ -167,7 +172,7 @@ export class CorporateLlmGateway implements Gateway {
     } catch (error) {
       return this.#response(attempt, { status: 'failed', error: asGatewayError(error, signal) });
     }
-    return this.#dispatch(attempt, reserved, signal, options.onText);
+    return this.#dispatch(attempt, reserved, signal, options.onEvent);
   }
 
   #reserve({ callId, description }: Attempt, prepared: PreparedCall) {
@@ -215,11 +220,11 @@ export class CorporateLlmGateway implements Gateway {
     attempt: Attempt,
     reserved: ReservedCall,
     signal: AbortSignal,
-    onText: CallOptions['onText'],
+    onEvent: CallOptions['onEvent'],
   ): Promise<LlmResponse> {
     const answer = emptyAnswer();
-    let error: GatewayError | null = null;
-    const shown = new WholeCharacters((text) => onText?.(text));
+    let error: GatewayError | null;
+    const events = new AnswerEvents(answer, (event) => onEvent?.(event));
     try {
       // Stopped while the reservation was written: nothing has left.
       signal.throwIfAborted();
@@ -227,9 +232,10 @@ export class CorporateLlmGateway implements Gateway {
       await reserved.kept.storeRequest(reserved.day);
       for await (const event of this.#backend.converse(reserved.call, signal)) {
         take(answer, event, performance.now() - attempt.startedAt);
-        if (event.type === 'text') shown.add(event.text);
+        events.tell(event);
       }
-      shown.end();
+      events.end();
+      error = unusable(answer);
     } catch (thrown) {
       error = asGatewayError(thrown, signal);
     }
@@ -312,6 +318,7 @@ export class CorporateLlmGateway implements Gateway {
     const endedAt = performance.now();
     return {
       content: answer?.content ?? '',
+      message: answer ? messageOf(answer) : null,
       success: status === 'success',
       status,
       modelUsed: description.model_id ?? description.model,
@@ -319,7 +326,7 @@ export class CorporateLlmGateway implements Gateway {
       processingTimeMs: endedAt - startedAt,
       timeToFirstTokenMs: answer?.firstTokenMs ?? null,
       stages: stagesOf(attempt, answer?.firstTokenMs ?? null, endedAt),
-      temperatureLeftOut: attempt.temperatureLeftOut,
+      adjustments: attempt.adjustments,
       stopReason: answer?.stopReason ?? null,
       tokenUsage: charge?.usage ?? noTokens,
       cost: charge?.cost ?? 0n,
@@ -353,20 +360,28 @@ function stagesOf(attempt: Attempt, firstTokenMs: number | null, endedAt: number
 /** An answer that can't be kept is settled all the same: it was given, and is billed. */
 async function keepAnswer(
   { kept, day }: ReservedCall,
-  { content }: Answer,
+  answer: Answer,
 ): Promise<{ responseHmac: string | null; error: GatewayError | null }> {
   try {
-    return { responseHmac: await kept.storeAnswer(day, content), error: null };
+    return { responseHmac: await kept.storeAnswer(day, messageOf(answer)?.content ?? ''), error: null };
   } catch (error) {
     if (!GatewayError.is(error)) throw error;
     return { responseHmac: null, error };
   }
 }
 
+/** Why a complete answer can't be used: it is billed, and asking again may help. */
+function unusable({ stopReason, malformed, content }: Answer): GatewayError | null {
+  const shortfall = shortfallOf(malformed ? 'malformed_tool_use' : stopReason, content);
+  if (shortfall?.kind !== 'malformed') return null;
+  const { message, hint } = shortfall;
+  return new GatewayError('backend_failed', message, { hint, retryable: true, billing: 'received' });
+}
+
 function settledOutcome(error: GatewayError | null, answer: Answer): SettledOutcome {
   if (error === null) return 'success';
   if (error.code === 'cancelled') return 'cancelled';
-  return answer.content === '' && answer.usage === null ? 'failed' : 'incomplete';
+  return answer.blocks.size === 0 && answer.usage === null ? 'failed' : 'incomplete';
 }
 
 function tokenCounts(usage: TokenUsage): TokenCounts {

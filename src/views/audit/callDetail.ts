@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import type { ShownContent } from '../../content/callContent.ts';
+import { requestIn, type ShownContent } from '../../content/callContent.ts';
+import { readableRequest, readableTurn } from '../../content/readableContent.ts';
 import { shortfallOf } from '../../gateways/shortfall.ts';
 import type { HistoryCall } from '../../history/calls.ts';
 import type { ProvenRecord } from '../../history/recordProof.ts';
@@ -57,18 +58,23 @@ export function detailOf(
 /** What was kept of a call's prompt and answer, as the view shows it. */
 export function contentDetail(content: ShownContent): Detail['content'] {
   if (content.state !== 'kept') return content;
-  const { system, messages, answer, policy, matches_records: matchesRecords } = content;
+  const { answer, policy, matches_records: matchesRecords } = content;
+  const roles: Readonly<Record<string, string>> = {
+    system: vscode.l10n.t('System'),
+    request: vscode.l10n.t('Request'),
+    user: vscode.l10n.t('You'),
+    assistant: vscode.l10n.t('Model'),
+  };
   return {
     state: 'kept',
     redacted: policy === 'redacted',
     matchesRecords,
     messages: [
-      ...(system === null ? [] : [{ role: vscode.l10n.t('System'), content: system }]),
-      ...messages.map((message) => ({
-        role: message.role === 'user' ? vscode.l10n.t('You') : vscode.l10n.t('Model'),
-        content: message.content,
+      ...readableRequest(requestIn(content)).map(({ role, text }) => ({
+        role: roles[role] ?? role,
+        content: text,
       })),
-      ...(answer === null ? [] : [{ role: vscode.l10n.t('Answer'), content: answer }]),
+      ...(answer === null ? [] : [{ role: vscode.l10n.t('Answer'), content: readableTurn(answer) }]),
     ],
   };
 }

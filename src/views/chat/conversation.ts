@@ -7,7 +7,7 @@ import { reportBrief } from '../../flow/reportMarkdown.ts';
 import { requestDefaults, type LlmRequest, type LlmResponse } from '../../gateways/modelCalls.ts';
 import type { CallOrigin } from '../../gateways/callOrigin.ts';
 import { shortfallOf, type Shortfall } from '../../gateways/shortfall.ts';
-import type { ChatMessage } from '../../gateways/ports.ts';
+import type { ChatMessage } from '../../content/messages.ts';
 import { briefMessage } from '../../host/errorText.ts';
 import { fixesFor, type Fix } from '../../host/fixes.ts';
 import { contextTokens, formatUsd } from '../../pricing/cost.ts';
@@ -112,9 +112,10 @@ export class Conversation {
         this.#changed(turn);
         return core.registry.calls().execute(request, {
           signal: running.signal,
-          onText: (piece) => {
-            turn.answer += piece;
-            text.add(piece);
+          onEvent: (event) => {
+            if (event.type !== 'text') return;
+            turn.answer += event.text;
+            text.add(event.text);
           },
         });
       });

@@ -2,11 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { subjectHash } from '../../../src/content/contentKeys.ts';
-import {
-  ContentStore,
-  type ContentStoreOptions,
-  type RequestContent,
-} from '../../../src/content/contentStore.ts';
+import { ContentStore, type ContentStoreOptions } from '../../../src/content/contentStore.ts';
+import type { RequestContent } from '../../../src/content/messages.ts';
 import type { GatewayError } from '../../../src/errors.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 

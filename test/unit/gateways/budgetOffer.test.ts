@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MockBackend } from '../../../src/adapters/mockModel.ts';
 import { admit, type AdmittedCall } from '../../../src/gateways/corporateLlm/admission.ts';
 import { BudgetExceeded } from '../../../src/gateways/budgetRefusals.ts';
 import { budgetOffer } from '../../../src/gateways/corporateLlm/budgetOffer.ts';
@@ -12,7 +13,8 @@ function catalogue(options: Partial<CatalogueOptions> = {}): ModelCatalogue {
 }
 
 function admitted(known: ModelCatalogue, modelId: string): AdmittedCall {
-  return admit('call', { prompt: 'Why?', auditReason: 'JIRA-1 a test', modelId }, known);
+  const request = { prompt: 'Why?', auditReason: 'JIRA-1 a test', modelId };
+  return admit('call', request, { catalogue: known, backend: new MockBackend() });
 }
 
 /** What is offered where a cap leaves this share of the worst case. */

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { AdmittedCall } from '../../../src/gateways/corporateLlm/admission.ts';
 import { admit } from '../../../src/gateways/corporateLlm/admission.ts';
-import { chargeOf, emptyAnswer, take, type Answer } from '../../../src/gateways/corporateLlm/charge.ts';
+import { MockBackend } from '../../../src/adapters/mockModel.ts';
+import { emptyAnswer, take, type Answer } from '../../../src/gateways/corporateLlm/answer.ts';
+import { chargeOf } from '../../../src/gateways/corporateLlm/charge.ts';
 import { noTokens } from '../../../src/pricing/cost.ts';
 import { ModelCatalogue } from '../../../src/pricing/modelCatalogue.ts';
 
@@ -12,7 +14,8 @@ function admitted(prompt = 'hello'): AdmittedCall {
     unknownPrice: 'refuse',
     region: 'us-east-1',
   });
-  return admit('call', { prompt, modelId: 'claude-sonnet', maxTokens: 1000 }, catalogue);
+  const request = { prompt, modelId: 'claude-sonnet', maxTokens: 1000 };
+  return admit('call', request, { catalogue, backend: new MockBackend() });
 }
 
 function answer(given: Partial<Answer>): Answer {
@@ -81,12 +84,12 @@ describe('the charge of a usage', () => {
 
   it('is of the dearer of two usages, and of parts that are more than their sum the bound', () => {
     const two = emptyAnswer();
-    take(two, { type: 'text', text: 'hello' }, 1);
+    take(two, { type: 'text', index: 0, text: 'hello' }, 1);
     take(two, { type: 'usage', usage: { ...noTokens, input: 10, output: 300 } }, 1);
     take(two, { type: 'usage', usage: { ...noTokens, input: 1, output: 1 } }, 1);
     expect(chargeOf(admitted(), two, null).cost).toBeGreaterThanOrEqual(300n * 16n);
     const parts = emptyAnswer();
-    take(parts, { type: 'text', text: 'hello' }, 1);
+    take(parts, { type: 'text', index: 0, text: 'hello' }, 1);
     take(parts, { type: 'usage', usage: { ...noTokens, input: 2, output: 38 }, total: 1 }, 1);
     expect(chargeOf(admitted(), parts, null).estimatedBecause).toContain('in parts');
   });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GatewayError, type GatewayErrorCode } from '../../../errors.ts';
 import type { LlmRequest, LlmResponse, ModelCalls } from '../../../gateways/modelCalls.ts';
-import type { BackendInfo, ModelBackend } from '../../../gateways/ports.ts';
+import type { BackendInfo, ConformedCall, ModelBackend, ModelCall } from '../../../gateways/ports.ts';
 import { initGateways } from '../../../gateways/registry.ts';
 import { journalExists, segmentNames } from '../../../ledger/journal.ts';
 import type { Ledger } from '../../../ledger/ledger.ts';
@@ -226,6 +226,10 @@ class SilentBackend implements ModelBackend {
     this.location = location;
     this.region = region;
     this.checkHealth = checkHealth;
+  }
+
+  conform(call: ModelCall): ConformedCall {
+    return { call, adjustments: [] };
   }
 
   prepare(): Promise<void> {

@@ -1,0 +1,57 @@
+import { isJsonObject, type Json, type JsonObject } from '../content/messages.ts';
+
+/** Deeper than this a schema that refers to itself is not followed. */
+const mostDepth = 8;
+
+/** A value that a JSON schema allows, always the same one. Patterns and dependencies of members are not looked at. */
+export function valueFor(schema: JsonObject, root: JsonObject = schema, depth = mostDepth): Json {
+  const { enum: choices, const: constant, $ref: reference, default: initial, examples } = schema;
+  if (constant !== undefined) return constant;
+  if (Array.isArray(choices) && choices.length > 0) return choices[0] as Json;
+  if (initial !== undefined) return initial;
+  if (Array.isArray(examples) && examples.length > 0) return examples[0] as Json;
+  if (depth === 0) return null;
+  const inner = (one: Json | undefined): Json => (isJsonObject(one) ? valueFor(one, root, depth - 1) : null);
+  if (typeof reference === 'string') return inner(referred(root, reference));
+  for (const name of ['anyOf', 'oneOf', 'allOf']) {
+    const members = schema[name];
+    if (Array.isArray(members) && members.length > 0) return inner(members[0] as Json);
+  }
+  return valueOfType(schema, inner);
+}
+
+function valueOfType(schema: JsonObject, inner: (one: Json | undefined) => Json): Json {
+  const { type, properties, items, minimum, exclusiveMinimum, minItems, minLength, required } = schema;
+  const kind = Array.isArray(type)
+    ? (type as readonly Json[])[0]
+    : (type ?? (properties ? 'object' : 'string'));
+  switch (kind) {
+    case 'object': {
+      const known = isJsonObject(properties) ? properties : {};
+      const asked = Array.isArray(required) ? (required as readonly Json[]).map(String) : Object.keys(known);
+      return Object.fromEntries(asked.map((name) => [name, inner(known[name] ?? { type: 'string' })]));
+    }
+    case 'array':
+      return Array.from({ length: Number(minItems ?? 1) }, () => inner(items ?? { type: 'string' }));
+    case 'integer':
+    case 'number':
+      return Number(minimum ?? (exclusiveMinimum === undefined ? 1 : Number(exclusiveMinimum) + 1));
+    case 'boolean':
+      return true;
+    case 'null':
+      return null;
+    default:
+      return 'SIMULATED'.padEnd(Number(minLength ?? 0), '.');
+  }
+}
+
+/** What a reference within the schema points at (RFC 6901). */
+function referred(root: JsonObject, reference: string): Json | undefined {
+  if (!reference.startsWith('#')) return undefined;
+  const names = reference.slice(1).split('/').slice(1);
+  return names.reduce<Json | undefined>(
+    (value, name) =>
+      isJsonObject(value) ? value[name.replaceAll('~1', '/').replaceAll('~0', '~')] : undefined,
+    root,
+  );
+}
