@@ -68,6 +68,8 @@ const description = {
 };
 /** Whose doing it is beyond the name that was claimed. */
 const caller = all(text, 'account', 'caller_arn');
+/** What the call is about, besides. */
+const about = { file: text };
 const flow = object({ run_id: uuid, agreement: text, cost_limit_micro_usd: money });
 const by = { user_id: text, reason: text };
 const dated = { day, timezone: text };
@@ -119,6 +121,24 @@ const carried = object(
   { runs: listOf(carriedRun) },
 );
 
+/** What a note holds: at most 4 levels and 4,096 bytes, without floats, and no member is called time. */
+const noteValue = (depth) => (value) => {
+  if (value === null || boolean(value) || text(value)) return true;
+  if (typeof value === 'number') return Number.isSafeInteger(value);
+  if (typeof value !== 'object' || depth === 0) return false;
+  if (Array.isArray(value)) return value.every(noteValue(depth - 1));
+  return Object.entries(value).every(
+    ([name, member]) =>
+      /^[a-z][a-z0-9_]{0,63}$/.test(name) && name !== 'time' && noteValue(depth - 1)(member),
+  );
+};
+const noteData = (value) =>
+  value !== null &&
+  typeof value === 'object' &&
+  !Array.isArray(value) &&
+  noteValue(4)(value) &&
+  Buffer.byteLength(canonical(value)) <= 4096;
+
 const clockReading = { boot: uuid, running_ms: count };
 const finding = oneOf(
   ...['malformed_line', 'hash_mismatch', 'sequence_gap', 'unknown_version', 'bad_header', 'bad_signature'],
@@ -148,7 +168,7 @@ const kinds = {
       ...{ reserved_micro_usd: money, region: orNull(text), temperature: orNull(share) },
       ...{ ...all(count, 'input_tokens_bound', 'max_tokens'), request_hmac: orNull(hash) },
     },
-    { ...caller, flow, model_key: text },
+    { ...caller, ...about, flow, model_key: text },
   ],
   DISPATCH: [call],
   SETTLE: [
@@ -172,7 +192,7 @@ const kinds = {
       ...{ ...call, ...description, ...dated, outcome: oneOf('refused', 'failed', 'cancelled') },
       ...{ error_code: text, cap: orNull(capRecord) },
     },
-    { ...caller, flow },
+    { ...caller, ...about, flow },
   ],
   OVERRUN: [{ ...call, day, reserved_micro_usd: money, cost_micro_usd: money }],
   acknowledgement: [{ ...by, day }],
@@ -210,7 +230,7 @@ const kinds = {
       ...all(orNull(text), 'source', 'backend', 'workspace', 'branch', 'command'),
       ...{ approved: orNull(boolean), reserved_micro_usd: money },
     },
-    caller,
+    { ...caller, ...about },
   ],
   flow_end: [
     {
@@ -223,6 +243,8 @@ const kinds = {
     },
   ],
   recovery: [{ bytes: count, sha256: hash, quarantine: text }],
+  // Never looked into: no budget, cap, key or run hangs on what it holds.
+  note: [{ call_id: orNull(text), topic: like(/^[a-z][a-z0-9_.]{0,63}$/), data: noteData }],
 };
 const checks = new Map(
   Object.entries(kinds).map(([kind, [fields, optional]]) => {

@@ -187,6 +187,12 @@ export class IndexWriter {
         );
         this.#takeEvent(placed);
         return;
+      case 'note': {
+        const call = this.open.get(record.call_id ?? '');
+        if (call) this.#setOpen({ ...call, records: [...call.records, placeOf(placed)] });
+        else this.#takeEvent(placed);
+        return;
+      }
       default:
         this.#takeEvent(placed);
     }

@@ -53,6 +53,7 @@ export async function* entriesSince(
           break;
         case 'DISPATCH':
         case 'header':
+        case 'note':
           break;
         default:
           // A day begins nowhere later than this in any zone.

@@ -37,6 +37,7 @@ import type {
   FlowEndRecord,
   FlowStartRecord,
   LedgerMode,
+  Note,
   PolicyChangeRecord,
   RecordDraft,
   RefuseRecord,
@@ -46,6 +47,7 @@ import type {
   TombstoneRecord,
   VoidRecord,
 } from './records.ts';
+import { requireNotes } from './note.ts';
 import { requireReason } from './reason.ts';
 import { oldestToKeep, removeSegmentsBefore } from './retention.ts';
 import type { SigningKeyStore } from './signingKey.ts';
@@ -279,10 +281,11 @@ export class Ledger {
 
   /**
    * Holds the worst case of a call under every cap it is under and marks the call as dispatched, in one
-   * durable write. When it doesn't fit, the refusal is recorded instead.
+   * durable write. When it doesn't fit, the refusal is recorded instead, without the notes.
    */
-  async reserve(callId: string, input: ReserveInput): Promise<Reservation> {
+  async reserve(callId: string, input: ReserveInput, notes: readonly Note[] = []): Promise<Reservation> {
     this.#requireReason(input.reason);
+    requireNotes(notes);
     await this.#beforeMoney();
     const { amount, caps, ...record } = input;
     const { user_id: userId, model_id: modelId, model_key: modelKey } = record;
@@ -306,6 +309,7 @@ export class Ledger {
           ...policy,
           { ...record, ...held, ...day, kind: 'RESERVE', call_id: callId },
           { kind: 'DISPATCH', call_id: callId },
+          ...notesOf(callId, notes),
         ];
       },
       (receipt): Reservation => {
@@ -369,10 +373,12 @@ export class Ledger {
   }
 
   /** Records what a call cost. A second ending of the same call returns the first one's receipt. */
-  settle(callId: string, input: SettleInput): Promise<Receipt> {
+  async settle(callId: string, input: SettleInput, notes: readonly Note[] = []): Promise<Receipt> {
+    requireNotes(notes);
     return this.#endCall(callId, (call) => [
       { ...input, ...endingOf(call), kind: 'SETTLE' },
       ...(BigInt(input.cost_micro_usd) > call.reserved ? [overrunOf(call, input.cost_micro_usd)] : []),
+      ...notesOf(callId, notes),
     ]);
   }
 
@@ -695,8 +701,7 @@ export class Ledger {
     for (const step of batch) {
       try {
         // Staged at once, so that the next plan of the batch sees what this one holds.
-        journal.stage(step.plan(journal, time, signer), time);
-        staged.push({ step, receipt: receiptOf(journal.state) });
+        staged.push({ step, receipt: stage(journal, step.plan(journal, time, signer), time) });
       } catch (error) {
         step.refused(this.#explain(error));
       }
@@ -740,8 +745,7 @@ export class Ledger {
     const written: [id: string, receipt: Receipt][] = [];
     for (const [id, draft] of this.#owed) {
       const drafts = draft(journal.state);
-      if (drafts) journal.stage(drafts, this.#clock.time(journal.state));
-      written.push([id, receiptOf(journal.state)]);
+      written.push([id, stage(journal, drafts ?? [], this.#clock.time(journal.state))]);
     }
     await journal.flush();
     for (const [id, receipt] of written) this.#endings.set(id, Promise.resolve(this.#ended(id, receipt)));
@@ -1249,12 +1253,29 @@ function throwNotOpen(id: string): never {
   });
 }
 
+/** Stages what happened, then its notes, and gives the place of what happened. */
+function stage(journal: Journal, drafts: readonly RecordDraft[], time: string): Receipt {
+  const [happened, noted] = [
+    drafts.filter(({ kind }) => kind !== 'note'),
+    drafts.filter(({ kind }) => kind === 'note'),
+  ];
+  journal.stage(happened, time);
+  const receipt = receiptOf(journal.state);
+  journal.stage(noted, time);
+  return receipt;
+}
+
+function notesOf(callId: string, notes: readonly Note[]): RecordDraft[] {
+  return notes.map(({ topic, data }) => ({ kind: 'note', call_id: callId, topic, data }));
+}
+
 function receiptOf({ head, ledgerId }: LedgerState): Receipt {
   return { sequence: head.sequence, hash: head.hash, ledgerId };
 }
 
 function describe(record: CallDescription): CallDescription {
-  const { user_id, reason, model, model_id, backend, priority, workspace, branch, command, flow } = record;
+  const { user_id, reason, model, model_id, backend, priority, workspace, branch, command, file, flow } =
+    record;
   const described = { user_id, reason, model, model_id, backend, priority, workspace, branch, command };
-  return { ...described, ...callerIn(record), ...(flow && { flow }) };
+  return { ...described, ...callerIn(record), ...(file !== undefined && { file }), ...(flow && { flow }) };
 }

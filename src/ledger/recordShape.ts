@@ -1,5 +1,6 @@
 import { ChainFault, reopeningFindings } from './fault.ts';
 import canonicalize from 'canonicalize';
+import { isNoteData, noteTopic } from './note.ts';
 import type {
   AdjustRecord,
   CallDescription,
@@ -47,6 +48,9 @@ const uuid: Form = `"${hex(8)}-${hex(4)}-${hex(4)}-${hex(4)}-${hex(12)}"`;
 const keyId: Form = `"${hex(8)}"`;
 const base64: Form = '"[A-Za-z0-9+/]+={0,2}"';
 
+/** Looked at by a function: a whole of many parts is more than an expression can take. */
+const someObject: Form = String.raw`\{[^]*\}`;
+
 const orNull = (form: Form): Form => `null|${form}`;
 const oneOf = (...values: readonly (string | boolean)[]): Form =>
   values.map((value) => JSON.stringify(value)).join('|');
@@ -74,7 +78,7 @@ const optionalFields: ReadonlySet<string> = new Set<
   keyof CallDescription | keyof SettleRecord | keyof ReserveRecord | keyof AdjustRecord | keyof HeaderRecord
 >([
   ...(['account', 'billed_spans', 'caller_arn', 'clock', 'endorsed_keys'] as const),
-  ...(['estimated_because', 'flow', 'model_key'] as const),
+  ...(['estimated_because', 'file', 'flow', 'model_key'] as const),
 ]);
 
 /** A form with a group around its value, without the quotes of a string; null is caught as nothing. */
@@ -120,6 +124,7 @@ const description: Forms<CallDescription> = {
   workspace: orNull(string),
   branch: orNull(string),
   command: orNull(string),
+  file: string,
   flow: object(callOfRun, ['agreement', 'run_id']),
 };
 
@@ -166,8 +171,8 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
     prev: sha256,
     segment: count,
     mode: oneOf('live', 'simulated'),
-    // `isCarried` looks at it: a list may be longer than an expression can take.
-    carried: String.raw`null|\{.*\}`,
+    // `isCarried` looks at it.
+    carried: orNull(someObject),
     checkpoint: orNull(string),
     clock: object(clock),
     endorsed_keys: oneOf(true),
@@ -282,6 +287,7 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
     workspace: orNull(string),
     branch: orNull(string),
     command: orNull(string),
+    file: string,
     instance: string,
     day,
     timezone: string,
@@ -314,6 +320,8 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
     ...{ user_id: string, reason: string },
   },
   recovery: { ...event, bytes: count, sha256, quarantine: string },
+  // `isNoteData` looks at what it holds.
+  note: { time, call_id: orNull(string), topic: `"${noteTopic}"`, data: someObject },
 };
 
 /** What the ledger's state needs to know of the run that a call is of. */
@@ -400,15 +408,21 @@ class Pattern {
   }
 }
 
-/** What a header carries has no pattern as a whole, and need not be JSON. */
+/** What headers carry and notes hold has no pattern as a whole, and need not be JSON. */
 function parsedOrNull(text: string): FoldedRecord | null {
   try {
     const record = JSON.parse(text) as FoldedRecord;
-    const fits = record.kind !== 'header' || (isCarried(record.carried) && canonicalize(record) === text);
-    return fits ? record : null;
+    if (record.kind === 'header')
+      return isCarried(record.carried) && isCanonical(record, text) ? record : null;
+    if (record.kind === 'note') return isNoteData(record.data) && isCanonical(record, text) ? record : null;
+    return record;
   } catch {
     return null;
   }
+}
+
+function isCanonical(record: FoldedRecord, text: string): boolean {
+  return canonicalize(record) === text;
 }
 
 type CarriedList = Exclude<keyof CarriedState, 'first_segment' | 'last_day'>;
@@ -501,9 +515,11 @@ const kindMark = 'kind":"';
  * Throws `ChainFault`: `unknown_version` for a kind or version this program doesn't know.
  */
 export function foldedRecord(text: string): FoldedRecord {
-  // No string can contain this mark unescaped and no other name ends like it, so the first is the record's own.
+  // No string can contain this mark unescaped and no other name ends like it, so the first is the record's own, but
+  // where a note holds another before it.
   const start = text.indexOf(kindMark) + kindMark.length;
-  const record = patterns.get(text.slice(start, text.indexOf('"', start)))?.read(text);
+  const kind = text.slice(start, text.indexOf('"', start));
+  const record = patterns.get(kind)?.read(text) ?? patterns.get('note')?.read(text);
   if (!record) throw unfit(text);
   return record;
 }
@@ -531,10 +547,23 @@ function unfit(text: string): ChainFault {
   const expected = Object.keys(known).filter((field) => field in fields || !optionalFields.has(field));
   const wrong = expected.find(
     (field) =>
-      !(field in fields) || !new RegExp(`^(?:${known[field] ?? ''})$`).test(JSON.stringify(fields[field])),
+      !(field in fields) || !hasForm(fields[field], known[field] ?? '') || isWrongNote(kind, field, fields),
   );
   if (wrong !== undefined) return new ChainFault('inconsistent', `${kind} has no valid "${wrong}"`);
   if (Object.keys(fields).length !== expected.length)
     return new ChainFault('inconsistent', `${kind} has fields that are not known`);
   return new ChainFault('malformed_line', 'the record is not canonical JSON');
+}
+
+function isWrongNote(kind: RecordKind, field: string, fields: Readonly<Record<string, unknown>>): boolean {
+  return kind === 'note' && field === 'data' && !isNoteData(fields[field]);
+}
+
+function hasForm(value: unknown, form: Form): boolean {
+  try {
+    return new RegExp(`^(?:${form})$`).test(JSON.stringify(value));
+  } catch {
+    // Deeper than this runtime can write it.
+    return false;
+  }
 }

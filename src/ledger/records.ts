@@ -148,6 +148,8 @@ export interface CallDescription extends Caller {
   branch: string | null;
   /** The front door: chat, cli, … */
   command: string | null;
+  /** Path inside the workspace of the file that the call is about; left out where there is none. */
+  file?: string;
   /** The run of a FLOW agreement that the call is a part of; left out where it is of none. */
   flow?: CallOfRun;
 }
@@ -413,6 +415,8 @@ export interface FlowStartRecord extends LedgerEvent, Caller {
   workspace: string | null;
   branch: string | null;
   command: string | null;
+  /** As in `CallDescription`. */
+  file?: string;
   /** The process that runs it. */
   instance: string;
   day: string;
@@ -484,6 +488,27 @@ export interface RecoveryRecord extends LedgerEvent {
   quarantine: string;
 }
 
+/** What a note may hold: integers are those that a JavaScript number holds exactly. */
+export type NoteValue = string | number | boolean | null | readonly NoteValue[] | NoteData;
+export interface NoteData {
+  readonly [name: string]: NoteValue;
+}
+
+/**
+ * Something worth recording that moves no money: by its kind it counts towards no budget, cap, key or run, whatever
+ * it holds. Readers check its form and pass over topics that they don't know, so new ones need no new version.
+ */
+export interface NoteRecord extends RecordBase {
+  kind: 'note';
+  /** What it is about, in dotted names: `request.content`. */
+  topic: string;
+  /** Bounded in size and depth, as `isNoteData` says. */
+  data: NoteData;
+}
+
+/** A note before the ledger gives it its call and its place. */
+export type Note = Pick<NoteRecord, 'topic' | 'data'>;
+
 export type LedgerRecord =
   | HeaderRecord
   | ReserveRecord
@@ -505,7 +530,8 @@ export type LedgerRecord =
   | ClockReadingRecord
   | OverrideRecord
   | ReopeningRecord
-  | RecoveryRecord;
+  | RecoveryRecord
+  | NoteRecord;
 
 export type RecordKind = LedgerRecord['kind'];
 export type RecordOf<Kind extends RecordKind> = Extract<LedgerRecord, { kind: Kind }>;

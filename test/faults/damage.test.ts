@@ -108,6 +108,8 @@ it('what the reader accepts is canonical, and all else is refused as a fault, ne
       `${'0'.repeat(64)}","time":"2026-01-01T00:00:00.000Z","v":1}`,
     '{"call_id":"a","day":"2026-01-01","error_code":null,"kind":"VOID","opening_hash":"' +
       `${'a'.repeat(64)}","outcome":"failed","processing_time_ms":12,"seq":3,"time":"2026-01-01T00:00:00.000Z","v":1}`,
+    '{"call_id":"a","data":{"a":[1,"b",{"kind":"DISPATCH"}],"c":null},"kind":"note","seq":4,' +
+      '"time":"2026-01-01T00:00:00.000Z","topic":"request.content","v":1}',
   ];
   const pieces = [
     '"',

@@ -48,6 +48,8 @@ async function hostileHome(): Promise<{ home: string; callId: string; environmen
   const callId = await past.make({ daysAgo: 0, at: '00:00', user: hostile, workspace: hostile, cost: 5 });
   const input = { ...reserveInput(1n), user_id: hostile, model: hostile, model_id: hostile, reason: hostile };
   await past.ledger.reserve('refused', { ...input, ...{ branch: hostile, amount: 10n ** 17n } });
+  const note = { topic: 'request.content', data: { text: hostile } };
+  await past.ledger.reserve('noted', { ...reserveInput(1n), file: hostile }, [note]);
   const runId = '00000000-0000-4000-8000-000000000001';
   await past.ledger.startRun(runId, { ...startRunInput(0n), trigger: hostile, reason: hostile });
   await past.ledger.endRun(runId, { ...endRunInput(), summary: hostile });
@@ -61,6 +63,7 @@ it('of a ledger stands visibly wherever the command prints it, and is the same v
     ['audit', 'list'],
     ['audit', 'show', callId],
     ['audit', 'show', callId, '--content'],
+    ['audit', 'show', 'noted'],
     ['audit', 'export'],
     ['audit', 'export', '--format', 'csv'],
     ['audit', 'verify'],
@@ -79,6 +82,13 @@ it('of a ledger stands visibly wherever the command prints it, and is the same v
   }
   for (const args of commands.filter(([, name]) => name !== 'export'))
     expectHarmless(await tidyllmJson(args, { environment }));
+  const { records } = (await tidyllmJson(['audit', 'show', 'noted'], { environment })).document;
+  expect(records).toMatchObject([
+    { record: { kind: 'RESERVE', file: hostile } },
+    { record: { kind: 'DISPATCH' } },
+    { record: { kind: 'note', topic: 'request.content', data: { text: hostile } } },
+    { record: { kind: 'EXPIRED_CHARGED' } },
+  ]);
   const listed = (await tidyllmJson(['audit', 'list'], { environment })).document['records'];
   expect(listed).toContainEqual(expect.objectContaining({ user_id: hostile, workspace: hostile }));
   const { stdout } = await tidyllm(['audit', 'export'], { environment });

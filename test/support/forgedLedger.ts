@@ -338,6 +338,17 @@ const forgeries: Forgery[] = [
     const { lines } = pick(random, ledger.segments);
     lines.splice(1 + Math.floor(random() * lines.length), 0, enrolment);
   },
+  ofKind('note', ({ record }, random) =>
+    Object.assign(record, { topic: anotherText(random, String(record['topic'])) }),
+  ),
+  ofKind('note', ({ record }, random) =>
+    Object.assign(record, {
+      data: pick(random, [{ a: 0.1 }, { time: 1 }, { a: [[[[]]]] }, { a: 'x'.repeat(4_089) }]),
+    }),
+  ),
+  ofKind('note', ({ record }, random, ledger) =>
+    Object.assign(record, { data: structuredClone(pick(random, ledger.lines).record) }),
+  ),
   ofKind('key', ({ record }) => Object.assign(record, { replaces: null, endorsement: null })),
   ofKind('policy_change', ({ record }, _random, ledger) =>
     Object.assign(record, { key_id: ledger.keyId(ledger.forger), to_micro_usd: '900000000000' }),

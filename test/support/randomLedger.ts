@@ -2,7 +2,7 @@ import { GatewayError } from '../../src/errors.ts';
 import { Ledger, type AdjustInput } from '../../src/ledger/ledger.ts';
 import type { SigningKeyStore } from '../../src/ledger/signingKey.ts';
 import { Signer } from '../../src/ledger/signing.ts';
-import type { Caller } from '../../src/ledger/records.ts';
+import type { Caller, Note } from '../../src/ledger/records.ts';
 import { endRunInput, reserveInput, settleInput, startRunInput } from './inputs.ts';
 import { keysInMemory, ledgerDefaults } from './ledgers.ts';
 
@@ -32,6 +32,15 @@ const adjustment: Omit<AdjustInput, 'day'> = {
   ...{ user_id: 'ada', reason: 'JIRA-2 bill' },
 };
 
+const notes: readonly Note[] = [
+  { topic: 'request.content', data: { images: 2, tools: ['search'] } },
+  {
+    topic: 'later',
+    data: { kind: 'SETTLE', cost_micro_usd: '900', day: '2026-03-27', call_id: null, deep: [[{}]] },
+  },
+  { topic: 'a.b_c.9', data: { text: 'zoë "q" \\ 😀 \u2028', yes: true, no: null, most: -(2 ** 53 - 1) } },
+];
+
 interface World {
   readonly ledger: Ledger;
   readonly random: () => number;
@@ -43,6 +52,10 @@ interface World {
 
 const pick = <T>(random: () => number, items: readonly T[]): T =>
   items[Math.floor(random() * items.length)] as T;
+
+function someNotes(random: () => number): Note[] {
+  return notes.filter(() => random() < 0.2);
+}
 
 function idFrom(random: () => number): string {
   const digits = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('');
@@ -83,10 +96,15 @@ async function reserve({ ledger, random, open, runs }: World): Promise<void> {
     { scope: 'user', key: 'account:root', limit: 600n, origin: 'the test' } as const,
   ];
   const flow = { run_id: run ?? '', agreement: 'cost_check', cost_limit_micro_usd: '500' };
-  const { granted } = await ledger.reserve(id, {
-    ...{ ...input, ...asked, ...pick(random, models) },
-    ...{ caps: random() < 0.7 ? caps : input.caps, ...(run !== null && { flow }) },
-  });
+  const { granted } = await ledger.reserve(
+    id,
+    {
+      ...{ ...input, ...asked, ...pick(random, models) },
+      ...{ caps: random() < 0.7 ? caps : input.caps, ...(run !== null && { flow }) },
+      ...(random() < 0.3 && { file: pick(random, ['src/main.ts', 'zoë "q".md']) }),
+    },
+    someNotes(random),
+  );
   if (granted) open.set(id, run);
 }
 
@@ -95,7 +113,8 @@ async function settle({ ledger, random, open }: World): Promise<void> {
   if (id === undefined) return;
   open.delete(id);
   const because = random() < 0.3 ? { estimated: true, estimated_because: 'it was stopped' } : {};
-  await ledger.settle(id, { ...settleInput(BigInt(Math.floor(random() * 310))), ...because });
+  const input = { ...settleInput(BigInt(Math.floor(random() * 310))), ...because };
+  await ledger.settle(id, input, someNotes(random));
 }
 
 async function release({ ledger, random, open }: World): Promise<void> {

@@ -81,6 +81,7 @@ export function contentDetail(content: ShownContent): Detail['content'] {
 
 function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['facts'] {
   const reserve = find(records, 'RESERVE');
+  const { file = null } = reserve ?? find(records, 'REFUSE') ?? {};
   const settled = find(records, 'SETTLE');
   const time = new Intl.DateTimeFormat(vscode.env.language, { dateStyle: 'medium', timeStyle: 'medium' });
   const milliseconds = (ms: number | null): string | null =>
@@ -105,6 +106,7 @@ function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['f
     [vscode.l10n.t('Region'), reserve?.region ?? null],
     [vscode.l10n.t('Workspace'), call.workspace],
     [vscode.l10n.t('Branch'), call.branch],
+    [vscode.l10n.t('File'), file],
     [vscode.l10n.t('Front door'), call.command],
     [vscode.l10n.t('Reserved'), reserve ? formatUsd(BigInt(reserve.reserved_micro_usd)) : null],
     [call.outcome === 'pending' ? vscode.l10n.t('Held') : vscode.l10n.t('Charged'), charged],
@@ -164,7 +166,7 @@ function fieldsOf(value: object, prefix = ''): { name: string; value: string }[]
   });
 }
 
-function find<Kind extends 'RESERVE' | 'SETTLE'>(
+function find<Kind extends 'RESERVE' | 'REFUSE' | 'SETTLE'>(
   records: readonly ProvenRecord[],
   kind: Kind,
 ): RecordOf<Kind> | undefined {
