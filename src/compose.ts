@@ -10,7 +10,6 @@ import { GatewayError } from './errors.ts';
 import { flowFiles } from './flow/catalogue.ts';
 import { FlowAgreementManager } from './flow/flowAgreementManager.ts';
 import { ReportStore } from './flow/reportStore.ts';
-import { capsFrom } from './gateways/corporateLlm/caps.ts';
 import { CorporateLlmGateway } from './gateways/corporateLlm/corporateLlmGateway.ts';
 import type { ComposeOptions, Core } from './core/core.ts';
 import type { BackendId, ModelBackend } from './gateways/ports.ts';
@@ -19,6 +18,7 @@ import { Anchoring, type Anchor } from './ledger/anchors.ts';
 import { reopenLedger } from './ledger/reopenLedger.ts';
 import { idOf, type Cap } from './ledger/budgetFold.ts';
 import { budgetStatus, type BudgetStatus } from './ledger/budgetStatus.ts';
+import { capsFrom } from './ledger/capSettings.ts';
 import { requireSqlite } from './ledger/kernelLock.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { dayInJournal } from './ledger/pastDay.ts';
@@ -80,11 +80,26 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     mode,
   });
   const reports = new ReportStore({ directory: join(state, 'flow', mode), timeZone });
+  const catalogue = new ModelCatalogue({
+    mapping: settings.bedrock.model_mapping,
+    bases: settings.models,
+    capped: Object.keys(settings.budget.per_model_usd),
+    prices: settings.prices,
+    unknownPrice: settings.budget.unknown_price,
+    region: backend.region,
+    profiles,
+  });
+  const capOf = capsFrom({
+    budget: settings.budget,
+    modelKeyOf: (name) => catalogue.capKeyOf(name),
+    originOf: (path) => loaded.originOf(path).text,
+  });
   const ledger: Ledger = new Ledger({
     directory: join(state, 'ledger', mode),
     mode,
     user,
     timeZone,
+    capOf,
     signingKeys: signingKeyFile(state, options.olderSigningKeys),
     // The simulated ledger is another, and of no worth.
     pinnedKey: backend.simulated ? null : settings.audit.pinned_key,
@@ -109,22 +124,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const anchors = [...(file ? [new FileAnchor(file)] : []), ...(git ? [new GitNoteAnchor(git)] : [])];
   const anchoring = new Anchoring(ledger, backend.simulated ? [] : anchors, { everyRecords, everyMinutes });
   anchoring.start();
-  const catalogue = new ModelCatalogue({
-    mapping: settings.bedrock.model_mapping,
-    bases: settings.models,
-    capped: Object.keys(settings.budget.per_model_usd),
-    prices: settings.prices,
-    unknownPrice: settings.budget.unknown_price,
-    region: backend.region,
-    profiles,
-  });
-  const capOf = capsFrom({
-    budget: settings.budget,
-    modelKeyOf: (name) => catalogue.capKeyOf(name),
-    originOf: (path) => loaded.originOf(path).text,
-  });
   const policy = {
-    ...{ capOf, minReasonLength: settings.audit.min_reason_length, defaultUser: user, caller },
+    ...{ minReasonLength: settings.audit.min_reason_length, defaultUser: user, caller },
     callerNeeded: arnsCapped && !backend.simulated,
   };
   const budget = async (day?: string): Promise<BudgetStatus> => {
@@ -164,7 +165,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     });
   });
   const flow = new FlowAgreementManager({
-    ...{ ledger, registry, reports, user, caller, capOf, backend },
+    ...{ ledger, registry, reports, user, caller, backend },
     sources: flowFiles(
       options.environment,
       settings.flow.files,

@@ -2,11 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
 import { GatewayError, messageOf, type GatewayErrorCode } from '../errors.ts';
-import type { CapOf } from '../gateways/corporateLlm/caps.ts';
 import { budgetBlocked } from '../gateways/budgetRefusals.ts';
 import { recordedOrigin, type CallOrigin } from '../gateways/callOrigin.ts';
 import type { AgreementValidation, GatewayRegistry } from '../gateways/registry.ts';
-import { runScopesOf } from '../ledger/budgetFold.ts';
 import type { EndRunInput, Ledger, RunReceipt, RunRefusal } from '../ledger/ledger.ts';
 import type { Caller, ExecutionMode, RunOutcome } from '../ledger/records.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
@@ -34,7 +32,6 @@ export interface FlowDependencies {
   user: string;
   /** Whose doing a run is, whatever the name. */
   caller: Caller;
-  capOf: CapOf;
   /** Where agreements are defined, and what is wrong with the names of these files. */
   sources: { files: readonly FlowFile[]; faults: readonly Fault[] };
   /** What runs for an agreement, or in its place. */
@@ -322,7 +319,7 @@ export class FlowAgreementManager {
 
   /** Records the start. The error says why it may not begin. */
   async #start(running: Running, amount: bigint, approved: boolean | null): Promise<GatewayError | null> {
-    const { ledger, backend, user, caller, capOf } = this.#dependencies;
+    const { ledger, backend, user, caller } = this.#dependencies;
     const { agreement, reason, options } = running;
     const origin = recordedOrigin(options.origin);
     const input = {
@@ -337,9 +334,6 @@ export class FlowAgreementManager {
       user_id: user,
       ...caller,
       backend: backend.id,
-      caps: runScopesOf({ userId: user, workspace: origin.workspace, caller }).flatMap(
-        (scope) => capOf(scope) ?? [],
-      ),
       concurrent: agreement.concurrent,
     };
     // A run of a process that died must not keep this one waiting.

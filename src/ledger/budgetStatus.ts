@@ -1,6 +1,6 @@
 import { everybody, idOf, isCallerKey, type Cap } from './budgetFold.ts';
-import type { CapSetting, DayBudget } from './ledger.ts';
-import type { ScopeKey } from './records.ts';
+import type { CapOf } from './capSettings.ts';
+import type { DayBudget } from './ledger.ts';
 
 /** How far a day's money is spent: by the alerts of settings.yaml, highest last. */
 export type BudgetLevel = 'ok' | 'warning' | 'critical' | 'exceeded';
@@ -26,8 +26,7 @@ export interface CapStatus extends Cap {
 
 /** What the settings say of budgets, as far as a day's status needs it. */
 export interface BudgetPolicy {
-  /** The cap of a scope; undefined where there is none. */
-  capOf: (scope: ScopeKey) => CapSetting | undefined;
+  capOf: CapOf;
   alerts: readonly number[];
 }
 

@@ -22,6 +22,7 @@ import {
   type OpenRun,
   type ScopeTotals,
 } from './budgetFold.ts';
+import type { CapOf, CapSetting } from './capSettings.ts';
 import { closeLedger, closureOf, forgetClosure } from './closure.ts';
 import { dayOf } from './day.ts';
 import { ChainFault, type Fault, type ReopeningFinding } from './fault.ts';
@@ -68,6 +69,8 @@ export interface LedgerOptions {
   user: string;
   /** IANA zone in which policy days begin. */
   timeZone: string;
+  /** The daily caps of the settings: asked anew for each call and run. */
+  capOf: CapOf;
   /** Variables that govern more loosely than the files, as `NAME=value`. */
   overrides?: readonly string[];
   /** Where this installation's key is, which signs checkpoints and changes of policy. */
@@ -111,19 +114,12 @@ export interface Receipt {
 
 type PlacedByLedger = 'kind' | 'v' | 'seq' | 'time' | 'call_id' | 'day' | 'timezone' | 'opening_hash';
 
-/** A daily cap that the settings give, and where they give it. */
-export interface CapSetting extends Cap {
-  origin: string;
-}
-
 export interface ReserveInput extends Omit<
   ReserveRecord,
   PlacedByLedger | 'instance' | 'reserved_micro_usd'
 > {
   /** Worst case, micro-USD. */
   amount: bigint;
-  /** Daily caps that the settings put on the call, the ledger's among them. */
-  caps: readonly CapSetting[];
 }
 export type SettleInput = Omit<SettleRecord, PlacedByLedger>;
 export type VoidInput = Omit<VoidRecord, PlacedByLedger>;
@@ -140,8 +136,6 @@ export interface StartRunInput extends Omit<
 > {
   /** The most that its calls may cost together, micro-USD. */
   amount: bigint;
-  /** Daily caps that the settings put on it, the ledger's among them. */
-  caps: readonly CapSetting[];
   /** Whether it may run while another run of its agreement does. */
   concurrent: boolean;
 }
@@ -287,9 +281,10 @@ export class Ledger {
     this.#requireReason(input.reason);
     requireNotes(notes);
     await this.#beforeMoney();
-    const { amount, caps, ...record } = input;
+    const { amount, ...record } = input;
     const { user_id: userId, model_id: modelId, model_key: modelKey } = record;
     const scopes = scopesOf({ userId, modelId, modelKey, ...record, caller: callerIn(record) });
+    const caps = this.#capsOf(scopes);
     let refusal: CapRefusal | { overruns: number } | { leftOfRun: bigint } | null = null;
     let reservedOn = '';
     return this.#enqueue(
@@ -330,9 +325,10 @@ export class Ledger {
   ): Promise<{ receipt: Receipt; refusal: RunRefusal | null }> {
     this.#requireReason(input.reason);
     await this.#beforeMoney();
-    const { amount, caps, concurrent, ...record } = input;
+    const { amount, concurrent, ...record } = input;
     const { user_id: userId, workspace } = record;
     const scopes = runScopesOf({ userId, workspace, caller: callerIn(record) });
+    const caps = this.#capsOf(scopes);
     let refusal: RunRefusal | null = null;
     return this.#enqueue(
       ({ state }, time, signer) => {
@@ -505,6 +501,11 @@ export class Ledger {
     } finally {
       this.#reopening = false;
     }
+  }
+
+  /** What the settings put on these scopes. */
+  #capsOf(scopes: readonly ScopeKey[]): CapSetting[] {
+    return scopes.flatMap((scope) => this.#options.capOf(scope) ?? []);
   }
 
   /** Throws `audit_reason_missing`, whoever asks. */

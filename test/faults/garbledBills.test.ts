@@ -8,7 +8,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import { microToUsd } from '../../src/pricing/cost.ts';
 import { adjustments, reconcile, type Reconciliation } from '../../src/reconciliation/reconcile.ts';
 import { legacyExport, type BilledUsage } from '../support/costExports.ts';
-import { openLedger, reserveInput, settleInput } from '../support/ledgers.ts';
+import { capsOf, openLedger, reserveInput, settleInput } from '../support/ledgers.ts';
 import { times, report } from '../support/nightly.ts';
 import { testSeed } from '../support/random.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -60,7 +60,7 @@ async function record(ledger: Ledger, clock: { now: number }, calls: readonly Ca
     const prices = models[modelId];
     const cost = BigInt(input * prices.input + output * prices.output);
     const callId = randomUUID();
-    await ledger.reserve(callId, { ...reserveInput(cost * 2n, 10n ** 12n), model_id: modelId });
+    await ledger.reserve(callId, { ...reserveInput(cost * 2n), model_id: modelId });
     const unitPrices = {
       above_input_tokens: 0,
       ...{ input: String(prices.input / 1000), output: String(prices.output / 1000) },
@@ -133,7 +133,7 @@ it('reconciliation never moves a figure that the bill doesn’t prove', async ()
       async (calls, factor, fates, split) => {
         const directory = temporaryFolder();
         const clock = { now: 0 };
-        const ledger = openLedger(directory, { now: () => clock.now });
+        const ledger = openLedger(directory, { now: () => clock.now, capOf: capsOf(10n ** 12n) });
         await record(ledger, clock, calls);
         const bill = billOf(calls, factor);
         const lines = [...bill.values()].flatMap((line, index) => {

@@ -36,13 +36,14 @@ syncBuiltinESMExports();
 
 const { Ledger } = await import('../../src/ledger/ledger.ts');
 const { Signer } = await import('../../src/ledger/signing.ts');
-const { reserveInput, settleInput } = await import('../support/inputs.ts');
+const { capsOf, reserveInput, settleInput } = await import('../support/inputs.ts');
 const signer = new Signer(key ?? '');
 const ledger = new Ledger({
   directory: directory ?? '',
   mode: 'live',
   user: 'ada',
   timeZone: 'UTC',
+  capOf: capsOf(10n ** 15n),
   retentionDays: 400,
   signingKeys: {
     load: () => Promise.resolve(signer),
@@ -57,7 +58,7 @@ const ledger = new Ledger({
 });
 for (let call = 0; ; call += 1) {
   const id = `${process.pid}-${call}`;
-  const reserved = await ledger.reserve(id, reserveInput(100n, 10n ** 15n));
+  const reserved = await ledger.reserve(id, reserveInput(100n));
   process.stdout.write(`done ${reserved.receipt.sequence} ${reserved.receipt.hash}\n`);
   const settled = await ledger.settle(id, settleInput(60n));
   process.stdout.write(`done ${settled.sequence} ${settled.hash}\n`);

@@ -1,5 +1,6 @@
 import { beforeEach, expect, it, vi } from 'vitest';
 import type { Ledger } from '../../src/ledger/ledger.ts';
+import { capsOf } from '../support/inputs.ts';
 import { report, times } from '../support/nightly.ts';
 import { randomFrom, testSeed } from '../support/random.ts';
 import { disk, type Fault } from '../support/simulatedDisk.ts';
@@ -98,8 +99,7 @@ async function step(world: World, ledger: Ledger): Promise<void> {
     const id = `call-${(world.calls += 1)}`;
     const amount = BigInt(1 + Math.floor(random() * 400));
     const run = world.runs.size > 0 && random() < 0.5 ? pick(random, [...world.runs]) : null;
-    const of = run ? { limit: 1_000n, run: run.id } : { limit: 1_000n };
-    await during(run, reserve(made, run?.ledger ?? ledger, id, amount, of));
+    await during(run, reserve(made, run?.ledger ?? ledger, id, amount, run ? { run: run.id } : {}));
     if (made.granted.has(id)) running.set(id, { amount, run });
   } else if (dice < 0.75 && running.size > 0) {
     const [id, { amount, run }] = pick(random, [...running]);
@@ -142,14 +142,14 @@ async function runStep(world: World, ledger: Ledger): Promise<void> {
   }
   const amount = BigInt(Math.floor(random() * 600));
   const id = `00000000-0000-4000-8000-${String((world.calls += 1)).padStart(12, '0')}`;
-  if (await startRun(made, ledger, id, amount, 1_000n)) runs.add({ id, ledger, busy: 0 });
+  if (await startRun(made, ledger, id, amount)) runs.add({ id, ledger, busy: 0 });
 }
 
 /** Processes come, work side by side on a disk that may fail, and end well, by a kill or by a power loss. */
 async function simulate(seed: number): Promise<number> {
   const world = worldOf(seed);
   const { random, clock, timeZone, made } = world;
-  const options = { now: () => clock.now, timeZone };
+  const options = { now: () => clock.now, timeZone, capOf: capsOf(1_000n) };
   const epochs = 1 + Math.floor(random() * 3);
   let steps = 0;
   for (let epoch = 0; epoch < epochs; epoch += 1) {
@@ -199,11 +199,11 @@ it('a clock that jumps anywhere never begins a day twice or leaves one', async (
   for (let schedule = 0; schedule < schedules; schedule += 1) {
     const world = worldOf(seed + schedule);
     const { made, random, clock, timeZone } = world;
-    const options = { now: () => clock.now, timeZone };
+    const options = { now: () => clock.now, timeZone, capOf: capsOf(1_000n) };
     let ledger = openSimulated(options);
     for (let call = 0; call < 12; call += 1) {
       clock.now += (random() < 0.5 ? -1 : 1) * Math.floor(random() * pick(random, jumps));
-      await reserve(made, ledger, `call-${call}`, 100n, { limit: 1_000n });
+      await reserve(made, ledger, `call-${call}`, 100n);
       clock.now += (random() < 0.5 ? -1 : 1) * Math.floor(random() * pick(random, jumps));
       if (made.granted.has(`call-${call}`)) await settle(made, ledger, `call-${call}`, 90n);
       if (random() < 0.2) {

@@ -6,7 +6,6 @@ import { GatewayError } from '../../src/errors.ts';
 import type { Implementation } from '../../src/flow/implementation.ts';
 import type { ExecuteOptions, FlowExecution } from '../../src/flow/flowAgreementManager.ts';
 import type { Cell, Finding, Report } from '../../src/flow/report.ts';
-import { everybody } from '../../src/ledger/budgetFold.ts';
 
 export interface TestRun {
   parameters?: ParameterValues;
@@ -38,7 +37,7 @@ export async function runImplementation(
     ...{ implementation: implementation.id, definition_sha256: hash, source: null, confidence: 1 },
     ...{ ...core.caller, approved: null, user_id: user, reason, backend: null },
     ...recordedOrigin(origin),
-    ...{ amount: reserved, caps: [{ ...everybody, limit, origin: 'a test' }], concurrent: true },
+    ...{ amount: reserved, concurrent: true },
   });
   if (refusal) throw new Error('The run was refused.');
   try {

@@ -1,10 +1,20 @@
+import { everybody, idOf, type Cap } from '../../src/ledger/budgetFold.ts';
+import type { CapOf } from '../../src/ledger/capSettings.ts';
 import type { EndRunInput, ReserveInput, SettleInput, StartRunInput } from '../../src/ledger/ledger.ts';
 
-/** A reservation of `amount` micro-USD under `limit`. */
-export function reserveInput(amount: bigint, limit = 1_000_000n): ReserveInput {
+/** Caps of the settings: the ledger's, in micro-USD, and others. */
+export function capsOf(limit: bigint, ...others: readonly Cap[]): CapOf {
+  const caps = [{ ...everybody, limit }, ...others];
+  return (scope) => {
+    const cap = caps.find((one) => idOf(one) === idOf(scope));
+    return cap && { ...cap, origin: 'the test' };
+  };
+}
+
+/** A reservation of `amount` micro-USD. */
+export function reserveInput(amount: bigint): ReserveInput {
   return {
     amount,
-    caps: [{ scope: 'ledger', key: '', limit, origin: 'the test' }],
     user_id: 'ada',
     reason: 'JIRA-1 test the ledger',
     model: 'claude-sonnet',
@@ -45,10 +55,9 @@ export function settleInput(cost: bigint): SettleInput {
 }
 
 /** The start of a run that holds `amount` micro-USD. */
-export function startRunInput(amount: bigint, limit = 1_000_000n): StartRunInput {
+export function startRunInput(amount: bigint): StartRunInput {
   return {
     amount,
-    caps: [{ scope: 'ledger', key: '', limit, origin: 'the test' }],
     concurrent: false,
     agreement: 'cost_check',
     trigger: '[Cost Check]',

@@ -7,7 +7,9 @@ import { signingKeyFile, type SigningKeyStore } from '../../src/ledger/signingKe
 import { Signer } from '../../src/ledger/signing.ts';
 import type { LedgerRecord } from '../../src/ledger/records.ts';
 
-export { reserveInput, settleInput } from './inputs.ts';
+import { capsOf } from './inputs.ts';
+
+export { capsOf, reserveInput, settleInput } from './inputs.ts';
 
 /** One key for all tests: making one costs more than a test. */
 export const testSigner = Signer.generate();
@@ -40,6 +42,7 @@ export const ledgerDefaults = {
   mode: 'live',
   user: 'ada',
   timeZone: 'UTC',
+  capOf: capsOf(1_000_000n),
   signingKeys: keysInMemory(testSigner),
   retentionDays: 400,
 } satisfies Partial<LedgerOptions>;

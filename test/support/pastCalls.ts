@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { noTokens } from './syntheticLedger.ts';
-import { installedKeys, ledgerDefaults, reserveInput, settleInput } from './ledgers.ts';
+import { capsOf, installedKeys, ledgerDefaults, reserveInput, settleInput } from './ledgers.ts';
 import type { LedgerMode, TokenCounts } from '../../src/ledger/records.ts';
 
 export const models = {
@@ -40,8 +40,8 @@ export class PastCalls {
   #now = 0;
 
   constructor(directory: string, mode: LedgerMode = 'live') {
-    const signingKeys = installedKeys(directory);
-    this.ledger = new Ledger({ ...ledgerDefaults, directory, mode, signingKeys, now: () => this.#now });
+    const of = { directory, mode, signingKeys: installedKeys(directory), capOf: capsOf(1_000_000_000_000n) };
+    this.ledger = new Ledger({ ...ledgerDefaults, ...of, now: () => this.#now });
   }
 
   /** Sets its clock. */
@@ -56,7 +56,7 @@ export class PastCalls {
     const callId = randomUUID();
     this.at(daysAgo, at);
     const { granted } = await this.ledger.reserve(callId, {
-      ...reserveInput(BigInt(Math.max(cost, 1_000_000)), 1_000_000_000_000n),
+      ...reserveInput(BigInt(Math.max(cost, 1_000_000))),
       ...{ model: `claude-${model}`, model_id: models[model], user_id: user, workspace },
     });
     if (!granted) throw new Error('The call was refused.');

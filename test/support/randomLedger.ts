@@ -1,9 +1,10 @@
 import { GatewayError } from '../../src/errors.ts';
+import type { CapOf } from '../../src/ledger/capSettings.ts';
 import { Ledger, type AdjustInput } from '../../src/ledger/ledger.ts';
 import type { SigningKeyStore } from '../../src/ledger/signingKey.ts';
 import { Signer } from '../../src/ledger/signing.ts';
 import type { Caller, Note } from '../../src/ledger/records.ts';
-import { endRunInput, reserveInput, settleInput, startRunInput } from './inputs.ts';
+import { capsOf, endRunInput, reserveInput, settleInput, startRunInput } from './inputs.ts';
 import { keysInMemory, ledgerDefaults } from './ledgers.ts';
 
 const hourMs = 3_600_000;
@@ -41,10 +42,19 @@ const notes: readonly Note[] = [
   { topic: 'a.b_c.9', data: { text: 'zoë "q" \\ 😀 \u2028', yes: true, no: null, most: -(2 ** 53 - 1) } },
 ];
 
+const plain = capsOf(1_000n);
+const capped = capsOf(1_000n, ...users.map((key) => ({ scope: 'user', key, limit: 700n }) as const), {
+  scope: 'user',
+  key: 'account:root',
+  limit: 600n,
+});
+
 interface World {
   readonly ledger: Ledger;
   readonly random: () => number;
   readonly clock: { now: number };
+  /** Of the settings, which change. */
+  readonly caps: { of: CapOf };
   /** Calls that may be ended, with the run that they are of. */
   readonly open: Map<string, string | null>;
   readonly runs: Map<string, Caller & { user_id: string; workspace: string | null }>;
@@ -81,7 +91,7 @@ const acts: ((world: World) => Promise<unknown>)[] = [
   ({ ledger }) => ledger.rotateKey(),
 ];
 
-async function reserve({ ledger, random, open, runs }: World): Promise<void> {
+async function reserve({ ledger, random, caps, open, runs }: World): Promise<void> {
   const id = idFrom(random);
   const [run = null, of] = random() < 0.5 ? pick(random, [...runs, []]) : [];
   const asked = of ?? {
@@ -89,18 +99,13 @@ async function reserve({ ledger, random, open, runs }: World): Promise<void> {
     workspace: pick(random, folders),
     ...pick(random, callers),
   };
-  const input = reserveInput(BigInt(1 + Math.floor(random() * 300)), 1_000n);
-  const caps = [
-    ...input.caps,
-    { scope: 'user', key: asked.user_id, limit: 700n, origin: 'the test' } as const,
-    { scope: 'user', key: 'account:root', limit: 600n, origin: 'the test' } as const,
-  ];
   const flow = { run_id: run ?? '', agreement: 'cost_check', cost_limit_micro_usd: '500' };
+  caps.of = random() < 0.7 ? capped : plain;
   const { granted } = await ledger.reserve(
     id,
     {
-      ...{ ...input, ...asked, ...pick(random, models) },
-      ...{ caps: random() < 0.7 ? caps : input.caps, ...(run !== null && { flow }) },
+      ...reserveInput(BigInt(1 + Math.floor(random() * 300))),
+      ...{ ...asked, ...pick(random, models), ...(run !== null && { flow }) },
       ...(random() < 0.3 && { file: pick(random, ['src/main.ts', 'zoë "q".md']) }),
     },
     someNotes(random),
@@ -124,12 +129,13 @@ async function release({ ledger, random, open }: World): Promise<void> {
   await ledger.void(id, { outcome: 'failed', processing_time_ms: 3, error_code: 'throttled' });
 }
 
-async function startRun({ ledger, random, runs }: World): Promise<void> {
+async function startRun({ ledger, random, caps, runs }: World): Promise<void> {
+  caps.of = plain;
   const id = idFrom(random);
   const of = { user_id: pick(random, users), workspace: pick(random, folders), ...pick(random, callers) };
   const amount = BigInt(Math.floor(random() * 500));
   const { refusal } = await ledger.startRun(id, {
-    ...startRunInput(amount, 1_000n),
+    ...startRunInput(amount),
     ...of,
     concurrent: true,
   });
@@ -168,10 +174,12 @@ export async function randomLedger(directory: string, random: () => number): Pro
     },
   };
   const clock = { now: Date.parse('2026-03-27T20:00:00Z') };
+  const caps = { of: plain };
   for (let process = 0; process < 2; process += 1) {
     const of = { directory, signingKeys, now: () => clock.now, timeZone: pick(random, zones) };
-    const ledger = new Ledger({ ...ledgerDefaults, ...of, retentionDays: random() < 0.3 ? 1 : 400 });
-    const world = { ledger, random, clock, open: new Map(), runs: new Map() };
+    const retentionDays = random() < 0.3 ? 1 : 400;
+    const ledger = new Ledger({ ...ledgerDefaults, ...of, retentionDays, capOf: (scope) => caps.of(scope) });
+    const world = { ledger, random, clock, caps, open: new Map(), runs: new Map() };
     for (let step = 15 + Math.floor(random() * 15); step > 0; step -= 1)
       await pick(
         random,

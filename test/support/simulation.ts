@@ -81,10 +81,10 @@ export async function reserve(
   ledger: Ledger,
   id: string,
   amount: bigint,
-  { limit, run }: { limit?: bigint; run?: string } = {},
+  { run }: { run?: string } = {},
 ): Promise<void> {
   const flow = run && { run_id: run, agreement: 'cost_check', cost_limit_micro_usd: '1' };
-  const input = { ...reserveInput(amount, limit), ...(flow && { flow }) };
+  const input = { ...reserveInput(amount), ...(flow && { flow }) };
   const reservation = await refusedOr(ledger.reserve(id, input));
   if (reservation) made.receipts.push(reservation.receipt);
   if (reservation?.granted) made.granted.add(id);
@@ -102,11 +102,8 @@ export async function startRun(
   ledger: Ledger,
   run: string,
   amount: bigint,
-  limit: bigint,
 ): Promise<boolean> {
-  const started = await refusedOr(
-    ledger.startRun(run, { ...startRunInput(amount, limit), concurrent: true }),
-  );
+  const started = await refusedOr(ledger.startRun(run, { ...startRunInput(amount), concurrent: true }));
   if (!started) return false;
   made.receipts.push(started.receipt);
   made.runs.add(run);

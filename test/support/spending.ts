@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { shifted } from '../../src/history/forecast.ts';
 import { dayOf } from '../../src/ledger/day.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
-import { installedKeys, ledgerDefaults, reserveInput, settleInput } from './ledgers.ts';
+import { capsOf, installedKeys, ledgerDefaults, reserveInput, settleInput } from './ledgers.ts';
 
 /** A zone in which it is early afternoon now: a day has a past and a future whenever the tests run. */
 export function afternoonZone(): string {
@@ -46,6 +46,7 @@ export class Spending {
       directory,
       signingKeys: installedKeys(directory),
       timeZone,
+      capOf: capsOf(micro(dailyLimit)),
       now: () => (this.#now === 0 ? Date.now() : this.#now),
     });
   }
@@ -71,14 +72,6 @@ export class Spending {
     const callId = randomUUID();
     const reservation = await this.ledger.reserve(callId, {
       ...reserveInput(micro(cost)),
-      caps: [
-        {
-          scope: 'ledger',
-          key: '',
-          limit: micro(dailyLimit),
-          origin: 'budget.daily_limit_usd in settings.yaml',
-        },
-      ],
       model,
       model_id: modelIds[model] ?? model,
       user_id: user,

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
-import { callerIn, scopesOf } from '../../ledger/budgetFold.ts';
-import type { CapSetting, Ledger, Receipt, Reservation } from '../../ledger/ledger.ts';
+import type { Ledger, Receipt, Reservation } from '../../ledger/ledger.ts';
 import { requireReason } from '../../ledger/reason.ts';
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import { formatUsd, noTokens, tierFor, type PriceTier, type TokenUsage } from '../../pricing/cost.ts';
@@ -20,23 +19,18 @@ import {
 } from './admission.ts';
 import { BudgetExceeded, budgetBlocked, costLimitExceeded } from '../budgetRefusals.ts';
 import { budgetOffer } from './budgetOffer.ts';
-import type { CapOf } from './caps.ts';
 import { emptyAnswer, messageOf, take, type Answer } from './answer.ts';
 import { AnswerEvents } from './answerEvents.ts';
 import { chargeOf, type Charge } from './charge.ts';
 import { shortfallOf } from '../shortfall.ts';
 import type { CallOptions, LlmRequest, LlmResponse, StageTimes } from '../modelCalls.ts';
 
-export interface CorporateLlmPolicy extends AdmissionPolicy {
-  capOf: CapOf;
-}
-
 export interface CorporateLlmDependencies {
   backend: ModelBackend;
   ledger: Ledger;
   catalogue: ModelCatalogue;
   content: ContentStore;
-  policy: CorporateLlmPolicy;
+  policy: AdmissionPolicy;
 }
 
 /** What is the same for every response to one request. */
@@ -78,7 +72,7 @@ export class CorporateLlmGateway implements Gateway {
   readonly #ledger: Ledger;
   readonly #catalogue: ModelCatalogue;
   readonly #content: ContentStore;
-  readonly #policy: CorporateLlmPolicy;
+  readonly #policy: AdmissionPolicy;
 
   constructor({ backend, ledger, catalogue, content, policy }: CorporateLlmDependencies) {
     this.#backend = backend;
@@ -182,7 +176,6 @@ export class CorporateLlmGateway implements Gateway {
       ...description,
       ...(modelKey !== description.model_id && { model_key: modelKey }),
       amount: worstCase,
-      caps: this.#capsOf(description, modelKey),
       region: this.#backend.region,
       price_key: model.priceKey,
       input_tokens_bound: inputTokensBound,
@@ -190,12 +183,6 @@ export class CorporateLlmGateway implements Gateway {
       temperature: call.temperature,
       request_hmac: kept.requestHmac,
     });
-  }
-
-  #capsOf(description: CallDescription, modelKey: string): CapSetting[] {
-    const { user_id: userId, model, model_id: modelId, workspace } = description;
-    const scopes = scopesOf({ userId, model, modelId, modelKey, workspace, caller: callerIn(description) });
-    return scopes.flatMap((scope) => this.#policy.capOf(scope) ?? []);
   }
 
   #overBudget(

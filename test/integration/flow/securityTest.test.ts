@@ -5,17 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ContentStore } from '../../../src/content/contentStore.ts';
+import { CorporateLlmGateway } from '../../../src/gateways/corporateLlm/corporateLlmGateway.ts';
 import type { ComposeOptions, Core } from '../../../src/core/core.ts';
 import { securityTest, type SecurityTestDependencies } from '../../../src/flow/actions/securityTest.ts';
 import type { Report } from '../../../src/flow/report.ts';
-import {
-  CorporateLlmGateway,
-  type CorporateLlmPolicy,
-} from '../../../src/gateways/corporateLlm/corporateLlmGateway.ts';
-import { capsFrom } from '../../../src/gateways/corporateLlm/caps.ts';
 import { faultsOf, runCommand, runImplementation, type TestRun } from '../../support/flowRuns.ts';
 import { gatewayOnMock, gatewayOnStandIn, type TestGateway } from '../../support/gateways.ts';
-import { journalPath, storedRecords } from '../../support/ledgers.ts';
+import { capsOf, installedKeys, journalPath, openLedger, storedRecords } from '../../support/ledgers.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 /** A system with some calls in its journal. */
@@ -39,15 +35,12 @@ function test(
   { core, home }: { core: Core; home: string },
   options: TestRun = {},
   changes: Partial<SecurityTestDependencies> = {},
-  policy: Partial<CorporateLlmPolicy> = {},
 ): Promise<Report> {
   const { loaded, ledger, catalogue, backend, sessions, user } = core;
   const { settings } = loaded;
-  const governs: CorporateLlmPolicy = {
-    capOf: capsFrom({ budget: settings.budget, modelKeyOf: (name) => name, originOf: () => 'a test' }),
+  const policy = {
     minReasonLength: settings.audit.min_reason_length,
     defaultUser: user,
-    ...policy,
   };
   const content = new ContentStore({
     directory: join(home, 'content'),
@@ -57,7 +50,10 @@ function test(
   const dependencies: SecurityTestDependencies = {
     ...{ loaded, ledger, catalogue, backend, sessions },
     callsOn: (reached, prices) =>
-      new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy: governs }),
+      new CorporateLlmGateway({
+        ...{ backend: reached, catalogue: prices, content, policy },
+        ledger: changes.ledger ?? ledger,
+      }),
     anchorAt: (path) => core.anchorAt(path),
     ...{ state: home, environment: process.env, defaultModel: 'claude-haiku' },
     ...changes,
@@ -372,13 +368,9 @@ describe('the security test finds', () => {
 
   it('a gateway that lets a call pass', async () => {
     const system = await usedSystem();
-    const policy = {
-      capOf: (scope: { scope: string; key: string }) =>
-        scope.scope === 'ledger'
-          ? { scope: 'ledger' as const, key: '', limit: 10n ** 18n - 1n, origin: 'a test' }
-          : undefined,
-    };
-    const report = await test(system, {}, {}, policy);
+    const { directory, mode, timeZone } = system.core.ledger;
+    const of = { mode, timeZone, signingKeys: installedKeys(directory), capOf: capsOf(10n ** 18n - 1n) };
+    const report = await test(system, {}, { ledger: openLedger(directory, of) });
     expect(faultsOf(report)).toEqual(['passed_budget']);
     expect((await system.core.budget()).reserved).toBe(0n);
   });

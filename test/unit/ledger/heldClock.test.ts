@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Ledger, LedgerOptions } from '../../../src/ledger/ledger.ts';
 import { verifyLedger } from '../../../src/ledger/readJournal.ts';
-import { openLedger, reserveInput, settleInput, storedRecords } from '../../support/ledgers.ts';
+import { capsOf, openLedger, reserveInput, settleInput, storedRecords } from '../../support/ledgers.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 const minute = 60_000;
@@ -32,6 +32,7 @@ class Computer {
     return openLedger(this.folder, {
       now: () => this.wall,
       running: () => ({ boot: this.boot, running_ms: this.ran }),
+      capOf: capsOf(1_000n),
       ...options,
     });
   }
@@ -41,8 +42,7 @@ let calls = 0;
 /** A call of the whole day's budget of 1,000 micro-USD: whether it was made. */
 async function spend(ledger: Ledger): Promise<boolean> {
   calls += 1;
-  const caps = [{ scope: 'ledger' as const, key: '', limit: 1_000n, origin: 'settings.yaml' }];
-  const { granted } = await ledger.reserve(`call-${calls}`, { ...reserveInput(1_000n), caps });
+  const { granted } = await ledger.reserve(`call-${calls}`, reserveInput(1_000n));
   if (granted) await ledger.settle(`call-${calls}`, settleInput(1_000n));
   return granted;
 }

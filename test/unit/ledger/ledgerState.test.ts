@@ -18,7 +18,7 @@ const header: RecordDraft = {
   carried: null,
   checkpoint: null,
 };
-const { amount: _amount, caps: _caps, ...described } = reserveInput(0n);
+const { amount: _amount, ...described } = reserveInput(0n);
 const reserve: RecordDraft = {
   ...described,
   kind: 'RESERVE',

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { AdjustInput } from '../../../src/ledger/ledger.ts';
 import { verifyLedger } from '../../../src/ledger/readJournal.ts';
 import { independently } from '../../support/independentVerifier.ts';
-import { openLedger, reserveInput, settleInput, storedRecords } from '../../support/ledgers.ts';
+import { capsOf, openLedger, reserveInput, settleInput, storedRecords } from '../../support/ledgers.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 const sonnet = 'anthropic.claude-sonnet-4-6';
@@ -53,9 +53,9 @@ it('a model’s totals are of the key that its reservation names, or of its id, 
 });
 
 it('a cap refuses by the key, whatever the id', async () => {
-  const ledger = openLedger(temporaryFolder());
-  const cap = { scope: 'model', key: sonnet, limit: 1_000n, origin: 'the test' } as const;
-  const input = { ...reserveInput(600n), model_key: sonnet, caps: [...reserveInput(0n).caps, cap] };
+  const capOf = capsOf(1_000_000n, { scope: 'model', key: sonnet, limit: 1_000n });
+  const ledger = openLedger(temporaryFolder(), { capOf });
+  const input = { ...reserveInput(600n), model_key: sonnet };
   expect(await ledger.reserve('a', input)).toMatchObject({ granted: true });
   expect(await ledger.reserve('b', { ...input, model_id: `eu.${sonnet}` })).toMatchObject({
     granted: false,

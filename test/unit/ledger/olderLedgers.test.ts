@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { verifyLedger } from '../../../src/ledger/readJournal.ts';
 import { independently } from '../../support/independentVerifier.ts';
 import {
+  capsOf,
   installedKeys,
   openLedger,
   reserveInput,
@@ -33,13 +34,18 @@ describe.each(['live', 'simulated'] as const)('a %s ledger of an earlier version
 
   it('goes on: what was open is ended, and the next day takes calls', async () => {
     const directory = olderLedger(mode);
-    const options = { mode, timeZone: 'Europe/Berlin', signingKeys: installedKeys(directory) };
+    const options = {
+      mode,
+      timeZone: 'Europe/Berlin',
+      signingKeys: installedKeys(directory),
+      capOf: capsOf(2_000n),
+    };
     const clock = { now: Date.parse('2026-02-01T14:00:00Z') };
     const ledger = openLedger(directory, { ...options, now: () => clock.now });
     expect(await ledger.budget()).toMatchObject({ day: '2026-02-01', spent: 120n, overruns: 1 });
-    expect(await ledger.reserve('blocked', reserveInput(10n, 2_000n))).toMatchObject({ overruns: 1 });
+    expect(await ledger.reserve('blocked', reserveInput(10n))).toMatchObject({ overruns: 1 });
     clock.now += dayMs;
-    expect(await ledger.reserve('next', reserveInput(600n, 2_000n))).toMatchObject({ granted: true });
+    expect(await ledger.reserve('next', reserveInput(600n))).toMatchObject({ granted: true });
     await ledger.settle('next', settleInput(250n));
     expect(await ledger.budget()).toMatchObject({ day: '2026-02-02', spent: 250n, reserved: 0n });
     const kinds = storedRecords(directory).slice(44);

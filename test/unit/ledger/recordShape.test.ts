@@ -4,7 +4,7 @@ import { ChainFault } from '../../../src/ledger/fault.ts';
 import { foldedRecord } from '../../../src/ledger/recordShape.ts';
 import { reserveInput, settleInput } from '../../support/ledgers.ts';
 
-const { amount: _amount, caps: _caps, ...described } = reserveInput(0n);
+const { amount: _amount, ...described } = reserveInput(0n);
 const common = { v: 1, seq: 7, time: '2026-01-31T10:00:00.000Z', call_id: 'a' };
 const reserve = {
   ...{ ...described, ...common, kind: 'RESERVE', day: '2026-01-31', timezone: 'Europe/Berlin' },

@@ -5,12 +5,12 @@ import type { ReserveInput, StartRunInput } from '../../../src/ledger/ledger.ts'
 import { verifyLedger } from '../../../src/ledger/readJournal.ts';
 import { endRunInput, reserveInput, settleInput, startRunInput } from '../../support/inputs.ts';
 import { independently } from '../../support/independentVerifier.ts';
-import { openLedger, storedRecords } from '../../support/ledgers.ts';
+import { capsOf, openLedger, storedRecords } from '../../support/ledgers.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
-function callOf(runId: string, amount: bigint, limit?: bigint): ReserveInput {
+function callOf(runId: string, amount: bigint): ReserveInput {
   const flow = { run_id: runId, agreement: 'cost_check', cost_limit_micro_usd: '1000' };
-  return { ...reserveInput(amount, limit), flow };
+  return { ...reserveInput(amount), flow };
 }
 
 function ofAgreement(agreement: string, amount: bigint): StartRunInput {
@@ -55,24 +55,19 @@ describe('a run', () => {
   });
 
   it('is refused when it doesn’t fit under a cap of the ledger, its user or its workspace', async () => {
-    const ledger = openLedger(temporaryFolder());
-    const input = startRunInput(500n);
-    const user = { scope: 'user' as const, key: 'ada', limit: 499n, origin: 'the test' };
-    const { refusal } = await ledger.startRun(randomUUID(), { ...input, caps: [...input.caps, user] });
+    const capOf = capsOf(1_000_000n, { scope: 'user', key: 'ada', limit: 499n });
+    const ledger = openLedger(temporaryFolder(), { capOf });
+    const { refusal } = await ledger.startRun(randomUUID(), startRunInput(500n));
     expect(refusal).toMatchObject({ cap: { scope: 'user', key: 'ada' }, left: 499n });
     expect(await ledger.budget()).toMatchObject({ reserved: 0n });
   });
 
   it('holds its calls to the cap of their model all the same', async () => {
-    const ledger = openLedger(temporaryFolder());
+    const model = { scope: 'model', key: 'us.anthropic.claude-sonnet-4-6', limit: 500n } as const;
+    const ledger = openLedger(temporaryFolder(), { capOf: capsOf(1_000_000n, model) });
     const run = randomUUID();
     await ledger.startRun(run, startRunInput(1000n));
-    const call = callOf(run, 600n);
-    const model = {
-      ...{ scope: 'model' as const, key: 'us.anthropic.claude-sonnet-4-6' },
-      ...{ limit: 500n, origin: 'the test' },
-    };
-    expect(await ledger.reserve('a', { ...call, caps: [...call.caps, model] })).toMatchObject({
+    expect(await ledger.reserve('a', callOf(run, 600n))).toMatchObject({
       granted: false,
       cap: { scope: 'model' },
       left: 500n,

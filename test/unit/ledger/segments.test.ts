@@ -3,10 +3,17 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
 import { segmentNames } from '../../../src/ledger/journal.ts';
-import type { Ledger } from '../../../src/ledger/ledger.ts';
+import type { Ledger, LedgerOptions } from '../../../src/ledger/ledger.ts';
 import { readRecords, verifyLedger } from '../../../src/ledger/readJournal.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../../src/ledger/signing.ts';
-import { keysInMemory, openLedger, reserveInput, settleInput, storedRecords } from '../../support/ledgers.ts';
+import {
+  capsOf,
+  keysInMemory,
+  openLedger,
+  reserveInput,
+  settleInput,
+  storedRecords,
+} from '../../support/ledgers.ts';
 import { independently } from '../../support/independentVerifier.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -19,7 +26,7 @@ async function call(ledger: Ledger, id: string, cost = 250n): Promise<void> {
 }
 
 /** A ledger of some days with a call on each; its clock can be moved on. */
-async function ledgerOfDays(days: number, options: { retentionDays?: number } = {}) {
+async function ledgerOfDays(days: number, options: Partial<LedgerOptions> = {}) {
   const folder = temporaryFolder();
   const clock = { now: firstDay };
   const ledger = openLedger(folder, { now: () => clock.now, ...options });
@@ -67,7 +74,7 @@ describe('segments', () => {
   it('begin anew before they outgrow what is read at the start', async () => {
     const folder = temporaryFolder();
     const ledger = openLedger(folder);
-    const { amount: _amount, caps: _caps, ...input } = reserveInput(0n);
+    const { amount: _amount, ...input } = reserveInput(0n);
     const { user_id, model, model_id, backend, priority, workspace, branch, command } = input;
     const refusal = { user_id, model, model_id, backend, priority, workspace, branch, command };
     const reason = 'x'.repeat(6 << 20);
@@ -386,34 +393,25 @@ it('a reconciliation is not recorded over another that was recorded since it was
 });
 
 describe('caps', () => {
-  const caps = (user: bigint) => [
-    { scope: 'ledger' as const, key: '', limit: 1_000_000n, origin: 'the test' },
-    { scope: 'user' as const, key: 'ada', limit: user, origin: 'the test' },
-  ];
+  const ofUser = (limit: bigint) => ({ scope: 'user', key: 'ada', limit }) as const;
 
   it('of ledger, user, model and workspace are checked and held together', async () => {
-    const ledger = openLedger(temporaryFolder());
-    await ledger.reserve('a', { ...reserveInput(600n), caps: caps(1_000n) });
-    expect(await ledger.reserve('b', { ...reserveInput(600n), caps: caps(1_000n) })).toMatchObject({
+    const ledger = openLedger(temporaryFolder(), { capOf: capsOf(1_000_000n, ofUser(1_000n)) });
+    await ledger.reserve('a', reserveInput(600n));
+    expect(await ledger.reserve('b', reserveInput(600n))).toMatchObject({
       granted: false,
       cap: { scope: 'user', key: 'ada' },
       left: 400n,
     });
-    const other = { ...reserveInput(600n), caps: caps(1_000n).slice(0, 1), user_id: 'grace' };
+    const other = { ...reserveInput(600n), user_id: 'grace' };
     expect(await ledger.reserve('c', other)).toMatchObject({ granted: true });
     expect(await ledger.budget()).toMatchObject({ reserved: 1_200n });
   });
 
   it('of a model leave what the others leave to another model', async () => {
-    const ledger = openLedger(temporaryFolder());
-    const model = {
-      scope: 'model' as const,
-      key: 'us.anthropic.claude-sonnet-4-6',
-      limit: 100n,
-      origin: 'it',
-    };
-    const both = [...caps(5_000n), model];
-    expect(await ledger.reserve('a', { ...reserveInput(600n), caps: both })).toMatchObject({
+    const model = { scope: 'model', key: 'us.anthropic.claude-sonnet-4-6', limit: 100n } as const;
+    const ledger = openLedger(temporaryFolder(), { capOf: capsOf(1_000_000n, ofUser(5_000n), model) });
+    expect(await ledger.reserve('a', reserveInput(600n))).toMatchObject({
       granted: false,
       cap: { scope: 'model' },
       left: 100n,
@@ -423,9 +421,12 @@ describe('caps', () => {
 
   it('that change are signed records, made when they are first used', async () => {
     const folder = temporaryFolder();
-    const ledger = openLedger(folder);
-    await ledger.reserve('a', { ...reserveInput(1n), caps: caps(1_000n) });
-    await ledger.reserve('b', { ...reserveInput(1n), caps: caps(2_000n) });
+    let capOf = capsOf(1_000_000n, ofUser(1_000n));
+    const ledger = openLedger(folder, { capOf: (scope) => capOf(scope) });
+    await ledger.reserve('a', reserveInput(1n));
+    capOf = capsOf(1_000_000n, ofUser(2_000n));
+    await ledger.reserve('b', reserveInput(1n));
+    capOf = capsOf(1_000_000n);
     await ledger.reserve('c', reserveInput(1n));
     const changes = storedRecords(folder).filter((record) => record.kind === 'policy_change');
     expect(
@@ -440,8 +441,10 @@ describe('caps', () => {
   });
 
   it('raised for a day hold for that day only, with who and why', async () => {
-    const { folder, ledger, clock } = await ledgerOfDays(1);
-    const small = (id: string) => ledger.reserve(id, reserveInput(600n, 700n));
+    let capOf = capsOf(1_000_000n);
+    const { folder, ledger, clock } = await ledgerOfDays(1, { capOf: (scope) => capOf(scope) });
+    capOf = capsOf(700n);
+    const small = (id: string) => ledger.reserve(id, reserveInput(600n));
     expect(await small('a')).toMatchObject({ granted: false });
     await ledger.raiseCap(
       { scope: 'ledger', key: '', limit: 5_000n },

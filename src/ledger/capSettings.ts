@@ -1,10 +1,14 @@
-import { isCallerKey } from '../../ledger/budgetFold.ts';
-import type { CapSetting } from '../../ledger/ledger.ts';
-import type { ScopeKey } from '../../ledger/records.ts';
-import { usdToMicro } from '../../pricing/cost.ts';
-import type { Settings } from '../../settings/schema.ts';
-import { userCapKey } from '../../userName.ts';
-import { workspaceKey } from '../../workspaceKey.ts';
+import { usdToMicro } from '../pricing/cost.ts';
+import type { Settings } from '../settings/schema.ts';
+import { userCapKey } from '../userName.ts';
+import { workspaceKey } from '../workspaceKey.ts';
+import { isCallerKey, type Cap } from './budgetFold.ts';
+import type { ScopeKey } from './records.ts';
+
+/** A daily cap that the settings give, and where they give it. */
+export interface CapSetting extends Cap {
+  origin: string;
+}
 
 /** The daily cap that the settings put on a scope; undefined where they put none. */
 export type CapOf = (scope: ScopeKey) => CapSetting | undefined;
