@@ -9,7 +9,7 @@ import {
   type ServiceId,
 } from '../gateways/services.ts';
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
-import type { Receipt } from '../ledger/ledger.ts';
+import type { Receipt } from '../ledger/contract.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import { inBackground } from './failures.ts';
 import type { SettingsFile } from './settingsFile.ts';

@@ -1,7 +1,8 @@
 import { GatewayError } from '../errors.ts';
 import { closeLedger } from './closure.ts';
 import type { Fault } from './fault.ts';
-import type { Ledger, LedgerHead } from './ledger.ts';
+import type { LedgerHead } from './contract.ts';
+import type { Ledger } from './ledger.ts';
 import { damageError, firstSequence, ledgerIdIn, verifyLedger } from './readJournal.ts';
 import { parseCheckpoint, type SignedCheckpoint } from './signing.ts';
 

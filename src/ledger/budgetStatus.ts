@@ -1,6 +1,6 @@
 import { everybody, idOf, isCallerKey, type Cap } from './budgetFold.ts';
 import type { CapOf } from './capSettings.ts';
-import type { DayBudget } from './ledger.ts';
+import type { DayBudget } from './contract.ts';
 
 /** How far a day's money is spent: by the alerts of settings.yaml, highest last. */
 export type BudgetLevel = 'ok' | 'warning' | 'critical' | 'exceeded';

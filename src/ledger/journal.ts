@@ -18,6 +18,7 @@ import { promisify } from 'node:util';
 import { systemCodeOf } from '../errors.ts';
 import { NoOrdinaryFile, openFileSync } from '../readFile.ts';
 import { mostLineBytes, requireLineLength } from './chain.ts';
+import type { Receipt } from './contract.ts';
 import { dayOf } from './day.ts';
 import { ChainFault, type Fault, type FaultKind } from './fault.ts';
 import { LedgerState } from './ledgerState.ts';
@@ -252,9 +253,17 @@ export class Journal {
     return fdatasyncAsync(this.#segment.descriptor);
   }
 
-  /** Gives records their place in the chain and folds them; they become durable with the next `flush`. */
-  stage(drafts: readonly RecordDraft[], time: string): void {
-    for (const draft of drafts) this.#staged.push(this.state.add(draft, time));
+  /**
+   * Gives records their place in the chain and folds them; they become durable with the next `flush`. Returns the place
+   * of the last that is no note, which only stand beside what happened.
+   */
+  stage(drafts: readonly RecordDraft[], time: string): Receipt {
+    let { receipt } = this.state;
+    for (const draft of drafts) {
+      this.#staged.push(this.state.add(draft, time));
+      if (draft.kind !== 'note') ({ receipt } = this.state);
+    }
+    return receipt;
   }
 
   /**

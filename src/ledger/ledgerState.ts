@@ -1,6 +1,7 @@
 import canonicalize from 'canonicalize';
 import { BudgetFold } from './budgetFold.ts';
 import { decodeRecord, emptyHead, encodeRecord, ledgerIdHex, splitLine, type Head } from './chain.ts';
+import type { Receipt } from './contract.ts';
 import { messageOf } from '../errors.ts';
 import { ChainFault } from './fault.ts';
 import { MerkleTree } from './merkleTree.ts';
@@ -121,6 +122,11 @@ export class LedgerState {
   /** Lower-case hex; empty before the first record. */
   get ledgerId(): string {
     return this.#ledgerId ?? '';
+  }
+
+  /** Where the last record stands. */
+  get receipt(): Receipt {
+    return { sequence: this.#head.sequence, hash: this.#head.hash, ledgerId: this.ledgerId };
   }
 
   /** Number of the segment that the last record is in; 0 before the first. */

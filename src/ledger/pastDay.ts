@@ -1,5 +1,5 @@
 import { BudgetFold } from './budgetFold.ts';
-import type { DayBudget } from './ledger.ts';
+import type { DayBudget } from './contract.ts';
 import { readRecords } from './readJournal.ts';
 
 /** A day's money as the whole journal comes to. Reads all of it; today's is at hand in `Ledger.budget`. */

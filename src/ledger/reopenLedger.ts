@@ -2,7 +2,8 @@ import { GatewayError } from '../errors.ts';
 import type { Anchoring } from './anchors.ts';
 import { closureOf } from './closure.ts';
 import type { ReopeningFinding } from './fault.ts';
-import type { Ledger, Receipt } from './ledger.ts';
+import type { Receipt } from './contract.ts';
+import type { Ledger } from './ledger.ts';
 import { damageError, firstSequence, verifyLedger } from './readJournal.ts';
 
 /** A ledger that takes calls again. */

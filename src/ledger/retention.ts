@@ -1,17 +1,20 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { segmentName, segmentNames, segmentNumber, syncDirectory } from './journal.ts';
+import { dayOf } from './day.ts';
+import { segmentName, segmentNames, segmentNumber, syncDirectory, type Journal } from './journal.ts';
+import type { LedgerOptions } from './ledgerOptions.ts';
 import { headerIn } from './readJournal.ts';
 
+const dayMs = 86_400_000;
 /** A segment that begins so long after the one before may stand for a clock that has jumped ahead. */
-const longestGapMs = 31 * 86_400_000;
+const longestGapMs = 31 * dayMs;
 
 /**
  * The oldest segment to keep, when those before it are older than `oldest` (milliseconds since the epoch):
  * the last one that began before then, since it may hold records of after. Null when there is none, or
  * when the last segment began long after the one before: a jump of the clock must not delete what is kept.
  */
-export function oldestToKeep(
+function oldestToKeep(
   directory: string,
   current: { segment: number; began: string },
   oldest: number,
@@ -31,8 +34,45 @@ export function oldestToKeep(
 }
 
 /** Deletes the files of segments that a `retention` record has dropped. */
-export function removeSegmentsBefore(directory: string, first: number): void {
+function removeSegmentsBefore(directory: string, first: number): void {
   const dropped = segmentNames(directory).filter((name) => name < segmentName(first));
   for (const name of dropped) rmSync(join(directory, name), { force: true });
   if (dropped.length > 0) syncDirectory(directory);
+}
+
+type RetentionOptions = Pick<LedgerOptions, 'retentionDays' | 'timeZone' | 'onRetention'>;
+
+/** Drops closed segments that policy no longer keeps. */
+export class Retention {
+  // Another extension of the same process could put its own in the place of what decides.
+  static {
+    Object.freeze(this.prototype);
+  }
+
+  readonly #directory: string;
+  readonly #options: RetentionOptions;
+  /** The segment at whose beginning old ones were last looked for. */
+  #checked = 0;
+
+  constructor(directory: string, options: RetentionOptions) {
+    this.#directory = directory;
+    this.#options = options;
+  }
+
+  /** First the record of it, then the files. Under the lock, with nothing staged but a header. */
+  async apply(journal: Journal, time: string): Promise<void> {
+    const { retentionDays, timeZone, onRetention } = this.#options;
+    const { state } = journal;
+    if (state.segment === this.#checked) return;
+    this.#checked = state.segment;
+    const oldest = Date.parse(state.head.time) - retentionDays * dayMs;
+    const kept = oldestToKeep(this.#directory, { segment: state.segment, began: state.segmentBegan }, oldest);
+    if (kept && kept.segment > state.firstSegment) {
+      const retention = { first_segment: kept.segment, retention_days: retentionDays };
+      journal.stage([{ ...retention, kind: 'retention', call_id: null }], time);
+      await journal.flush();
+    }
+    removeSegmentsBefore(this.#directory, state.firstSegment);
+    if (kept) onRetention?.(dayOf(new Date(kept.began), timeZone));
+  }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AdjustInput } from '../ledger/ledger.ts';
+import type { AdjustInput } from '../ledger/contract.ts';
 import { pricedModelIds } from '../pricing/priceTable.ts';
 import { Bill, toMicro, type Unplaced } from './bill.ts';
 import { compareModel, type ClassComparison } from './compareModel.ts';

@@ -1,6 +1,6 @@
 import { everybody, idOf, type Cap } from '../../src/ledger/budgetFold.ts';
 import type { CapOf } from '../../src/ledger/capSettings.ts';
-import type { EndRunInput, ReserveInput, SettleInput, StartRunInput } from '../../src/ledger/ledger.ts';
+import type { EndRunInput, ReserveInput, SettleInput, StartRunInput } from '../../src/ledger/contract.ts';
 
 /** Caps of the settings: the ledger's, in micro-USD, and others. */
 export function capsOf(limit: bigint, ...others: readonly Cap[]): CapOf {

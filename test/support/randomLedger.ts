@@ -1,6 +1,7 @@
 import { GatewayError } from '../../src/errors.ts';
 import type { CapOf } from '../../src/ledger/capSettings.ts';
-import { Ledger, type AdjustInput } from '../../src/ledger/ledger.ts';
+import type { AdjustInput } from '../../src/ledger/contract.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
 import type { SigningKeyStore } from '../../src/ledger/signingKey.ts';
 import { Signer } from '../../src/ledger/signing.ts';
 import type { Caller, Note } from '../../src/ledger/records.ts';

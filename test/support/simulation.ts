@@ -1,7 +1,9 @@
 import { expect } from 'vitest';
 import { GatewayError } from '../../src/errors.ts';
 import { ChainFault } from '../../src/ledger/fault.ts';
-import { Ledger, type LedgerOptions, type Receipt } from '../../src/ledger/ledger.ts';
+import type { Receipt } from '../../src/ledger/contract.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import type { LedgerOptions } from '../../src/ledger/ledgerOptions.ts';
 import { LedgerState } from '../../src/ledger/ledgerState.ts';
 import type { LedgerRecord } from '../../src/ledger/records.ts';
 import { endRunInput, reserveInput, settleInput, startRunInput } from './inputs.ts';

@@ -1,5 +1,5 @@
 import { GatewayError } from '../../errors.ts';
-import type { CapRefusal } from '../../ledger/ledger.ts';
+import type { CapRefusal } from '../../ledger/contract.ts';
 import { worstCaseCost } from '../../pricing/cost.ts';
 import type { Model, ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import { kinshipOf, kinships, modelKind } from '../../pricing/modelFamily.ts';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
-import type { Ledger, Receipt, Reservation } from '../../ledger/ledger.ts';
+import type { Receipt, Reservation } from '../../ledger/contract.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
 import { requireReason } from '../../ledger/reason.ts';
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import { formatUsd, noTokens, tierFor, type PriceTier, type TokenUsage } from '../../pricing/cost.ts';

@@ -15,7 +15,7 @@ import type { Findings } from '../../host/healthMonitor.ts';
 import type { AnchorStatus } from '../../ledger/anchors.ts';
 import { clockText } from '../../ledger/reopenLedger.ts';
 import type { BudgetStatus } from '../../ledger/budgetStatus.ts';
-import type { Receipt } from '../../ledger/ledger.ts';
+import type { Receipt } from '../../ledger/contract.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import { formatLeft, overrunText } from '../moneyText.ts';
 import {

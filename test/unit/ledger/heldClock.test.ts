@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Ledger, LedgerOptions } from '../../../src/ledger/ledger.ts';
+import type { Ledger } from '../../../src/ledger/ledger.ts';
+import type { LedgerOptions } from '../../../src/ledger/ledgerOptions.ts';
 import { verifyLedger } from '../../../src/ledger/readJournal.ts';
 import { capsOf, openLedger, reserveInput, settleInput, storedRecords } from '../../support/ledgers.ts';
 import { temporaryFolder } from '../../support/temporary.ts';

@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
-import type { Ledger, LedgerOptions } from '../../../src/ledger/ledger.ts';
+import type { Ledger } from '../../../src/ledger/ledger.ts';
+import type { LedgerOptions } from '../../../src/ledger/ledgerOptions.ts';
 import { verifyLedger } from '../../../src/ledger/readJournal.ts';
 import { Signer, keyIdOf } from '../../../src/ledger/signing.ts';
 import { signingKeyFile } from '../../../src/ledger/signingKey.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { AdjustInput } from '../../../src/ledger/ledger.ts';
+import type { AdjustInput } from '../../../src/ledger/contract.ts';
 import { verifyLedger } from '../../../src/ledger/readJournal.ts';
 import { independently } from '../../support/independentVerifier.ts';
 import { capsOf, openLedger, reserveInput, settleInput, storedRecords } from '../../support/ledgers.ts';

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { ReserveInput, StartRunInput } from '../../../src/ledger/ledger.ts';
+import type { ReserveInput, StartRunInput } from '../../../src/ledger/contract.ts';
 import { verifyLedger } from '../../../src/ledger/readJournal.ts';
 import { endRunInput, reserveInput, settleInput, startRunInput } from '../../support/inputs.ts';
 import { independently } from '../../support/independentVerifier.ts';

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
 import { segmentNames } from '../../../src/ledger/journal.ts';
-import type { Ledger, LedgerOptions } from '../../../src/ledger/ledger.ts';
+import type { Ledger } from '../../../src/ledger/ledger.ts';
+import type { LedgerOptions } from '../../../src/ledger/ledgerOptions.ts';
 import { readRecords, verifyLedger } from '../../../src/ledger/readJournal.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../../src/ledger/signing.ts';
 import {

@@ -1,0 +1,35 @@
+import type { CapOf } from './capSettings.ts';
+import type { RunningTime } from './ledgerClock.ts';
+import type { LedgerMode } from './records.ts';
+import type { SigningKeyStore } from './signingKey.ts';
+
+export interface LedgerOptions {
+  directory: string;
+  mode: LedgerMode;
+  /** Who works here, for records that no call brings. */
+  user: string;
+  /** IANA zone in which policy days begin. */
+  timeZone: string;
+  /** The daily caps of the settings: asked anew for each call and run. */
+  capOf: CapOf;
+  /** Variables that govern more loosely than the files, as `NAME=value`. */
+  overrides?: readonly string[];
+  /** Where this installation's key is, which signs checkpoints and changes of policy. */
+  signingKeys: SigningKeyStore;
+  /** Characters that a reason has at least; one in any case. */
+  minReasonLength?: number;
+  /** The key that the ledger must be of, as in `LedgerState`; null takes any. */
+  pinnedKey?: string | null;
+  /** Closed segments older than this are dropped when the next begins. */
+  retentionDays: number;
+  /** Called after segments were dropped, with the first policy day that is kept. */
+  onRetention?: (firstDay: string) => void;
+  /** Compares the ledger with its anchors, before money is held. Throws `ledger_damaged`. */
+  compareAnchors?: () => Promise<void>;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+  /** How long the computer has been running; of the system where the clock is, too. */
+  running?: () => RunningTime | null;
+  /** How far another clock is ahead of this computer's, in milliseconds; null where none can be asked. Never rejects. */
+  clockOffset?: () => Promise<number | null>;
+}
