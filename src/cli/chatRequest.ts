@@ -59,7 +59,7 @@ export async function requestFrom(
     auditReason: options.reason ?? '',
     modelId: options.model ?? core.loaded.settings.aws.bedrock.default_model,
     stream: options.stream,
-    origin: await terminalOrigin(process.cwd()),
+    origin: await terminalOrigin(process.cwd(), options.messages ?? options.file[0]),
     ...(options.system !== undefined && { system: options.system }),
     ...(maxTokens !== undefined && { maxTokens: numberOf(maxTokens, '--max-tokens', /^\d+$/) }),
     ...(serviceTier !== undefined && { serviceTier }),

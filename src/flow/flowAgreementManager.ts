@@ -376,7 +376,11 @@ export class FlowAgreementManager {
         const call = registry.calls().execute(
           {
             ...request,
-            ...{ userId: user, auditReason: reason, origin: options.origin },
+            ...{
+              userId: user,
+              auditReason: reason,
+              origin: { ...options.origin, file: agreement.source.file ?? undefined },
+            },
             flow: { runId, agreement: agreement.id, costLimit },
           },
           { signal, ...(onEvent && { onEvent }) },

@@ -22,6 +22,7 @@ import { BudgetExceeded, budgetBlocked, costLimitExceeded } from '../budgetRefus
 import { budgetOffer } from './budgetOffer.ts';
 import { emptyAnswer, messageOf, take, type Answer } from './answer.ts';
 import { AnswerEvents } from './answerEvents.ts';
+import { answerNotes, requestNotes } from './contentNotes.ts';
 import { chargeOf, type Charge } from './charge.ts';
 import { shortfallOf } from '../shortfall.ts';
 import type { CallOptions, LlmRequest, LlmResponse, StageTimes } from '../modelCalls.ts';
@@ -173,17 +174,21 @@ export class CorporateLlmGateway implements Gateway {
   #reserve({ callId, description }: Attempt, prepared: PreparedCall) {
     const { call, model, inputTokensBound, worstCase, kept } = prepared;
     const modelKey = bareIdOf(model.baseId);
-    return this.#ledger.reserve(callId, {
-      ...description,
-      ...(modelKey !== description.model_id && { model_key: modelKey }),
-      amount: worstCase,
-      region: this.#backend.region,
-      price_key: model.priceKey,
-      input_tokens_bound: inputTokensBound,
-      max_tokens: call.maxTokens,
-      temperature: call.temperature,
-      request_hmac: kept.requestHmac,
-    });
+    return this.#ledger.reserve(
+      callId,
+      {
+        ...description,
+        ...(modelKey !== description.model_id && { model_key: modelKey }),
+        amount: worstCase,
+        region: this.#backend.region,
+        price_key: model.priceKey,
+        input_tokens_bound: inputTokensBound,
+        max_tokens: call.maxTokens,
+        temperature: call.temperature,
+        request_hmac: kept.requestHmac,
+      },
+      requestNotes(call.content),
+    );
   }
 
   #overBudget(
@@ -259,19 +264,23 @@ export class CorporateLlmGateway implements Gateway {
     const charge = chargeOf(reserved, answer, callError);
     const { cost, estimatedBecause, usage, tiers } = charge;
     const tier = estimatedBecause === null ? tierFor(tiers, usage) : undefined;
-    const receipt = await this.#ledger.settle(attempt.callId, {
-      outcome: status,
-      cost_micro_usd: cost.toString(),
-      estimated: estimatedBecause !== null,
-      ...(estimatedBecause !== null && { estimated_because: estimatedBecause }),
-      tokens: tokenCounts(usage),
-      unit_prices: tier ? unitPrices(tier) : null,
-      processing_time_ms: processingTimeMs,
-      time_to_first_token_ms: answer.firstTokenMs === null ? null : Math.round(answer.firstTokenMs),
-      stop_reason: answer.stopReason,
-      error_code: error?.code ?? null,
-      response_hmac: kept.responseHmac,
-    });
+    const receipt = await this.#ledger.settle(
+      attempt.callId,
+      {
+        outcome: status,
+        cost_micro_usd: cost.toString(),
+        estimated: estimatedBecause !== null,
+        ...(estimatedBecause !== null && { estimated_because: estimatedBecause }),
+        tokens: tokenCounts(usage),
+        unit_prices: tier ? unitPrices(tier) : null,
+        processing_time_ms: processingTimeMs,
+        time_to_first_token_ms: answer.firstTokenMs === null ? null : Math.round(answer.firstTokenMs),
+        stop_reason: answer.stopReason,
+        error_code: error?.code ?? null,
+        response_hmac: kept.responseHmac,
+      },
+      answerNotes(answer),
+    );
     return this.#response(attempt, { status, error, answer, receipt, charge });
   }
 

@@ -1,0 +1,59 @@
+import { blocksOf, type ContentBlock, type RequestContent } from '../../content/messages.ts';
+import type { Note, NoteValue } from '../../ledger/records.ts';
+import { messageOf, type Answer } from './answer.ts';
+
+/** More names than this a note doesn't list. */
+const mostNames = 40;
+
+/** What besides text a call sends, for its audit record: kinds and numbers, and names of tools. None for text alone. */
+export function requestNotes(content: RequestContent): Note[] {
+  const { messages, tools = [], reasoning, output_schema: form, guardrail } = content;
+  const blocks = messages.flatMap((message) => blocksOf(message.content));
+  const inside = blocks.flatMap((block) => [block, ...partsOf(block)]);
+  const count = (type: string): number => inside.filter((block) => block.type === type).length;
+  return noteOf('request.content', {
+    images: count('image'),
+    documents: count('document'),
+    tool_results: count('tool_result'),
+    tools: tools.map(({ name }) => name),
+    reasoning: reasoning !== undefined,
+    output_schema: form !== undefined,
+    guardrail: guardrail !== undefined,
+  });
+}
+
+/** The same of what came back: the tools that the model asked for, and whether it showed what it thought. */
+export function answerNotes(answer: Answer): Note[] {
+  const blocks = blocksOf(messageOf(answer)?.content ?? '');
+  return noteOf('answer.content', {
+    tool_uses: blocks.flatMap((block) => (block.type === 'tool_use' ? block.name : [])),
+    reasoning: answer.thought,
+    citations: blocks.reduce(
+      (sum, block) => sum + (block.type === 'text' ? (block.citations?.length ?? 0) : 0),
+      0,
+    ),
+  });
+}
+
+function partsOf(block: ContentBlock): { type: string }[] {
+  return block.type === 'tool_result' && typeof block.content === 'object' ? block.content : [];
+}
+
+/** Only what is there; no note where nothing is. */
+function noteOf(topic: string, facts: Readonly<Record<string, number | boolean | readonly string[]>>): Note[] {
+  const data: Record<string, NoteValue> = {};
+  for (const [name, value] of Object.entries(facts)) {
+    if (typeof value !== 'object') {
+      if (value) data[name] = value;
+    } else if (value.length > 0) {
+      data[name] = value.slice(0, mostNames).map(toolName);
+      if (value.length > mostNames) data[`more_${name}`] = value.length - mostNames;
+    }
+  }
+  return Object.keys(data).length === 0 ? [] : [{ topic, data }];
+}
+
+/** A name as models are given it; what a provider sends in its place may be anything. */
+function toolName(name: string): string {
+  return /^[\w.-]{1,64}$/.test(name) ? name : '(not a plain name)';
+}
