@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import canonicalize from 'canonicalize';
 import * as z from 'zod';
 import { GatewayError, systemCodeOf } from '../errors.ts';
 import type { LedgerMode } from '../ledger/records.ts';
@@ -11,8 +12,10 @@ import { ContentKeys, subjectHash, type SubjectKey } from './contentKeys.ts';
 import { contentChanged, contentUnavailable } from './contentUnavailable.ts';
 import {
   answerContentForm,
+  mapTexts,
   requestContentForm,
   type AnswerContent,
+  type Json,
   type RequestContent,
 } from './messages.ts';
 import { redactedRequest, redactedTurn } from './redactedContent.ts';
@@ -196,18 +199,23 @@ const keepsNothing: KeptCall = {
   storeAnswer: () => Promise.resolve(null),
 };
 
-/** The bytes a request's hash is over: its JSON, with its own members in this order. */
-function requestText({ system, messages, ...rest }: RequestContent): string {
-  return JSON.stringify({
-    system,
-    messages: messages.map(({ role, content }) => ({ role, content })),
-    ...rest,
-  });
+/**
+ * The bytes a request's hash is over: the JSON of system and messages where they are texts alone, otherwise the canonical
+ * JSON of all (RFC 8785), which doesn't depend on the order of members.
+ */
+function requestText(request: RequestContent): string {
+  const { system, messages, ...rest } = request;
+  const texts = [system ?? '', ...messages.map(({ content }) => content)];
+  if (Object.keys(rest).length === 0 && texts.every((one) => typeof one === 'string'))
+    return JSON.stringify({ system, messages: messages.map(({ role, content }) => ({ role, content })) });
+  return canonicalize(request) ?? '';
 }
 
-/** The bytes an answer's hash is over: a text itself, otherwise the JSON of its blocks. */
+/** The bytes an answer's hash is over: a text itself, otherwise the canonical JSON of its blocks. */
 function answerText(answer: AnswerContent): string {
-  return typeof answer === 'string' ? answer : JSON.stringify(answer);
+  if (typeof answer === 'string') return answer;
+  // Half a character, which a model may end with, has no canonical form.
+  return canonicalize(mapTexts(answer as unknown as Json, (text) => text.toWellFormed())) ?? '';
 }
 
 /** HMAC-SHA256, lower-case hex, of the call's id, a NUL and the content. */

@@ -5,6 +5,10 @@ import { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EventStreamCodec } from '@smithy/core/event-streams';
 import { fromUtf8, toUtf8 } from '@smithy/core/serde';
+import { eventsOf, stopReasonOf, toolLoop } from './converse/answers.ts';
+import { countTokens } from './converse/count.ts';
+import { refusalOf } from './converse/refusal.ts';
+import type { ConverseRequest, WireBlock } from './converse/request.ts';
 import { answerWithoutBounds } from './withoutBounds.ts';
 
 /** A call as it arrived. */
@@ -17,21 +21,13 @@ export interface SeenCall {
   accessKeyId: string;
   /** `requestMetadata` of the request. */
   metadata: Record<string, string>;
-  body: ConverseBody;
+  body: ConverseRequest;
 }
 
 interface Usage {
   inputTokens?: number;
   outputTokens?: number;
   totalTokens?: number;
-}
-
-interface ConverseBody {
-  messages?: { content?: { text?: string }[] }[];
-  system?: { text?: string }[];
-  inferenceConfig?: { maxTokens?: number; temperature?: number };
-  requestMetadata?: Record<string, string>;
-  serviceTier?: { type?: string };
 }
 
 export interface BedrockStandIn {
@@ -109,7 +105,7 @@ function frame(headers: Record<string, string>, payload: object): Buffer {
  * real AWS SDK. What it does is chosen by a directive in the prompt: `@stand-in:NAME` or `NAME=VALUE`,
  * where NAME is a refusal above, or one of: slow, stall, cut, early-end, no-metadata, exception, gate,
  * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=…, halves=…, served=TIER; stop=REASON, or
- * stop=REASON/silent without a word; lie={…JSON…}, a usage that doesn't fit the answer; twice={…JSON…}, a second one;
+ * stop=REASON/silent without a word; blocks=[…JSON…], content blocks of Converse; use-tool, a tool loop; lie={…JSON…}, a usage that doesn't fit the answer; twice={…JSON…}, a second one;
  * refuse=STATUS EXCEPTION MESSAGE, break=EXCEPTION MESSAGE; hostile=KIND, an answer without bounds.
  */
 export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
@@ -236,7 +232,7 @@ async function answer(
     response.writeHead(404).end();
     return;
   }
-  const body = JSON.parse(await bodyOf(request)) as ConverseBody;
+  const body = JSON.parse(await bodyOf(request)) as ConverseRequest;
   const authorization = request.headers.authorization ?? '';
   const [, accessKeyId = ''] = /^AWS4-HMAC-SHA256 Credential=([^/]+)/.exec(authorization) ?? [];
   if (accessKeyId === '' && !authorization.startsWith('Bearer ')) {
@@ -267,7 +263,12 @@ async function answer(
   seen.calls.push(call);
   seen.underWay += 1;
   response.once('close', () => (seen.underWay -= 1));
-  const prompt = body.messages?.at(-1)?.content?.[0]?.text ?? '';
+  const prompt = promptOf(body);
+  const refusal = refusalOf(call.modelId, body);
+  if (refusal !== null) {
+    refuse(response, [400, 'ValidationException', refusal]);
+    return;
+  }
   const directive = directiveIn(prompt);
   if (isRefusal(directive.name)) {
     refuse(response, refusals[directive.name]);
@@ -303,7 +304,7 @@ async function answer(
     response.writeHead(504).end('gateway time-out');
     return;
   }
-  const { words, ...report } = replyTo(directive, body, prompt);
+  const { words, blocks, ...report } = replyTo(directive, call, prompt);
   const closed = new AbortController();
   response.once('close', () => closed.abort());
   // Whoever has gone is not waited for.
@@ -312,10 +313,16 @@ async function answer(
   if (behaviour?.firstTokenDelayMs) await wait(behaviour.firstTokenDelayMs);
   if (closed.signal.aborted) return;
   if (operation === 'converse') {
-    const output = { message: { role: 'assistant', content: [{ text: words.join('') }] } };
+    const content = blocks ?? [{ text: words.join('') }];
+    const output = { message: { role: 'assistant', content } };
     const { stopReason, usage, serviceTier } = report;
     const reply = { output, stopReason, usage, serviceTier, metrics: { latencyMs: 1 } };
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
+    return;
+  }
+  if (blocks) {
+    response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
+    response.end(Buffer.concat(framesOf(blocks, report)));
     return;
   }
   const mode = behaviour?.delayMs ? { name: 'pause', value: '' } : directive;
@@ -325,6 +332,8 @@ async function answer(
 
 interface Reply {
   words: string[];
+  /** What it answers in place of words, as Converse has it. */
+  blocks: WireBlock[] | null;
   usage: object;
   /** A usage that it reports after the first. */
   second: object | null;
@@ -333,17 +342,24 @@ interface Reply {
 }
 
 /** What a call is answered with. */
-function replyTo({ name, value }: Directive, body: ConverseBody, prompt: string): Reply {
+function replyTo({ name, value }: Directive, { body, modelId }: SeenCall, prompt: string): Reply {
+  const blocks = blocksFor(name, value, body);
   const text = ['text', 'halves'].includes(name) ? value : answerText(prompt);
   // Models send what is beyond U+FFFF in two halves now and then.
   const pieces = name === 'halves' ? /[\s\S]/g : /\s*\S+/g;
   const said = (text.match(pieces) ?? []).slice(0, body.inferenceConfig?.maxTokens);
   const reported = ['usage', 'lie'].includes(name) ? (JSON.parse(value) as Usage) : null;
-  const [stopReason = '', silent] = name === 'stop' ? value.split('/') : ['end_turn'];
+  const [stopReason = '', silent] =
+    name === 'stop' ? value.split('/') : [blocks ? stopReasonOf(blocks) : 'end_turn'];
   return {
+    blocks,
     // Who reports no output has said nothing.
     words: silent || (name === 'usage' && reported?.outputTokens === 0) ? [] : said,
-    usage: reported ? (name === 'usage' ? withTotal(reported) : reported) : usageFor(body, said.length),
+    usage: reported
+      ? name === 'usage'
+        ? withTotal(reported)
+        : reported
+      : usageFor(modelId, body, blocks ? richTokens(blocks) : said.length),
     second: name === 'twice' ? (JSON.parse(value) as Usage) : null,
     stopReason,
     // Like Bedrock, it says how it served the call.
@@ -386,7 +402,7 @@ async function stream(
   request: IncomingMessage,
   { name: mode, value }: Directive,
   words: string[],
-  report: Omit<Reply, 'words'>,
+  report: Omit<Reply, 'words' | 'blocks'>,
   until: { gate: Promise<void>; pause: () => Promise<unknown> },
 ): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
@@ -486,10 +502,43 @@ function answerText(prompt: string): string {
   return `This answer comes from a stand-in for Amazon Bedrock, not from a model. It was asked ${prompt.length} characters, counted the words it says, and reports them as the tokens it used.\n\n\`\`\`typescript\nexport const standIn = true;\n\`\`\``;
 }
 
-function usageFor(body: ConverseBody, outputTokens: number): object {
-  const texts = [...(body.system ?? []), ...(body.messages ?? []).flatMap(({ content }) => content ?? [])];
-  const inputTokens = Math.ceil(texts.reduce((sum, { text }) => sum + (text ?? '').length, 0) / 4);
+/** Of text alone a fourth of its characters; of what is more, as providers count. */
+function usageFor(modelId: string, body: ConverseRequest, outputTokens: number): object {
+  const blocks = [...(body.system ?? []), ...(body.messages ?? []).flatMap(({ content }) => content ?? [])];
+  const plain = !body.toolConfig && blocks.every((block) => block.text !== undefined);
+  const characters = blocks.reduce((sum, { text }) => sum + (text ?? '').length, 0);
+  const inputTokens = plain ? Math.ceil(characters / 4) : countTokens(modelId, body);
   return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
+}
+
+function richTokens(blocks: readonly WireBlock[]): number {
+  return Math.ceil(JSON.stringify(blocks).length / 4);
+}
+
+/** What is asked: the last text of the last turn of the user that has one. */
+function promptOf({ messages = [] }: ConverseRequest): string {
+  const asked = messages.filter(({ role }) => role === 'user');
+  const texts = asked.map(({ content = [] }) => content.flatMap(({ text }) => text ?? []));
+  return texts.findLast((one) => one.length > 0)?.at(-1) ?? '';
+}
+
+function blocksFor(name: string, value: string, body: ConverseRequest): WireBlock[] | null {
+  if (name === 'use-tool') return toolLoop(body);
+  return name === 'blocks' ? (JSON.parse(value) as WireBlock[]) : null;
+}
+
+function framesOf(
+  blocks: readonly WireBlock[],
+  { usage, stopReason, serviceTier }: Omit<Reply, 'words' | 'blocks'>,
+): Buffer[] {
+  return [
+    eventFrame('messageStart', { role: 'assistant' }),
+    ...blocks
+      .flatMap((block, index) => eventsOf(block, index))
+      .map(([type, payload]) => eventFrame(type, payload)),
+    eventFrame('messageStop', { stopReason }),
+    eventFrame('metadata', { usage, serviceTier }),
+  ];
 }
 
 function isRefusal(name: string): name is keyof typeof refusals {

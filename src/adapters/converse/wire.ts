@@ -1,3 +1,4 @@
+import { NumericValue } from '@smithy/core/serde';
 import type {
   Citation,
   CitationLocation,
@@ -201,7 +202,7 @@ function deltasOfBlock(block: ConverseBlock, index: number, names: ModelCall['to
   if (block.toolUse) {
     const { toolUseId = '', name = '', input = {} } = block.toolUse;
     const started: ModelEvent = { type: 'tool_use_start', index, id: toolUseId, name: names[name] ?? name };
-    return [started, { type: 'tool_use_input', index, json: JSON.stringify(input) }];
+    return [started, { type: 'tool_use_input', index, json: jsonText(input) }];
   }
   const { reasoningText, redactedContent } = block.reasoningContent ?? {};
   if (reasoningText)
@@ -257,6 +258,14 @@ function citationOf(citation: object): JsonObject {
     return { ...rest, location: { [typeof kind === 'string' ? kind : 'unknown']: place ?? null } };
   }
   return { ...rest, ...(location && { location }) };
+}
+
+/** The SDK reads numbers that JavaScript can't hold exactly as values of its own; others would read them as numbers. */
+function jsonText(input: unknown): string {
+  return JSON.stringify(input, (_name, value: unknown) => {
+    if (typeof value === 'bigint') return Number(value);
+    return value instanceof NumericValue ? Number(value.string) : value;
+  });
 }
 
 function isEmpty(value: object): boolean {
