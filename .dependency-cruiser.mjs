@@ -101,6 +101,14 @@ export default {
       to: { path: '^src/adapters/' },
     },
     {
+      name: 'ledger-by-its-ports',
+      comment:
+        'Callers know the ports in src/ledger/contract.ts. compose.ts alone chooses the ledger behind them: another kind may stand there.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/compose\\.ts$' },
+      to: { path: '^src/ledger/ledger\\.ts$' },
+    },
+    {
       name: 'vscode-only-at-the-edge',
       comment:
         'vscode is imported only under src/host, src/views (not in a webview) and in src/extension.ts: the command line and the tests run the core without an editor.',

@@ -21,6 +21,7 @@ import { budgetStatus, type BudgetStatus } from './ledger/budgetStatus.ts';
 import { capsFrom } from './ledger/capSettings.ts';
 import { requireSqlite } from './ledger/kernelLock.ts';
 import { Ledger } from './ledger/ledger.ts';
+import type { LedgerLocation } from './ledger/readJournal.ts';
 import { dayInJournal } from './ledger/pastDay.ts';
 import { requireReason } from './ledger/reason.ts';
 import type { LedgerMode, ScopeKey } from './ledger/records.ts';
@@ -94,15 +95,18 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     modelKeyOf: (name) => catalogue.capKeyOf(name),
     originOf: (path) => loaded.originOf(path).text,
   });
-  const ledger: Ledger = new Ledger({
+  const journal = {
     directory: join(state, 'ledger', mode),
     mode,
+    // The simulated ledger is another, and of no worth.
+    pinnedKey: backend.simulated ? null : settings.audit.pinned_key,
+  } satisfies LedgerLocation;
+  const ledger: Ledger = new Ledger({
+    ...journal,
     user,
     timeZone,
     capOf,
     signingKeys: signingKeyFile(state, options.olderSigningKeys),
-    // The simulated ledger is another, and of no worth.
-    pinnedKey: backend.simulated ? null : settings.audit.pinned_key,
     retentionDays: settings.audit.retention_days,
     minReasonLength: settings.audit.min_reason_length,
     overrides: [
@@ -122,7 +126,10 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   });
   const { file, git, every_records: everyRecords, every_minutes: everyMinutes } = settings.audit.anchor;
   const anchors = [...(file ? [new FileAnchor(file)] : []), ...(git ? [new GitNoteAnchor(git)] : [])];
-  const anchoring = new Anchoring(ledger, backend.simulated ? [] : anchors, { everyRecords, everyMinutes });
+  const anchoring = new Anchoring(ledger, journal, backend.simulated ? [] : anchors, {
+    everyRecords,
+    everyMinutes,
+  });
   anchoring.start();
   const policy = {
     ...{ minReasonLength: settings.audit.min_reason_length, defaultUser: user, caller },
@@ -133,7 +140,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     const asked =
       day === undefined || day === today.day
         ? today
-        : await dayInJournal(ledger.directory, day, today.timeZone);
+        : await dayInJournal(journal.directory, day, today.timeZone);
     return budgetStatus(asked, { capOf, alerts: settings.budget.alerts });
   };
   const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
@@ -148,6 +155,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       ...{
         loaded,
         ledger,
+        journal,
         catalogue,
         content,
         sessions,
@@ -165,7 +173,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     });
   });
   const flow = new FlowAgreementManager({
-    ...{ ledger, registry, reports, user, caller, backend },
+    ...{ ledger, journal, registry, reports, user, caller, backend },
     sources: flowFiles(
       options.environment,
       settings.flow.files,
@@ -203,6 +211,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     simulatedBecause,
     sessions,
     ledger,
+    journal,
     registry,
     user,
     caller,
@@ -232,7 +241,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       const inOneForm = await erase(userNameOf(subject));
       return { items: items + inOneForm.items, receipt: inOneForm.recorded };
     },
-    reopenLedger: (reason, options) => reopenLedger({ ledger, anchoring }, { userId: user, reason }, options),
+    reopenLedger: (reason, options) =>
+      reopenLedger({ ledger, journal, anchoring }, { userId: user, reason }, options),
     acknowledgeOverruns: async (reason) => ledger.acknowledgeOverruns({ userId: user, reason }),
     dispose: async () => {
       await anchoring.dispose();

@@ -80,7 +80,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
       new ChatPanel({
         ...{ extensionUri, storage, holder: core, git, runs, histories, log },
         showReport: async (runId) => (await reports()).open(runId),
-        showCall: async (directory, call) => (await audit()).showCall(directory, call),
+        showCall: async (ledgerId, call) => (await audit()).showCall(ledgerId, call),
       }),
     );
     return openedChat;
@@ -133,8 +133,8 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
           runsOf: (agreement) => runs.reportedRuns(agreement),
           runAgain: (agreement, parameters) => startFlow({ agreement, parameters }),
           showRecord: async (runId) => {
-            const { directory } = (await core.whenReady()).ledger;
-            (await audit()).showCall(directory, await runs.entry(runId));
+            const ledgerId = await (await core.whenReady()).ledger.identity();
+            await (await audit()).showCall(ledgerId, await runs.entry(runId));
           },
         },
       }),

@@ -66,7 +66,7 @@ export async function auditShow(
   options: { content?: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const { directory } = core.ledger;
+  const { directory } = core.journal;
   const found = await withHistory(core, terminal, (index, catchUp) =>
     index.ask(() => {
       const call = index.find(id);

@@ -19,8 +19,8 @@ export async function auditVerify(
 ): Promise<number> {
   if (options.from !== undefined) dayOption(options.from, '--from');
   let told = performance.now();
-  const { directory, mode, pinnedKey } = core.ledger;
-  const location = { directory, mode, pinnedKey: keyOption(options.key) ?? pinnedKey };
+  const { journal } = core;
+  const location = { ...journal, pinnedKey: keyOption(options.key) ?? journal.pinnedKey };
   const verify = (anchors: readonly SignedCheckpoint[]): Promise<VerificationResult> =>
     verifyLedger(location, {
       from: options.from,
@@ -55,7 +55,7 @@ export async function auditVerify(
     printLine(`${where}: ${kind}: ${visibleLine(detail)}`);
     printLine(`${result.records} records before it are intact.`);
   } else {
-    printLine(`${result.records} records intact in ${core.ledger.directory}`);
+    printLine(`${result.records} records intact in ${core.journal.directory}`);
     if (head) printLine(`head #${head.sequence} ${head.hash}`);
     if (options.anchor !== undefined || result.anchors > 0)
       printLine(`${result.anchors} anchored checkpoints fit.`);
@@ -105,7 +105,7 @@ export async function auditHead(core: Core, terminal: Terminal): Promise<number>
   const document = {
     sequence: head?.sequence ?? 0,
     hash: head?.hash ?? null,
-    ledger: core.ledger.directory,
+    ledger: head?.ledgerId ?? null,
     checkpoint: head?.checkpoint ?? null,
     key_id: head?.key?.id ?? null,
     public_key: head?.key?.publicKey ?? null,

@@ -7,7 +7,7 @@ import { note, type Terminal } from './terminal.ts';
 export async function noteBudgetAlerts(core: Core, terminal: Terminal): Promise<void> {
   if (terminal.quiet) return;
   try {
-    const book = new BudgetAlertBook(core.ledger.directory, 'terminal');
+    const book = new BudgetAlertBook(core.journal.directory, 'terminal');
     for (const alert of book.take(await core.budget(), core.loaded.settings.budget.alerts))
       note(terminal, alertText(alert, core.backend.simulated));
   } catch {

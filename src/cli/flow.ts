@@ -333,7 +333,7 @@ function parameterJson({ name, ...definition }: ParameterDefinition): object {
 }
 
 function executionJson(execution: FlowExecution): object {
-  const { agreement, receipt, ledger, error, fallback } = execution;
+  const { agreement, receipt, error, fallback } = execution;
   return {
     trigger: agreement.trigger,
     flow_encoding: formatFlowEncoding(agreement.flowEncoding),
@@ -364,7 +364,12 @@ function executionJson(execution: FlowExecution): object {
       result: fallback.report,
     },
     audit_trail: receipt && {
-      ...{ run_id: execution.runId, sequence: receipt.sequence, hash: receipt.hash, ledger },
+      ...{
+        run_id: execution.runId,
+        sequence: receipt.sequence,
+        hash: receipt.hash,
+        ledger: receipt.ledgerId,
+      },
     },
   };
 }

@@ -10,7 +10,7 @@ export async function withHistory<T>(
   work: (index: HistoryIndex, options: CatchUpOptions) => Promise<T>,
 ): Promise<T> {
   await core.ledger.head();
-  const index = new HistoryIndex(core.ledger.directory);
+  const index = new HistoryIndex(core.journal.directory);
   const shows = process.stderr.isTTY && !terminal.quiet;
   let shown = false;
   try {

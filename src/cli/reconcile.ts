@@ -40,7 +40,7 @@ export async function reconcileCommand(
   await core.catalogue.learnAll();
   const before = await core.ledger.head();
   const result = await reconcile({
-    directory: core.ledger.directory,
+    directory: core.journal.directory,
     timeZone: core.ledger.timeZone,
     files,
     baseOf: (modelId) => core.catalogue.baseIdOf(modelId),

@@ -147,11 +147,11 @@ interface LedgerState {
 }
 
 async function ledgerState(core: Core): Promise<LedgerState> {
-  const { ledger } = core;
-  const common = { mode: ledger.mode, path: ledger.directory };
+  const { ledger, journal } = core;
+  const common = { mode: ledger.mode, path: journal.directory };
   try {
     const { ok, records, head, firstFault } = await verifyTrail(core, (anchors) =>
-      verifyLedger(ledger, { anchors }),
+      verifyLedger(journal, { anchors }),
     );
     const detail =
       firstFault && `${firstFault.segment}:${firstFault.line} ${firstFault.kind}: ${firstFault.detail}`;

@@ -2,9 +2,8 @@ import type { ContentStore } from '../content/contentStore.ts';
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
 import type { Anchor, Anchoring } from '../ledger/anchors.ts';
 import type { Cap } from '../ledger/budgetFold.ts';
-import type { Receipt } from '../ledger/contract.ts';
-import type { Ledger } from '../ledger/ledger.ts';
-import type { Reopened } from '../ledger/reopenLedger.ts';
+import type { LedgerAdministration, LedgerReader, Receipt, ReopeningReceipt } from '../ledger/contract.ts';
+import type { LedgerLocation } from '../ledger/readJournal.ts';
 import type { Caller } from '../ledger/records.ts';
 import type { Signer } from '../ledger/signing.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
@@ -43,7 +42,9 @@ export interface Core {
   readonly simulatedBecause: string | null;
   /** The outside services. */
   readonly sessions: Sessions;
-  readonly ledger: Ledger;
+  readonly ledger: LedgerReader & Pick<LedgerAdministration, 'adjust' | 'recover' | 'rotateKey'>;
+  /** Where the ledger's records lie, for whoever reads them there. */
+  readonly journal: LedgerLocation;
   readonly registry: GatewayRegistry;
   /** Whose agreements and files count. */
   readonly folders: readonly string[];
@@ -67,7 +68,7 @@ export interface Core {
    * Lets a ledger that was closed take calls again, as it is or with a new one in its place. Throws as `raiseCap`
    * does, and `ledger_damaged` while it doesn't verify.
    */
-  reopenLedger(reason: string, options: { newLedger: boolean }): Promise<Reopened>;
+  reopenLedger(reason: string, options: { newLedger: boolean }): Promise<ReopeningReceipt>;
   /** What policy keeps of prompts and answers. */
   readonly content: Pick<ContentStore, 'read'>;
   /** Erases what was kept of a subject, and records that. Throws as `raiseCap` does, and `content_unavailable`. */

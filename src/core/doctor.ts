@@ -45,7 +45,7 @@ export async function examine({ withCore, verify = verifyHere }: DoctorOptions):
 }
 
 function verifyHere(core: Core): Promise<VerificationResult> {
-  return verifyTrail(core, (anchors) => verifyLedger(core.ledger, { anchors }));
+  return verifyTrail(core, (anchors) => verifyLedger(core.journal, { anchors }));
 }
 
 function runtime(): Finding {
@@ -151,10 +151,10 @@ function hasAwsCli(): Promise<boolean> {
   );
 }
 
-function ledgerFinding({ ledger }: Core, found: VerificationResult | Error): Finding {
+function ledgerFinding({ journal }: Core, found: VerificationResult | Error): Finding {
   if (found instanceof Error) return failed('ledger', found);
   const { records, firstFault: fault } = found;
-  if (!fault) return fine('ledger', `${records} records intact in ${ledger.directory}`);
+  if (!fault) return fine('ledger', `${records} records intact in ${journal.directory}`);
   return {
     name: 'ledger',
     state: 'failed',

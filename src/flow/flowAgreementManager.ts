@@ -5,8 +5,15 @@ import { GatewayError, messageOf, type GatewayErrorCode } from '../errors.ts';
 import { budgetBlocked } from '../gateways/budgetRefusals.ts';
 import { recordedOrigin, type CallOrigin } from '../gateways/callOrigin.ts';
 import type { AgreementValidation, GatewayRegistry } from '../gateways/registry.ts';
-import type { EndRunInput, RunReceipt, RunRefusal } from '../ledger/contract.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type {
+  EndRunInput,
+  LedgerAdministration,
+  LedgerReader,
+  RunLedger,
+  RunReceipt,
+  RunRefusal,
+} from '../ledger/contract.ts';
+import type { LedgerLocation } from '../ledger/readJournal.ts';
 import type { Caller, ExecutionMode, RunOutcome } from '../ledger/records.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import type { BuiltInId, FlowAgreement, ParameterValues, ShellAction } from './agreement.ts';
@@ -26,7 +33,8 @@ import type { Fault } from '../yamlDocument.ts';
 const longestReason = 1000;
 
 export interface FlowDependencies {
-  ledger: Ledger;
+  ledger: RunLedger & Pick<LedgerReader, 'budget' | 'timeZone'> & Pick<LedgerAdministration, 'recover'>;
+  journal: LedgerLocation;
   registry: GatewayRegistry;
   reports: ReportStore;
   backend: { id: string; simulated: boolean };
@@ -97,9 +105,8 @@ export interface FlowExecution {
   fallback: FallbackExecution | null;
   /** Whether its answers and money are not real. */
   simulated: boolean;
-  /** Of the record that ended it, and the folder of its ledger; null where a damaged ledger takes no records. */
+  /** Of the record that ended it; null where a damaged ledger takes no records. */
   receipt: RunReceipt | null;
-  ledger: string;
 }
 
 /** What somebody wants to be run. */
@@ -205,7 +212,7 @@ export class FlowAgreementManager {
 
   /** The last runs that the ledger has, newest first, each record proven. Throws `ledger_damaged`. */
   getExecutionHistory(eventsOf: EventsOf, limit: number): Promise<FlowExecutionEntry[]> {
-    return executionHistory(this.#dependencies.ledger.directory, eventsOf, limit);
+    return executionHistory(this.#dependencies.journal.directory, eventsOf, limit);
   }
 
   /** The most a run may cost, micro-USD. Throws `GatewayError`. */
@@ -455,7 +462,6 @@ export class FlowAgreementManager {
       notKept,
       simulated: isSimulated(agreement, backend),
       receipt,
-      ledger: ledger.directory,
     };
   }
 

@@ -40,7 +40,7 @@ export class AuditTrail implements vscode.Disposable {
 
   /** Checks every record in a worker thread, and tells how many are intact or exactly where the first fault is. */
   async verify(): Promise<void> {
-    const { ledger } = await this.#holder.whenReady();
+    const { journal } = await this.#holder.whenReady();
     const verification = await vscode.window.withProgress(
       {
         location: vscode.ProgressLocation.Notification,
@@ -51,7 +51,7 @@ export class AuditTrail implements vscode.Disposable {
         const stopped = new AbortController();
         token.onCancellationRequested(() => stopped.abort());
         let reported = 0;
-        return this.check(ledger, stopped.signal, (share) => {
+        return this.check(journal, stopped.signal, (share) => {
           progress.report({ increment: (share - reported) * 100, message: `${Math.round(share * 100)} %` });
           reported = share;
         });
@@ -59,20 +59,20 @@ export class AuditTrail implements vscode.Disposable {
     );
     if (!verification) return;
     const { firstFault } = verification.result;
-    await (firstFault ? this.#tellFault(ledger.directory, firstFault) : tellIntact(verification.result));
+    await (firstFault ? this.#tellFault(journal.directory, firstFault) : tellIntact(verification.result));
   }
 
   /** Checks every record of a ledger in a worker thread. Null when it was stopped. `onProgress` gets a share of 1. */
   async check(
-    ledger: LedgerLocation,
+    journal: LedgerLocation,
     signal: AbortSignal,
     onProgress: (share: number) => void,
   ): Promise<Verification | null> {
-    const { directory, mode } = ledger;
+    const { directory, mode } = journal;
     const { state } = this.#holder;
-    const own = state.kind === 'ready' && state.core.ledger.directory === directory ? state.core : null;
+    const own = state.kind === 'ready' && state.core.journal.directory === directory ? state.core : null;
     // Whoever asks: the settings' key is that of the ledger in use.
-    const pinnedKey = own ? own.ledger.pinnedKey : ledger.pinnedKey;
+    const { pinnedKey } = own?.journal ?? journal;
     const verify = (anchors: readonly SignedCheckpoint[]): Promise<VerificationResult | null> =>
       runVerification({ location: { directory, mode, pinnedKey }, anchors }, signal, onProgress);
     const result = await (own ? verifyTrail(own, verify) : verify([]));
@@ -96,8 +96,7 @@ export class AuditTrail implements vscode.Disposable {
 
   /** Shows the ledger's folder in the system's file manager, or says where it is where there is none. */
   async reveal(): Promise<void> {
-    const { ledger } = await this.#holder.whenReady();
-    const { directory } = ledger;
+    const { directory } = (await this.#holder.whenReady()).journal;
     if (existsSync(directory) && (await vscode.commands.getCommands(true)).includes('revealFileInOS')) {
       await vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(directory));
       return;

@@ -27,7 +27,7 @@ export class BudgetAlerts implements vscode.Disposable {
     this.#stopLedger();
     if (state.kind !== 'ready') return;
     const { core } = state;
-    const book = new BudgetAlertBook(core.ledger.directory, 'editor');
+    const book = new BudgetAlertBook(core.journal.directory, 'editor');
     const look = (): void => inBackground(this.#log, this.#look(core, book));
     this.#stopLedger = core.ledger.onDidChange(look);
     look();

@@ -88,7 +88,7 @@ export class CoreHolder {
     try {
       const core = await this.#compose(composeOptions());
       this.#log.info(
-        `Gateway composed: ${core.backend.id} (${core.backend.location}), ledger ${core.ledger.directory}`,
+        `Gateway composed: ${core.backend.id} (${core.backend.location}), ledger ${core.journal.directory}`,
       );
       this.#settleOpenCalls(core);
       return { kind: 'ready', core, settingsError: null };

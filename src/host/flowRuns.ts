@@ -135,11 +135,11 @@ export class FlowRuns implements vscode.Disposable {
 
   /** The last runs of the ledger in use, newest first. Throws `ledger_damaged`. */
   async history(limit: number): Promise<readonly FlowExecutionEntry[]> {
-    const { flow, ledger } = await this.#holder.whenReady();
-    const index = this.#histories.of(ledger.directory);
+    const { flow, journal } = await this.#holder.whenReady();
+    const index = this.#histories.of(journal.directory);
     const eventsOf: EventsOf = (kind, most) => index.ask('events', [kind, most]);
     const latest = await Promise.all([eventsOf('flow_start', 1), eventsOf('flow_end', 1)]);
-    const stamp = JSON.stringify([ledger.directory, limit, latest]);
+    const stamp = JSON.stringify([journal.directory, limit, latest]);
     if (this.#read?.stamp === stamp) return this.#read.entries;
     const entries = await flow.getExecutionHistory(eventsOf, limit);
     this.#read = { stamp, entries };

@@ -27,9 +27,9 @@ export async function runDoctor(holder: CoreHolder, auditTrail: AuditTrail): Pro
           // Why the gateway is down, not that it is.
           throw GatewayError.is(error, 'gateway_unavailable') && error.cause ? error.cause : error;
         }),
-      verify: async ({ ledger }) => {
+      verify: async ({ journal }) => {
         const never = new AbortController();
-        const checked = await auditTrail.check(ledger, never.signal, () => undefined);
+        const checked = await auditTrail.check(journal, never.signal, () => undefined);
         if (!checked) throw new Error('The check of the ledger was stopped.');
         return checked.result;
       },

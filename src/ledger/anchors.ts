@@ -1,9 +1,8 @@
 import { GatewayError } from '../errors.ts';
 import { closeLedger } from './closure.ts';
 import type { Fault } from './fault.ts';
-import type { LedgerHead } from './contract.ts';
-import type { Ledger } from './ledger.ts';
-import { damageError, firstSequence, ledgerIdIn, verifyLedger } from './readJournal.ts';
+import type { LedgerHead, LedgerReader } from './contract.ts';
+import { damageError, firstSequence, ledgerIdIn, verifyLedger, type LedgerLocation } from './readJournal.ts';
 import { parseCheckpoint, type SignedCheckpoint } from './signing.ts';
 
 /** A place outside the ledger that keeps checkpoints, so that what was anchored can't be cut off or rewritten unseen. */
@@ -37,21 +36,31 @@ export interface AnchorStatus {
   error: Error | null;
 }
 
+type AnchoredLedger = Pick<LedgerReader, 'head' | 'onDidChange'>;
+
 /**
  * Keeps the ledger's head in every anchor: on demand, and when it has moved far or long enough. Compares the ledger
  * with them before the first call, with every publication and with each verification: one that is behind its
  * anchor, or another than was anchored, is closed until a person decides.
  */
 export class Anchoring {
-  readonly #ledger: Ledger;
+  readonly #ledger: AnchoredLedger;
+  readonly #journal: LedgerLocation;
   readonly #schedule: AnchorSchedule;
   readonly #anchors: Map<Anchor, AnchorStatus>;
   #running: Promise<unknown> = Promise.resolve();
   #compared: Promise<void> | null = null;
   #stop = (): void => undefined;
 
-  constructor(ledger: Ledger, anchors: readonly Anchor[], schedule: AnchorSchedule) {
+  /** `journal` is where the ledger's records lie. */
+  constructor(
+    ledger: AnchoredLedger,
+    journal: LedgerLocation,
+    anchors: readonly Anchor[],
+    schedule: AnchorSchedule,
+  ) {
     this.#ledger = ledger;
+    this.#journal = journal;
     this.#schedule = schedule;
     this.#anchors = new Map(
       anchors.map((anchor) => [anchor, { location: anchor.location, last: null, error: null }]),
@@ -94,7 +103,7 @@ export class Anchoring {
   /** What the anchors that can be read keep of this ledger, closed or not. */
   async ownCheckpoints(): Promise<SignedCheckpoint[]> {
     const kept = await Promise.allSettled([...this.#anchors.keys()].map(checkpointsOf));
-    const ledgerId = ledgerIdIn(this.#ledger.directory);
+    const ledgerId = ledgerIdIn(this.#journal.directory);
     return kept
       .flatMap((read) => (read.status === 'fulfilled' ? read.value : []))
       .filter((checkpoint) => checkpoint.ledgerId === ledgerId);
@@ -172,10 +181,10 @@ export class Anchoring {
 
   /** Closes the ledger when it isn't what an anchor keeps, and throws `ledger_damaged`. */
   async #requireFit(notes: readonly SignedCheckpoint[], head: LedgerHead | null): Promise<void> {
-    const fault = await misfit(this.#ledger, notes, head);
+    const fault = await misfit(this.#journal, notes, head);
     if (fault === null) return;
-    closeLedger(this.#ledger.directory, fault, true);
-    throw damageError(this.#ledger.directory, fault);
+    closeLedger(this.#journal.directory, fault, true);
+    throw damageError(this.#journal.directory, fault);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -187,7 +196,7 @@ export class Anchoring {
 
 /** What is wrong with a ledger by the checkpoints of one anchor; null when it fits. */
 async function misfit(
-  ledger: Ledger,
+  journal: LedgerLocation,
   notes: readonly SignedCheckpoint[],
   head: LedgerHead | null,
 ): Promise<Fault | null> {
@@ -212,12 +221,12 @@ async function misfit(
       `the ledger ends at record ${sequence}, but record ${last.size} was anchored: its end was cut off`,
     );
   // Retention drops what is half a year old: another beginning that is newer than all anchors was made.
-  const first = firstSequence(ledger.directory);
+  const first = firstSequence(journal.directory);
   if (last.size < first - 1)
     return head?.accepted.includes(nameOf(last))
       ? null
       : fault(`its records begin at ${first}, and the last that was anchored, ${last.size}, is not there`);
-  const { firstFault } = await verifyLedger(ledger, { since: last.size, anchors: [last] });
+  const { firstFault } = await verifyLedger(journal, { since: last.size, anchors: [last] });
   return firstFault;
 }
 

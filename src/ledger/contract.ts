@@ -232,7 +232,7 @@ export interface By {
   reason: string;
 }
 
-/** What a person has looked at. */
+/** What a person has to decide on, or has: what was found, with its place. */
 export interface ReopeningFound {
   kind: ReopeningFinding;
   detail: string;

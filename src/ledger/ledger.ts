@@ -99,14 +99,6 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
     });
   }
 
-  get directory(): string {
-    return this.#options.directory;
-  }
-
-  get pinnedKey(): string | null {
-    return this.#options.pinnedKey ?? null;
-  }
-
   async reserve(callId: string, input: ReserveInput, notes: readonly Note[] = []): Promise<Reservation> {
     this.#requireReason(input.reason);
     requireNotes(notes);

@@ -1,5 +1,6 @@
+import { readdirSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { NoOrdinaryFile, openFile } from '../readFile.ts';
 import { mostLineBytes, recordHash, requireLineLength, splitLine } from './chain.ts';
@@ -450,6 +451,17 @@ export function positionBefore(segment: number, { sequence, previous }: SegmentH
 export function ledgerIdIn(directory: string): string | null {
   const [oldest] = segmentsOrNone(directory);
   return (oldest === undefined ? null : headerIn(directory, oldest))?.ledgerId ?? null;
+}
+
+/**
+ * The folder of a ledger: the one in use, or one beside it, such as that of simulated calls or one that was set aside.
+ * Null where it is none of them.
+ */
+export function folderOfLedger(inUse: string, ledgerId: string): string | null {
+  const parent = dirname(inUse);
+  const beside = readdirSync(parent, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const folders = [inUse, ...beside.map(({ name }) => join(parent, name))];
+  return folders.find((folder) => ledgerIdIn(folder) === ledgerId) ?? null;
 }
 
 /** Of the oldest record that is kept; 0 where there is none, or its header is damaged. */

@@ -1,34 +1,25 @@
 import { GatewayError } from '../errors.ts';
 import type { Anchoring } from './anchors.ts';
 import { closureOf } from './closure.ts';
-import type { ReopeningFinding } from './fault.ts';
-import type { Receipt } from './contract.ts';
-import type { Ledger } from './ledger.ts';
-import { damageError, firstSequence, verifyLedger } from './readJournal.ts';
-
-/** A ledger that takes calls again. */
-export interface Reopened extends Receipt {
-  /** Folder that the ledger before was moved to; null where it goes on. */
-  setAside: string | null;
-}
-
-/** What a person has to decide on. */
-export interface Undecided {
-  kind: ReopeningFinding;
-  /** With its place. */
-  detail: string;
-}
+import type { LedgerAdministration, LedgerReader, ReopeningFound, ReopeningReceipt } from './contract.ts';
+import { damageError, firstSequence, verifyLedger, type LedgerLocation } from './readJournal.ts';
 
 interface LedgerInUse {
-  ledger: Ledger;
+  ledger: Pick<LedgerReader, 'budget'>;
+  /** Where its records lie. */
+  journal: LedgerLocation;
   anchoring: Anchoring;
 }
 
 /** Why the ledger takes no calls, or holds its clock; null where neither is so. */
-export async function undecidedOf({ ledger, anchoring }: LedgerInUse): Promise<Undecided | null> {
+export async function undecidedOf({
+  ledger,
+  journal,
+  anchoring,
+}: LedgerInUse): Promise<ReopeningFound | null> {
   // A fault that nobody has met yet is found here.
   await anchoring.compare();
-  const closure = closureOf(ledger.directory);
+  const closure = closureOf(journal.directory);
   if (closure) {
     const { segment, line, kind, detail } = closure.fault;
     return { kind, detail: line > 0 ? `${segment}:${line}: ${detail}` : detail };
@@ -43,11 +34,12 @@ export async function undecidedOf({ ledger, anchoring }: LedgerInUse): Promise<U
  * there is nothing to decide, and `ledger_damaged`.
  */
 export async function reopenLedger(
-  { ledger, anchoring }: LedgerInUse,
+  inUse: LedgerInUse & { ledger: Pick<LedgerAdministration, 'reopen'> },
   by: { userId: string; reason: string },
   { newLedger }: { newLedger: boolean },
-): Promise<Reopened> {
-  const undecided = await undecidedOf({ ledger, anchoring });
+): Promise<ReopeningReceipt> {
+  const { ledger, journal, anchoring } = inUse;
+  const undecided = await undecidedOf(inUse);
   if (undecided === null)
     throw new GatewayError('invalid_request', 'The ledger is open: there is nothing to decide.', {
       hint: 'See "tidyllm audit verify".',
@@ -55,10 +47,10 @@ export async function reopenLedger(
   const setAside = newLedger && undecided.kind !== 'clock_ahead';
   if (!setAside) {
     // Checkpoints of records that are not there can't be compared; the person has been told.
-    const first = firstSequence(ledger.directory);
+    const first = firstSequence(journal.directory);
     const anchors = (await anchoring.ownCheckpoints()).filter(({ size }) => size >= first - 1);
-    const { firstFault } = await verifyLedger(ledger, { anchors });
-    if (firstFault) throw damageError(ledger.directory, firstFault);
+    const { firstFault } = await verifyLedger(journal, { anchors });
+    if (firstFault) throw damageError(journal.directory, firstFault);
   }
   const anchored = await anchoring.latest();
   const reopened = await ledger.reopen(undecided, by, { setAside, anchored });

@@ -8,11 +8,11 @@ import type { SignedCheckpoint } from './signing.ts';
  * what every front door says. `verify` checks the records. Throws `ledger_unavailable`.
  */
 export async function verifyTrail<Result extends VerificationResult | null>(
-  { ledger, anchoring }: { ledger: Pick<LedgerLocation, 'directory'>; anchoring: Anchoring },
+  { journal, anchoring }: { journal: LedgerLocation; anchoring: Anchoring },
   verify: (anchors: readonly SignedCheckpoint[]) => Promise<Result>,
 ): Promise<Result> {
   await anchoring.compare();
   const result = await verify(await anchoring.ownCheckpoints());
-  const found = certainFault(ledger.directory);
+  const found = certainFault(journal.directory);
   return result && found && !result.firstFault ? { ...result, ok: false, firstFault: found } : result;
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ledgerIdIn } from '../../src/ledger/readJournal.ts';
 import { segmentNames } from '../../src/ledger/journal.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { isolatedEnvironment } from '../support/gateways.ts';
@@ -120,7 +121,7 @@ describe('audit head', () => {
     expect(document).toEqual({
       sequence: expect.any(Number) as number,
       hash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
-      ledger: join(folder, 'ledger', 'simulated'),
+      ledger: ledgerIdIn(join(folder, 'ledger', 'simulated')),
       checkpoint: expect.stringContaining('tidyllm/ledger/') as string,
       key_id: expect.stringMatching(/^[0-9a-f]{8}$/) as string,
       public_key: expect.stringMatching(/^[A-Za-z0-9+/]{43}=$/) as string,

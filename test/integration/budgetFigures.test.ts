@@ -13,7 +13,7 @@ import { temporaryFolder } from '../support/temporary.ts';
 
 /** The index without its thread. */
 function historyOf(core: Core): Pick<HistoryClient, 'ask'> {
-  const index = new HistoryIndex(core.ledger.directory);
+  const index = new HistoryIndex(core.journal.directory);
   onTestFinished(() => {
     index.close();
   });

@@ -32,7 +32,7 @@ function ask(core: Core, userId?: string, maxTokens = 1333) {
 }
 
 async function expectIntact(core: Core): Promise<void> {
-  const { directory } = core.ledger;
+  const { directory } = core.journal;
   expect(await verifyLedger({ directory, mode: null })).toMatchObject({ ok: true });
   expect(independently(directory)).toContain('records intact');
 }
@@ -48,7 +48,7 @@ describe('account and ARN', () => {
     expect(await recordsOf(core, 'RESERVE')).toMatchObject([{ user_id: 'somebody else', ...whose }, whose]);
     expect(await recordsOf(core, 'REFUSE')).toMatchObject([whose]);
     expect(await recordsOf(core, 'flow_start')).toMatchObject([whose]);
-    const index = new HistoryIndex(core.ledger.directory);
+    const index = new HistoryIndex(core.journal.directory);
     const { calls } = await index.ask(() => index.page({ userId: 'somebody else' }, 10, null));
     index.close();
     expect(calls).toMatchObject([{ account, callerArn: arn }]);

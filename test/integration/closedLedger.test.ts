@@ -246,12 +246,12 @@ describe('a record that was changed', () => {
     const { core } = await gatewayOnStandIn({});
     const call = () => core.registry.calls().execute({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
     expect((await call()).success).toBe(true);
-    const { restore } = change(core.ledger.directory, -1);
+    const { restore } = change(core.journal.directory, -1);
     const environment = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => /^(AWS|TIDYLLM)_/.test(name)),
     ) as Environment;
     expect((await tidyllm(['audit', 'verify'], { environment })).code).toBe(7);
-    const path = join(core.ledger.directory, segmentNames(core.ledger.directory).at(-1) ?? '');
+    const path = join(core.journal.directory, segmentNames(core.journal.directory).at(-1) ?? '');
     const before = readFileSync(path);
     const refused = await call();
     expect(refused.error).toMatchObject({ code: 'ledger_damaged' });
@@ -305,7 +305,7 @@ it('half a write that a reader took for damage closes nothing', async () => {
   const { core } = await gatewayOnStandIn({});
   const call = () => core.registry.calls().execute({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
   expect((await call()).success).toBe(true);
-  const { directory } = core.ledger;
+  const { directory } = core.journal;
   const fault = {
     segment: '00000001.journal',
     line: 3,
@@ -320,8 +320,8 @@ it('half a write that a reader took for damage closes nothing', async () => {
 
 it('what says why it is closed and can’t be read closes it', async () => {
   const { core } = await gatewayOnStandIn({});
-  mkdirSync(core.ledger.directory, { recursive: true });
-  writeFileSync(join(core.ledger.directory, 'closed.json'), 'not JSON');
+  mkdirSync(core.journal.directory, { recursive: true });
+  writeFileSync(join(core.journal.directory, 'closed.json'), 'not JSON');
   const refused = await core.registry.calls().execute({ prompt: 'hello', auditReason: 'JIRA-1 attack' });
   expect(refused.error?.message).toContain('closed.json');
 });

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { ledgerIdIn } from '../../src/ledger/readJournal.ts';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { command, tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { isolatedEnvironment } from '../support/gateways.ts';
@@ -78,7 +79,7 @@ describe('tidyllm chat', () => {
         call_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
         sequence: 6,
         hash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
-        ledger: join(home, 'ledger', 'live'),
+        ledger: ledgerIdIn(join(home, 'ledger', 'live')),
       },
       gateway_tracked: true,
     });

@@ -188,7 +188,7 @@ describe('tidyllm audit erase', () => {
     expect(await recordsOf(gateway.core, 'tombstone')).toMatchObject([
       { subject_sha256: subjectHash('grace'), items: 1, reason: 'GDPR-7 her request' },
     ]);
-    expect(await verifyLedger(gateway.core.ledger)).toMatchObject({ ok: true });
+    expect(await verifyLedger(gateway.core.journal)).toMatchObject({ ok: true });
 
     const gone = await tidyllmJson(['audit', 'show', callId, '--content'], { environment });
     expect(gone.document['content']).toMatchObject({ state: 'erased', erased: expect.any(String) });

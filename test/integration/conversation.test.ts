@@ -258,7 +258,7 @@ describe('a conversation', () => {
     ['an agreement', '[Cost Analysis]'],
   ])('sends %s only when the view shows it, and says so where it doesn’t', async (_what, question) => {
     const { core, standIn } = await gatewayOnStandIn();
-    const kinds = (): string[] => storedRecords(core.ledger.directory).map(({ kind }) => kind);
+    const kinds = (): string[] => storedRecords(core.journal.directory).map(({ kind }) => kind);
     await open(core).conversation.ask('@stand-in:validation', 'claude-sonnet');
     const before = kinds();
     const { conversation, last } = open(core, [], () => Promise.resolve(false));
@@ -307,11 +307,11 @@ describe('a conversation', () => {
     await conversation.ask('before', 'claude-sonnet');
     const questions = (): string[] => conversation.turns.map(({ question }) => question);
     const forget = async (): Promise<boolean> => {
-      const tombstones = storedRecords(core.ledger.directory).filter(({ kind }) => kind === 'tombstone');
+      const tombstones = storedRecords(core.journal.directory).filter(({ kind }) => kind === 'tombstone');
       const ofUser = tombstones.filter(
         (one) => 'items' in one && one.subject_sha256 === subjectHash(core.user),
       );
-      return conversation.forgetErased(core.ledger.directory, (sequence) =>
+      return conversation.forgetErased((await core.ledger.identity()) ?? '', (sequence) =>
         Promise.resolve(ofUser.some(({ seq }) => seq > sequence)),
       );
     };

@@ -20,7 +20,7 @@ async function ask(
 }
 
 function kinds({ core }: TestGateway): string[] {
-  return storedRecords(core.ledger.directory).map(({ kind }) => kind);
+  return storedRecords(core.journal.directory).map(({ kind }) => kind);
 }
 
 describe('a governed call', () => {
@@ -58,7 +58,7 @@ describe('a governed call', () => {
     expect(pieces.join('')).toBe(response.content);
     expect(kinds(gateway)).toEqual(['header', 'key', 'policy_change', 'RESERVE', 'DISPATCH', 'SETTLE']);
     expect(await gateway.core.budget()).toMatchObject({ spent: 8250n, reserved: 0n });
-    expect(await verifyLedger(gateway.core.ledger)).toMatchObject({ ok: true, records: 6 });
+    expect(await verifyLedger(gateway.core.journal)).toMatchObject({ ok: true, records: 6 });
   });
 
   it('sends the seeds’ defaults, the call id and neither reason nor user', async () => {
@@ -73,7 +73,7 @@ describe('a governed call', () => {
     const gateway = await gatewayOnStandIn();
     const response = await ask(gateway, { prompt: 'the secret recipe @stand-in:text=rosemary' });
     expect(response.content).toBe('rosemary');
-    const journal = JSON.stringify(storedRecords(gateway.core.ledger.directory));
+    const journal = JSON.stringify(storedRecords(gateway.core.journal.directory));
     expect(journal).not.toContain('recipe');
     expect(journal).not.toContain('rosemary');
     expect(journal).toContain('request_hmac');
@@ -82,7 +82,7 @@ describe('a governed call', () => {
   it('leaves nothing that others can read, locks included', async () => {
     const gateway = await gatewayOnStandIn();
     await ask(gateway, {});
-    const { directory } = gateway.core.ledger;
+    const { directory } = gateway.core.journal;
     const names = readdirSync(directory);
     expect(names).toContain('lock.db');
     expect(names.some((name) => name.startsWith('alive-'))).toBe(true);
@@ -125,7 +125,7 @@ describe('a governed call', () => {
       userId: '  ',
       modelId: 'my secret prompt',
     });
-    const record = storedRecords(gateway.core.ledger.directory).at(-1);
+    const record = storedRecords(gateway.core.journal.directory).at(-1);
     expect(record).toMatchObject({
       reason: 'JIRA-1 #99 success ok',
       user_id: 'ada',
@@ -220,7 +220,7 @@ describe('a call that fails', () => {
     const response = await ask(gateway, { prompt });
     expect(response).toMatchObject({ success: false, status, cost: worstCase, costEstimated: true });
     expect(response.error?.code).toBe(code);
-    expect(storedRecords(gateway.core.ledger.directory).at(-1)).toMatchObject({
+    expect(storedRecords(gateway.core.journal.directory).at(-1)).toMatchObject({
       kind: 'SETTLE',
       estimated: true,
     });
@@ -264,7 +264,7 @@ describe('a call that fails', () => {
 
   it('because the ledger could not record its end is no success', async () => {
     const gateway = await gatewayOnStandIn();
-    const { directory } = gateway.core.ledger;
+    const { directory } = gateway.core.journal;
     const answer = ask(gateway, { prompt: '@stand-in:gate' });
     await expect.poll(() => gateway.standIn.calls.length).toBe(1);
     renameSync(directory, `${directory}-away`);

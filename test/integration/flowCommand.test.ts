@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { ledgerIdIn } from '../../src/ledger/readJournal.ts';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllm, tidyllmJson, type Finished } from '../support/commandLine.ts';
 import { writeFlowFile } from '../support/flowFiles.ts';
@@ -161,7 +162,7 @@ describe('tidyllm flow run', () => {
         run_id: document['run_id'],
         sequence: expect.any(Number) as number,
         hash: expect.stringMatching(sha256) as string,
-        ledger: join(home, 'ledger', 'live'),
+        ledger: ledgerIdIn(join(home, 'ledger', 'live')),
       },
     });
   });

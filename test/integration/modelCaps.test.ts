@@ -63,7 +63,7 @@ describe('a cap of a model', () => {
       expect(await budgetRaise(core, options, { json: false } as never)).toBe(0);
     }
     for (const called of spellings) expect((await ask(core, called, 1333)).success, called).toBe(true);
-    const { directory } = core.ledger;
+    const { directory } = core.journal;
     expect(await verifyLedger({ directory, mode: null })).toMatchObject({ ok: true });
     expect(independently(directory)).toContain('records intact');
   });

@@ -28,7 +28,7 @@ describe('a call’s service tier', () => {
       const request = { modelId: novaLite, prompt, stream, ...(serviceTier ? { serviceTier } : {}) };
       expect(await ask(gateway, request)).toMatchObject({ success: true, cost, costEstimated: false });
       expect(gateway.standIn.calls[0]?.body.serviceTier?.type).toBe(serviceTier);
-      expect(storedRecords(gateway.core.ledger.directory)).toContainEqual(
+      expect(storedRecords(gateway.core.journal.directory)).toContainEqual(
         expect.objectContaining({ kind: 'RESERVE', price_key: priceKey }),
       );
     }
@@ -53,7 +53,7 @@ describe('a call’s service tier', () => {
     const standard = await ask(gateway, { ...asked, prompt: ' @stand-in:served=default' });
     expect(standard.tokenUsage).toEqual(priority.tokenUsage);
     expect(standard.cost).toBeLessThan(priority.cost);
-    const settled = storedRecords(gateway.core.ledger.directory).filter(({ kind }) => kind === 'SETTLE');
+    const settled = storedRecords(gateway.core.journal.directory).filter(({ kind }) => kind === 'SETTLE');
     expect(settled).toMatchObject([{ unit_prices: { input: '0.5775' } }, { unit_prices: { input: '0.33' } }]);
   });
 

@@ -66,7 +66,7 @@ function compare(
   const file = join(home, 'export.csv');
   writeFileSync(file, csv);
   return reconcile({
-    directory: core.ledger.directory,
+    directory: core.journal.directory,
     timeZone: core.ledger.timeZone,
     files: [file],
     mapping: new Map(),
@@ -224,7 +224,7 @@ describe('reconciliation', () => {
     const second = await tidyllmJson(command, { environment });
     expect(second.document).toMatchObject({ adjustments: 0, audit_trail: null });
     expect(await recordsOf(core, 'ADJUST')).toHaveLength(1);
-    expect(await verifyLedger(core.ledger)).toMatchObject({ ok: true });
+    expect(await verifyLedger(core.journal)).toMatchObject({ ok: true });
   });
 
   it('replaces upper bounds by what was billed, whatever class that was', async () => {
@@ -517,7 +517,7 @@ describe('reconciliation', () => {
       legacyExport([...otherService, now, { ...before, cost: '0.4' }]),
     );
     expect(adjustments(corrected, by)).toMatchObject([{ difference_micro_usd: '-600000' }]);
-    expect(await verifyLedger(gateway.core.ledger)).toMatchObject({ ok: true });
+    expect(await verifyLedger(gateway.core.journal)).toMatchObject({ ok: true });
   });
 
   it('leaves what lines may belong to that are the same and have no id, or one id and differ', async () => {

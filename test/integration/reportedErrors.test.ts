@@ -191,7 +191,7 @@ describe('classes of error that users of other gateways have reported', () => {
   it('database down, rows silently dropped: without its record no call is made', async () => {
     const { core, standIn } = await gatewayOnStandIn();
     expect((await ask(core)).success).toBe(true);
-    const { directory } = core.ledger;
+    const { directory } = core.journal;
     renameSync(directory, `${directory}-away`);
     writeFileSync(directory, 'not a folder');
     const refused = await ask(core);

@@ -193,7 +193,7 @@ async function toolLoop(gateway: TestGateway, directive: string) {
     ],
   };
   const second = await turn([question, first['message'] as ChatMessage, result]);
-  return { first, second, calls, records: storedRecords(gateway.core.ledger.directory) };
+  return { first, second, calls, records: storedRecords(gateway.core.journal.directory) };
 }
 
 describe('a tool loop from the command line', () => {
@@ -202,7 +202,10 @@ describe('a tool loop from the command line', () => {
     const { first, second, calls, records } = await toolLoop(gateway, '@stand-in:use-tool');
     expect(first).toMatchObject({ stop_reason: 'tool_use', success: true });
     expect(calls).toEqual([{ id: 'tooluse_stand-in', name: 'read_file', input: { path: 'a b.txt' } }]);
-    expect(second).toMatchObject({ stop_reason: 'end_turn', content: 'The tool said: {"lines":42} (a picture)' });
+    expect(second).toMatchObject({
+      stop_reason: 'end_turn',
+      content: 'The tool said: {"lines":42} (a picture)',
+    });
     const [, again] = gateway.standIn.calls;
     const text = 'The user wants it looked up.';
     expect(again?.body.messages?.[1]?.content?.[0]).toEqual({
@@ -313,7 +316,7 @@ describe('what is kept of a rich call', () => {
     writeFileSync(join(home, 'settings.yaml'), `audit:\n  content: ${policy}\n`);
     const gateway = await gatewayOnStandIn({ TIDYLLM_HOME: home });
     const response = await ask(gateway, request);
-    const records = storedRecords(gateway.core.ledger.directory).filter(
+    const records = storedRecords(gateway.core.journal.directory).filter(
       ({ call_id }) => call_id === response.auditTrail?.callId,
     );
     const kept = await contentOf(gateway.core.content, records, () => Promise.resolve(null));

@@ -3,6 +3,7 @@ import { recordedOrigin } from '../../src/gateways/callOrigin.ts';
 import type { Core } from '../../src/core/core.ts';
 import type { ParameterValues } from '../../src/flow/agreement.ts';
 import { GatewayError } from '../../src/errors.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { Implementation } from '../../src/flow/implementation.ts';
 import type { ExecuteOptions, FlowExecution } from '../../src/flow/flowAgreementManager.ts';
 import type { Cell, Finding, Report } from '../../src/flow/report.ts';
@@ -22,7 +23,8 @@ export async function runImplementation(
   implementation: Implementation,
   { parameters = {}, signal = new AbortController().signal, workspace = null, onProgress }: TestRun = {},
 ): Promise<Report> {
-  const { ledger, registry, user } = core;
+  const { registry, user } = core;
+  const ledger = core.ledger as Ledger;
   const runId = randomUUID();
   const defaults = Object.fromEntries(
     implementation.parameters.map(({ name, default: initial }) => [name, initial ?? '']),

@@ -36,11 +36,13 @@ const modelIds: Record<string, string> = {
 /** A ledger of this process with calls in its past; it stays open, so that what it reserves stays held. */
 export class Spending {
   readonly ledger: Ledger;
+  readonly journal: { directory: string };
   readonly #timeZone: string;
   #now = 0;
 
   constructor(directory: string, timeZone: string) {
     this.#timeZone = timeZone;
+    this.journal = { directory };
     this.ledger = new Ledger({
       ...ledgerDefaults,
       directory,

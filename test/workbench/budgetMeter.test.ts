@@ -147,7 +147,7 @@ describe('the budget meter', () => {
     await cap(/^User: grace/)
       .getByRole('cell', { name: '$35', exact: true })
       .waitFor();
-    const changes = await recordsOf({ ledger: spending.ledger }, 'policy_change');
+    const changes = await recordsOf(spending, 'policy_change');
     expect(changes.at(-1)).toMatchObject({
       scope: 'user',
       key: 'grace',
@@ -172,7 +172,7 @@ describe('the budget meter', () => {
     await view.getByRole('button', { name: 'Acknowledge…' }).click();
     await window.answer('JIRA-10 price was checked');
     await view.getByRole('button', { name: 'Acknowledge…' }).waitFor({ state: 'detached' });
-    expect(await recordsOf({ ledger: spending.ledger }, 'acknowledgement')).toMatchObject([
+    expect(await recordsOf(spending, 'acknowledgement')).toMatchObject([
       { reason: 'JIRA-10 price was checked' },
     ]);
   });

@@ -166,7 +166,7 @@ describe('a ledger that is found damaged under an open window', () => {
     await window.palette('TidyLLM: Open Audit History');
     await window.editorFrame().getByText('Not verified in this window yet.').waitFor();
     expect(await (await asked('And now?')).innerText()).toContain('stand-in');
-    expect(await recordsOf({ ledger: { directory } }, 'reopening')).toMatchObject([
+    expect(await recordsOf({ journal: { directory } }, 'reopening')).toMatchObject([
       { finding: 'hash_mismatch', set_aside: null, reason: 'JIRA-9 looked into it' },
     ]);
   });

@@ -43,8 +43,8 @@ describe('FLOW', () => {
     await standIn.close();
   });
 
-  const ledger = (): { ledger: { directory: string } } => ({
-    ledger: { directory: join(editor.home, 'ledger', 'live') },
+  const ledger = (): { journal: { directory: string } } => ({
+    journal: { directory: join(editor.home, 'ledger', 'live') },
   });
 
   test('lists the agreements with their last result', async () => {
@@ -173,7 +173,7 @@ describe('FLOW', () => {
       await untrusted.quickPick('[Make a File]').click();
       await untrusted.notification('the workspace is not trusted').waitFor();
       expect(existsSync(join(other.workspace, 'made.txt'))).toBe(false);
-      const simulated = { ledger: { directory: join(other.home, 'ledger', 'simulated') } };
+      const simulated = { journal: { directory: join(other.home, 'ledger', 'simulated') } };
       expect((await recordsOf(simulated, 'flow_end')).at(-1)).toMatchObject({
         ...{ outcome: 'refused', error_code: 'flow_not_approved' },
       });
@@ -190,7 +190,7 @@ describe('FLOW', () => {
       const untrusted = await other.open();
       const chat = await ChatView.open(untrusted);
       await untrusted.treeItem('FLOW', /^\[Greeting\], runs once the workspace is trusted/).waitFor();
-      const simulated = { ledger: { directory: join(other.home, 'ledger', 'simulated') } };
+      const simulated = { journal: { directory: join(other.home, 'ledger', 'simulated') } };
       for (const [index, command] of ['[Greeting]', '[Greeting] name=Ada', '[Make a File]'].entries()) {
         await chat.ask(command);
         await chat.turns.nth(index).getByText('does not run: the workspace is not trusted').waitFor();

@@ -4,7 +4,8 @@ import { forecastDay, forecastMonth, shifted, type Forecast } from '../../histor
 import { entriesSince, firstOfDays, type RecordedCall } from '../../history/recordedCalls.ts';
 import { areComparable, type Period } from '../../history/trend.ts';
 import { hourOf } from '../../history/usageTotals.ts';
-import type { Ledger } from '../../ledger/ledger.ts';
+import type { LedgerReader } from '../../ledger/contract.ts';
+import type { LedgerLocation } from '../../ledger/readJournal.ts';
 import type { AdjustRecord, FlowStartRecord, OverrunRecord } from '../../ledger/records.ts';
 import {
   contextTokens,
@@ -43,7 +44,8 @@ const mostEstimated = 0.05;
 const alternativesShown = 2;
 
 export interface CostAnalysisDependencies {
-  ledger: Ledger;
+  ledger: Pick<LedgerReader, 'budget'>;
+  journal: LedgerLocation;
   catalogue: ModelCatalogue;
   content: Pick<ContentStore, 'read'>;
   /** How long an answer would be kept: `cache.ttl_seconds`. */
@@ -77,7 +79,7 @@ export function costAnalysis(dependencies: CostAnalysisDependencies): Implementa
 }
 
 async function analyse(run: FlowRun, dependencies: CostAnalysisDependencies): Promise<Report> {
-  const { ledger, now = () => new Date() } = dependencies;
+  const { ledger, journal, now = () => new Date() } = dependencies;
   const { day: today, timeZone } = await ledger.budget();
   const since = firstOfDays(today, Number(run.parameters['days']));
   const costs = new Costs(since, timeZone);
@@ -86,7 +88,7 @@ async function analyse(run: FlowRun, dependencies: CostAnalysisDependencies): Pr
     onProgress: (records: number) => run.progress(`${records} records read`),
   };
   const first = [since, shifted(today, -forecastDaysBack)].sort()[0] ?? since;
-  for await (const entry of entriesSince(ledger.directory, first, scan)) {
+  for await (const entry of entriesSince(journal.directory, first, scan)) {
     if ('call' in entry) costs.takeCall(entry.call);
     else if (entry.event.kind === 'flow_start') costs.takeRun(entry.event);
     else if (entry.event.kind === 'ADJUST') costs.takeAdjustment(entry.event);

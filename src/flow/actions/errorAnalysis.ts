@@ -1,6 +1,7 @@
 import type { GatewayErrorCode } from '../../errors.ts';
 import { entriesSince, firstOfDays, type RecordedCall } from '../../history/recordedCalls.ts';
-import type { Ledger } from '../../ledger/ledger.ts';
+import type { LedgerReader } from '../../ledger/contract.ts';
+import type { LedgerLocation } from '../../ledger/readJournal.ts';
 import { dayOfRecord } from '../../ledger/day.ts';
 import type { LedgerRecord } from '../../ledger/records.ts';
 import { formatUsd } from '../../pricing/cost.ts';
@@ -26,7 +27,8 @@ const fewestFailures = 3;
 const changesShown = 5;
 
 export interface ErrorAnalysisDependencies {
-  ledger: Ledger;
+  ledger: Pick<LedgerReader, 'budget'>;
+  journal: LedgerLocation;
   catalogue: ModelCatalogue;
 }
 
@@ -58,7 +60,10 @@ export function errorAnalysis(dependencies: ErrorAnalysisDependencies): Implemen
   };
 }
 
-async function analyse(run: FlowRun, { ledger, catalogue }: ErrorAnalysisDependencies): Promise<Report> {
+async function analyse(
+  run: FlowRun,
+  { ledger, journal, catalogue }: ErrorAnalysisDependencies,
+): Promise<Report> {
   const { day: today, timeZone } = await ledger.budget();
   const since = firstOfDays(today, Number(run.parameters['days']));
   const errors = new Errors(catalogue);
@@ -66,7 +71,7 @@ async function analyse(run: FlowRun, { ledger, catalogue }: ErrorAnalysisDepende
     signal: run.signal,
     onProgress: (records: number) => run.progress(`${records} records read`),
   };
-  for await (const entry of entriesSince(ledger.directory, since, scan)) {
+  for await (const entry of entriesSince(journal.directory, since, scan)) {
     if ('call' in entry) errors.takeCall(entry.call);
     else if (dayOfRecord(entry.event.time, timeZone) >= since) errors.takeEvent(entry.event);
   }

@@ -3,8 +3,7 @@ import type { LlmResponse, ModelCalls } from '../../gateways/modelCalls.ts';
 import { exercisedIds, type Exercise, type ExercisedId, type Sessions } from '../../gateways/services.ts';
 import { dayOf } from '../../ledger/day.ts';
 import { journalExists, segmentNames, segmentNumber } from '../../ledger/journal.ts';
-import type { Ledger } from '../../ledger/ledger.ts';
-import { readSince, verifyLedger, type PlacedRecord } from '../../ledger/readJournal.ts';
+import { readSince, verifyLedger, type PlacedRecord, type LedgerLocation } from '../../ledger/readJournal.ts';
 import { formatUsd, microToUsd } from '../../pricing/cost.ts';
 import { builtIns } from '../builtIns.ts';
 import type { FlowRun, Implementation } from '../implementation.ts';
@@ -15,7 +14,7 @@ export interface IntegrationTestDependencies {
   sessions: Pick<Sessions, 'exercise'>;
   /** Throws `gateway_unavailable` while it is not up. */
   calls: () => ModelCalls;
-  ledger: Ledger;
+  journal: LedgerLocation;
   /** `aws.bedrock.default_model`. */
   defaultModel: string;
 }
@@ -56,8 +55,8 @@ async function exerciseModel(
   run: FlowRun,
   dependencies: IntegrationTestDependencies,
 ): Promise<{ response: LlmResponse; parts: Part[] }> {
-  const { ledger } = dependencies;
-  const segment = lastSegment(ledger.directory);
+  const { journal } = dependencies;
+  const segment = lastSegment(journal.directory);
   run.progress('Model', 0);
   let response = null as LlmResponse | null;
   const model = await part('model', 'Model', async (step) => {
@@ -75,7 +74,7 @@ async function exerciseModel(
     );
     const records = await step(
       'Read its record back',
-      () => recordsOf(ledger.directory, segment, answered, run.signal),
+      () => recordsOf(journal.directory, segment, answered, run.signal),
       (found) =>
         `Records ${found.map(({ record }) => `#${record.seq} ${record.kind}`).join(', ')}; the hash of the last is ${found.at(-1)?.hash ?? ''}, computed anew.`,
     );
@@ -87,15 +86,15 @@ async function exerciseModel(
   });
   run.signal.throwIfAborted();
   run.progress('Audit journal', 1 / (exercisedIds.length + 2));
-  const journal = await part('journal', 'Audit journal', (step) =>
+  const audited = await part('journal', 'Audit journal', (step) =>
     step(
       'Verify the chain of today',
-      () => verifyToday(ledger, run.signal),
+      () => verifyToday(journal, run.signal),
       ({ records, head }) => `${records} records fit, up to #${head?.sequence ?? 0} ${head?.hash ?? ''}.`,
     ),
   );
   if (!response) throw model.error ?? new GatewayError('flow_failed', 'No call was made.');
-  return { response, parts: [model, journal] };
+  return { response, parts: [model, audited] };
 }
 
 /** The segment that is written now; 1 where nothing is yet. */
@@ -159,8 +158,8 @@ function compareCost(records: readonly PlacedRecord[], { cost }: LlmResponse): b
   );
 }
 
-async function verifyToday(ledger: Ledger, signal: AbortSignal) {
-  const result = await verifyLedger(ledger, { from: dayOf(new Date(), 'UTC'), signal });
+async function verifyToday(journal: LedgerLocation, signal: AbortSignal) {
+  const result = await verifyLedger(journal, { from: dayOf(new Date(), 'UTC'), signal });
   const { firstFault: fault } = result;
   if (!fault) return result;
   throw new GatewayError(

@@ -1,12 +1,18 @@
 import { entriesSince, firstOfDays, type RecordedCall } from '../../history/recordedCalls.ts';
-import type { Ledger } from '../../ledger/ledger.ts';
+import type { LedgerReader } from '../../ledger/contract.ts';
+import type { LedgerLocation } from '../../ledger/readJournal.ts';
 import type { SettleRecord } from '../../ledger/records.ts';
 import { builtIns } from '../builtIns.ts';
 import type { Implementation } from '../implementation.ts';
 import { distribution, type Distribution } from '../statistics.ts';
 
+interface RecordedPerformanceDependencies {
+  ledger: Pick<LedgerReader, 'budget'>;
+  journal: LedgerLocation;
+}
+
 /** How long the calls of the last days took, by model, as the ledger has it. Makes no call. */
-export function recordedPerformance({ ledger }: { ledger: Ledger }): Implementation {
+export function recordedPerformance({ ledger, journal }: RecordedPerformanceDependencies): Implementation {
   return {
     id: 'recorded_performance',
     ...builtIns.recorded_performance,
@@ -16,7 +22,7 @@ export function recordedPerformance({ ledger }: { ledger: Ledger }): Implementat
       const since = firstOfDays(day, Number(parameters['days']));
       const byModel = new Map<string, SettleRecord[]>();
       const scan = { signal, onProgress: (records: number) => progress(`${records} records read`) };
-      for await (const entry of entriesSince(ledger.directory, since, scan)) {
+      for await (const entry of entriesSince(journal.directory, since, scan)) {
         const answered = 'call' in entry ? answeredCall(entry.call) : null;
         if (!answered) continue;
         const ofModel = byModel.get(answered.model);

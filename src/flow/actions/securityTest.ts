@@ -27,16 +27,16 @@ export function securityTest(dependencies: SecurityTestDependencies): Implementa
     worstCase: () => 0n,
     examinesLedger: true,
     run: async (run) => {
-      const { ledger, loaded, state } = dependencies;
+      const { journal, loaded, state } = dependencies;
       const { signal } = run;
       run.progress('Audit chain', 0);
       const anchors = anchorsOf(dependencies);
-      const chain = await checkChain({ ledger, anchors }, signal);
+      const chain = await checkChain({ journal, anchors }, signal);
       run.progress('Secrets', 0.2);
       const { secrets, files, withSecrets } = await checkSecrets(dependencies, run);
       run.progress('File permissions', 0.5);
       const permissions = await checkPermissions({
-        ...{ state, ledger: ledger.directory, settingsWithSecrets: withSecrets },
+        ...{ state, ledger: journal.directory, settingsWithSecrets: withSecrets },
         governing: [loaded.file ?? loaded.userFile, agreementsOf(loaded)],
       });
       const policy = checkPolicy(loaded, anchors.length > 0 || backendIsSimulated(dependencies));

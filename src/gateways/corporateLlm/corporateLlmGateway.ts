@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
-import type { Receipt, Reservation } from '../../ledger/contract.ts';
-import type { Ledger } from '../../ledger/ledger.ts';
+import type { CallLedger, LedgerReader, Receipt, Reservation } from '../../ledger/contract.ts';
 import { requireReason } from '../../ledger/reason.ts';
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import { formatUsd, noTokens, tierFor, type PriceTier, type TokenUsage } from '../../pricing/cost.ts';
@@ -27,9 +26,11 @@ import { chargeOf, type Charge } from './charge.ts';
 import { shortfallOf } from '../shortfall.ts';
 import type { CallOptions, LlmRequest, LlmResponse, StageTimes } from '../modelCalls.ts';
 
+type GatewayLedger = CallLedger & Pick<LedgerReader, 'budget' | 'timeZone'>;
+
 export interface CorporateLlmDependencies {
   backend: ModelBackend;
-  ledger: Ledger;
+  ledger: GatewayLedger;
   catalogue: ModelCatalogue;
   content: ContentStore;
   policy: AdmissionPolicy;
@@ -71,7 +72,7 @@ export class CorporateLlmGateway implements Gateway {
 
   readonly id = 'corporate_llm';
   readonly #backend: ModelBackend;
-  readonly #ledger: Ledger;
+  readonly #ledger: GatewayLedger;
   readonly #catalogue: ModelCatalogue;
   readonly #content: ContentStore;
   readonly #policy: AdmissionPolicy;
@@ -333,7 +334,7 @@ export class CorporateLlmGateway implements Gateway {
       attempts: answer ? 1 : 0,
       error,
       auditTrail: receipt
-        ? { callId, sequence: receipt.sequence, hash: receipt.hash, ledger: this.#ledger.directory }
+        ? { callId, sequence: receipt.sequence, hash: receipt.hash, ledger: receipt.ledgerId }
         : null,
       gatewayTracked: receipt !== undefined,
     };

@@ -18,6 +18,7 @@ import type { Histories } from '../../host/histories.ts';
 import { certainFault } from '../../ledger/closure.ts';
 import type { Fault } from '../../ledger/fault.ts';
 import { journalExists } from '../../ledger/journal.ts';
+import { folderOfLedger } from '../../ledger/readJournal.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../ledger/signing.ts';
 import { fillPanel } from '../webviewPanel.ts';
 import { contentDetail, detailOf, rowOf } from './callDetail.ts';
@@ -77,11 +78,23 @@ export class AuditPanel implements vscode.Disposable {
     this.#show(null);
   }
 
-  /** Shows one call. */
-  showCall(directory: string, call: { sequence: number }): void {
+  /** Shows one call, and says so where its ledger is another than the one in use; null is that one. */
+  async showCall(ledgerId: string | null, call: { sequence: number }): Promise<void> {
+    const { journal } = await this.#dependencies.holder.whenReady();
+    const directory = ledgerId === null ? journal.directory : folderOfLedger(journal.directory, ledgerId);
+    if (directory === null) {
+      void vscode.window.showWarningMessage(
+        vscode.l10n.t('The ledger of this record, {0}, is not beside the one in use.', ledgerId ?? ''),
+      );
+      return;
+    }
     this.#wanted = call.sequence;
     this.#show(directory);
     this.#post({ type: 'reveal', sequence: call.sequence });
+    if (directory !== journal.directory)
+      void vscode.window.showInformationMessage(
+        vscode.l10n.t('This record is in another ledger than the one in use: {0}.', directory),
+      );
   }
 
   /** Takes a panel that the editor kept over a reload. */
@@ -171,7 +184,7 @@ export class AuditPanel implements vscode.Disposable {
   /** Chooses a ledger; null is the one calls are made in. Returns whether it is another than before. */
   #choose(directory: string | null): boolean {
     const before = this.#shownDirectory();
-    this.#directory = directory === this.#core()?.ledger.directory ? null : directory;
+    this.#directory = directory === this.#core()?.journal.directory ? null : directory;
     if (this.#shownDirectory() === before) return false;
     this.#verifying?.stop.abort();
     this.#followShown();
@@ -307,7 +320,7 @@ export class AuditPanel implements vscode.Disposable {
       const message = vscode.l10n.t('What was kept is shown while calls are made in this ledger.');
       return { state: 'unavailable', message };
     }
-    const { directory } = core.ledger;
+    const { directory } = core.journal;
     try {
       const shown = await contentOf(
         core.content,
@@ -482,7 +495,7 @@ export class AuditPanel implements vscode.Disposable {
   }
 
   #shownDirectory(): string | null {
-    return this.#directory ?? this.#core()?.ledger.directory ?? null;
+    return this.#directory ?? this.#core()?.journal.directory ?? null;
   }
 
   #history(): HistoryClient | null {

@@ -204,7 +204,7 @@ export class BudgetFiguresReader {
     const events = await this.#history.ask('events', ['policy_change', changesLookedAt]);
     const changes = new Map<string, PolicyChangeRecord>();
     for (const { place } of events) {
-      const { record } = await readRecordAt(this.#core.ledger.directory, place);
+      const { record } = await readRecordAt(this.#core.journal.directory, place);
       if (record.kind !== 'policy_change' || changes.has(idOf(record))) continue;
       changes.set(idOf(record), record);
     }

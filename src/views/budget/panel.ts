@@ -84,7 +84,7 @@ export class BudgetPanel implements vscode.Disposable {
     if (core !== null && core === this.#source?.core) return;
     this.#forget();
     if (core) {
-      const history = this.#dependencies.histories.of(core.ledger.directory);
+      const history = this.#dependencies.histories.of(core.journal.directory);
       this.#source = { core, reader: new BudgetFiguresReader(core, history) };
       this.#stopLedger = core.ledger.onDidChange(() => this.#refresh());
     }

@@ -287,14 +287,18 @@ export class Conversation {
   }
 
   #resultOfRun(execution: FlowExecution): TurnResult {
-    const { error, outcome, durationMs, cost, receipt, ledger } = execution;
+    const { error, outcome, durationMs, cost, receipt } = execution;
     return {
       status: outcome === 'orphaned' ? 'failed' : outcome,
       processingTimeMs: durationMs,
       tokens: null,
       cost: formatUsd(cost),
       costEstimated: false,
-      record: receipt && { ledger, callId: execution.runId, sequence: receipt.sequence },
+      record: receipt && {
+        ledger: receipt.ledgerId,
+        callId: execution.runId,
+        sequence: receipt.sequence,
+      },
       failure: error && error.code !== 'cancelled' ? this.#failureOf(error) : null,
     };
   }

@@ -45,7 +45,7 @@ export interface ChatPanelDependencies {
   /** Shows the report of a run of an agreement. */
   showReport: (runId: string) => Promise<void>;
   /** Shows a call's audit record. */
-  showCall: (ledgerDirectory: string, call: { sequence: number }) => Promise<void>;
+  showCall: (ledgerId: string, call: { sequence: number }) => Promise<void>;
   log: vscode.LogOutputChannel;
 }
 
@@ -254,13 +254,15 @@ export class ChatPanel implements vscode.Disposable {
       this.#searchAgain = false;
       const { state } = this.#dependencies.holder;
       if (state.kind !== 'ready' || this.#conversation.turns.length === 0) return;
-      const { user, ledger } = state.core;
-      const { directory } = ledger;
+      const { user, ledger, journal } = state.core;
+      const { directory } = journal;
+      const ledgerId = await ledger.identity();
+      if (ledgerId === null) return;
       const tombstones = await this.#dependencies.histories
         .of(directory)
         .ask('events', ['tombstone', tombstonesRead], { onFailure: () => undefined });
       const forgot = await this.#conversation.forgetErased(
-        directory,
+        ledgerId,
         async (after) => (await erasedAfter(directory, tombstones, subjectHash(user), after)) !== null,
       );
       if (forgot) this.#showConversation();

@@ -102,7 +102,7 @@ export class DashboardPanel implements vscode.Disposable {
     const { state } = holder;
     const runs = state.kind === 'ready' ? await this.#runs() : null;
     const verification =
-      state.kind === 'ready' ? auditTrail.lastVerification(state.core.ledger.directory) : null;
+      state.kind === 'ready' ? auditTrail.lastVerification(state.core.journal.directory) : null;
     this.#presented = presentDashboard(state, monitor.findings, {
       ...{ verification, runs, latencies: this.#latencies },
     });

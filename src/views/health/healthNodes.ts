@@ -228,13 +228,13 @@ function serviceNode(id: ServiceId, { backend }: Core, { services }: Findings): 
 }
 
 export function ledgerGroup(
-  { ledger, anchoring }: Core,
+  { ledger, journal, anchoring }: Core,
   { ledger: facts }: Findings,
   last: Verification | null,
 ): HealthNode {
   const mode = ledger.mode === 'live' ? vscode.l10n.t('live') : vscode.l10n.t('simulated');
   const label = vscode.l10n.t('Journal');
-  const folder: Evidence = [vscode.l10n.t('Folder'), ledger.directory];
+  const folder: Evidence = [vscode.l10n.t('Folder'), journal.directory];
   const asGroup = (nodes: HealthNode[]): HealthNode =>
     group('ledger', vscode.l10n.t('Ledger'), mode, nodes, ['verify', 'records']);
   if (!facts) return asGroup([line('ledger.journal', label, vscode.l10n.t('reading …'), 'checking')]);

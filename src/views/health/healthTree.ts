@@ -145,7 +145,7 @@ export class HealthTree implements vscode.TreeDataProvider<Line>, vscode.Disposa
     const { state } = this.#holder;
     const { findings } = this.#monitor;
     const core = state.kind === 'ready' ? state.core : null;
-    const verification = core && this.#auditTrail.lastVerification(core.ledger.directory);
+    const verification = core && this.#auditTrail.lastVerification(core.journal.directory);
     const verdict = verdictNode(
       verdictOf(state, findings, verification),
       core !== null && core.backend.simulated,

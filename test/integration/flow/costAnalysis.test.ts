@@ -17,7 +17,7 @@ async function analyse(
   command = '[Cost Analysis]',
 ): Promise<{ report: Report; core: Core }> {
   const { core, standIn } = await gatewayOnStandIn();
-  const past = new PastCalls(core.ledger.directory);
+  const past = new PastCalls(core.journal.directory);
   await write(past);
   await past.end();
   const execution = await runCommand(core, command);
@@ -312,7 +312,7 @@ describe('the cost analysis', () => {
   it('forecasts from the hours that are left of a day', async () => {
     const zone = afternoonZone();
     const { core } = await gatewayOnStandIn({ TIDYLLM_BUDGET_TIMEZONE: zone });
-    const spending = new Spending(core.ledger.directory, zone);
+    const spending = new Spending(core.journal.directory, zone);
     await spending.spend(
       Array.from({ length: 10 }, (_, index) => [
         { daysAgo: index + 1, hour: 9, cost: 2 },

@@ -16,7 +16,7 @@ async function analysisAfter(
   command = '[Error Analysis]',
 ): Promise<Report> {
   const { core, standIn } = await gatewayOnStandIn();
-  const past = new PastCalls(core.ledger.directory);
+  const past = new PastCalls(core.journal.directory);
   await write(past);
   await past.end();
   const execution = await runCommand(core, command);
@@ -303,7 +303,7 @@ describe('the error analysis', () => {
     const asked = { modelId: 'claude-sonnet', prompt: 'hello', auditReason: 'JIRA-1 a reason' };
     for (const wrong of [{ auditReason: '' }, { prompt: ' ' }, { temperature: 2 }, { maxTokens: 0 }])
       expect((await gateway.execute({ ...asked, ...wrong })).status).toBe('refused');
-    const refused = storedRecords(core.ledger.directory).filter((record) => record.kind === 'REFUSE');
+    const refused = storedRecords(core.journal.directory).filter((record) => record.kind === 'REFUSE');
     expect(refused.map(({ model_id }) => model_id)).toEqual(Array<string>(4).fill(models.sonnet));
   });
 
@@ -324,7 +324,7 @@ describe('the error analysis', () => {
 describe('the recorded performance', () => {
   it('has the times of the calls of the last days that were answered', async () => {
     const { core, standIn } = await gatewayOnStandIn();
-    const past = new PastCalls(core.ledger.directory);
+    const past = new PastCalls(core.journal.directory);
     await past.make({ daysAgo: 9, ms: 9000, cost: 1 });
     for (const ms of [100, 200, 300, 400]) await past.make({ daysAgo: 2, ms, cost: 1000 });
     await past.make({ daysAgo: 1, ms: 5000, error: 'backend_failed' });

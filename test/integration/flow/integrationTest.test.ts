@@ -38,11 +38,11 @@ async function everything(change: Record<string, string> = {}) {
 }
 
 function test(core: Core, options?: TestRun): Promise<Report> {
-  const { sessions, ledger, registry } = core;
+  const { sessions, journal, registry } = core;
   const calls = () => registry.calls();
   return runImplementation(
     core,
-    integrationTest({ sessions, ledger, calls, defaultModel: 'claude-haiku' }),
+    integrationTest({ sessions, journal, calls, defaultModel: 'claude-haiku' }),
     options,
   );
 }
@@ -105,7 +105,7 @@ describe('the integration test', () => {
     expect(await objectsLeft()).not.toContain('integration-test');
     expect(await runsLeft()).toEqual([]);
     expect(standIn.calls).toHaveLength(1);
-    const settled = storedRecords(core.ledger.directory).filter(({ kind }) => kind === 'SETTLE');
+    const settled = storedRecords(core.journal.directory).filter(({ kind }) => kind === 'SETTLE');
     const cost = settled.map((record) => (record.kind === 'SETTLE' ? record.cost_micro_usd : ''));
     expect(report.figures.find(({ id }) => id === 'cost')?.value).toBe(microToUsd(BigInt(cost[0] ?? '')));
     expect(JSON.stringify(report)).toContain(
@@ -159,7 +159,7 @@ describe('the integration test', () => {
 
   it('finds a journal that was changed while the call ended', async () => {
     const { core } = await everything();
-    const path = journalPath(core.ledger.directory);
+    const path = journalPath(core.journal.directory);
     let journal: Buffer | null = null;
     afterCalls(core, (response) => {
       journal = readFileSync(path);

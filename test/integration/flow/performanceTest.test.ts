@@ -133,7 +133,7 @@ describe('the performance test', () => {
     expect(await core.budget()).toMatchObject({ spent, reserved: 0n });
 
     const records: LedgerRecord[] = [];
-    for await (const { record } of readRecords(core.ledger.directory)) records.push(record);
+    for await (const { record } of readRecords(core.journal.directory)) records.push(record);
     const start = records.findIndex(({ kind }) => kind === 'flow_start');
     expect(start).toBeLessThan(records.findIndex(({ kind }) => kind === 'RESERVE'));
     const reason = `[Performance Test] ${agreement.expandedMeaning}`;

@@ -46,14 +46,14 @@ async function withAgreements(
 
 /** The records of runs, oldest first. */
 function runRecords(core: Core): LedgerRecord[] {
-  if (!journalExists(core.ledger.directory)) return [];
-  return storedRecords(core.ledger.directory).filter(({ kind }) => kind.startsWith('flow_'));
+  if (!journalExists(core.journal.directory)) return [];
+  return storedRecords(core.journal.directory).filter(({ kind }) => kind.startsWith('flow_'));
 }
 
 async function expectNothingHeld(core: Core): Promise<void> {
   expect(await core.budget()).toMatchObject({ reserved: 0n });
   expect((await core.ledger.budget()).scopes.every(({ reserved }) => reserved === 0n)).toBe(true);
-  expect(await verifyLedger({ directory: core.ledger.directory, mode: null })).toMatchObject({ ok: true });
+  expect(await verifyLedger({ directory: core.journal.directory, mode: null })).toMatchObject({ ok: true });
 }
 
 /** Begins a run whose first call waits, and gives it once it has begun. */

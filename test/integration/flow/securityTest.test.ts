@@ -8,6 +8,7 @@ import { ContentStore } from '../../../src/content/contentStore.ts';
 import { CorporateLlmGateway } from '../../../src/gateways/corporateLlm/corporateLlmGateway.ts';
 import type { ComposeOptions, Core } from '../../../src/core/core.ts';
 import { securityTest, type SecurityTestDependencies } from '../../../src/flow/actions/securityTest.ts';
+import type { Ledger } from '../../../src/ledger/ledger.ts';
 import type { Report } from '../../../src/flow/report.ts';
 import { faultsOf, runCommand, runImplementation, type TestRun } from '../../support/flowRuns.ts';
 import { gatewayOnMock, gatewayOnStandIn, type TestGateway } from '../../support/gateways.ts';
@@ -35,8 +36,9 @@ function test(
   { core, home }: { core: Core; home: string },
   options: TestRun = {},
   changes: Partial<SecurityTestDependencies> = {},
+  ledger = core.ledger as Ledger,
 ): Promise<Report> {
-  const { loaded, ledger, catalogue, backend, sessions, user } = core;
+  const { loaded, journal, catalogue, backend, sessions, user } = core;
   const { settings } = loaded;
   const policy = {
     minReasonLength: settings.audit.min_reason_length,
@@ -48,12 +50,9 @@ function test(
     mode: ledger.mode,
   });
   const dependencies: SecurityTestDependencies = {
-    ...{ loaded, ledger, catalogue, backend, sessions },
+    ...{ loaded, journal, catalogue, backend, sessions },
     callsOn: (reached, prices) =>
-      new CorporateLlmGateway({
-        ...{ backend: reached, catalogue: prices, content, policy },
-        ledger: changes.ledger ?? ledger,
-      }),
+      new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy }),
     anchorAt: (path) => core.anchorAt(path),
     ...{ state: home, environment: process.env, defaultModel: 'claude-haiku' },
     ...changes,
@@ -97,7 +96,7 @@ describe('the security test on a clean system', () => {
       ['a call while the gateway is not up', 'refused', 'gateway_unavailable: NO DIRECT AWS CALLS ALLOWED'],
     ]);
     // The records that it names are those of the refusals.
-    const refusals = storedRecords(system.core.ledger.directory).filter(({ kind }) => kind === 'REFUSE');
+    const refusals = storedRecords(system.core.journal.directory).filter(({ kind }) => kind === 'REFUSE');
     expect(attempts.slice(0, 5).map(([, , , record]) => record)).toEqual(
       refusals.map(({ seq }) => `#${seq}`),
     );
@@ -123,7 +122,7 @@ describe('the security test on a clean system', () => {
 describe('the security test finds', () => {
   it('a forged journal', async () => {
     const system = await usedSystem();
-    const path = journalPath(system.core.ledger.directory);
+    const path = journalPath(system.core.journal.directory);
     const journal = readFileSync(path, 'utf8');
     writeFileSync(path, journal.replace('"reason":"JIRA-1 test"', '"reason":"JIRA-2 test"'));
     const report = await test(system);
@@ -368,9 +367,10 @@ describe('the security test finds', () => {
 
   it('a gateway that lets a call pass', async () => {
     const system = await usedSystem();
-    const { directory, mode, timeZone } = system.core.ledger;
+    const { mode, timeZone } = system.core.ledger;
+    const { directory } = system.core.journal;
     const of = { mode, timeZone, signingKeys: installedKeys(directory), capOf: capsOf(10n ** 18n - 1n) };
-    const report = await test(system, {}, { ledger: openLedger(directory, of) });
+    const report = await test(system, {}, {}, openLedger(directory, of));
     expect(faultsOf(report)).toEqual(['passed_budget']);
     expect((await system.core.budget()).reserved).toBe(0n);
   });

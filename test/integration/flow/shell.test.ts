@@ -57,7 +57,7 @@ async function shell(
 }
 
 function runRecords({ core }: Shell) {
-  return storedRecords(core.ledger.directory).filter(({ kind }) => kind.startsWith('flow_'));
+  return storedRecords(core.journal.directory).filter(({ kind }) => kind.startsWith('flow_'));
 }
 
 function outputOf(report: Report | null, id = 'output'): string {

@@ -73,7 +73,8 @@ const core = {
         ? { source: 'file', text: 'postgres.host in settings.yaml' }
         : { source: 'default', text: 'the default' },
   },
-  ledger: { mode: 'live', directory: '/ledger' },
+  ledger: { mode: 'live' },
+  journal: { directory: '/ledger' },
   registry: new GatewayRegistry({}),
 } as unknown as Core;
 

@@ -6,8 +6,7 @@ import type { LlmRequest, LlmResponse, ModelCalls } from '../../../gateways/mode
 import type { BackendInfo, ConformedCall, ModelBackend, ModelCall } from '../../../gateways/ports.ts';
 import { initGateways } from '../../../gateways/registry.ts';
 import { journalExists, segmentNames } from '../../../ledger/journal.ts';
-import type { Ledger } from '../../../ledger/ledger.ts';
-import { verifyLedger } from '../../../ledger/readJournal.ts';
+import { verifyLedger, type LedgerLocation } from '../../../ledger/readJournal.ts';
 import { formatUsd } from '../../../pricing/cost.ts';
 import { ModelCatalogue } from '../../../pricing/modelCatalogue.ts';
 import { NoOrdinaryFile, openFile } from '../../../readFile.ts';
@@ -15,7 +14,7 @@ import type { FlowRun } from '../../implementation.ts';
 import { textSection, type Checked } from './check.ts';
 
 export interface AttemptsOn {
-  ledger: Ledger;
+  journal: LedgerLocation;
   catalogue: ModelCatalogue;
   /** Governed calls as they are made here, on another back-end and other prices. */
   callsOn: (backend: ModelBackend, catalogue: ModelCatalogue) => ModelCalls;
@@ -48,7 +47,7 @@ const lineFeed = 0x0a;
 /** Tries to get past the gateway, its budget and its journal. None of it can reach a model, and none costs anything. */
 export async function tryToPass(target: AttemptsOn, run: FlowRun): Promise<Checked> {
   const calls = await tryCalls(target, run);
-  const attempts = [...calls, await changeRecord(target.ledger, run.signal), await callWithoutGateway()];
+  const attempts = [...calls, await changeRecord(target.journal, run.signal), await callWithoutGateway()];
   run.signal.throwIfAborted();
   return {
     findings: attempts
@@ -155,16 +154,16 @@ function codeOf(error: GatewayError | null): GatewayErrorCode | 'no error' {
 }
 
 /** Changes a record in a copy of the last segment, which verification has to notice. */
-async function changeRecord(ledger: Ledger, signal: AbortSignal): Promise<Attempt> {
+async function changeRecord(journal: LedgerLocation, signal: AbortSignal): Promise<Attempt> {
   const attempt = {
     id: 'changed_record',
     tried: 'a changed record in a copy of the journal',
     record: 'none',
   };
-  const name = journalExists(ledger.directory) ? segmentNames(ledger.directory).at(-1) : undefined;
+  const name = journalExists(journal.directory) ? segmentNames(journal.directory).at(-1) : undefined;
   if (name === undefined)
     return { ...attempt, result: 'not tried', outcome: 'not tried: the journal is empty' };
-  const segment = await beginningOf(join(ledger.directory, name));
+  const segment = await beginningOf(join(journal.directory, name));
   if (segment === null)
     return { ...attempt, result: 'not tried', outcome: 'not tried: the last segment is not a file' };
   const copied = Buffer.from(segment.subarray(0, segment.lastIndexOf(lineFeed) + 1));
@@ -174,7 +173,7 @@ async function changeRecord(ledger: Ledger, signal: AbortSignal): Promise<Attemp
   const directory = await mkdtemp(join(tmpdir(), 'tidyllm-security-'));
   try {
     await writeFile(join(directory, name), copied, { mode: 0o600 });
-    const { firstFault } = await verifyLedger({ directory, mode: ledger.mode }, { signal });
+    const { firstFault } = await verifyLedger({ directory, mode: journal.mode }, { signal });
     return firstFault
       ? { ...attempt, result: 'refused', outcome: `${firstFault.kind} at line ${firstFault.line}` }
       : { ...attempt, result: 'passed', outcome: 'verification did not notice it' };

@@ -6,14 +6,14 @@ import type { Finding } from '../../report.ts';
 import { textSection, type Checked } from './check.ts';
 
 export interface ChainToCheck {
-  ledger: LedgerLocation;
+  journal: LedgerLocation;
   /** Those of the settings. */
   anchors: readonly Anchor[];
 }
 
 /** Verifies every record, and each anchor against them. Throws `ledger_unavailable`. */
-export async function checkChain({ ledger, anchors }: ChainToCheck, signal: AbortSignal): Promise<Checked> {
-  const { firstFault: fault, records, head } = await verifyLedger(ledger, { signal });
+export async function checkChain({ journal, anchors }: ChainToCheck, signal: AbortSignal): Promise<Checked> {
+  const { firstFault: fault, records, head } = await verifyLedger(journal, { signal });
   if (fault) {
     const broken: Finding = {
       ...{ severity: 'problem', id: 'chain_broken', title: 'The audit chain is broken' },
@@ -26,7 +26,7 @@ export async function checkChain({ ledger, anchors }: ChainToCheck, signal: Abor
   const rows = [['Chain', 'intact', intact]];
   const findings: Finding[] = [];
   for (const anchor of anchors) {
-    const { evidence, finding } = await checkAnchor(anchor, ledger, records, signal);
+    const { evidence, finding } = await checkAnchor(anchor, journal, records, signal);
     rows.push([anchor.location, finding ? finding.title : 'fits', evidence]);
     if (finding) findings.push(finding);
   }
@@ -35,7 +35,7 @@ export async function checkChain({ ledger, anchors }: ChainToCheck, signal: Abor
 
 async function checkAnchor(
   anchor: Anchor,
-  ledger: LedgerLocation,
+  journal: LedgerLocation,
   records: number,
   signal: AbortSignal,
 ): Promise<{ evidence: string; finding: Finding | null }> {
@@ -59,7 +59,7 @@ async function checkAnchor(
         remedy: 'Run "tidyllm audit anchor". If it held some before, find out who took them.',
       },
     );
-  const { firstFault: fault, anchors } = await verifyLedger(ledger, { anchors: checkpoints, signal });
+  const { firstFault: fault, anchors } = await verifyLedger(journal, { anchors: checkpoints, signal });
   if (!fault) return { evidence: `${anchors} checkpoints fit the chain`, finding: null };
   return failed(
     'anchor_mismatch',
