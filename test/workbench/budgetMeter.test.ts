@@ -234,12 +234,12 @@ describe('the budget meter', () => {
 
   test.each([
     ['dark', 'dark', 1280, 1100],
+    ['narrow', 'dark', 640, 1000],
     ['light', 'light', 1280, 1100],
+    ['wide', 'light', 1400, 1100],
+    ['narrowest', 'light', 480, 1000],
     ['high-contrast', 'highContrast', 1280, 1100],
     ['high-contrast-light', 'highContrastLight', 1280, 1100],
-    ['wide', 'light', 1400, 1100],
-    ['narrow', 'dark', 640, 1000],
-    ['narrowest', 'light', 480, 1000],
   ] as const)('looks right: %s', async (name, theme, width, height) => {
     await window.closeEditors();
     await window.page.setViewportSize({ width, height });

@@ -213,10 +213,10 @@ describe('FLOW', () => {
 
   test.each([
     ['dark', 'dark', 1400, 1300],
+    ['narrow', 'dark', 640, 1000],
     ['light', 'light', 1400, 1300],
     ['high-contrast', 'highContrast', 1400, 1300],
     ['high-contrast-light', 'highContrastLight', 1400, 1300],
-    ['narrow', 'dark', 640, 1000],
   ] as const)('looks right: %s', async (name, theme, width, height) => {
     await window.closeEditors();
     await window.page.setViewportSize({ width, height });

@@ -200,10 +200,10 @@ mlflow:
 
   test.each([
     ['dark', 'dark', 1500, 1000],
+    ['narrow', 'dark', 780, 1300],
     ['light', 'light', 1500, 1000],
     ['high-contrast', 'highContrast', 1280, 1000],
     ['high-contrast-light', 'highContrastLight', 1280, 1000],
-    ['narrow', 'dark', 780, 1300],
   ] as const)('looks right: %s', async (name, theme, width, height) => {
     await window.closeEditors();
     await window.page.setViewportSize({ width, height });

@@ -143,6 +143,9 @@ export class Editor {
    */
   async changeTheme(window: EditorWindow, theme: keyof typeof themes): Promise<void> {
     const { name, label, marker, kind } = themes[theme];
+    const settings = join(this.#profile, 'data', 'User', 'settings.json');
+    const chosen = `"workbench.colorTheme": "${name}"`;
+    if ((await readFile(settings, 'utf8')).includes(chosen)) return;
     await window.palette('Preferences: Color Theme');
     await window.page.locator('.quick-input-widget:visible input.input').fill(label);
     await window.quickPick(label).first().click();
@@ -152,10 +155,7 @@ export class Editor {
       await view.locator(`body[data-vscode-theme-kind="${kind}"]`).waitFor();
     }
     // The theme is previewed before it is chosen.
-    const settings = join(this.#profile, 'data', 'User', 'settings.json');
-    await expect
-      .poll(() => readFile(settings, 'utf8'), { timeout: 30_000 })
-      .toContain(`"workbench.colorTheme": "${name}"`);
+    await expect.poll(() => readFile(settings, 'utf8'), { timeout: 30_000 }).toContain(chosen);
   }
 
   /** A path as the workbench in the browser names it. */
