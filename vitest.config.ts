@@ -27,8 +27,10 @@ export default defineConfig({
           setupFiles: 'test/workbench/harness/pictureOnFailure.ts',
           // Two editors with their browsers are what two cores can bear.
           maxWorkers: 2,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          // What takes three seconds on an idle machine may take a minute on a busy one.
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
+          expect: { poll: { timeout: 60_000 } },
         },
       },
       {

@@ -80,12 +80,10 @@ test('an expired single sign-on offers the login, which runs in a terminal, and 
   const turn = await chat.ended();
   expect(await turn.innerText()).toContain('The AWS login of the profile "work" has expired.');
   await turn.getByRole('button', { name: 'Log in' }).click();
-  await expect
-    .poll(() => readOrEmpty(join(home, 'ran')), { timeout: 30_000 })
-    .toBe('sso login --profile work\n');
-  await expect.poll(() => readFileSync(join(home, cache), 'utf8'), { timeout: 30_000 }).toContain('2099');
+  await expect.poll(() => readOrEmpty(join(home, 'ran'))).toBe('sso login --profile work\n');
+  await expect.poll(() => readFileSync(join(home, cache), 'utf8')).toContain('2099');
   await turn.getByRole('button', { name: 'Try again' }).click();
-  await expect.poll(() => bedrock.calls.length, { timeout: 30_000 }).toBe(1);
+  await expect.poll(() => bedrock.calls.length).toBe(1);
   await window.palette('TidyLLM: Connect AWS…');
   await window.quickPick('profile work').getByText('111122223333').waitFor();
 });

@@ -217,18 +217,18 @@ describe('the budget meter', () => {
       return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
     };
     await spending.settle(await spending.reserve({ cost: 15 }), 15);
-    await expect.poll(() => told('80%'), { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => told('80%')).toBe(1);
     await spending.settle(await spending.reserve({ cost: 9 }), 9);
-    await expect.poll(() => told('95%'), { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => told('95%')).toBe(1);
     // By now the other window knows of both.
     const spent = formatUsd((await spending.ledger.budget()).spent);
     for (const one of windows)
-      await expect.poll(() => one.statusItem().innerText(), { timeout: 15_000 }).toContain(`${spent} / $60`);
+      await expect.poll(() => one.statusItem().innerText()).toContain(`${spent} / $60`);
     expect([await told('80%'), await told('95%')]).toEqual([1, 1]);
     // Of a cap that was raised it is told anew, once.
     const cap = { scope: 'ledger', key: '', limit: 61_000_000n } as const;
     await spending.ledger.raiseCap(cap, { userId: 'ada', reason: 'JIRA-9 a bit more' });
-    await expect.poll(() => told('95%'), { timeout: 15_000 }).toBe(2);
+    await expect.poll(() => told('95%')).toBe(2);
     await other.close();
   });
 

@@ -125,15 +125,15 @@ export class Editor {
   /** Opens a folder, the sample by default, in a window of its own and waits until it can be used. */
   async open(folder = this.workspace, options: OpenOptions = {}): Promise<EditorWindow> {
     const page = await this.#browser.newPage();
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(60_000);
     await page.setViewportSize(options.viewport ?? { width: 1280, height: 800 });
     await options.prepare?.(page);
     const window = new EditorWindow(page);
     openWindows.add(window);
     page.on('close', () => openWindows.delete(window));
     await page.goto(folderUrl(this.url, folder));
-    await page.locator('.monaco-workbench').waitFor({ timeout: 60_000 });
-    if (options.awaitExtension ?? true) await window.statusItem().waitFor({ timeout: 60_000 });
+    await page.locator('.monaco-workbench').waitFor();
+    if (options.awaitExtension ?? true) await window.statusItem().waitFor();
     return window;
   }
 
@@ -155,7 +155,7 @@ export class Editor {
       await view.locator(`body[data-vscode-theme-kind="${kind}"]`).waitFor();
     }
     // The theme is previewed before it is chosen.
-    await expect.poll(() => readFile(settings, 'utf8'), { timeout: 30_000 }).toContain(chosen);
+    await expect.poll(() => readFile(settings, 'utf8')).toContain(chosen);
   }
 
   /** A path as the workbench in the browser names it. */

@@ -96,11 +96,11 @@ export class EditorWindow {
 
   /** Loads the window again, as after a change of settings, and waits for the extension. */
   async reload(): Promise<void> {
-    const loaded = this.page.waitForEvent('load', { timeout: 60_000 });
+    const loaded = this.page.waitForEvent('load');
     // The editor's own command saves what is open first; the browser's button would not wait for it.
     await this.palette('Developer: Reload Window');
     await loaded;
-    await this.statusItem().waitFor({ timeout: 60_000 });
+    await this.statusItem().waitFor();
   }
 
   /** What axe finds wrong in the contents of the visible webviews. */

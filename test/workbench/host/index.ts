@@ -6,7 +6,7 @@ import Mocha from 'mocha';
 export async function run(): Promise<void> {
   const mocha = new Mocha({
     ui: 'bdd',
-    timeout: 30_000,
+    timeout: 60_000,
     reporter: 'json',
     reporterOptions: { output: join(process.env.HOST_TEST_RESULTS ?? '.', 'host.json') },
   });
