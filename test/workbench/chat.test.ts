@@ -1,5 +1,5 @@
 import type { Locator } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
 import { AuditView } from './harness/auditView.ts';
@@ -16,12 +16,37 @@ describe('the chat with simulated answers', () => {
   beforeAll(async () => {
     editor = await Editor.start();
     window = await editor.open();
-    chat = await ChatView.open(window);
   });
 
   afterAll(() => editor.dispose());
 
+  /** Begins a conversation, with one answered question where a reason is given. */
+  async function begin(reason = ''): Promise<void> {
+    await window.palette('TidyLLM: New Conversation');
+    chat = await ChatView.open(window);
+    await expect.poll(() => chat.reason.inputValue()).toBe('');
+    expect(await chat.turns.count()).toBe(0);
+    await chat.question.fill('');
+    if (reason === '') return;
+    await chat.reason.fill(reason);
+    await chat.ask('Show some code');
+    await chat.ended();
+  }
+
+  // First, while the chat was not shown yet in this window.
+  test('a question from the palette, with a reason from the branch, is answered in the chat', async () => {
+    await window.palette('TidyLLM: Ask…');
+    await window.quickPick('JIRA-123 fix flaky login test').click();
+    await window.answer('Why does login.test.ts time out?');
+    await window.tree('Health').waitFor();
+    chat = await ChatView.open(window);
+    const turn = await chat.ended();
+    expect(await turn.locator('.question').innerText()).toBe('Why does login.test.ts time out?');
+    expect(await chat.reason.inputValue()).toBe('JIRA-123 fix flaky login test');
+  });
+
   test('says that answers are simulated, why, and how to get real ones', async () => {
+    await begin();
     await chat.frame.getByText('Answers are simulated. No AWS credentials were found.').waitFor();
     await chat.button('Connect AWS…').click();
     await window.quickPick('What the AWS SDK finds').waitFor();
@@ -29,6 +54,7 @@ describe('the chat with simulated answers', () => {
   });
 
   test('asks for a reason before anything is sent', async () => {
+    await begin();
     await chat.question.fill('Why does login.test.ts time out?');
     await chat.question.press('Enter');
     await chat.frame.getByRole('alert').filter({ hasText: 'Say why' }).waitFor();
@@ -38,18 +64,24 @@ describe('the chat with simulated answers', () => {
   });
 
   test('offers the reason that the git branch stands for', async () => {
+    await begin();
+    await chat.question.fill('Why does login.test.ts time out?');
+    await chat.question.press('Enter');
+    await chat.frame.getByRole('alert').waitFor();
     await chat.button('JIRA-123 fix flaky login test').click();
     expect(await chat.reason.inputValue()).toBe('JIRA-123 fix flaky login test');
     expect(await chat.frame.getByRole('alert').count()).toBe(0);
   });
 
   test('tells the most that a question can cost', async () => {
+    await begin();
+    await chat.question.fill('Why does login.test.ts time out?');
     await expect.poll(() => chat.frame.locator('.worst-case').innerText()).toMatch(/^≤ \$0\.\d+$/);
   });
 
   test('answers a question that is sent from the keyboard, and says what it cost', async () => {
     const { keyboard } = window.page;
-    await chat.question.fill('');
+    await begin();
     await window.palette('TidyLLM: New Conversation');
     await expect
       .poll(() => chat.question.evaluate((element) => element === document.activeElement))
@@ -65,7 +97,7 @@ describe('the chat with simulated answers', () => {
     const turn = await chat.ended();
     expect(await turn.innerText()).toContain('SIMULATED');
     expect(await turn.locator('.question').innerText()).toBe('Why does it time out?\nOnly at times.');
-    expect(await turn.locator('.footer').innerText()).toMatch(/tokens.*\$0\.\d+.*#6/s);
+    expect(await turn.locator('.footer').innerText()).toMatch(/tokens.*\$0\.\d+.*#\d+/s);
     await turn.locator('.code .hljs-keyword').first().waitFor();
   });
 
@@ -75,6 +107,7 @@ describe('the chat with simulated answers', () => {
     ['the reason is left as it is', 'Choose a reason', 'Escape'],
     ['a reason is chosen', 'Choose a reason', 'Enter'],
   ])('has the keyboard again when %s', async (_what, name, key) => {
+    chat = await ChatView.open(window);
     await chat.button(name).click();
     await window.page.locator('.quick-input-widget:visible input.input').waitFor();
     await window.page.keyboard.press(key);
@@ -83,16 +116,19 @@ describe('the chat with simulated answers', () => {
         chat.question.evaluate((element) => element === document.activeElement && document.hasFocus()),
       )
       .toBe(true);
+    await chat.question.fill('');
     await window.page.keyboard.type('typed');
     await expect.poll(() => chat.question.inputValue()).toBe('typed');
     await chat.question.fill('');
   });
 
   test('shows the money in the status bar', async () => {
+    await begin('JIRA-123 money');
     await expect.poll(() => window.statusItem().innerText()).toMatch(/simulated \$0\.\d+/);
   });
 
   test('copies code and inserts it at the cursor', async () => {
+    await begin('JIRA-123 code');
     await window.palette('File: New Untitled Text File');
     const block = chat.turns.last().locator('.code');
     const code = await block.locator('code').innerText();
@@ -103,13 +139,15 @@ describe('the chat with simulated answers', () => {
   });
 
   test('shows the audit record of an answer', async () => {
-    await chat.button('#6').click();
+    await begin('JIRA-123 record');
+    await chat.button(/^#\d+$/).click();
     const audit = new AuditView(window);
-    await audit.detail.getByText('JIRA-123 keyboard').first().waitFor();
+    await audit.detail.getByText('JIRA-123 record').first().waitFor();
     await window.palette('View: Close Editor');
   });
 
   test('is as it was after the view was hidden and the window loaded again', async () => {
+    await begin('JIRA-123 reload');
     await chat.question.fill('a question that is not sent');
     const before = await chat.turns.last().innerText();
     await window.page
@@ -123,36 +161,23 @@ describe('the chat with simulated answers', () => {
     await ChatView.open(window);
     await expect.poll(() => chat.question.inputValue()).toBe('a question that is not sent');
     expect(await chat.turns.last().innerText()).toBe(before);
-    expect(await chat.reason.inputValue()).toBe('JIRA-123 keyboard');
+    expect(await chat.reason.inputValue()).toBe('JIRA-123 reload');
   });
 
   test('says how a reason must be when policy refuses it', async () => {
+    await begin();
     await chat.reason.fill('x');
     await chat.question.fill('too short a reason');
     await chat.question.press('Enter');
     await chat.frame.getByRole('alert').filter({ hasText: 'at least 3 characters' }).waitFor();
     expect(await chat.question.inputValue()).toBe('too short a reason');
   });
-});
-
-describe('the look of the chat', () => {
-  let editor: Editor;
-  let window: EditorWindow;
-  let chat: ChatView;
-
-  beforeAll(async () => {
-    editor = await Editor.start();
-    window = await editor.open();
-    chat = await ChatView.open(window);
-    await chat.ask('Show some code');
-    await chat.ended();
-  });
-
-  afterAll(() => editor.dispose());
 
   test.each(['dark', 'light', 'highContrast', 'highContrastLight'] as const)(
     'nothing keeps people out in the theme %s, wide and narrow',
     async (theme) => {
+      chat = await ChatView.open(window);
+      if ((await chat.turns.count()) === 0) await begin('JIRA-123 the look');
       await window.page.setViewportSize({ width: 1280, height: 800 });
       await editor.changeTheme(window, theme);
       expect(await window.accessibilityFindings()).toEqual([]);
@@ -167,20 +192,6 @@ describe('the look of the chat', () => {
       await window.screenshot(`chat-${theme}-narrow`);
     },
   );
-});
-
-test('a question from the palette, with a reason from the branch, is answered in the chat', async () => {
-  const editor = await Editor.start();
-  onTestFinished(() => editor.dispose());
-  const window = await editor.open();
-  await window.palette('TidyLLM: Ask…');
-  await window.quickPick('JIRA-123 fix flaky login test').click();
-  await window.answer('Why does login.test.ts time out?');
-  await window.tree('Health').waitFor();
-  const chat = await ChatView.open(window);
-  const turn = await chat.ended();
-  expect(await turn.locator('.question').innerText()).toBe('Why does login.test.ts time out?');
-  expect(await chat.reason.inputValue()).toBe('JIRA-123 fix flaky login test');
 });
 
 describe('the chat with Bedrock', () => {
