@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { recordsOf } from '../support/records.ts';
 import { ChatView } from './harness/chatView.ts';
-import { Editor } from './harness/editor.ts';
+import type { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
 import { startOnStandIn } from './harness/standIn.ts';
 
@@ -162,53 +162,6 @@ describe('FLOW', () => {
     await window.notification('was stopped; it cost').waitFor();
     expect((await recordsOf(ledger(), 'flow_end')).at(-1)).toMatchObject({ outcome: 'cancelled' });
     await window.treeItem('FLOW', /^\[Performance Test\], stopped/).waitFor();
-  });
-
-  test('runs no command line in a workspace that is not trusted', async () => {
-    const other = await Editor.start({ trust: false });
-    try {
-      writeFileSync(join(other.home, 'flow.yaml'), agreements);
-      const untrusted = await other.open();
-      await untrusted.palette('TidyLLM: Run FLOW…');
-      await untrusted.quickPick('[Make a File]').click();
-      await untrusted.notification('the workspace is not trusted').waitFor();
-      expect(existsSync(join(other.workspace, 'made.txt'))).toBe(false);
-      const simulated = { journal: { directory: join(other.home, 'ledger', 'simulated') } };
-      expect((await recordsOf(simulated, 'flow_end')).at(-1)).toMatchObject({
-        ...{ outcome: 'refused', error_code: 'flow_not_approved' },
-      });
-    } finally {
-      await other.dispose();
-    }
-  });
-
-  test('refuses a workspace’s agreement that is not trusted, in the chat as well, and records it', async () => {
-    const other = await Editor.start({ trust: false });
-    try {
-      mkdirSync(join(other.workspace, '.tidyllm'), { recursive: true });
-      writeFileSync(join(other.workspace, '.tidyllm', 'flow.yaml'), agreements);
-      const untrusted = await other.open();
-      const chat = await ChatView.open(untrusted);
-      await untrusted.treeItem('FLOW', /^\[Greeting\], runs once the workspace is trusted/).waitFor();
-      const simulated = { journal: { directory: join(other.home, 'ledger', 'simulated') } };
-      for (const [index, command] of ['[Greeting]', '[Greeting] name=Ada', '[Make a File]'].entries()) {
-        await chat.ask(command);
-        await chat.turns.nth(index).getByText('does not run: the workspace is not trusted').waitFor();
-        await chat.turns.nth(index).locator('.footer').waitFor();
-        expect((await recordsOf(simulated, 'flow_end')).length).toBe(index + 1);
-      }
-      const starts = await recordsOf(simulated, 'flow_start');
-      expect(starts.map(({ trigger, approved }) => [trigger, approved])).toEqual([
-        ['[Greeting]', null],
-        ['[Greeting]', null],
-        ['[Make a File]', false],
-      ]);
-      for (const end of await recordsOf(simulated, 'flow_end'))
-        expect(end).toMatchObject({ outcome: 'refused', error_code: 'flow_not_approved' });
-      expect(existsSync(join(other.workspace, 'made.txt'))).toBe(false);
-    } finally {
-      await other.dispose();
-    }
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Locator } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { ChatView } from './harness/chatView.ts';
 import { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
@@ -14,17 +14,12 @@ function write(path: string, text: string): void {
   writeFileSync(path, text);
 }
 
-/** The day's limit in effect. */
-function today(window: EditorWindow, limit: string): Locator {
-  return window.treeItem('Health', new RegExp(`^Today, \\$[\\d.]+ of \\$${limit}$`));
-}
-
 /** A row of the Problems view, once it is shown. */
 function problem(window: EditorWindow, message: string): Locator {
   return window.page.locator('.markers-panel .monaco-list-row').filter({ hasText: message });
 }
 
-describe('settings.yaml of the user', () => {
+describe('settings.yaml', () => {
   let editor: Editor;
   let window: EditorWindow;
   let file: string;
@@ -35,8 +30,12 @@ describe('settings.yaml of the user', () => {
     write(file, 'budget:\n  daily_limit_usd: 5\n');
     window = await editor.open(editor.workspace, { viewport });
     await window.showContainer();
-    await today(window, '5').waitFor();
     await window.palette('View: Toggle Problems');
+  });
+
+  beforeEach(async () => {
+    write(file, 'budget:\n  daily_limit_usd: 5\n');
+    await window.budgetLine('5').waitFor();
   });
 
   afterAll(() => editor.dispose());
@@ -46,14 +45,14 @@ describe('settings.yaml of the user', () => {
     const notice = window.notification('settings.yaml:2:3: unknown key "budget.daily_limit"');
     await notice.getByText('those from before stay in effect').waitFor();
     await problem(window, 'unknown key "budget.daily_limit"').getByText('[Ln 2, Col 3]').waitFor();
-    await today(window, '5').waitFor();
+    await window.budgetLine('5').waitFor();
     const chat = await ChatView.open(window);
     await chat.ask('Are you there?');
     expect(await (await chat.ended()).innerText()).toContain('SIMULATED');
     await notice.getByRole('button', { name: 'Open settings.yaml' }).click();
     await window.page.getByRole('button', { name: 'Ln 2, Col 3' }).waitFor();
     write(file, 'budget:\n  daily_limit_usd: 7\n');
-    await today(window, '7').waitFor();
+    await window.budgetLine('7').waitFor();
     await problem(window, 'unknown key').waitFor({ state: 'detached' });
   });
 
@@ -75,12 +74,12 @@ describe('settings.yaml of the user', () => {
     write(file, 'budget:\n  daily_limit_usd: 8\npostgres:\n  db_password: hush\n');
     await window.palette('TidyLLM: Show Settings with Origins');
     await window.page.getByRole('tab', { name: 'Settings in effect.yaml' }).waitFor();
-    await line(window, `budget.daily_limit_usd: "8" # file: budget.daily_limit_usd in ${file}`).waitFor();
-    await line(window, 'budget.timezone: "UTC" # default').waitFor();
-    await line(window, 'postgres.db_password is in plain text').waitFor();
+    await window.textLine(`budget.daily_limit_usd: "8" # file: budget.daily_limit_usd in ${file}`).waitFor();
+    await window.textLine('budget.timezone: "UTC" # default').waitFor();
+    await window.textLine('postgres.db_password is in plain text').waitFor();
     // The editor draws only what is in sight.
     await window.page.keyboard.press('Control+End');
-    await line(window, 'postgres.db_password: "(set, not shown)"').waitFor();
+    await window.textLine('postgres.db_password: "(set, not shown)"').waitFor();
   });
 
   test('a file that is gone leaves no faults behind', async () => {
@@ -88,66 +87,43 @@ describe('settings.yaml of the user', () => {
     await problem(window, 'unknown key "nonsense"').waitFor();
     rmSync(file);
     await problem(window, 'unknown key').waitFor({ state: 'detached' });
-    await today(window, '1,000').waitFor();
+    await window.budgetLine('1,000').waitFor();
   });
 
   test('a new file begins with every key in a comment', async () => {
+    rmSync(file);
+    await window.budgetLine('1,000').waitFor();
     await window.palette('View: Close All Editors');
     await window.palette('TidyLLM: Open Settings File');
-    await line(window, 'daily_limit_usd: "1000"').waitFor();
+    await window.textLine('daily_limit_usd: "1000"').waitFor();
     expect(existsSync(file)).toBe(true);
   });
-});
 
-describe('settings.yaml of a workspace', () => {
-  test('tightens, and is warned about where it would loosen', async () => {
-    const editor = await Editor.start();
-    onTestFinished(() => editor.dispose());
-    write(join(editor.home, 'settings.yaml'), 'budget:\n  daily_limit_usd: 5\n');
-    const window = await editor.open(editor.workspace, { viewport });
-    await window.showContainer();
-    await today(window, '5').waitFor();
+  test('of a workspace tightens, and is warned about where it would loosen', async () => {
     const file = join(editor.workspace, '.tidyllm', 'settings.yaml');
+    onTestFinished(() => rmSync(dirname(file), { recursive: true, force: true }));
+    await window.palette('View: Close All Editors');
+    await window.palette('Notifications: Clear All Notifications');
     write(file, 'budget:\n  daily_limit_usd: 3\n');
-    await today(window, '3').waitFor();
-    await window.palette('View: Toggle Problems');
+    await window.budgetLine('3').waitFor();
     write(file, 'budget:\n  daily_limit_usd: 900\n');
-    await today(window, '5').waitFor();
+    await window.budgetLine('5').waitFor();
     await problem(window, 'would loosen').getByText('[Ln 2, Col 3]').waitFor();
     write(file, 's3:\n  bucket: elsewhere\n');
     await problem(window, "can't be set by a workspace").getByText('[Ln 2, Col 3]').waitFor();
     await window.notification("s3.bucket can't be set by a workspace").waitFor();
     rmSync(dirname(file), { recursive: true });
     await problem(window, "can't be set").waitFor({ state: 'detached' });
-    await today(window, '5').waitFor();
+    await window.budgetLine('5').waitFor();
     await window.palette('TidyLLM: Open Workspace Settings File');
     await window.page.getByRole('tab', { name: 'settings.yaml' }).waitFor();
     expect(readFileSync(file, 'utf8')).toContain('# Settings of TidyLLM Gateway');
   });
 
-  test('is ignored until the workspace is trusted', async () => {
-    const editor = await Editor.start({ trust: false });
-    onTestFinished(() => editor.dispose());
-    write(join(editor.workspace, '.tidyllm', 'settings.yaml'), 'budget:\n  daily_limit_usd: 2\n');
-    const window = await editor.open(editor.workspace, { viewport });
-    await window.showContainer();
-    await today(window, '1,000').waitFor();
-    await window.palette('TidyLLM: Open Workspace Settings File');
-    await window.notification('once the workspace is trusted').waitFor();
-    await window.palette('TidyLLM: Show Settings with Origins');
-    await line(window, 'Ignored until the workspace is trusted').waitFor();
-    await window.grantTrust();
-    await today(window, '2').waitFor();
-  });
-});
-
-describe('a start with settings that have a fault', () => {
-  test('shows it everywhere, and nothing is called until it is mended', async () => {
-    const editor = await Editor.start();
-    onTestFinished(() => editor.dispose());
-    const file = join(editor.home, 'settings.yaml');
+  test('with a fault at the start shows it everywhere, and nothing is called until it is mended', async () => {
     write(file, 'budget:\n  daily_limit: 5\n');
-    const window = await editor.open(editor.workspace, { viewport });
+    await window.palette('View: Close All Editors');
+    await window.reload();
     await window.showContainer();
     const chat = window.chatFrame();
     await window.treeItem('Health', /^settings\.yaml, .*settings\.yaml:2:3: unknown key/).waitFor();
@@ -156,15 +132,7 @@ describe('a start with settings that have a fault', () => {
     await chat.locator('header').getByRole('button', { name: 'Open settings.yaml' }).click();
     await window.page.getByRole('button', { name: 'Ln 2, Col 3' }).waitFor();
     write(file, 'budget:\n  daily_limit_usd: 5\n');
-    await today(window, '5').waitFor();
+    await window.budgetLine('5').waitFor();
     await expect.poll(() => window.statusItem().innerText()).toContain('simulated $0');
   });
 });
-
-/** A line of the active editor; it shows spaces as no-break ones. */
-function line(window: EditorWindow, text: string): Locator {
-  const pattern = text.split(' ').map((word) => word.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return window.page
-    .locator('.editor-instance .view-line')
-    .filter({ hasText: new RegExp(pattern.join('\\s+')) });
-}

@@ -76,6 +76,19 @@ export class EditorWindow {
     return this.tree(tree).getByRole('treeitem', { name: item });
   }
 
+  /** The health view's line of today's budget with its limit in dollars; in sight where the window is high. */
+  budgetLine(limit: string): Locator {
+    return this.treeItem('Health', new RegExp(`^Today, \\$[\\d.]+ of \\$${limit}$`));
+  }
+
+  /** A line of the active text editor; it shows spaces as no-break ones. */
+  textLine(text: string): Locator {
+    const pattern = text.split(' ').map((word) => word.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+    return this.page
+      .locator('.editor-instance .view-line')
+      .filter({ hasText: new RegExp(pattern.join('\\s+')) });
+  }
+
   notification(text: string | RegExp): Locator {
     return this.page.locator('.notification-list-item').filter({ hasText: text });
   }
