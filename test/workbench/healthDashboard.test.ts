@@ -133,28 +133,32 @@ mlflow:
   );
 
   test('what is wrong is mended from its line', async () => {
-    await servers.MLflow.kill();
-    await row('MLflow').getByRole('button', { name: 'MLflow: Open settings.yaml' }).click();
+    await servers.S3.kill();
+    await row('S3').getByRole('button', { name: 'S3: Open settings.yaml' }).click();
     await window.page.getByRole('tab', { name: 'settings.yaml' }).waitFor();
-    await window.page.getByRole('button', { name: 'Ln 13, Col 1' }).waitFor();
+    await window.page.getByRole('button', { name: 'Ln 10, Col 1' }).waitFor();
     await window.palette('View: Close Editor');
-    const line = window.treeItem('Health', /^MLflow, failed/);
+    const line = window.treeItem('Health', /^S3, failed/);
     await line.hover();
     await line.getByRole('button', { name: 'Open Settings File' }).click();
-    await window.page.getByRole('button', { name: 'Ln 13, Col 1' }).waitFor();
+    await window.page.getByRole('button', { name: 'Ln 10, Col 1' }).waitFor();
     await window.palette('View: Close Editor');
+    await servers.S3.start();
+    await verdict('OPERATIONAL').waitFor();
   });
 
   test('the doctor says it too, with what helps', async () => {
+    await servers.S3.kill();
+    await verdict('DEGRADED').waitFor();
     await window.palette('TidyLLM: Run Doctor');
-    const found = window.quickPick('Nothing answers at http').first();
-    await found.getByText('Start MLflow there').waitFor();
+    const found = window.quickPick('Nothing answers at the bucket audit').first();
+    await found.getByText('Start S3 there').waitFor();
     await window.screenshot('health-doctor');
     await window.quickPick(/records intact in/).waitFor();
     await found.click();
-    await window.page.getByRole('button', { name: 'Ln 13, Col 1' }).waitFor();
+    await window.page.getByRole('button', { name: 'Ln 10, Col 1' }).waitFor();
     await window.palette('View: Close Editor');
-    await servers.MLflow.start();
+    await servers.S3.start();
     await verdict('OPERATIONAL').waitFor();
   });
 
