@@ -52,7 +52,7 @@ describe('a workspace that is not trusted', () => {
   /** Records of FLOW runs after as many as there were. */
   async function recorded<Kind extends 'flow_start' | 'flow_end'>(kind: Kind, after = 0) {
     const directory = join(editor.home, 'ledger', 'simulated');
-    return existsSync(directory) ? (await recordsOf({ ledger: { directory } }, kind)).slice(after) : [];
+    return existsSync(directory) ? (await recordsOf({ journal: { directory } }, kind)).slice(after) : [];
   }
 
   test('runs no command line', async () => {
