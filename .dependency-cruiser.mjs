@@ -109,6 +109,14 @@ export default {
       to: { path: '^src/ledger/ledger\\.ts$' },
     },
     {
+      name: 'one-door-to-a-model',
+      comment:
+        'Front doors know ModelCalls (src/gateways/modelCalls.ts) and no gateway: the registry hands out the highest level, so that no call passes one by. compose.ts alone makes gateways.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/gateways/', '^src/compose\\.ts$'] },
+      to: { path: '^src/gateways/[^/]+/' },
+    },
+    {
       name: 'vscode-only-at-the-edge',
       comment:
         'vscode is imported only under src/host, src/views (not in a webview) and in src/extension.ts: the command line and the tests run the core without an editor.',

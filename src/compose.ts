@@ -12,7 +12,8 @@ import { FlowAgreementManager } from './flow/flowAgreementManager.ts';
 import { ReportStore } from './flow/reportStore.ts';
 import { CorporateLlmGateway } from './gateways/corporateLlm/corporateLlmGateway.ts';
 import type { ComposeOptions, Core } from './core/core.ts';
-import type { BackendId, ModelBackend } from './gateways/ports.ts';
+import type { BackendId } from './gateways/modelCalls.ts';
+import type { ModelBackend } from './gateways/ports.ts';
 import { initGateways } from './gateways/registry.ts';
 import { Anchoring, type Anchor } from './ledger/anchors.ts';
 import { reopenLedger } from './ledger/reopenLedger.ts';
@@ -87,6 +88,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     capped: Object.keys(settings.budget.per_model_usd),
     prices: settings.prices,
     unknownPrice: settings.budget.unknown_price,
+    guardrailPrice: settings.bedrock.guardrail_price,
     region: backend.region,
     profiles,
   });

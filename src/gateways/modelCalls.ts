@@ -13,7 +13,9 @@ import type { GatewayError } from '../errors.ts';
 import type { CallOutcome } from '../ledger/records.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import type { CallOrigin } from './callOrigin.ts';
-import type { AnswerDelta, BackendId } from './ports.ts';
+
+export const backendIds = ['bedrock', 'mock'] as const;
+export type BackendId = (typeof backendIds)[number];
 
 export type Priority = 'low' | 'normal' | 'high';
 
@@ -128,6 +130,22 @@ export interface LlmResponse {
   /** True only when the record of how the call ended is durable. */
   gatewayTracked: boolean;
 }
+
+/**
+ * A piece of an answer. `index` says to which block of the answer it belongs; blocks may overlap. Of one block,
+ * a `tool_use_start` comes first and `block_end` last.
+ */
+export type AnswerDelta =
+  | { type: 'text'; index: number; text: string }
+  | { type: 'thinking'; index: number; text: string }
+  | { type: 'signature'; index: number; signature: string }
+  /** Base64. */
+  | { type: 'redacted_thinking'; index: number; data: string }
+  /** Comes before the text that it belongs to. */
+  | { type: 'citation'; index: number; citation: JsonObject }
+  | { type: 'tool_use_start'; index: number; id: string; name: string }
+  /** The next characters of the input's JSON. */
+  | { type: 'tool_use_input'; index: number; json: string };
 
 /**
  * What a caller hears while a model answers, in this order: of each block its deltas and then its `block_end`, after

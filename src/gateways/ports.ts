@@ -1,10 +1,8 @@
-import type { JsonObject, RequestContent } from '../content/messages.ts';
+import type { RequestContent } from '../content/messages.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import type { Model } from '../pricing/modelCatalogue.ts';
 import type { Health } from './gateway.ts';
-
-export const backendIds = ['bedrock', 'mock'] as const;
-export type BackendId = (typeof backendIds)[number];
+import type { AnswerDelta, BackendId } from './modelCalls.ts';
 
 /** One attempt at a model, as handed to a back-end: already admitted, priced and recorded. */
 export interface ModelCall {
@@ -34,22 +32,6 @@ export interface ConformedCall {
   call: ModelCall;
   adjustments: readonly string[];
 }
-
-/**
- * A piece of an answer. `index` says to which block of the answer it belongs; blocks may overlap. Of one block,
- * a `tool_use_start` comes first and `block_end` last.
- */
-export type AnswerDelta =
-  | { type: 'text'; index: number; text: string }
-  | { type: 'thinking'; index: number; text: string }
-  | { type: 'signature'; index: number; signature: string }
-  /** Base64. */
-  | { type: 'redacted_thinking'; index: number; data: string }
-  /** Comes before the text that it belongs to. */
-  | { type: 'citation'; index: number; citation: JsonObject }
-  | { type: 'tool_use_start'; index: number; id: string; name: string }
-  /** The next characters of the input's JSON. */
-  | { type: 'tool_use_input'; index: number; json: string };
 
 /** What a back-end reports while it answers. `usage` and `stop` come once each in a complete answer. */
 export type ModelEvent =

@@ -60,6 +60,8 @@ export interface CatalogueOptions {
   prices: PriceOverrides;
   /** `refuse`, or the entry that prices models without a price. */
   unknownPrice: string;
+  /** USD per 1,000,000 characters that a guardrail reads; null or left out where nobody says. */
+  guardrailPrice?: string | null;
   region: string;
   /** What AWS says of the account's profiles; left out where it isn't asked. */
   profiles?: ProfileDirectory | undefined;
@@ -107,6 +109,10 @@ export class ModelCatalogue {
     this.#options = { ...options, mapping: named(options.mapping), prices: named(options.prices) };
     const bases = Object.entries(options.bases ?? {});
     this.#bases = new Map(bases.map(([name, { base }]) => [this.modelIdOf(name), this.modelIdOf(base)]));
+  }
+
+  get guardrailPrice(): string | null {
+    return this.#options.guardrailPrice ?? null;
   }
 
   /** Every friendly name, the user's own first. */

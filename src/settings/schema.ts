@@ -116,6 +116,12 @@ export const settingsSchema = z.strictObject({
       .default({})
       .describe('Friendly name to model id, inference-profile id or ARN.')
       .meta({ examples: [{ 'claude-sonnet': 'eu.anthropic.claude-sonnet-4-6' }] }),
+    guardrail_price: decimal
+      .nullable()
+      .default(null)
+      .describe(
+        'USD per 1,000,000 characters that guardrails read: the sum of what AWS asks per 1,000 text units for their policies. Without it no call with a guardrail is made.',
+      ),
   }),
   prices: z
     .record(text, price)

@@ -9,6 +9,7 @@ import type { AnswerEvent, LlmRequest, LlmResponse } from '../../src/gateways/mo
 import { contentOf } from '../../src/content/callContent.ts';
 import type { WireBlock } from '../standIn/converse/request.ts';
 import { signatureOf } from '../standIn/converse/answers.ts';
+import { onTheWire, sonnet } from '../support/admittedCalls.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnMock, gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { storedRecords } from '../support/ledgers.ts';
@@ -16,7 +17,6 @@ import { times } from '../support/nightly.ts';
 import { answered, pdf, png } from '../support/richRequests.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
-const sonnet = 'us.anthropic.claude-sonnet-4-6';
 const tools = [
   {
     name: 'read_file',
@@ -50,17 +50,7 @@ function wireOf(content: readonly ContentBlock[]): WireBlock[] {
     content: { system: null, messages: [{ role: 'assistant' as const, content: [...content] }] },
   };
   const blocks = converseInput(call).messages?.[0]?.content ?? [];
-  return JSON.parse(
-    JSON.stringify(blocks, (_name, value: unknown) => {
-      const { type, data, $unknown } = (value ?? {}) as {
-        type?: string;
-        data?: number[];
-        $unknown?: [string, unknown];
-      };
-      if (type === 'Buffer' && data) return Buffer.from(data).toString('base64');
-      return $unknown ? { [$unknown[0]]: $unknown[1] } : value;
-    }),
-  ) as WireBlock[];
+  return JSON.parse(JSON.stringify(blocks, onTheWire)) as WireBlock[];
 }
 
 /** Answers in letters that every family takes, so that they are repeated as they are. */

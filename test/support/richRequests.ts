@@ -80,13 +80,11 @@ const document = cached(
       title,
       citations: fc.boolean(),
       source: fc.oneof(
-        fc
-          .integer({ min: 1, max: 12 })
-          .map((pages) => ({
-            type: 'base64' as const,
-            media_type: 'application/pdf' as const,
-            data: pdf(pages),
-          })),
+        fc.integer({ min: 1, max: 12 }).map((pages) => ({
+          type: 'base64' as const,
+          media_type: 'application/pdf' as const,
+          data: pdf(pages),
+        })),
         said.map((data) => ({ type: 'text' as const, media_type: 'text/plain' as const, data })),
         said.map((one) => ({
           type: 'base64' as const,

@@ -15,14 +15,9 @@ import { worstCaseCost } from '../../pricing/cost.ts';
 import { priceUnknown, type Model, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import { userNameFault, userNameOf } from '../../userName.ts';
 import { recordedOrigin } from '../callOrigin.ts';
-import {
-  noTemperature,
-  noTemperatureBesideReasoning,
-  type BackendId,
-  type ModelBackend,
-  type ModelCall,
-} from '../ports.ts';
-import { requestDefaults, type FlowOrigin, type LlmRequest } from '../modelCalls.ts';
+import { noTemperature, noTemperatureBesideReasoning, type ModelBackend, type ModelCall } from '../ports.ts';
+import { requestDefaults, type BackendId, type FlowOrigin, type LlmRequest } from '../modelCalls.ts';
+import { guardrailCost, guardrailPriceOf, mostCharactersOfToken } from './guardrailCost.ts';
 import { inputTokenBound } from './tokenBound.ts';
 
 /** A name for the record; anything that can't be one may be a misplaced prompt, and is left out. */
@@ -48,6 +43,8 @@ export interface AdmittedCall {
   inputTokensBound: number;
   /** The most that can be billed of the answer, reasoning included. */
   outputTokensBound: number;
+  /** Of the guardrail that reads along, USD per 1,000,000 characters; null where none does. */
+  guardrailPrice: string | null;
   /** Micro-USD. */
   worstCase: bigint;
 }
@@ -127,13 +124,26 @@ export function admit(
   const { call, adjustments } = backend.conform(asked, model);
   const inputTokensBound = inputTokenBound(call.content, model);
   const outputTokensBound = outputTokenBound(call);
-  const worstCase = worstCaseCost(model.tiers, inputTokensBound, outputTokensBound);
-  if (worstCase === null) throw priceUnknown(model.modelId, ' for input and output');
+  const modelCost = worstCaseCost(model.tiers, inputTokensBound, outputTokensBound);
+  if (modelCost === null) throw priceUnknown(model.modelId, ' for input and output');
+  const guardrailPrice = guardrailPriceOf(call.content, catalogue.guardrailPrice);
+  const worstCase = modelCost + guardrailBound(guardrailPrice, call, { inputTokensBound, outputTokensBound });
   const told =
     request.temperature === undefined
       ? adjustments.filter((one) => one !== noTemperature && one !== noTemperatureBesideReasoning)
       : adjustments;
-  return { model, call, adjustments: told, inputTokensBound, outputTokensBound, worstCase };
+  return { model, call, adjustments: told, inputTokensBound, outputTokensBound, guardrailPrice, worstCase };
+}
+
+/** A character has at least one byte, and the bound of the input at least as many tokens as bytes. */
+function guardrailBound(
+  price: string | null,
+  { content: { messages } }: ModelCall,
+  { inputTokensBound, outputTokensBound }: { inputTokensBound: number; outputTokensBound: number },
+): bigint {
+  if (price === null) return 0n;
+  const output = outputTokensBound * mostCharactersOfToken;
+  return guardrailCost(price, { texts: messages.length, input: inputTokensBound, output });
 }
 
 /** What the model is asked, well-formed and with nothing in it that is no part of a request. */

@@ -6,7 +6,8 @@ import {
   type JsonObject,
 } from '../../content/messages.ts';
 import { priceClasses, type ServiceTier, type TokenUsage } from '../../pricing/cost.ts';
-import type { AnswerDelta, ModelEvent } from '../ports.ts';
+import type { AnswerDelta } from '../modelCalls.ts';
+import type { ModelEvent } from '../ports.ts';
 
 /** A block of an answer as far as it has arrived. */
 interface PartialBlock {

@@ -9,6 +9,7 @@ import {
 } from '../../pricing/cost.ts';
 import type { AdmittedCall } from './admission.ts';
 import type { Answer } from './answer.ts';
+import { guardrailCost } from './guardrailCost.ts';
 import { textTokenBound } from './tokenBound.ts';
 
 /** What a call costs. */
@@ -21,8 +22,20 @@ export interface Charge {
   tiers: readonly PriceTier[];
 }
 
-/** The provider's own figures at published prices, or the most that the call can have cost. */
+/** What a call costs: the model, and the guardrail that read along. */
 export function chargeOf(admitted: AdmittedCall, answer: Answer, error: GatewayError | null): Charge {
+  const charge = modelCharge(admitted, answer, error);
+  const { guardrailPrice, call, inputTokensBound } = admitted;
+  if (guardrailPrice === null || (error?.billing === 'none' && answer.usage === null)) return charge;
+  const { length: texts } = call.content.messages;
+  const output = Buffer.byteLength(answer.content) + answer.hiddenBytes;
+  const cost = guardrailCost(guardrailPrice, { texts, input: inputTokensBound, output });
+  const estimatedBecause = charge.estimatedBecause ?? 'AWS does not say what the guardrail read';
+  return { ...charge, cost: charge.cost + cost, estimatedBecause };
+}
+
+/** The provider's own figures at published prices, or the most that the call can have cost. */
+function modelCharge(admitted: AdmittedCall, answer: Answer, error: GatewayError | null): Charge {
   const { model, worstCase } = admitted;
   // A call may be served, and billed, in another tier than it asked for.
   const tiers = (answer.serviceTier === null ? undefined : model.prices[answer.serviceTier]) ?? model.tiers;

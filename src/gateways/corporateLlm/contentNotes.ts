@@ -40,7 +40,10 @@ function partsOf(block: ContentBlock): { type: string }[] {
 }
 
 /** Only what is there; no note where nothing is. */
-function noteOf(topic: string, facts: Readonly<Record<string, number | boolean | readonly string[]>>): Note[] {
+function noteOf(
+  topic: string,
+  facts: Readonly<Record<string, number | boolean | readonly string[]>>,
+): Note[] {
   const data: Record<string, NoteValue> = {};
   for (const [name, value] of Object.entries(facts)) {
     if (typeof value !== 'object') {

@@ -1,16 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { conformToConverse } from '../../../src/adapters/converse/rules.ts';
-import { converseInput } from '../../../src/adapters/converse/wire.ts';
-import { MockBackend } from '../../../src/adapters/mockModel.ts';
 import { GatewayError } from '../../../src/errors.ts';
-import { admit, type AdmittedCall } from '../../../src/gateways/corporateLlm/admission.ts';
+import type { AdmittedCall } from '../../../src/gateways/corporateLlm/admission.ts';
 import type { LlmRequest } from '../../../src/gateways/modelCalls.ts';
-import { ModelCatalogue } from '../../../src/pricing/modelCatalogue.ts';
 import { countTokens } from '../../standIn/converse/count.ts';
 import { refusalOf } from '../../standIn/converse/refusal.ts';
-import type { ConverseRequest } from '../../standIn/converse/request.ts';
-import { times } from '../../support/nightly.ts';
+import { admitted, wireOf } from '../../support/admittedCalls.ts';
+import { report, times } from '../../support/nightly.ts';
 import { richRequest } from '../../support/richRequests.ts';
 
 const models = [
@@ -24,34 +21,6 @@ const models = [
   'qwen.qwen3-32b-v1:0',
   'openai.gpt-oss-120b-1:0',
 ];
-const catalogue = new ModelCatalogue({
-  mapping: {},
-  prices: {},
-  unknownPrice: 'refuse',
-  region: 'us-east-1',
-});
-
-function admitted(request: LlmRequest, modelId: string): AdmittedCall {
-  return admit('call', { ...request, modelId }, { catalogue, backend: new MockBackend() });
-}
-
-/** The request as the SDK puts it on the wire. */
-function wireOf(call: AdmittedCall['call']): ConverseRequest {
-  const { modelId: _modelId, ...body } = converseInput(call);
-  return JSON.parse(
-    JSON.stringify(body, (_name, value: unknown) => {
-      if (isBytes(value)) return Buffer.from(value.data).toString('base64');
-      const [kind, place] = (value as { $unknown?: [string, unknown] } | null)?.$unknown ?? [];
-      return kind === undefined ? value : { [kind]: place };
-    }),
-  ) as ConverseRequest;
-}
-
-/** A buffer has become this when a replacer sees it. */
-function isBytes(value: unknown): value is { data: number[] } {
-  return (value as { type?: unknown } | null)?.type === 'Buffer';
-}
-
 /** What a random request comes to for a model, if need be without what not all take; null where it is refused all the same. */
 function attempt(request: LlmRequest, modelId: string): AdmittedCall | null {
   const { reasoning, outputSchema, toolChoice, ...usual } = request;
@@ -64,6 +33,9 @@ function attempt(request: LlmRequest, modelId: string): AdmittedCall | null {
   }
   return null;
 }
+
+/** The nightly run asks many thousands of times. */
+const timeout = 120_000;
 
 describe('random rich requests', () => {
   it.each(models)(
@@ -88,8 +60,12 @@ describe('random rich requests', () => {
         { numRuns: times(120, 3000) },
       );
       expect(passed).toBeGreaterThan(20);
-      if (process.env['FIGURES']) console.log(modelId, { passed, most, least });
+      report(
+        `bound of ${modelId}`,
+        `${passed} requests, ${least.toFixed(2)} to ${most.toFixed(2)} times the tokens counted`,
+      );
     },
+    timeout,
   );
 
   it.each(models)(
@@ -97,9 +73,9 @@ describe('random rich requests', () => {
     (modelId) => {
       fc.assert(
         fc.property(richRequest, (request) => {
-          const call = attempt(request, modelId)?.call;
-          if (!call) return;
-          const model = catalogue.resolve(modelId);
+          const found = attempt(request, modelId);
+          if (!found) return;
+          const { call, model } = found;
           // What reasoning came to stands in the fields of the model.
           const { reasoning: _reasoning, ...content } = call.content;
           const again = conformToConverse({ ...call, content }, model).call.content;
@@ -108,5 +84,6 @@ describe('random rich requests', () => {
         { numRuns: times(60, 1500) },
       );
     },
+    timeout,
   );
 });
