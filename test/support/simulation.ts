@@ -47,6 +47,9 @@ function storedHashes(): Map<number, string> {
   return hashes;
 }
 
+/** Of every call: what stands beside a record is there with it or not at all. */
+const notes = [{ topic: 'of.the.test', data: { kind: 'SETTLE', cost_micro_usd: '9' } }];
+
 export interface CallsMade {
   /** Receipts of everything that was acknowledged. */
   receipts: Receipt[];
@@ -87,13 +90,13 @@ export async function reserve(
 ): Promise<void> {
   const flow = run && { run_id: run, agreement: 'cost_check', cost_limit_micro_usd: '1' };
   const input = { ...reserveInput(amount), ...(flow && { flow }) };
-  const reservation = await refusedOr(ledger.reserve(id, input));
+  const reservation = await refusedOr(ledger.reserve(id, input, notes));
   if (reservation) made.receipts.push(reservation.receipt);
   if (reservation?.granted) made.granted.add(id);
 }
 
 export async function settle(made: CallsMade, ledger: Ledger, id: string, cost: bigint): Promise<void> {
-  const receipt = await refusedOr(ledger.settle(id, settleInput(cost)));
+  const receipt = await refusedOr(ledger.settle(id, settleInput(cost), notes));
   if (!receipt) return;
   made.receipts.push(receipt);
   if (!made.settled.has(id)) made.settled.set(id, cost);

@@ -231,7 +231,8 @@ export class AuditPanel implements vscode.Disposable {
       });
       return;
     }
-    const simulated = basename(directory) === 'simulated';
+    // One that was set aside begins with the name it had.
+    const simulated = basename(directory).startsWith('simulated');
     const other = this.#ledgerOf(!simulated);
     const hasOther = other !== null && journalExists(other);
     this.#post({ type: 'ledger', directory, simulated, hasOther });
