@@ -39,8 +39,8 @@ class Machine {
           workflow_optimizer: health('not_installed'),
         }),
     },
+    journal: { directory: '/ledger' },
     ledger: {
-      directory: '/ledger',
       head: () => Promise.resolve(null),
       recover: () => Promise.resolve(),
       onDidChange: () => () => undefined,
