@@ -1,10 +1,30 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** By default one processor is left idle: of two, half. */
 const maxWorkers = '100%';
 
+/** They wait for programs, disks and answers that come word by word; others use the processors meanwhile. */
+const maxWaitingWorkers = Math.ceil(1.5 * availableParallelism());
+
+/** What takes a second on an idle machine may take ten on a busy one. */
+const expect = { poll: { timeout: 60_000 } };
+
+/** They take long for their size, and vitest begins with the largest where it doesn't know how long each takes. */
+const slow = /\/integration\/(output|hostileLedger|closedLedger)\.test\.ts$/;
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const first = sorted.filter(({ moduleId }) => slow.test(moduleId));
+    return [...first, ...sorted.filter((file) => !first.includes(file))];
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: SlowFirst },
     projects: [
       {
         oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
@@ -14,11 +34,20 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          maxWorkers,
-          testTimeout: 30_000,
+          maxWorkers: maxWaitingWorkers,
+          testTimeout: 120_000,
+          expect,
         },
       },
-      { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], maxWorkers, testTimeout: 120_000 } },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          maxWorkers,
+          testTimeout: 240_000,
+          expect,
+        },
+      },
       {
         test: {
           name: 'workbench',
@@ -27,10 +56,9 @@ export default defineConfig({
           setupFiles: 'test/workbench/harness/pictureOnFailure.ts',
           // Two editors with their browsers are what two cores can bear.
           maxWorkers: 2,
-          // What takes three seconds on an idle machine may take a minute on a busy one.
           testTimeout: 240_000,
           hookTimeout: 240_000,
-          expect: { poll: { timeout: 60_000 } },
+          expect,
         },
       },
       {
