@@ -145,7 +145,7 @@ async function accessibilityFaults(): Promise<string[]> {
   const part = { include: [['html']], exclude: [], initiator: false };
   const options = {
     resultTypes: ['violations' as const],
-    rules: { 'page-has-heading-one': { enabled: false } },
+    rules: { 'page-has-heading-one': { enabled: false }, 'landmark-one-main': { enabled: false } },
   };
   const { violations } = await finishRun([await runPartial(part, options)], options);
   return violations.flatMap(({ id, help, nodes }) =>
