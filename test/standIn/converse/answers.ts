@@ -17,7 +17,9 @@ export function toolLoop({ messages = [], toolConfig }: ConverseRequest): WireBl
   const thought: WireBlock = { reasoningContent: { reasoningText: { text, signature: signatureOf(text) } } };
   if (results.length > 0) {
     const said = results.flatMap(({ content = [] }) =>
-      content.map((part) => part.text ?? (part.json === undefined ? '(a picture)' : JSON.stringify(part.json))),
+      content.map(
+        (part) => part.text ?? (part.json === undefined ? '(a picture)' : JSON.stringify(part.json)),
+      ),
     );
     return [thought, { text: `The tool said: ${said.join(' ')}` }];
   }

@@ -62,6 +62,22 @@ describe('the extension’s API', () => {
     assert.ok(journal().includes(`"command":"extension ${id} (unverified)"`));
   });
 
+  it('takes tools and gives back the turn that the next request repeats', async () => {
+    const { prompt, ...rest } = request;
+    const tools = [{ name: 'read_file', input_schema: { type: 'object', properties: { path: {} } } }];
+    const asked = { role: 'user' as const, content: prompt ?? '' };
+    const first = await api.execute({ ...rest, messages: [asked], tools });
+    assert.equal(first.stop_reason, 'tool_use');
+    const { content } = first.message ?? { content: '' };
+    const use = typeof content === 'string' ? undefined : content.find(({ type }) => type === 'tool_use');
+    assert.ok(first.message && use?.type === 'tool_use');
+    const result = { type: 'tool_result' as const, tool_use_id: use.id, content: 'forty-two' };
+    const messages = [asked, first.message, { role: 'user' as const, content: [result] }];
+    const second = await api.execute({ ...rest, messages, tools });
+    assert.ok(second.success && second.stop_reason === 'end_turn');
+    assert.ok(journal().includes('"tool_uses":["read_file"]'));
+  });
+
   it('lends out nothing that can be patched, and nothing of the core', async () => {
     assert.deepEqual(Object.keys(api).sort(), ['budget', 'execute', 'status', 'version']);
     assert.ok(Object.isFrozen(api));
@@ -87,7 +103,9 @@ describe('the extension’s API', () => {
       { ...request, userId: 'somebody-else' },
       { ...request, flow: { runId: 'r', agreement: 'a', costLimit: 1n } },
       { ...request, origin: { workspace: null, branch: null, command: 'chat' } },
-      { ...request, messages: [{ role: 'system', content: 'x' }] },
+      { ...request, messages: [{ role: 'tool', content: 'x' }] },
+      { ...request, messages: [{ role: 'user', content: [{ type: 'image', url: 'x' }] }] },
+      { ...request, tools: [{ name: 'look', input_schema: { limit: () => 1 } }] },
     ];
     for (const one of wrong)
       await assert.rejects(api.execute(one as ApiRequest), { code: 'invalid_request' });
