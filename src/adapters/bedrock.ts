@@ -276,7 +276,8 @@ class BedrockBackend implements ModelBackend {
     try {
       for await (const event of response.stream ?? []) {
         watchdog.reset();
-        yield* eventsOfStream(event, call.toolNames);
+        // With yield* an async generator waits once more for each.
+        for (const one of eventsOfStream(event, call.toolNames)) yield one;
         if (event.messageStop) {
           stopped = true;
           yield { type: 'stop', reason: event.messageStop.stopReason ?? 'unknown' };
