@@ -13,6 +13,9 @@ const stageLimit = 20 * 60 * 1000;
 /** Marks every process of this run, so that none is left behind unnoticed. */
 const run = randomUUID();
 
+/** The variables by which the tests find their servers, or why there are none. Before the stages, which set it. */
+let installing;
+
 const stages = [
   { name: 'set-up', work: setUp },
   { name: 'check', work: check },
@@ -53,9 +56,6 @@ await main(async () => {
 });
 
 /** @typedef {{ passed: number, failed: number, skipped?: number, output?: string }} Outcome */
-
-/** The variables by which the tests find their servers, or why there are none. */
-let installing;
 
 /**
  * The packages are there at the end; what only the later stages need is fetched beside the checks.
