@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import {
   blocksOf,
+  isJsonObject,
   mapTexts,
   requestContentForm,
   type ChatMessage,
@@ -190,23 +191,37 @@ function malformed(error: z.ZodError): GatewayError {
   });
 }
 
-/** Fields of providers by which a call would cost other than it is priced: more answers, other limits, faster service. */
-const pricedElsewhere: ReadonlySet<string> = new Set([
+/** Limits of an answer, by the names of providers: wherever they stand they would replace the one that is held. */
+const answerLimits: ReadonlySet<string> = new Set([
   ...['max_tokens', 'maxTokens', 'max_tokens_to_sample', 'max_completion_tokens', 'max_output_tokens'],
-  ...['max_gen_len', 'max_new_tokens', 'maxTokenCount', 'inferenceConfig', 'inference_config'],
-  ...['n', 'best_of', 'num_generations', 'num_results', 'num_return_sequences'],
+  ...['max_gen_len', 'max_new_tokens', 'maxTokenCount', 'maxOutputTokens'],
+]);
+/** Other fields by which a call would cost other than it is priced: more answers, faster service, other content. */
+const pricedElsewhere: ReadonlySet<string> = new Set([
+  ...['n', 'best_of', 'num_generations', 'num_results', 'num_return_sequences', 'candidateCount'],
   ...['service_tier', 'serviceTier', 'speed', 'performanceConfig', 'inference_geo'],
-  ...['messages', 'system', 'model', 'modelId'],
+  ...['inferenceConfig', 'inference_config', 'messages', 'system', 'model', 'modelId'],
 ]);
 
 /** Throws `invalid_request` for a field that would change what a call costs behind its reservation. */
 function requirePriceKept(fields: JsonObject): void {
-  const found = Object.keys(fields).find((name) => pricedElsewhere.has(name));
+  const found = Object.keys(fields).find((name) => pricedElsewhere.has(name)) ?? limitIn(fields);
   if (found === undefined) return;
   throw new GatewayError(
     'invalid_request',
     `The additional field ${found} would change what the call costs, so it is not sent.`,
     { hint: 'Use the request’s own field for it (max_tokens, service_tier, …), or leave it out.' },
+  );
+}
+
+/** A limit of the answer at any depth; not in lists, where tools describe their own inputs. */
+function limitIn(fields: JsonObject): string | undefined {
+  const own = Object.keys(fields).find((name) => answerLimits.has(name));
+  return (
+    own ??
+    Object.values(fields)
+      .map((value) => (isJsonObject(value) ? limitIn(value) : undefined))
+      .find(Boolean)
   );
 }
 
@@ -229,6 +244,11 @@ function maxTokensOf(request: LlmRequest, model: Model): number {
 }
 
 /** Reasoning between tool calls may have a budget above `max_tokens`; all other output is within that. */
-function outputTokenBound({ content: { reasoning }, maxTokens }: ModelCall): number {
-  return reasoning && 'budget_tokens' in reasoning ? Math.max(maxTokens, reasoning.budget_tokens) : maxTokens;
+function outputTokenBound({ content, maxTokens }: ModelCall): number {
+  const { reasoning, additional_fields: fields = {} } = content;
+  const asked = reasoning && 'budget_tokens' in reasoning ? reasoning.budget_tokens : 0;
+  const own = Object.values(fields).map((value) =>
+    isJsonObject(value) ? Number(value['budget_tokens'] ?? 0) : 0,
+  );
+  return Math.max(maxTokens, asked, ...own.filter(Number.isSafeInteger));
 }

@@ -1,3 +1,4 @@
+import type { RequestContent } from '../../content/messages.ts';
 import type { GatewayError } from '../../errors.ts';
 import {
   contextTokens,
@@ -74,10 +75,15 @@ function unmeasured(
     : boundOf(admitted, admitted.outputTokensBound, tiers);
 }
 
+/** Whether a request asks for reasoning, by itself or in a field of the model. */
+function reasons({ reasoning, additional_fields: fields = {} }: RequestContent): boolean {
+  return reasoning !== undefined || Object.keys(fields).some((name) => /^(?:thinking|reasoning)/.test(name));
+}
+
 /** An upper bound of the tokens that were made. A model that thinks may have made more than it sent. */
 function receivedBound(admitted: AdmittedCall, { content, hiddenBytes, thought }: Answer): number {
   const { outputTokensBound, call } = admitted;
-  if (thought || call.content.reasoning) return outputTokensBound;
+  if (thought || reasons(call.content)) return outputTokensBound;
   return Math.min(textTokenBound(content) + hiddenBytes, outputTokensBound);
 }
 

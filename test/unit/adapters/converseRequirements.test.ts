@@ -281,6 +281,16 @@ describe('a request that Bedrock would refuse is refused before money is held, w
     expect(refusal(request, modelId)).toContain(rule);
   });
 
+  it('with a limit of the answer in a field of the model, at any depth', () => {
+    for (const additionalFields of [
+      { textGenerationConfig: { maxTokenCount: 9 } },
+      { a: { b: { maxOutputTokens: 9 } } },
+    ])
+      expect(refusal({ prompt: 'a', additionalFields })).toContain('would change what the call costs');
+    const tools = [{ name: 'look', input_schema: { properties: { max_tokens: {} } } }];
+    expect(refusal({ prompt: 'a', additionalFields: { tools } })).toBe('it was let through');
+  });
+
   it('with a guardrail that nobody has a price for', () => {
     const request = { prompt: 'a', guardrail: { id: 'g', version: '1' } };
     expect(() => admitted(request)).toThrow(expect.objectContaining({ code: 'price_unknown' }));
@@ -529,6 +539,10 @@ describe('a request is mended without changing what it asks', () => {
       opus45,
     );
     expect(call.outputTokensBound).toBe(9000);
+    const own = { thinking: { type: 'enabled', budget_tokens: 9000 } };
+    expect(admitted({ prompt: 'a', maxTokens: 2000, additionalFields: own }, opus45).outputTokensBound).toBe(
+      9000,
+    );
     expect(
       admitted({ prompt: 'a', maxTokens: 2000, reasoning: { budget_tokens: 9000 } }, opus45)
         .outputTokensBound,
