@@ -58,7 +58,7 @@ describe('the chat with simulated answers', () => {
     await chat.question.fill('Why does login.test.ts time out?');
     await chat.question.press('Enter');
     await chat.frame.getByRole('alert').filter({ hasText: 'Say why' }).waitFor();
-    expect(await chat.reason.evaluate((element) => element === document.activeElement)).toBe(true);
+    await expect.poll(() => chat.reason.evaluate((element) => element === document.activeElement)).toBe(true);
     expect(await chat.reason.getAttribute('aria-invalid')).toBe('true');
     expect(await chat.turns.count()).toBe(0);
   });
