@@ -14,6 +14,7 @@ import { CorporateLlmGateway } from './gateways/corporateLlm/corporateLlmGateway
 import type { ComposeOptions, Core } from './core/core.ts';
 import type { BackendId } from './gateways/modelCalls.ts';
 import type { ModelBackend } from './gateways/ports.ts';
+import { UnifiedChatManager } from './chat/unifiedChatManager.ts';
 import { initGateways } from './gateways/registry.ts';
 import { Anchoring, type Anchor } from './ledger/anchors.ts';
 import { reopenLedger } from './ledger/reopenLedger.ts';
@@ -215,6 +216,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     ledger,
     journal,
     registry,
+    chat: new UnifiedChatManager(registry),
     user,
     caller,
     anchoring,

@@ -157,7 +157,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   );
   const flowTree = store.add(new FlowTree(core, runs));
   store.add(new WalkthroughProgress(core, log));
-  store.add(new BudgetItem(core));
+  store.add(new BudgetItem(core, log));
   store.add(
     registerCommands(
       {

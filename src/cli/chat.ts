@@ -27,7 +27,7 @@ export async function chat(
   const request = await requestFrom(core, prompt, options);
   if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
   const stop = stopSignal();
-  const response = await core.registry.calls().execute(request, {
+  const response = await core.chat.calls('direct').execute(request, {
     signal: stop.signal,
     ...(terminal.json ? {} : { onEvent: eventPrinter(terminal) }),
   });

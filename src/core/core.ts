@@ -11,6 +11,7 @@ import type { LoadedSettings, SettingsOverrides } from '../settings/loadSettings
 import type { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import type { ReportStore } from '../flow/reportStore.ts';
 import type { BackendInfo } from '../gateways/ports.ts';
+import type { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
 import type { Sessions } from '../gateways/services.ts';
 
@@ -46,6 +47,8 @@ export interface Core {
   /** Where the ledger's records lie, for whoever reads them there. */
   readonly journal: LedgerLocation;
   readonly registry: GatewayRegistry;
+  /** Answers in the modes of the chat. */
+  readonly chat: UnifiedChatManager;
   /** Whose agreements and files count. */
   readonly folders: readonly string[];
   readonly flow: FlowAgreementManager;

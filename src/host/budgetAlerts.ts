@@ -10,30 +10,32 @@ import { inBackground } from './failures.ts';
 export class BudgetAlerts implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
   readonly #following: vscode.Disposable;
-  #stopLedger = (): void => undefined;
+  #book: BudgetAlertBook | null = null;
 
   constructor(holder: CoreHolder, log: vscode.LogOutputChannel) {
     this.#log = log;
-    this.#following = holder.onDidChange((state) => this.#follow(state));
+    this.#following = vscode.Disposable.from(
+      holder.onDidChange((state) => this.#follow(state)),
+      holder.onDidChangeLedger((core) => this.#look(core)),
+    );
     this.#follow(holder.state);
   }
 
   dispose(): void {
     this.#following.dispose();
-    this.#stopLedger();
   }
 
   #follow(state: CoreState): void {
-    this.#stopLedger();
     if (state.kind !== 'ready') return;
-    const { core } = state;
-    const book = new BudgetAlertBook(core.journal.directory, 'editor');
-    const look = (): void => inBackground(this.#log, this.#look(core, book));
-    this.#stopLedger = core.ledger.onDidChange(look);
-    look();
+    this.#book = new BudgetAlertBook(state.core.journal.directory, 'editor');
+    this.#look(state.core);
   }
 
-  async #look(core: Core, book: BudgetAlertBook): Promise<void> {
+  #look(core: Core): void {
+    if (this.#book) inBackground(this.#log, this.#tell(core, this.#book));
+  }
+
+  async #tell(core: Core, book: BudgetAlertBook): Promise<void> {
     for (const alert of book.take(await core.budget(), core.loaded.settings.budget.alerts))
       inBackground(this.#log, tell(alert, core.backend.simulated));
   }

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { ComposeOptions, Core } from '../core/core.ts';
 import { gatewayUnavailable } from '../gateways/registry.ts';
+import { Repeated } from '../repeated.ts';
 import { composeOptions } from './configuration.ts';
 import { errorText } from './errorText.ts';
 
@@ -22,13 +23,16 @@ export class CoreHolder {
   readonly #compose: (options: ComposeOptions) => Promise<Core>;
   readonly #log: vscode.LogOutputChannel;
   readonly #changed = new vscode.EventEmitter<CoreState>();
+  readonly #ledgerChanged = new vscode.EventEmitter<Core>();
   readonly #uses = new Map<Core, Set<Promise<unknown>>>();
   readonly #closing = new Set<Promise<void>>();
+  readonly #attempts = new Repeated(async () => this.#setState(await this.#composeOnce()));
   #state: CoreState = { kind: 'starting' };
-  #attempt: Promise<void> | null = null;
-  #again = false;
+  #stopLedger = (): void => undefined;
 
   readonly onDidChange = this.#changed.event;
+  /** Records were added, by any process, to the ledger of the core that is up. */
+  readonly onDidChangeLedger = this.#ledgerChanged.event;
 
   constructor(compose: (options: ComposeOptions) => Promise<Core>, log: vscode.LogOutputChannel) {
     this.#compose = compose;
@@ -41,14 +45,13 @@ export class CoreHolder {
 
   /** Composes from the configuration as it is now and resolves when that succeeded or failed. */
   reconnect(): Promise<void> {
-    this.#again = true;
-    this.#attempt ??= this.#composeUntilCurrent().finally(() => (this.#attempt = null));
-    return this.#attempt;
+    return this.#attempts.request();
   }
 
   /** The core, once it is up. Throws `gateway_unavailable`: there is no other route to a model. */
   async whenReady(): Promise<Core> {
-    await (this.#state.kind === 'starting' ? (this.#attempt ?? this.reconnect()) : this.#attempt);
+    const { running } = this.#attempts;
+    await (this.#state.kind === 'starting' ? (running ?? this.reconnect()) : running);
     if (this.#state.kind === 'ready') return this.#state.core;
     throw gatewayUnavailable('corporate_llm', this.#state.kind === 'failed' ? this.#state.error : undefined);
   }
@@ -67,21 +70,14 @@ export class CoreHolder {
 
   /** Takes no more work and resolves once what runs has ended and the ledger is closed. */
   async close(): Promise<void> {
-    this.#again = false;
-    await this.#attempt;
+    await this.#attempts.stop();
     this.#setState({
       kind: 'failed',
       error: new GatewayError('gateway_unavailable', 'The window is closing.'),
     });
     this.#changed.dispose();
+    this.#ledgerChanged.dispose();
     await Promise.all(this.#closing);
-  }
-
-  async #composeUntilCurrent(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
-      this.#setState(await this.#composeOnce());
-    }
   }
 
   async #composeOnce(): Promise<CoreState> {
@@ -119,11 +115,16 @@ export class CoreHolder {
   }
 
   #setState(state: CoreState): void {
-    const before = this.#state;
+    const [before, core] = [coreOf(this.#state), coreOf(state)];
     this.#state = state;
+    if (core !== before) {
+      this.#stopLedger();
+      this.#stopLedger =
+        core?.ledger.onDidChange(() => this.#ledgerChanged.fire(core)) ?? ((): void => undefined);
+    }
     this.#changed.fire(state);
-    if (before.kind !== 'ready' || (state.kind === 'ready' && state.core === before.core)) return;
-    const closing = this.#closeWhenUnused(before.core).finally(() => this.#closing.delete(closing));
+    if (before === null || before === core) return;
+    const closing = this.#closeWhenUnused(before).finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }
 
@@ -143,4 +144,8 @@ export class CoreHolder {
     this.#uses.set(core, uses);
     return uses;
   }
+}
+
+function coreOf(state: CoreState): Core | null {
+  return state.kind === 'ready' ? state.core : null;
 }

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { reasonFromBranch } from './auditReason.ts';
+import { reasonFromBranch } from '../chat/reasons.ts';
 import type { GitContext } from './gitContext.ts';
 
 interface OfferedReason {

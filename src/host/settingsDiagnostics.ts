@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { Repeated } from '../repeated.ts';
 import { checkSettingsFile, readSettingsText } from '../settings/loadSettings.ts';
 import { SettingsInvalid } from '../settings/settingsDocument.ts';
 import type { Fault } from '../yamlDocument.ts';
@@ -16,8 +17,7 @@ export class SettingsDiagnostics implements vscode.Disposable {
   readonly #registrations: vscode.Disposable;
   /** What was on disk when the settings were last read: faults found then hold for that text alone. */
   #read = new Map<string, string>();
-  #checking: Promise<void> | null = null;
-  #again = false;
+  readonly #checks = new Repeated(() => this.#checkAll());
 
   constructor(holder: CoreHolder, log: vscode.LogOutputChannel) {
     this.#holder = holder;
@@ -49,18 +49,8 @@ export class SettingsDiagnostics implements vscode.Disposable {
     this.#check();
   }
 
-  /** One check at a time; what changes meanwhile is checked after it. */
   #check(): void {
-    this.#again = true;
-    this.#checking ??= this.#checkUntilCurrent().finally(() => (this.#checking = null));
-    inBackground(this.#log, this.#checking);
-  }
-
-  async #checkUntilCurrent(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
-      await this.#checkAll();
-    }
+    inBackground(this.#log, this.#checks.request());
   }
 
   async #checkAll(): Promise<void> {

@@ -14,32 +14,34 @@ export class WalkthroughProgress implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
   readonly #following: vscode.Disposable;
   readonly #done = new Set<Step>();
-  #stopLedger = (): void => undefined;
 
   constructor(holder: CoreHolder, log: vscode.LogOutputChannel) {
     this.#log = log;
-    this.#following = holder.onDidChange((state) => {
-      if (state.kind === 'ready') this.#follow(state.core);
-    });
+    this.#following = vscode.Disposable.from(
+      holder.onDidChange((state) => {
+        if (state.kind === 'ready') this.#follow(state.core);
+      }),
+      holder.onDidChangeLedger((core) => this.#look(core)),
+    );
   }
 
   dispose(): void {
     this.#following.dispose();
-    this.#stopLedger();
   }
 
-  #follow({ backend, loaded, ledger }: Core): void {
+  #follow(core: Core): void {
+    const { backend, loaded } = core;
     if (!backend.simulated) this.#complete('connected');
     if (loaded.originOf(['budget', 'daily_limit_usd']).source !== 'default') this.#complete('budgetSet');
-    this.#stopLedger();
+    this.#look(core);
+  }
+
+  #look({ ledger }: Core): void {
     if (this.#done.has('called')) return;
     const look = async (): Promise<void> => {
       const { scopes } = await ledger.budget();
-      if (!scopes.some(({ calls }) => calls > 0)) return;
-      this.#complete('called');
-      this.#stopLedger();
+      if (scopes.some(({ calls }) => calls > 0)) this.#complete('called');
     };
-    this.#stopLedger = ledger.onDidChange(() => inBackground(this.#log, look()));
     inBackground(this.#log, look());
   }
 

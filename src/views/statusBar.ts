@@ -1,11 +1,13 @@
 import * as vscode from 'vscode';
 import { messageOf } from '../errors.ts';
 import type { CommandId } from '../host/commandIds.ts';
-import type { CoreHolder, CoreState } from '../host/coreHolder.ts';
+import type { CoreHolder } from '../host/coreHolder.ts';
 import { briefMessage } from '../host/errorText.ts';
+import { inBackground } from '../host/failures.ts';
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
 import { nextDayStart } from '../ledger/day.ts';
 import { formatUsd } from '../pricing/cost.ts';
+import { Repeated } from '../repeated.ts';
 import { escapeMarkdown } from './markdownText.ts';
 import { formatLeft, overrunText } from './moneyText.ts';
 
@@ -15,37 +17,29 @@ type Background = 'statusBarItem.warningBackground' | 'statusBarItem.errorBackgr
 export class BudgetItem implements vscode.Disposable {
   readonly #item = vscode.window.createStatusBarItem('budget', vscode.StatusBarAlignment.Right, 100);
   readonly #holder: CoreHolder;
+  readonly #log: vscode.LogOutputChannel;
+  readonly #refreshes = new Repeated(() => this.#refresh());
   readonly #following: vscode.Disposable;
-  #stopLedger = (): void => undefined;
   #midnight: NodeJS.Timeout | undefined;
-  /** The refresh whose result counts; a slower one before it is dropped. */
-  #latest = 0;
 
-  constructor(holder: CoreHolder) {
+  constructor(holder: CoreHolder, log: vscode.LogOutputChannel) {
+    this.#log = log;
     this.#holder = holder;
     this.#item.name = vscode.l10n.t('TidyLLM budget');
     this.#item.command = 'tidyllm.openBudget' satisfies CommandId;
-    this.#following = holder.onDidChange((state) => this.#follow(state));
-    this.#follow(holder.state);
+    const refresh = (): void => inBackground(log, this.#refreshes.request());
+    this.#following = vscode.Disposable.from(holder.onDidChange(refresh), holder.onDidChangeLedger(refresh));
+    refresh();
     this.#item.show();
   }
 
   dispose(): void {
     this.#following.dispose();
-    this.#stopLedger();
     clearTimeout(this.#midnight);
     this.#item.dispose();
   }
 
-  #follow(state: CoreState): void {
-    this.#stopLedger();
-    this.#stopLedger =
-      state.kind === 'ready' ? state.core.ledger.onDidChange(() => void this.#refresh()) : () => undefined;
-    void this.#refresh();
-  }
-
   async #refresh(): Promise<void> {
-    const refresh = ++this.#latest;
     const { state } = this.#holder;
     if (state.kind === 'starting') {
       this.#show('$(shield) TidyLLM', vscode.l10n.t('The gateway is starting.'), null);
@@ -58,7 +52,6 @@ export class BudgetItem implements vscode.Disposable {
     const { core } = state;
     try {
       const budget = await core.budget();
-      if (refresh !== this.#latest) return;
       const text = core.backend.simulated
         ? `$(beaker) ${vscode.l10n.t('simulated {0}', formatUsd(budget.spent))}`
         : `$(shield) ${formatUsd(budget.spent)} / ${formatUsd(budget.limit)}`;
@@ -66,7 +59,7 @@ export class BudgetItem implements vscode.Disposable {
       this.#show(`${blocked}${text}`, tooltip(budget, core.simulatedBecause), backgrounds[budget.level]);
       this.#refreshAtMidnight(budget.timeZone);
     } catch (error) {
-      if (refresh === this.#latest) this.#showBlocked(messageOf(error));
+      this.#showBlocked(messageOf(error));
     }
   }
 
@@ -96,7 +89,7 @@ export class BudgetItem implements vscode.Disposable {
     clearTimeout(this.#midnight);
     const now = new Date();
     this.#midnight = setTimeout(
-      () => void this.#refresh(),
+      () => inBackground(this.#log, this.#refreshes.request()),
       nextDayStart(now, timeZone).getTime() - now.getTime(),
     );
   }

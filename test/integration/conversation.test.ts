@@ -2,8 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { Core } from '../../src/core/core.ts';
 import { notMatched } from '../../src/flow/notMatched.ts';
 import { gatewayUnavailable } from '../../src/gateways/registry.ts';
-import { Conversation, type ConversationDependencies } from '../../src/views/chat/conversation.ts';
-import type { HostMessage, Turn } from '../../src/views/chat/protocol.ts';
+import {
+  Conversation,
+  type ConversationDependencies,
+  type ConversationEvent,
+} from '../../src/chat/conversation.ts';
+import type { Failure, Turn } from '../../src/chat/turn.ts';
+import { GatewayError, messageOf } from '../../src/errors.ts';
+import { fixesFor } from '../../src/host/fixes.ts';
 import { subjectHash } from '../../src/content/contentKeys.ts';
 import { storedRecords } from '../support/ledgers.ts';
 import { gatewayOnMock, gatewayOnStandIn } from '../support/gateways.ts';
@@ -12,23 +18,25 @@ const reason = 'JIRA-1 test the chat';
 
 interface Opened {
   conversation: Conversation;
-  posted: HostMessage[];
+  posted: ConversationEvent[];
   last: () => Turn;
 }
 
 function open(
   core: Core | null,
   kept: Turn[] = [],
-  shown: ConversationDependencies['shown'] = () => Promise.resolve(true),
+  show: ConversationDependencies['show'] = () => Promise.resolve(null),
+  origin: ConversationDependencies['origin'] = () =>
+    Promise.resolve({ door: 'chat', folder: '/w', branch: 'b' }),
 ): Opened {
-  const posted: HostMessage[] = [];
+  const posted: ConversationEvent[] = [];
   const conversation = new Conversation(
     {
       use: async (work) => {
         if (!core) throw gatewayUnavailable('corporate_llm');
         return work(core);
       },
-      origin: () => Promise.resolve({ door: 'chat', folder: '/w', branch: 'b' }),
+      origin,
       runFlow: async (command, { signal, onStart, onProgress }) => {
         if (!core) throw gatewayUnavailable('corporate_llm');
         const match = await core.flow.parseCommand(command);
@@ -39,19 +47,29 @@ function open(
         const options = { parameters, confidence, origin, signal, onProgress, trusted: true };
         return core.flow.executeAgreement(match.agreement, options);
       },
-      fixLabel: (fix) => (fix.kind === 'command' ? fix.command : fix.kind),
-      shown,
+      show,
+      failureOf,
       // As it is sent: later changes of a turn do not reach a message that has gone.
-      post: (message) => posted.push(structuredClone(message)),
+      onEvent: (event) => posted.push(structuredClone(event)),
       onDidChange: () => undefined,
-      onError: () => undefined,
     },
     { turns: kept, reason },
   );
   return { conversation, posted, last: () => conversation.turns.at(-1)! };
 }
 
-function textOf(posted: readonly HostMessage[]): string {
+function failureOf(error: unknown): Failure {
+  if (!GatewayError.is(error)) return { message: messageOf(error), hint: '', fixes: [] };
+  const fixes = fixesFor(error).map((fix) => ({
+    label: fix.kind === 'command' ? fix.command : fix.kind,
+    fix,
+  }));
+  return { message: error.message, hint: error.hint, fixes };
+}
+
+const notShown: Failure = { message: 'Nobody sees it.', hint: '', fixes: [] };
+
+function textOf(posted: readonly ConversationEvent[]): string {
   return posted.map((message) => (message.type === 'text' ? message.text : '')).join('');
 }
 
@@ -176,9 +194,49 @@ describe('a conversation', () => {
     const { core } = await gatewayOnMock();
     const { conversation, posted } = open(core);
     conversation.reason = 'ab';
-    await conversation.ask('Why?', 'claude-sonnet');
+    expect(await conversation.ask('Why?', 'claude-sonnet')).toMatchObject({
+      outcome: 'reason_refused',
+      error: { code: 'audit_reason_missing' },
+    });
     expect(conversation.turns).toEqual([]);
-    expect(posted.at(-1)).toMatchObject({ type: 'reasonRefused', question: 'Why?' });
+    expect(posted.at(-1)).toEqual({ type: 'replaced' });
+  });
+
+  it('keeps the turn that is asked again when the gateway does not accept the reason', async () => {
+    const { core } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    await conversation.ask('@stand-in:denied', 'claude-sonnet');
+    const failed = last();
+    conversation.reason = 'ab';
+    expect(await conversation.askAgain(failed)).toMatchObject({ outcome: 'reason_refused' });
+    expect(conversation.turns).toEqual([failed]);
+  });
+
+  it('does not take a question while an answer is on its way', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    const first = conversation.ask('@stand-in:gate', 'claude-sonnet');
+    await expect.poll(() => last().answer).not.toBe('');
+    expect(await conversation.ask('Another', 'claude-sonnet')).toEqual({ outcome: 'busy' });
+    standIn.openGate();
+    expect(await first).toEqual({ outcome: 'asked', turn: last() });
+    expect(conversation.turns).toHaveLength(1);
+  });
+
+  it('says what failed before anything was sent, and can be asked again', async () => {
+    const { core } = await gatewayOnMock();
+    let broken = true;
+    const { conversation, last } = open(core, [], undefined, () =>
+      broken
+        ? Promise.reject(new Error('git broke'))
+        : Promise.resolve({ door: 'chat', folder: null, branch: null }),
+    );
+    await conversation.ask('Why?', 'claude-sonnet');
+    expect(last().result).toMatchObject({ status: 'failed', failure: { message: 'git broke' } });
+    broken = false;
+    await conversation.askAgain(last());
+    expect(last()).toMatchObject({ question: 'Why?', result: { status: 'success' } });
+    expect(conversation.turns).toHaveLength(1);
   });
 
   it('says that there is no other way while the gateway is down', async () => {
@@ -261,14 +319,13 @@ describe('a conversation', () => {
     const kinds = (): string[] => storedRecords(core.journal.directory).map(({ kind }) => kind);
     await open(core).conversation.ask('@stand-in:validation', 'claude-sonnet');
     const before = kinds();
-    const { conversation, last } = open(core, [], () => Promise.resolve(false));
+    const { conversation, last } = open(core, [], () => Promise.resolve(notShown));
     await conversation.ask(question, 'claude-sonnet');
     await conversation.askAgain(last());
     expect(last()).toMatchObject({
       ...{ question, answer: '' },
-      result: { status: 'failed', cost: '$0', record: null, failure: { fixes: [{ label: 'retry' }] } },
+      result: { status: 'failed', cost: '$0', record: null, failure: notShown },
     });
-    expect(last().result?.failure?.message).toBe('The question was not sent: the chat view did not show it.');
     expect({ answering: conversation.answering, turns: conversation.turns.length }).toEqual({
       ...{ answering: false, turns: 1 },
     });
@@ -278,11 +335,11 @@ describe('a conversation', () => {
 
   it('waits for the view before it sends, and can be stopped meanwhile', async () => {
     const { core, standIn } = await gatewayOnStandIn();
-    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const { promise, resolve } = Promise.withResolvers<null>();
     const slow = open(core, [], () => promise);
     const asked = slow.conversation.ask('Why?', 'claude-sonnet');
     expect(standIn.calls).toEqual([]);
-    resolve(true);
+    resolve(null);
     await asked;
     expect(standIn.calls).toHaveLength(1);
     const stopped = open(
@@ -290,7 +347,7 @@ describe('a conversation', () => {
       [],
       (_turn, signal) =>
         new Promise((settle) => {
-          signal.addEventListener('abort', () => settle(false));
+          signal.addEventListener('abort', () => settle(notShown));
         }),
     );
     const stopping = stopped.conversation.ask('Why?', 'claude-sonnet');

@@ -4,6 +4,7 @@ import { loadCatalogue, type Catalogue, type FlowFile } from '../../flow/catalog
 import { agreementPlaces, hoverAt, suggestionsAt, type Suggestion } from '../../flow/flowAssistance.ts';
 import { readSettingsText } from '../../settings/loadSettings.ts';
 import type { CoreHolder } from '../coreHolder.ts';
+import { Repeated } from '../../repeated.ts';
 import { inBackground } from '../failures.ts';
 import { diagnosticOf } from '../settingsDiagnostics.ts';
 import { watch } from '../settingsFile.ts';
@@ -23,8 +24,7 @@ export class FlowLanguage implements vscode.Disposable {
   readonly #checked = new vscode.EventEmitter<void>();
   readonly #registrations: vscode.Disposable;
   #watched: { paths: string; watchers: vscode.Disposable } = { paths: '', watchers: noFiles };
-  #checking: Promise<void> | null = null;
-  #again = false;
+  readonly #checks = new Repeated(() => this.#checkAll());
 
   /** The files were looked at, because one of them changed. */
   readonly onDidCheck = this.#checked.event;
@@ -68,26 +68,20 @@ export class FlowLanguage implements vscode.Disposable {
     this.#checked.dispose();
   }
 
-  /** One check at a time; what changes meanwhile is checked after it. */
   #check(): void {
-    this.#again = true;
-    this.#checking ??= this.#checkUntilCurrent().finally(() => (this.#checking = null));
-    inBackground(this.#log, this.#checking);
+    inBackground(this.#log, this.#checks.request());
   }
 
-  async #checkUntilCurrent(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
-      const files = this.#files();
-      this.#follow(files);
-      const { faults } = await loadCatalogue({ files, read: currentText });
-      this.#collection.clear();
-      for (const { path } of files) {
-        const own = faults.filter(({ place }) => place?.file === path);
-        if (own.length > 0) this.#collection.set(vscode.Uri.file(path), own.map(diagnosticOf));
-      }
-      this.#checked.fire();
+  async #checkAll(): Promise<void> {
+    const files = this.#files();
+    this.#follow(files);
+    const { faults } = await loadCatalogue({ files, read: currentText });
+    this.#collection.clear();
+    for (const { path } of files) {
+      const own = faults.filter(({ place }) => place?.file === path);
+      if (own.length > 0) this.#collection.set(vscode.Uri.file(path), own.map(diagnosticOf));
     }
+    this.#checked.fire();
   }
 
   #follow(files: readonly FlowFile[]): void {

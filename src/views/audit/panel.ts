@@ -19,6 +19,7 @@ import { certainFault } from '../../ledger/closure.ts';
 import type { Fault } from '../../ledger/fault.ts';
 import { journalExists } from '../../ledger/journal.ts';
 import { folderOfLedger } from '../../ledger/readJournal.ts';
+import { Repeated } from '../../repeated.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../ledger/signing.ts';
 import { fillPanel } from '../webviewPanel.ts';
 import { contentDetail, detailOf, rowOf } from './callDetail.ts';
@@ -48,7 +49,8 @@ export class AuditPanel implements vscode.Disposable {
   readonly #dependencies: AuditPanelDependencies;
   readonly #subscriptions: vscode.Disposable;
   #panel: vscode.WebviewPanel | null = null;
-  #stopLedger = (): void => undefined;
+  /** Watches the files of another ledger than the one calls are made in. */
+  #otherLedger: vscode.FileSystemWatcher | null = null;
   /** The ledger that is shown; null for the one calls are made in. */
   #directory: string | null = null;
   /** The call to show once the view is there. */
@@ -57,8 +59,7 @@ export class AuditPanel implements vscode.Disposable {
   #filter: HistoryFilter = {};
   /** The call whose detail was asked for last. */
   #detail = 0;
-  #refreshing = false;
-  #refreshAgain = false;
+  readonly #refreshes = new Repeated(() => this.#showMatches());
   #verifying: { stop: AbortController; share: number } | null = null;
   /** What is wrong with the ledger, as far as the index has met it. */
   #fault: string | null = null;
@@ -68,6 +69,9 @@ export class AuditPanel implements vscode.Disposable {
     this.#dependencies = dependencies;
     this.#subscriptions = vscode.Disposable.from(
       holder.onDidChange(() => this.#follow()),
+      holder.onDidChangeLedger(() => {
+        if (this.#directory === null) this.#refresh();
+      }),
       auditTrail.onDidVerify(() => this.#showChain()),
     );
     this.#follow();
@@ -106,7 +110,7 @@ export class AuditPanel implements vscode.Disposable {
   }
 
   dispose(): void {
-    this.#stopLedger();
+    this.#otherLedger?.dispose();
     this.#verifying?.stop.abort();
     this.#subscriptions.dispose();
     this.#panel?.dispose();
@@ -145,7 +149,7 @@ export class AuditPanel implements vscode.Disposable {
       case 'filter':
         this.#query = message.query;
         this.#filter = historyFilter(message.filter);
-        return this.#refresh();
+        return this.#refreshes.request();
       case 'rows':
         return this.#showRows(message);
       case 'find':
@@ -199,17 +203,14 @@ export class AuditPanel implements vscode.Disposable {
 
   /** The ledger calls are made in tells of its changes; of another one the files are watched. */
   #followShown(): void {
-    this.#stopLedger();
-    const refresh = (): void => inBackground(this.#dependencies.log, this.#refresh());
-    if (this.#directory === null) {
-      this.#stopLedger = this.#core()?.ledger.onDidChange(refresh) ?? ((): void => undefined);
-      return;
-    }
+    this.#otherLedger?.dispose();
+    this.#otherLedger = null;
+    if (this.#directory === null) return;
     const journals = new vscode.RelativePattern(vscode.Uri.file(this.#directory), '*.journal');
     const watcher = vscode.workspace.createFileSystemWatcher(journals);
-    watcher.onDidChange(refresh);
-    watcher.onDidCreate(refresh);
-    this.#stopLedger = (): void => void watcher.dispose();
+    watcher.onDidChange(() => this.#refresh());
+    watcher.onDidCreate(() => this.#refresh());
+    this.#otherLedger = watcher;
   }
 
   /** The ledger of simulated or of live calls, beside the one that is shown. */
@@ -241,17 +242,8 @@ export class AuditPanel implements vscode.Disposable {
   }
 
   /** Tells the view what the filter finds now; what it needs of it, it asks for. */
-  async #refresh(): Promise<void> {
-    if (!this.#panel) return;
-    this.#refreshAgain = this.#refreshing;
-    if (this.#refreshing) return;
-    this.#refreshing = true;
-    try {
-      await this.#showMatches();
-    } finally {
-      this.#refreshing = false;
-    }
-    if (this.#refreshAgain) await this.#refresh();
+  #refresh(): void {
+    if (this.#panel) inBackground(this.#dependencies.log, this.#refreshes.request());
   }
 
   async #showMatches(): Promise<void> {

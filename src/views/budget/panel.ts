@@ -7,6 +7,7 @@ import { briefMessage, errorText } from '../../host/errorText.ts';
 import { inBackground } from '../../host/failures.ts';
 import type { Histories } from '../../host/histories.ts';
 import { nextDayStart } from '../../ledger/day.ts';
+import { Repeated } from '../../repeated.ts';
 import { saveFile } from '../saveFile.ts';
 import { fillPanel } from '../webviewPanel.ts';
 import { budgetCsv } from './budgetCsv.ts';
@@ -38,14 +39,18 @@ export class BudgetPanel implements vscode.Disposable {
   #panel: vscode.WebviewPanel | null = null;
   #source: Source | null = null;
   #figures: BudgetFigures | null = null;
-  #stopLedger = (): void => undefined;
   #midnight: NodeJS.Timeout | undefined;
-  #refreshing: Promise<void> | null = null;
-  #again = false;
+  readonly #refreshes = new Repeated(() => this.#refreshOnce(), refreshEveryMs);
 
   constructor(dependencies: BudgetPanelDependencies) {
     this.#dependencies = dependencies;
-    this.#following = dependencies.holder.onDidChange(() => this.#follow());
+    const { holder } = dependencies;
+    this.#following = vscode.Disposable.from(
+      holder.onDidChange(() => this.#follow()),
+      holder.onDidChangeLedger(() => {
+        if (this.#panel) this.#refresh();
+      }),
+    );
   }
 
   open(): void {
@@ -86,31 +91,18 @@ export class BudgetPanel implements vscode.Disposable {
     if (core) {
       const history = this.#dependencies.histories.of(core.journal.directory);
       this.#source = { core, reader: new BudgetFiguresReader(core, history) };
-      this.#stopLedger = core.ledger.onDidChange(() => this.#refresh());
     }
     this.#refresh();
   }
 
   #forget(): void {
-    this.#stopLedger();
-    this.#stopLedger = () => undefined;
     clearTimeout(this.#midnight);
     this.#source = null;
     this.#figures = null;
   }
 
   #refresh(): void {
-    this.#again = true;
-    this.#refreshing ??= this.#refreshUntilCurrent().finally(() => (this.#refreshing = null));
-    inBackground(this.#dependencies.log, this.#refreshing);
-  }
-
-  async #refreshUntilCurrent(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
-      await this.#refreshOnce();
-      await new Promise((resolve) => setTimeout(resolve, refreshEveryMs));
-    }
+    inBackground(this.#dependencies.log, this.#refreshes.request());
   }
 
   async #refreshOnce(): Promise<void> {

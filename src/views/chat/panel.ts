@@ -1,12 +1,15 @@
 import * as vscode from 'vscode';
-import { GatewayError } from '../../errors.ts';
+import { ChatMemory } from '../../chat/chatMemory.ts';
+import { Conversation, type AskResult, type Change } from '../../chat/conversation.ts';
+import { reasonFromBranch } from '../../chat/reasons.ts';
+import type { Failure } from '../../chat/turn.ts';
+import { GatewayError, messageOf } from '../../errors.ts';
 import type { Core } from '../../core/core.ts';
-import { reasonFromBranch } from '../../host/auditReason.ts';
 import type { CommandId } from '../../host/commandIds.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
-import { errorText } from '../../host/errorText.ts';
+import { briefMessage, errorText } from '../../host/errorText.ts';
 import { applyFix, fixLabel, inBackground } from '../../host/failures.ts';
-import type { Fix } from '../../host/fixes.ts';
+import { fixesFor, type Fix } from '../../host/fixes.ts';
 import type { FlowRuns } from '../../host/flowRuns.ts';
 import type { GitContext } from '../../host/gitContext.ts';
 import type { Histories } from '../../host/histories.ts';
@@ -15,10 +18,10 @@ import { subjectHash } from '../../content/contentKeys.ts';
 import { pickModel } from '../../host/pickModel.ts';
 import { pickReason } from '../../host/pickReason.ts';
 import { formatUsd } from '../../pricing/cost.ts';
+import { Repeated } from '../../repeated.ts';
 import { formatLeft } from '../moneyText.ts';
 import { webviewPage, webviewRoot } from '../webviewPage.ts';
-import { Conversation, failureOf, type Change } from './conversation.ts';
-import { ChatMemory } from './memory.ts';
+import { ShownTurns } from './shownTurns.ts';
 import { viewMessageSchema, type HostMessage, type Surroundings, type ViewMessage } from './protocol.ts';
 
 const viewId = 'tidyllm.chat';
@@ -56,22 +59,15 @@ export class ChatPanel implements vscode.Disposable {
   readonly #conversation: Conversation;
   readonly #subscriptions: vscode.Disposable;
   #view: vscode.WebviewView | null = null;
-  #stopLedger = (): void => undefined;
-  /** The one that counts; slower ones before it are dropped. */
-  #latestSurroundings = 0;
+  readonly #shownTurns = new ShownTurns();
+  readonly #surroundings = new Repeated(() => this.#showSurroundings());
+  readonly #erasures = new Repeated(() => this.#forgetErased());
   #draft: string;
   #draftTimer: NodeJS.Timeout | undefined;
   #focusWhenReady = false;
-  /** Who waits until a turn is shown, by its id. */
-  readonly #whenShown = new Map<string, () => void>();
-  /** The search for erasures that is under way, and whether another has to follow. */
-  #searching: Promise<void> | null = null;
-  #searchAgain = false;
-  /** Whether the policy lets prompts and answers be kept; null until the settings were read. */
-  #mayKeep: boolean | null = null;
 
   constructor(dependencies: ChatPanelDependencies) {
-    const { storage, holder, git, log } = dependencies;
+    const { storage, holder, git } = dependencies;
     this.#dependencies = dependencies;
     this.#memory = new ChatMemory(storage);
     this.#draft = this.#memory.draft;
@@ -80,16 +76,19 @@ export class ChatPanel implements vscode.Disposable {
         use: (work) => holder.use(work),
         origin: () => git.callOrigin('chat'),
         runFlow: (text, options) => dependencies.runs.executeCommand(text, { ...options, command: 'chat' }),
-        fixLabel,
-        shown: (turn, signal) => this.#shown(turn, signal),
-        post: (message) => this.#post(message),
+        show: (turn, signal) => this.#showTurn(turn, signal),
+        failureOf: (error) => this.#failureOf(error),
+        onEvent: (event) => (event.type === 'replaced' ? this.#showConversation() : this.#post(event)),
         onDidChange: () => this.#keep(),
-        onError: (error) => log.error(errorText(error)),
       },
       this.#memory.conversation,
     );
     this.#subscriptions = vscode.Disposable.from(
       holder.onDidChange(() => this.#follow()),
+      holder.onDidChangeLedger(() => {
+        this.#refresh();
+        this.#searchErasures();
+      }),
       git.onDidChange(() => this.#refresh()),
     );
     this.#follow();
@@ -117,7 +116,6 @@ export class ChatPanel implements vscode.Disposable {
   async newConversation(): Promise<void> {
     if (this.#conversation.answering && !(await confirmsStop())) return;
     this.#conversation.clear();
-    this.#showConversation();
     await this.open();
   }
 
@@ -141,17 +139,16 @@ export class ChatPanel implements vscode.Disposable {
   /** What was kept of a user was erased in this window: their conversation goes too. */
   async forget(user: string): Promise<void> {
     if ((await this.#dependencies.holder.whenReady()).user !== user) return;
-    this.#conversation.clear();
     this.#draft = '';
+    this.#conversation.clear();
     await this.#memory.keepDraft('');
-    this.#showConversation();
   }
 
   async chooseModel(): Promise<void> {
     const chosen = await pickModel(await this.#dependencies.holder.whenReady(), await this.#model());
     if (chosen !== undefined) {
       await this.#memory.chooseModel(chosen);
-      await this.#showSurroundings();
+      await this.#surroundings.request();
     }
     await this.open();
   }
@@ -168,7 +165,6 @@ export class ChatPanel implements vscode.Disposable {
 
   dispose(): void {
     this.#conversation.stop();
-    this.#stopLedger();
     clearTimeout(this.#draftTimer);
     this.#subscriptions.dispose();
   }
@@ -181,18 +177,17 @@ export class ChatPanel implements vscode.Disposable {
     switch (message.type) {
       case 'ready':
         this.#showConversation();
-        await this.#showSurroundings();
+        await this.#surroundings.request();
         if (this.#focusWhenReady) this.#post({ type: 'focus' });
         this.#focusWhenReady = false;
         return;
       case 'shown':
-        this.#whenShown.get(message.turn)?.();
+        this.#shownTurns.shown(message.turn);
         return;
       case 'focused':
         await setContext('tidyllm.chatFocused', message.focused);
         return;
       case 'ask':
-        this.#conversation.reason = message.reason;
         return this.#ask(message.question);
       case 'draft':
         this.#draft = message.question;
@@ -200,7 +195,6 @@ export class ChatPanel implements vscode.Disposable {
         return;
       case 'reason':
         this.#conversation.reason = message.reason;
-        this.#keep();
         return;
       case 'run':
         return this.#runCommand({ kind: 'command', command: message.command });
@@ -208,7 +202,7 @@ export class ChatPanel implements vscode.Disposable {
         return this.#applyFix(message.turn, message.index);
       case 'goOn': {
         const turn = this.#conversation.turn(message.turn);
-        if (turn) await this.#answering(async () => this.#conversation.goOn(turn, await this.#model()));
+        if (turn) await this.#asked(async () => this.#conversation.goOn(turn, await this.#model()));
         return;
       }
       case 'showRecord': {
@@ -228,71 +222,59 @@ export class ChatPanel implements vscode.Disposable {
     }
   }
 
-  #shown(turn: string, signal: AbortSignal): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const giveUp = (): void => resolve(false);
-    const timer = setTimeout(giveUp, shownWithinMs);
-    signal.addEventListener('abort', giveUp, { once: true });
-    this.#whenShown.set(turn, () => resolve(true));
-    return promise.finally(() => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', giveUp);
-      this.#whenShown.delete(turn);
-    });
+  async #showTurn(turn: string, signal: AbortSignal): Promise<Failure | null> {
+    if (await this.#shownTurns.wait(turn, shownWithinMs, signal)) return null;
+    const retry: Fix = { kind: 'retry' };
+    return {
+      message: vscode.l10n.t('The question was not sent: the chat view did not show it.'),
+      hint: vscode.l10n.t('Open the chat view, or reload the window if it stays empty, and ask again.'),
+      fixes: [{ label: fixLabel(retry), fix: retry }],
+    };
   }
 
-  /** One search at a time; what is recorded meanwhile is looked at after it. */
   #searchErasures(): void {
-    this.#searchAgain = true;
-    this.#searching ??= this.#forgetErased().finally(() => (this.#searching = null));
-    inBackground(this.#dependencies.log, this.#searching);
+    inBackground(this.#dependencies.log, this.#erasures.request());
   }
 
   /** Forgets what was erased by the terminal or another window: its tombstone is in the ledger. */
   async #forgetErased(): Promise<void> {
-    while (this.#searchAgain) {
-      this.#searchAgain = false;
-      const { state } = this.#dependencies.holder;
-      if (state.kind !== 'ready' || this.#conversation.turns.length === 0) return;
-      const { user, ledger, journal } = state.core;
-      const { directory } = journal;
-      const ledgerId = await ledger.identity();
-      if (ledgerId === null) return;
-      const tombstones = await this.#dependencies.histories
-        .of(directory)
-        .ask('events', ['tombstone', tombstonesRead], { onFailure: () => undefined });
-      const forgot = await this.#conversation.forgetErased(
-        ledgerId,
-        async (after) => (await erasedAfter(directory, tombstones, subjectHash(user), after)) !== null,
-      );
-      if (forgot) this.#showConversation();
-    }
+    const { state } = this.#dependencies.holder;
+    if (state.kind !== 'ready' || this.#conversation.turns.length === 0) return;
+    const { user, ledger, journal } = state.core;
+    const { directory } = journal;
+    const ledgerId = await ledger.identity();
+    if (ledgerId === null) return;
+    const tombstones = await this.#dependencies.histories
+      .of(directory)
+      .ask('events', ['tombstone', tombstonesRead], { onFailure: () => undefined });
+    await this.#conversation.forgetErased(
+      ledgerId,
+      async (after) => (await erasedAfter(directory, tombstones, subjectHash(user), after)) !== null,
+    );
   }
 
+  /** A question that was not taken goes back to where it was written. */
   async #ask(question: string): Promise<void> {
-    const reason = this.#conversation.reason.trim();
-    await this.#answering(async () => this.#conversation.ask(question, await this.#model()));
-    // A reason that was refused is not worth remembering.
-    if (reason !== '' && this.#conversation.turns.at(-1)?.reason.trim() === reason)
-      await this.#memory.addReason(reason);
+    const { reason } = this.#conversation;
+    const result = await this.#asked(async () => this.#conversation.ask(question, await this.#model()));
+    if (result.outcome !== 'asked') this.#post({ type: 'questionReturned', question });
+    else if (!result.turn.flow && reason.trim() !== '') await this.#memory.addReason(reason.trim());
   }
 
   async #applyFix(turnId: string | null, index: number): Promise<void> {
     const { state } = this.#dependencies.holder;
     if (turnId === null) {
-      const fix = state.kind === 'failed' ? failureOf(state.error, fixLabel).fixes[index]?.fix : undefined;
+      const fix = state.kind === 'failed' ? shownFailure(state.error).fixes[index]?.fix : undefined;
       if (fix) await this.#apply(fix as Fix, () => this.#dependencies.holder.reconnect());
       return;
     }
     const turn = this.#conversation.turn(turnId);
     const fix = turn?.result?.failure?.fixes[index]?.fix;
     if (!turn || !fix) return;
-    await this.#apply(fix as Fix, (change) =>
-      this.#answering(() => this.#conversation.askAgain(turn, change)),
-    );
+    await this.#apply(fix as Fix, (change) => this.#asked(() => this.#conversation.askAgain(turn, change)));
   }
 
-  async #apply(fix: Fix, askAgain: (change: Change) => Promise<void>): Promise<void> {
+  async #apply(fix: Fix, askAgain: (change: Change) => Promise<unknown>): Promise<void> {
     if (fix.kind === 'command') await this.#runCommand(fix);
     else
       await askAgain({
@@ -307,14 +289,24 @@ export class ChatPanel implements vscode.Disposable {
     if (asking.has(fix.command)) await this.open();
   }
 
-  /** Lets the stop command and its key know that there is something to stop. */
-  async #answering(work: () => Promise<void>): Promise<void> {
+  /** Lets the stop command know that there is something to stop, and tells of a reason that was refused. */
+  async #asked(ask: () => Promise<AskResult>): Promise<AskResult> {
     void setContext('tidyllm.answering', true);
     try {
-      await work();
+      const result = await ask();
+      if (result.outcome === 'reason_refused') {
+        const { message, hint } = result.error;
+        this.#post({ type: 'reasonRefused', message: `${message} ${hint}` });
+      }
+      return result;
     } finally {
       void setContext('tidyllm.answering', this.#conversation.answering);
     }
+  }
+
+  #failureOf(error: unknown): Failure {
+    this.#dependencies.log.error(errorText(error));
+    return shownFailure(error);
   }
 
   #priceDraftSoon(): void {
@@ -328,7 +320,7 @@ export class ChatPanel implements vscode.Disposable {
   /** Keeps the question that is being written and tells the most that it can cost. */
   async #priceDraft(): Promise<void> {
     const draft = this.#draft;
-    if (this.#mayKeep) await this.#memory.keepDraft(draft);
+    await this.#memory.keepDraft(draft);
     const cost = draft.trim() === '' ? null : await this.#worstCase(draft);
     if (draft === this.#draft) this.#post({ type: 'worstCase', cost });
   }
@@ -345,24 +337,21 @@ export class ChatPanel implements vscode.Disposable {
 
   #showConversation(): void {
     const { turns, reason } = this.#conversation;
-    this.#post({ type: 'conversation', turns, reason, draft: this.#draft });
+    this.#post({ type: 'conversation', turns: [...turns], reason, draft: this.#draft });
   }
 
   #refresh(): void {
-    inBackground(this.#dependencies.log, this.#showSurroundings());
+    inBackground(this.#dependencies.log, this.#surroundings.request());
   }
 
   async #showSurroundings(): Promise<void> {
     if (!this.#view) return;
-    const latest = ++this.#latestSurroundings;
-    const surroundings = await this.#surroundings();
-    if (latest !== this.#latestSurroundings) return;
-    this.#post({ type: 'surroundings', surroundings });
+    this.#post({ type: 'surroundings', surroundings: await this.#readSurroundings() });
     // Another model or a longer conversation costs otherwise.
     this.#priceDraftSoon();
   }
 
-  async #surroundings(): Promise<Surroundings> {
+  async #readSurroundings(): Promise<Surroundings> {
     const { holder, git } = this.#dependencies;
     const branch = await git.branch();
     const suggestedReason = branch === null ? null : reasonFromBranch(branch);
@@ -370,7 +359,7 @@ export class ChatPanel implements vscode.Disposable {
     if (state.kind === 'starting')
       return { gateway: { state: 'starting' }, model: '', budget: null, suggestedReason };
     if (state.kind === 'failed') {
-      const gateway = { state: 'failed' as const, failure: failureOf(state.error, fixLabel) };
+      const gateway = { state: 'failed' as const, failure: shownFailure(state.error) };
       return { gateway, model: '', budget: null, suggestedReason };
     }
     const gateway = { state: 'ready' as const, simulatedBecause: state.core.simulatedBecause };
@@ -400,27 +389,14 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   #follow(): void {
-    const { state } = this.#dependencies.holder;
-    this.#stopLedger();
-    this.#stopLedger =
-      state.kind === 'ready'
-        ? state.core.ledger.onDidChange(() => {
-            this.#refresh();
-            this.#searchErasures();
-          })
-        : () => undefined;
-    this.#searchErasures();
-    if (state.kind === 'ready') {
-      this.#mayKeep = state.core.loaded.settings.audit.content !== 'none';
-      if (!this.#mayKeep) this.#forget();
+    const { log, holder } = this.#dependencies;
+    if (holder.state.kind === 'ready') {
+      const { content } = holder.state.core.loaded.settings.audit;
+      inBackground(log, this.#memory.setPolicy(content !== 'none'));
+      this.#keep();
     }
+    this.#searchErasures();
     this.#refresh();
-  }
-
-  /** Policy keeps nothing: what was kept before goes too. */
-  #forget(): void {
-    this.#keep();
-    inBackground(this.#dependencies.log, this.#memory.keepDraft(''));
   }
 
   #pickReason(): Promise<string | undefined> {
@@ -430,21 +406,23 @@ export class ChatPanel implements vscode.Disposable {
   #setReason(reason: string): void {
     this.#conversation.reason = reason;
     this.#post({ type: 'reason', reason });
-    this.#keep();
   }
 
   #keep(): void {
-    const { turns, reason } = this.#conversation;
-    if (this.#mayKeep === null && turns.length > 0) return;
-    inBackground(
-      this.#dependencies.log,
-      this.#memory.keepConversation({ turns, reason }, this.#mayKeep ?? false),
-    );
+    inBackground(this.#dependencies.log, this.#memory.keepConversation(this.#conversation));
   }
 
   #post(message: HostMessage): void {
     void this.#view?.webview.postMessage(message);
   }
+}
+
+/** An error as the view shows it, with buttons. */
+function shownFailure(error: unknown): Failure {
+  if (!GatewayError.is(error)) return { message: messageOf(error), hint: '', fixes: [] };
+  const fixes = fixesFor(error).map((fix) => ({ label: fixLabel(fix), fix }));
+  const { hint, detail } = error;
+  return { message: briefMessage(error), hint, fixes, ...(detail !== null && { detail }) };
 }
 
 function setContext(name: string, value: boolean): Thenable<unknown> {

@@ -1,75 +1,13 @@
 import * as z from 'zod/mini';
-import { failureSchema, readyMessage, runMessage } from '../webviewKit/protocol.ts';
-
-/** A button of an error: the extension keeps what it does. */
-const fix = z.object({ label: z.string(), fix: z.unknown() });
-
-const failure = z.extend(failureSchema, {
-  fixes: z.array(fix),
-  /** What the provider said, in its own words. */
-  detail: z.optional(z.string()),
-});
-
-/** How an answer ended, and what it cost. */
-const result = z.object({
-  status: z.enum(['success', 'refused', 'failed', 'cancelled', 'incomplete', 'interrupted']),
-  processingTimeMs: z.nullable(z.number()),
-  tokens: z.nullable(z.object({ input: z.number(), output: z.number() })),
-  /** As people read it; null when nobody knows. */
-  cost: z.nullable(z.string()),
-  costEstimated: z.boolean(),
-  /** The durable audit record; null when the call is not tracked. */
-  record: z.nullable(z.object({ ledger: z.string(), callId: z.string(), sequence: z.number() })),
-  failure: z.nullable(failure),
-  /** Why the cost is an upper bound. */
-  estimatedBecause: z.optional(z.nullable(z.string())),
-  /** What the answer lacks although it was given; left out for a whole one. */
-  shortfall: z.optional(
-    z.object({
-      message: z.string(),
-      hint: z.string(),
-      /** What the button does that goes on from here; null where nothing can. */
-      goOn: z.nullable(z.enum(['continue', 'longer'])),
-    }),
-  ),
-});
-
-/** One question with its answer. */
-export const turnSchema = z.object({
-  id: z.string(),
-  question: z.string(),
-  reason: z.string(),
-  model: z.string(),
-  /** Whether the answer comes from no model. */
-  simulated: z.boolean(),
-  /** Markdown, as far as it has arrived. */
-  answer: z.string(),
-  /** Null while the answer is on its way. */
-  result: z.nullable(result),
-  /** Where an agreement was run instead of asking a model. */
-  flow: z.optional(
-    z.object({
-      trigger: z.string(),
-      /** What is under way. */
-      progress: z.string(),
-      /** The run that has a report to show; null while there is none. */
-      reportOf: z.nullable(z.string()),
-    }),
-  ),
-});
-
-/** A message that is nothing but a trigger with parameters: `[Cost Analysis] days=7`. */
-export function isFlowCommand(message: string): boolean {
-  // No two parts can take the same character, so that no message takes long.
-  return /^\s*\[[^\]\n]+\](?:\s+\w+=(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']\S*)?)*\s*$/.test(message);
-}
+import { failureSchema, turnSchema } from '../../chat/turn.ts';
+import { readyMessage, runMessage } from '../webviewKit/protocol.ts';
 
 /** What the view shows around the conversation. */
 const surroundings = z.object({
   gateway: z.discriminatedUnion('state', [
     z.object({ state: z.literal('starting') }),
     z.object({ state: z.literal('ready'), simulatedBecause: z.nullable(z.string()) }),
-    z.object({ state: z.literal('failed'), failure }),
+    z.object({ state: z.literal('failed'), failure: failureSchema }),
   ]),
   model: z.string(),
   budget: z.nullable(
@@ -99,8 +37,9 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('turnRemoved'), id: z.string() }),
   z.object({ type: z.literal('text'), id: z.string(), text: z.string() }),
   z.object({ type: z.literal('reason'), reason: z.string() }),
-  /** The reason was not accepted; the question goes back to where it was written. */
-  z.object({ type: z.literal('reasonRefused'), message: z.string(), question: z.string() }),
+  /** A question that was not asked goes back to where it was written. */
+  z.object({ type: z.literal('questionReturned'), question: z.string() }),
+  z.object({ type: z.literal('reasonRefused'), message: z.string() }),
   z.object({ type: z.literal('worstCase'), cost: z.nullable(z.string()) }),
   z.object({ type: z.literal('focus') }),
 ]);
@@ -112,7 +51,8 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('shown'), turn: z.string() }),
   /** The keyboard is in the view, or left it: the editor does not know by itself. */
   z.object({ type: z.literal('focused'), focused: z.boolean() }),
-  z.object({ type: z.literal('ask'), question: z.string(), reason: z.string() }),
+  /** Asks for the reason that was written last. */
+  z.object({ type: z.literal('ask'), question: z.string() }),
   z.object({ type: z.literal('draft'), question: z.string() }),
   z.object({ type: z.literal('reason'), reason: z.string() }),
   runMessage([
@@ -132,9 +72,6 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('insert'), text: z.string() }),
 ]);
 
-export type Turn = z.infer<typeof turnSchema>;
-export type TurnResult = NonNullable<Turn['result']>;
-export type Failure = z.infer<typeof failure>;
 export type Surroundings = z.infer<typeof surroundings>;
 export type HostMessage = z.infer<typeof hostMessageSchema>;
 export type ViewMessage = z.infer<typeof viewMessageSchema>;

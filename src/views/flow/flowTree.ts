@@ -33,7 +33,6 @@ export class FlowTree implements vscode.TreeDataProvider<Line>, vscode.Disposabl
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #view: vscode.TreeView<Line>;
   readonly #following: vscode.Disposable;
-  #stopLedger = (): void => undefined;
   #timer: NodeJS.Timeout | undefined;
 
   readonly onDidChangeTreeData = this.#changed.event;
@@ -43,11 +42,11 @@ export class FlowTree implements vscode.TreeDataProvider<Line>, vscode.Disposabl
     this.#runs = runs;
     this.#view = vscode.window.createTreeView('tidyllm.flow', { treeDataProvider: this });
     this.#following = vscode.Disposable.from(
-      holder.onDidChange(() => this.#follow()),
+      holder.onDidChange(() => this.refresh()),
+      holder.onDidChangeLedger(() => this.#refreshSoon()),
       runs.onDidChange(() => this.#refreshSoon()),
       this.#view.onDidChangeVisibility(() => this.refresh()),
     );
-    this.#follow();
   }
 
   refresh(): void {
@@ -81,18 +80,9 @@ export class FlowTree implements vscode.TreeDataProvider<Line>, vscode.Disposabl
 
   dispose(): void {
     clearTimeout(this.#timer);
-    this.#stopLedger();
     this.#following.dispose();
     this.#view.dispose();
     this.#changed.dispose();
-  }
-
-  #follow(): void {
-    this.#stopLedger();
-    const { state } = this.#holder;
-    this.#stopLedger =
-      state.kind === 'ready' ? state.core.ledger.onDidChange(() => this.#refreshSoon()) : () => undefined;
-    this.refresh();
   }
 
   /** While nobody looks, the next look reads anew anyway. */

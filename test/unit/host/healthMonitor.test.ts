@@ -62,7 +62,8 @@ describe('the health monitor', () => {
     holder = new CoreHolder(() => Promise.resolve(machine.core), log);
     monitor = new HealthMonitor(holder, { path: () => Promise.resolve('/settings.yaml') }, log);
     await holder.reconnect();
-    await monitor.refresh();
+    // The look that a new core gets.
+    await vi.advanceTimersByTimeAsync(0);
   });
 
   afterEach(() => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { HostMessage, Turn } from '../../../src/views/chat/protocol.ts';
+import type { Turn } from '../../../src/chat/turn.ts';
+import type { HostMessage } from '../../../src/views/chat/protocol.ts';
 import { initialState, isAnswering, reduce, type ChatState } from '../../../src/views/chat/webview/state.ts';
 
 const turn: Turn = {
@@ -51,9 +52,10 @@ describe('the state of the chat view', () => {
     expect(after(problem, { type: 'reasonWritten', reason: 'J' }).reasonProblem).toBeNull();
   });
 
-  it('gives a refused question back, but not over a new one', () => {
-    const refused = { type: 'reasonRefused', message: 'Too short.', question: 'Why?' } as const;
-    expect(after(refused)).toMatchObject({ question: 'Why?', reasonProblem: 'Too short.' });
-    expect(after({ type: 'questionWritten', question: 'New' }, refused).question).toBe('New');
+  it('gives a question back that was not asked, with what was written meanwhile', () => {
+    const refused = { type: 'reasonRefused', message: 'Too short.' } as const;
+    const returned = { type: 'questionReturned', question: 'Why?' } as const;
+    expect(after(refused, returned)).toMatchObject({ question: 'Why?', reasonProblem: 'Too short.' });
+    expect(after({ type: 'questionWritten', question: 'New' }, returned).question).toBe('Why?\n\nNew');
   });
 });

@@ -1,7 +1,8 @@
 import { render } from 'preact';
+import { isFlowCommand } from '../../../chat/flowCommand.ts';
 import { connect } from '../../webviewKit/editorHost.ts';
 import { t } from '../../webviewKit/l10n.ts';
-import { hostMessageSchema, isFlowCommand, type HostMessage, type ViewMessage } from '../protocol.ts';
+import { hostMessageSchema, type HostMessage, type ViewMessage } from '../protocol.ts';
 import { Chat } from './chat.tsx';
 import '../../webviewKit/base.css';
 import './chat.css';
@@ -80,7 +81,7 @@ function send(): void {
     focus('reason');
     return;
   }
-  post({ type: 'ask', question, reason });
+  post({ type: 'ask', question });
   edit({ type: 'questionWritten', question: '' });
   focus('question');
 }

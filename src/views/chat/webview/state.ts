@@ -1,4 +1,5 @@
-import type { HostMessage, Surroundings, Turn } from '../protocol.ts';
+import type { Turn } from '../../../chat/turn.ts';
+import type { HostMessage, Surroundings } from '../protocol.ts';
 
 /** What the view shows. */
 export interface ChatState {
@@ -59,7 +60,10 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
     case 'reasonWritten':
       return { ...state, reason: message.reason, reasonProblem: null };
     case 'reasonRefused':
-      return { ...state, reasonProblem: message.message, question: state.question || message.question };
+      return { ...state, reasonProblem: message.message };
+    case 'questionReturned':
+      // What was written meanwhile stays below it.
+      return { ...state, question: [message.question, state.question].filter(Boolean).join('\n\n') };
     case 'reasonProblem':
       return { ...state, reasonProblem: message.problem };
     case 'questionWritten':

@@ -1,6 +1,7 @@
+import type { Failure, Turn, TurnResult } from '../../../chat/turn.ts';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
-import type { Failure, Turn, TurnResult, ViewMessage } from '../protocol.ts';
+import type { ViewMessage } from '../protocol.ts';
 import { Answer } from './answer.tsx';
 
 type Post = (message: ViewMessage) => void;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reasonFromBranch, rememberReason } from '../../../src/host/auditReason.ts';
+import { reasonFromBranch, rememberReason } from '../../../src/chat/reasons.ts';
 
 describe('the reason that a branch stands for', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { shownCommand } from '../../../src/flow/shownCommand.ts';
-import { isFlowCommand } from '../../../src/views/chat/protocol.ts';
+import { isFlowCommand } from '../../../src/chat/flowCommand.ts';
 
 describe('a message', () => {
   it.each([

@@ -1,0 +1,369 @@
+import { randomUUID } from 'node:crypto';
+import type { ChatMessage } from '../content/messages.ts';
+import type { GatewayError } from '../errors.ts';
+import type { FlowAgreement } from '../flow/agreement.ts';
+import type { FlowAgreementManager, FlowExecution } from '../flow/flowAgreementManager.ts';
+import { reportBrief } from '../flow/reportMarkdown.ts';
+import type { CallOrigin } from '../gateways/callOrigin.ts';
+import { requestDefaults, type LlmRequest, type LlmResponse } from '../gateways/modelCalls.ts';
+import type { BackendInfo } from '../gateways/ports.ts';
+import { shortfallOf, type Shortfall } from '../gateways/shortfall.ts';
+import { contextTokens, formatUsd } from '../pricing/cost.ts';
+import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
+import type { ChatModeId } from './chatMode.ts';
+import { isFlowCommand } from './flowCommand.ts';
+import { TextBuffer } from './textBuffer.ts';
+import type { Failure, Turn, TurnResult } from './turn.ts';
+import type { UnifiedChatManager } from './unifiedChatManager.ts';
+
+const turnsKept = 100;
+const mode: ChatModeId = 'direct';
+
+/** What a conversation needs of the core. */
+export interface ChatCore {
+  readonly chat: UnifiedChatManager;
+  readonly backend: Pick<BackendInfo, 'simulated'>;
+  readonly catalogue: Pick<ModelCatalogue, 'learn' | 'resolve'>;
+  readonly flow: Pick<FlowAgreementManager, 'parseCommand' | 'worstCase'>;
+}
+
+/** What happens in a conversation, for whoever shows it. */
+export type ConversationEvent =
+  /** A new turn, or all of one that changed. */
+  | { type: 'turn'; turn: Turn }
+  | { type: 'turnRemoved'; id: string }
+  /** More of a turn's answer. */
+  | { type: 'text'; id: string; text: string }
+  /** Another reason, or other turns than before. */
+  | { type: 'replaced' };
+
+export interface ConversationDependencies {
+  /** Runs work with the core; throws `gateway_unavailable` while there is none. */
+  use: <T>(work: (core: ChatCore) => Promise<T>) => Promise<T>;
+  origin: () => Promise<CallOrigin>;
+  /** Runs the agreement that a command means; throws `flow_not_matched`. */
+  runFlow: (command: string, options: FlowCommandOptions) => Promise<FlowExecution>;
+  /** Resolves once the person sees the turn, otherwise with why it can't be shown: then nothing is sent. */
+  show: (turn: string, signal: AbortSignal) => Promise<Failure | null>;
+  /** An error in the words of the front door, which logs it as well. */
+  failureOf: (error: unknown) => Failure;
+  onEvent: (event: ConversationEvent) => void;
+  /** After every change that is worth keeping. */
+  onDidChange: () => void;
+}
+
+export interface FlowCommandOptions {
+  signal: AbortSignal;
+  onStart: (agreement: FlowAgreement) => void;
+  onProgress: (message: string) => void;
+}
+
+/** What of an earlier question changes when it is asked again. */
+export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens'>>;
+
+/** What became of asking. Only an `asked` question is in the conversation; the others go back to who asked. */
+export type AskResult =
+  /** The turn's `result` says how it ended, also where nothing could be sent. */
+  | { outcome: 'asked'; turn: Turn }
+  /** An answer is on its way. */
+  | { outcome: 'busy' }
+  | { outcome: 'reason_refused'; error: GatewayError };
+
+/** A conversation with a model: its turns, and the reason that its questions are asked for. */
+export class Conversation {
+  readonly #dependencies: ConversationDependencies;
+  #turns: readonly Turn[];
+  #reason: string;
+  #running: AbortController | null = null;
+  #text: TextBuffer | null = null;
+
+  constructor(dependencies: ConversationDependencies, kept: { turns: Turn[]; reason: string }) {
+    this.#dependencies = dependencies;
+    // What was under way when the window closed has no end here; the ledger has it.
+    this.#turns = kept.turns.map((turn) => (turn.result ? turn : { ...turn, result: interrupted }));
+    this.#reason = kept.reason;
+  }
+
+  /** As far as the answers have arrived; later text comes as events. */
+  get turns(): readonly Turn[] {
+    this.#text?.flush();
+    return this.#turns;
+  }
+
+  /** Why the next question is asked, as it was written. */
+  get reason(): string {
+    return this.#reason;
+  }
+
+  set reason(reason: string) {
+    this.#reason = reason;
+    this.#dependencies.onDidChange();
+  }
+
+  get answering(): boolean {
+    return this.#running !== null;
+  }
+
+  turn(id: string): Turn | undefined {
+    return this.#turns.find((turn) => turn.id === id);
+  }
+
+  /** Stops the answer and forgets everything, the reason too. */
+  clear(): void {
+    this.stop();
+    this.#running = null;
+    this.#reason = '';
+    this.#replace([]);
+  }
+
+  stop(): void {
+    this.#running?.abort();
+  }
+
+  /** Asks and streams the answer into a new turn. */
+  ask(question: string, model: string, change: Change = {}): Promise<AskResult> {
+    return this.#ask(question, model, change, this.#turns);
+  }
+
+  /** Asks a turn's question again; a turn without any answer makes room for the new one. */
+  askAgain(turn: Turn, change: Change = {}): Promise<AskResult> {
+    const others = turn.answer === '' ? this.#turns.filter((other) => other !== turn) : this.#turns;
+    return this.#ask(turn.question, turn.model, change, others);
+  }
+
+  /** Lets the model go on where an answer was cut off; one that never began is asked again with more room. */
+  async goOn(turn: Turn, model: string): Promise<AskResult> {
+    if (turn.result?.shortfall?.goOn === 'continue')
+      return this.ask('Go on exactly where you stopped.', model);
+    const most = await this.#dependencies.use((core) =>
+      Promise.resolve(core.catalogue.resolve(turn.model).maxOutputTokens),
+    );
+    const longer = 4 * requestDefaults.maxTokens;
+    return this.askAgain(turn, { maxTokens: most === null ? longer : Math.min(longer, most) });
+  }
+
+  /** The most that asking this now may cost, in micro-USD. Throws `GatewayError` where it would be refused. */
+  async worstCase(question: string, model: string): Promise<bigint> {
+    if (isFlowCommand(question)) {
+      return this.#dependencies.use(async ({ flow }) => {
+        const { agreement, parameters } = await flow.parseCommand(question);
+        return agreement ? flow.worstCase(agreement, parameters) : 0n;
+      });
+    }
+    const request = await this.#request(question, model, undefined, this.#turns);
+    return this.#dependencies.use(async (core) => {
+      await core.catalogue.learn(model);
+      return core.chat.calls(mode).worstCase(request);
+    });
+  }
+
+  /**
+   * Forgets what was asked before this user's content was erased; `wasErased` tells it for a record of this ledger.
+   * Whether anything was forgotten.
+   */
+  async forgetErased(ledger: string, wasErased: (sequence: number) => Promise<boolean>): Promise<boolean> {
+    for (const turn of this.#turns.toReversed()) {
+      const record = turn.result?.record;
+      if (record?.ledger !== ledger || !(await wasErased(record.sequence))) continue;
+      this.#replace(this.#turns.slice(this.#turns.indexOf(turn) + 1));
+      return true;
+    }
+    return false;
+  }
+
+  /** `before` are the turns that stay. */
+  async #ask(question: string, model: string, change: Change, before: readonly Turn[]): Promise<AskResult> {
+    if (this.#running) return { outcome: 'busy' };
+    const running = new AbortController();
+    this.#running = running;
+    const flow = isFlowCommand(question) ? newFlow(question) : undefined;
+    const turn: Turn = {
+      id: randomUUID(),
+      question,
+      reason: flow ? '' : this.#reason,
+      model: flow?.trigger ?? change.modelId ?? model,
+      simulated: false,
+      answer: '',
+      result: null,
+      ...(flow && { flow }),
+    };
+    const all = this.#turns;
+    for (const { id } of all.filter((one) => !before.includes(one)))
+      this.#dependencies.onEvent({ type: 'turnRemoved', id });
+    this.#turns = [...before, turn].slice(-turnsKept);
+    this.#changed(turn);
+    let refused: GatewayError | null = null;
+    try {
+      if (await this.#isShown(turn, running.signal)) {
+        if (flow) await this.#runFlow(turn, flow, running.signal);
+        else refused = await this.#call(turn, change.maxTokens, before, running.signal);
+      }
+    } catch (error) {
+      turn.result = { ...interrupted, status: 'failed', failure: this.#dependencies.failureOf(error) };
+    }
+    if (this.#running === running) this.#running = null;
+    if (!refused) {
+      this.#changed(turn);
+      return { outcome: 'asked', turn };
+    }
+    if (this.#turns.includes(turn)) this.#replace(all);
+    return { outcome: 'reason_refused', error: refused };
+  }
+
+  /** Asks the model. Resolves with the refusal of the reason, if it was refused. */
+  async #call(
+    turn: Turn,
+    maxTokens: number | undefined,
+    before: readonly Turn[],
+    signal: AbortSignal,
+  ): Promise<GatewayError | null> {
+    const request = await this.#request(turn.question, turn.model, maxTokens, before);
+    const text = new TextBuffer((piece) =>
+      this.#dependencies.onEvent({ type: 'text', id: turn.id, text: piece }),
+    );
+    this.#text = text;
+    try {
+      const response = await this.#dependencies.use((core) => {
+        turn.simulated = core.backend.simulated;
+        this.#changed(turn);
+        return core.chat.calls(mode).execute(request, {
+          signal,
+          onEvent: (event) => {
+            if (event.type !== 'text') return;
+            turn.answer += event.text;
+            text.add(event.text);
+          },
+        });
+      });
+      if (response.error?.code === 'audit_reason_missing') return response.error;
+      turn.result = this.#resultOf(response);
+      return null;
+    } finally {
+      text.flush();
+    }
+  }
+
+  /** Runs an agreement, and shows what it found in place of an answer. */
+  async #runFlow(turn: Turn, flow: NonNullable<Turn['flow']>, signal: AbortSignal): Promise<void> {
+    const execution = await this.#dependencies.runFlow(turn.question, {
+      signal,
+      onStart: ({ trigger }) => {
+        flow.trigger = turn.model = trigger;
+        this.#changed(turn);
+      },
+      onProgress: (message) => {
+        flow.progress = message;
+        this.#changed(turn);
+      },
+    });
+    turn.simulated = execution.simulated;
+    if (execution.storedReport) turn.answer = reportBrief(execution.storedReport);
+    flow.reportOf = execution.storedReport && execution.runId;
+    turn.result = this.#resultOfRun(execution);
+  }
+
+  /** Nobody would see what an unseen turn cost: it says so, and nothing is sent. */
+  async #isShown(turn: Turn, signal: AbortSignal): Promise<boolean> {
+    const failure = await this.#dependencies.show(turn.id, signal);
+    if (failure === null && !signal.aborted) return true;
+    const nothing = { ...interrupted, cost: formatUsd(0n) };
+    turn.result = signal.aborted
+      ? { ...nothing, status: 'cancelled' }
+      : { ...nothing, status: 'failed', failure };
+    return false;
+  }
+
+  async #request(
+    question: string,
+    modelId: string,
+    maxTokens: number | undefined,
+    before: readonly Turn[],
+  ): Promise<LlmRequest> {
+    const said = before
+      // What a run found is for people; it goes to a model when they say so.
+      .filter(({ answer, flow }) => answer.trim() !== '' && !flow)
+      .flatMap((turn): ChatMessage[] => [
+        { role: 'user', content: turn.question },
+        { role: 'assistant', content: turn.answer },
+      ]);
+    return {
+      messages: [...said, { role: 'user', content: question }],
+      modelId,
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+      auditReason: this.#reason,
+      origin: await this.#dependencies.origin(),
+    };
+  }
+
+  #changed(turn: Turn): void {
+    if (!this.#turns.includes(turn)) return;
+    this.#dependencies.onEvent({ type: 'turn', turn });
+    this.#dependencies.onDidChange();
+  }
+
+  #replace(turns: readonly Turn[]): void {
+    this.#turns = turns;
+    this.#dependencies.onEvent({ type: 'replaced' });
+    this.#dependencies.onDidChange();
+  }
+
+  #resultOf(response: LlmResponse): TurnResult {
+    const { status, processingTimeMs, tokenUsage, cost, costEstimated, auditTrail, error } = response;
+    const shortfall = error ? null : shortfallOf(response.stopReason, response.content);
+    return {
+      status,
+      processingTimeMs,
+      tokens: { input: contextTokens(tokenUsage), output: tokenUsage.output },
+      cost: formatUsd(cost),
+      costEstimated,
+      estimatedBecause: response.costEstimatedBecause,
+      ...(shortfall && { shortfall: shownShortfall(shortfall, response) }),
+      record:
+        response.gatewayTracked && auditTrail
+          ? { ledger: auditTrail.ledger, callId: auditTrail.callId, sequence: auditTrail.sequence }
+          : null,
+      failure: this.#failureOf(error),
+    };
+  }
+
+  #resultOfRun(execution: FlowExecution): TurnResult {
+    const { error, outcome, durationMs, cost, receipt, runId } = execution;
+    return {
+      status: outcome === 'orphaned' ? 'failed' : outcome,
+      processingTimeMs: durationMs,
+      tokens: null,
+      cost: formatUsd(cost),
+      costEstimated: false,
+      record: receipt && { ledger: receipt.ledgerId, callId: runId, sequence: receipt.sequence },
+      failure: this.#failureOf(error),
+    };
+  }
+
+  /** Who stopped an answer knows it. */
+  #failureOf(error: GatewayError | null): Failure | null {
+    return error && error.code !== 'cancelled' ? this.#dependencies.failureOf(error) : null;
+  }
+}
+
+function newFlow(question: string): NonNullable<Turn['flow']> {
+  return { trigger: question.trim(), progress: '', reportOf: null };
+}
+
+/** Only an answer that was cut at its own limit can go on: a full context has no room for more. */
+function shownShortfall(
+  { message, hint }: Shortfall,
+  { stopReason, content }: LlmResponse,
+): TurnResult['shortfall'] {
+  const cut = stopReason === 'max_tokens';
+  return { message, hint, goOn: cut ? (content.trim() === '' ? 'longer' : 'continue') : null };
+}
+
+const interrupted: TurnResult = {
+  status: 'interrupted',
+  processingTimeMs: null,
+  tokens: null,
+  cost: null,
+  costEstimated: false,
+  record: null,
+  failure: null,
+};

@@ -1,0 +1,25 @@
+/** Pieces that arrive this close together are sent as one. */
+const delayMs = 30;
+
+/** Gathers the pieces of an answer, so that a fast model doesn't make a message of every word. */
+export class TextBuffer {
+  readonly #send: (text: string) => void;
+  #text = '';
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(send: (text: string) => void) {
+    this.#send = send;
+  }
+
+  add(piece: string): void {
+    this.#text += piece;
+    this.#timer ??= setTimeout(() => this.flush(), delayMs);
+  }
+
+  flush(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#text !== '') this.#send(this.#text);
+    this.#text = '';
+  }
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { Repeated } from '../../src/repeated.ts';
+
+/** Work whose runs end when the test says so. */
+function controlled() {
+  const runs: PromiseWithResolvers<undefined>[] = [];
+  const repeated = new Repeated(() => {
+    const run = Promise.withResolvers<undefined>();
+    runs.push(run);
+    return run.promise;
+  });
+  return { runs, repeated };
+}
+
+describe('repeated work', () => {
+  it('runs once more for all that was asked meanwhile', async () => {
+    const { runs, repeated } = controlled();
+    const first = repeated.request();
+    const second = repeated.request();
+    void repeated.request();
+    expect(runs).toHaveLength(1);
+    runs[0]!.resolve(undefined);
+    await expect.poll(() => runs.length).toBe(2);
+    runs[1]!.resolve(undefined);
+    await Promise.all([first, second]);
+    expect(runs).toHaveLength(2);
+    expect(repeated.running).toBeNull();
+  });
+
+  it('rejects with what a run throws, and runs again when it is asked again', async () => {
+    const { runs, repeated } = controlled();
+    const failed = repeated.request();
+    runs[0]!.reject(new Error('broken'));
+    await expect(failed).rejects.toThrow('broken');
+    const next = repeated.request();
+    runs[1]!.resolve(undefined);
+    await next;
+  });
+
+  it('begins no further run once it was stopped', async () => {
+    const { runs, repeated } = controlled();
+    void repeated.request();
+    void repeated.request();
+    const stopped = repeated.stop();
+    runs[0]!.resolve(undefined);
+    await stopped;
+    expect(runs).toHaveLength(1);
+  });
+});
