@@ -1,5 +1,5 @@
 // Writes what is made from the code: the JSON schemas of settings.yaml and flow.yaml, and the tables of
-// their keys.
+// their keys. From the manifest: the ids of its commands.
 // With --check it writes nothing and fails when something is not up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,10 @@ import { main, root, ToolError } from './setup.mjs';
 
 await main(async () => {
   const { check } = parseArgs({ options: { check: { type: 'boolean' } } }).values;
+  const { contributes } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const ids = contributes.commands.map(({ command }) => command);
   const files = {
+    'src/host/commandIds.ts': commandIds(ids),
     'schemas/flow.schema.json': JSON.stringify(flowJsonSchema()),
     'schemas/settings.schema.json': JSON.stringify(settingsJsonSchema()),
     'docs/settings.md': between('docs/settings.md', 'keys', settingsTable()),
@@ -25,6 +28,15 @@ await main(async () => {
     writeFileSync(path, text);
   }
 });
+
+/** The commands as the code knows them: one without a handler does not compile. */
+function commandIds(ids) {
+  return `/** Every command of the extension; made from package.json by \`npm run generate\`. */
+export const commandIds = ${JSON.stringify(ids)} as const;
+
+export type CommandId = (typeof commandIds)[number];
+`;
+}
 
 /** A document with another text between its markers. */
 function between(file, name, text) {

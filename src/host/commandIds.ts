@@ -1,4 +1,4 @@
-/** Every command of the extension; package.json declares the same ones. */
+/** Every command of the extension; made from package.json by `npm run generate`. */
 export const commandIds = [
   'tidyllm.openChat',
   'tidyllm.newConversation',

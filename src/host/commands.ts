@@ -1,9 +1,7 @@
 import * as vscode from 'vscode';
-import { commandIds, type CommandId } from './commandIds.ts';
+import { commandIds } from './commandIds.ts';
+import type { CommandHandlers } from './contribution.ts';
 import { showFailure } from './failures.ts';
-
-/** What each command does; the parameters are those other parts of the extension pass. */
-export type CommandHandlers = Record<CommandId, (...parameters: never[]) => unknown>;
 
 /** Registers every command. A failure is logged and shown with its fixes. */
 export function registerCommands(handlers: CommandHandlers, log: vscode.LogOutputChannel): vscode.Disposable {

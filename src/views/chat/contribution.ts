@@ -1,0 +1,31 @@
+import * as vscode from 'vscode';
+import { madeOnce, type Contribution } from '../../host/contribution.ts';
+import { DisposableStore } from '../../host/disposables.ts';
+import type { ChatPanel, ChatPanelDependencies } from './panel.ts';
+
+/** The chat view. */
+export function contributeChat(dependencies: ChatPanelDependencies) {
+  const store = new DisposableStore();
+  const chat = madeOnce<ChatPanel>(
+    store,
+    async () => new (await import('./panel.ts')).ChatPanel(dependencies),
+  );
+  store.add(
+    vscode.window.registerWebviewViewProvider('tidyllm.chat', {
+      resolveWebviewView: async (view) => (await chat()).show(view),
+    }),
+  );
+  return {
+    commands: {
+      'tidyllm.openChat': async () => (await chat()).open(),
+      'tidyllm.newConversation': async () => (await chat()).newConversation(),
+      'tidyllm.ask': async () => (await chat()).askFromPalette(),
+      'tidyllm.chooseModel': async () => (await chat()).chooseModel(),
+      'tidyllm.chooseReason': async () => (await chat()).chooseReason(),
+      'tidyllm.stopAnswer': async () => (await chat()).stop(),
+    },
+    /** What was kept of a user was erased. */
+    forget: async (user: string): Promise<void> => (await chat()).forget(user),
+    dispose: () => store.dispose(),
+  } satisfies Contribution & { forget: unknown };
+}
