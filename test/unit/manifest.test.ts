@@ -11,11 +11,11 @@ interface Manifest {
     configuration: { properties: Record<string, { scope: string }> };
     yamlValidation: { fileMatch: string[]; url: string }[];
   };
-  files: string[];
 }
 
 const text = readFileSync('package.json', 'utf8');
 const manifest = JSON.parse(text) as Manifest;
+const packaged = readFileSync('.vscodeignore', 'utf8').split('\n');
 const { commands, menus, keybindings, configuration } = manifest.contributes;
 
 describe('the manifest', () => {
@@ -47,7 +47,7 @@ describe('the manifest', () => {
       fileMatch.every((glob) => glob.endsWith(`/${name}`)),
     );
     expect(existsSync(validation!.url)).toBe(true);
-    expect(manifest.files).toContain(validation!.url.split('/')[1]);
+    expect(packaged).toContain(`!${validation!.url.split('/')[1]}/**`);
     const places = [
       '/home/ada/project/.tidyllm/',
       '/home/ada/.config/tidyllm/',
