@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { csvText } from '../csv.ts';
 import { GatewayError, systemCodeOf } from '../errors.ts';
 import { unwritable } from '../unwritable.ts';
 import { linkTarget } from '../replaceFile.ts';
@@ -29,10 +30,11 @@ export async function* exportCalls(
   do {
     signal?.throwIfAborted();
     const { calls, next }: CallPage = await page(filter, callsInChunk, cursor);
-    const lines = calls.map(format === 'jsonl' ? (call) => JSON.stringify(callJson(call)) : csvLine);
-    if (first && format === 'csv') lines.unshift(csvColumns.join(','));
-    const end = format === 'csv' ? '\r\n' : '\n';
-    yield { text: lines.map((line) => `${line}${end}`).join(''), calls: calls.length };
+    const text =
+      format === 'csv'
+        ? csvText(csvColumns, calls.map(csvRecord), { header: first })
+        : calls.map((call) => `${JSON.stringify(callJson(call))}\n`).join('');
+    yield { text, calls: calls.length };
     first = false;
     cursor = next;
   } while (cursor !== null);
@@ -119,16 +121,7 @@ const csvColumns = [
   'hash',
 ];
 
-function csvLine(call: HistoryCall): string {
+function csvRecord(call: HistoryCall): Record<string, unknown> {
   const { token_usage: usage, ...rest } = callJson(call);
-  const fields: Record<string, unknown> = { ...rest, ...(usage as object) };
-  return csvColumns.map((name) => csvCell(fields[name])).join(',');
-}
-
-/** A spreadsheet takes a text that begins like a formula for one; an apostrophe before it keeps it a text. */
-export function csvCell(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  if (typeof value !== 'string') return JSON.stringify(value);
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  return { ...rest, ...(usage as object) };
 }

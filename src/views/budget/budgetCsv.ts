@@ -1,38 +1,30 @@
-import { csvCell } from '../../history/exportCalls.ts';
+import { csvText } from '../../csv.ts';
 import { microToUsd } from '../../pricing/cost.ts';
 import { breakdownProperties, type BudgetFigures } from './budgetFigures.ts';
 
-/** Everything the budget view shows as one table (RFC 4180): a line for each figure, money as decimals of USD. */
+const columns = ['section', 'name', 'detail', 'calls', 'tokens', 'spent_usd', 'reserved_usd', 'limit_usd'];
+
+/** Everything the budget view shows as one table of CSV: a line for each figure, money as decimals of USD. */
 export function budgetCsv({ status, hours, monthDays, breakdowns, ...figures }: BudgetFigures): string {
-  const rows: unknown[][] = [
-    ['section', 'name', 'detail', 'calls', 'tokens', 'spent_usd', 'reserved_usd', 'limit_usd'],
-  ];
-  for (const cap of status.caps)
-    rows.push(['cap', cap.scope, cap.key, '', '', ...[cap.spent, cap.reserved, cap.limit].map(microToUsd)]);
+  const lines: Record<string, unknown>[] = [];
+  const line = (section: string, name: string | null, spent: bigint, others: object): void =>
+    void lines.push({ section, name, spent_usd: microToUsd(spent), ...others });
+  for (const { scope, key, spent, reserved, limit } of status.caps) {
+    const money = { reserved_usd: microToUsd(reserved), limit_usd: microToUsd(limit) };
+    line('cap', scope, spent, { detail: key, ...money });
+  }
   for (const by of breakdownProperties)
-    for (const row of breakdowns[by])
-      rows.push([by, row.key ?? '', status.day, row.calls, row.tokens, microToUsd(row.spent)]);
+    for (const { key, calls, tokens, spent } of breakdowns[by])
+      line(by, key, spent, { detail: status.day, calls, tokens });
   for (const { model, spent } of hours)
     for (const [hour, amount] of spent.entries())
       if (amount !== 0n)
-        rows.push([
-          'hour',
-          `${status.day} ${String(hour).padStart(2, '0')}:00`,
-          model,
-          '',
-          '',
-          microToUsd(amount),
-        ]);
-  for (const { day, spent } of monthDays) rows.push(['day', day, '', '', '', microToUsd(spent)]);
+        line('hour', `${status.day} ${String(hour).padStart(2, '0')}:00`, amount, { detail: model });
+  for (const { day, spent } of monthDays) line('day', day, spent, {});
   for (const [name, forecast] of [
     ['day', figures.dayForecast],
     ['month', figures.monthForecast],
   ] as const)
-    if (forecast)
-      rows.push(['forecast', name, `from ${forecast.days} days`, '', '', microToUsd(forecast.amount)]);
-  const columns = rows[0]?.length ?? 0;
-  return rows
-    .map((row) => Array.from({ length: columns }, (_, column) => csvCell(row[column] ?? '')).join(','))
-    .map((line) => `${line}\r\n`)
-    .join('');
+    if (forecast) line('forecast', name, forecast.amount, { detail: `from ${forecast.days} days` });
+  return csvText(columns, lines);
 }
