@@ -21,7 +21,8 @@ import { usage, type UsageOptions } from './cli/usage.ts';
 import { compose } from './compose.ts';
 import type { Core } from './core/core.ts';
 import { requestServiceTiers } from './gateways/modelCalls.ts';
-import { errorExitCodes, GatewayError, messageOf } from './errors.ts';
+import { errorCodes } from './errorCodes.ts';
+import { GatewayError, messageOf } from './errors.ts';
 import { loadSettings, type SettingsOverrides } from './settings/loadSettings.ts';
 import { projectFolderAround, workspaceFilesAround } from './settings/settingsPlaces.ts';
 import { faultText } from './yamlDocument.ts';
@@ -423,7 +424,7 @@ const fault = outputFault();
 if (fault) {
   printError(fault);
   // What it did may have stopped because of that; what went wrong besides is told first.
-  if ([0, errorExitCodes.cancelled].includes(Number(process.exitCode ?? 0)))
+  if ([0, errorCodes.cancelled.exitCode].includes(Number(process.exitCode ?? 0)))
     process.exitCode = fault.exitCode;
 }
 await flushed(process.stderr);

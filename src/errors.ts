@@ -1,48 +1,6 @@
+import { errorCodes, type GatewayErrorCode } from './errorCodes.ts';
 import { plainWords } from './libraryWords.ts';
-
-/**
- * Every failure a caller of the gateway can meet. Exit codes are those of the `tidyllm` command.
- *
- * 2 usage, settings or agreements · 3 budget · 4 reason · 5 model or price · 6 back-end · 7 ledger · 130 cancelled
- */
-export const errorExitCodes = {
-  invalid_request: 2,
-  settings_invalid: 2,
-  flow_invalid: 2,
-  flow_not_matched: 2,
-  flow_running: 2,
-  flow_not_approved: 2,
-  budget_exceeded: 3,
-  budget_blocked: 3,
-  cost_limit_exceeded: 3,
-  audit_reason_missing: 4,
-  model_not_recognized: 5,
-  model_retired: 5,
-  model_not_in_region: 5,
-  price_unknown: 5,
-  gateway_unavailable: 6,
-  credentials_missing: 6,
-  credentials_expired: 6,
-  access_denied: 6,
-  service_failed: 6,
-  backend_not_allowed: 6,
-  backend_rejected: 6,
-  backend_throttled: 6,
-  backend_unreachable: 6,
-  backend_failed: 6,
-  internal_error: 6,
-  flow_failed: 6,
-  flow_timed_out: 6,
-  stream_stalled: 6,
-  stream_incomplete: 6,
-  ledger_unavailable: 7,
-  ledger_damaged: 7,
-  anchor_failed: 7,
-  content_unavailable: 7,
-  cancelled: 130,
-} as const;
-
-export type GatewayErrorCode = keyof typeof errorExitCodes;
+import type { Place, Remedy } from './remedies.ts';
 
 /** What the provider may bill for an attempt that failed. */
 export type Billing =
@@ -56,6 +14,10 @@ export type Billing =
 interface GatewayErrorOptions {
   /** One sentence that tells the reader how to mend it. */
   hint?: string;
+  /** What mends it, where that isn't what mends every error of the code. */
+  remedy?: readonly Remedy[] | undefined;
+  /** Where it is mended. */
+  place?: Place | null | undefined;
   /** Whether the same call may succeed when made again. */
   retryable?: boolean;
   billing?: Billing;
@@ -75,6 +37,10 @@ export class GatewayError extends Error {
   override readonly name = 'GatewayError';
   readonly code: GatewayErrorCode;
   readonly hint: string;
+  /** What mends it, as data: best first, at most three. */
+  readonly remedy: readonly Remedy[];
+  /** Where it is mended; null where that is no place in a file or the settings. */
+  readonly place: Place | null;
   readonly retryable: boolean;
   readonly billing: Billing;
   /**
@@ -88,18 +54,34 @@ export class GatewayError extends Error {
     this.code = code;
     this.hint = options.hint ?? '';
     this.retryable = options.retryable ?? false;
+    this.place = options.place ?? null;
+    this.remedy = (options.remedy ?? defaultRemedy(code, this.retryable)).map((one) =>
+      placed(one, this.place),
+    );
     this.billing = options.billing ?? 'none';
     this.detail = shown(options.detail ?? '') || null;
   }
 
   /** Exit code of the `tidyllm` command for this error. */
   get exitCode(): number {
-    return errorExitCodes[this.code];
+    return errorCodes[this.code].exitCode;
   }
 
   static is(error: unknown, code?: GatewayErrorCode): error is GatewayError {
     return error instanceof GatewayError && (code === undefined || error.code === code);
   }
+}
+
+function defaultRemedy(code: GatewayErrorCode, retryable: boolean): readonly Remedy[] {
+  const { remedy }: { remedy: readonly Remedy[] } = errorCodes[code];
+  return remedy[0]?.kind === 'retry' && !retryable ? remedy.slice(1) : remedy;
+}
+
+/** What opens a file opens it where the error says. */
+function placed(remedy: Remedy, place: Place | null): Remedy {
+  if (place === null) return remedy;
+  if (remedy.kind === 'open_settings') return { ...remedy, place };
+  return remedy.kind === 'open_flow_file' && 'file' in place ? { ...remedy, place } : remedy;
 }
 
 /** Foreign words as they may be shown: without controls and invisible marks that turn or hide text, and bounded. */

@@ -17,6 +17,12 @@ const noFileCodes: ReadonlySet<string> = new Set(['EISDIR', 'ENXIO', 'EOPNOTSUPP
 /** Why something that is there can't be read as a file: it is a pipe, a device or a folder, or it is too large. */
 export class NoOrdinaryFile extends Error {
   override readonly name = 'NoOrdinaryFile';
+  readonly isTooLarge: boolean;
+
+  constructor(message: string, { isTooLarge = false } = {}) {
+    super(message);
+    this.isTooLarge = isTooLarge;
+  }
 }
 
 /**
@@ -148,5 +154,5 @@ function notAFile(): NoOrdinaryFile {
 }
 
 function tooLarge(mostBytes: number): NoOrdinaryFile {
-  return new NoOrdinaryFile(`it is larger than ${mostBytes} bytes`);
+  return new NoOrdinaryFile(`it is larger than ${mostBytes} bytes`, { isTooLarge: true });
 }

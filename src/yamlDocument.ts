@@ -29,6 +29,8 @@ export interface Fault {
   message: string;
   /** Null for what doesn't come from a file. */
   place: { file: string; line: number; column: number; endLine: number; endColumn: number } | null;
+  /** What may stand in place of these characters, where one is likely meant. */
+  correction?: string | undefined;
 }
 
 /** `FILE:LINE:COLUMN: what is wrong`. */

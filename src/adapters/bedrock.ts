@@ -8,7 +8,8 @@ import {
 } from '@aws-sdk/client-bedrock-runtime';
 import { getEndpointFromInstructions } from '@smithy/core/endpoints';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
-import { GatewayError, type Billing, type GatewayErrorCode } from '../errors.ts';
+import type { GatewayErrorCode } from '../errorCodes.ts';
+import { GatewayError, type Billing } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
 import { clockFault, refusedFromMs } from '../gateways/clock.ts';
 import type { ConformedCall, ModelBackend, ModelCall, ModelEvent } from '../gateways/ports.ts';

@@ -1,10 +1,14 @@
-import type { Billing, GatewayErrorCode } from '../errors.ts';
+import type { GatewayErrorCode } from '../errorCodes.ts';
+import type { Billing } from '../errors.ts';
+import type { Remedy } from '../remedies.ts';
 
 /** What a refusal or failure of AWS means to the person who made the call. */
 export interface Explanation {
   code: GatewayErrorCode;
   message: string;
   hint: string;
+  /** Where it isn't that of the code. */
+  remedy?: readonly Remedy[];
   retryable?: boolean;
   billing?: Billing;
 }
@@ -309,10 +313,13 @@ const byName: Readonly<Record<string, Explanation>> = {
       ...['ExpiredTokenException', 'ExpiredToken', 'RequestExpired', 'MissingAuthenticationToken'],
       ...['UnrecognizedClientException', 'InvalidSignatureException', 'InvalidClientTokenId'],
     ],
-    expired(
-      'AWS does not accept the credentials; they have expired or are wrong.',
-      'Log in again (aws sso login) or renew the keys, then reconnect.',
-    ),
+    {
+      ...expired(
+        'AWS does not accept the credentials; they have expired or are wrong.',
+        'Log in again (aws sso login) or renew the keys, then reconnect.',
+      ),
+      remedy: [{ kind: 'log_in_to_aws' }, { kind: 'connect_aws' }, { kind: 'retry' }],
+    },
   ),
 };
 

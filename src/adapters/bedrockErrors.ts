@@ -29,10 +29,13 @@ function isFromAws(error: unknown): error is Error {
   );
 }
 
-function explained({ code, message, hint, retryable, billing }: Explanation, error: Error): GatewayError {
+function explained(
+  { code, message, hint, remedy, retryable, billing }: Explanation,
+  error: Error,
+): GatewayError {
   const detail = withoutSecrets(wordsOf(error));
   return new GatewayError(code, message, {
-    ...{ hint, detail, cause: traceOf(error) },
+    ...{ hint, remedy, detail, cause: traceOf(error) },
     retryable: retryable ?? false,
     billing: billing ?? 'none',
   });

@@ -1,13 +1,20 @@
 import * as z from 'zod/mini';
+import { remedySchema } from '../remedies.ts';
 
-/** A button of an error, and what it does in the words of the front door that shows it. */
-const fix = z.object({ label: z.string(), fix: z.unknown() });
+/** A button of an error, with what it does. */
+const fix = z.object({ label: z.string(), remedy: remedySchema });
+
+/** Those of conversations that an earlier version kept do what nobody knows any more, and are left out. */
+const fixes = z.pipe(
+  z.array(z.unknown()),
+  z.transform((kept) => kept.flatMap((one) => fix.safeParse(one).data ?? [])),
+);
 
 /** Why a question got no whole answer, and what can be done. */
 export const failureSchema = z.object({
   message: z.string(),
   hint: z.string(),
-  fixes: z.array(fix),
+  fixes,
   /** What the provider said, in its own words. */
   detail: z.optional(z.string()),
 });

@@ -195,6 +195,7 @@ async function parsedFile(
     if (error instanceof SettingsInvalid) return { agreements: [], faults: [...error.faults] };
     throw new GatewayError('flow_invalid', `${path} can't be read: ${messageOf(error)}`, {
       hint: 'Name a file of agreements.',
+      place: { file: path, line: 1, column: 1 },
       cause: error,
     });
   }

@@ -4,6 +4,7 @@ import { verifyLedger, type VerificationResult } from '../ledger/readJournal.ts'
 import { clockText } from '../ledger/reopenLedger.ts';
 import { verifyTrail } from '../ledger/verifyTrail.ts';
 import { runProgram } from '../program.ts';
+import type { Place, Remedy } from '../remedies.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import { faultText } from '../yamlDocument.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
@@ -20,6 +21,8 @@ export interface Finding {
   evidence: string;
   /** What to do; empty when nothing is. */
   fix: string;
+  /** The same as data, best first. */
+  remedy: readonly Remedy[];
   /** What failed, where it is one of the gateway's errors. */
   error: GatewayError | null;
 }
@@ -68,7 +71,9 @@ function configuration({ loaded }: Core): Finding[] {
   const file = loaded.file ?? `none, so defaults count (${loaded.userFile})`;
   return [
     fine('settings', [file, ...loaded.workspaceFiles].join(', ')),
-    ...loaded.warnings.map((one) => warning('settings', faultText(one), 'Correct the place that is named.')),
+    ...loaded.warnings.map((one) =>
+      warning('settings', faultText(one), 'Correct the place that is named.', [openSettings(one.place)]),
+    ),
     ...(loaded.unused.length === 0
       ? []
       : [
@@ -76,6 +81,7 @@ function configuration({ loaded }: Core): Finding[] {
             'settings',
             `without effect in this version: ${loaded.unused.join(', ')}`,
             'Take them out, or leave them for a later version.',
+            [openSettings(null)],
           ),
         ]),
   ];
@@ -114,7 +120,7 @@ function clockFindings(offsetMs: number | undefined): Finding[] {
   const fault = clockFault(offsetMs);
   if (fault === null) return offsetMs === undefined ? [] : [fine('clock', 'as that of AWS')];
   const evidence = `${fault}; calls to Bedrock allow for it, times in the audit records don't`;
-  return [warning('clock', evidence, 'Set the clock of this computer, and let it follow a time server.')];
+  return [warning('clock', evidence, 'Set the clock of this computer, and let it follow a time server.', [])];
 }
 
 async function credentialFinding(
@@ -126,6 +132,7 @@ async function credentialFinding(
     return {
       ...absent(name, simulatedBecause ?? 'none were found'),
       fix: 'Run "aws configure" or "aws configure sso" and name the profile with --profile or aws.profile; until then answers are simulated.',
+      remedy: [{ kind: 'connect_aws' }],
     };
   }
   const source = `${found.detail} (${found.source.replace('_', ' ')})`;
@@ -160,6 +167,7 @@ function ledgerFinding({ journal }: Core, found: VerificationResult | Error): Fi
     state: 'failed',
     evidence: `${fault.segment}:${fault.line} ${fault.kind}: ${fault.detail}`,
     fix: 'Keep the folder as it is, and compare it with a backup and the anchors.',
+    remedy: [{ kind: 'verify_ledger' }],
     error: null,
   };
 }
@@ -169,29 +177,36 @@ async function budgetFinding(core: Core): Promise<Finding> {
     const { level, spent, limit, day, clockAheadMs } = await core.budget();
     if (clockAheadMs > 0) {
       const fix = 'If the clock is right, run "tidyllm audit reopen"; otherwise set it.';
-      return warning('budget', clockText(clockAheadMs), fix);
+      return warning('budget', clockText(clockAheadMs), fix, [{ kind: 'reopen_ledger' }]);
     }
     const evidence = `${formatUsd(spent)} of ${formatUsd(limit)} spent on ${day}`;
     if (level === 'ok') return fine('budget', evidence);
-    return warning('budget', `${evidence} (${level})`, 'See "tidyllm budget raise".');
+    return warning('budget', `${evidence} (${level})`, 'See "tidyllm budget raise".', [
+      { kind: 'open_budget' },
+    ]);
   } catch (error) {
     return failed('budget', error);
   }
 }
 
 function fine(name: string, evidence: string): Finding {
-  return { name, state: 'ok', evidence, fix: '', error: null };
+  return { name, state: 'ok', evidence, fix: '', remedy: [], error: null };
 }
 
-function warning(name: string, evidence: string, fix: string): Finding {
-  return { name, state: 'warning', evidence, fix, error: null };
+function openSettings(place: Place | null): Remedy {
+  return { kind: 'open_settings', place };
+}
+
+function warning(name: string, evidence: string, fix: string, remedy: Remedy[]): Finding {
+  return { name, state: 'warning', evidence, fix, remedy, error: null };
 }
 
 function absent(name: string, evidence: string): Finding {
-  return { name, state: 'not configured', evidence, fix: '', error: null };
+  return { name, state: 'not configured', evidence, fix: '', remedy: [], error: null };
 }
 
 function failed(name: string, thrown: unknown, fix = 'Look at the message.'): Finding {
   const error = GatewayError.is(thrown) ? thrown : null;
-  return { name, state: 'failed', evidence: messageOf(thrown), fix: error?.hint || fix, error };
+  const remedy = error?.remedy ?? [];
+  return { name, state: 'failed', evidence: messageOf(thrown), fix: error?.hint || fix, remedy, error };
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
-import { GatewayError, messageOf, type GatewayErrorCode } from '../errors.ts';
+import type { GatewayErrorCode } from '../errorCodes.ts';
+import { GatewayError, messageOf } from '../errors.ts';
 import { budgetBlocked } from '../gateways/budgetRefusals.ts';
 import { recordedOrigin, type CallOrigin } from '../gateways/callOrigin.ts';
 import type { AgreementValidation, GatewayRegistry } from '../gateways/registry.ts';

@@ -129,8 +129,9 @@ class AgreementCheck {
     this.faults.push(this.#document.faultInValue([...this.#path, ...path], message, { part }));
   }
 
-  #refuseKey(path: Path, message: string): void {
-    this.faults.push(this.#document.fault([...this.#path, ...path], message));
+  #refuseKey(path: Path, message: string, correction?: string): void {
+    const fault = this.#document.fault([...this.#path, ...path], message);
+    this.faults.push({ ...fault, ...(correction !== undefined && { correction }) });
   }
 
   #checkImplementation(): void {
@@ -163,8 +164,9 @@ class AgreementCheck {
     const definition = known.find((one) => one.name === name);
     if (!definition) {
       const names = known.map((one) => one.name);
-      const has = names.length > 0 ? `; did you mean "${closest(name, names)}"?` : ', which takes none';
-      this.#refuseKey(path, `"${name}" is no parameter of ${implementation}${has}`);
+      const nearest = names.length > 0 ? closest(name, names) : undefined;
+      const has = nearest === undefined ? ', which takes none' : `; did you mean "${nearest}"?`;
+      this.#refuseKey(path, `"${name}" is no parameter of ${implementation}${has}`, nearest);
       return;
     }
     const parsed = builtInParameterSchema.safeParse(value);
@@ -301,7 +303,7 @@ function issueFaults(
   if (issue.code === 'unrecognized_keys')
     return issue.keys
       .slice(0, mostFaults + 1)
-      .map((key) => document.fault([...path, key], `unknown key "${key}"${suggestion(key, known)}`));
+      .map((key) => corrected(document.fault([...path, key], `unknown key "${key}"`), key, known));
   if (issue.code === 'invalid_key')
     return [document.fault(path, `"${String(path.at(-1))}" ${issue.issues[0]?.message ?? 'is no name'}`)];
   const value = issue.path.reduce<unknown>(
@@ -315,22 +317,18 @@ function issueFaults(
       return [document.faultInValue(path, `${name}: ${fault.message}`, { part: fault })];
   }
   const subject = name || (prefix.length > 0 ? 'an agreement' : 'the file');
-  return [document.faultInValue(path, `${subject} ${requirement(issue, value)}`)];
+  const fault = document.faultInValue(path, `${subject} ${issue.message}`);
+  return issue.code === 'invalid_value' && typeof value === 'string'
+    ? [corrected(fault, value, issue.values.map(String))]
+    : [fault];
 }
 
-/** What a value must be, in words, with the nearest of a list. */
-function requirement(issue: z.core.$ZodIssue, value: unknown): string {
-  const similar =
-    issue.code === 'invalid_value' && typeof value === 'string'
-      ? suggestion(value, issue.values.map(String))
-      : '';
-  return `${issue.message}${similar}`;
-}
-
-function suggestion(word: string, known: readonly string[]): string {
-  if (known.length === 0) return '';
+/** A fault of a word, with the nearest of those that may stand in its place. */
+function corrected(fault: Fault, word: string, known: readonly string[]): Fault {
+  if (known.length === 0) return fault;
   const nearest = closest(word, known);
-  return distance(word, nearest) <= Math.max(2, word.length / 3) ? `; did you mean "${nearest}"?` : '';
+  if (distance(word, nearest) > Math.max(2, word.length / 3)) return fault;
+  return { ...fault, message: `${fault.message}; did you mean "${nearest}"?`, correction: nearest };
 }
 
 function isMapping(value: unknown): value is Values {

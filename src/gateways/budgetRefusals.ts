@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import type { Cap } from '../ledger/budgetFold.ts';
 import { formatUsd } from '../pricing/cost.ts';
+import type { Remedy } from '../remedies.ts';
 
 /** What would fit into the day where a call didn't. */
 export interface BudgetOffer {
@@ -9,6 +10,9 @@ export interface BudgetOffer {
   /** Models that cost no more and fit: of its family, of its vendor, others; each cheapest first. */
   models: { name: string; modelId: string; worstCase: bigint }[];
 }
+
+/** A shorter answer than this is not worth offering, in tokens. */
+const smallestOffer = 50;
 
 /** `budget_exceeded`, with what would fit instead. */
 export class BudgetExceeded extends GatewayError {
@@ -32,11 +36,21 @@ export class BudgetExceeded extends GatewayError {
       `The call may cost ${formatUsd(worstCase)}, and ${formatUsd(left > 0n ? left : 0n)} of today's ${formatUsd(cap.limit)}${ownerOf(cap)} is left.`,
       {
         hint: `${fits}The day ends at midnight (${timeZone}); the limit is budget.${settingOf(cap)}.`,
+        remedy: [...retriesWith(offer), { kind: 'raise_cap' }],
       },
     );
     this.offer = offer;
     this.cap = cap;
   }
+}
+
+function retriesWith({ maxTokens, models: [cheapest] }: BudgetOffer): Remedy[] {
+  return [
+    ...(maxTokens !== null && maxTokens >= smallestOffer ? [{ kind: 'retry' as const, maxTokens }] : []),
+    ...(cheapest
+      ? [{ kind: 'retry' as const, model: cheapest.name, atMost: formatUsd(cheapest.worstCase) }]
+      : []),
+  ];
 }
 
 function ownerOf({ scope, key }: Cap): string {

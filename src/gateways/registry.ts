@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts';
+import type { Remedy } from '../remedies.ts';
 import type { ModelCalls } from './modelCalls.ts';
 import { gatewayIds, type AgreementContext, type Gateway, type GatewayId, type Health } from './gateway.ts';
 
@@ -152,6 +153,7 @@ export class GatewayRegistry {
     const why = cause ? `did not start: ${cause.message}` : 'is not installed.';
     throw new GatewayError('gateway_unavailable', `${id} needs ${missing}, which ${why}`, {
       hint: cause?.hint ?? '',
+      remedy: remedyOf(cause),
       cause,
     });
   }
@@ -179,9 +181,16 @@ export function gatewayUnavailable(id: GatewayId, cause?: GatewayError): Gateway
     `NO DIRECT AWS CALLS ALLOWED: the gateway ${id} is not up.${reason}`,
     {
       hint: cause?.hint || 'Open the health view, or run "tidyllm status", to see why.',
+      remedy: remedyOf(cause),
       cause,
     },
   );
+}
+
+/** What keeps a gateway down is what has to be mended. */
+function remedyOf(cause: GatewayError | undefined): Remedy[] | undefined {
+  const mends = cause?.remedy.filter(({ kind }) => kind !== 'retry') ?? [];
+  return mends.length === 0 ? undefined : [...mends.slice(0, 2), { kind: 'retry' }];
 }
 
 /** Makes a registry with everything that can come up. */

@@ -1,4 +1,4 @@
-import type { GatewayErrorCode } from '../errors.ts';
+import type { GatewayErrorCode } from '../errorCodes.ts';
 import type { HistoryIndex } from './historyIndex.ts';
 
 /** What a worker with an index can be asked. */

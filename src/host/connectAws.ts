@@ -4,7 +4,6 @@ import { logInToAws } from './awsLogin.ts';
 import { findAwsProfiles, type AwsProfile } from './awsProfiles.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import { showFailure } from './failures.ts';
-import { fixesFor } from './fixes.ts';
 import { runAws } from './runAws.ts';
 
 const guide = 'https://docs.aws.amazon.com/cli/latest/userguide/cli-chap-configure.html';
@@ -91,8 +90,7 @@ function inUse(
   const { found, error, arn, expiresAt } = status;
   const time = new Intl.DateTimeFormat(vscode.env.language, { timeStyle: 'short' });
   const expires = expiresAt === null ? '' : vscode.l10n.t('until {0}', time.format(new Date(expiresAt)));
-  const [fix] = error ? fixesFor(error) : [];
-  const canLogIn = fix?.kind === 'command' && fix.command === 'tidyllm.logInToAws';
+  const canLogIn = error?.remedy.some(({ kind }) => kind === 'log_in_to_aws');
   return [
     separator(vscode.l10n.t('In use')),
     {

@@ -3,11 +3,11 @@ import { GatewayError } from '../errors.ts';
 import { examine, type Finding } from '../core/doctor.ts';
 import type { AuditTrail } from './auditTrail.ts';
 import type { CoreHolder } from './coreHolder.ts';
-import { applyFix, fixLabel } from './failures.ts';
-import { fixesOf, type CommandFix } from './healthFixes.ts';
+import type { Mend } from '../remedies.ts';
+import { applyRemedy, remedyLabel } from './remedies.ts';
 
 interface FindingItem extends vscode.QuickPickItem {
-  fix?: CommandFix | undefined;
+  mend?: Mend | undefined;
 }
 
 const icons: Record<Finding['state'], string> = {
@@ -42,7 +42,14 @@ export async function runDoctor(holder: CoreHolder, auditTrail: AuditTrail): Pro
 
 /** Settings with a fault, while those from before stay in effect. */
 function unapplied(error: GatewayError): Finding {
-  return { name: 'settings', state: 'failed', evidence: error.message, fix: error.hint, error };
+  return {
+    name: 'settings',
+    state: 'failed',
+    evidence: error.message,
+    fix: error.hint,
+    remedy: error.remedy,
+    error,
+  };
 }
 
 async function showFindings(findings: readonly Finding[]): Promise<void> {
@@ -78,7 +85,7 @@ async function showFindings(findings: readonly Finding[]): Promise<void> {
     picker.show();
   });
   picker.dispose();
-  if (chosen?.fix) await applyFix(chosen.fix);
+  if (chosen?.mend) await applyRemedy(chosen.mend);
 }
 
 function section(title: string, findings: readonly Finding[]): FindingItem[] {
@@ -86,31 +93,15 @@ function section(title: string, findings: readonly Finding[]): FindingItem[] {
   return [{ label: title, kind: vscode.QuickPickItemKind.Separator }, ...findings.map(itemOf)];
 }
 
-function itemOf(finding: Finding): FindingItem {
-  const { name, state, evidence, fix: advice } = finding;
-  const fix = fixOf(finding);
-  const detail = [advice, fix && `→ ${fixLabel(fix)}`].filter(Boolean).join(' ');
+function itemOf({ name, state, evidence, fix, remedy }: Finding): FindingItem {
+  const mend = remedy.find((one) => one.kind !== 'retry');
+  const detail = [fix, mend && `→ ${remedyLabel(mend)}`].filter(Boolean).join(' ');
   return {
     label: `$(${icons[state]}) ${name}`,
     description: evidence.split('\n', 1)[0] ?? '',
     ...(detail && { detail }),
-    fix,
+    mend,
   };
-}
-
-function fixOf({ name, error, state }: Finding): CommandFix | undefined {
-  if (error) return fixesOf(error, name)[0];
-  if (name === 'AWS credentials' && state === 'not configured')
-    return { kind: 'command', command: 'tidyllm.connectAws' };
-  if (state !== 'warning' && state !== 'failed') return undefined;
-  const commands = {
-    settings: 'tidyllm.openSettingsFile',
-    budget: 'tidyllm.openBudget',
-    ledger: 'tidyllm.verifyAuditTrail',
-  } as const;
-  const command = commands[name as keyof typeof commands] as
-    (typeof commands)[keyof typeof commands] | undefined;
-  return command && { kind: 'command', command };
 }
 
 function report(findings: readonly Finding[]): string {

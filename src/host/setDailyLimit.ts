@@ -74,6 +74,7 @@ async function writeSetting(path: string, limit: string): Promise<void> {
       vscode.l10n.t('settings.yaml has changes that are not saved.'),
       {
         hint: vscode.l10n.t('Nothing was changed. Save it or undo them, then set the limit.'),
+        place: { file: path, line: 1, column: 1 },
       },
     );
   }
@@ -102,6 +103,7 @@ async function writeSetting(path: string, limit: string): Promise<void> {
     const message = vscode.l10n.t('settings.yaml can’t be written: {0}', messageOf(error));
     throw new GatewayError('settings_invalid', message, {
       hint: vscode.l10n.t('Check the permissions and the disk of {0}. Nothing was changed.', path),
+      place: { file: path, line: 1, column: 1 },
       cause: error,
     });
   }

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { Place } from '../remedies.ts';
 import { affectsComposition } from './configuration.ts';
 import type { Contribution } from './contribution.ts';
 import type { CoreHolder } from './coreHolder.ts';
@@ -6,7 +7,6 @@ import { DisposableStore } from './disposables.ts';
 import { logInToAws } from './awsLogin.ts';
 import { connectAws } from './connectAws.ts';
 import { inBackground } from './failures.ts';
-import type { SettingsPlace } from './fixes.ts';
 import { SettingsFile } from './settingsFile.ts';
 import { SettingsInEffectDocument } from './settingsInEffectDocument.ts';
 import { tellOfSettingsFaults } from './settingsNotice.ts';
@@ -44,7 +44,7 @@ export function contributeSettings({ holder, onFlowFiles, log }: Dependencies) {
       'tidyllm.reconnect': async () => (await import('./reconnect.ts')).reconnect(holder),
       'tidyllm.connectAws': () => connectAws(holder, log),
       'tidyllm.logInToAws': () => logInToAws(holder),
-      'tidyllm.openSettingsFile': (from?: { place?: SettingsPlace }) => settingsFile.open(from?.place),
+      'tidyllm.openSettingsFile': (from?: { place?: Place }) => settingsFile.open(from?.place),
       'tidyllm.openWorkspaceSettingsFile': () => settingsFile.openOfWorkspace(),
       'tidyllm.showSettings': () => settingsInEffect.open(),
     },

@@ -7,8 +7,6 @@ import { settingsFilesInUse, type SettingsFileInUse } from './configuration.ts';
 import type { CoreHolder, CoreState } from './coreHolder.ts';
 import { inBackground } from './failures.ts';
 
-const source = 'TidyLLM';
-
 /** Faults of the settings files in use, as they are on disk or in an open editor, and their quick fixes. */
 export class SettingsDiagnostics implements vscode.Disposable {
   readonly #holder: CoreHolder;
@@ -84,34 +82,41 @@ function faultsIn(state: CoreState): readonly Fault[] {
   return state.kind === 'ready' ? state.core.loaded.warnings : [];
 }
 
-/** A fault as the editor shows it; its characters are counted from 0. */
-export function diagnosticOf({ place, message, severity }: Fault): vscode.Diagnostic {
-  const { line, column, endLine, endColumn } = place ?? { line: 1, column: 1, endLine: 1, endColumn: 1 };
-  const range = new vscode.Range(line - 1, column - 1, endLine - 1, endColumn - 1);
-  const { Error, Warning } = vscode.DiagnosticSeverity;
-  const diagnostic = new vscode.Diagnostic(range, message, severity === 'error' ? Error : Warning);
-  diagnostic.source = source;
-  return diagnostic;
+class FaultDiagnostic extends vscode.Diagnostic {
+  override readonly source = 'TidyLLM';
+  readonly correction: string | undefined;
+
+  constructor(range: vscode.Range, { message, severity, correction }: Fault) {
+    const { Error, Warning } = vscode.DiagnosticSeverity;
+    super(range, message, severity === 'error' ? Error : Warning);
+    this.correction = correction;
+  }
 }
 
-/** Of a key that is nearly right; one that belongs elsewhere is not mended by another name. */
+/** A fault as the editor shows it; its characters are counted from 0. */
+export function diagnosticOf(fault: Fault): vscode.Diagnostic {
+  const { place } = fault;
+  const { line, column, endLine, endColumn } = place ?? { line: 1, column: 1, endLine: 1, endColumn: 1 };
+  const range = new vscode.Range(line - 1, column - 1, endLine - 1, endColumn - 1);
+  return new FaultDiagnostic(range, fault);
+}
+
 function provideCodeActions(
   document: vscode.TextDocument,
   _range: vscode.Range,
   { diagnostics }: vscode.CodeActionContext,
 ): vscode.CodeAction[] {
   return diagnostics.flatMap((diagnostic) => {
-    const key = /did you mean "([^".]+)"/.exec(diagnostic.message)?.[1];
-    if (diagnostic.source !== source || key === undefined || key === document.getText(diagnostic.range))
-      return [];
+    const correction = diagnostic instanceof FaultDiagnostic ? diagnostic.correction : undefined;
+    if (correction === undefined) return [];
     const action = new vscode.CodeAction(
-      vscode.l10n.t('Change to "{0}"', key),
+      vscode.l10n.t('Change to "{0}"', correction),
       vscode.CodeActionKind.QuickFix,
     );
     action.diagnostics = [diagnostic];
     action.isPreferred = true;
     action.edit = new vscode.WorkspaceEdit();
-    action.edit.replace(document.uri, diagnostic.range, key);
+    action.edit.replace(document.uri, diagnostic.range, correction);
     return [action];
   });
 }

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { createFile } from '../createFile.ts';
 import { settingsPath, workspaceFileName } from '../settings/settingsPlaces.ts';
 import { GatewayError } from '../errors.ts';
+import type { Place } from '../remedies.ts';
 import {
   composeOptions,
   ignoredWorkspaceFiles,
@@ -11,7 +12,6 @@ import {
   settingsFilesInUse,
   type SettingsFileInUse,
 } from './configuration.ts';
-import type { SettingsPlace } from './fixes.ts';
 
 /** The settings files in use: where they are, opening them, and following their changes. */
 export class SettingsFile implements vscode.Disposable {
@@ -30,8 +30,8 @@ export class SettingsFile implements vscode.Disposable {
   }
 
   /** Opens a file at a place, the user's when none is named; creates it with comments when it isn't there. */
-  async open(place?: SettingsPlace): Promise<void> {
-    const path = place?.file === undefined ? await this.path() : inUse(place.file);
+  async open(place?: Place): Promise<void> {
+    const path = place && 'file' in place ? inUse(place.file) : await this.path();
     await createFromTemplate(path);
     const editor = await vscode.window.showTextDocument(vscode.Uri.file(path));
     if (!place) return;
@@ -124,7 +124,7 @@ async function chooseFolder(
 }
 
 /** A key is found in a comment too, as in the template. */
-function positionOf(document: vscode.TextDocument, place: SettingsPlace): vscode.Position {
+function positionOf(document: vscode.TextDocument, place: Place): vscode.Position {
   if ('line' in place) return new vscode.Position(place.line - 1, place.column - 1);
   const found = new RegExp(`^[\\s#]*(?=${place.key}:)`, 'm').exec(document.getText());
   return document.positionAt(found ? found.index + found[0].length : 0);

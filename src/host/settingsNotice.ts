@@ -2,8 +2,8 @@ import * as vscode from 'vscode';
 import type { GatewayError } from '../errors.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import { briefMessage } from './errorText.ts';
-import { applyFix, fixLabel, inBackground } from './failures.ts';
-import { fixesFor } from './fixes.ts';
+import { inBackground } from './failures.ts';
+import { applyRemedy, remedyLabel } from './remedies.ts';
 
 /** Tells once when settings are not applied because they have a fault, and again only after they were mended. */
 export function tellOfSettingsFaults(holder: CoreHolder, log: vscode.LogOutputChannel): vscode.Disposable {
@@ -17,15 +17,13 @@ export function tellOfSettingsFaults(holder: CoreHolder, log: vscode.LogOutputCh
 
 async function tell(error: GatewayError): Promise<void> {
   const [fault = ''] = briefMessage(error).split('\n');
-  const buttons = fixesFor(error).flatMap((fix) =>
-    fix.kind === 'command' && fix.command === 'tidyllm.openSettingsFile'
-      ? [{ title: fixLabel(fix), fix }]
-      : [],
-  );
+  const buttons = error.remedy
+    .filter((remedy) => remedy.kind === 'open_settings')
+    .map((remedy) => ({ title: remedyLabel(remedy), remedy }));
   const message = vscode.l10n.t(
     'The settings have a fault and were not applied; those from before stay in effect. {0}',
     fault,
   );
   const chosen = await vscode.window.showErrorMessage(message, ...buttons);
-  if (chosen) await applyFix(chosen.fix);
+  if (chosen) await applyRemedy(chosen.remedy);
 }

@@ -11,6 +11,7 @@ export function failedCredentials(error: unknown, profile: string | null): Gatew
   ) {
     return new GatewayError('credentials_expired', `The AWS login${named} has expired.`, {
       hint: `Run "aws sso login${profile === null ? '' : ` --profile ${profile}`}".`,
+      remedy: [{ kind: 'log_in_to_aws' }, { kind: 'connect_aws' }, { kind: 'retry' }],
       cause: error,
     });
   }

@@ -30,8 +30,17 @@ export function notConfigured(evidence: string): Health {
   };
 }
 
-/** What a connection that failed means to the person who configured it. */
-export function unreachable(service: string, place: string, setting: string, error: unknown): GatewayError {
+/**
+ * What a connection that failed means to the person who configured it; `setting` names what may be wrong, in words, and
+ * `section` where settings.yaml has it.
+ */
+export function unreachable(
+  section: string | null,
+  service: string,
+  place: string,
+  setting: string,
+  error: unknown,
+): GatewayError {
   const code = systemCodeOf(error) ?? '';
   const name = error instanceof Error ? error.name : '';
   if (
@@ -40,6 +49,7 @@ export function unreachable(service: string, place: string, setting: string, err
     /ETIMEDOUT|timeout/i.test(`${code} ${messageOf(error)}`)
   ) {
     return failedService(
+      section,
       `${service} at ${place} did not answer in time.`,
       `Check the network, the proxy and ${setting}.`,
       error,
@@ -47,28 +57,43 @@ export function unreachable(service: string, place: string, setting: string, err
   }
   if (code === 'ECONNREFUSED')
     return failedService(
+      section,
       `Nothing answers at ${place}.`,
       `Start ${service} there, or correct ${setting}.`,
       error,
     );
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return failedService(
+      section,
       `The host of ${place} is not known.`,
       `Correct ${setting}, or check the network.`,
       error,
     );
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) {
     return failedService(
+      section,
       `The certificate of ${place} is not trusted: ${messageOf(error)}`,
       'Set AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS to your company’s CA.',
       error,
     );
   }
-  return failedService(`${service} at ${place} failed: ${describe(error)}`, `Check ${setting}.`, error);
+  return failedService(
+    section,
+    `${service} at ${place} failed: ${describe(error)}`,
+    `Check ${setting}.`,
+    error,
+  );
 }
 
-export function failedService(message: string, hint: string, cause?: unknown): GatewayError {
-  return new GatewayError('service_failed', message, { hint, retryable: true, cause });
+/** `section` of settings.yaml configures the service; null where none does. */
+export function failedService(
+  section: string | null,
+  message: string,
+  hint: string,
+  cause?: unknown,
+): GatewayError {
+  const place = section === null ? null : { key: section };
+  return new GatewayError('service_failed', message, { hint, retryable: true, place, cause });
 }
 
 /** Several addresses that all refuse are one error without a message of its own. */

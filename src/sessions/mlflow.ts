@@ -32,7 +32,7 @@ export async function checkMlflow(
         return `The tracking server at ${server.shown} answers, its store too.`;
       throw refused(server.shown, status);
     },
-    (error) => unreachable('MLflow', server.shown, setting, error),
+    (error) => unreachable('mlflow', 'MLflow', server.shown, setting, error),
   );
 }
 
@@ -82,6 +82,7 @@ export function exerciseMlflow(
             const { metrics } = parsed(server, answer, foundRun).run.data;
             if (!metrics?.some((one) => one.key === metric && one.value === value))
               throw failedService(
+                'mlflow',
                 `MLflow at ${server.shown} gave back another metric than was logged.`,
                 'Look at the log of the MLflow server and at its database.',
               );
@@ -98,7 +99,7 @@ export function exerciseMlflow(
         if (runId !== null) await removeRun(server, runId);
       }
     },
-    (error) => unreachable('MLflow', server.shown, setting, error),
+    (error) => unreachable('mlflow', 'MLflow', server.shown, setting, error),
   );
 }
 
@@ -184,24 +185,28 @@ function parsed<Schema extends z.ZodMiniType>(
 ): z.infer<Schema> {
   if (status !== 200 || !isJsonObject(body)) throw refused(shown, status);
   const { data, success } = schema.safeParse(JSON.parse(body));
-  if (!success) throw failedService(`MLflow at ${shown} answers in another shape.`, 'Use MLflow 2 or later.');
+  if (!success)
+    throw failedService('mlflow', `MLflow at ${shown} answers in another shape.`, 'Use MLflow 2 or later.');
   return data;
 }
 
 function refused(shown: string, status: number): GatewayError {
   if (status === 401 || status === 403) {
     return failedService(
+      'mlflow',
       `MLflow at ${shown} refuses the login (HTTP ${status}).`,
       'Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.',
     );
   }
   if (status >= 500) {
     return failedService(
+      'mlflow',
       `MLflow at ${shown} answers, but its store fails (HTTP ${status}).`,
       'Look at the log of the MLflow server and at its database.',
     );
   }
   return failedService(
+    'mlflow',
     `What answers at ${shown} is no MLflow server (HTTP ${status}).`,
     `Correct ${setting}.`,
   );

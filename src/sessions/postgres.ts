@@ -45,6 +45,7 @@ class LimitedClient extends pg.Client {
     this.#received += bytes;
     if (this.#received <= mostBytes) return;
     const error = failedService(
+      'postgres',
       `PostgreSQL at ${this.host}:${this.port} sent more than ${mostBytes} bytes; the rest was not read.`,
       'Check postgres.host and postgres.port: what answers there is not what was asked for.',
     );
@@ -159,6 +160,7 @@ export function exercisePostgres(
             const { rows } = await client.query<{ written: string }>(`select written from ${table}`);
             if (rows.length !== 1 || rows[0]?.written !== written)
               throw failedService(
+                'postgres',
                 `PostgreSQL at ${address} gave back something else than was written.`,
                 'Look at the database’s log and its disk.',
               );
@@ -174,6 +176,7 @@ export function exercisePostgres(
             ]);
             if (rows[0]?.found !== null)
               throw failedService(
+                'postgres',
                 `PostgreSQL at ${address} kept a table that was rolled back.`,
                 'Look at the database’s log.',
               );
@@ -202,6 +205,7 @@ function explain(
   const code = systemCodeOf(error) ?? '';
   if (code === '28P01' || code === '28000' || /password must be a string/.test(String(error))) {
     return failedService(
+      'postgres',
       `PostgreSQL at ${address} refuses the login of ${user ?? 'this user'}.`,
       'Correct postgres.db_user and the password in PGPASSWORD or postgres.db_password.',
       error,
@@ -209,6 +213,7 @@ function explain(
   }
   if (code === '3D000') {
     return failedService(
+      'postgres',
       `PostgreSQL at ${address} has no database ${database ?? ''}.`,
       'Create it, or correct postgres.db_name.',
       error,
@@ -216,19 +221,26 @@ function explain(
   }
   if (code === '57P01' || code === '57P02' || code === '57P03') {
     return failedService(
+      'postgres',
       `PostgreSQL at ${address} is starting or stopping.`,
       'Wait for it, or start it.',
       error,
     );
   }
   if (code === '53300')
-    return failedService(`PostgreSQL at ${address} has no connection left.`, 'Raise max_connections.', error);
+    return failedService(
+      'postgres',
+      `PostgreSQL at ${address} has no connection left.`,
+      'Raise max_connections.',
+      error,
+    );
   if (/does not support SSL/.test(String(error))) {
     return failedService(
+      'postgres',
       `PostgreSQL at ${address} offers no encryption, and postgres.ssl_mode is ${mode}.`,
       'Turn on ssl in the server; "disable" sends everything in the clear.',
       error,
     );
   }
-  return unreachable('PostgreSQL', address, 'postgres.host and postgres.port', error);
+  return unreachable('postgres', 'PostgreSQL', address, 'postgres.host and postgres.port', error);
 }

@@ -85,6 +85,7 @@ export function exerciseS3(
             const found = hash('sha256', (await Body?.transformToByteArray()) ?? new Uint8Array());
             if (found !== sha256)
               throw failedService(
+                's3',
                 `S3 gave back other bytes than were put into ${bucket}.`,
                 'Look at what stands between this machine and S3.',
               );
@@ -120,18 +121,20 @@ async function removeObject(
 function explain(error: unknown, bucket: string): GatewayError {
   const status = (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
   if (status === 404) {
-    return failedService(`There is no bucket ${bucket}.`, 'Create it, or correct s3.bucket.', error);
+    return failedService('s3', `There is no bucket ${bucket}.`, 'Create it, or correct s3.bucket.', error);
   }
   if (status === 403) {
     return failedService(
+      's3',
       `AWS denies access to the bucket ${bucket}.`,
       'Allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject for these credentials.',
       error,
     );
   }
   if (status === 301 || status === 400) {
-    return failedService(`The bucket ${bucket} is in another region.`, 'Correct s3.region.', error);
+    return failedService('s3', `The bucket ${bucket} is in another region.`, 'Correct s3.region.', error);
   }
-  if (status !== undefined) return failedService(`S3 fails (HTTP ${status}).`, 'Try again later.', error);
-  return unreachable('S3', `the bucket ${bucket}`, 's3.endpoint and s3.region', error);
+  if (status !== undefined)
+    return failedService('s3', `S3 fails (HTTP ${status}).`, 'Try again later.', error);
+  return unreachable('s3', 'S3', `the bucket ${bucket}`, 's3.endpoint and s3.region', error);
 }

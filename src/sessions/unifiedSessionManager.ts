@@ -194,7 +194,7 @@ export class UnifiedSessionManager implements Sessions {
     } catch (error) {
       signal.throwIfAborted();
       const { host } = new URL(url);
-      throw GatewayError.is(error) ? error : unreachable('The server', host, 'the address', error);
+      throw GatewayError.is(error) ? error : unreachable(null, 'The server', host, 'the address', error);
     }
   }
 
@@ -250,7 +250,7 @@ export class UnifiedSessionManager implements Sessions {
       (error) =>
         // Not to be reached says nothing of the credentials.
         systemCodeOf(error) !== undefined || (error instanceof Error && error.name === 'TimeoutError')
-          ? unreachable('AWS STS', 'AWS STS', 'aws.region', error)
+          ? unreachable('aws', 'AWS STS', 'AWS STS', 'aws.region', error)
           : failedCredentials(error, found?.profile ?? null),
     );
   }

@@ -104,6 +104,7 @@ function needsPerson(section: string, key: string): GatewayError {
     `${section}.${key} can't be set in this file as it is written.`,
     {
       hint: 'Nothing was changed. Open the file, mend what is marked in it, and set the value there.',
+      place: { key: section },
     },
   );
 }

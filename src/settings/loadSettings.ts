@@ -172,6 +172,7 @@ async function readText(path: string, required: boolean): Promise<string | null>
       `The settings file ${path} can't be read: ${messageOf(error)}`,
       {
         hint: 'Check the path and its permissions, or leave the setting out to use the defaults.',
+        place: { file: path, line: 1, column: 1 },
         cause: error,
       },
     );
@@ -502,7 +503,9 @@ function describeIssue(
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
       const path = [...issue.path, key];
-      return document.fault(path, `unknown key "${path.join('.')}"${suggestion(issue.path, key)}`);
+      const { words, correction } = suggestion(issue.path, key);
+      const fault = document.fault(path, `unknown key "${path.join('.')}"${words}`);
+      return correction === undefined ? fault : { ...fault, correction };
     });
   }
   const message = `${issue.path.join('.') || 'settings'} ${lowerFirst(issue.message)}`;
@@ -517,15 +520,19 @@ function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-/** The valid key that was most likely meant: one of the same section, or of the same name elsewhere. */
-function suggestion(path: Path, key: string): string {
+/**
+ * The valid key that was most likely meant, in words: one of the same section, which may stand in its place, or of the
+ * same name elsewhere.
+ */
+function suggestion(path: Path, key: string): { words: string; correction?: string } {
   const siblings = knownKeys(path);
   const nearest = siblings.length > 0 ? closest(key, siblings) : '';
-  if (nearest && distance(key, nearest) <= Math.max(2, key.length / 3)) return `; did you mean "${nearest}"?`;
+  if (nearest && distance(key, nearest) <= Math.max(2, key.length / 3))
+    return { words: `; did you mean "${nearest}"?`, correction: nearest };
   const [elsewhere] = settingKeys.filter((one) => one.path.includes(key));
   if (elsewhere) {
     const name = elsewhere.path.slice(0, elsewhere.path.indexOf(key) + 1).join('.');
-    return `; did you mean "${name}"?`;
+    return { words: `; did you mean "${name}"?` };
   }
-  return siblings.length > 0 ? `; known here: ${siblings.join(', ')}` : '';
+  return { words: siblings.length > 0 ? `; known here: ${siblings.join(', ')}` : '' };
 }

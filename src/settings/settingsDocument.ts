@@ -12,6 +12,7 @@ export class SettingsInvalid extends GatewayError {
   constructor(faults: readonly Fault[]) {
     super('settings_invalid', faults.map(faultText).join('\n'), {
       hint: 'Correct the settings named above; nothing was applied.',
+      place: faults.find(({ place }) => place !== null)?.place,
     });
     this.faults = faults;
   }

@@ -9,7 +9,6 @@ import {
 } from '../../src/chat/conversation.ts';
 import type { Failure, Turn } from '../../src/chat/turn.ts';
 import { GatewayError, messageOf } from '../../src/errors.ts';
-import { fixesFor } from '../../src/host/fixes.ts';
 import { subjectHash } from '../../src/content/contentKeys.ts';
 import { storedRecords } from '../support/ledgers.ts';
 import { gatewayOnMock, gatewayOnStandIn } from '../support/gateways.ts';
@@ -60,10 +59,7 @@ function open(
 
 function failureOf(error: unknown): Failure {
   if (!GatewayError.is(error)) return { message: messageOf(error), hint: '', fixes: [] };
-  const fixes = fixesFor(error).map((fix) => ({
-    label: fix.kind === 'command' ? fix.command : fix.kind,
-    fix,
-  }));
+  const fixes = error.remedy.map((remedy) => ({ label: remedy.kind, remedy }));
   return { message: error.message, hint: error.hint, fixes };
 }
 
@@ -177,12 +173,12 @@ describe('a conversation', () => {
     await conversation.ask('Why?', 'claude-sonnet');
     const refused = last();
     expect(refused.result).toMatchObject({ status: 'refused', cost: '$0' });
-    const fixes = refused.result?.failure?.fixes.map(({ fix }) => fix);
+    const fixes = refused.result?.failure?.fixes.map(({ remedy }) => remedy);
     expect(fixes).toMatchObject([
       { kind: 'retry', maxTokens: expect.any(Number) as number },
       // The same family's first, then another vendor's.
       { kind: 'retry', model: 'us.anthropic.claude-haiku-5-5' },
-      { kind: 'command', command: 'tidyllm.raiseCap' },
+      { kind: 'raise_cap' },
     ]);
     await conversation.askAgain(refused, { modelId: 'nova-micro' });
     expect(conversation.turns).toHaveLength(1);

@@ -37,7 +37,7 @@ describe('the doctor', () => {
     const findings = await examine({ withCore: () => Promise.reject(error) });
     expect(findings.at(-1)).toEqual({
       ...{ name: 'gateway', state: 'failed', evidence: 'The ledger is damaged.', fix: 'Verify it.' },
-      error,
+      ...{ error, remedy: error.remedy },
     });
   });
 

@@ -1,4 +1,4 @@
-import type { GatewayErrorCode } from '../../errors.ts';
+import { errorCodes, isErrorCode, type GatewayErrorCode } from '../../errorCodes.ts';
 import { entriesSince, firstOfDays, type RecordedCall } from '../../history/recordedCalls.ts';
 import type { LedgerReader } from '../../ledger/contract.ts';
 import type { LedgerLocation } from '../../ledger/readJournal.ts';
@@ -10,7 +10,6 @@ import { builtIns } from '../builtIns.ts';
 import type { FlowRun, Implementation } from '../implementation.ts';
 import type { Finding, Report, Section } from '../report.ts';
 import { chanceOfAtLeast } from '../statistics.ts';
-import { remedyOf } from './remedies.ts';
 import { attemptsCommand } from './security/attempts.ts';
 
 /** A class that takes this share of the calls is a problem; below it is worth a look. */
@@ -199,7 +198,7 @@ class Errors {
         id: `error_${code}`,
         title: `Calls failed with ${code}`,
         evidence: evidence.join(' '),
-        remedy: remedyOf(code),
+        remedy: adviceOn(code),
       },
     ];
   }
@@ -270,7 +269,7 @@ class Errors {
         ],
         rows: classes.map(([code, failures]) => [
           ...[code, failures.length, this.#rate(failures.length)],
-          ...[timeText(failures[0]), timeText(failures.at(-1)), remedyOf(code)],
+          ...[timeText(failures[0]), timeText(failures.at(-1)), adviceOn(code)],
         ]),
       },
       chart: { type: 'columns', x: 0, series: [1] },
@@ -316,6 +315,17 @@ class Errors {
       chart: null,
     };
   }
+}
+
+const outcomeAdvice: Readonly<Record<string, string>> = {
+  orphaned: 'A process died during the call; compare its charge with the bill: "tidyllm reconcile".',
+  incomplete: 'The answer broke off; what was received was charged.',
+};
+
+/** What to do about a class of failures: of an error's code, or of how a call ended. */
+function adviceOn(code: string): string {
+  if (isErrorCode(code)) return errorCodes[code].advice;
+  return outcomeAdvice[code] ?? 'Look at the calls in the audit history.';
 }
 
 function earlier(a: string, b: string): string {

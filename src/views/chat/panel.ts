@@ -8,8 +8,8 @@ import type { Core } from '../../core/core.ts';
 import type { CommandId } from '../../host/commandIds.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import { briefMessage, errorText } from '../../host/errorText.ts';
-import { applyFix, fixLabel, inBackground } from '../../host/failures.ts';
-import { fixesFor, type Fix } from '../../host/fixes.ts';
+import { inBackground } from '../../host/failures.ts';
+import { applyRemedy, commandOf, remedyLabel } from '../../host/remedies.ts';
 import type { FlowRuns } from '../../host/flowRuns.ts';
 import type { GitContext } from '../../host/gitContext.ts';
 import type { Histories } from '../../host/histories.ts';
@@ -18,6 +18,7 @@ import { subjectHash } from '../../content/contentKeys.ts';
 import { pickModel } from '../../host/pickModel.ts';
 import { pickReason } from '../../host/pickReason.ts';
 import { formatUsd } from '../../pricing/cost.ts';
+import type { Mend, Remedy } from '../../remedies.ts';
 import { Repeated } from '../../repeated.ts';
 import { formatLeft } from '../moneyText.ts';
 import { webviewPage, webviewRoot } from '../webviewPage.ts';
@@ -197,7 +198,7 @@ export class ChatPanel implements vscode.Disposable {
         this.#conversation.reason = message.reason;
         return;
       case 'run':
-        return this.#runCommand({ kind: 'command', command: message.command });
+        return this.#runCommand(message.command);
       case 'fix':
         return this.#applyFix(message.turn, message.index);
       case 'goOn': {
@@ -224,11 +225,11 @@ export class ChatPanel implements vscode.Disposable {
 
   async #showTurn(turn: string, signal: AbortSignal): Promise<Failure | null> {
     if (await this.#shownTurns.wait(turn, shownWithinMs, signal)) return null;
-    const retry: Fix = { kind: 'retry' };
+    const retry: Remedy = { kind: 'retry' };
     return {
       message: vscode.l10n.t('The question was not sent: the chat view did not show it.'),
       hint: vscode.l10n.t('Open the chat view, or reload the window if it stays empty, and ask again.'),
-      fixes: [{ label: fixLabel(retry), fix: retry }],
+      fixes: [{ label: remedyLabel(retry), remedy: retry }],
     };
   }
 
@@ -264,29 +265,29 @@ export class ChatPanel implements vscode.Disposable {
   async #applyFix(turnId: string | null, index: number): Promise<void> {
     const { state } = this.#dependencies.holder;
     if (turnId === null) {
-      const fix = state.kind === 'failed' ? shownFailure(state.error).fixes[index]?.fix : undefined;
-      if (fix) await this.#apply(fix as Fix, () => this.#dependencies.holder.reconnect());
+      const remedy = state.kind === 'failed' ? state.error.remedy[index] : undefined;
+      if (remedy) await this.#apply(remedy, () => this.#dependencies.holder.reconnect());
       return;
     }
     const turn = this.#conversation.turn(turnId);
-    const fix = turn?.result?.failure?.fixes[index]?.fix;
-    if (!turn || !fix) return;
-    await this.#apply(fix as Fix, (change) => this.#asked(() => this.#conversation.askAgain(turn, change)));
+    const remedy = turn?.result?.failure?.fixes[index]?.remedy;
+    if (!turn || !remedy) return;
+    await this.#apply(remedy, (change) => this.#asked(() => this.#conversation.askAgain(turn, change)));
   }
 
-  async #apply(fix: Fix, askAgain: (change: Change) => Promise<unknown>): Promise<void> {
-    if (fix.kind === 'command') await this.#runCommand(fix);
+  async #apply(remedy: Remedy, askAgain: (change: Change) => Promise<unknown>): Promise<void> {
+    if (remedy.kind !== 'retry') await this.#runCommand(commandOf(remedy), remedy);
     else
       await askAgain({
         // Another model may have been chosen since.
-        modelId: fix.model ?? (await this.#model()),
-        ...(fix.maxTokens && { maxTokens: fix.maxTokens }),
+        modelId: remedy.model ?? (await this.#model()),
+        ...(remedy.maxTokens && { maxTokens: remedy.maxTokens }),
       });
   }
 
-  async #runCommand(fix: Extract<Fix, { kind: 'command' }>): Promise<void> {
-    await applyFix(fix);
-    if (asking.has(fix.command)) await this.open();
+  async #runCommand(command: CommandId, remedy?: Mend): Promise<void> {
+    await (remedy ? applyRemedy(remedy) : vscode.commands.executeCommand(command));
+    if (asking.has(command)) await this.open();
   }
 
   /** Lets the stop command know that there is something to stop, and tells of a reason that was refused. */
@@ -420,7 +421,7 @@ export class ChatPanel implements vscode.Disposable {
 /** An error as the view shows it, with buttons. */
 function shownFailure(error: unknown): Failure {
   if (!GatewayError.is(error)) return { message: messageOf(error), hint: '', fixes: [] };
-  const fixes = fixesFor(error).map((fix) => ({ label: fixLabel(fix), fix }));
+  const fixes = error.remedy.map((remedy) => ({ label: remedyLabel(remedy), remedy }));
   const { hint, detail } = error;
   return { message: briefMessage(error), hint, fixes, ...(detail !== null && { detail }) };
 }

@@ -3,9 +3,10 @@ import { GatewayError } from '../../errors.ts';
 import type { FlowExecutionEntry } from '../../flow/executionHistory.ts';
 import type { AuditTrail } from '../../host/auditTrail.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
-import { applyFix, inBackground } from '../../host/failures.ts';
+import { inBackground } from '../../host/failures.ts';
 import type { FlowRuns } from '../../host/flowRuns.ts';
 import type { HealthMonitor } from '../../host/healthMonitor.ts';
+import { applyRemedy } from '../../host/remedies.ts';
 import { fillPanel } from '../webviewPanel.ts';
 import { Latencies } from './latencies.ts';
 import { presentDashboard, type Presented } from './presentation.ts';
@@ -130,13 +131,12 @@ export class DashboardPanel implements vscode.Disposable {
         return;
       case 'fix': {
         const fix = this.#presented?.fixes.get(message.part)?.[message.index];
-        if (fix) await applyFix(fix);
+        if (fix) await applyRemedy(fix);
         return;
       }
       case 'edit': {
         const key = this.#presented?.dashboard.configuration[message.index]?.key;
-        if (key !== undefined)
-          await applyFix({ kind: 'command', command: 'tidyllm.openSettingsFile', place: { key } });
+        if (key !== undefined) await applyRemedy({ kind: 'open_settings', place: { key } });
         return;
       }
       case 'report':

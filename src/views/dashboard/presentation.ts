@@ -6,11 +6,12 @@ import { gatewayIds } from '../../gateways/gateway.ts';
 import { serviceIds, type ServiceHealth } from '../../gateways/services.ts';
 import type { Verification } from '../../host/auditTrail.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
-import { fixLabel } from '../../host/failures.ts';
-import { fixesOf, fixesOfService, sectionOf, type CommandFix } from '../../host/healthFixes.ts';
+import { mendsOf, mendsOfService, sectionOf } from '../../host/healthFixes.ts';
+import { remedyLabel } from '../../host/remedies.ts';
 import type { Findings } from '../../host/healthMonitor.ts';
 import type { BudgetLevel } from '../../ledger/budgetStatus.ts';
 import { formatUsd } from '../../pricing/cost.ts';
+import type { Mend } from '../../remedies.ts';
 import {
   latencyText,
   problemOf,
@@ -31,7 +32,7 @@ import type { Dashboard, Part, Tone } from './protocol.ts';
 export interface Presented {
   dashboard: Dashboard;
   /** By part, in the order of its buttons. */
-  fixes: ReadonlyMap<string, readonly CommandFix[]>;
+  fixes: ReadonlyMap<string, readonly Mend[]>;
 }
 
 /** Runs that are shown. */
@@ -46,7 +47,7 @@ export interface DashboardExtras {
   latencies: Pick<Latencies, 'of'>;
 }
 
-type PartWithFixes = Omit<Part, 'fixes' | 'history'> & { fixes: readonly CommandFix[] };
+type PartWithFixes = Omit<Part, 'fixes' | 'history'> & { fixes: readonly Mend[] };
 
 /** What was found as the view shows it, in the language of the editor. */
 export function presentDashboard(
@@ -61,7 +62,7 @@ export function presentDashboard(
     parts.map((part) => ({
       ...part,
       history: [...latencies.of(part.id)],
-      fixes: part.fixes.map((fix) => ({ label: fixLabel(fix) })),
+      fixes: part.fixes.map((fix) => ({ label: remedyLabel(fix) })),
     }));
   const dashboard: Dashboard = {
     verdict: presentVerdict(verdictOf(state, findings, verification)),
@@ -156,7 +157,7 @@ function infrastructureParts(core: Core, findings: Findings): PartWithFixes[] {
       : []),
     ...serviceIds.map((id) => {
       const health = services[id];
-      return checkedPart(id, serviceNames[id], health, health ? fixesOfService(id, health) : []);
+      return checkedPart(id, serviceNames[id], health, health ? mendsOfService(id, health) : []);
     }),
   ];
 }
@@ -165,7 +166,7 @@ function credentialsPart({ simulatedBecause }: Core, { credentials }: Findings):
   const part = emptyPart('credentials', vscode.l10n.t('AWS credentials'));
   if (!credentials) return part;
   const { found, expiresAt, arn, error } = credentials;
-  const connect: CommandFix = { kind: 'command', command: 'tidyllm.connectAws' };
+  const connect: Mend = { kind: 'connect_aws' };
   if (!found) {
     return {
       ...part,
@@ -183,7 +184,7 @@ function credentialsPart({ simulatedBecause }: Core, { credentials }: Findings):
       state: stateText('failed'),
       evidence: `${source}: ${error.message}`,
       hint: error.hint,
-      fixes: fixesOf(error),
+      fixes: mendsOf(error),
     };
   }
   const until = expiresAt === null ? '' : vscode.l10n.t('until {0}', timeText(expiresAt));
@@ -199,7 +200,7 @@ function gatewayParts({ registry }: Core, { gateways }: Findings): PartWithFixes
   const known = registry.listServices();
   return gatewayIds.map((id) => {
     const health = gateways[id];
-    const part = checkedPart(id, id, health, fixesOf(health?.error ?? null));
+    const part = checkedPart(id, id, health, mendsOf(health?.error ?? null));
     const description = known.find((one) => one.id === id)?.description ?? '';
     return health?.state === 'healthy' ? { ...part, evidence: `${description}. ${part.evidence}` } : part;
   });
@@ -217,7 +218,7 @@ function startPart(state: CoreState): PartWithFixes[] {
       state: stateText('failed'),
       evidence: error.message,
       hint: error.hint,
-      fixes: fixesOf(error),
+      fixes: mendsOf(error),
     },
   ];
 }
@@ -226,7 +227,7 @@ function checkedPart(
   id: string,
   name: string,
   health: ServiceHealth | undefined,
-  fixes: readonly CommandFix[],
+  fixes: readonly Mend[],
 ): PartWithFixes {
   const part = emptyPart(id, name);
   if (!health) return part;
@@ -241,7 +242,7 @@ function checkedPart(
     latency: latencyText(latencyMs),
     since: tone === 'absent' ? '' : timeText(since),
     // One button looks at everything again.
-    fixes: fixes.filter(({ command }) => command !== 'tidyllm.refreshHealth'),
+    fixes: fixes.filter(({ kind }) => kind !== 'check_health'),
   };
 }
 

@@ -5,18 +5,17 @@ import type { Core } from '../../core/core.ts';
 import type { ServiceInfo } from '../../gateways/registry.ts';
 import type { CredentialSource, ServiceHealth, ServiceId } from '../../gateways/services.ts';
 import type { Verification } from '../../host/auditTrail.ts';
-import type { CommandId } from '../../host/commandIds.ts';
 import { composeOptions, ignoredWorkspaceFiles } from '../../host/configuration.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
 import { briefMessage } from '../../host/errorText.ts';
-import type { SettingsPlace } from '../../host/fixes.ts';
-import { fixesOf, fixesOfService, sectionOf, type CommandFix } from '../../host/healthFixes.ts';
+import { mendsOf, mendsOfService, sectionOf } from '../../host/healthFixes.ts';
 import type { Findings } from '../../host/healthMonitor.ts';
 import type { AnchorStatus } from '../../ledger/anchors.ts';
 import { clockText } from '../../ledger/reopenLedger.ts';
 import type { BudgetStatus } from '../../ledger/budgetStatus.ts';
 import type { Receipt } from '../../ledger/contract.ts';
 import { formatUsd } from '../../pricing/cost.ts';
+import type { Mend, Place } from '../../remedies.ts';
 import { formatLeft, overrunText } from '../moneyText.ts';
 import {
   latencyText,
@@ -47,7 +46,7 @@ export interface HealthNode {
   /** Words that the manifest's menus turn into buttons. */
   actions: Action[];
   /** Where the action `open` opens settings.yaml. */
-  place?: SettingsPlace | undefined;
+  place?: Place | undefined;
   /** What choosing the line does. */
   command?: vscode.Command;
   children?: HealthNode[];
@@ -114,8 +113,8 @@ function gatewayNode(
     [vscode.l10n.t('Does'), description],
   ];
   if (state !== 'not_installed') {
-    const fixes = fixesOf(health?.error ?? null);
-    return checked(`gateway.${id}`, id, health, fixes, evidence);
+    const mends = mendsOf(health?.error ?? null);
+    return checked(`gateway.${id}`, id, health, mends, evidence);
   }
   const needs = vscode.l10n.t('not installed — needs {0}', dependsOn.join(', '));
   return { ...line(`gateway.${id}`, id, needs, 'absent'), evidence };
@@ -220,8 +219,8 @@ function bedrockNodes(core: Core, findings: Findings): HealthNode[] {
 function serviceNode(id: ServiceId, { backend }: Core, { services }: Findings): HealthNode {
   const health = services[id];
   const where: Evidence[] = id === 'bedrock' ? [[vscode.l10n.t('Where'), backend.location]] : [];
-  const fixes = health ? fixesOfService(id, health) : [];
-  const node = checked(`infrastructure.${id}`, serviceNames[id], health, fixes, where);
+  const mends = health ? mendsOfService(id, health) : [];
+  const node = checked(`infrastructure.${id}`, serviceNames[id], health, mends, where);
   return id === 'bedrock'
     ? { ...node, actions: unique(['connect', ...node.actions]) }
     : { ...node, actions: unique([...node.actions, 'open']), place: node.place ?? { key: sectionOf[id] } };
@@ -449,7 +448,7 @@ function checked(
   id: string,
   label: string,
   health: ServiceHealth | undefined,
-  fixes: readonly CommandFix[],
+  mends: readonly Mend[],
   evidence: Evidence[],
 ): HealthNode {
   if (!health) return { ...line(id, label, vscode.l10n.t('checking …'), 'checking'), evidence };
@@ -471,8 +470,8 @@ function checked(
       [vscode.l10n.t('Since'), timeText(since)],
       [vscode.l10n.t('Checked'), timeText(health.checkedAt)],
     ],
-    actions: unique([...actionsOf(fixes), 'check']),
-    place: placeOf(fixes),
+    actions: unique([...actionsOf(mends), 'check']),
+    place: placeOf(mends),
   };
 }
 
@@ -481,7 +480,7 @@ function toneOf(state: ServiceHealth['state']): Tone {
 }
 
 function failed(id: string, label: string, error: GatewayError, evidence: Evidence[] = []): HealthNode {
-  const fixes = fixesOf(error);
+  const mends = mendsOf(error);
   const problem = briefMessage(error).split('\n', 1)[0] ?? '';
   return {
     ...line(id, label, problem, 'failed'),
@@ -491,30 +490,35 @@ function failed(id: string, label: string, error: GatewayError, evidence: Eviden
       [vscode.l10n.t('Error'), error.message],
       [vscode.l10n.t('What to do'), error.hint],
     ],
-    actions: actionsOf(fixes),
-    place: placeOf(fixes),
+    actions: actionsOf(mends),
+    place: placeOf(mends),
   };
 }
 
-const actionsOfCommands: Partial<Record<CommandId, Action>> = {
-  'tidyllm.acknowledgeOverruns': 'acknowledge',
-  'tidyllm.connectAws': 'connect',
-  'tidyllm.logInToAws': 'logIn',
-  'tidyllm.openSettingsFile': 'open',
-  'tidyllm.reconnect': 'reconnect',
-  'tidyllm.refreshHealth': 'check',
-  'tidyllm.reopenLedger': 'reopen',
-  'tidyllm.revealLedger': 'reveal',
-  'tidyllm.showOutput': 'output',
-  'tidyllm.verifyAuditTrail': 'verify',
+const actionOf: Readonly<Record<Mend['kind'], Action | null>> = {
+  acknowledge_overruns: 'acknowledge',
+  check_health: 'check',
+  choose_flow: null,
+  choose_model: null,
+  connect_aws: 'connect',
+  log_in_to_aws: 'logIn',
+  open_budget: 'budget',
+  open_flow_file: null,
+  open_settings: 'open',
+  raise_cap: null,
+  reconnect: 'reconnect',
+  reopen_ledger: 'reopen',
+  show_ledger: 'reveal',
+  show_output: 'output',
+  verify_ledger: 'verify',
 };
 
-function actionsOf(fixes: readonly CommandFix[]): Action[] {
-  return fixes.flatMap(({ command }) => actionsOfCommands[command] ?? []);
+function actionsOf(mends: readonly Mend[]): Action[] {
+  return mends.flatMap(({ kind }) => actionOf[kind] ?? []);
 }
 
-function placeOf(fixes: readonly CommandFix[]): SettingsPlace | undefined {
-  return fixes.find(({ place }) => place)?.place;
+function placeOf(mends: readonly Mend[]): Place | undefined {
+  return mends.find((mend) => mend.kind === 'open_settings')?.place ?? undefined;
 }
 
 function unique(actions: readonly Action[]): Action[] {

@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
 import type { AuditTrail } from '../../host/auditTrail.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
-import type { SettingsPlace } from '../../host/fixes.ts';
 import type { HealthMonitor } from '../../host/healthMonitor.ts';
+import type { Place } from '../../remedies.ts';
 import { escapeMarkdown } from '../markdownText.ts';
 import { verdictOf } from './checkTexts.ts';
 import {
@@ -32,7 +32,7 @@ class Line {
   }
 
   /** For the commands of its buttons. */
-  get place(): SettingsPlace | undefined {
+  get place(): Place | undefined {
     return this.node.place;
   }
 

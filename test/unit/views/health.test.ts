@@ -7,6 +7,7 @@ import { GatewayRegistry } from '../../../src/gateways/registry.ts';
 import type { CoreState } from '../../../src/host/coreHolder.ts';
 import { nothingFound, type Findings } from '../../../src/host/healthMonitor.ts';
 import type { BudgetStatus } from '../../../src/ledger/budgetStatus.ts';
+import { SettingsInvalid } from '../../../src/settings/settingsDocument.ts';
 import { Latencies } from '../../../src/views/dashboard/latencies.ts';
 import { presentDashboard } from '../../../src/views/dashboard/presentation.ts';
 import { dashboardSchema } from '../../../src/views/dashboard/protocol.ts';
@@ -33,6 +34,7 @@ function check(
 
 const refused = new GatewayError('service_failed', 'Nothing answers at db:5432.', {
   hint: 'Start PostgreSQL there.',
+  place: { key: 'postgres' },
 });
 
 const budget = {
@@ -192,6 +194,7 @@ describe('the lines of the infrastructure', () => {
     expect(line.evidence).toContainEqual(['ARN', 'arn:aws:sts::1:assumed-role/dev/ada']);
     const error = new GatewayError('credentials_expired', 'The login of corporate has expired.', {
       hint: 'Run "aws sso login --profile corporate".',
+      remedy: [{ kind: 'log_in_to_aws' }, { kind: 'connect_aws' }],
     });
     const credentials = wellFound.credentials && { ...wellFound.credentials, error };
     expect(child(infrastructureGroup(core, { ...wellFound, credentials }), 'Credentials')).toMatchObject({
@@ -221,7 +224,10 @@ describe('the line of FLOW agreements', () => {
 
 describe('the line of settings.yaml', () => {
   it('says of a file with a fault that the settings from before stay', () => {
-    const settingsError = new GatewayError('settings_invalid', '/home/ada/settings.yaml:2:3: unknown key');
+    const place = { file: '/home/ada/settings.yaml', line: 2, column: 3 };
+    const settingsError = new SettingsInvalid([
+      { severity: 'error', message: 'unknown key', place: { ...place, endLine: 2, endColumn: 9 } },
+    ]);
     const group = configurationGroup({ kind: 'ready', core, settingsError }, wellFound);
     expect(child(group, 'settings.yaml')).toMatchObject({
       ...{ tone: 'failed', description: 'settings.yaml:2:3: unknown key' },
@@ -362,9 +368,7 @@ describe('the dashboard', () => {
       ...{ evidence: 'Nothing answers at db:5432.', hint: 'Start PostgreSQL there.' },
       fixes: [{ label: 'Open settings.yaml' }],
     });
-    expect(fixes.get('postgres')).toEqual([
-      { kind: 'command', command: 'tidyllm.openSettingsFile', place: { key: 'postgres' } },
-    ]);
+    expect(fixes.get('postgres')).toEqual([{ kind: 'open_settings', place: { key: 'postgres' } }]);
   });
 
   it('shows why there is no gateway', () => {

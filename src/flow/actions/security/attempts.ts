@@ -1,7 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GatewayError, type GatewayErrorCode } from '../../../errors.ts';
+import type { GatewayErrorCode } from '../../../errorCodes.ts';
+import { GatewayError } from '../../../errors.ts';
 import type { LlmRequest, LlmResponse, ModelCalls } from '../../../gateways/modelCalls.ts';
 import type { BackendInfo, ConformedCall, ModelBackend, ModelCall } from '../../../gateways/ports.ts';
 import { initGateways } from '../../../gateways/registry.ts';

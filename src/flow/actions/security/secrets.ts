@@ -116,7 +116,7 @@ async function textOf(path: string): Promise<string | { because: string }> {
     if (bytes.subarray(0, sniffed).includes(0)) return { because: 'binary' };
     return bytes.toString('utf8');
   } catch (error) {
-    const isTooLarge = error instanceof NoOrdinaryFile && error.message.includes('larger');
+    const isTooLarge = error instanceof NoOrdinaryFile && error.isTooLarge;
     return { because: isTooLarge ? 'larger than 1 MiB' : 'unreadable' };
   }
 }

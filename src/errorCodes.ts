@@ -1,0 +1,189 @@
+import type { Remedy } from './remedies.ts';
+
+/** What is known of a class of errors by its code alone. */
+interface ErrorClass {
+  /**
+   * Of the `tidyllm` command: 2 usage, settings or agreements · 3 budget · 4 reason · 5 model or price · 6 back-end ·
+   * 7 ledger · 130 cancelled.
+   */
+  exitCode: number;
+  /** What mends it, best first and at most three. A `retry` that comes first is for errors that may pass by themselves. */
+  remedy: readonly Remedy[];
+  /** The same in a sentence, for who sees the code and no message. */
+  advice: string;
+}
+
+const none: readonly Remedy[] = [];
+const retry: Remedy = { kind: 'retry' };
+const retryFirst: readonly Remedy[] = [retry, { kind: 'show_output' }];
+const otherModel: readonly Remedy[] = [{ kind: 'choose_model' }, openSettings('model_mapping'), retry];
+
+function openSettings(key?: string): Remedy {
+  return { kind: 'open_settings', place: key === undefined ? null : { key } };
+}
+
+/** Every failure that a caller of the gateway can meet. */
+export const errorCodes = {
+  invalid_request: {
+    exitCode: 2,
+    remedy: none,
+    advice: 'Correct what was asked for; the message to the caller said what.',
+  },
+  settings_invalid: {
+    exitCode: 2,
+    remedy: [openSettings(), { kind: 'reconnect' }],
+    advice: 'Run "tidyllm settings validate" and correct the lines it names.',
+  },
+  flow_invalid: {
+    exitCode: 2,
+    remedy: [{ kind: 'open_flow_file', place: null }],
+    advice: 'Run "tidyllm flow validate" and correct the lines it names.',
+  },
+  flow_not_matched: {
+    exitCode: 2,
+    remedy: [{ kind: 'choose_flow' }],
+    advice: 'Use a trigger of "tidyllm flow list".',
+  },
+  flow_running: {
+    exitCode: 2,
+    remedy: retryFirst,
+    advice: 'Wait for the other run, or allow "concurrent: true".',
+  },
+  flow_not_approved: {
+    exitCode: 2,
+    remedy: none,
+    advice: 'Trust the workspace and approve the command, if it is right.',
+  },
+  budget_exceeded: {
+    exitCode: 3,
+    remedy: [{ kind: 'raise_cap' }],
+    advice: 'Raise the cap of the day with a reason, use a cheaper model, or wait for the next day.',
+  },
+  budget_blocked: {
+    exitCode: 3,
+    remedy: [{ kind: 'acknowledge_overruns' }, { kind: 'open_budget' }, retry],
+    advice: 'Look at the call that cost more than reserved, then acknowledge it.',
+  },
+  cost_limit_exceeded: {
+    exitCode: 3,
+    remedy: none,
+    advice: 'Raise cost_limit_usd of the agreement, or give it less to do.',
+  },
+  audit_reason_missing: { exitCode: 4, remedy: none, advice: 'Give a reason: a ticket and a few words.' },
+  model_not_recognized: {
+    exitCode: 5,
+    remedy: otherModel,
+    advice: 'Use a known name, or add it to bedrock.model_mapping in settings.yaml.',
+  },
+  model_retired: {
+    exitCode: 5,
+    remedy: otherModel,
+    advice: 'Change bedrock.model_mapping to the successor that the error names.',
+  },
+  model_not_in_region: {
+    exitCode: 5,
+    remedy: otherModel,
+    advice: 'Choose another region or an inference profile for the model.',
+  },
+  price_unknown: {
+    exitCode: 5,
+    remedy: [{ kind: 'choose_model' }, openSettings('prices'), retry],
+    advice: 'Add the model to "prices" in settings.yaml.',
+  },
+  gateway_unavailable: {
+    exitCode: 6,
+    remedy: [{ kind: 'reconnect' }, { kind: 'show_output' }, retry],
+    advice: 'Run "tidyllm doctor"; it says why the gateway is not up.',
+  },
+  credentials_missing: {
+    exitCode: 6,
+    remedy: [{ kind: 'connect_aws' }, retry],
+    advice: 'Connect AWS: a profile, a role or an access key.',
+  },
+  credentials_expired: {
+    exitCode: 6,
+    remedy: [{ kind: 'connect_aws' }, retry],
+    advice: 'Log in again: "aws sso login", or the command "Log In to AWS".',
+  },
+  access_denied: {
+    exitCode: 6,
+    remedy: [{ kind: 'choose_model' }, { kind: 'connect_aws' }, retry],
+    advice: 'Ask for bedrock:InvokeModel and InvokeModelWithResponseStream on the model.',
+  },
+  service_failed: {
+    exitCode: 6,
+    remedy: [openSettings(), { kind: 'check_health' }],
+    advice: 'Run "tidyllm health"; it names the service that failed.',
+  },
+  backend_not_allowed: {
+    exitCode: 6,
+    remedy: [openSettings('backends')],
+    advice: 'Allow the back-end in ai.backends, or use another.',
+  },
+  backend_rejected: {
+    exitCode: 6,
+    remedy: [{ kind: 'choose_model' }, { kind: 'show_output' }],
+    advice: 'Read the error in the audit history; the request is one that the model refuses.',
+  },
+  backend_throttled: {
+    exitCode: 6,
+    remedy: retryFirst,
+    advice: 'Ask AWS for a higher quota, spread calls over time, or use a cross-region profile.',
+  },
+  backend_unreachable: {
+    exitCode: 6,
+    remedy: retryFirst,
+    advice: 'Check network, proxy and endpoint with "tidyllm doctor".',
+  },
+  backend_failed: {
+    exitCode: 6,
+    remedy: retryFirst,
+    advice: 'See the AWS health dashboard for the region; try again later.',
+  },
+  internal_error: { exitCode: 6, remedy: retryFirst, advice: 'See the output for details, and report it.' },
+  flow_failed: { exitCode: 6, remedy: retryFirst, advice: 'Look at the run in "tidyllm flow history".' },
+  flow_timed_out: {
+    exitCode: 6,
+    remedy: retryFirst,
+    advice: 'Give the agreement less to do, or raise its time_limit_seconds.',
+  },
+  stream_stalled: {
+    exitCode: 6,
+    remedy: retryFirst,
+    advice: 'Check the network; raise retry.idle_timeout_ms if the model is slow by nature.',
+  },
+  stream_incomplete: {
+    exitCode: 6,
+    remedy: retryFirst,
+    advice: 'Check proxies that end long connections; what was received was charged.',
+  },
+  ledger_unavailable: {
+    exitCode: 7,
+    remedy: [{ kind: 'show_ledger' }, retry],
+    advice: 'Check disk space and permissions of the ledger’s folder with "tidyllm doctor".',
+  },
+  ledger_damaged: {
+    exitCode: 7,
+    remedy: [{ kind: 'reopen_ledger' }, { kind: 'verify_ledger' }, { kind: 'show_ledger' }],
+    advice:
+      'Restore the folder from a backup, then run "tidyllm audit reopen"; "tidyllm audit verify" names the fault.',
+  },
+  anchor_failed: {
+    exitCode: 7,
+    remedy: [openSettings('anchor')],
+    advice: 'Check that the anchor’s file or repository can be written.',
+  },
+  content_unavailable: {
+    exitCode: 7,
+    remedy: [{ kind: 'show_ledger' }, openSettings('content'), retry],
+    advice: 'Check permissions of the content folder; nothing is sent that policy can’t keep.',
+  },
+  cancelled: { exitCode: 130, remedy: none, advice: 'Nothing: somebody stopped it.' },
+} as const satisfies Record<string, ErrorClass>;
+
+export type GatewayErrorCode = keyof typeof errorCodes;
+
+/** Whether a text is one of the codes. */
+export function isErrorCode(text: string): text is GatewayErrorCode {
+  return Object.hasOwn(errorCodes, text);
+}

@@ -1,0 +1,45 @@
+import * as z from 'zod/mini';
+
+/** A place in a file; lines and columns from 1. */
+const filePlace = z.object({ file: z.string(), line: z.number(), column: z.number() });
+
+/** Where something is mended: in a file, or at a key of the user's settings.yaml. */
+const place = z.union([filePlace, z.object({ key: z.string() })]);
+
+/**
+ * What a person can do about a failure, as data: front doors turn it into a button or a command line. It is stored
+ * with conversations, so a kind that exists keeps its name.
+ */
+export const remedySchema = z.discriminatedUnion('kind', [
+  z.object({
+    /** Makes the same call again, perhaps with a shorter answer or another model, whose cost is at most `atMost`. */
+    kind: z.literal('retry'),
+    maxTokens: z.optional(z.number()),
+    model: z.optional(z.string()),
+    atMost: z.optional(z.string()),
+  }),
+  z.object({ kind: z.literal('open_settings'), place: z.nullable(place) }),
+  z.object({ kind: z.literal('open_flow_file'), place: z.nullable(filePlace) }),
+  z.object({
+    kind: z.enum([
+      'acknowledge_overruns',
+      'check_health',
+      'choose_flow',
+      'choose_model',
+      'connect_aws',
+      'log_in_to_aws',
+      'open_budget',
+      'raise_cap',
+      'reconnect',
+      'reopen_ledger',
+      'show_ledger',
+      'show_output',
+      'verify_ledger',
+    ]),
+  }),
+]);
+
+export type Place = z.infer<typeof place>;
+export type Remedy = z.infer<typeof remedySchema>;
+/** A remedy other than to make the call again. */
+export type Mend = Exclude<Remedy, { kind: 'retry' }>;
