@@ -18,7 +18,7 @@ import { OutputFailed, outputFault, watchOutput, writeErrors, writeOutput } from
 import { requireWellReadArguments } from './cli/readText.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
 import { usage, type UsageOptions } from './cli/usage.ts';
-import { compose } from './compose.ts';
+import { compose } from './app/compose.ts';
 import type { Core } from './core/core.ts';
 import { requestServiceTiers } from './gateways/modelCalls.ts';
 import { errorCodes } from './errorCodes.ts';

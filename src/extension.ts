@@ -60,7 +60,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
 /** Loaded by the first start of the gateway: an activation registers and reads no more code than that needs. */
 async function composeWith({ secrets }: vscode.ExtensionContext, options: ComposeOptions): Promise<Core> {
   const [{ compose }, { keyOfEarlierVersions }] = await Promise.all([
-    import('./compose.ts'),
+    import('./app/compose.ts'),
     import('./host/signingKey.ts'),
   ]);
   const mfaCode = mfaCodePrompt();

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BedrockRuntimeClient, ConverseStreamCommand } from '@aws-sdk/client-bedrock-runtime';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/app/compose.ts';
 
 const warmUps = 200;
 const rounds = 2000;

@@ -2,7 +2,7 @@
  * A process that makes calls, CALLS of them, until it is done or killed. Prints a line for each,
  * `done SEQUENCE CALL_ID STATUS COST`, and `ready` after the first, when everything is loaded.
  */
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/app/compose.ts';
 
 const calls = Number(process.env['CALLS']);
 const core = await compose({ environment: process.env });

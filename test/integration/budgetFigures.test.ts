@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/app/compose.ts';
 import type { Core } from '../../src/core/core.ts';
 import type { HistoryClient } from '../../src/history/historyClient.ts';
 import { HistoryIndex } from '../../src/history/historyIndex.ts';

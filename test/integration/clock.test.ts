@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/app/compose.ts';
 import { examine } from '../../src/core/doctor.ts';
 import type { Core } from '../../src/core/core.ts';
 import type { LlmResponse } from '../../src/gateways/modelCalls.ts';

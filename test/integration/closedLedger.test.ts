@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import canonicalize from 'canonicalize';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/app/compose.ts';
 import { ledgerIdHex, recordHash } from '../../src/ledger/chain.ts';
 import { segmentNames } from '../../src/ledger/journal.ts';
 import { MerkleTree } from '../../src/ledger/merkleTree.ts';

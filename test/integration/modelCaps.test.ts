@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/app/compose.ts';
 import type { Core } from '../../src/core/core.ts';
 import { budgetRaise } from '../../src/cli/budget.ts';
 import { gatewayOnMock, gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';

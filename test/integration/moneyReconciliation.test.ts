@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/app/compose.ts';
 import type { LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { verifyLedger } from '../../src/ledger/readJournal.ts';
 import { columnName } from '../../src/reconciliation/costExport.ts';

@@ -4,7 +4,7 @@ import { createServer as createSecureServer } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/app/compose.ts';
 import type { LlmResponse } from '../../src/gateways/modelCalls.ts';
 import type { Core } from '../../src/core/core.ts';
 import { isolatedEnvironment, setEnvironment } from '../support/gateways.ts';

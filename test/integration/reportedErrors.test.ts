@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/app/compose.ts';
 import type { CallOptions, LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import type { Core } from '../../src/core/core.ts';
 import { tidyllmJson } from '../support/commandLine.ts';

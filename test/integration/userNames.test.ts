@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { budgetRaise } from '../../src/cli/budget.ts';
-import { compose } from '../../src/compose.ts';
+import { compose } from '../../src/app/compose.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
 import {
   gatewayOnMock,

@@ -33,15 +33,15 @@ const lawful: Record<string, string[]> = {
   ],
   'src/views/chat/webview/list.tsx': ['preact'],
   'src/views/webviewKit/button.tsx': ['preact'],
-  'src/compose.ts': [
-    './adapters/bedrock.ts',
-    './chat/manager.ts',
-    './ledger/ledger.ts',
-    './gateways/corporateLlm/gateway.ts',
+  'src/app/compose.ts': [
+    '../adapters/bedrock.ts',
+    '../chat/manager.ts',
+    '../ledger/ledger.ts',
+    '../gateways/corporateLlm/gateway.ts',
   ],
   'src/cli/budget.ts': ['../ledger/contract.ts'],
-  'src/cli.ts': ['./compose.ts', './cli/budget.ts'],
-  'src/extension.ts': ['vscode', './compose.ts', './views/chat/panel.ts'],
+  'src/cli.ts': ['./app/compose.ts', './cli/budget.ts'],
+  'src/extension.ts': ['vscode', './app/compose.ts', './views/chat/panel.ts'],
 };
 
 /** One import too many, and the rule that it breaks. */
@@ -59,7 +59,8 @@ const offences: [file: string, imported: string, rule: string][] = [
   ['src/cli/a.ts', '../host/commands.ts', 'one-way-cli'],
   ['src/flow/f.ts', '../cli/budget.ts', 'one-way-flow'],
   ['src/host/a.ts', '../extension.ts', 'front-doors-on-top'],
-  ['src/views/chat/a.ts', '../../compose.ts', 'front-doors-on-top'],
+  ['src/views/chat/a.ts', '../../cli.ts', 'front-doors-on-top'],
+  ['src/views/chat/d.ts', '../../app/compose.ts', 'one-way-views'],
   ['src/shared.ts', './pricing/cost.ts', 'shared-files-at-the-bottom'],
   ['src/gateways/c.ts', '../adapters/bedrock.ts', 'adapters-only-in-compose'],
   ['src/host/b.ts', '../adapters/bedrock.ts', 'adapters-only-in-compose'],

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { compose } from '../../../src/compose.ts';
+import { compose } from '../../../src/app/compose.ts';
 import type { Core } from '../../../src/core/core.ts';
 import type { FlowExecution } from '../../../src/flow/flowAgreementManager.ts';
 import { journalExists } from '../../../src/ledger/journal.ts';

@@ -1,0 +1,80 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { FileAnchor } from '../adapters/fileAnchor.ts';
+import { GitNoteAnchor } from '../adapters/gitNoteAnchor.ts';
+import type { ContentStore } from '../content/contentStore.ts';
+import type { ComposeOptions } from '../core/core.ts';
+import type { ReportStore } from '../flow/reportStore.ts';
+import type { ModelBackend } from '../gateways/ports.ts';
+import { Anchoring, type Anchor } from '../ledger/anchors.ts';
+import type { CapOf } from '../ledger/capSettings.ts';
+import { Ledger } from '../ledger/ledger.ts';
+import type { LedgerLocation } from '../ledger/readJournal.ts';
+import { signingKeyFile } from '../ledger/signingKey.ts';
+import type { LoadedSettings } from '../settings/loadSettings.ts';
+import { namedSettings } from './warnings.ts';
+
+/** Longer than this nobody waits to learn the time. */
+const clockTimeoutMs = 5_000;
+
+interface LedgerParts {
+  options: ComposeOptions;
+  loaded: LoadedSettings;
+  /** The folder of this account's state. */
+  state: string;
+  backend: ModelBackend;
+  user: string;
+  capOf: CapOf;
+  content: ContentStore;
+  reports: ReportStore;
+}
+
+/** The ledger in the state folder, live or simulated, and the anchors that vouch for it. */
+export function openLedger({ options, loaded, state, backend, user, capOf, content, reports }: LedgerParts) {
+  const { audit, budget } = loaded.settings;
+  const mode = backend.simulated ? 'simulated' : 'live';
+  const journal = {
+    directory: join(state, 'ledger', mode),
+    mode,
+    // The simulated ledger is another, and of no worth.
+    pinnedKey: backend.simulated ? null : audit.pinned_key,
+  } satisfies LedgerLocation;
+  const ledger: Ledger = new Ledger({
+    ...journal,
+    user,
+    timeZone: budget.timezone,
+    capOf,
+    signingKeys: signingKeyFile(state, options.olderSigningKeys),
+    retentionDays: audit.retention_days,
+    minReasonLength: audit.min_reason_length,
+    overrides: [
+      ...namedSettings(options, loaded),
+      ...loaded.loosened.map(({ name, value }) => `${name}=${value}`),
+    ],
+    compareAnchors: () => anchoring.compareOnce(),
+    clockOffset: async () => {
+      const { clockOffsetMs = null } = await backend.checkHealth(AbortSignal.timeout(clockTimeoutMs));
+      return clockOffsetMs;
+    },
+    onRetention: (day) => {
+      // What can't be deleted now goes with the next segment.
+      content.removeBefore(day).catch(() => undefined);
+      reports.removeBefore(day).catch(() => undefined);
+    },
+  });
+  const { file, git, every_records: everyRecords, every_minutes: everyMinutes } = audit.anchor;
+  const anchors = [...(file ? [new FileAnchor(file)] : []), ...(git ? [new GitNoteAnchor(git)] : [])];
+  const anchoring = new Anchoring(ledger, journal, backend.simulated ? [] : anchors, {
+    everyRecords,
+    everyMinutes,
+  });
+  anchoring.start();
+  return { ledger, journal, anchoring };
+}
+
+/** The anchor at a path: the notes of a repository's folder, otherwise a file. */
+export function anchorAt(path: string): Anchor {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory()
+    ? new GitNoteAnchor(path)
+    : new FileAnchor(path);
+}

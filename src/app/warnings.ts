@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { ComposeOptions } from '../core/core.ts';
+import { otherHomes } from '../ledger/otherHomes.ts';
+import type { LedgerMode } from '../ledger/records.ts';
+import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
+import type { LoadedSettings } from '../settings/loadSettings.ts';
+import type { Settings } from '../settings/schema.ts';
+import { userDirectories } from '../settings/settingsPlaces.ts';
+import type { Fault } from '../yamlDocument.ts';
+
+/** What is worth telling of settings that are valid: of the files themselves, and of what they mean together. */
+export function settingsWarnings(
+  options: ComposeOptions,
+  loaded: LoadedSettings,
+  catalogue: ModelCatalogue,
+  mode: LedgerMode,
+): Fault[] {
+  return [
+    ...loaded.warnings,
+    ...namedSettings(options, loaded).map(settingsElsewhere),
+    ...unknownModels(loaded.settings, catalogue),
+    ...budgetsElsewhere(options, mode),
+  ];
+}
+
+/** Names of models that nobody knows: caps and bases that hold for nothing. */
+function unknownModels({ budget, models }: Settings, catalogue: ModelCatalogue): Fault[] {
+  const isUnknown = (name: string): boolean => catalogue.idOf(name) === null;
+  const caps = Object.keys(budget.per_model_usd).filter((name) => name !== 'default' && isUnknown(name));
+  const unused = Object.keys(models).filter(isUnknown);
+  const bases = Object.entries(models).filter(([, { base }]) => isUnknown(base));
+  return [
+    ...caps.map((name) => `budget.per_model_usd: no model "${name}" is known, so its cap holds for nothing`),
+    ...unused.map((name) => `models: no model "${name}" is known, so its base is used by nothing`),
+    ...bases.map(([name, { base }]) => `models."${name}".base: no model "${base}" is known`),
+  ].map((message) => ({ severity: 'warning', message, place: null }));
+}
+
+/** A settings file that governs in the place of this user's own, as `NAME=path`. */
+export function namedSettings(
+  { settingsFile }: ComposeOptions,
+  { file, userFile }: LoadedSettings,
+): string[] {
+  if (file === null || file === userFile || !existsSync(userFile)) return [];
+  return [`${settingsFile === undefined ? 'TIDYLLM_SETTINGS' : 'settings'}=${file}`];
+}
+
+function settingsElsewhere(named: string): Fault {
+  const message = `${named} governs in the place of this user's own settings; the audit records say so`;
+  return { severity: 'warning', message, place: null };
+}
+
+/** A second TIDYLLM_HOME is a second budget. Simulated money is none. */
+function budgetsElsewhere({ environment }: ComposeOptions, mode: LedgerMode): Fault[] {
+  if (mode === 'simulated') return [];
+  const { state } = userDirectories(environment);
+  const { state: registry } = userDirectories({ ...environment, TIDYLLM_HOME: undefined });
+  return otherHomes(join(registry, 'homes'), state, standardHomes()).map((home) => ({
+    severity: 'warning',
+    message: `calls of this account are also recorded in ${home}, which has a budget of its own (TIDYLLM_HOME)`,
+    place: null,
+  }));
+}
+
+/** Where this account's state is unless a variable moves it; what the variables HOME and XDG_STATE_HOME say is not asked. */
+function standardHomes(): string[] {
+  const place = { linux: '.local/state/tidyllm', darwin: 'Library/Application Support/tidyllm' };
+  const below = place[process.platform as keyof typeof place] as string | undefined;
+  try {
+    return below === undefined ? [] : [join(userInfo().homedir, below)];
+  } catch {
+    return [];
+  }
+}

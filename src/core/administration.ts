@@ -1,0 +1,96 @@
+import { subjectHash } from '../content/contentKeys.ts';
+import type { ContentStore } from '../content/contentStore.ts';
+import { GatewayError } from '../errors.ts';
+import type { Anchoring } from '../ledger/anchors.ts';
+import { idOf, type Cap } from '../ledger/budgetFold.ts';
+import type { BudgetStatus } from '../ledger/budgetStatus.ts';
+import type { CapOf } from '../ledger/capSettings.ts';
+import type { LedgerAdministration, LedgerReader } from '../ledger/contract.ts';
+import type { LedgerLocation } from '../ledger/readJournal.ts';
+import { requireReason } from '../ledger/reason.ts';
+import type { ScopeKey } from '../ledger/records.ts';
+import { reopenLedger } from '../ledger/reopenLedger.ts';
+import { formatUsd } from '../pricing/cost.ts';
+import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
+import { userCapKey, userNameFault, userNameOf } from '../userName.ts';
+import { workspaceKey } from '../workspaceKey.ts';
+import type { Core } from './core.ts';
+
+export interface AdministrationDependencies {
+  ledger: LedgerReader & LedgerAdministration;
+  journal: LedgerLocation;
+  anchoring: Anchoring;
+  content: Pick<ContentStore, 'erase'>;
+  catalogue: ModelCatalogue;
+  capOf: CapOf;
+  budget: () => Promise<BudgetStatus>;
+  /** Who decides. */
+  user: string;
+  minReasonLength: number;
+}
+
+/** What a person decides about budget, ledger and content, each with a reason that is recorded. */
+export function administration({
+  ledger,
+  journal,
+  anchoring,
+  content,
+  catalogue,
+  capOf,
+  budget,
+  user,
+  minReasonLength,
+}: AdministrationDependencies): Pick<
+  Core,
+  'raiseCap' | 'eraseContent' | 'reopenLedger' | 'acknowledgeOverruns'
+> {
+  const because = (reason: string) => ({ userId: user, reason: requireReason(reason, { minReasonLength }) });
+  return {
+    raiseCap: async (asked, reason) => {
+      const cap = { ...asked, key: await keyOf(asked, catalogue) };
+      const by = because(reason);
+      const before = (await budget()).caps.find((one) => idOf(one) === idOf(cap));
+      const limit = before?.limit ?? capOf(cap)?.limit;
+      if (limit === undefined || cap.limit <= limit) throw notHigher(cap, limit);
+      return ledger.raiseCap(cap, by);
+    },
+    eraseContent: async (subject, reason) => {
+      // Nothing is erased whose record would be refused.
+      const { userId, reason: why } = because(reason);
+      const erase = (name: string) =>
+        content.erase(name, (count) =>
+          ledger.tombstone({ subject_sha256: subjectHash(name), items: count, user_id: userId, reason: why }),
+        );
+      const { items, recorded } = await erase(subject);
+      if (userNameFault(subject) !== null || userNameOf(subject) === subject)
+        return { items, receipt: recorded };
+      // Records of earlier versions have names as they were written.
+      const inOneForm = await erase(userNameOf(subject));
+      return { items: items + inOneForm.items, receipt: inOneForm.recorded };
+    },
+    reopenLedger: (reason, options) =>
+      reopenLedger({ ledger, journal, anchoring }, { userId: user, reason }, options),
+    acknowledgeOverruns: async (reason) => ledger.acknowledgeOverruns({ userId: user, reason }),
+  };
+}
+
+/** What a cap is kept under, by whatever name it was asked for. */
+async function keyOf({ scope, key }: ScopeKey, catalogue: ModelCatalogue): Promise<string> {
+  if (scope === 'workspace') return workspaceKey(key);
+  if (scope === 'user') return userCapKey(key);
+  if (scope !== 'model') return key;
+  await catalogue.learn(key);
+  return catalogue.capKeyOf(key);
+}
+
+function notHigher({ limit, ...scope }: Cap, before: bigint | undefined): GatewayError {
+  const what = scope.scope === 'ledger' ? 'The day' : `The ${scope.scope} ${scope.key}`;
+  return before === undefined
+    ? new GatewayError('invalid_request', `${what} has no cap to raise.`, {
+        hint: `Caps are budget.daily_limit_usd and budget.per_${scope.scope}_usd of settings.yaml.`,
+      })
+    : new GatewayError(
+        'invalid_request',
+        `${what} already has a cap of ${formatUsd(before)}; ${formatUsd(limit)} is not above it.`,
+      );
+}
