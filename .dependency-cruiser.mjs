@@ -60,7 +60,7 @@ const frontDoors = '^src/(extension|cli)\\.ts$';
 const entryPoints =
   '^src/((extension|cli)\\.ts|ledger/verifyWorker\\.ts|history/historyWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
 const browserLibraries =
-  'preact|marked|dompurify|highlight\\.js|uplot|zod|@vscode/codicons|@vscode-elements/elements';
+  'preact|marked|dompurify|highlight\\.js|zod|@vscode/codicons|@vscode-elements/elements';
 
 /** @type {import('dependency-cruiser').IForbiddenRuleType[]} */
 const layers = Object.entries(mayImport).map(([folder, others]) => ({

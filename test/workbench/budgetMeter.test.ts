@@ -90,22 +90,25 @@ describe('the budget meter', () => {
 
   test('draws the hours by model, with a table behind that everybody can see', async () => {
     const hours = view.getByRole('region', { name: 'Today by hour' });
-    const painted = await hours.locator('canvas').evaluate((canvas) => {
-      const { width, height } = canvas as HTMLCanvasElement;
-      const pixels =
-        (canvas as HTMLCanvasElement).getContext('2d')?.getImageData(0, 0, width, height).data ?? [];
-      return new Set(
-        Array.from({ length: pixels.length / 4 }, (_, at) => pixels.slice(4 * at, 4 * at + 3).join()),
-      ).size;
-    });
-    // Three models and the text, not a blank.
-    expect(painted).toBeGreaterThan(10);
-    await hours.getByText('us.anthropic.claude-sonnet-4-6').waitFor();
+    const chart = hours.getByRole('img', { name: /^Today by hour: .*09:00–10:00 \$8/ });
+    // One column at eight; at nine six dollars of one model, and two of another on them.
+    const [lower, upper] = [chart.locator('.column').nth(1), chart.locator('.column').nth(2)];
+    const [below, above] = await Promise.all([lower.boundingBox(), upper.boundingBox()]);
+    expect(below?.x).toBe(above?.x);
+    expect((below?.height ?? 0) / (above?.height ?? 1)).toBeCloseTo(3, 0);
+    expect(Math.abs((above?.y ?? 0) + (above?.height ?? 0) - (below?.y ?? 0))).toBeLessThan(2);
+    const paints = await Promise.all([lower, upper].map((one) => one.evaluate(strokeIn)));
+    expect(new Set(paints).size).toBe(2);
+    await lower.hover();
+    const tip = hours.locator('.tip');
+    await tip.getByText('09:00–10:00 $8').waitFor();
+    await tip.getByText('us.anthropic.claude-sonnet-4-6 $6').waitFor();
+    await hours.locator('.legend').getByText('us.anthropic.claude-sonnet-4-6').waitFor();
     await hours.getByRole('button', { name: 'Today by hour as table' }).press('Enter');
     const row = hours.getByRole('row', { name: /^09:00–10:00/ });
     expect(await row.getByRole('cell').allInnerTexts()).toEqual(['$6', '$2', '$0', '$8']);
     await hours.getByRole('button', { name: 'Today by hour as table' }).press('Enter');
-    await hours.locator('canvas').waitFor();
+    await chart.waitFor();
   });
 
   test('has tables by model, user, workspace and branch, with share and trend', async () => {
@@ -245,7 +248,7 @@ describe('the budget meter', () => {
     await window.page.setViewportSize({ width, height });
     await editor.changeTheme(window, theme);
     await window.palette('TidyLLM: Open Budget');
-    await view.locator('.chart canvas').first().waitFor();
+    await view.locator('.chart > svg').first().waitFor();
     expect(await view.locator('body').evaluate((body) => body.scrollWidth <= body.clientWidth)).toBe(true);
     expect(await view.locator('.breakdowns').evaluate(crampedIn)).toEqual([]);
     expect(await window.accessibilityFindings()).toEqual([]);
@@ -256,6 +259,11 @@ describe('the budget meter', () => {
     await window.screenshot(`budget-${name}-end`);
   });
 });
+
+/** Runs in the page. */
+function strokeIn(element: Element): string {
+  return getComputedStyle(element).stroke;
+}
 
 /** Headings that lie over their neighbours, and names that are broken within a word; run in the page. */
 function crampedIn(tables: Element): string[] {

@@ -15,7 +15,8 @@ import {
   type BreakdownRow,
   type BudgetFigures,
 } from './budgetFigures.ts';
-import type { Amount, Budget, CapRow, Chart } from './protocol.ts';
+import { ticksOf, type ChartShape } from '../webviewKit/chartShape.ts';
+import type { Amount, Budget, CapRow } from './protocol.ts';
 
 /** Series beyond these are drawn as one. */
 const mostSeries = 5;
@@ -106,37 +107,56 @@ function alerts({ alerts: reached, status }: BudgetFigures): Budget['alerts'] {
   return [...overrun, ...shares];
 }
 
-function hours({ hours: byModel }: BudgetFigures): Chart {
+function hours({ hours: byModel }: BudgetFigures): ChartShape {
   const shown = byModel.slice(0, byModel.length > mostSeries + 1 ? mostSeries : undefined);
   const others = byModel.slice(shown.length);
   const ofOthers = (hour: number): bigint => others.reduce((sum, { spent }) => sum + (spent[hour] ?? 0n), 0n);
-  return {
-    series: [...shown.map(({ model }) => model), ...(others.length > 0 ? [vscode.l10n.t('others')] : [])],
-    columns: Array.from({ length: 24 }, (_, hour) => {
-      const amounts = [
-        ...shown.map(({ spent }) => spent[hour] ?? 0n),
-        ...(others.length > 0 ? [ofOthers(hour)] : []),
-      ];
-      const label = String(hour).padStart(2, '0');
-      return {
-        label,
-        name: `${label}:00–${String(hour + 1).padStart(2, '0')}:00`,
-        amounts: amounts.map((micro) => amount(micro)),
-        total: amount(amounts.reduce((sum, micro) => sum + micro, 0n)),
-      };
-    }),
-  };
+  const hours = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, '0'));
+  return stackedChart(
+    hours.map((label, hour) => ({
+      label,
+      name: `${label}:00–${String(hour + 1).padStart(2, '0')}:00`,
+    })),
+    [
+      ...shown.map(({ model, spent }) => ({
+        name: model,
+        amounts: hours.map((_, hour) => spent[hour] ?? 0n),
+      })),
+      ...(others.length > 0
+        ? [{ name: vscode.l10n.t('others'), amounts: hours.map((_, hour) => ofOthers(hour)) }]
+        : []),
+    ],
+  );
 }
 
-function days({ monthDays }: BudgetFigures): Chart {
-  return {
-    series: [vscode.l10n.t('Spent')],
-    columns: monthDays.map(({ day, spent }) => ({
+function days({ monthDays }: BudgetFigures): ChartShape {
+  return stackedChart(
+    monthDays.map(({ day }) => ({
       label: String(Number(day.slice(8))),
       name: dateText(day, { dateStyle: 'medium' }),
-      amounts: [amount(spent)],
-      total: amount(spent),
     })),
+    [{ name: vscode.l10n.t('Spent'), amounts: monthDays.map(({ spent }) => spent) }],
+  );
+}
+
+/** Amounts of micro-USD, one for each place in each series, the first at the bottom. */
+function stackedChart(
+  places: readonly { label: string; name: string }[],
+  series: readonly { name: string; amounts: readonly bigint[] }[],
+): ChartShape {
+  const totals = places.map((_, index) =>
+    series.reduce((sum, { amounts }) => sum + (amounts[index] ?? 0n), 0n),
+  );
+  const highest = Math.max(0, ...totals.map(Number)) / 1e6;
+  return {
+    type: 'columns',
+    labels: places.map(({ label }) => label),
+    series: series.map(({ name, amounts }) => ({
+      name,
+      points: amounts.map((micro) => ({ value: Number(micro) / 1e6, text: formatUsd(micro) })),
+    })),
+    stacks: places.map(({ name }, index) => ({ name, text: formatUsd(totals[index] ?? 0n) })),
+    ticks: ticksOf(0, highest).map((value) => ({ value, text: formatUsd(BigInt(Math.round(value * 1e6))) })),
   };
 }
 

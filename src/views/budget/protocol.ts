@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { chartSchema } from '../webviewKit/chartShape.ts';
 import { failureSchema, readyMessage, runMessage } from '../webviewKit/protocol.ts';
 
 /** An amount for drawing, in USD, and as people read it. */
@@ -9,18 +10,6 @@ const forecast = z.object({
   /** What it rests on, and how. */
   method: z.string(),
 });
-
-const column = z.object({
-  /** At the axis, and in full for the table. */
-  label: z.string(),
-  name: z.string(),
-  /** One for each series. */
-  amounts: z.array(amount),
-  total: amount,
-});
-
-/** Columns over time, stacked where there is more than one series. */
-const chart = z.object({ series: z.array(z.string()), columns: z.array(column) });
 
 const breakdownRow = z.object({
   name: z.string(),
@@ -72,8 +61,9 @@ export const budgetSchema = z.object({
   /** Calls that cost more than they reserved: no calls until someone acknowledges them. */
   overruns: z.number(),
   alerts: z.array(z.object({ text: z.string(), when: z.string(), level: z.enum(['warning', 'critical']) })),
-  hours: chart,
-  days: chart,
+  /** Stacked. */
+  hours: chartSchema,
+  days: chartSchema,
   monthSpent: amount,
   monthForecast: z.nullable(forecast),
   breakdowns: z.array(z.object({ name: z.string(), column: z.string(), rows: z.array(breakdownRow) })),
@@ -102,7 +92,6 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
 
 export type Amount = z.infer<typeof amount>;
 export type Forecast = z.infer<typeof forecast>;
-export type Chart = z.infer<typeof chart>;
 export type BreakdownRow = z.infer<typeof breakdownRow>;
 export type CapRow = z.infer<typeof cap>;
 export type Budget = z.infer<typeof budgetSchema>;

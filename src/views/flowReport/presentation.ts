@@ -2,12 +2,11 @@ import * as vscode from 'vscode';
 import { cellText, durationText, numberOf } from '../../flow/cellText.ts';
 import { hasFinding, type ComparedFigure, type ReportComparison } from '../../flow/reportComparison.ts';
 import type { Chart, Finding, Section, StoredReport, Table } from '../../flow/report.ts';
-import type { ChartShape } from '../webviewKit/chartShape.ts';
+import { ticksOf, type ChartShape } from '../webviewKit/chartShape.ts';
 import type { PresentedFigure, PresentedReport, PresentedSection, PresentedTable } from './protocol.ts';
 
 const severities = ['problem', 'warning', 'note'] as const;
 /** Steps of an axis, at most. */
-const mostSteps = 4;
 
 /** A report as the view shows it, in the language of the editor. */
 export function presentReport(stored: StoredReport, comparison: ReportComparison | null): PresentedReport {
@@ -169,17 +168,4 @@ function presentChart({ columns, rows }: Table, { type, x, series }: Chart): Cha
       text: cellText(unit === 'usd' ? value.toFixed(6) : value, unit),
     })),
   };
-}
-
-/** Round numbers from at most the lowest value to at least the highest, few of them. */
-export function ticksOf(lowest: number, highest: number): number[] {
-  const span = highest - lowest || 1;
-  const raw = span / mostSteps;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= raw * (1 - 1e-9)) ?? 10) * power;
-  const first = Math.floor(lowest / step + 1e-9);
-  const last = Math.max(first + 1, Math.ceil(highest / step - 1e-9));
-  return Array.from({ length: last - first + 1 }, (_, index) =>
-    Number(((first + index) * step).toPrecision(12)),
-  );
 }

@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import type { ChartShape } from './chartShape.ts';
-import { bandOf, labelsIn, pathOf, type Area } from './chartLayout.ts';
+import { bandOf, labelsIn, pathOf, placeAt, stackedIn, type Area } from './chartLayout.ts';
 import './chart.css';
 
 const height = 220;
@@ -10,17 +10,24 @@ const bottom = 26;
 const letterWidth = 6.6;
 const widestColumn = 48;
 /** Colours, patterns and marks: as many as there are rules in chart.css. */
-const styles = 5;
+const styles = 6;
 
-/** Columns side by side, or lines, in the colours of the theme. Series differ by pattern too. A table says the same. */
+/**
+ * Columns, side by side or stacked, or lines, in the colours of the theme. Series differ by pattern too. What stands at
+ * the mouse is named beside it; a table says the same to those who can't see it.
+ */
 export function Chart({ title, chart }: { title: string; chart: ChartShape }) {
   const container = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
+  const [pointed, setPointed] = useState<number | null>(null);
   const id = useId();
   useEffect(() => {
     const element = container.current;
     if (!element) return;
-    const measure = new ResizeObserver(() => setWidth(element.clientWidth));
+    const measure = new ResizeObserver(() => {
+      // A chart that is hidden keeps its shape.
+      if (element.clientWidth > 0) setWidth(element.clientWidth);
+    });
     measure.observe(element);
     return () => measure.disconnect();
   }, []);
@@ -29,23 +36,32 @@ export function Chart({ title, chart }: { title: string; chart: ChartShape }) {
   return (
     <figure class="chart" ref={container}>
       {width > 0 && (
-        <svg width={width} height={height} role="img" aria-label={spoken(title, chart)}>
+        <svg
+          width={width}
+          height={height}
+          role="img"
+          aria-label={spoken(title, chart)}
+          onPointerMove={({ offsetX }) => setPointed(placeAt(offsetX, chart.labels.length, area))}
+          onPointerLeave={() => setPointed(null)}
+        >
           <Patterns id={id} />
+          {pointed !== null && <Pointed place={pointed} chart={chart} area={area} />}
           <Axis chart={chart} area={area} />
-          {chart.type === 'columns' ? (
-            <Columns chart={chart} area={area} id={id} />
-          ) : (
-            <Lines chart={chart} area={area} />
-          )}
+          <Marks chart={chart} area={area} id={id} />
         </svg>
       )}
+      {pointed !== null && <Tip place={pointed} chart={chart} area={area} width={width} />}
       {chart.series.length > 1 && <Legend chart={chart} id={id} />}
     </figure>
   );
 }
 
-/** The lowest and highest of each series; the table has the rest. */
-function spoken(title: string, { series, labels }: ChartShape): string {
+/** Every stack that isn't empty; of other charts the lowest and highest of each series. The table has the rest. */
+function spoken(title: string, { series, labels, stacks }: ChartShape): string {
+  if (stacks) {
+    const used = stacks.filter((_, index) => series.some(({ points }) => points[index]?.value));
+    return `${title}: ${used.map(({ name, text }) => `${name} ${text}`).join(', ')}`;
+  }
   const parts = series.map(({ name, points }) => {
     const known = points.flatMap((point, index) =>
       point.value === null ? [] : [{ value: point.value, text: point.text, label: labels[index] ?? '' }],
@@ -95,34 +111,118 @@ function Axis({ chart, area }: { chart: ChartShape; area: Area }) {
   );
 }
 
+/** The place under the mouse. */
+function Pointed({ place, chart, area }: { place: number; chart: ChartShape; area: Area }) {
+  const band = bandOf(chart.labels.length, area);
+  return <rect class="pointed" x={area.left + band * place} y={area.top} width={band} height={area.height} />;
+}
+
+/** What a place comes to, beside it: each series, in the order in which they stand above each other. */
+function Tip({ place, chart, area, width }: { place: number; chart: ChartShape; area: Area; width: number }) {
+  const { series, stacks, labels } = chart;
+  const lines = series.flatMap(({ name, points }) => {
+    const point = points[place];
+    return point && point.value !== null && !(stacks && point.value === 0)
+      ? [{ name, text: point.text }]
+      : [];
+  });
+  const whole = stacks?.[place] ?? {
+    name: labels[place] ?? '',
+    text: series.length === 1 ? lines[0]?.text : '',
+  };
+  const middle = area.left + bandOf(labels.length, area) * (place + 0.5);
+  const side = middle > width / 2 ? { right: `${width - middle + 12}px` } : { left: `${middle + 12}px` };
+  return (
+    <div class="tip" style={side} aria-hidden="true">
+      <div>
+        {whole.name} {whole.text}
+      </div>
+      {series.length > 1 &&
+        (stacks ? lines.toReversed() : lines).map(({ name, text }) => (
+          <div key={name}>
+            {name} {text}
+          </div>
+        ))}
+    </div>
+  );
+}
+
+function Marks({ chart, area, id }: { chart: ChartShape; area: Area; id: string }) {
+  if (chart.type === 'lines') return <Lines chart={chart} area={area} />;
+  return chart.stacks ? (
+    <Stacks chart={chart} area={area} id={id} />
+  ) : (
+    <Columns chart={chart} area={area} id={id} />
+  );
+}
+
 function Columns({ chart, area, id }: { chart: ChartShape; area: Area; id: string }) {
   const y = scaleOf(chart, area);
   const band = bandOf(chart.labels.length, area);
   const count = chart.series.length;
-  const column = Math.max(1, Math.min(widestColumn, (band * 0.72) / count));
+  const width = columnWidth(band / count);
   return (
     <>
-      {chart.series.map(({ name, points }, series) =>
-        points.map(({ value, text }, index) => {
+      {chart.series.map(({ points }, series) =>
+        points.map(({ value }, index) => {
           if (value === null || value === 0) return null;
-          const middle = area.left + band * (index + 0.5);
-          const [high, low] = [Math.min(y(value), y(0)), Math.max(y(value), y(0))];
-          return (
-            <rect
-              key={index}
-              class={`column series-${series % styles}`}
-              fill={fillOf(series, id)}
-              x={middle + column * (series - count / 2)}
-              y={high}
-              width={Math.max(1, column - (column > 6 ? 2 : 0))}
-              height={Math.max(1, low - high)}
-            >
-              <title>{`${chart.labels[index] ?? ''}, ${name}: ${text}`}</title>
-            </rect>
-          );
+          const x = area.left + band * (index + 0.5) + width * (series - count / 2);
+          return <Column key={index} series={series} id={id} x={x} width={width} ends={[y(value), y(0)]} />;
         }),
       )}
     </>
+  );
+}
+
+function Stacks({ chart, area, id }: { chart: ChartShape; area: Area; id: string }) {
+  const y = scaleOf(chart, area);
+  const band = bandOf(chart.labels.length, area);
+  const width = columnWidth(band);
+  return (
+    <>
+      {chart.labels.flatMap((_, index) =>
+        stackedIn(chart.series.map(({ points }) => points[index]?.value ?? 0)).map(({ series, from, to }) => (
+          <Column
+            key={`${index} ${series}`}
+            series={series}
+            id={id}
+            x={area.left + band * (index + 0.5) - width / 2}
+            width={width}
+            ends={[y(to), y(from)]}
+          />
+        )),
+      )}
+    </>
+  );
+}
+
+function columnWidth(room: number): number {
+  return Math.max(1, Math.min(widestColumn, room * 0.72));
+}
+
+function Column({
+  series,
+  id,
+  x,
+  width,
+  ends,
+}: {
+  series: number;
+  id: string;
+  x: number;
+  width: number;
+  ends: readonly [number, number];
+}) {
+  const [high, low] = [Math.min(...ends), Math.max(...ends)];
+  return (
+    <rect
+      class={`column series-${series % styles}`}
+      fill={fillOf(series, id)}
+      x={x}
+      y={high}
+      width={Math.max(1, width - (width > 6 ? 2 : 0))}
+      height={Math.max(1, low - high)}
+    />
   );
 }
 
@@ -140,12 +240,10 @@ function Lines({ chart, area }: { chart: ChartShape; area: Area }) {
             class="line"
             d={pathOf(points.map(({ value }, index) => (value === null ? null : [x(index), y(value)])))}
           />
-          {points.map(({ value, text }, index) =>
-            value === null ? null : (
-              <g key={index} class="point" transform={`translate(${x(index)} ${y(value)})`}>
-                <circle class="target" r={Math.max(2, Math.min(10, band / 2))} />
-                {marked && <Mark series={series} />}
-                <title>{`${chart.labels[index] ?? ''}, ${name}: ${text}`}</title>
+          {points.map(({ value }, index) =>
+            value === null || !marked ? null : (
+              <g key={index} transform={`translate(${x(index)} ${y(value)})`}>
+                <Mark series={series} />
               </g>
             ),
           )}
@@ -155,9 +253,15 @@ function Lines({ chart, area }: { chart: ChartShape; area: Area }) {
   );
 }
 
-const marks = ['M-3.5-3.5h7v7h-7z', 'M0-4.5 4.5 3.5h-9z', 'M0-5 5 0 0 5-5 0z', 'M-4.5-3.5h9L0 4.5z'];
+const marks = [
+  'M-3.5-3.5h7v7h-7z',
+  'M0-4.5 4.5 3.5h-9z',
+  'M0-5 5 0 0 5-5 0z',
+  'M-4.5-3.5h9L0 4.5z',
+  'M-4.5 0-2-4h4L4.5 0 2 4h-4z',
+];
 
-/** A disc, a square, two triangles and a diamond. */
+/** A disc, a square, two triangles, a diamond and a hexagon. */
 function Mark({ series }: { series: number }) {
   const path = marks[(series % styles) - 1];
   return path === undefined ? <circle class="mark" r={3.5} /> : <path class="mark" d={path} />;
@@ -186,6 +290,17 @@ function Patterns({ id }: { id: string }) {
         <rect class="full" width="6" height="3" />
       </pattern>
       <pattern id={`${id}-4`} class="series-4" width="6" height="6" patternUnits="userSpaceOnUse">
+        <rect class="thin" width="6" height="6" />
+        <rect class="full" width="3" height="6" />
+      </pattern>
+      <pattern
+        id={`${id}-5`}
+        class="series-5"
+        width="6"
+        height="6"
+        patternUnits="userSpaceOnUse"
+        patternTransform="rotate(-45)"
+      >
         <rect class="thin" width="6" height="6" />
         <rect class="full" width="3" height="6" />
       </pattern>

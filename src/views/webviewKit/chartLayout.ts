@@ -14,6 +14,17 @@ export function bandOf(places: number, { width }: Area): number {
   return width / Math.max(1, places);
 }
 
+/** The place that has a point along the axis, the first or last beside them. */
+export function placeAt(x: number, places: number, area: Area): number {
+  return Math.min(places - 1, Math.max(0, Math.floor((x - area.left) / bandOf(places, area))));
+}
+
+/** Where each series stands on those before it; none of those that are nothing. */
+export function stackedIn(values: readonly number[]): { series: number; from: number; to: number }[] {
+  let top = 0;
+  return values.flatMap((value, series) => (value === 0 ? [] : [{ series, from: top, to: (top += value) }]));
+}
+
 /** The labels that have room where each place is so many letters wide: always the first, cut short where they must be. */
 export function labelsIn(
   labels: readonly string[],

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { compareReports } from '../../../src/flow/reportComparison.ts';
 import type { Chart, Table } from '../../../src/flow/report.ts';
-import { presentReport, ticksOf } from '../../../src/views/flowReport/presentation.ts';
+import { presentReport } from '../../../src/views/flowReport/presentation.ts';
+import { ticksOf } from '../../../src/views/webviewKit/chartShape.ts';
 import { reportSchema } from '../../../src/views/flowReport/protocol.ts';
 import { finding, plainReport, storedReport } from '../../support/reports.ts';
 

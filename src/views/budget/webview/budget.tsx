@@ -1,10 +1,11 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
+import { Chart } from '../../webviewKit/chart.tsx';
+import type { ChartShape } from '../../webviewKit/chartShape.ts';
 import { FailureView } from '../../webviewKit/failure.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
-import type { BreakdownRow, Budget, CapRow, Chart, Forecast, HostMessage, ViewMessage } from '../protocol.ts';
-import { ColumnChart, seriesColor } from './columnChart.tsx';
+import type { BreakdownRow, Budget, CapRow, Forecast, HostMessage, ViewMessage } from '../protocol.ts';
 import { drawPicture } from './picture.ts';
 
 type Post = (message: ViewMessage) => void;
@@ -183,12 +184,12 @@ function ChartSection({
 }: {
   title: string;
   first: string;
-  chart: Chart;
+  chart: ChartShape;
   post: Post;
   children?: ComponentChildren;
 }) {
   const [asTable, setAsTable] = useState(false);
-  const empty = chart.columns.every(({ total }) => total.usd === 0);
+  const empty = chart.labels.every((_, index) => isEmpty(chart, index));
   return (
     <section aria-label={title}>
       <div class="section-head">
@@ -221,8 +222,7 @@ function ChartSection({
       ) : (
         <>
           <div hidden={asTable}>
-            <ColumnChart title={title} chart={chart} />
-            {chart.series.length > 1 && <SeriesLegend series={chart.series} />}
+            <Chart title={title} chart={chart} />
           </div>
           {asTable && <ChartTable first={first} chart={chart} />}
         </>
@@ -231,19 +231,7 @@ function ChartSection({
   );
 }
 
-function SeriesLegend({ series }: { series: readonly string[] }) {
-  return (
-    <ul class="legend">
-      {series.map((name, index) => (
-        <li key={name}>
-          <span class="swatch" style={{ background: `var(${seriesColor(index)})` }} /> {name}
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-function ChartTable({ first, chart }: { first: string; chart: Chart }) {
+function ChartTable({ first, chart }: { first: string; chart: ChartShape }) {
   const several = chart.series.length > 1;
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={first}>
@@ -251,7 +239,7 @@ function ChartTable({ first, chart }: { first: string; chart: Chart }) {
         <thead>
           <tr>
             <th scope="col">{first}</th>
-            {chart.series.map((name) => (
+            {chart.series.map(({ name }) => (
               <th key={name} scope="col" class="number">
                 {name}
               </th>
@@ -264,23 +252,27 @@ function ChartTable({ first, chart }: { first: string; chart: Chart }) {
           </tr>
         </thead>
         <tbody>
-          {chart.columns
-            .filter(({ total }) => total.usd !== 0)
-            .map(({ name, amounts, total }) => (
+          {chart.stacks?.map(({ name, text }, index) =>
+            isEmpty(chart, index) ? null : (
               <tr key={name}>
                 <th scope="row">{name}</th>
-                {amounts.map(({ text }, index) => (
-                  <td key={chart.series[index]} class="number">
-                    {text}
+                {chart.series.map(({ name: series, points }) => (
+                  <td key={series} class="number">
+                    {points[index]?.text}
                   </td>
                 ))}
-                {several && <td class="number">{total.text}</td>}
+                {several && <td class="number">{text}</td>}
               </tr>
-            ))}
+            ),
+          )}
         </tbody>
       </table>
     </div>
   );
+}
+
+function isEmpty({ series }: ChartShape, index: number): boolean {
+  return series.every(({ points }) => !points[index]?.value);
 }
 
 const trendIcons = {

@@ -1,5 +1,4 @@
 import { render } from 'preact';
-import 'uplot/dist/uPlot.min.css';
 import { connect } from '../../webviewKit/editorHost.ts';
 import { hostMessageSchema, type HostMessage, type ViewMessage } from '../protocol.ts';
 import { BudgetView } from './budget.tsx';

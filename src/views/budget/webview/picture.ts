@@ -1,16 +1,16 @@
 import { t } from '../../webviewKit/l10n.ts';
 import type { Budget } from '../protocol.ts';
-import { seriesColor } from './columnChart.tsx';
 
 const width = 960;
 const margin = 32;
 
 /** The meter and both charts as a picture in the colours of the theme: a PNG, base64. */
 export function drawPicture(budget: Budget): string {
-  const charts = [...document.querySelectorAll<HTMLElement>('.chart')].flatMap((element) => {
-    const canvas = element.querySelector('canvas');
-    const chart = element.dataset['title'] === budget.month ? budget.days : budget.hours;
-    return canvas && canvas.width > 0 ? [{ title: element.dataset['title'] ?? '', canvas, chart }] : [];
+  const charts = [...document.querySelectorAll('section')].flatMap((section) => {
+    const svg = section.querySelector<SVGSVGElement>('.chart > svg');
+    return svg
+      ? [{ title: section.ariaLabel ?? '', svg, series: [...section.querySelectorAll('.chart .legend li')] }]
+      : [];
   });
   const chartHeight = 260;
   const height = 170 + charts.length * (chartHeight + 90);
@@ -59,20 +59,45 @@ export function drawPicture(budget: Budget): string {
     );
 
   let y = 180;
-  for (const { title, canvas: drawn, chart } of charts) {
+  for (const { title, svg, series } of charts) {
     write(title, margin, y, 15);
-    const ratio = Math.min((width - 2 * margin) / drawn.width, chartHeight / drawn.height);
-    context.drawImage(drawn, margin, y + 12, drawn.width * ratio, drawn.height * ratio);
+    drawChart(context, svg, y + 12, chartHeight);
     let x = margin;
-    for (const [index, name] of chart.series.entries()) {
-      if (chart.series.length === 1) break;
-      context.fillStyle = color(seriesColor(index));
+    for (const item of series) {
+      context.fillStyle = strokeOf(item.querySelector('.column'));
       context.fillRect(x, y + chartHeight + 24, 10, 10);
-      x = write(name, x + 16, y + chartHeight + 34, 12) + 20;
+      x = write(item.textContent, x + 16, y + chartHeight + 34, 12) + 20;
     }
     y += chartHeight + 90;
   }
   return canvas.toDataURL('image/png').replace(/^data:image\/png;base64,/, '');
+}
+
+/** Columns and axis of a chart on the page, as large as there is room; patterns become the colours that they are in. */
+function drawChart(context: CanvasRenderingContext2D, svg: SVGSVGElement, top: number, height: number): void {
+  const [wide, high] = [svg.width.baseVal.value, svg.height.baseVal.value];
+  const ratio = Math.min((width - 2 * margin) / wide, height / high);
+  context.save();
+  context.translate(margin, top);
+  context.scale(ratio, ratio);
+  for (const line of svg.querySelectorAll('line')) {
+    const [x1, y1, x2, y2] = [line.x1, line.y1, line.x2, line.y2].map(({ baseVal }) => baseVal.value);
+    context.strokeStyle = strokeOf(line);
+    context.stroke(new Path2D(`M${x1} ${y1}L${x2} ${y2}`));
+  }
+  for (const column of svg.querySelectorAll<SVGRectElement>('.column')) {
+    const { x, y, width, height } = column;
+    context.fillStyle = strokeOf(column);
+    context.fillRect(x.baseVal.value, y.baseVal.value, width.baseVal.value, height.baseVal.value);
+  }
+  for (const text of svg.querySelectorAll('text')) {
+    const { fill, fontSize, fontFamily, textAnchor } = getComputedStyle(text);
+    context.font = `${fontSize} ${fontFamily}`;
+    context.fillStyle = fill;
+    context.textAlign = textAnchor === 'middle' ? 'center' : 'right';
+    context.fillText(text.textContent, Number(text.getAttribute('x')), Number(text.getAttribute('y')));
+  }
+  context.restore();
 }
 
 function drawMeter(context: CanvasRenderingContext2D, budget: Budget, color: (name: string) => string): void {
@@ -89,4 +114,8 @@ function drawMeter(context: CanvasRenderingContext2D, budget: Budget, color: (na
   if (!forecast) return;
   context.fillStyle = color('--vscode-foreground');
   context.fillRect(margin + long(forecast.amount.usd) - 1, top - 4, 2, thick + 8);
+}
+
+function strokeOf(element: Element | null): string {
+  return element ? getComputedStyle(element).stroke : '';
 }

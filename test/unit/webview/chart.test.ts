@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { labelsIn, pathOf } from '../../../src/views/webviewKit/chartLayout.ts';
+import { labelsIn, pathOf, placeAt, stackedIn } from '../../../src/views/webviewKit/chartLayout.ts';
 
 describe('the labels under a chart', () => {
   it('are all there where they have room', () => {
@@ -26,5 +26,25 @@ describe('the line of a chart', () => {
   it('breaks where nothing was measured', () => {
     expect(pathOf([[0, 1], [2, 3], null, [4, 5]])).toBe('M0.0 1.0L2.0 3.0M4.0 5.0');
     expect(pathOf([null])).toBe('');
+  });
+});
+
+describe('stacked columns', () => {
+  it('stand on each other, without those that are nothing', () => {
+    expect(stackedIn([6, 0, 2])).toEqual([
+      { series: 0, from: 0, to: 6 },
+      { series: 2, from: 6, to: 8 },
+    ]);
+  });
+});
+
+describe('the place under the mouse', () => {
+  it.each([
+    [0, 0],
+    [40, 0],
+    [99, 2],
+    [500, 2],
+  ])('at %d is number %d', (x, place) => {
+    expect(placeAt(x, 3, { left: 40, top: 0, width: 60, height: 100 })).toBe(place);
   });
 });
