@@ -43,6 +43,10 @@ export default defineConfig(
     },
   },
   {
+    files: ['src/**', 'tools/**'],
+    rules: { 'max-lines-per-function': ['error', { max: 70 }] },
+  },
+  {
     files: ['src/**'],
     ignores: ['src/adapters/**', 'src/sessions/**'],
     rules: {

@@ -7,17 +7,23 @@ import { flowFiles } from '../flow/catalogue.ts';
 import { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import type { ImplementationDependencies } from '../flow/implementations.ts';
 import { ReportStore } from '../flow/reportStore.ts';
+import type { AdmissionPolicy } from '../gateways/corporateLlm/admission.ts';
 import { CorporateLlmGateway } from '../gateways/corporateLlm/corporateLlmGateway.ts';
-import type { ModelBackend } from '../gateways/ports.ts';
+import type { BackendInfo, ModelBackend } from '../gateways/ports.ts';
 import { initGateways } from '../gateways/registry.ts';
 import { budgetStatus, type BudgetStatus } from '../ledger/budgetStatus.ts';
+import type { DayBudget, LedgerReader } from '../ledger/contract.ts';
+import type { LedgerLocation } from '../ledger/readJournal.ts';
 import { capsFrom } from '../ledger/capSettings.ts';
 import { requireSqlite } from '../ledger/kernelLock.ts';
 import { dayInJournal } from '../ledger/pastDay.ts';
+import type { Caller } from '../ledger/records.ts';
+import type { ProfileDirectory } from '../pricing/inferenceProfiles.ts';
 import { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import { requireCleanVariables } from '../sessions/awsVariables.ts';
 import type { UnifiedSessionManager } from '../sessions/unifiedSessionManager.ts';
 import { loadSettings, type LoadedSettings } from '../settings/loadSettings.ts';
+import type { Settings } from '../settings/schema.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
 import { chooseBackend } from './backend.ts';
 import { callerOf, Patience } from './caller.ts';
@@ -40,22 +46,10 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const { state } = userDirectories(options.environment);
   const mode = backend.simulated ? 'simulated' : 'live';
   const { timezone: timeZone } = settings.budget;
-  const content = new ContentStore({
-    directory: join(state, 'content'),
-    policy: settings.audit.content,
-    mode,
-  });
+  const policyOfContent = settings.audit.content;
+  const content = new ContentStore({ directory: join(state, 'content'), policy: policyOfContent, mode });
   const reports = new ReportStore({ directory: join(state, 'flow', mode), timeZone });
-  const catalogue = new ModelCatalogue({
-    mapping: settings.bedrock.model_mapping,
-    bases: settings.models,
-    capped: Object.keys(settings.budget.per_model_usd),
-    prices: settings.prices,
-    unknownPrice: settings.budget.unknown_price,
-    guardrailPrice: settings.bedrock.guardrail_price,
-    region: backend.region,
-    profiles,
-  });
+  const catalogue = catalogueOf(settings, backend.region, profiles);
   const capOf = capsFrom({
     budget: settings.budget,
     modelKeyOf: (name) => catalogue.capKeyOf(name),
@@ -63,19 +57,10 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   });
   const parts = { options, loaded, state, backend, user, capOf, content, reports };
   const { ledger, journal, anchoring } = openLedger(parts);
-  const budget = async (day?: string): Promise<BudgetStatus> => {
-    const today = await ledger.budget();
-    const asked =
-      day === undefined || day === today.day
-        ? today
-        : await dayInJournal(journal.directory, day, today.timeZone);
-    return budgetStatus(asked, { capOf, alerts: settings.budget.alerts });
-  };
-
-  const minReasonLength = settings.audit.min_reason_length;
-  const arnsCapped = Object.keys(settings.budget.per_user_usd).some((name) => name.startsWith('arn:'));
-  const callerNeeded = arnsCapped && !backend.simulated;
-  const policy = { minReasonLength, defaultUser: user, caller, callerNeeded };
+  const { alerts } = settings.budget;
+  const budget = async (day?: string): Promise<BudgetStatus> =>
+    budgetStatus(await dayOf(ledger, journal, day), { capOf, alerts });
+  const policy = policyOf(settings, backend.simulated, user, caller);
   const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
     new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy });
   const registry = await initGateways({
@@ -99,17 +84,12 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     loaded: { ...loaded, warnings: settingsWarnings(options, loaded, catalogue, mode) },
     folders: options.folders ?? [],
     ...{ flow, reports, catalogue, simulatedBecause, sessions, ledger, journal, registry, user, caller },
-    backend: {
-      id: backend.id,
-      simulated: backend.simulated,
-      location: backend.location,
-      region: backend.region,
-      checkHealth: (signal) => backend.checkHealth(signal),
-    },
+    backend: infoOf(backend),
     chat: new UnifiedChatManager(registry),
     ...{ anchoring, anchorAt, budget, content },
     ...administration({
-      ...{ ledger, journal, anchoring, content, catalogue, capOf, budget, user, minReasonLength },
+      ...{ ledger, journal, anchoring, content, catalogue, capOf, budget, user },
+      minReasonLength: policy.minReasonLength,
     }),
     dispose: async () => {
       await anchoring.dispose();
@@ -118,6 +98,48 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       await sessions.dispose();
     },
   };
+}
+
+/** What front doors know of the back-end: nothing that calls a model. */
+function infoOf(backend: ModelBackend): BackendInfo {
+  const { id, simulated, location, region } = backend;
+  return { id, simulated, location, region, checkHealth: (signal) => backend.checkHealth(signal) };
+}
+
+function catalogueOf(
+  { bedrock, models, budget, prices }: Settings,
+  region: string,
+  profiles: ProfileDirectory | undefined,
+): ModelCatalogue {
+  return new ModelCatalogue({
+    mapping: bedrock.model_mapping,
+    bases: models,
+    capped: Object.keys(budget.per_model_usd),
+    prices,
+    unknownPrice: budget.unknown_price,
+    guardrailPrice: bedrock.guardrail_price,
+    ...{ region, profiles },
+  });
+}
+
+/** Who must say why, and be known. */
+function policyOf(
+  { audit, budget }: Settings,
+  simulated: boolean,
+  user: string,
+  caller: Caller,
+): AdmissionPolicy {
+  const arnsCapped = Object.keys(budget.per_user_usd).some((name) => name.startsWith('arn:'));
+  return {
+    ...{ minReasonLength: audit.min_reason_length, defaultUser: user, caller },
+    callerNeeded: arnsCapped && !simulated,
+  };
+}
+
+/** What was spent on a day, today when none is named. */
+async function dayOf(ledger: LedgerReader, { directory }: LedgerLocation, day?: string): Promise<DayBudget> {
+  const today = await ledger.budget();
+  return day === undefined || day === today.day ? today : dayInJournal(directory, day, today.timeZone);
 }
 
 /** Loaded here and not above, so that the AWS SDK costs nothing before it is needed. */

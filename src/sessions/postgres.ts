@@ -8,7 +8,7 @@ import type { Health } from '../gateways/gateway.ts';
 import type { Exercise } from '../gateways/services.ts';
 import type { Settings } from '../settings/schema.ts';
 import { check, failedService, unreachable } from './check.ts';
-import { exercise } from './exercise.ts';
+import { exercise, type Step } from './exercise.ts';
 import type { Network } from './network.ts';
 
 type Place = Settings['postgres'];
@@ -140,49 +140,7 @@ export function exercisePostgres(
           () => connecting,
           () => `A connection to ${address} as ${place.db_user ?? 'this user'}.`,
         );
-        await step(
-          'Create a temporary table',
-          async () => {
-            await client.query('begin');
-            await client.query(`create temporary table ${table} (id integer, written text) on commit drop`);
-          },
-          () => `In a transaction of its own, as ${table}.`,
-        );
-        const written = randomUUID();
-        await step(
-          'Write a row',
-          () => client.query(`insert into ${table} values (1, $1)`, [written]),
-          ({ rowCount }) => `${rowCount} row with ${written}.`,
-        );
-        await step(
-          'Read it back',
-          async () => {
-            const { rows } = await client.query<{ written: string }>(`select written from ${table}`);
-            if (rows.length !== 1 || rows[0]?.written !== written)
-              throw failedService(
-                'postgres',
-                `PostgreSQL at ${address} gave back something else than was written.`,
-                'Look at the database’s log and its disk.',
-              );
-          },
-          () => 'It is what was written.',
-        );
-        await step(
-          'Roll back',
-          async () => {
-            await client.query('rollback');
-            const { rows } = await client.query<{ found: string | null }>('select to_regclass($1) as found', [
-              table,
-            ]);
-            if (rows[0]?.found !== null)
-              throw failedService(
-                'postgres',
-                `PostgreSQL at ${address} kept a table that was rolled back.`,
-                'Look at the database’s log.',
-              );
-          },
-          () => 'The table is gone.',
-        );
+        await useTable(client, table, address, step);
         finished = true;
       } finally {
         // A connection that is closed takes its transaction with it; one that comes too late goes as well.
@@ -193,6 +151,53 @@ export function exercisePostgres(
       }
     },
     (error) => explain(error, address, place),
+  );
+}
+
+/** Makes the table, uses it and takes it back, in one transaction. */
+async function useTable(client: pg.PoolClient, table: string, address: string, step: Step): Promise<void> {
+  await step(
+    'Create a temporary table',
+    async () => {
+      await client.query('begin');
+      await client.query(`create temporary table ${table} (id integer, written text) on commit drop`);
+    },
+    () => `In a transaction of its own, as ${table}.`,
+  );
+  const written = randomUUID();
+  await step(
+    'Write a row',
+    () => client.query(`insert into ${table} values (1, $1)`, [written]),
+    ({ rowCount }) => `${rowCount} row with ${written}.`,
+  );
+  await step(
+    'Read it back',
+    async () => {
+      const { rows } = await client.query<{ written: string }>(`select written from ${table}`);
+      if (rows.length !== 1 || rows[0]?.written !== written)
+        throw failedService(
+          'postgres',
+          `PostgreSQL at ${address} gave back something else than was written.`,
+          'Look at the database’s log and its disk.',
+        );
+    },
+    () => 'It is what was written.',
+  );
+  await step(
+    'Roll back',
+    async () => {
+      await client.query('rollback');
+      const { rows } = await client.query<{ found: string | null }>('select to_regclass($1) as found', [
+        table,
+      ]);
+      if (rows[0]?.found !== null)
+        throw failedService(
+          'postgres',
+          `PostgreSQL at ${address} kept a table that was rolled back.`,
+          'Look at the database’s log.',
+        );
+    },
+    () => 'The table is gone.',
   );
 }
 

@@ -22,7 +22,7 @@ import { percentage, percentages } from '../../pricing/shares.ts';
 import type { BuiltInId } from '../agreement.ts';
 import { builtIns } from '../builtIns.ts';
 import type { FlowRun, Implementation } from '../implementation.ts';
-import type { Cell, Column, Finding, Report, Section } from '../report.ts';
+import type { Cell, Column, Figure, Finding, Report, Section } from '../report.ts';
 import { costedCall, type CostedCall } from './costedCall.ts';
 import { repeatedCalls, type Repeats } from './repeatedCalls.ts';
 
@@ -188,58 +188,7 @@ class Costs {
           ? `Nothing was spent since ${this.#since}.`
           : `${formatUsd(total.spent)} in ${callsText(total.calls)} since ${this.#since}${most}.`,
       findings: [...this.#unusualDays(at.today), ...this.#unusualCalls(), ...this.#doubts(total)],
-      figures: [
-        { id: 'spent', label: 'Spent', value: microToUsd(total.spent), unit: 'usd', better: 'lower' },
-        { id: 'calls', label: 'Calls', value: total.calls, unit: 'count', better: null },
-        {
-          id: 'cost_per_call',
-          label: 'Cost per call',
-          value: total.calls > 0 ? microToUsd(total.spent / BigInt(total.calls)) : null,
-          ...{ unit: 'usd', better: 'lower' },
-        },
-        {
-          id: 'estimated',
-          label: 'Estimated part',
-          value: microToUsd(total.estimated),
-          unit: 'usd',
-          better: 'lower',
-        },
-        {
-          id: 'adjusted',
-          label: 'Corrected by bills',
-          value: microToUsd(this.#adjusted),
-          unit: 'usd',
-          better: null,
-        },
-        {
-          id: 'forecast_day',
-          label: 'Forecast for today',
-          value: amountOf(forecast.day),
-          unit: 'usd',
-          better: null,
-        },
-        {
-          id: 'forecast_month',
-          label: 'Forecast for this month',
-          value: amountOf(forecast.month),
-          unit: 'usd',
-          better: null,
-        },
-        {
-          id: 'saving_model',
-          label: 'Cheaper models would have saved up to',
-          value: microToUsd(best.reduce((all, { saving }) => all + saving, 0n)),
-          unit: 'usd',
-          better: null,
-        },
-        {
-          id: 'saving_cache',
-          label: repeats.label,
-          value: microToUsd(repeats.saving),
-          unit: 'usd',
-          better: null,
-        },
-      ],
+      figures: this.#figures(total, forecast, best, repeats),
       sections: [
         spendingSection('by_model', 'By model', 'Model', this.#byModel),
         spendingSection('by_user', 'By user', 'User', this.#byUser),
@@ -256,6 +205,23 @@ class Costs {
         },
       ],
     };
+  }
+
+  /** `best` is the alternative of each model that saves most. */
+  #figures(total: Spending, forecast: Forecasts, best: readonly Alternative[], repeats: Repeats): Figure[] {
+    const perCall = total.calls > 0 ? microToUsd(total.spent / BigInt(total.calls)) : null;
+    const saved = best.reduce((all, { saving }) => all + saving, 0n);
+    return [
+      usd('spent', 'Spent', microToUsd(total.spent), 'lower'),
+      { id: 'calls', label: 'Calls', value: total.calls, unit: 'count', better: null },
+      usd('cost_per_call', 'Cost per call', perCall, 'lower'),
+      usd('estimated', 'Estimated part', microToUsd(total.estimated), 'lower'),
+      usd('adjusted', 'Corrected by bills', microToUsd(this.#adjusted), null),
+      usd('forecast_day', 'Forecast for today', amountOf(forecast.day), null),
+      usd('forecast_month', 'Forecast for this month', amountOf(forecast.month), null),
+      usd('saving_model', 'Cheaper models would have saved up to', microToUsd(saved), null),
+      usd('saving_cache', repeats.label, microToUsd(repeats.saving), null),
+    ];
   }
 
   #forecast({ today, timeZone, now }: { today: string; timeZone: string; now: Date }) {
@@ -515,7 +481,17 @@ function spendingSection(
   };
 }
 
-function forecastSection({ day, month }: { day: Forecast | null; month: Forecast | null }): Section {
+/** Of today and of this month; null where there is too little to go by. */
+interface Forecasts {
+  day: Forecast | null;
+  month: Forecast | null;
+}
+
+function usd(id: string, label: string, value: Figure['value'], better: Figure['better']): Figure {
+  return { id, label, value, unit: 'usd', better };
+}
+
+function forecastSection({ day, month }: Forecasts): Section {
   const row = (label: string, forecast: Forecast | null, method: string): Cell[] => [
     ...[label, amountOf(forecast), forecast?.days ?? 0, forecast ? method : 'not enough history'],
   ];

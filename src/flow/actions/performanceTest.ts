@@ -107,26 +107,7 @@ function reportOf(parameters: ParameterValues, measured: Measured): Report {
     ],
     sections: [
       stageSection(byStage, whole),
-      {
-        id: 'calls',
-        title: 'Call by call',
-        text: 'In the order in which they were made; one that failed has no times.',
-        table: {
-          columns: [
-            { label: 'Call', unit: 'count' },
-            { label: 'First token', unit: 'ms' },
-            { label: 'Whole call', unit: 'ms' },
-            { label: 'Output tokens', unit: 'count' },
-          ],
-          rows: made.map(({ success, timeToFirstTokenMs, processingTimeMs, tokenUsage }, index) => [
-            index + 1,
-            success && timeToFirstTokenMs !== null ? round(timeToFirstTokenMs) : null,
-            success ? round(processingTimeMs) : null,
-            success ? tokenUsage.output : null,
-          ]),
-        },
-        chart: { type: 'lines', x: 0, series: [1, 2] },
-      },
+      callSection(made),
       {
         id: 'cache',
         title: 'Cache',
@@ -135,6 +116,29 @@ function reportOf(parameters: ParameterValues, measured: Measured): Report {
         chart: null,
       },
     ],
+  };
+}
+
+function callSection(made: readonly LlmResponse[]): Section {
+  return {
+    id: 'calls',
+    title: 'Call by call',
+    text: 'In the order in which they were made; one that failed has no times.',
+    table: {
+      columns: [
+        { label: 'Call', unit: 'count' },
+        { label: 'First token', unit: 'ms' },
+        { label: 'Whole call', unit: 'ms' },
+        { label: 'Output tokens', unit: 'count' },
+      ],
+      rows: made.map(({ success, timeToFirstTokenMs, processingTimeMs, tokenUsage }, index) => [
+        index + 1,
+        success && timeToFirstTokenMs !== null ? round(timeToFirstTokenMs) : null,
+        success ? round(processingTimeMs) : null,
+        success ? tokenUsage.output : null,
+      ]),
+    },
+    chart: { type: 'lines', x: 0, series: [1, 2] },
   };
 }
 

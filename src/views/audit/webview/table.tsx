@@ -26,6 +26,78 @@ interface TableProperties {
 
 /** The calls, newest first. Only the rows that are seen are in the page, whatever their number. */
 export function CallTable({ state, onSelect, onSeen }: TableProperties) {
+  const { grid, top, height, extent, added, scrollTo, onScroll, onWheel } = useScrolledRows(state);
+  const { total } = extent;
+  const selectedRow = state.selected ? total - 1 - state.selected.number : null;
+  // A row that was chosen, by key or from elsewhere, comes into view.
+  useLayoutEffect(() => {
+    if (selectedRow === null || height === 0) return;
+    const visible = Math.floor(height / rowHeight);
+    if (selectedRow < top) scrollTo(selectedRow);
+    else if (selectedRow >= Math.floor(top + visible)) scrollTo(selectedRow - visible + 1);
+  }, [state.selected?.number, height > 0]);
+
+  const first = Math.min(Math.floor(top), Math.max(0, total - 1));
+  const count = Math.min(Math.ceil(height / rowHeight) + 1, total - first);
+  useLayoutEffect(() => {
+    if (count > 0) onSeen(total - first - count, total - 1 - first);
+  }, [first, count, total, state.answered]);
+
+  const onKeyDown = (event: TargetedKeyboardEvent<HTMLDivElement>): void => {
+    const page = Math.max(1, Math.floor(height / rowHeight) - 1);
+    const row = targetRow(event.key, selectedRow, first, page, total);
+    if (row === null) return;
+    event.preventDefault();
+    onSelect(total - 1 - row);
+  };
+  const rows = Array.from({ length: Math.max(0, count) }, (_, index) => first + index);
+  const active = selectedRow !== null && rows.includes(selectedRow) ? `row-${selectedRow}` : undefined;
+  return (
+    <div class="table">
+      <div
+        ref={grid}
+        class="grid"
+        role="grid"
+        tabIndex={0}
+        aria-label={t('Calls')}
+        aria-rowcount={total + 1}
+        aria-colcount={columns.length}
+        aria-activedescendant={active}
+        onScroll={onScroll}
+        onWheel={onWheel}
+        onKeyDown={onKeyDown}
+      >
+        <Head />
+        <div class="all-rows" role="rowgroup" style={{ height: `${scrollHeight(extent)}px` }}>
+          <div
+            class="window"
+            role="presentation"
+            style={{ height: `${Math.min(height, total * rowHeight)}px` }}
+          >
+            {rows.map((row, slot) => (
+              <CallRow
+                key={slot}
+                row={row}
+                call={rowOf(state, total - 1 - row)}
+                selected={row === selectedRow}
+                offset={(row - top) * rowHeight}
+                onSelect={() => onSelect(total - 1 - row)}
+              />
+            ))}
+          </div>
+        </div>
+      </div>
+      {added > 0 && (
+        <button type="button" class="added" onClick={() => scrollTo(0)}>
+          <Icon name="arrow-up" /> {t('{0} new', added.toLocaleString())}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Where the table is scrolled to, in rows from the newest, and how many came in above since it was at the top. */
+function useScrolledRows(state: AuditState) {
   const grid = useRef<HTMLDivElement>(null);
   const [height, setHeight] = useState(0);
   const [top, setTop] = useState(0);
@@ -72,21 +144,6 @@ export function CallTable({ state, onSelect, onSeen }: TableProperties) {
     }
   }, [state.answered, total]);
 
-  const selectedRow = state.selected ? total - 1 - state.selected.number : null;
-  // A row that was chosen, by key or from elsewhere, comes into view.
-  useLayoutEffect(() => {
-    if (selectedRow === null || height === 0) return;
-    const visible = Math.floor(height / rowHeight);
-    if (selectedRow < top) scrollTo(selectedRow);
-    else if (selectedRow >= Math.floor(top + visible)) scrollTo(selectedRow - visible + 1);
-  }, [state.selected?.number, height > 0]);
-
-  const first = Math.min(Math.floor(top), Math.max(0, total - 1));
-  const count = Math.min(Math.ceil(height / rowHeight) + 1, total - first);
-  useLayoutEffect(() => {
-    if (count > 0) onSeen(total - first - count, total - 1 - first);
-  }, [first, count, total, state.answered]);
-
   const onScroll = (): void => {
     const scrollTop = grid.current?.scrollTop ?? 0;
     const row = scrollTop === placed.current.scrollTop ? placed.current.row : rowAt(scrollTop, extent);
@@ -99,67 +156,17 @@ export function CallTable({ state, onSelect, onSeen }: TableProperties) {
     event.preventDefault();
     scrollTo(top + event.deltaY / rowHeight);
   };
-  const onKeyDown = (event: TargetedKeyboardEvent<HTMLDivElement>): void => {
-    const row = targetRow(
-      event.key,
-      selectedRow,
-      first,
-      Math.max(1, Math.floor(height / rowHeight) - 1),
-      total,
-    );
-    if (row === null) return;
-    event.preventDefault();
-    onSelect(total - 1 - row);
-  };
-  const rows = Array.from({ length: Math.max(0, count) }, (_, index) => first + index);
+  return { grid, top, height, extent, added, scrollTo, onScroll, onWheel };
+}
+
+function Head() {
   return (
-    <div class="table">
-      <div
-        ref={grid}
-        class="grid"
-        role="grid"
-        tabIndex={0}
-        aria-label={t('Calls')}
-        aria-rowcount={total + 1}
-        aria-colcount={columns.length}
-        aria-activedescendant={
-          selectedRow !== null && rows.includes(selectedRow) ? `row-${selectedRow}` : undefined
-        }
-        onScroll={onScroll}
-        onWheel={onWheel}
-        onKeyDown={onKeyDown}
-      >
-        <div class="row head" role="row" aria-rowindex={1}>
-          {columns.map(({ name, title }) => (
-            <span key={name} class={`cell ${name}`} role="columnheader">
-              {title()}
-            </span>
-          ))}
-        </div>
-        <div class="all-rows" role="rowgroup" style={{ height: `${scrollHeight(extent)}px` }}>
-          <div
-            class="window"
-            role="presentation"
-            style={{ height: `${Math.min(height, total * rowHeight)}px` }}
-          >
-            {rows.map((row, slot) => (
-              <CallRow
-                key={slot}
-                row={row}
-                call={rowOf(state, total - 1 - row)}
-                selected={row === selectedRow}
-                offset={(row - top) * rowHeight}
-                onSelect={() => onSelect(total - 1 - row)}
-              />
-            ))}
-          </div>
-        </div>
-      </div>
-      {added > 0 && (
-        <button type="button" class="added" onClick={() => scrollTo(0)}>
-          <Icon name="arrow-up" /> {t('{0} new', added.toLocaleString())}
-        </button>
-      )}
+    <div class="row head" role="row" aria-rowindex={1}>
+      {columns.map(({ name, title }) => (
+        <span key={name} class={`cell ${name}`} role="columnheader">
+          {title()}
+        </span>
+      ))}
     </div>
   );
 }
