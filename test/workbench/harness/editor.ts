@@ -7,6 +7,7 @@ import { calmSettings, folderUrl, startEditor, writeSettings } from '../../../to
 import { processes } from '../../../tools/processes.mjs';
 import { copySample } from '../../../tools/sample.mjs';
 import { EditorWindow } from './editorWindow.ts';
+import { hostEnvironment } from './hostEnvironment.ts';
 
 export interface EditorOptions {
   /** Environment of the extension host, for example AWS_ENDPOINT_URL_BEDROCK_RUNTIME. */
@@ -47,15 +48,6 @@ const chromiumFlags = [
   '--disable-component-update',
   '--disable-sync',
 ];
-
-/** AWS variables of the machine must not reach a test. */
-const noCredentials = {
-  AWS_PROFILE: '',
-  AWS_ACCESS_KEY_ID: '',
-  AWS_SECRET_ACCESS_KEY: '',
-  AWS_SESSION_TOKEN: '',
-  AWS_EC2_METADATA_DISABLED: 'true',
-};
 
 /** Every window of the running test file; a failed test leaves a picture of each. */
 export const openWindows = new Set<EditorWindow>();
@@ -102,12 +94,7 @@ export class Editor {
     const server = await startEditor({
       profile,
       trust: options.trust ?? true,
-      env: {
-        ...noCredentials,
-        TIDYLLM_HOME: join(folder, 'home'),
-        XDG_STATE_HOME: join(folder, 'state'),
-        ...options.env,
-      },
+      env: { ...hostEnvironment(folder), ...options.env },
     });
     try {
       const browser = await chromium.launchPersistentContext(join(folder, 'browser'), {
