@@ -93,6 +93,12 @@ export interface LedgerReader {
   head(): Promise<LedgerHead | null>;
 
   /**
+   * Throws `ledger_unavailable` where nothing can be recorded now, although all can be read. It MUST NOT record
+   * anything, and MUST NOT wait for others.
+   */
+  requireRecordable(): Promise<void>;
+
+  /**
    * Calls back after records were added, by this process or another. It MAY call back without a change, and MUST NOT
    * once the result was called.
    */

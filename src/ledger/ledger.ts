@@ -350,6 +350,13 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
     return { ...state.receipt, checkpoint, key: { id, publicKey: signer.publicKey }, accepted };
   }
 
+  requireRecordable(): Promise<void> {
+    return this.#steps.exclusive(() => {
+      this.#folder.requireLock();
+      return Promise.resolve();
+    });
+  }
+
   onDidChange(listener: () => void): () => void {
     return this.#watch.add(listener);
   }

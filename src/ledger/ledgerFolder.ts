@@ -60,8 +60,19 @@ export class LedgerFolder {
     }
   }
 
+  /** Throws `ledger_unavailable` for a lock that nobody can take; one that another process holds is well. Makes nothing. */
+  requireLock(): void {
+    if (!existsSync(this.#lockPath)) return;
+    const kernel = this.#openLock();
+    if (kernel.tryAcquire()) kernel.release();
+  }
+
+  get #lockPath(): string {
+    return join(this.directory, 'lock.db');
+  }
+
   #openLock(): KernelLock {
-    const path = join(this.directory, 'lock.db');
+    const path = this.#lockPath;
     if (this.#lock && statSync(path, { throwIfNoEntry: false })?.ino !== this.#lock.inode) this.close();
     if (!this.#lock) {
       requireLocalDisk(this.directory);
