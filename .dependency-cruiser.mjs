@@ -1,6 +1,6 @@
 /**
  * What each folder may import besides itself and the shared files at the root of src.
- * Read from top to bottom it is the layering: settings, pricing ← ledger ← gateways ← flow, chat ← core ← cli, host, views.
+ * Read from top to bottom it is the layering: settings, pricing ← ledger ← gateways ← health ← flow, chat ← core ← cli, host, views.
  */
 const mayImport = {
   settings: ['pricing'],
@@ -10,9 +10,10 @@ const mayImport = {
   reconciliation: ['settings', 'pricing', 'ledger'],
   content: ['settings', 'pricing', 'ledger'],
   gateways: ['settings', 'pricing', 'ledger', 'content'],
-  flow: ['settings', 'pricing', 'ledger', 'history', 'content', 'gateways'],
+  health: ['settings', 'pricing', 'ledger', 'gateways'],
+  flow: ['settings', 'pricing', 'ledger', 'history', 'content', 'gateways', 'health'],
   chat: ['settings', 'pricing', 'ledger', 'content', 'gateways', 'flow'],
-  core: ['settings', 'pricing', 'ledger', 'content', 'gateways', 'flow', 'chat'],
+  core: ['settings', 'pricing', 'ledger', 'content', 'gateways', 'health', 'flow', 'chat'],
   sessions: ['settings', 'pricing', 'ledger', 'gateways'],
   adapters: ['settings', 'pricing', 'ledger', 'content', 'gateways', 'sessions'],
   cli: [
@@ -23,6 +24,7 @@ const mayImport = {
     'history',
     'reconciliation',
     'gateways',
+    'health',
     'flow',
     'chat',
     'core',
@@ -35,6 +37,7 @@ const mayImport = {
     'content',
     'history',
     'gateways',
+    'health',
     'flow',
     'chat',
     'core',
@@ -48,6 +51,7 @@ const mayImport = {
     'content',
     'history',
     'gateways',
+    'health',
     'flow',
     'chat',
     'core',

@@ -10,9 +10,10 @@ import { ReportStore } from '../flow/reportStore.ts';
 import type { AdmissionPolicy } from '../gateways/corporateLlm/admission.ts';
 import { CorporateLlmGateway } from '../gateways/corporateLlm/corporateLlmGateway.ts';
 import type { BackendInfo, ModelBackend } from '../gateways/ports.ts';
-import { initGateways } from '../gateways/registry.ts';
+import { initGateways, type GatewayRegistry } from '../gateways/registry.ts';
 import { budgetStatus, type BudgetStatus } from '../ledger/budgetStatus.ts';
 import type { DayBudget, LedgerReader } from '../ledger/contract.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerLocation } from '../ledger/readJournal.ts';
 import { capsFrom } from '../ledger/capSettings.ts';
 import { requireSqlite } from '../ledger/kernelLock.ts';
@@ -66,24 +67,25 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const registry = await initGateways({
     corporate_llm: () => Promise.resolve(callsOn(backend, catalogue)),
   });
-  const flow = new FlowAgreementManager({
-    ...{ ledger, journal, registry, reports, user, caller, backend },
-    sources: flowFiles(
-      options.environment,
-      settings.flow.files,
-      options.flowFolders ?? options.folders ?? [],
-    ),
-    ...implementationsOf(catalogue, loaded, {
-      ...{ loaded, ledger, journal, catalogue, content, sessions, registry, backend, budget, anchorAt },
-      ...{ state, callsOn, calls: () => registry.calls(), environment: options.environment },
-      defaultModel: settings.aws.bedrock.default_model,
-      cacheSeconds: settings.cache.ttl_seconds,
-    }),
+  const flow = flowOf(options, {
+    ...{ loaded, ledger, journal, catalogue, content, sessions, registry, reports, backend, budget },
+    ...{ state, callsOn, simulatedBecause, anchoring, anchorAt, user, caller },
   });
   return {
     loaded: { ...loaded, warnings: settingsWarnings(options, loaded, catalogue, mode) },
     folders: options.folders ?? [],
-    ...{ flow, reports, catalogue, simulatedBecause, sessions, ledger, journal, registry, user, caller },
+    ...{
+      flow,
+      reports,
+      catalogue,
+      simulatedBecause,
+      sessions,
+      ledger,
+      journal,
+      registry,
+      user,
+      caller,
+    },
     backend: infoOf(backend),
     chat: new UnifiedChatManager(registry),
     ...{ anchoring, anchorAt, budget, content },
@@ -156,22 +158,38 @@ async function openSessions(
   });
 }
 
-/** What runs for agreements, loaded by the first run: listing them needs none of it. */
-function implementationsOf(
-  catalogue: ModelCatalogue,
-  { settings }: LoadedSettings,
-  dependencies: ImplementationDependencies,
-): Pick<ConstructorParameters<typeof FlowAgreementManager>[0], 'implementationOf' | 'fallbackOf'> {
-  const load = () => import('../flow/implementations.ts');
-  let made: Promise<ReturnType<Awaited<ReturnType<typeof load>>['createImplementations']>> | null = null;
-  const implementations = () =>
-    (made ??= load().then(({ createImplementations }) => createImplementations(dependencies)));
-  return {
+type FlowParts = Omit<
+  ImplementationDependencies,
+  'flow' | 'calls' | 'environment' | 'defaultModel' | 'cacheSeconds'
+> & { ledger: Ledger; registry: GatewayRegistry; reports: ReportStore };
+
+/** FLOW agreements; what runs for them is loaded by the first run. */
+function flowOf(
+  { environment, folders = [], flowFolders = folders }: ComposeOptions,
+  parts: FlowParts,
+): FlowAgreementManager {
+  const { loaded, catalogue, registry } = parts;
+  const { settings } = loaded;
+  const defaultModel = settings.aws.bedrock.default_model;
+  const load = async () =>
+    (await import('../flow/implementations.ts')).createImplementations({
+      ...parts,
+      ...{ environment, defaultModel },
+      cacheSeconds: settings.cache.ttl_seconds,
+      calls: () => registry.calls(),
+      flow: { catalogue: () => flow.catalogue() },
+    });
+  let made: ReturnType<typeof load> | null = null;
+  const implementations = () => (made ??= load());
+  const flow: FlowAgreementManager = new FlowAgreementManager({
+    ...parts,
+    sources: flowFiles(environment, settings.flow.files, flowFolders),
     implementationOf: async (agreement) => {
       // What a run may cost is asked before its first call, which would learn it.
-      await catalogue.learnAll([settings.aws.bedrock.default_model, agreement.prompt?.model ?? '']);
+      await catalogue.learnAll([defaultModel, agreement.prompt?.model ?? '']);
       return (await implementations()).of(agreement);
     },
     fallbackOf: async (id) => (await implementations()).builtIn(id),
-  };
+  });
+  return flow;
 }

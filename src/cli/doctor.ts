@@ -1,11 +1,15 @@
 import type { Core } from '../core/core.ts';
-import { examine, type Finding } from '../core/doctor.ts';
+import { examine } from '../health/examine.ts';
+import type { Finding } from '../health/findings.ts';
+import { exitCodeOf, verdictOf } from '../health/verdict.ts';
+import { verdictJson } from './healthTexts.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
 /** `tidyllm doctor`: what is wrong and how to mend it, also when nothing starts. */
 export async function doctor(compose: () => Promise<Core>, terminal: Terminal): Promise<number> {
-  const findings = await examine({
-    withCore: async (work) => {
+  const findings = await examine<Core>({
+    environment: process.env,
+    withSources: async (work) => {
       const core = await compose();
       try {
         return await work(core);
@@ -14,24 +18,37 @@ export async function doctor(compose: () => Promise<Core>, terminal: Terminal): 
       }
     },
   });
-  const ok = findings.every(({ state }) => state !== 'failed');
+  const verdict = verdictOf(findings);
+  const ok = verdict.reasons.length === 0;
   if (terminal.json) {
-    const shown = findings.map(({ name, state, evidence, fix }) => ({
-      ...{ name, state, evidence },
-      fix: fix || null,
+    const shown = findings.map(({ name, state, evidence, hint, remedy }) => ({
+      ...{ name, state: stateWords[state], evidence },
+      fix: hint || null,
+      remedies: remedy.map(({ kind }) => kind),
     }));
-    printJson({ ok, findings: shown });
+    printJson({ ok, ...verdictJson(verdict), findings: shown });
   } else print(findings, ok);
-  if (ok) return 0;
-  const uncomposed = findings.findLast(({ name }) => name === 'settings' || name === 'gateway');
-  return uncomposed?.error?.exitCode ?? 6;
+  return exitCodeOf(verdict);
 }
 
+const stateWords: Readonly<Record<Finding['state'], string>> = {
+  healthy: 'ok',
+  warning: 'warning',
+  degraded: 'degraded',
+  failed: 'failed',
+  not_configured: 'not configured',
+  not_installed: 'not installed',
+};
+
 function print(findings: readonly Finding[], ok: boolean): void {
-  const rows = findings.map(({ name, state, evidence }) => [name, state, evidence.split('\n', 1)[0] ?? '']);
+  const rows = findings.map(({ name, state, evidence }) => [
+    name,
+    stateWords[state],
+    evidence.split('\n', 1)[0] ?? '',
+  ]);
   printLine(table(['check', 'state', 'evidence'], rows));
-  const open = findings.filter(({ fix }) => fix !== '');
+  const open = findings.filter(({ hint }) => hint !== '');
   if (open.length > 0) printLine();
-  for (const { name, evidence, fix } of open) printLine(`${name}: ${evidence}\n  → ${fix}`);
+  for (const { name, evidence, hint } of open) printLine(`${name}: ${evidence}\n  → ${hint}`);
   if (ok && open.length === 0) printLine('\nNothing to mend.');
 }

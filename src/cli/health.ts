@@ -3,18 +3,20 @@ import { GatewayError } from '../errors.ts';
 import type { Core } from '../core/core.ts';
 import type { Health } from '../gateways/gateway.ts';
 import { serviceIds, type ServiceId } from '../gateways/services.ts';
-import { systemStatus, type SystemStatus } from '../gateways/systemStatus.ts';
+import { look, type Observations } from '../health/checks.ts';
+import { findingsOf } from '../health/findings.ts';
+import { exitCodeOf, verdictOf, type Verdict } from '../health/verdict.ts';
 import {
   configurationJson,
   credentialSourceJson,
   healthJson,
   infrastructureJson,
   printReasons,
+  verdictJson,
 } from './healthTexts.ts';
 import { controlScreen } from './output.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
-const checkTimeoutMs = 4_000;
 const watchIntervalMs = 2_000;
 
 /** `tidyllm health`: services and gateways, as often as asked; or one service. */
@@ -26,7 +28,7 @@ export async function health(
 ): Promise<number> {
   if (service !== undefined) return one(core, requireService(service), terminal);
   if (watch) return watchHealth(core, terminal);
-  return report(core, await systemStatus(core, AbortSignal.timeout(checkTimeoutMs)), terminal);
+  return report(core, await look(core), terminal);
 }
 
 function requireService(name: string): ServiceId {
@@ -47,34 +49,34 @@ async function one({ sessions }: Core, id: ServiceId, terminal: Terminal): Promi
   return found.state === 'failed' ? 6 : 0;
 }
 
-async function report(core: Core, system: SystemStatus, terminal: Terminal): Promise<number> {
+async function report(core: Core, seen: Observations, terminal: Terminal): Promise<number> {
+  const verdict = verdictOf(findingsOf({ sources: core, settingsError: null }, seen));
   if (terminal.json) {
+    const { services, gateways } = seen;
     printJson({
-      verdict: system.verdict,
-      overall_healthy: system.infrastructure.overallHealthy,
+      ...verdictJson(verdict),
+      overall_healthy: Object.values(services).every(({ state }) => state !== 'failed'),
       simulated: core.backend.simulated,
-      credential_source: credentialSourceJson(system.infrastructure.credentialSource),
-      services: infrastructureJson(core, system),
-      gateways: Object.fromEntries(system.gateways.map(({ id, health: found }) => [id, healthJson(found)])),
-      reasons: system.reasons,
+      credential_source: credentialSourceJson(seen.credentials?.found ?? null),
+      services: infrastructureJson(core, seen),
+      gateways: Object.fromEntries(Object.entries(gateways).map(([id, found]) => [id, healthJson(found)])),
       configuration: await configurationJson(core),
     });
-  } else print(core, system);
-  return system.verdict === 'OPERATIONAL' ? 0 : 6;
+  } else print(core, verdict, seen);
+  return exitCodeOf(verdict);
 }
 
 const header = ['service', 'state', 'latency', 'evidence'];
 
 function print(
   { backend }: Core,
-  { verdict, reasons, infrastructure, gateways, simulated }: SystemStatus,
+  { state, reasons }: Verdict,
+  { credentials, services, simulated, gateways }: Observations,
 ): void {
-  const { credentialSource: found, services } = infrastructure;
-  const rows = [
-    ...Object.entries({ ...(simulated && { mock: simulated }), ...services }),
-    ...gateways.map(({ id, health: checked }) => [id, checked] as const),
-  ].map(([id, checked]) => row(id, checked));
-  printLine(`${verdict}${backend.simulated ? ', SIMULATED' : ''}`);
+  const found = credentials?.found;
+  const checks = { ...(simulated && { mock: simulated }), ...services, ...gateways };
+  const rows = Object.entries(checks).map(([id, checked]) => row(id, checked));
+  printLine(`${state}${backend.simulated ? ', SIMULATED' : ''}`);
   printLine(`Credentials: ${found ? `${found.detail} (${found.source.replace('_', ' ')})` : 'none'}`);
   printLine();
   printLine(table(header, rows, ['latency']));
@@ -99,11 +101,13 @@ async function watchHealth(core: Core, terminal: Terminal): Promise<number> {
   // A reader that went away, as `head` does.
   process.stdout.once('error', () => interrupted.abort());
   let code = 0;
+  let before: Observations | undefined;
   while (!interrupted.signal.aborted) {
-    const system = await systemStatus(core, AbortSignal.timeout(checkTimeoutMs));
+    const seen = await look(core, before && { before });
+    before = seen;
     controlScreen('stdout', 'clearScreen');
     printLine(new Date().toLocaleTimeString());
-    code = await report(core, system, terminal);
+    code = await report(core, seen, terminal);
     await delay(watchIntervalMs, undefined, { signal: interrupted.signal }).catch(() => undefined);
   }
   return code;

@@ -1,7 +1,8 @@
 import type { Core } from '../core/core.ts';
 import type { Health } from '../gateways/gateway.ts';
-import type { FoundCredentials, ServiceHealth } from '../gateways/services.ts';
-import type { Reason, SystemStatus } from '../gateways/systemStatus.ts';
+import { serviceIds, type FoundCredentials, type ServiceHealth } from '../gateways/services.ts';
+import type { Observations } from '../health/checks.ts';
+import type { Reason, Verdict } from '../health/verdict.ts';
 import { withoutPassword } from '../withoutPassword.ts';
 import { errorJson, printLine } from './terminal.ts';
 
@@ -22,17 +23,29 @@ export function healthJson(health: Health | ServiceHealth): object {
 }
 
 /** The services, and the mock where it stands in for Bedrock. */
-export function infrastructureJson({ backend }: Core, { infrastructure, simulated }: SystemStatus): object {
-  const { services } = infrastructure;
-  return {
-    ...(simulated && { mock: { location: backend.location, ...healthJson(simulated) } }),
-    bedrock: {
-      ...(!backend.simulated && { location: backend.location }),
-      ...healthJson(services.bedrock),
+export function infrastructureJson({ backend }: Core, { services, simulated }: Observations): object {
+  const { location } = backend;
+  const shown = serviceIds.map((id) => [
+    id,
+    {
+      ...(id === 'bedrock' && !backend.simulated && { location }),
+      ...(services[id] && healthJson(services[id])),
     },
-    s3: healthJson(services.s3),
-    postgres: healthJson(services.postgres),
-    mlflow: healthJson(services.mlflow),
+  ]);
+  return {
+    ...(simulated && { mock: { location, ...healthJson(simulated) } }),
+    ...(Object.fromEntries(shown) as object),
+  };
+}
+
+/** The verdict with its reasons, as every command has them. */
+export function verdictJson({ state, reasons }: Verdict): { verdict: string; reasons: object[] } {
+  return {
+    verdict: state,
+    reasons: reasons.map(({ of, message, hint, remedy }) => ({
+      ...{ of, message, hint },
+      remedies: remedy.map(({ kind }) => kind),
+    })),
   };
 }
 
@@ -62,5 +75,6 @@ export function credentialSourceJson(found: FoundCredentials | null): object | n
 
 export function printReasons(reasons: readonly Reason[]): void {
   if (reasons.length > 0) printLine();
-  for (const { of, message, hint } of reasons) printLine(`${of}: ${message}${hint ? `\n  → ${hint}` : ''}`);
+  for (const { name, message, hint } of reasons)
+    printLine(`${name}: ${message}${hint ? `\n  → ${hint}` : ''}`);
 }

@@ -1,13 +1,17 @@
 import type { Core } from '../core/core.ts';
-import { messageOf } from '../errors.ts';
-import { systemStatus, type SystemStatus } from '../gateways/systemStatus.ts';
-import { verifyLedger } from '../ledger/readJournal.ts';
-import { verifyTrail } from '../ledger/verifyTrail.ts';
-import { faultText, type Fault } from '../yamlDocument.ts';
-import { credentialSourceJson, healthJson, infrastructureJson, printReasons } from './healthTexts.ts';
+import { checkTimeoutMs, look, type Observations } from '../health/checks.ts';
+import { verifyHere } from '../health/examine.ts';
+import { findingsOf, type Finding } from '../health/findings.ts';
+import { exitCodeOf, verdictOf, type Verdict } from '../health/verdict.ts';
+import { faultText } from '../yamlDocument.ts';
+import {
+  credentialSourceJson,
+  healthJson,
+  infrastructureJson,
+  printReasons,
+  verdictJson,
+} from './healthTexts.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
-
-const checkTimeoutMs = 5_000;
 
 /** `tidyllm gateways`: every known gateway, its state and what it depends on. */
 export async function gateways(core: Core, terminal: Terminal): Promise<number> {
@@ -56,70 +60,78 @@ export function gatewayStats(core: Core, terminal: Terminal): number {
 
 /** `tidyllm status`: the final validation of the whole system, with its evidence. */
 export async function status(core: Core, terminal: Terminal): Promise<number> {
-  const [system, ledger, { agreements, faults, files }] = await Promise.all([
-    systemStatus(core, AbortSignal.timeout(checkTimeoutMs)),
-    ledgerState(core),
-    core.flow.catalogue(),
-  ]);
-  const errors = faults.filter(({ severity }) => severity === 'error').length;
-  const { loaded, registry } = core;
-  const { initialized, total } = registry.getRegistryStats();
-  const damage = { of: 'ledger', message: ledger.detail ?? '', hint: 'Run "tidyllm audit verify".' };
-  const reasons = [...system.reasons, ...(ledger.ok ? [] : [damage])];
-  const verdict = ledger.ok ? system.verdict : 'DEGRADED';
-  if (terminal.json) {
-    printJson({
-      verdict,
-      reasons,
-      simulated: core.backend.simulated,
-      infrastructure: infrastructureJson(core, system),
-      credential_source: credentialSourceJson(system.infrastructure.credentialSource),
-      gateways: {
-        initialized,
-        total,
-        services: system.gateways.map(({ id, state, health }) => ({ id, state, health: healthJson(health) })),
-      },
-      flow_agreements: {
-        state: errors > 0 ? 'with_errors' : 'valid',
-        agreements: agreements.length,
-        files: files.map(({ path }) => path),
-        faults: faults.map(faultText),
-      },
-      cache: { state: 'not_installed' },
-      configuration: {
-        state: 'valid',
-        file: loaded.file,
-        user_file: loaded.userFile,
-        workspace_files: loaded.workspaceFiles,
-        warnings: loaded.warnings.map(faultText),
-        unused: loaded.unused,
-      },
-      ledger: { state: ledger.ok ? 'intact' : 'damaged', ...ledger },
-    });
-  } else {
-    const rows = [
-      ...serviceRows(system),
-      ['gateways', `${initialized}/${total}`, gatewayList(core)],
-      ['FLOW agreements', errors > 0 ? 'with errors' : 'valid', flowText(agreements.length, faults)],
-      ['cache', 'not installed', ''],
-      ['configuration', 'valid', configurationText(loaded)],
-      ['ledger', ledger.ok ? 'intact' : 'damaged', `${ledger.records} records in ${ledger.path}`],
-    ];
-    printLine(`${verdict}${core.simulatedBecause === null ? '' : `, SIMULATED: ${core.simulatedBecause}`}`);
-    printLine(table(['part', 'state', 'evidence'], rows));
-    printReasons(reasons);
-  }
-  if (!ledger.ok) return 7;
-  return verdict === 'OPERATIONAL' ? 0 : 6;
+  const seen = await look(core, { verify: () => verifyHere(core) });
+  const findings = findingsOf({ sources: core, settingsError: null }, seen);
+  const verdict = verdictOf(findings);
+  if (terminal.json) printJson(statusJson(core, seen, verdict));
+  else print(core, findings, verdict);
+  return exitCodeOf(verdict);
 }
 
-function serviceRows({ infrastructure, simulated }: SystemStatus): string[][] {
-  const rows = Object.entries({ ...(simulated && { mock: simulated }), ...infrastructure.services });
-  return rows.map(([id, { state, error, evidence }]) => [
-    id,
-    state.replace('_', ' '),
-    error?.message ?? evidence,
-  ]);
+function statusJson(core: Core, seen: Observations, verdict: Verdict): object {
+  const { loaded, registry } = core;
+  const { initialized, total } = registry.getRegistryStats();
+  const faults = seen.flow?.faults ?? [];
+  return {
+    ...verdictJson(verdict),
+    simulated: core.backend.simulated,
+    infrastructure: infrastructureJson(core, seen),
+    credential_source: credentialSourceJson(seen.credentials?.found ?? null),
+    gateways: {
+      initialized,
+      total,
+      services: registry.listServices().map(({ id, state }) => ({
+        ...{ id, state },
+        health: seen.gateways[id] && healthJson(seen.gateways[id]),
+      })),
+    },
+    flow_agreements: {
+      state: faults.some(({ severity }) => severity === 'error') ? 'with_errors' : 'valid',
+      agreements: seen.flow?.agreements ?? 0,
+      files: seen.flow?.files ?? [],
+      faults: faults.map(faultText),
+    },
+    cache: { state: 'not_installed' },
+    configuration: {
+      state: 'valid',
+      file: loaded.file,
+      user_file: loaded.userFile,
+      workspace_files: loaded.workspaceFiles,
+      warnings: loaded.warnings.map(faultText),
+      unused: loaded.unused,
+    },
+    ledger: ledgerJson(core, seen),
+  };
+}
+
+function ledgerJson({ ledger, journal }: Core, seen: Observations): object {
+  const {
+    firstFault: fault,
+    records,
+    head,
+  } = seen.verification ?? { firstFault: null, records: 0, head: null };
+  const detail = fault
+    ? `${fault.segment}:${fault.line} ${fault.kind}: ${fault.detail}`
+    : (seen.ledger?.error?.message ?? null);
+  const ok = detail === null;
+  const state = ok ? 'intact' : 'damaged';
+  return { state, ok, mode: ledger.mode, path: journal.directory, records, head, detail };
+}
+
+/** What people read of a status; what concerns the person and the back-end stands in doctor. */
+function print(core: Core, findings: readonly Finding[], { state, reasons }: Verdict): void {
+  const { initialized, total } = core.registry.getRegistryStats();
+  const rows = findings
+    .filter(({ id }) => !['user', 'back_end'].includes(id))
+    .map(({ name, state: found, evidence }) => [name, found.replace('_', ' '), evidence]);
+  printLine(`${state}${core.simulatedBecause === null ? '' : `, SIMULATED: ${core.simulatedBecause}`}`);
+  printLine(
+    table(
+      ['part', 'state', 'evidence'],
+      [...rows, ['gateways', `${initialized}/${total}`, gatewayList(core)], ['cache', 'not installed', '']],
+    ),
+  );
+  printReasons(reasons);
 }
 
 function gatewayList({ registry }: Core): string {
@@ -127,36 +139,4 @@ function gatewayList({ registry }: Core): string {
     .listServices()
     .map(({ id, state }) => `${id} ${state.replace('_', ' ')}`)
     .join(', ');
-}
-
-function flowText(agreements: number, faults: readonly Fault[]): string {
-  return [`${agreements} can be run`, ...faults.map(faultText)].join('; ');
-}
-
-function configurationText({ file, userFile, workspaceFiles }: Core['loaded']): string {
-  return [file ?? `defaults (no ${userFile})`, ...workspaceFiles].join(', ');
-}
-
-interface LedgerState {
-  ok: boolean;
-  mode: string;
-  path: string;
-  records: number;
-  head: { sequence: number; hash: string } | null;
-  detail: string | null;
-}
-
-async function ledgerState(core: Core): Promise<LedgerState> {
-  const { ledger, journal } = core;
-  const common = { mode: ledger.mode, path: journal.directory };
-  try {
-    const { ok, records, head, firstFault } = await verifyTrail(core, (anchors) =>
-      verifyLedger(journal, { anchors }),
-    );
-    const detail =
-      firstFault && `${firstFault.segment}:${firstFault.line} ${firstFault.kind}: ${firstFault.detail}`;
-    return { ...common, ok, records, head, detail };
-  } catch (error) {
-    return { ...common, ok: false, records: 0, head: null, detail: messageOf(error) };
-  }
 }

@@ -1,4 +1,4 @@
-import type { StatusSources } from '../gateways/systemStatus.ts';
+import type { HealthSources } from '../health/checks.ts';
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
 import type { Environment } from '../settings/settingsDocument.ts';
 import { budgetSummary } from './actions/budgetSummary.ts';
@@ -18,7 +18,7 @@ import type { Implementation } from './implementation.ts';
 export type ImplementationDependencies = CostAnalysisDependencies &
   IntegrationTestDependencies &
   SecurityTestDependencies &
-  StatusSources & {
+  HealthSources & {
     budget: () => Promise<BudgetStatus>;
     environment: Environment;
   };

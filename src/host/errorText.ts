@@ -9,6 +9,6 @@ export function errorText(error: unknown): string {
 }
 
 /** The message of an error as views show it: a settings file goes by its name, the folder is known. */
-export function briefMessage({ message }: Error): string {
+export function briefMessage({ message }: Pick<Error, 'message'>): string {
   return message.replace(/(?:[A-Za-z]:)?[\\/][^\n:]*[\\/](?=[^\n\\/:]+:\d+:\d+: )/g, '');
 }

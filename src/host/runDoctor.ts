@@ -1,7 +1,10 @@
 import * as vscode from 'vscode';
 import { GatewayError } from '../errors.ts';
-import { examine, type Finding } from '../core/doctor.ts';
+import type { Core } from '../core/core.ts';
+import { examine } from '../health/examine.ts';
+import type { Finding } from '../health/findings.ts';
 import type { AuditTrail } from './auditTrail.ts';
+import { composeOptions } from './configuration.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import type { Mend } from '../remedies.ts';
 import { applyRemedy, remedyLabel } from './remedies.ts';
@@ -11,18 +14,22 @@ interface FindingItem extends vscode.QuickPickItem {
 }
 
 const icons: Record<Finding['state'], string> = {
-  ok: 'pass',
+  healthy: 'pass',
   warning: 'warning',
+  degraded: 'warning',
   failed: 'error',
-  'not configured': 'circle-slash',
+  not_configured: 'circle-slash',
+  not_installed: 'circle-slash',
 };
 
 /** Examines everything, shows the findings with what is to be mended first, and mends what is chosen. */
 export async function runDoctor(holder: CoreHolder, auditTrail: AuditTrail): Promise<void> {
   const examination = { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('TidyLLM examines') };
   const findings = await vscode.window.withProgress(examination, () =>
-    examine({
-      withCore: (work) =>
+    examine<Core>({
+      environment: composeOptions().environment,
+      settingsError: holder.state.kind === 'ready' ? holder.state.settingsError : null,
+      withSources: (work) =>
         holder.use(work).catch((error: unknown) => {
           // Why the gateway is down, not that it is.
           throw GatewayError.is(error, 'gateway_unavailable') && error.cause ? error.cause : error;
@@ -35,25 +42,11 @@ export async function runDoctor(holder: CoreHolder, auditTrail: AuditTrail): Pro
       },
     }),
   );
-  const { state } = holder;
-  const notApplied = state.kind === 'ready' ? state.settingsError : null;
-  await showFindings([...(notApplied ? [unapplied(notApplied)] : []), ...findings]);
-}
-
-/** Settings with a fault, while those from before stay in effect. */
-function unapplied(error: GatewayError): Finding {
-  return {
-    name: 'settings',
-    state: 'failed',
-    evidence: error.message,
-    fix: error.hint,
-    remedy: error.remedy,
-    error,
-  };
+  await showFindings(findings);
 }
 
 async function showFindings(findings: readonly Finding[]): Promise<void> {
-  const open = findings.filter(({ state }) => state === 'failed' || state === 'warning');
+  const open = findings.filter(({ state }) => ['failed', 'degraded', 'warning'].includes(state));
   const picker = vscode.window.createQuickPick<FindingItem>();
   picker.title = vscode.l10n.t('TidyLLM Doctor');
   picker.placeholder =
@@ -66,11 +59,11 @@ async function showFindings(findings: readonly Finding[]): Promise<void> {
     ...section(vscode.l10n.t('To be mended'), open),
     ...section(
       vscode.l10n.t('Well'),
-      findings.filter(({ state }) => state === 'ok'),
+      findings.filter(({ state }) => state === 'healthy'),
     ),
     ...section(
       vscode.l10n.t('Not configured'),
-      findings.filter(({ state }) => state === 'not configured'),
+      findings.filter(({ state }) => state.startsWith('not_')),
     ),
   ];
   const copy = {
@@ -93,9 +86,8 @@ function section(title: string, findings: readonly Finding[]): FindingItem[] {
   return [{ label: title, kind: vscode.QuickPickItemKind.Separator }, ...findings.map(itemOf)];
 }
 
-function itemOf({ name, state, evidence, fix, remedy }: Finding): FindingItem {
-  const mend = remedy.find((one) => one.kind !== 'retry');
-  const detail = [fix, mend && `→ ${remedyLabel(mend)}`].filter(Boolean).join(' ');
+function itemOf({ name, state, evidence, hint, remedy: [mend] }: Finding): FindingItem {
+  const detail = [hint, mend && `→ ${remedyLabel(mend)}`].filter(Boolean).join(' ');
   return {
     label: `$(${icons[state]}) ${name}`,
     description: evidence.split('\n', 1)[0] ?? '',
@@ -106,6 +98,8 @@ function itemOf({ name, state, evidence, fix, remedy }: Finding): FindingItem {
 
 function report(findings: readonly Finding[]): string {
   return findings
-    .map(({ name, state, evidence, fix }) => `${name}: ${state}: ${evidence}${fix ? `\n  → ${fix}` : ''}`)
+    .map(({ name, state, evidence, hint }) =>
+      [`${name}: ${state.replace('_', ' ')}: ${evidence}`, hint && `  → ${hint}`].filter(Boolean).join('\n'),
+    )
     .join('\n');
 }

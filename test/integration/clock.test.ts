@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { compose } from '../../src/app/compose.ts';
-import { examine } from '../../src/core/doctor.ts';
+import { examine } from '../../src/health/examine.ts';
 import type { Core } from '../../src/core/core.ts';
 import type { LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { startAwsIdentityStandIn } from '../standIn/awsIdentity.ts';
@@ -50,11 +50,11 @@ describe('a clock that is wrong', () => {
     expect(state).toBe('healthy');
     expect(evidence).toContain(`the clock of this computer is ${said}, which calls allow for`);
     expect(Math.abs((clockOffsetMs ?? 0) - ahead)).toBeLessThan(5_000);
-    const findings = await examine({ withCore: (work) => work(core) });
+    const findings = await examine<Core>({ environment: process.env, withSources: (work) => work(core) });
     expect(findings.find(({ name }) => name === 'clock')).toMatchObject({
       state: 'warning',
       evidence: expect.stringContaining(said) as string,
-      fix: expect.stringContaining('Set the clock') as string,
+      hint: expect.stringContaining('Set the clock') as string,
     });
   });
 
@@ -86,8 +86,8 @@ describe('a clock that is wrong', () => {
     const { core, standIn } = await gatewayOnStandIn();
     standIn.clockAheadMs = 45_000;
     expect((await core.sessions.checkHealth('bedrock')).evidence).not.toContain('clock');
-    const findings = await examine({ withCore: (work) => work(core) });
-    expect(findings.find(({ name }) => name === 'clock')).toMatchObject({ state: 'ok' });
+    const findings = await examine<Core>({ environment: process.env, withSources: (work) => work(core) });
+    expect(findings.find(({ name }) => name === 'clock')).toMatchObject({ state: 'healthy' });
   });
 
   it.each([20 * minute, -20 * minute])('by %i ms leaves the caller known', async (ahead) => {

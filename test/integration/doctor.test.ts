@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Core } from '../../src/core/core.ts';
 import { GatewayError } from '../../src/errors.ts';
-import { examine } from '../../src/core/doctor.ts';
+import { examine } from '../../src/health/examine.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn, isolatedEnvironment } from '../support/gateways.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -10,23 +11,30 @@ import { temporaryFolder } from '../support/temporary.ts';
 describe('the doctor', () => {
   it('finds nothing to mend where everything works', async () => {
     const { core } = await gatewayOnStandIn();
-    const findings = await examine({ withCore: (work) => work(core) });
-    expect(findings.filter(({ fix }) => fix !== '')).toEqual([]);
+    const findings = await examine<Core>({ environment: process.env, withSources: (work) => work(core) });
+    expect(findings.filter(({ hint }) => hint !== '')).toEqual([]);
     const states = Object.fromEntries(findings.map(({ name, state }) => [name, state]));
     expect(states).toMatchObject({
-      ...{ runtime: 'ok', settings: 'ok', bedrock: 'ok', corporate_llm: 'ok', ledger: 'ok', budget: 'ok' },
-      ...{ 'state folder': 'ok', 'AWS credentials': 'ok', s3: 'not configured' },
+      ...{
+        runtime: 'healthy',
+        settings: 'healthy',
+        bedrock: 'healthy',
+        corporate_llm: 'healthy',
+        ledger: 'healthy',
+        budget: 'healthy',
+      },
+      ...{ 'state folder': 'healthy', 'AWS credentials': 'healthy', s3: 'not_configured' },
     });
   });
 
   it('names a service that fails, with the error and what to do', async () => {
     const { core } = await gatewayOnStandIn({ PGHOST: '127.0.0.1', PGPORT: '1' });
-    const findings = await examine({ withCore: (work) => work(core) });
+    const findings = await examine<Core>({ environment: process.env, withSources: (work) => work(core) });
     expect(findings.filter(({ state }) => state === 'failed')).toMatchObject([
       {
         name: 'postgres',
         evidence: 'Nothing answers at 127.0.0.1:1.',
-        fix: expect.stringContaining('Start PostgreSQL') as string,
+        hint: expect.stringContaining('Start PostgreSQL') as string,
         error: { code: 'service_failed' },
       },
     ]);
@@ -34,9 +42,12 @@ describe('the doctor', () => {
 
   it('says why nothing starts', async () => {
     const error = new GatewayError('ledger_damaged', 'The ledger is damaged.', { hint: 'Verify it.' });
-    const findings = await examine({ withCore: () => Promise.reject(error) });
-    expect(findings.at(-1)).toEqual({
-      ...{ name: 'gateway', state: 'failed', evidence: 'The ledger is damaged.', fix: 'Verify it.' },
+    const findings = await examine({
+      environment: process.env,
+      withSources: (): Promise<never> => Promise.reject(error),
+    });
+    expect(findings.at(-1)).toMatchObject({
+      ...{ name: 'gateway', state: 'failed', evidence: 'The ledger is damaged.', hint: 'Verify it.' },
       ...{ error, remedy: error.remedy },
     });
   });
@@ -51,6 +62,7 @@ describe('the doctor', () => {
       ...{ name: 'settings', state: 'failed' },
       evidence: expect.stringContaining('unknown key "budget.daily_limit"') as string,
       fix: expect.any(String) as string,
+      remedies: ['open_settings', 'reconnect'],
     });
   });
 });

@@ -12,6 +12,11 @@ export const fakeVscode = {
   },
   window: {},
   commands: {},
+  Disposable: {
+    from: (...parts: { dispose: () => unknown }[]) => ({
+      dispose: () => parts.forEach((part) => void part.dispose()),
+    }),
+  },
   EventEmitter: class<T> {
     readonly #listeners = new Set<(value: T) => void>();
     readonly event = (listener: (value: T) => void) => {

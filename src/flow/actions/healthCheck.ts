@@ -1,31 +1,34 @@
-import { systemStatus, type StatusSources } from '../../gateways/systemStatus.ts';
+import { look, type HealthSources } from '../../health/checks.ts';
+import { findingsOf, type Finding } from '../../health/findings.ts';
+import { verdictOf } from '../../health/verdict.ts';
 import { builtIns } from '../builtIns.ts';
 import type { Implementation } from '../implementation.ts';
 
-/** A look at every service and gateway, as the health view has it. */
-export function healthCheck(sources: StatusSources): Implementation {
+/** A look at everything, as the health view has it. */
+export function healthCheck(sources: HealthSources): Implementation {
   return {
     id: 'health_check',
     ...builtIns.health_check,
     worstCase: () => 0n,
     run: async ({ signal }) => {
-      const { verdict, reasons, infrastructure, simulated, gateways } = await systemStatus(sources, signal);
+      const seen = await look(sources, { signal });
       signal.throwIfAborted();
-      const checks = [
-        ...Object.entries(infrastructure.services),
-        ...(simulated ? [['simulated answers', simulated] as const] : []),
-        ...gateways.map(({ id, health }) => [id, health] as const),
-      ];
-      const healthy = checks.filter(([, { state }]) => state === 'healthy').length;
+      const findings = findingsOf({ sources, settingsError: null }, seen);
+      const { state: verdict, reasons } = verdictOf(findings);
+      const checks = findings.filter(isCheck);
+      const healthy = checks.filter(({ state }) => state === 'healthy').length;
       return {
         title: 'Health check',
         summary:
           reasons.length === 0
             ? `${verdict}: everything that is configured and installed works.`
-            : `${verdict}: ${reasons.map(({ of }) => of).join(', ')}.`,
-        findings: reasons.map(({ of, message, hint }) => ({
-          ...{ severity: 'problem', id: `${of}_unhealthy`, title: `${of} is not healthy` },
-          ...{ evidence: message, remedy: hint },
+            : `${verdict}: ${reasons.map(({ name }) => name).join(', ')}.`,
+        findings: reasons.map(({ of, name, message, hint }) => ({
+          severity: 'problem',
+          id: `${of}_unhealthy`,
+          title: `${name} is not healthy`,
+          evidence: message,
+          remedy: hint,
         })),
         figures: [
           { id: 'healthy', label: 'Healthy', value: healthy, unit: 'count', better: 'higher' },
@@ -34,8 +37,8 @@ export function healthCheck(sources: StatusSources): Implementation {
         sections: [
           {
             id: 'checks',
-            title: 'Services and gateways',
-            text: 'A light call to each; what is not configured or not installed is no fault.',
+            title: 'Checks',
+            text: 'A light call to each service and gateway, and what the rest says of itself; what is not configured or not installed is no fault.',
             table: {
               columns: [
                 { label: 'Part', unit: 'text' },
@@ -43,7 +46,7 @@ export function healthCheck(sources: StatusSources): Implementation {
                 { label: 'Took', unit: 'ms' },
                 { label: 'Evidence', unit: 'text' },
               ],
-              rows: checks.map(([name, { state, latencyMs, evidence, error }]) => [
+              rows: checks.map(({ name, state, latencyMs, evidence, error }) => [
                 name,
                 state.replace('_', ' '),
                 latencyMs === null ? null : Math.round(latencyMs),
@@ -56,4 +59,9 @@ export function healthCheck(sources: StatusSources): Implementation {
       };
     },
   };
+}
+
+/** Whether it is about a part of the system, and not about what it works on. */
+function isCheck({ id }: Finding): boolean {
+  return !['user', 'back_end'].includes(id);
 }

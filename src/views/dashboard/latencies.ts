@@ -1,5 +1,5 @@
 import type { ServiceHealth } from '../../gateways/services.ts';
-import type { Findings } from '../../host/healthMonitor.ts';
+import type { Observations } from '../../health/checks.ts';
 
 /** Checks of a part that its line shows. */
 const mostLatencies = 60;
@@ -14,7 +14,7 @@ export class Latencies {
     return this.#latencies.get(part) ?? [];
   }
 
-  take({ services, gateways, simulated }: Pick<Findings, 'services' | 'gateways' | 'simulated'>): void {
+  take({ services, gateways, simulated }: Pick<Observations, 'services' | 'gateways' | 'simulated'>): void {
     const checks = Object.entries({ ...services, ...gateways, ...(simulated && { simulated }) });
     for (const [part, health] of checks) {
       if (this.#checkedAt.get(part) === health.checkedAt) continue;

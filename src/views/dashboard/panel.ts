@@ -87,7 +87,7 @@ export class DashboardPanel implements vscode.Disposable {
 
   #collect(): void {
     if (!this.#panel) return;
-    this.#latencies.take(this.#dependencies.monitor.findings);
+    this.#latencies.take(this.#dependencies.monitor.seen);
     this.#showSoon();
   }
 
@@ -104,7 +104,7 @@ export class DashboardPanel implements vscode.Disposable {
     const runs = state.kind === 'ready' ? await this.#runs() : null;
     const verification =
       state.kind === 'ready' ? auditTrail.lastVerification(state.core.journal.directory) : null;
-    this.#presented = presentDashboard(state, monitor.findings, {
+    this.#presented = presentDashboard(state, monitor.seen, {
       ...{ verification, runs, latencies: this.#latencies },
     });
     const message: HostMessage = { type: 'dashboard', dashboard: this.#presented.dashboard };

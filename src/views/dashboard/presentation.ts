@@ -3,19 +3,30 @@ import type { Core } from '../../core/core.ts';
 import { durationText } from '../../flow/cellText.ts';
 import type { FlowExecutionEntry } from '../../flow/executionHistory.ts';
 import { gatewayIds } from '../../gateways/gateway.ts';
-import { serviceIds, type ServiceHealth } from '../../gateways/services.ts';
+import { serviceIds } from '../../gateways/services.ts';
+import type { Observations } from '../../health/checks.ts';
+import {
+  checkFinding,
+  clockFindings,
+  credentialsFinding,
+  flowFinding,
+  ledgerFindings,
+  sectionOf,
+  serviceFinding,
+  startFinding,
+  type Finding,
+  type FindingId,
+} from '../../health/findings.ts';
 import type { Verification } from '../../host/auditTrail.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
-import { mendsOf, mendsOfService, sectionOf } from '../../host/healthFixes.ts';
 import { remedyLabel } from '../../host/remedies.ts';
-import type { Findings } from '../../host/healthMonitor.ts';
 import type { BudgetLevel } from '../../ledger/budgetStatus.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import type { Mend } from '../../remedies.ts';
 import {
   latencyText,
+  nameOf,
   problemOf,
-  serviceNames,
   stateText,
   timeText,
   verdictOf,
@@ -52,12 +63,12 @@ type PartWithFixes = Omit<Part, 'fixes' | 'history'> & { fixes: readonly Mend[] 
 /** What was found as the view shows it, in the language of the editor. */
 export function presentDashboard(
   state: CoreState,
-  findings: Findings,
+  seen: Observations,
   { verification, runs, latencies }: DashboardExtras,
 ): Presented {
   const core = state.kind === 'ready' ? state.core : null;
-  const infrastructure = core ? infrastructureParts(core, findings) : [];
-  const gateways = core ? gatewayParts(core, findings) : startPart(state);
+  const infrastructure = core ? infrastructureParts(core, seen) : [];
+  const gateways = core ? gatewayParts(core, seen) : startPart(state);
   const shown = (parts: readonly PartWithFixes[]): Part[] =>
     parts.map((part) => ({
       ...part,
@@ -65,22 +76,22 @@ export function presentDashboard(
       fixes: part.fixes.map((fix) => ({ label: remedyLabel(fix) })),
     }));
   const dashboard: Dashboard = {
-    verdict: presentVerdict(verdictOf(state, findings, verification)),
+    verdict: presentVerdict(verdictOf(state, seen, verification)),
     simulated: core?.simulatedBecause ?? '',
-    checked: lastCheck(findings),
+    checked: lastCheck(seen),
     infrastructure: shown(infrastructure),
     gateways: shown(gateways),
-    flow: flowLine(findings, runs),
+    flow: flowLine(seen, runs),
     runs: (runs ?? []).slice(0, runsShown).map(runRow),
     cache: vscode.l10n.t('Not installed.'),
     configuration: core ? configuration(core) : [],
-    ledger: ledgerLine(core, findings, verification),
+    ledger: ledgerLine(core, seen, verification),
   };
   return { dashboard, fixes: new Map([...infrastructure, ...gateways].map(({ id, fixes }) => [id, fixes])) };
 }
 
 /** How many agreements can run, and how many did in the last hour. */
-function flowLine({ flow }: Findings, runs: DashboardExtras['runs']): Dashboard['flow'] {
+function flowLine({ flow }: Observations, runs: DashboardExtras['runs']): Dashboard['flow'] {
   if (!flow || !runs) return { tone: 'checking', text: vscode.l10n.t('reading …') };
   const lately = runs.filter(({ timestamp }) => Date.now() - Date.parse(timestamp) < hourMs).length;
   const said =
@@ -89,15 +100,14 @@ function flowLine({ flow }: Findings, runs: DashboardExtras['runs']): Dashboard[
       : lately === 1
         ? vscode.l10n.t('1 run in the last hour')
         : vscode.l10n.t('{0} runs in the last hour', lately);
+  const count = flow.faults.filter(({ severity }) => severity === 'error').length;
   const errors =
-    flow.errors === 1
-      ? vscode.l10n.t('1 error in flow.yaml')
-      : vscode.l10n.t('{0} errors in flow.yaml', flow.errors);
+    count === 1 ? vscode.l10n.t('1 error in flow.yaml') : vscode.l10n.t('{0} errors in flow.yaml', count);
   return {
-    tone: flow.errors > 0 ? 'failed' : 'healthy',
+    tone: toneOfFinding(flowFinding(flow)),
     text: [
       vscode.l10n.t('{0} agreements can be run', flow.agreements),
-      ...(flow.errors > 0 ? [errors] : []),
+      ...(count > 0 ? [errors] : []),
       runs.length === 0 ? vscode.l10n.t('none was run yet') : said,
     ].join(' · '),
   };
@@ -125,7 +135,7 @@ function toneOf({ outcome, problems, warnings }: FlowExecutionEntry): Tone {
   return warnings > 0 ? 'degraded' : 'healthy';
 }
 
-function lastCheck({ services, gateways }: Findings): string {
+function lastCheck({ services, gateways }: Observations): string {
   const last = [...Object.values(services), ...Object.values(gateways)]
     .map(({ checkedAt }) => checkedAt)
     .sort()
@@ -148,59 +158,38 @@ function presentVerdict(verdict: Verdict): Dashboard['verdict'] {
   };
 }
 
-function infrastructureParts(core: Core, findings: Findings): PartWithFixes[] {
-  const { services, simulated } = findings;
+function infrastructureParts(core: Core, seen: Observations): PartWithFixes[] {
+  const { services, simulated } = seen;
   return [
-    credentialsPart(core, findings),
+    credentialsPart(core, seen),
     ...(core.backend.simulated
-      ? [checkedPart('simulated', vscode.l10n.t('Simulated answers'), simulated ?? undefined, [])]
+      ? [foundPart('simulated', simulated && checkFinding('simulated', 'simulated answers', simulated))]
       : []),
-    ...serviceIds.map((id) => {
-      const health = services[id];
-      return checkedPart(id, serviceNames[id], health, health ? mendsOfService(id, health) : []);
-    }),
+    ...serviceIds.map((id) => foundPart(id, services[id] && serviceFinding(id, services[id]))),
+    ...clockFindings(services.bedrock?.clockOffsetMs)
+      .filter(({ state }) => state !== 'healthy')
+      .map((found) => foundPart('clock', found)),
   ];
 }
 
-function credentialsPart({ simulatedBecause }: Core, { credentials }: Findings): PartWithFixes {
-  const part = emptyPart('credentials', vscode.l10n.t('AWS credentials'));
-  if (!credentials) return part;
+function credentialsPart(core: Core, { credentials }: Observations): PartWithFixes {
+  const part = foundPart('credentials', credentials && credentialsFinding(core, credentials));
+  const name = vscode.l10n.t('AWS credentials');
+  if (!credentials) return { ...part, name };
   const { found, expiresAt, arn, error } = credentials;
-  const connect: Mend = { kind: 'connect_aws' };
-  if (!found) {
-    return {
-      ...part,
-      tone: 'absent',
-      state: vscode.l10n.t('none found'),
-      evidence: simulatedBecause ?? '',
-      fixes: [connect],
-    };
-  }
+  if (!found) return { ...part, name, state: vscode.l10n.t('none found') };
   const source = `${found.detail} (${sourceText(found.source)})`;
-  if (error) {
-    return {
-      ...part,
-      tone: 'failed',
-      state: stateText('failed'),
-      evidence: `${source}: ${error.message}`,
-      hint: error.hint,
-      fixes: mendsOf(error),
-    };
-  }
+  if (error) return { ...part, name, evidence: `${source}: ${error.message}` };
   const until = expiresAt === null ? '' : vscode.l10n.t('until {0}', timeText(expiresAt));
-  return {
-    ...part,
-    tone: 'healthy',
-    state: vscode.l10n.t('found'),
-    evidence: [source, arn ?? '', until].filter(Boolean).join(' · '),
-  };
+  const evidence = [source, arn ?? '', until].filter(Boolean).join(' · ');
+  return { ...part, name, state: vscode.l10n.t('found'), evidence };
 }
 
-function gatewayParts({ registry }: Core, { gateways }: Findings): PartWithFixes[] {
+function gatewayParts({ registry }: Core, { gateways }: Observations): PartWithFixes[] {
   const known = registry.listServices();
   return gatewayIds.map((id) => {
     const health = gateways[id];
-    const part = checkedPart(id, id, health, mendsOf(health?.error ?? null));
+    const part = foundPart(id, health && checkFinding(id, id, health));
     const description = known.find((one) => one.id === id)?.description ?? '';
     return health?.state === 'healthy' ? { ...part, evidence: `${description}. ${part.evidence}` } : part;
   });
@@ -208,47 +197,39 @@ function gatewayParts({ registry }: Core, { gateways }: Findings): PartWithFixes
 
 /** In place of all of them, while there is no core. */
 function startPart(state: CoreState): PartWithFixes[] {
-  const part = emptyPart('gateway', vscode.l10n.t('Gateway'));
-  if (state.kind !== 'failed') return [{ ...part, state: vscode.l10n.t('starting …') }];
-  const { error } = state;
-  return [
-    {
-      ...part,
-      tone: 'failed',
-      state: stateText('failed'),
-      evidence: error.message,
-      hint: error.hint,
-      fixes: mendsOf(error),
-    },
-  ];
+  const part =
+    state.kind === 'failed'
+      ? { ...foundPart('gateway', startFinding(state.error)), evidence: state.error.message }
+      : { ...foundPart('gateway', null), state: vscode.l10n.t('starting …') };
+  return [part];
 }
 
-function checkedPart(
-  id: string,
-  name: string,
-  health: ServiceHealth | undefined,
-  fixes: readonly Mend[],
-): PartWithFixes {
-  const part = emptyPart(id, name);
-  if (!health) return part;
-  const { state, error, latencyMs, evidence, since } = health;
-  const tone: Tone = state === 'not_configured' || state === 'not_installed' ? 'absent' : state;
+/** A part as it was found; null and undefined where nobody has looked yet. */
+function foundPart(id: FindingId, found: Finding | null | undefined): PartWithFixes {
+  const text = { state: vscode.l10n.t('checking …'), evidence: '', hint: '' };
+  const part: PartWithFixes = {
+    ...{ id, name: nameOf(id), tone: 'checking', ...text, latency: '', since: '', fixes: [] },
+  };
+  if (!found) return part;
+  const { state, latencyMs, evidence, since, hint, remedy } = found;
+  const tone = toneOfFinding(found);
   return {
     ...part,
     tone,
     state: stateText(state),
-    evidence: problemOf(health) || evidence,
-    hint: error?.hint ?? '',
+    evidence: problemOf(found) || evidence,
+    // What isn't configured is no fault to mend.
+    hint: tone === 'absent' ? '' : hint,
     latency: latencyText(latencyMs),
-    since: tone === 'absent' ? '' : timeText(since),
+    since: tone === 'absent' || since === null ? '' : timeText(since),
     // One button looks at everything again.
-    fixes: fixes.filter(({ kind }) => kind !== 'check_health'),
+    fixes: remedy.filter(({ kind }) => kind !== 'check_health'),
   };
 }
 
-function emptyPart(id: string, name: string): PartWithFixes {
-  const text = { state: vscode.l10n.t('checking …'), evidence: '', hint: '' };
-  return { id, name, tone: 'checking', ...text, latency: '', since: '', fixes: [] };
+function toneOfFinding({ state }: Finding): Tone {
+  if (state === 'warning') return 'degraded';
+  return state === 'not_configured' || state === 'not_installed' ? 'absent' : state;
 }
 
 function configuration({ loaded, backend }: Core): Dashboard['configuration'] {
@@ -278,12 +259,13 @@ function configuration({ loaded, backend }: Core): Dashboard['configuration'] {
 
 function ledgerLine(
   core: Core | null,
-  { ledger }: Findings,
+  { ledger }: Observations,
   verification: Verification | null,
 ): Dashboard['ledger'] {
   if (!core) return { tone: 'absent', text: vscode.l10n.t('Closed while the gateway is not up.') };
   if (!ledger) return { tone: 'checking', text: vscode.l10n.t('reading …') };
-  if (ledger.error) return { tone: 'failed', text: ledger.error.message };
+  const [found] = ledgerFindings(core, { ledger, verification: verification?.result ?? null });
+  if (ledger.error) return { tone: 'failed', text: found?.evidence ?? ledger.error.message };
   const { head, budget } = ledger;
   const tones: Record<BudgetLevel, Tone> = {
     ok: 'healthy',
@@ -293,7 +275,7 @@ function ledgerLine(
   };
   const fault = verification?.result.firstFault;
   return {
-    tone: fault ? 'failed' : tones[budget.level],
+    tone: found?.state === 'failed' ? 'failed' : tones[budget.level],
     text: [
       core.ledger.mode === 'live' ? vscode.l10n.t('Live ledger') : vscode.l10n.t('Simulated ledger'),
       head ? vscode.l10n.t('record #{0}', head.sequence) : vscode.l10n.t('no record yet'),

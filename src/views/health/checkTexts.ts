@@ -1,27 +1,40 @@
 import * as vscode from 'vscode';
-import type { Health } from '../../gateways/gateway.ts';
-import type { ServiceId } from '../../gateways/services.ts';
-import { reasonsOf, type Reason } from '../../gateways/systemStatus.ts';
+import type { GatewayId } from '../../gateways/gateway.ts';
+import type { Observations } from '../../health/checks.ts';
+import { findingsOf, type Finding, type FindingId } from '../../health/findings.ts';
+import { isComplete, verdictOf as judge } from '../../health/verdict.ts';
 import type { Verification } from '../../host/auditTrail.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
 import { briefMessage } from '../../host/errorText.ts';
-import type { Findings } from '../../host/healthMonitor.ts';
 
-export const serviceNames: Readonly<Record<ServiceId, string>> = {
-  bedrock: 'Bedrock',
-  s3: 'S3',
-  postgres: 'PostgreSQL',
-  mlflow: 'MLflow',
-};
-
-/** A service goes by its name; a gateway's id is its name. */
-export function nameOf(id: string): string {
-  return (serviceNames as Readonly<Record<string, string | undefined>>)[id] ?? id;
+/** What the views call what a finding is about. */
+export function nameOf(id: FindingId): string {
+  const names: Record<Exclude<FindingId, GatewayId>, string> = {
+    anchor: vscode.l10n.t('Anchor'),
+    back_end: vscode.l10n.t('Back-end'),
+    bedrock: 'Bedrock',
+    budget: vscode.l10n.t('Today'),
+    clock: vscode.l10n.t('Clock'),
+    credentials: vscode.l10n.t('Credentials'),
+    flow: vscode.l10n.t('FLOW agreements'),
+    gateway: vscode.l10n.t('Gateway'),
+    ledger: vscode.l10n.t('Ledger'),
+    mlflow: 'MLflow',
+    postgres: 'PostgreSQL',
+    runtime: 'Node.js',
+    s3: 'S3',
+    settings: 'settings.yaml',
+    simulated: vscode.l10n.t('Simulated answers'),
+    state_folder: vscode.l10n.t('State folder'),
+    user: vscode.l10n.t('User'),
+  };
+  return id in names ? names[id as keyof typeof names] : id;
 }
 
-export function stateText(state: Health['state']): string {
-  const states: Record<Health['state'], string> = {
+export function stateText(state: Finding['state']): string {
+  const states: Record<Finding['state'], string> = {
     healthy: vscode.l10n.t('healthy'),
+    warning: vscode.l10n.t('warning'),
     degraded: vscode.l10n.t('degraded'),
     failed: vscode.l10n.t('failed'),
     not_configured: vscode.l10n.t('not configured'),
@@ -47,57 +60,41 @@ export function timeText(iso: string): string {
 }
 
 /** What is wrong, in one line; empty where nothing is. */
-export function problemOf({ state, error, evidence }: Health): string {
-  if (state !== 'failed' && state !== 'degraded') return '';
+export function problemOf({ state, error, evidence }: Finding): string {
+  if (state === 'healthy' || state.startsWith('not_')) return '';
   return (error ? briefMessage(error) : evidence).split('\n', 1)[0] ?? '';
 }
 
 export interface Verdict {
   state: 'operational' | 'degraded' | 'checking';
-  reasons: readonly Reason[];
+  reasons: readonly { of: string; message: string; hint: string }[];
 }
 
-/** The verdict of `tidyllm status` on what was found so far. */
-export function verdictOf(
-  state: CoreState,
-  { services, gateways, ledger }: Findings,
-  verification: Verification | null,
-): Verdict {
+/** The verdict that every command gives, on what was seen so far. */
+export function verdictOf(state: CoreState, seen: Observations, verification: Verification | null): Verdict {
   if (state.kind === 'starting') return { state: 'checking', reasons: [] };
-  if (state.kind === 'failed') {
-    const { code, hint } = state.error;
-    const of = code === 'settings_invalid' ? 'settings.yaml' : vscode.l10n.t('Gateway');
-    return { state: 'degraded', reasons: [{ of, message: briefMessage(state.error), hint }] };
-  }
-  const { settingsError } = state;
-  const fault = verification?.result.firstFault;
-  const ledgerName = vscode.l10n.t('Ledger');
-  const reasons = [
-    ...reasonsOf([...Object.entries(services), ...Object.entries(gateways)]).map((reason) => ({
-      ...reason,
-      of: nameOf(reason.of),
-    })),
-    ...(settingsError
-      ? [{ of: 'settings.yaml', message: briefMessage(settingsError), hint: settingsError.hint }]
-      : []),
-    ...(ledger?.error ? [{ of: ledgerName, message: ledger.error.message, hint: ledger.error.hint }] : []),
-    // A ledger that is closed says itself what was found.
-    ...(fault && !ledger?.error
-      ? [
-          {
-            of: ledgerName,
-            message: vscode.l10n.t('broken at {0}:{1}: {2}', fault.segment, fault.line, fault.detail),
-            hint: vscode.l10n.t('Keep the folder as it is, and compare it with a backup and the anchors.'),
-          },
-        ]
-      : []),
-  ].filter(
-    // A gateway says of a ledger that can't be used what the ledger says.
-    ({ message }, index, all) => all.findIndex((one) => one.message === message) === index,
-  );
+  const findings = findingsIn(state, seen, verification);
+  const reasons = judge(findings).reasons.map(({ of, message, hint }) => ({
+    of: nameOf(of),
+    message: briefMessage({ message }),
+    hint,
+  }));
   if (reasons.length > 0) return { state: 'degraded', reasons };
-  const known = services.bedrock && services.s3 && services.postgres && services.mlflow;
-  return { state: known && gateways.corporate_llm && ledger ? 'operational' : 'checking', reasons };
+  return { state: isComplete(findings) ? 'operational' : 'checking', reasons };
+}
+
+/** What was found of this window's gateway, or why there is none. */
+export function findingsIn(
+  state: Exclude<CoreState, { kind: 'starting' }>,
+  seen: Observations,
+  verification: Verification | null,
+): Finding[] {
+  if (state.kind === 'failed') return findingsOf({ sources: null, error: state.error }, seen);
+  const { core, settingsError } = state;
+  return findingsOf(
+    { sources: core, settingsError },
+    { ...seen, verification: verification?.result ?? null },
+  );
 }
 
 export function verdictText({ state }: Verdict): string {

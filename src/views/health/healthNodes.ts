@@ -4,13 +4,24 @@ import type { GatewayError } from '../../errors.ts';
 import type { Core } from '../../core/core.ts';
 import type { ServiceInfo } from '../../gateways/registry.ts';
 import type { CredentialSource, ServiceHealth, ServiceId } from '../../gateways/services.ts';
+import {
+  anchorFindings,
+  budgetFinding,
+  checkFinding,
+  clockFindings,
+  credentialsFinding,
+  flowFinding,
+  ledgerFindings,
+  sectionOf,
+  serviceFinding,
+  settingsFindings,
+  startFinding,
+  type Finding,
+} from '../../health/findings.ts';
 import type { Verification } from '../../host/auditTrail.ts';
 import { composeOptions, ignoredWorkspaceFiles } from '../../host/configuration.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
-import { briefMessage } from '../../host/errorText.ts';
-import { mendsOf, mendsOfService, sectionOf } from '../../host/healthFixes.ts';
-import type { Findings } from '../../host/healthMonitor.ts';
-import type { AnchorStatus } from '../../ledger/anchors.ts';
+import type { Seen } from '../../host/healthMonitor.ts';
 import { clockText } from '../../ledger/reopenLedger.ts';
 import type { BudgetStatus } from '../../ledger/budgetStatus.ts';
 import type { Receipt } from '../../ledger/contract.ts';
@@ -19,8 +30,8 @@ import type { Mend, Place } from '../../remedies.ts';
 import { formatLeft, overrunText } from '../moneyText.ts';
 import {
   latencyText,
+  nameOf,
   problemOf,
-  serviceNames,
   stateText,
   timeText,
   verdictText,
@@ -39,8 +50,6 @@ export interface HealthNode {
   tone: Tone;
   /** Instead of the tone's own. */
   icon?: string;
-  /** What is wrong; a line that repeats it of another one has the same. */
-  problem?: string;
   /** For the tooltip. */
   evidence: Evidence[];
   /** Words that the manifest's menus turn into buttons. */
@@ -93,11 +102,11 @@ export function startGroup(error: GatewayError | null): HealthNode {
       ? line('gateway', label, vscode.l10n.t('starting …'), 'checking')
       : error.code === 'settings_invalid'
         ? line('gateway', label, vscode.l10n.t('waits for correct settings'), 'absent')
-        : failed('gateway', label, error);
+        : failed('gateway', startFinding(error));
   return group('gateways', vscode.l10n.t('Gateways'), '', [node], ['reconnect']);
 }
 
-export function gatewayGroup({ registry }: Core, { gateways }: Findings): HealthNode {
+export function gatewayGroup({ registry }: Core, { gateways }: Seen): HealthNode {
   const { initialized, total } = registry.getRegistryStats();
   const verdict = vscode.l10n.t('{0} of {1} up', initialized, total);
   const nodes = registry.listServices().map((service) => gatewayNode(service, gateways[service.id]));
@@ -112,26 +121,25 @@ function gatewayNode(
     [vscode.l10n.t('Level'), String(level)],
     [vscode.l10n.t('Does'), description],
   ];
-  if (state !== 'not_installed') {
-    const mends = mendsOf(health?.error ?? null);
-    return checked(`gateway.${id}`, id, health, mends, evidence);
-  }
+  if (state !== 'not_installed')
+    return checked(`gateway.${id}`, id, health && checkFinding(id, id, health), evidence);
   const needs = vscode.l10n.t('not installed — needs {0}', dependsOn.join(', '));
   return { ...line(`gateway.${id}`, id, needs, 'absent'), evidence };
 }
 
-export function flowNode({ flow }: Findings): HealthNode {
+export function flowNode({ flow }: Seen): HealthNode {
   const label = vscode.l10n.t('FLOW agreements');
   if (!flow) return line('flow', label, vscode.l10n.t('reading …'), 'checking');
-  const { agreements, errors } = flow;
+  const found = flowFinding(flow);
+  const errors = flow.faults.filter(({ severity }) => severity === 'error').length;
   const problems =
     errors === 1 ? vscode.l10n.t('1 error in flow.yaml') : vscode.l10n.t('{0} errors in flow.yaml', errors);
   return {
     ...line(
       'flow',
       label,
-      errors > 0 ? problems : vscode.l10n.t('{0} can be run', agreements),
-      errors > 0 ? 'failed' : 'healthy',
+      errors > 0 ? problems : vscode.l10n.t('{0} can be run', flow.agreements),
+      toneOf(found),
     ),
     command: { command: 'tidyllm.flow.focus', title: vscode.l10n.t('Show the agreements') },
   };
@@ -142,28 +150,32 @@ export function cacheNode(): HealthNode {
   return line('cache', vscode.l10n.t('Cache'), vscode.l10n.t('not installed'), 'absent');
 }
 
-export function infrastructureGroup(core: Core, findings: Findings): HealthNode {
+export function infrastructureGroup(core: Core, seen: Seen): HealthNode {
   const { backend } = core;
   const where = backend.simulated ? vscode.l10n.t('simulated') : backend.region;
   return group('infrastructure', vscode.l10n.t('Infrastructure'), where, [
-    credentialsNode(core, findings),
-    ...bedrockNodes(core, findings),
-    serviceNode('s3', core, findings),
-    serviceNode('postgres', core, findings),
-    serviceNode('mlflow', core, findings),
+    credentialsNode(core, seen),
+    ...bedrockNodes(core, seen),
+    serviceNode('s3', core, seen),
+    serviceNode('postgres', core, seen),
+    serviceNode('mlflow', core, seen),
+    ...clockFindings(seen.services.bedrock?.clockOffsetMs)
+      .filter(({ state }) => state !== 'healthy')
+      .map((found) => failed('infrastructure.clock', found)),
   ]);
 }
 
-function credentialsNode({ simulatedBecause }: Core, { credentials }: Findings): HealthNode {
+function credentialsNode(core: Core, { credentials }: Seen): HealthNode {
   const label = vscode.l10n.t('Credentials');
   const id = 'infrastructure.credentials';
   if (!credentials) return line(id, label, vscode.l10n.t('looking …'), 'checking');
   const { found, expiresAt, arn, error } = credentials;
+  const finding = credentialsFinding(core, credentials);
   if (!found) {
     return {
-      ...line(id, label, vscode.l10n.t('none found'), 'absent'),
-      evidence: simulatedBecause === null ? [] : [[vscode.l10n.t('Why'), simulatedBecause]],
-      actions: ['connect'],
+      ...line(id, label, vscode.l10n.t('none found'), toneOf(finding)),
+      evidence: [[vscode.l10n.t('Why'), finding.evidence]],
+      actions: actionsOf(finding.remedy),
     };
   }
   const evidence: Evidence[] = [
@@ -175,12 +187,12 @@ function credentialsNode({ simulatedBecause }: Core, { credentials }: Findings):
     ],
   ];
   if (error) {
-    const node = failed(id, label, error, [[vscode.l10n.t('Found'), found.detail], ...evidence]);
-    return { ...node, description: `${vscode.l10n.t('failed')} · ${found.detail}: ${node.description}` };
+    const node = failed(id, finding, [[vscode.l10n.t('Found'), found.detail], ...evidence]);
+    return { ...node, description: `${stateText(finding.state)} · ${found.detail}: ${node.description}` };
   }
   const until = expiresAt === null ? '' : vscode.l10n.t('until {0}', timeText(expiresAt));
   return {
-    ...line(id, label, [found.detail, until].filter(Boolean).join(' · '), 'healthy'),
+    ...line(id, label, [found.detail, until].filter(Boolean).join(' · '), toneOf(finding)),
     evidence,
     actions: ['connect'],
   };
@@ -197,9 +209,9 @@ export function sourceText(source: CredentialSource): string {
   return texts[source];
 }
 
-function bedrockNodes(core: Core, findings: Findings): HealthNode[] {
+function bedrockNodes(core: Core, seen: Seen): HealthNode[] {
   const { backend, simulatedBecause } = core;
-  if (simulatedBecause === null) return [serviceNode('bedrock', core, findings)];
+  if (simulatedBecause === null) return [serviceNode('bedrock', core, seen)];
   const why: Evidence[] = [[vscode.l10n.t('Why'), simulatedBecause]];
   const label = vscode.l10n.t('Simulated answers');
   return [
@@ -216,39 +228,39 @@ function bedrockNodes(core: Core, findings: Findings): HealthNode[] {
   ];
 }
 
-function serviceNode(id: ServiceId, { backend }: Core, { services }: Findings): HealthNode {
+function serviceNode(id: ServiceId, { backend }: Core, { services }: Seen): HealthNode {
   const health = services[id];
   const where: Evidence[] = id === 'bedrock' ? [[vscode.l10n.t('Where'), backend.location]] : [];
-  const mends = health ? mendsOfService(id, health) : [];
-  const node = checked(`infrastructure.${id}`, serviceNames[id], health, mends, where);
+  const node = checked(`infrastructure.${id}`, nameOf(id), health && serviceFinding(id, health), where);
   return id === 'bedrock'
     ? { ...node, actions: unique(['connect', ...node.actions]) }
     : { ...node, actions: unique([...node.actions, 'open']), place: node.place ?? { key: sectionOf[id] } };
 }
 
-export function ledgerGroup(
-  { ledger, journal, anchoring }: Core,
-  { ledger: facts }: Findings,
-  last: Verification | null,
-): HealthNode {
+export function ledgerGroup(core: Core, seen: Seen, last: Verification | null): HealthNode {
+  const { ledger, journal } = core;
+  const { ledger: facts } = seen;
   const mode = ledger.mode === 'live' ? vscode.l10n.t('live') : vscode.l10n.t('simulated');
   const label = vscode.l10n.t('Journal');
   const folder: Evidence = [vscode.l10n.t('Folder'), journal.directory];
   const asGroup = (nodes: HealthNode[]): HealthNode =>
-    group('ledger', vscode.l10n.t('Ledger'), mode, nodes, ['verify', 'records']);
-  if (!facts) return asGroup([line('ledger.journal', label, vscode.l10n.t('reading …'), 'checking')]);
-  if (facts.error) return asGroup([failed('ledger.journal', label, facts.error, [folder])]);
+    group('ledger', nameOf('ledger'), mode, nodes, ['verify', 'records']);
+  const [found] = ledgerFindings(core, { ledger: facts, verification: last?.result ?? null });
+  if (!facts || !found)
+    return asGroup([line('ledger.journal', label, vscode.l10n.t('reading …'), 'checking')]);
+  if (facts.error) return asGroup([{ ...failed('ledger.journal', found, [folder]), label }]);
   return asGroup([
-    journalNode(label, facts.head, folder, last),
-    ...anchorNodes(anchoring.status),
+    { ...journalNode(label, facts.head, folder, last), tone: toneOf(found) },
+    ...anchorNodes(core),
     todayNode(facts.budget),
   ]);
 }
 
-function anchorNodes(anchors: readonly Readonly<AnchorStatus>[]): HealthNode[] {
-  const label = vscode.l10n.t('Anchor');
+function anchorNodes(core: Core): HealthNode[] {
+  const label = nameOf('anchor');
   const actions: Action[] = ['anchor', 'open'];
   const place = { key: 'audit' };
+  const anchors = core.anchoring.status;
   if (anchors.length === 0)
     return [
       {
@@ -263,11 +275,17 @@ function anchorNodes(anchors: readonly Readonly<AnchorStatus>[]): HealthNode[] {
         place,
       },
     ];
+  const found = anchorFindings(core);
   const time = new Intl.DateTimeFormat(vscode.env.language, { dateStyle: 'short', timeStyle: 'short' });
   return anchors.map(({ location, last, error }, index) => {
     const state = last ? `#${last.sequence} · ${time.format(last.time)}` : vscode.l10n.t('nothing yet');
     return {
-      ...line(`ledger.anchor.${index}`, label, error ? error.message : state, error ? 'failed' : 'healthy'),
+      ...line(
+        `ledger.anchor.${index}`,
+        label,
+        error ? error.message : state,
+        found[index] ? toneOf(found[index]) : 'healthy',
+      ),
       evidence: [
         [vscode.l10n.t('Where'), location],
         [vscode.l10n.t('Last'), state],
@@ -288,7 +306,6 @@ function journalNode(
   const place = head && `#${head.sequence} · ${verdict ?? `${head.hash.slice(0, 12)}…`}`;
   return {
     ...line('ledger.journal', label, place ?? vscode.l10n.t('no record yet'), 'healthy'),
-    tone: verification?.result.ok === false ? 'failed' : 'healthy',
     evidence: [
       folder,
       [vscode.l10n.t('Ledger'), head?.ledgerId ?? '–'],
@@ -310,6 +327,7 @@ function todayNode(budget: BudgetStatus): HealthNode {
   const { spent, reserved, remaining, limit, level, day, timeZone, overruns, clockAheadMs } = budget;
   const money = vscode.l10n.t('{0} of {1}', formatUsd(spent), formatUsd(limit));
   const held = clockAheadMs > 0;
+  const { remedy } = budgetFinding(budget);
   const description =
     overruns > 0
       ? vscode.l10n.t('blocked by an overrun · {0}', money)
@@ -327,17 +345,13 @@ function todayNode(budget: BudgetStatus): HealthNode {
       [vscode.l10n.t('Left'), formatLeft(remaining)],
       [vscode.l10n.t('Day'), `${day} (${timeZone})`],
     ],
-    actions: [
-      ...(overruns > 0 ? (['acknowledge'] as const) : []),
-      ...(held ? (['reopen'] as const) : []),
-      ...(['budget', 'open'] as const),
-    ],
+    actions: unique([...actionsOf(remedy), 'budget', 'open']),
     place: { key: 'daily_limit_usd' },
     command: { command: 'tidyllm.openBudget', title: vscode.l10n.t('Open Budget') },
   };
 }
 
-export function configurationGroup(state: CoreState, { settingsFile }: Findings): HealthNode {
+export function configurationGroup(state: CoreState, { settingsFile }: Seen): HealthNode {
   return group('configuration', vscode.l10n.t('Configuration'), '', [
     settingsFileNode(state, settingsFile),
     workspaceSettingsNode(state),
@@ -350,35 +364,29 @@ function settingsFileNode(state: CoreState, path: string | null): HealthNode {
   const id = 'configuration.file';
   const label = 'settings.yaml';
   const file: Evidence[] = [[vscode.l10n.t('File'), path ?? '…']];
-  const error = settingsErrorOf(state);
-  if (error) {
-    const kept: Evidence[] =
-      state.kind === 'ready'
-        ? [[vscode.l10n.t('Meanwhile'), vscode.l10n.t('The settings from before stay in effect.')]]
-        : [];
-    return failed(id, label, error, [...file, ...kept]);
+  if (state.kind === 'failed' && state.error.code === 'settings_invalid')
+    return failed(id, startFinding(state.error), file);
+  if (state.kind !== 'ready')
+    return { ...line(id, label, path ?? '', 'healthy'), evidence: file, actions: ['open'] };
+  const { core, settingsError } = state;
+  const [first, ...warnings] = settingsFindings(core, settingsError);
+  if (first?.error) {
+    const meanwhile = vscode.l10n.t('The settings from before stay in effect.');
+    return failed(id, first, [...file, [vscode.l10n.t('Meanwhile'), meanwhile]]);
   }
-  const unused = state.kind === 'ready' ? state.core.loaded.unused : [];
-  if (unused.length > 0) {
-    const without = vscode.l10n.t('without effect in this version: {0}', unused.join(', '));
+  const [warning] = warnings;
+  if (warning)
     return {
-      ...line(id, label, without, 'degraded'),
-      evidence: [...file, [vscode.l10n.t('Without effect'), unused.join(', ')]],
-      actions: ['open'],
+      ...failed(id, warning, file),
+      evidence: [...file, ...warnings.map(({ evidence }): Evidence => [vscode.l10n.t('Warning'), evidence])],
     };
-  }
-  const absent = state.kind === 'ready' && state.core.loaded.file === null;
+  const absent = core.loaded.file === null;
   const description = absent ? vscode.l10n.t('none yet: defaults and environment') : (path ?? '');
   return {
     ...line(id, label, description, absent ? 'absent' : 'healthy'),
     evidence: file,
     actions: ['open'],
   };
-}
-
-function settingsErrorOf(state: CoreState): GatewayError | null {
-  if (state.kind === 'ready') return state.settingsError;
-  return state.kind === 'failed' && state.error.code === 'settings_invalid' ? state.error : null;
 }
 
 function workspaceSettingsNode(state: CoreState): HealthNode {
@@ -444,54 +452,52 @@ function group(
 }
 
 /** What a check found of a service or gateway. */
-function checked(
-  id: string,
-  label: string,
-  health: ServiceHealth | undefined,
-  mends: readonly Mend[],
-  evidence: Evidence[],
-): HealthNode {
-  if (!health) return { ...line(id, label, vscode.l10n.t('checking …'), 'checking'), evidence };
-  const { state, error, latencyMs, since } = health;
-  const problem = problemOf(health);
+function checked(id: string, label: string, found: Finding | undefined, evidence: Evidence[]): HealthNode {
+  if (!found) return { ...line(id, label, vscode.l10n.t('checking …'), 'checking'), evidence };
+  const { state, error, hint, latencyMs, since, checkedAt, remedy } = found;
+  const problem = problemOf(found);
+  const times = {
+    since: since === null ? '' : timeText(since),
+    checked: checkedAt === null ? '' : timeText(checkedAt),
+  };
   const latency = latencyText(latencyMs);
   const parts = problem
-    ? [stateText(state), problem, vscode.l10n.t('since {0}', timeText(since))]
+    ? [stateText(state), problem, vscode.l10n.t('since {0}', times.since)]
     : [stateText(state), latency];
   return {
-    ...line(id, label, parts.filter(Boolean).join(' · '), toneOf(state)),
-    ...(problem && { problem }),
+    ...line(id, label, parts.filter(Boolean).join(' · '), toneOf(found)),
     evidence: [
       ...evidence,
-      [vscode.l10n.t('Seen'), health.evidence],
+      [vscode.l10n.t('Seen'), found.evidence],
       ...(error?.detail ? [['AWS', error.detail] satisfies Evidence] : []),
-      ...(error ? [[vscode.l10n.t('What to do'), error.hint] satisfies Evidence] : []),
+      ...(hint ? [[vscode.l10n.t('What to do'), hint] satisfies Evidence] : []),
       [vscode.l10n.t('Latency'), latency || '–'],
-      [vscode.l10n.t('Since'), timeText(since)],
-      [vscode.l10n.t('Checked'), timeText(health.checkedAt)],
+      [vscode.l10n.t('Since'), times.since],
+      [vscode.l10n.t('Checked'), times.checked],
     ],
-    actions: unique([...actionsOf(mends), 'check']),
-    place: placeOf(mends),
+    actions: unique([...actionsOf(remedy), 'check']),
+    place: placeOf(remedy),
   };
 }
 
-function toneOf(state: ServiceHealth['state']): Tone {
+function toneOf({ state }: Finding): Tone {
+  if (state === 'warning') return 'degraded';
   return state === 'not_installed' || state === 'not_configured' ? 'absent' : state;
 }
 
-function failed(id: string, label: string, error: GatewayError, evidence: Evidence[] = []): HealthNode {
-  const mends = mendsOf(error);
-  const problem = briefMessage(error).split('\n', 1)[0] ?? '';
+/** A line that says what is wrong and what to do. */
+function failed(id: string, found: Finding, evidence: Evidence[] = []): HealthNode {
+  const { error, hint, remedy } = found;
+  const problem = problemOf(found);
   return {
-    ...line(id, label, problem, 'failed'),
-    problem,
+    ...line(id, nameOf(found.id), problem, toneOf(found)),
     evidence: [
       ...evidence,
-      [vscode.l10n.t('Error'), error.message],
-      [vscode.l10n.t('What to do'), error.hint],
+      [vscode.l10n.t('Error'), error?.message ?? found.evidence],
+      [vscode.l10n.t('What to do'), hint],
     ],
-    actions: actionsOf(mends),
-    place: placeOf(mends),
+    actions: actionsOf(remedy),
+    place: placeOf(remedy),
   };
 }
 

@@ -1,10 +1,10 @@
 import * as vscode from 'vscode';
-import type { AuditTrail } from '../../host/auditTrail.ts';
+import type { AuditTrail, Verification } from '../../host/auditTrail.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import type { HealthMonitor } from '../../host/healthMonitor.ts';
 import type { Place } from '../../remedies.ts';
 import { escapeMarkdown } from '../markdownText.ts';
-import { verdictOf } from './checkTexts.ts';
+import { verdictOf, type Verdict } from './checkTexts.ts';
 import {
   cacheNode,
   configurationGroup,
@@ -128,8 +128,9 @@ export class HealthTree implements vscode.TreeDataProvider<Line>, vscode.Disposa
   }
 
   #show(): void {
-    const groups = this.#groups();
-    this.#showBadge(groups);
+    const verdict = this.#verdict();
+    const groups = this.#groups(verdict);
+    this.#showBadge(verdict);
     const shape = JSON.stringify(groups.map(({ id, children }) => [id, children?.map((child) => child.id)]));
     if (shape !== this.#shape) {
       this.#shape = shape;
@@ -141,34 +142,35 @@ export class HealthTree implements vscode.TreeDataProvider<Line>, vscode.Disposa
     if (changed.length > 0) this.#changed.fire(changed);
   }
 
-  #groups(): HealthNode[] {
+  #verdict(): Verdict {
     const { state } = this.#holder;
-    const { findings } = this.#monitor;
-    const core = state.kind === 'ready' ? state.core : null;
-    const verification = core && this.#auditTrail.lastVerification(core.journal.directory);
-    const verdict = verdictNode(
-      verdictOf(state, findings, verification),
-      core !== null && core.backend.simulated,
-    );
-    const parts = core
-      ? [
-          infrastructureGroup(core, findings),
-          gatewayGroup(core, findings),
-          flowNode(findings),
-          cacheNode(),
-          ledgerGroup(core, findings, verification),
-        ]
-      : [startGroup(state.kind === 'failed' ? state.error : null)];
-    return [verdict, ...parts, configurationGroup(state, findings)];
+    return verdictOf(state, this.#monitor.seen, this.#verification());
   }
 
-  /** Only what needs a person is counted, and once where several lines suffer from the same. */
-  #showBadge(groups: readonly HealthNode[]): void {
-    const failures = groups
-      .flatMap(({ children }) => children ?? [])
-      .filter(({ tone }) => tone === 'failed')
-      .map(({ problem, id }) => problem ?? id);
-    const value = new Set(failures).size;
+  #verification(): Verification | null {
+    const { state } = this.#holder;
+    return state.kind === 'ready' ? this.#auditTrail.lastVerification(state.core.journal.directory) : null;
+  }
+
+  #groups(verdict: Verdict): HealthNode[] {
+    const { state } = this.#holder;
+    const { seen } = this.#monitor;
+    const core = state.kind === 'ready' ? state.core : null;
+    const parts = core
+      ? [
+          infrastructureGroup(core, seen),
+          gatewayGroup(core, seen),
+          flowNode(seen),
+          cacheNode(),
+          ledgerGroup(core, seen, this.#verification()),
+        ]
+      : [startGroup(state.kind === 'failed' ? state.error : null)];
+    const simulated = core !== null && core.backend.simulated;
+    return [verdictNode(verdict, simulated), ...parts, configurationGroup(state, seen)];
+  }
+
+  /** What keeps the system from being operational. */
+  #showBadge({ reasons: { length: value } }: Verdict): void {
     this.#view.badge = value === 0 ? undefined : { value, tooltip: vscode.l10n.t('{0} to be mended', value) };
   }
 }

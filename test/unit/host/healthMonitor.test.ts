@@ -42,6 +42,7 @@ class Machine {
     journal: { directory: '/ledger' },
     ledger: {
       head: () => Promise.resolve(null),
+      requireRecordable: () => Promise.resolve(),
       recover: () => Promise.resolve(),
       onDidChange: () => () => undefined,
     },
@@ -74,8 +75,8 @@ describe('the health monitor', () => {
 
   it('looks once at a new core, and no more while nobody watches', async () => {
     expect(machine.looks).toBe(1);
-    expect(monitor.findings.services.postgres?.state).toBe('healthy');
-    expect(monitor.findings.settingsFile).toBe('/settings.yaml');
+    expect(monitor.seen.services.postgres?.state).toBe('healthy');
+    expect(monitor.seen.settingsFile).toBe('/settings.yaml');
     await vi.advanceTimersByTimeAsync(60_000);
     expect(machine.looks).toBe(1);
   });
@@ -100,14 +101,14 @@ describe('the health monitor', () => {
     await vi.advanceTimersByTimeAsync(0);
     machine.states.postgres = 'failed';
     await vi.advanceTimersByTimeAsync(3_000);
-    const failed = monitor.findings.services.postgres;
+    const failed = monitor.seen.services.postgres;
     expect(failed?.state).toBe('failed');
     await vi.advanceTimersByTimeAsync(3_000);
-    expect(monitor.findings.services.postgres?.since).toBe(failed?.since);
-    expect(monitor.findings.services.postgres?.checkedAt).not.toBe(failed?.checkedAt);
+    expect(monitor.seen.services.postgres?.since).toBe(failed?.since);
+    expect(monitor.seen.services.postgres?.checkedAt).not.toBe(failed?.checkedAt);
     machine.states.postgres = 'healthy';
     await vi.advanceTimersByTimeAsync(3_000);
-    expect(monitor.findings.services.postgres?.state).toBe('healthy');
+    expect(monitor.seen.services.postgres?.state).toBe('healthy');
   });
 
   it('tells of each result as soon as it is there, and of one that never comes', async () => {
@@ -117,11 +118,11 @@ describe('the health monitor', () => {
     vi.spyOn(AbortSignal, 'timeout').mockReturnValueOnce(timeout.signal);
     const looked = monitor.refresh();
     await vi.advanceTimersByTimeAsync(0);
-    expect(monitor.findings.services.mlflow?.state).toBe('failed');
-    expect(monitor.findings.services.s3?.state).toBe('healthy');
+    expect(monitor.seen.services.mlflow?.state).toBe('failed');
+    expect(monitor.seen.services.s3?.state).toBe('healthy');
     timeout.abort();
     await looked;
-    expect(monitor.findings.services.s3).toMatchObject({
+    expect(monitor.seen.services.s3).toMatchObject({
       state: 'failed',
       evidence: 'No answer within 4 s.',
     });
@@ -131,10 +132,10 @@ describe('the health monitor', () => {
     machine = new Machine();
     machine.states.s3 = 'not_configured';
     const seen: unknown[] = [];
-    monitor.onDidChange(() => seen.push(monitor.findings.services));
+    monitor.onDidChange(() => seen.push(monitor.seen.services));
     await holder.reconnect();
     expect(seen[0]).toEqual({});
     await monitor.refresh();
-    expect(monitor.findings.services.s3?.state).toBe('not_configured');
+    expect(monitor.seen.services.s3?.state).toBe('not_configured');
   });
 });

@@ -5,9 +5,10 @@ import type { FlowExecutionEntry } from '../../../src/flow/executionHistory.ts';
 import type { ServiceHealth } from '../../../src/gateways/services.ts';
 import { GatewayRegistry } from '../../../src/gateways/registry.ts';
 import type { CoreState } from '../../../src/host/coreHolder.ts';
-import { nothingFound, type Findings } from '../../../src/host/healthMonitor.ts';
+import { nothingSeen, type Seen } from '../../../src/host/healthMonitor.ts';
 import type { BudgetStatus } from '../../../src/ledger/budgetStatus.ts';
 import { SettingsInvalid } from '../../../src/settings/settingsDocument.ts';
+import type { Fault } from '../../../src/yamlDocument.ts';
 import { Latencies } from '../../../src/views/dashboard/latencies.ts';
 import { presentDashboard } from '../../../src/views/dashboard/presentation.ts';
 import { dashboardSchema } from '../../../src/views/dashboard/protocol.ts';
@@ -42,7 +43,9 @@ const budget = {
   ...{ level: 'ok', day: '2026-02-03', timeZone: 'UTC' },
 } as unknown as BudgetStatus;
 
-const wellFound: Findings = {
+const flowError: Fault = { severity: 'error', message: 'trigger is missing', place: null };
+
+const wellFound: Seen = {
   credentials: {
     found: { source: 'profile', detail: 'profile corporate', profile: 'corporate' },
     ...{ expiresAt: null, arn: 'arn:aws:sts::1:assumed-role/dev/ada', error: null },
@@ -56,7 +59,8 @@ const wellFound: Findings = {
   simulated: null,
   gateways: { corporate_llm: check('healthy'), ai_processing: check('not_installed') },
   ledger: { head: null, budget, error: null },
-  flow: { agreements: 6, errors: 0 },
+  verification: null,
+  flow: { agreements: 6, files: [], faults: [] },
   settingsFile: '/home/ada/settings.yaml',
 };
 
@@ -69,7 +73,7 @@ const core = {
       postgres: { host: 'db', port: 5432, db_name: 'team' },
       mlflow: { enabled: true, tracking_uri: 'http://localhost:5000' },
     },
-    ...{ file: '/home/ada/settings.yaml', workspaceFiles: [], unused: [] },
+    ...{ file: '/home/ada/settings.yaml', workspaceFiles: [], unused: [], warnings: [] },
     originOf: ([section]: string[]) =>
       section === 'postgres'
         ? { source: 'file', text: 'postgres.host in settings.yaml' }
@@ -77,6 +81,8 @@ const core = {
   },
   ledger: { mode: 'live' },
   journal: { directory: '/ledger' },
+  anchoring: { status: [] },
+  ...{ user: 'ada', caller: { account: 'ada' } },
   registry: new GatewayRegistry({}),
 } as unknown as Core;
 
@@ -88,7 +94,7 @@ function child(group: HealthNode, label: string): HealthNode {
   return found;
 }
 
-function failing(...failures: [keyof Findings['services'], GatewayError][]): Findings {
+function failing(...failures: [keyof Seen['services'], GatewayError][]): Seen {
   const services = Object.fromEntries(failures.map(([id, error]) => [id, check('failed', { error })]));
   return { ...wellFound, services: { ...wellFound.services, ...services } };
 }
@@ -99,7 +105,7 @@ describe('the verdict', () => {
   });
 
   it('waits for the first look', () => {
-    expect(verdictOf({ kind: 'starting' }, nothingFound, null).state).toBe('checking');
+    expect(verdictOf({ kind: 'starting' }, nothingSeen, null).state).toBe('checking');
     expect(verdictOf(ready, { ...wellFound, ledger: null }, null).state).toBe('checking');
   });
 
@@ -125,7 +131,7 @@ describe('the verdict', () => {
     const { reasons } = verdictOf({ kind: 'ready', core, settingsError }, wellFound, verification);
     expect(reasons.map(({ of, message }) => [of, message])).toEqual([
       ['settings.yaml', 'settings.yaml:2:3: unknown key'],
-      ['Ledger', 'broken at 1.journal:6: changed'],
+      ['Ledger', 'The ledger in /ledger is damaged at 1.journal:6: changed.'],
     ]);
   });
 
@@ -140,7 +146,7 @@ describe('the verdict', () => {
 
   it('says what keeps the gateway down', () => {
     const error = new GatewayError('ledger_damaged', 'The ledger is damaged.', { hint: 'Verify it.' });
-    const verdict = verdictOf({ kind: 'failed', error }, nothingFound, null);
+    const verdict = verdictOf({ kind: 'failed', error }, nothingSeen, null);
     expect(verdict.reasons).toEqual([
       { of: 'Gateway', message: 'The ledger is damaged.', hint: 'Verify it.' },
     ]);
@@ -215,10 +221,12 @@ describe('the lines of the infrastructure', () => {
 describe('the line of FLOW agreements', () => {
   it('says how many can be run, and of a file with errors how many it has', () => {
     expect(flowNode(wellFound)).toMatchObject({ tone: 'healthy', description: '6 can be run' });
-    expect(flowNode({ ...wellFound, flow: { agreements: 6, errors: 2 } })).toMatchObject({
+    expect(
+      flowNode({ ...wellFound, flow: { agreements: 6, files: [], faults: [flowError, flowError] } }),
+    ).toMatchObject({
       ...{ tone: 'failed', description: '2 errors in flow.yaml' },
     });
-    expect(flowNode(nothingFound)).toMatchObject({ tone: 'checking' });
+    expect(flowNode(nothingSeen)).toMatchObject({ tone: 'checking' });
   });
 });
 
@@ -274,7 +282,7 @@ describe('FLOW on the dashboard', () => {
 
   it('says when it doesn’t know yet, and when a file has errors', () => {
     expect(flowOf(null)).toMatchObject({ flow: { tone: 'checking', text: 'reading …' }, runs: [] });
-    const faulty = { ...wellFound, flow: { agreements: 6, errors: 2 } };
+    const faulty = { ...wellFound, flow: { agreements: 6, files: [], faults: [flowError, flowError] } };
     expect(flowOf([], faulty).flow).toEqual({
       tone: 'failed',
       text: '6 agreements can be run · 2 errors in flow.yaml · none was run yet',
@@ -307,7 +315,7 @@ describe('the latencies of parts', () => {
     const latencies = new Latencies();
     found.forEach((health, index) =>
       latencies.take({
-        ...nothingFound,
+        ...nothingSeen,
         services: { s3: { ...health, checkedAt: new Date(index).toISOString() } },
       }),
     );
@@ -332,7 +340,7 @@ describe('the latencies of parts', () => {
 
   it('take each check once, and sixty at most', () => {
     const latencies = new Latencies();
-    const found = { ...nothingFound, services: { s3: check('healthy', { latencyMs: 4 }) } };
+    const found = { ...nothingSeen, services: { s3: check('healthy', { latencyMs: 4 }) } };
     latencies.take(found);
     latencies.take(found);
     expect(latencies.of('s3')).toEqual([4]);
@@ -373,7 +381,7 @@ describe('the dashboard', () => {
 
   it('shows why there is no gateway', () => {
     const error = new GatewayError('ledger_damaged', 'The ledger is damaged.', { hint: 'Verify it.' });
-    const { dashboard } = presentDashboard({ kind: 'failed', error }, nothingFound, nothingElse);
+    const { dashboard } = presentDashboard({ kind: 'failed', error }, nothingSeen, nothingElse);
     expect(dashboard).toMatchObject({
       ...{ infrastructure: [], configuration: [] },
       gateways: [{ name: 'Gateway', tone: 'failed', evidence: 'The ledger is damaged.', hint: 'Verify it.' }],

@@ -1,0 +1,79 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { GatewayError, messageOf } from '../errors.ts';
+import { verifyLedger, type VerificationResult } from '../ledger/readJournal.ts';
+import { verifyTrail } from '../ledger/verifyTrail.ts';
+import { runProgram } from '../program.ts';
+import type { Environment } from '../settings/settingsDocument.ts';
+import { userDirectories } from '../settings/settingsPlaces.ts';
+import { look, type HealthSources } from './checks.ts';
+import { failed, finding, findingsOf, startFinding, type Finding } from './findings.ts';
+
+const programTimeoutMs = 5_000;
+
+export interface ExamineOptions<Sources extends HealthSources> {
+  environment: Environment;
+  /** Runs work on a gateway that is up; rejects with why there is none. */
+  withSources: <T>(work: (sources: Sources) => Promise<T>) => Promise<T>;
+  /** Why settings are not in effect, where those from before are. */
+  settingsError?: GatewayError | null;
+  /** Checks every record; in this thread when it isn't said. */
+  verify?: (sources: Sources) => Promise<VerificationResult>;
+}
+
+/** Everything that can be wrong with an installation, also when nothing starts. */
+export async function examine<Sources extends HealthSources>({
+  environment,
+  withSources,
+  settingsError = null,
+  verify = verifyHere,
+}: ExamineOptions<Sources>): Promise<Finding[]> {
+  const machine = [runtime(), ...stateFolder(environment)];
+  try {
+    return await withSources(async (sources) => {
+      const seen = await look(sources, { verify: () => verify(sources) });
+      const noProgram = await missingAwsProgram(seen.credentials);
+      return [...machine, ...noProgram, ...findingsOf({ sources, settingsError }, seen)];
+    });
+  } catch (error) {
+    const known = GatewayError.is(error)
+      ? error
+      : new GatewayError('internal_error', messageOf(error), { cause: error });
+    return [...machine, startFinding(known)];
+  }
+}
+
+/** Verifies the ledger of a gateway that is up, with its anchors, in this thread. */
+export function verifyHere(sources: HealthSources): Promise<VerificationResult> {
+  return verifyTrail(sources, (anchors) => verifyLedger(sources.journal, { anchors }));
+}
+
+function runtime(): Finding {
+  const { versions, platform, arch } = process;
+  return finding('runtime', 'runtime', 'healthy', `Node.js ${versions.node} on ${platform} ${arch}`);
+}
+
+function stateFolder(environment: Environment): Finding[] {
+  const name = 'state folder';
+  try {
+    const { state } = userDirectories(environment);
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    accessSync(state, constants.R_OK | constants.W_OK);
+    return [finding('state_folder', name, 'healthy', state)];
+  } catch (error) {
+    if (GatewayError.is(error)) return [failed('state_folder', name, error)];
+    const hint = 'Make the folder writable, or set TIDYLLM_HOME to another one.';
+    return [finding('state_folder', name, 'failed', messageOf(error), { hint })];
+  }
+}
+
+/** A login that fails is made with a program that may not be there. */
+async function missingAwsProgram(
+  credentials: { found: { profile: string | null } | null; error: GatewayError | null } | null,
+): Promise<Finding[]> {
+  if (!credentials?.error || !credentials.found?.profile) return [];
+  const found = await runProgram('aws', ['--version'], { timeout: programTimeoutMs }).catch(() => null);
+  if (found !== null) return [];
+  const hint = 'Install it to log in or to make a profile.';
+  const evidence = 'The AWS command line is not installed on this machine.';
+  return [finding('credentials', 'AWS command line', 'warning', evidence, { hint })];
+}

@@ -1,0 +1,251 @@
+import { GatewayError, messageOf } from '../errors.ts';
+import { clockFault } from '../gateways/clock.ts';
+import { gatewayIds, type GatewayId, type Health } from '../gateways/gateway.ts';
+import { serviceIds, type CredentialStatus, type ServiceId } from '../gateways/services.ts';
+import type { BudgetStatus } from '../ledger/budgetStatus.ts';
+import { damageError } from '../ledger/readJournal.ts';
+import { clockText } from '../ledger/reopenLedger.ts';
+import { formatUsd } from '../pricing/cost.ts';
+import type { Mend, Place } from '../remedies.ts';
+import { faultText } from '../yamlDocument.ts';
+import type { HealthSources, Observations } from './checks.ts';
+
+/** What a finding is about. */
+export type FindingId =
+  | ServiceId
+  | GatewayId
+  | 'anchor'
+  | 'back_end'
+  | 'budget'
+  | 'clock'
+  | 'credentials'
+  | 'flow'
+  | 'gateway'
+  | 'ledger'
+  | 'runtime'
+  | 'settings'
+  | 'simulated'
+  | 'state_folder'
+  | 'user';
+
+/** One thing that was looked at, and what it comes to: every picture of the system's health shows these. */
+export interface Finding {
+  id: FindingId;
+  /** As reports and the command line name it. */
+  name: string;
+  /** A warning deserves a look, and keeps nothing from working. */
+  state: Health['state'] | 'warning';
+  /** What was seen; of a failure, what is wrong. */
+  evidence: string;
+  /** What to do, in a sentence; empty where nothing is. */
+  hint: string;
+  /** The same as data, best first. */
+  remedy: readonly Mend[];
+  /** Where it is mended. */
+  place: Place | null;
+  /** What failed, where it is one of the gateway's errors. */
+  error: GatewayError | null;
+  /** ISO 8601 times: of the first check that found it so, and of the last. Null for what no check is timed of. */
+  since: string | null;
+  checkedAt: string | null;
+  /** Milliseconds; null where nothing was called. */
+  latencyMs: number | null;
+}
+
+/** A gateway that is up, perhaps on the settings from before; or why it isn't. */
+export type Installation =
+  { sources: HealthSources; settingsError: GatewayError | null } | { sources: null; error: GatewayError };
+
+/** Where settings.yaml configures a service. */
+export const sectionOf: Readonly<Record<ServiceId, string>> = {
+  bedrock: 'aws',
+  s3: 's3',
+  postgres: 'postgres',
+  mlflow: 'mlflow',
+};
+
+/** Every finding on what was seen; of what nobody has looked at yet there is none. */
+export function findingsOf(installation: Installation, seen: Observations): Finding[] {
+  if (installation.sources === null) return [startFinding(installation.error)];
+  const { sources, settingsError } = installation;
+  const { services, gateways, simulated } = seen;
+  return [
+    ...settingsFindings(sources, settingsError),
+    ...(seen.credentials ? [credentialsFinding(sources, seen.credentials)] : []),
+    finding('user', 'user', 'healthy', userText(sources)),
+    finding('back_end', 'back-end', 'healthy', backEndText(sources)),
+    ...(simulated ? [checkFinding('simulated', 'simulated answers', simulated)] : []),
+    ...serviceIds.flatMap((id) => (services[id] ? [serviceFinding(id, services[id])] : [])),
+    ...clockFindings(services.bedrock?.clockOffsetMs),
+    ...gatewayIds.flatMap((id) => (gateways[id] ? [checkFinding(id, id, gateways[id])] : [])),
+    ...ledgerFindings(sources, seen),
+    ...anchorFindings(sources),
+    ...(seen.ledger && !seen.ledger.error ? [budgetFinding(seen.ledger.budget)] : []),
+    ...(seen.flow ? [flowFinding(seen.flow)] : []),
+  ];
+}
+
+/** Why there is no gateway. */
+export function startFinding(error: GatewayError): Finding {
+  return error.code === 'settings_invalid'
+    ? failed('settings', 'settings', error)
+    : failed('gateway', 'gateway', error);
+}
+
+export function settingsFindings(
+  { loaded }: Pick<HealthSources, 'loaded'>,
+  settingsError: GatewayError | null,
+): Finding[] {
+  const file = loaded.file ?? `none, so defaults count (${loaded.userFile})`;
+  const unused = `without effect in this version: ${loaded.unused.join(', ')}`;
+  return [
+    settingsError
+      ? failed('settings', 'settings', settingsError)
+      : finding('settings', 'settings', 'healthy', [file, ...loaded.workspaceFiles].join(', ')),
+    ...loaded.warnings.map((fault) =>
+      settingsWarning(faultText(fault), 'Correct the place that is named.', fault.place),
+    ),
+    ...(loaded.unused.length === 0
+      ? []
+      : [settingsWarning(unused, 'Take them out, or leave them for a later version.', null)]),
+  ];
+}
+
+function settingsWarning(evidence: string, hint: string, place: Place | null): Finding {
+  const remedy: Mend[] = [{ kind: 'open_settings', place }];
+  return finding('settings', 'settings', 'warning', evidence, { hint, remedy, place });
+}
+
+export function credentialsFinding(
+  { simulatedBecause }: Pick<HealthSources, 'simulatedBecause'>,
+  { found, expiresAt, arn, error }: CredentialStatus,
+): Finding {
+  const name = 'AWS credentials';
+  if (!found)
+    return finding('credentials', name, 'not_configured', simulatedBecause ?? 'none were found', {
+      hint: 'Run "aws configure" or "aws configure sso" and name the profile with --profile or aws.profile; until then answers are simulated.',
+      remedy: [{ kind: 'connect_aws' }],
+    });
+  const source = `${found.detail} (${found.source.replace('_', ' ')})`;
+  if (!error) {
+    const until = expiresAt === null ? '' : `, valid until ${expiresAt}`;
+    const evidence = `${source}${until}${arn === null ? '' : `, ${arn}`}`;
+    return finding('credentials', name, 'healthy', evidence);
+  }
+  const wrong = failed('credentials', name, error);
+  // Of no consequence where answers are simulated.
+  const state = simulatedBecause === null ? 'failed' : 'warning';
+  return { ...wrong, state, evidence: `${source}: ${error.message}` };
+}
+
+function userText({ user, caller: { caller_arn: arn } }: HealthSources): string {
+  return arn === undefined ? user : `${user}, who is ${arn}`;
+}
+
+function backEndText({ backend, simulatedBecause }: HealthSources): string {
+  return `${backend.id}: ${simulatedBecause ?? backend.location}`;
+}
+
+/** A service as it was found; one that nothing configures can be configured. */
+export function serviceFinding(id: ServiceId, health: Health): Finding {
+  const found = checkFinding(id, id, health);
+  if (health.state !== 'not_configured') return found;
+  const place = { key: sectionOf[id] };
+  return id === 'bedrock'
+    ? { ...found, remedy: [{ kind: 'connect_aws' }] }
+    : { ...found, remedy: [{ kind: 'open_settings', place }], place };
+}
+
+/** A service or a gateway as its check found it. */
+export function checkFinding(
+  id: FindingId,
+  name: string,
+  { state, latencyMs, evidence, error, checkedAt, ...rest }: Health & { since?: string },
+): Finding {
+  const times = { latencyMs, checkedAt, since: rest.since ?? checkedAt };
+  const found = error ? failed(id, name, error) : finding(id, name, state, evidence);
+  return { ...found, state, ...times };
+}
+
+export function clockFindings(offsetMs: number | undefined): Finding[] {
+  const fault = clockFault(offsetMs);
+  if (fault === null)
+    return offsetMs === undefined ? [] : [finding('clock', 'clock', 'healthy', 'as that of AWS')];
+  const evidence = `${fault}; calls to Bedrock allow for it, times in the audit records don't`;
+  const hint = 'Set the clock of this computer, and let it follow a time server.';
+  return [finding('clock', 'clock', 'warning', evidence, { hint })];
+}
+
+/** The ledger as it can be used, and as its records were verified; what closes it is said once. */
+export function ledgerFindings(
+  { journal }: Pick<HealthSources, 'journal'>,
+  { ledger, verification }: Pick<Observations, 'ledger' | 'verification'>,
+): Finding[] {
+  if (ledger?.error) return [failed('ledger', 'ledger', ledger.error)];
+  if (verification?.firstFault)
+    return [failed('ledger', 'ledger', damageError(journal.directory, verification.firstFault))];
+  if (!ledger) return [];
+  const records = verification
+    ? `${verification.records} records intact`
+    : ledger.head
+      ? `record #${ledger.head.sequence}`
+      : 'no record yet';
+  return [finding('ledger', 'ledger', 'healthy', `${records} in ${journal.directory}`)];
+}
+
+/** Each configured anchor. */
+export function anchorFindings({ anchoring }: Pick<HealthSources, 'anchoring'>): Finding[] {
+  return anchoring.status.map(({ location, last, error }) => {
+    if (error)
+      return GatewayError.is(error)
+        ? failed('anchor', 'anchor', error)
+        : finding('anchor', 'anchor', 'failed', messageOf(error));
+    const kept = last ? `record #${last.sequence}` : 'nothing yet';
+    return finding('anchor', 'anchor', 'healthy', `${kept} in ${location}`);
+  });
+}
+
+export function budgetFinding({ level, spent, limit, day, overruns, clockAheadMs }: BudgetStatus): Finding {
+  const warning = (evidence: string, hint: string, mend: Mend): Finding =>
+    finding('budget', 'budget', 'warning', evidence, { hint, remedy: [mend] });
+  if (clockAheadMs > 0) {
+    const hint = 'If the clock is right, run "tidyllm audit reopen"; otherwise set it.';
+    return warning(clockText(clockAheadMs), hint, { kind: 'reopen_ledger' });
+  }
+  const evidence = `${formatUsd(spent)} of ${formatUsd(limit)} spent on ${day}`;
+  if (overruns > 0) {
+    const hint = 'Look at the records and run "tidyllm budget acknowledge --reason …".';
+    return warning(`${evidence}; blocked by an overrun`, hint, { kind: 'acknowledge_overruns' });
+  }
+  if (level === 'ok') return finding('budget', 'budget', 'healthy', evidence);
+  return warning(`${evidence} (${level})`, 'See "tidyllm budget raise".', { kind: 'open_budget' });
+}
+
+/** Agreements that can run, or why some can't. */
+export function flowFinding({ agreements, faults }: NonNullable<Observations['flow']>): Finding {
+  const errors = faults.filter(({ severity }) => severity === 'error');
+  const evidence = [`${agreements} can be run`, ...faults.map(faultText)].join('; ');
+  if (errors.length === 0) return finding('flow', 'FLOW agreements', 'healthy', evidence);
+  const error = new GatewayError('flow_invalid', errors.map(faultText).join('\n'), {
+    hint: 'Correct the lines that are named; the agreements in them can’t be run.',
+    place: errors[0]?.place,
+  });
+  return failed('flow', 'FLOW agreements', error);
+}
+
+export function finding(
+  id: FindingId,
+  name: string,
+  state: Finding['state'],
+  evidence: string,
+  { hint = '', remedy = [], place = null }: Partial<Pick<Finding, 'hint' | 'remedy' | 'place'>> = {},
+): Finding {
+  const untimed = { since: null, checkedAt: null, latencyMs: null };
+  return { id, name, state, evidence, hint, remedy, place, error: null, ...untimed };
+}
+
+export function failed(id: FindingId, name: string, error: GatewayError): Finding {
+  const { message, hint, place } = error;
+  const remedy = error.remedy.filter((one) => one.kind !== 'retry');
+  return { ...finding(id, name, 'failed', message, { hint, remedy, place }), error };
+}

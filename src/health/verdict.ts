@@ -1,0 +1,55 @@
+import type { GatewayError } from '../errors.ts';
+import { errorCodes } from '../errorCodes.ts';
+import { gatewayIds } from '../gateways/gateway.ts';
+import { serviceIds } from '../gateways/services.ts';
+import type { Mend } from '../remedies.ts';
+import type { Finding, FindingId } from './findings.ts';
+
+/** What keeps the system from being operational, with what to do. */
+export interface Reason {
+  of: FindingId;
+  /** As the finding is called. */
+  name: string;
+  message: string;
+  hint: string;
+  remedy: readonly Mend[];
+  error: GatewayError | null;
+}
+
+export interface Verdict {
+  state: 'OPERATIONAL' | 'DEGRADED';
+  reasons: readonly Reason[];
+}
+
+/**
+ * The one verdict: OPERATIONAL where nothing that is configured and installed fails. What fails for the same reason as
+ * something before it, as a gateway does for its back-end's, is told once.
+ */
+export function verdictOf(findings: readonly Finding[]): Verdict {
+  const reasons = findings.filter(isWrong).map(reasonOf);
+  const once = reasons.filter(
+    ({ message }, index) => reasons.findIndex((one) => one.message === message) === index,
+  );
+  return { state: once.length === 0 ? 'OPERATIONAL' : 'DEGRADED', reasons: once };
+}
+
+/** Whether there is a finding on everything that the verdict can't be given without. */
+export function isComplete(findings: readonly Finding[]): boolean {
+  const needed: readonly FindingId[] = [...serviceIds, gatewayIds[0], 'ledger'];
+  return needed.every((id) => findings.some((found) => found.id === id));
+}
+
+/** Of the command line: 0, 7 where the ledger is at fault, otherwise what the first reason ends with. */
+export function exitCodeOf({ reasons }: Verdict): number {
+  const codes = reasons.map(({ error }) => error?.exitCode ?? errorCodes.service_failed.exitCode);
+  const ledger = errorCodes.ledger_damaged.exitCode;
+  return codes.includes(ledger) ? ledger : (codes[0] ?? 0);
+}
+
+function isWrong({ state }: Finding): boolean {
+  return state === 'failed' || state === 'degraded';
+}
+
+function reasonOf({ id, name, evidence, hint, remedy, error }: Finding): Reason {
+  return { of: id, name, message: error?.message ?? evidence, hint, remedy, error };
+}
