@@ -8,6 +8,11 @@ const wholeZod = {
     "Write `import * as z from 'zod'`: the other form bundles zod's 50 languages, 350 kB at activation.",
 };
 
+const packing = {
+  selector: 'ObjectExpression > SpreadElement > ObjectExpression',
+  message: 'Write the properties themselves: an object that is spread at once says nothing more.',
+};
+
 export default defineConfig(
   globalIgnores(['dist', '.cache', 'sample', 'test-results']),
   js.configs.recommended,
@@ -43,6 +48,10 @@ export default defineConfig(
     },
   },
   {
+    files: ['src/**'],
+    rules: { 'no-restricted-syntax': ['error', wholeZod, packing] },
+  },
+  {
     files: ['src/**', 'tools/**'],
     rules: { 'max-lines-per-function': ['error', { max: 70 }] },
   },
@@ -67,6 +76,7 @@ export default defineConfig(
       'no-restricted-syntax': [
         'error',
         wholeZod,
+        packing,
         {
           selector:
             'CallExpression[callee.property.name="write"][callee.object.property.name=/^std(out|err)$/]',

@@ -308,7 +308,11 @@ function overrides(): SettingsOverrides {
 function composeCore(): Promise<Core> {
   const { backend, user } = program.opts<GlobalOptions>();
   return compose({
-    ...{ environment: process.env, ...overrides(), backend, user, mfaCode: promptForMfaCode },
+    environment: process.env,
+    ...overrides(),
+    backend,
+    user,
+    mfaCode: promptForMfaCode,
     folders: [projectFolderAround(process.cwd())],
   });
 }

@@ -26,7 +26,10 @@ type Case = readonly [
 
 const denied = (message: string, hint: string): Explanation => ({ code: 'access_denied', message, hint });
 const throttled = (message: string, hint: string, retryable = true): Explanation => ({
-  ...{ code: 'backend_throttled', message, hint, retryable },
+  code: 'backend_throttled',
+  message,
+  hint,
+  retryable,
 });
 const rejected = (message: string, hint: string): Explanation => ({
   code: 'backend_rejected',

@@ -35,7 +35,10 @@ function explained(
 ): GatewayError {
   const detail = withoutSecrets(wordsOf(error));
   return new GatewayError(code, message, {
-    ...{ hint, remedy, detail, cause: traceOf(error) },
+    hint,
+    remedy,
+    detail,
+    cause: traceOf(error),
     retryable: retryable ?? false,
     billing: billing ?? 'none',
   });

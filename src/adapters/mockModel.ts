@@ -104,7 +104,9 @@ function answerFor(call: ModelCall): { parts: Part[]; stop: string } {
   const tool = tools.find(({ name }) => choice?.type !== 'tool' || name === choice.name);
   if (tool && !last.some(({ type }) => type === 'tool_result')) {
     const use: Part = {
-      ...{ kind: 'tool_use', id: `simulated_${fingerprint}`, name: call.toolNames[tool.name] ?? tool.name },
+      kind: 'tool_use',
+      id: `simulated_${fingerprint}`,
+      name: call.toolNames[tool.name] ?? tool.name,
       text: JSON.stringify(valueFor(tool.input_schema)),
     };
     return {

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
 import { ContentStore } from '../content/contentStore.ts';
 import { administration } from '../core/administration.ts';
@@ -26,6 +25,7 @@ import type { UnifiedSessionManager } from '../sessions/unifiedSessionManager.ts
 import { loadSettings, type LoadedSettings } from '../settings/loadSettings.ts';
 import type { Settings } from '../settings/schema.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
+import { statePlaces } from '../statePlaces.ts';
 import { chooseBackend } from './backend.ts';
 import { callerOf, Patience } from './caller.ts';
 import { anchorAt, openLedger } from './openLedger.ts';
@@ -33,6 +33,51 @@ import { settingsWarnings } from './warnings.ts';
 
 /** Reads the settings, chooses the adapters and wires the core. Throws `GatewayError`. */
 export async function compose(options: ComposeOptions): Promise<Core> {
+  const base = await foundationOf(options);
+  const { loaded, sessions, backend, simulatedBecause, user, caller, content, reports, catalogue } = base;
+  const { ledger, journal, anchoring, capOf, budget } = base;
+  const policy = policyOf(loaded.settings, backend.simulated, user, caller);
+  const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
+    new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy });
+  const registry = await initGateways({
+    corporate_llm: () => Promise.resolve(callsOn(backend, catalogue)),
+  });
+  const { minReasonLength } = policy;
+  const decided = { ledger, journal, anchoring, content, catalogue, capOf, budget, user, minReasonLength };
+  return {
+    ...administration(decided),
+    loaded: {
+      ...loaded,
+      warnings: settingsWarnings(options, loaded, catalogue, journal.mode),
+    },
+    folders: options.folders ?? [],
+    backend: infoOf(backend),
+    simulatedBecause,
+    sessions,
+    user,
+    caller,
+    ledger,
+    journal,
+    anchoring,
+    anchorAt,
+    budget,
+    content,
+    catalogue,
+    registry,
+    chat: new UnifiedChatManager(registry),
+    flow: flowOf(options, { ...base, registry, callsOn, anchorAt }),
+    reports,
+    dispose: async () => {
+      await anchoring.dispose();
+      await ledger.dispose();
+      backend.dispose();
+      await sessions.dispose();
+    },
+  };
+}
+
+/** What gateways and agreements stand on: settings, services, who is calling, prices and the ledger. */
+async function foundationOf(options: ComposeOptions) {
   // Without it no call can be made and nothing be looked up: better said by every command, and before all else.
   requireSqlite();
   const loaded = await loadSettings(options.environment, options);
@@ -46,60 +91,27 @@ export async function compose(options: ComposeOptions): Promise<Core> {
 
   const { state } = userDirectories(options.environment);
   const mode = backend.simulated ? 'simulated' : 'live';
-  const { timezone: timeZone } = settings.budget;
-  const policyOfContent = settings.audit.content;
-  const content = new ContentStore({ directory: join(state, 'content'), policy: policyOfContent, mode });
-  const reports = new ReportStore({ directory: join(state, 'flow', mode), timeZone });
+  const content = new ContentStore({
+    directory: statePlaces.content(state),
+    policy: settings.audit.content,
+    mode,
+  });
+  const reports = new ReportStore({
+    directory: statePlaces.reports(state, mode),
+    timeZone: settings.budget.timezone,
+  });
   const catalogue = catalogueOf(settings, backend.region, profiles);
   const capOf = capsFrom({
     budget: settings.budget,
     modelKeyOf: (name) => catalogue.capKeyOf(name),
     originOf: (path) => loaded.originOf(path).text,
   });
-  const parts = { options, loaded, state, backend, user, capOf, content, reports };
-  const { ledger, journal, anchoring } = openLedger(parts);
+  const parts = { loaded, state, backend, user, capOf, content, reports };
+  const opened = openLedger({ ...parts, options });
   const { alerts } = settings.budget;
   const budget = async (day?: string): Promise<BudgetStatus> =>
-    budgetStatus(await dayOf(ledger, journal, day), { capOf, alerts });
-  const policy = policyOf(settings, backend.simulated, user, caller);
-  const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
-    new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy });
-  const registry = await initGateways({
-    corporate_llm: () => Promise.resolve(callsOn(backend, catalogue)),
-  });
-  const flow = flowOf(options, {
-    ...{ loaded, ledger, journal, catalogue, content, sessions, registry, reports, backend, budget },
-    ...{ state, callsOn, simulatedBecause, anchoring, anchorAt, user, caller },
-  });
-  return {
-    loaded: { ...loaded, warnings: settingsWarnings(options, loaded, catalogue, mode) },
-    folders: options.folders ?? [],
-    ...{
-      flow,
-      reports,
-      catalogue,
-      simulatedBecause,
-      sessions,
-      ledger,
-      journal,
-      registry,
-      user,
-      caller,
-    },
-    backend: infoOf(backend),
-    chat: new UnifiedChatManager(registry),
-    ...{ anchoring, anchorAt, budget, content },
-    ...administration({
-      ...{ ledger, journal, anchoring, content, catalogue, capOf, budget, user },
-      minReasonLength: policy.minReasonLength,
-    }),
-    dispose: async () => {
-      await anchoring.dispose();
-      await ledger.dispose();
-      backend.dispose();
-      await sessions.dispose();
-    },
-  };
+    budgetStatus(await dayOf(opened.ledger, opened.journal, day), { capOf, alerts });
+  return { ...parts, ...opened, sessions, simulatedBecause, caller, catalogue, budget };
 }
 
 /** What front doors know of the back-end: nothing that calls a model. */
@@ -120,7 +132,8 @@ function catalogueOf(
     prices,
     unknownPrice: budget.unknown_price,
     guardrailPrice: bedrock.guardrail_price,
-    ...{ region, profiles },
+    region,
+    profiles,
   });
 }
 
@@ -133,7 +146,9 @@ function policyOf(
 ): AdmissionPolicy {
   const arnsCapped = Object.keys(budget.per_user_usd).some((name) => name.startsWith('arn:'));
   return {
-    ...{ minReasonLength: audit.min_reason_length, defaultUser: user, caller },
+    minReasonLength: audit.min_reason_length,
+    defaultUser: user,
+    caller,
     callerNeeded: arnsCapped && !simulated,
   };
 }
@@ -174,7 +189,8 @@ function flowOf(
   const load = async () =>
     (await import('../flow/implementations.ts')).createImplementations({
       ...parts,
-      ...{ environment, defaultModel },
+      environment,
+      defaultModel,
       cacheSeconds: settings.cache.ttl_seconds,
       calls: () => registry.calls(),
       flow: { catalogue: () => flow.catalogue() },

@@ -1,5 +1,4 @@
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import { FileAnchor } from '../adapters/fileAnchor.ts';
 import { GitNoteAnchor } from '../adapters/gitNoteAnchor.ts';
 import type { ContentStore } from '../content/contentStore.ts';
@@ -12,6 +11,7 @@ import { Ledger } from '../ledger/ledger.ts';
 import type { LedgerLocation } from '../ledger/readJournal.ts';
 import { signingKeyFile } from '../ledger/signingKey.ts';
 import type { LoadedSettings } from '../settings/loadSettings.ts';
+import { statePlaces } from '../statePlaces.ts';
 import { namedSettings } from './warnings.ts';
 
 /** Longer than this nobody waits to learn the time. */
@@ -34,7 +34,7 @@ export function openLedger({ options, loaded, state, backend, user, capOf, conte
   const { audit, budget } = loaded.settings;
   const mode = backend.simulated ? 'simulated' : 'live';
   const journal = {
-    directory: join(state, 'ledger', mode),
+    directory: statePlaces.ledger(state, mode),
     mode,
     // The simulated ledger is another, and of no worth.
     pinnedKey: backend.simulated ? null : audit.pinned_key,

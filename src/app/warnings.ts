@@ -8,6 +8,7 @@ import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { LoadedSettings } from '../settings/loadSettings.ts';
 import type { Settings } from '../settings/schema.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
+import { statePlaces } from '../statePlaces.ts';
 import type { Fault } from '../yamlDocument.ts';
 
 /** What is worth telling of settings that are valid: of the files themselves, and of what they mean together. */
@@ -57,7 +58,7 @@ function budgetsElsewhere({ environment }: ComposeOptions, mode: LedgerMode): Fa
   if (mode === 'simulated') return [];
   const { state } = userDirectories(environment);
   const { state: registry } = userDirectories({ ...environment, TIDYLLM_HOME: undefined });
-  return otherHomes(join(registry, 'homes'), state, standardHomes()).map((home) => ({
+  return otherHomes(statePlaces.homes(registry), state, standardHomes()).map((home) => ({
     severity: 'warning',
     message: `calls of this account are also recorded in ${home}, which has a budget of its own (TIDYLLM_HOME)`,
     place: null,

@@ -22,7 +22,9 @@ export async function doctor(compose: () => Promise<Core>, terminal: Terminal): 
   const ok = verdict.reasons.length === 0;
   if (terminal.json) {
     const shown = findings.map(({ name, state, evidence, hint, remedy }) => ({
-      ...{ name, state: stateWords[state], evidence },
+      name,
+      state: stateWords[state],
+      evidence,
       fix: hint || null,
       remedies: remedy.map(({ kind }) => kind),
     }));

@@ -114,9 +114,14 @@ function refuse(command: string, match: FlowMatch, terminal: Terminal): number {
   const error = notMatched(command, match);
   if (terminal.json) {
     printJson({
-      ...{ command, execution_mode: 'failed', success: false, confidence: match.confidence },
+      command,
+      execution_mode: 'failed',
+      success: false,
+      confidence: match.confidence,
       nearest: match.nearest.map(({ agreement, confidence }) => ({
-        ...{ trigger: agreement.trigger, action: agreement.id, confidence },
+        trigger: agreement.trigger,
+        action: agreement.id,
+        confidence,
       })),
       error: errorJson(error),
     });
@@ -352,7 +357,9 @@ function executionJson(execution: FlowExecution): object {
     cost_usd: microToUsd(execution.cost),
     calls: execution.calls,
     gateways: execution.validations.map((one) => ({
-      ...{ gateway: one.gateway, level: one.level, state: one.state },
+      gateway: one.gateway,
+      level: one.level,
+      state: one.state,
       error: one.error && errorJson(one.error),
     })),
     result: execution.report,
@@ -365,12 +372,10 @@ function executionJson(execution: FlowExecution): object {
       result: fallback.report,
     },
     audit_trail: receipt && {
-      ...{
-        run_id: execution.runId,
-        sequence: receipt.sequence,
-        hash: receipt.hash,
-        ledger: receipt.ledgerId,
-      },
+      run_id: execution.runId,
+      sequence: receipt.sequence,
+      hash: receipt.hash,
+      ledger: receipt.ledgerId,
     },
   };
 }

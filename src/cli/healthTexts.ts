@@ -43,7 +43,9 @@ export function verdictJson({ state, reasons }: Verdict): { verdict: string; rea
   return {
     verdict: state,
     reasons: reasons.map(({ of, message, hint, remedy }) => ({
-      ...{ of, message, hint },
+      of,
+      message,
+      hint,
       remedies: remedy.map(({ kind }) => kind),
     })),
   };

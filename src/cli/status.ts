@@ -81,7 +81,8 @@ function statusJson(core: Core, seen: Observations, verdict: Verdict): object {
       initialized,
       total,
       services: registry.listServices().map(({ id, state }) => ({
-        ...{ id, state },
+        id,
+        state,
         health: seen.gateways[id] && healthJson(seen.gateways[id]),
       })),
     },

@@ -42,8 +42,11 @@ export function agreementOf(definition: AgreementDefinition, source: AgreementSo
     concurrent: definition.concurrent,
     prompt: prompt
       ? {
-          ...{ template: prompt.template, system: prompt.system, model: prompt.model },
-          ...{ maxTokens: prompt.max_tokens, temperature: prompt.temperature },
+          template: prompt.template,
+          system: prompt.system,
+          model: prompt.model,
+          maxTokens: prompt.max_tokens,
+          temperature: prompt.temperature,
         }
       : null,
     shell: shell ?? null,

@@ -15,7 +15,11 @@ const model: ParameterDefinition = {
 
 function days(initial: number): ParameterDefinition {
   return {
-    ...{ name: 'days', type: 'integer', default: initial, minimum: 1, maximum: 400 },
+    name: 'days',
+    type: 'integer',
+    default: initial,
+    minimum: 1,
+    maximum: 400,
     description: 'Policy days to look back, today included.',
   };
 }

@@ -321,7 +321,10 @@ export class FlowAgreementManager {
     const { registry } = this.#dependencies;
     const model = agreement.prompt?.model;
     return registry.validateAgreement({
-      ...{ agreement: agreement.id, reason, worstCase, costLimit: agreement.costLimit },
+      agreement: agreement.id,
+      reason,
+      worstCase,
+      costLimit: agreement.costLimit,
       models: model ? [model] : [],
     });
   }
@@ -332,7 +335,10 @@ export class FlowAgreementManager {
     const { agreement, reason, options } = running;
     const origin = recordedOrigin(options.origin);
     const input = {
-      ...{ amount, approved, reason, ...origin },
+      amount,
+      approved,
+      reason,
+      ...origin,
       agreement: agreement.id,
       trigger: agreement.trigger,
       flow_encoding: formatFlowEncoding(agreement.flowEncoding),
@@ -378,17 +384,19 @@ export class FlowAgreementManager {
     const { registry, user } = this.#dependencies;
     const calls = new Set<Promise<unknown>>();
     const run: FlowRun = {
-      ...{ runId, parameters, signal, reserved: costLimit, workspace: options.origin.folder },
+      runId,
+      parameters,
+      signal,
+      reserved: costLimit,
+      workspace: options.origin.folder,
       progress: (message, share) => options.onProgress?.(message, share),
       call: (request, { onEvent } = {}) => {
         const call = registry.calls().execute(
           {
             ...request,
-            ...{
-              userId: user,
-              auditReason: reason,
-              origin: { ...options.origin, file: agreement.source.file ?? undefined },
-            },
+            userId: user,
+            auditReason: reason,
+            origin: { ...options.origin, file: agreement.source.file ?? undefined },
             flow: { runId, agreement: agreement.id, costLimit },
           },
           { signal, ...(onEvent && { onEvent }) },
@@ -453,7 +461,16 @@ export class FlowAgreementManager {
     };
     const receipt = await this.#unlessDamaged(running, () => ledger.endRun(runId, ending));
     return {
-      ...{ runId, agreement, mode, parameters, durationMs, reserved, validations, report, error, fallback },
+      runId,
+      agreement,
+      mode,
+      parameters,
+      durationMs,
+      reserved,
+      validations,
+      report,
+      error,
+      fallback,
       outcome: outcomeOf(error, refused),
       confidence: options.confidence ?? 1,
       startedAt: startedAt.toISOString(),
@@ -491,10 +508,15 @@ export class FlowAgreementManager {
     try {
       const totals = await this.#unlessDamaged(running, () => ledger.runTotals(runId));
       stored = {
-        ...{ run_id: runId, agreement: id, trigger, execution_mode: mode, duration_ms: durationMs },
+        run_id: runId,
+        agreement: id,
+        trigger,
+        execution_mode: mode,
+        duration_ms: durationMs,
         started_at: startedAt.toISOString(),
         cost_usd: microToUsd(totals?.cost ?? 0n),
-        ...{ parameters, report },
+        parameters,
+        report,
       };
       // What no record vouches for isn't kept either.
       if (mode === 'failed' || totals === null) return { stored, sha256: null, notKept: null };
@@ -527,7 +549,9 @@ function withFailure(
 ): Report | null {
   if (!report || !error) return report;
   const failure: Finding = {
-    ...{ severity: 'problem', id: 'run_failed', title: `${trigger} did not run to its end` },
+    severity: 'problem',
+    id: 'run_failed',
+    title: `${trigger} did not run to its end`,
     evidence: error.message,
     remedy: error.hint,
   };

@@ -104,7 +104,9 @@ class AgreementCheck {
 
   source(kind: AgreementSource['kind']): AgreementSource {
     const { line, column, file } = this.#document.faultAtStart(this.#path, '').place ?? {
-      ...{ line: 1, column: 1, file: this.#document.file },
+      line: 1,
+      column: 1,
+      file: this.#document.file,
     };
     return { kind, file, line, column };
   }

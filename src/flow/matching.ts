@@ -221,7 +221,8 @@ export class Matcher {
       return { text, stem, weight: this.#weights.get(stem) ?? rareWeight };
     });
     const index = this.#forms.push({
-      ...{ agreement, words },
+      agreement,
+      words,
       weight: words.reduce((sum, { weight }) => sum + weight, 0),
     });
     for (const { text, stem } of words) {

@@ -28,8 +28,11 @@ export async function readProven(directory: string, place: RecordPlace): Promise
   if (header === null) {
     const detail = 'the segment has no header that can be read';
     throw ledgerDamaged(directory, {
-      ...{ segment: place.segment, line: 1, sequence: 0 },
-      ...{ kind: 'bad_header', detail },
+      segment: place.segment,
+      line: 1,
+      sequence: 0,
+      kind: 'bad_header',
+      detail,
     });
   }
   await using file = await openFile(join(directory, place.segment));

@@ -54,8 +54,12 @@ export async function budget(holder: CoreHolder): Promise<ApiBudget> {
       core.budget(),
     );
     return {
-      ...{ day, timezone: timeZone, status: level, limit_usd: microToUsd(limit) },
-      ...{ spent_usd: microToUsd(spent), reserved_usd: microToUsd(reserved) },
+      day,
+      timezone: timeZone,
+      status: level,
+      limit_usd: microToUsd(limit),
+      spent_usd: microToUsd(spent),
+      reserved_usd: microToUsd(reserved),
       remaining_usd: microToUsd(remaining),
     };
   } catch (error) {

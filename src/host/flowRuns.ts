@@ -84,7 +84,9 @@ export class FlowRuns implements vscode.Disposable {
   async execute(agreement: FlowAgreement, options: RunOptions): Promise<FlowExecution> {
     const stopped = new AbortController();
     const run: RunningRun = {
-      ...{ agreement: agreement.id, message: '', share: null },
+      agreement: agreement.id,
+      message: '',
+      share: null,
       stop: () => stopped.abort(),
     };
     options.signal?.addEventListener('abort', run.stop, { once: true });

@@ -201,7 +201,11 @@ async function misfit(
   head: LedgerHead | null,
 ): Promise<Fault | null> {
   const fault = (detail: string): Fault => ({
-    ...{ segment: '', line: 0, sequence: head?.sequence ?? 0, kind: 'anchor_mismatch', detail },
+    segment: '',
+    line: 0,
+    sequence: head?.sequence ?? 0,
+    kind: 'anchor_mismatch',
+    detail,
   });
   const last = notes
     .filter(({ ledgerId }) => ledgerId === head?.ledgerId)

@@ -302,8 +302,18 @@ export class BudgetFold {
     // What holds nothing is under no cap.
     if (left > 0n) this.#requireRoom(what, left, totals, scopes, seq);
     this.#holdRun({
-      ...{ runId, hash, agreement, instance, day, userId, workspace, caller, left, scopes },
-      ...{ spent: 0n, calls: 0 },
+      runId,
+      hash,
+      agreement,
+      instance,
+      day,
+      userId,
+      workspace,
+      caller,
+      left,
+      scopes,
+      spent: 0n,
+      calls: 0,
     });
   }
 
@@ -560,7 +570,11 @@ function carriedDay(day: string, { spent, scopes, raised, overruns }: Day): Carr
     day,
     spent_micro_usd: spent.toString(),
     scopes: [...scopes].sort(byName).map(([, { scope, key, name, calls, tokens, spent: ofScope }]) => ({
-      ...{ scope, key, name, calls, tokens },
+      scope,
+      key,
+      name,
+      calls,
+      tokens,
       spent_micro_usd: ofScope.toString(),
     })),
     raised: [...raised].sort(byName).map(([, cap]) => capRecord(cap)),

@@ -91,10 +91,15 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
     this.#watch = new FolderWatch(directory);
     const parts = { folder: this.#folder, clock: this.#clock };
     this.#locked = new LockedJournal({
-      ...{ ...parts, location: options, key: this.#key, endings: this.#endings },
+      ...parts,
+      location: options,
+      key: this.#key,
+      endings: this.#endings,
     });
     this.#steps = new StepQueue({
-      ...{ ...parts, options, locked: this.#locked },
+      ...parts,
+      options,
+      locked: this.#locked,
       written: () => this.#watch.notify(),
     });
   }

@@ -1,3 +1,4 @@
+import { statePlaces } from '../statePlaces.ts';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -50,7 +51,7 @@ function homeIn(entry: string): string {
 /** When the live ledger of a state folder last grew, in milliseconds since the epoch; 0 where it has none. */
 function lastRecorded(home: string): number {
   try {
-    const folder = join(home, 'ledger', 'live');
+    const folder = statePlaces.ledger(home, 'live');
     const last = segmentNames(folder).at(-1);
     return last === undefined ? 0 : statSync(join(folder, last)).mtimeMs;
   } catch (error) {

@@ -14,7 +14,12 @@ export async function dayInJournal(directory: string, day: string, timeZone: str
   }
   const { spent, reserved, scopes, raised, overruns } = fold.day(day);
   return {
-    ...{ day, timeZone, spent, reserved, overruns: overruns.size, clockAheadMs: 0 },
+    day,
+    timeZone,
+    spent,
+    reserved,
+    overruns: overruns.size,
+    clockAheadMs: 0,
     scopes: [...scopes.values()],
     raised: [...raised.values()],
   };

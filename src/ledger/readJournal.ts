@@ -185,8 +185,11 @@ class Verifier {
     let line = 0;
     let offset = 0;
     const fault = (kind: FaultKind, detail: string): Fault => ({
-      ...{ segment: name, line: line + 1, sequence: this.#state.head.sequence + 1 },
-      ...{ kind, detail },
+      segment: name,
+      line: line + 1,
+      sequence: this.#state.head.sequence + 1,
+      kind,
+      detail,
     });
     try {
       for await (const { bytes, ends, complete } of chunks(join(this.#location.directory, name), 0)) {
@@ -321,8 +324,11 @@ export async function* readFrom(
       if (!(error instanceof ChainFault)) throw asUnreadable(directory, error);
       const sequence = (at?.sequence ?? 0) + 1;
       throw ledgerDamaged(directory, {
-        ...{ segment, line: line + 1, sequence },
-        ...{ kind: error.kind, detail: error.message },
+        segment,
+        line: line + 1,
+        sequence,
+        kind: error.kind,
+        detail: error.message,
       });
     }
   }
@@ -363,8 +369,11 @@ export async function readRecordAt(directory: string, place: RecordPlace): Promi
       if (systemCodeOf(error) !== undefined) throw error;
       const detail = `there is no record at byte ${place.offset}: ${messageOf(error)}`;
       throw ledgerDamaged(directory, {
-        ...{ segment: place.segment, line: place.line, sequence: 0 },
-        ...{ kind: 'malformed_line', detail },
+        segment: place.segment,
+        line: place.line,
+        sequence: 0,
+        kind: 'malformed_line',
+        detail,
       });
     }
   });

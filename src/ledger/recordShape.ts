@@ -315,9 +315,14 @@ const forms: { readonly [Kind in RecordKind]: FieldForms<Kind> } = {
   clock_reading: { ...event, ...clock },
   override: { ...event, variables: list(string), user_id: string },
   reopening: {
-    ...{ ...event, finding: oneOf(...reopeningFindings), detail: string },
-    ...{ set_aside: orNull(string), replaces: orNull(string), anchored: list(string) },
-    ...{ user_id: string, reason: string },
+    ...event,
+    finding: oneOf(...reopeningFindings),
+    detail: string,
+    set_aside: orNull(string),
+    replaces: orNull(string),
+    anchored: list(string),
+    user_id: string,
+    reason: string,
   },
   recovery: { ...event, bytes: count, sha256, quarantine: string },
   // `isNoteData` looks at what it holds.
@@ -429,15 +434,28 @@ type CarriedList = Exclude<keyof CarriedState, 'first_segment' | 'last_day'>;
 
 const carriedScope = anchored(
   object({
-    ...{ scope, key: string, name: string, calls: count, tokens: count },
+    scope,
+    key: string,
+    name: string,
+    calls: count,
+    tokens: count,
     spent_micro_usd: signedMicroUsd,
   }),
 );
 
 const carriedCall: Forms<Omit<CarriedCall, 'run_id'>> = {
-  ...{ call_id: string, opening_hash: sha256, dispatched: boolean, instance: string, day },
-  ...{ reserved_micro_usd: microUsd, user_id: string, model: string, model_id: orNull(string) },
-  ...{ ...caller, model_key: string, workspace: orNull(string) },
+  call_id: string,
+  opening_hash: sha256,
+  dispatched: boolean,
+  instance: string,
+  day,
+  reserved_micro_usd: microUsd,
+  user_id: string,
+  model: string,
+  model_id: orNull(string),
+  ...caller,
+  model_key: string,
+  workspace: orNull(string),
 };
 
 /** Each entry of a header's lists. Those of a day's scopes are looked at one by one as well. */
@@ -445,21 +463,27 @@ const carriedEntries: { readonly [List in CarriedList]: RegExp } = {
   tree: anchored(sha256),
   days: anchored(
     object({
-      ...{ day, spent_micro_usd: signedMicroUsd, scopes: String.raw`\[\]` },
-      ...{ raised: list(object(cap)), overruns: list(string) },
+      day,
+      spent_micro_usd: signedMicroUsd,
+      scopes: String.raw`\[\]`,
+      raised: list(object(cap)),
+      overruns: list(string),
     }),
   ),
   open: anchored(`${object(carriedCall)}|${object({ ...carriedCall, run_id: uuid })}`),
   runs: anchored(
     object({
-      ...{ run_id: uuid, opening_hash: sha256, agreement: string, instance: string, day, user_id: string },
-      ...{
-        ...caller,
-        workspace: orNull(string),
-        left_micro_usd: microUsd,
-        spent_micro_usd: microUsd,
-        calls: count,
-      },
+      run_id: uuid,
+      opening_hash: sha256,
+      agreement: string,
+      instance: string,
+      day,
+      user_id: string,
+      ...caller,
+      workspace: orNull(string),
+      left_micro_usd: microUsd,
+      spent_micro_usd: microUsd,
+      calls: count,
     }),
   ),
   enrolled: anchored(object({ key_id: keyId, public_key: orNull(base64) })),

@@ -17,7 +17,11 @@ export interface Liveness {
 export function recoveryDrafts({ fold }: LedgerState, liveness: Liveness): RecordDraft[] {
   const overruns = [...fold.unrecordedOverruns.values()].map(
     ({ call_id, day, reserved_micro_usd, cost_micro_usd }): RecordDraft => ({
-      ...{ kind: 'OVERRUN', call_id, day, reserved_micro_usd, cost_micro_usd },
+      kind: 'OVERRUN',
+      call_id,
+      day,
+      reserved_micro_usd,
+      cost_micro_usd,
     }),
   );
   const endings = orphans(fold.open, liveness).map((call): RecordDraft => {

@@ -1,5 +1,5 @@
+import { statePlaces } from '../statePlaces.ts';
 import { renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { createFile } from '../createFile.ts';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { readFileTextSync } from '../readFile.ts';
@@ -22,7 +22,7 @@ export function signingKeyFile(
   stateDirectory: string,
   older: () => Promise<Signer[]> = () => Promise.resolve([]),
 ): SigningKeyStore {
-  const path = join(stateDirectory, 'signing.pem');
+  const path = statePlaces.signingKey(stateDirectory);
   const next = `${path}.next`;
   const prepare = (signer: Signer): void => {
     rmSync(next, { force: true });

@@ -200,7 +200,9 @@ export class AwsCredentials {
     if (more.length > 0) return null;
     const there = names.find((name) => name !== missing) ?? '';
     return {
-      ...{ source: 'environment', detail: there, profile: null },
+      source: 'environment',
+      detail: there,
+      profile: null,
       placeOf: (part) => `AWS_${part.toUpperCase()}`,
       resolve: () => {
         if (missing !== undefined) throw variableMissing(missing, there);
@@ -253,7 +255,9 @@ export class AwsCredentials {
     } = this.#options.settings;
     if (accessKeyId === null && secretAccessKey === null) return null;
     return {
-      ...{ source: 'settings', detail: 'aws.credentials of settings.yaml', profile: null },
+      source: 'settings',
+      detail: 'aws.credentials of settings.yaml',
+      profile: null,
       placeOf: (part) => `aws.credentials.${part} of settings.yaml`,
       resolve: () => {
         if (accessKeyId === null || secretAccessKey === null) {

@@ -73,17 +73,18 @@ function poolOf(
   ssl: pg.PoolConfig['ssl'],
 ): pg.Pool {
   const pool = new pg.Pool({
-    ...{ port, ssl, max: mostConnections, Client: LimitedClient },
+    port,
+    ssl,
+    max: mostConnections,
+    Client: LimitedClient,
     ...(host !== null && { host }),
     ...(database !== null && { database }),
     ...(user !== null && { user }),
     ...(password !== null && { password }),
-    ...{
-      connectionTimeoutMillis: connectionTimeoutMs,
-      query_timeout: answerTimeoutMs,
-      idleTimeoutMillis: idleTimeoutMs,
-      allowExitOnIdle: true,
-    },
+    connectionTimeoutMillis: connectionTimeoutMs,
+    query_timeout: answerTimeoutMs,
+    idleTimeoutMillis: idleTimeoutMs,
+    allowExitOnIdle: true,
     application_name: 'TidyLLM Gateway',
   });
   // The next use opens another one; without a listener the process would end.

@@ -361,7 +361,10 @@ interface Joined {
 async function joinWorkspaces(own: Settings, files: readonly string[]): Promise<Joined> {
   const joined: Joined = {
     settings: structuredClone(own),
-    ...{ files: [], documents: [], origins: new Map(), warnings: [] },
+    files: [],
+    documents: [],
+    origins: new Map(),
+    warnings: [],
   };
   for (const file of files) {
     // Before it is read: another's file can't keep the gateway from starting.

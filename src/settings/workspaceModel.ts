@@ -8,7 +8,10 @@ export function dearerModel(asked: string, { aws, bedrock, models, prices }: Set
   const own = aws.bedrock.default_model;
   if (asked.trim().toLowerCase().startsWith('arn:')) return 'is an ARN, which only the user may name';
   const catalogue = new ModelCatalogue({
-    ...{ mapping: bedrock.model_mapping, bases: models, prices, unknownPrice: 'refuse' },
+    mapping: bedrock.model_mapping,
+    bases: models,
+    prices,
+    unknownPrice: 'refuse',
     // Names mean the same everywhere; the region counts only for what can be called.
     region: 'us-east-1',
   });

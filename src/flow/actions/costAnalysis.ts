@@ -226,7 +226,9 @@ class Costs {
 
   #forecast({ today, timeZone, now }: { today: string; timeZone: string; now: Date }) {
     const hours = [...this.#hours].map(([key, spent]) => ({
-      ...{ day: key.slice(0, 10), hour: Number(key.slice(11)), spent },
+      day: key.slice(0, 10),
+      hour: Number(key.slice(11)),
+      spent,
     }));
     const spentSince = (day: string): bigint =>
       hours.reduce((all, { day: of, spent }) => (of >= day && of <= today ? all + spent : all), 0n);
@@ -282,7 +284,9 @@ class Costs {
       const [model] = this.#modelsOn(day);
       return [
         {
-          ...{ severity: 'warning', id: 'unusual_day', title: `${day} was unusually dear` },
+          severity: 'warning',
+          id: 'unusual_day',
+          title: `${day} was unusually dear`,
           evidence:
             `${formatUsd(spent)} in ${callsText(calls)}; the median day has ${formatUsd(BigInt(Math.round(middle)))}. ${model ?? ''}`.trim(),
           remedy: `Look at the day in the audit history${day === today ? '; a cap per user or model would hold it' : ''}.`,
@@ -316,7 +320,9 @@ class Costs {
       const { cost, day, userId, callId } = worst;
       return [
         {
-          ...{ severity: 'warning', id: 'unusual_calls', title: `Calls of ${model} were unusually dear` },
+          severity: 'warning',
+          id: 'unusual_calls',
+          title: `Calls of ${model} were unusually dear`,
           evidence: `${unusual.length} of ${calls.length} calls cost more than ${unusualTimes} times the median of ${formatUsd(BigInt(Math.round(middle)))}; the dearest ${formatUsd(cost)} on ${day} by ${userId} (call ${callId}).`,
           remedy: 'Look at these calls; long conversations and large attachments show this way.',
         },
@@ -331,7 +337,9 @@ class Costs {
     if (unpriced.length > 0) {
       const models = [...new Set(unpriced.map(({ model }) => model))];
       findings.push({
-        ...{ severity: 'problem', id: 'unpriced_calls', title: 'Calls with tokens cost nothing' },
+        severity: 'problem',
+        id: 'unpriced_calls',
+        title: 'Calls with tokens cost nothing',
         evidence: `${callsText(unpriced.length)} of ${models.join(', ')}.`,
         remedy:
           'Correct the price in "prices" of settings.yaml, then compare with the bill: "tidyllm reconcile".',
@@ -339,7 +347,9 @@ class Costs {
     }
     if (total.spent > 0n && Number(total.estimated) > Number(total.spent) * mostEstimated) {
       findings.push({
-        ...{ severity: 'warning', id: 'estimated_costs', title: 'Much of the cost is estimated' },
+        severity: 'warning',
+        id: 'estimated_costs',
+        title: 'Much of the cost is estimated',
         evidence: `${formatUsd(total.estimated)} of ${formatUsd(total.spent)} (${percent(total.estimated, total.spent)}); calls of processes that died: ${this.#orphaned}.`,
         remedy: 'Compare with the bill: "tidyllm reconcile".',
       });
@@ -347,7 +357,9 @@ class Costs {
     for (const { call_id: call, day, cost_micro_usd: cost, reserved_micro_usd: reserved } of this.overruns) {
       if (day < this.#since) continue;
       findings.push({
-        ...{ severity: 'problem', id: 'overrun', title: 'A call cost more than it had reserved' },
+        severity: 'problem',
+        id: 'overrun',
+        title: 'A call cost more than it had reserved',
         evidence: `Call ${call} on ${day}: ${formatUsd(BigInt(cost))} instead of at most ${formatUsd(BigInt(reserved))}.`,
         remedy: 'Look at its record; the price table or the token bound is wrong.',
       });
@@ -372,8 +384,15 @@ class Costs {
         const tokens = sumTokens(calls);
         return [
           {
-            ...{ model, calls: calls.length, other: other.name, spent, cost, saving: spent - cost },
-            ...{ tokens, prices: pricesOf(other), bareId: kind.bareId },
+            model,
+            calls: calls.length,
+            other: other.name,
+            spent,
+            cost,
+            saving: spent - cost,
+            tokens,
+            prices: pricesOf(other),
+            bareId: kind.bareId,
           },
         ];
       });
@@ -469,7 +488,9 @@ function spendingSection(
     { label: 'Estimated', unit: 'usd' },
   ];
   return {
-    ...{ id, title, text: '' },
+    id,
+    title,
+    text: '',
     table: {
       columns,
       rows: dearestFirst.map(([key, { calls, tokens, spent, estimated }], index) => [

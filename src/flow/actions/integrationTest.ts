@@ -193,8 +193,11 @@ function report(response: LlmResponse, parts: readonly Part[]): Report {
       ...configured
         .filter(({ state }) => state === 'passed')
         .map(({ id, name, steps }) => ({
-          ...{ id: `${id}_ms`, label: name, value: Math.round(tookOf(steps)) },
-          ...{ unit: 'ms' as const, better: 'lower' as const },
+          id: `${id}_ms`,
+          label: name,
+          value: Math.round(tookOf(steps)),
+          unit: 'ms' as const,
+          better: 'lower' as const,
         })),
       { id: 'cost', label: 'Cost', value: microToUsd(response.cost), unit: 'usd', better: 'lower' },
     ],

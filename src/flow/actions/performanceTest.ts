@@ -161,8 +161,11 @@ function stageSection(byStage: readonly (Distribution & { label: string })[], wh
 
 function quantiles(id: string, label: string, { p50, p95, p99 }: Distribution): Figure[] {
   return Object.entries({ p50, p95, p99 }).map(([name, value]) => ({
-    ...{ id: `${id}_${name}`, label: `${label}, ${name}`, value },
-    ...{ unit: 'ms' as const, better: 'lower' as const },
+    id: `${id}_${name}`,
+    label: `${label}, ${name}`,
+    value,
+    unit: 'ms' as const,
+    better: 'lower' as const,
   }));
 }
 
@@ -182,7 +185,9 @@ function findingsOf(
   const findings: Finding[] = [];
   if (failed.length > 0) {
     findings.push({
-      ...{ severity: 'problem', id: 'failed_calls', title: 'Calls failed' },
+      severity: 'problem',
+      id: 'failed_calls',
+      title: 'Calls failed',
       evidence: `${failed.length} of ${answered.length + failed.length} calls: ${codesOf(failed)}.`,
       remedy: failed[0]?.error?.hint || 'Run [Error Analysis] to see when this began.',
     });
@@ -191,7 +196,9 @@ function findingsOf(
     const most = Number(parameters[name]);
     if (p95 === null || p95 <= most) return;
     findings.push({
-      ...{ severity: 'warning', id, title: `${what} is slow` },
+      severity: 'warning',
+      id,
+      title: `${what} is slow`,
       evidence: `${ms(p95)} at the 95th percentile, above the limit of ${ms(most)}.`,
       remedy,
     });
@@ -202,7 +209,9 @@ function findingsOf(
   for (const { id, label, p50 } of byStage) {
     if ((id !== 'reservation' && id !== 'settlement') || p50 === null || p50 <= slowLedgerMs) continue;
     findings.push({
-      ...{ severity: 'warning', id: `slow_${id}`, title: 'The audit journal is slow' },
+      severity: 'warning',
+      id: `slow_${id}`,
+      title: 'The audit journal is slow',
       evidence: `${label}: ${ms(p50)} at the median; a local disk takes a few milliseconds.`,
       remedy: 'Put TIDYLLM_HOME on a local disk that isn’t busy.',
     });
@@ -210,7 +219,9 @@ function findingsOf(
   const { p50, max } = whole;
   if (p50 !== null && max !== null && max > p50 * longTail.times && max - p50 > longTail.ms) {
     findings.push({
-      ...{ severity: 'warning', id: 'long_tail', title: 'Some calls take much longer than others' },
+      severity: 'warning',
+      id: 'long_tail',
+      title: 'Some calls take much longer than others',
       evidence: `The slowest call took ${ms(max)}, ${round(max / p50)} times the median of ${ms(p50)}.`,
       remedy: 'Look at the calls in the audit history; throttling and cold models show this way.',
     });

@@ -278,7 +278,9 @@ function strayFailures(levels: readonly Level[]): Finding[] {
   const calls = levels.reduce((sum, { answered }) => sum + answered.length, failed.length);
   return [
     {
-      ...{ severity: 'warning', id: 'failed_calls', title: 'Calls failed' },
+      severity: 'warning',
+      id: 'failed_calls',
+      title: 'Calls failed',
       evidence: `${failed.length} of ${calls} calls: ${codesOf(failed)}.`,
       remedy: first.error?.hint || 'Run [Error Analysis] to see when this began.',
     },

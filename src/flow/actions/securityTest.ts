@@ -36,7 +36,9 @@ export function securityTest(dependencies: SecurityTestDependencies): Implementa
       const { secrets, files, withSecrets } = await checkSecrets(dependencies, run);
       run.progress('File permissions', 0.5);
       const permissions = await checkPermissions({
-        ...{ state, ledger: journal.directory, settingsWithSecrets: withSecrets },
+        state,
+        ledger: journal.directory,
+        settingsWithSecrets: withSecrets,
         governing: [loaded.file ?? loaded.userFile, agreementsOf(loaded)],
       });
       const policy = checkPolicy(loaded, anchors.length > 0 || backendIsSimulated(dependencies));

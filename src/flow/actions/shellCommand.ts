@@ -144,7 +144,12 @@ function endText({ code, signal }: Ended): string {
 
 function reportOf(trigger: string, ended: Ended, milliseconds: number): Report {
   const section = (id: string, title: string, text: string) => ({
-    ...{ id, title, text: text.trimEnd() || 'Nothing.', table: null, chart: null, private: true },
+    id,
+    title,
+    text: text.trimEnd() || 'Nothing.',
+    table: null,
+    chart: null,
+    private: true,
   });
   return {
     title: trigger,

@@ -83,7 +83,13 @@ function takeDelta(answer: Answer, delta: AnswerDelta): void {
   const kind = kindOf(delta);
   const { blocks } = answer;
   const block = blocks.get(delta.index) ?? {
-    ...{ kind, text: '', signature: '', citations: [], id: '', name: '', ended: false },
+    kind,
+    text: '',
+    signature: '',
+    citations: [],
+    id: '',
+    name: '',
+    ended: false,
   };
   blocks.set(delta.index, block);
   if (kind === 'thinking' || kind === 'redacted_thinking') answer.thought = true;

@@ -105,7 +105,9 @@ export class DashboardPanel implements vscode.Disposable {
     const verification =
       state.kind === 'ready' ? auditTrail.lastVerification(state.core.journal.directory) : null;
     this.#presented = presentDashboard(state, monitor.seen, {
-      ...{ verification, runs, latencies: this.#latencies },
+      verification,
+      runs,
+      latencies: this.#latencies,
     });
     const message: HostMessage = { type: 'dashboard', dashboard: this.#presented.dashboard };
     void this.#panel?.webview.postMessage(message);

@@ -208,7 +208,13 @@ function startPart(state: CoreState): PartWithFixes[] {
 function foundPart(id: FindingId, found: Finding | null | undefined): PartWithFixes {
   const text = { state: vscode.l10n.t('checking …'), evidence: '', hint: '' };
   const part: PartWithFixes = {
-    ...{ id, name: nameOf(id), tone: 'checking', ...text, latency: '', since: '', fixes: [] },
+    id,
+    name: nameOf(id),
+    tone: 'checking',
+    ...text,
+    latency: '',
+    since: '',
+    fixes: [],
   };
   if (!found) return part;
   const { state, latencyMs, evidence, since, hint, remedy } = found;

@@ -25,7 +25,9 @@ export function contributeFlow({ extensionUri, holder, runs, showCall, log }: Fl
     const { runFlow } = await import('../../host/runFlow.ts');
     const panels = await reports();
     await runFlow(request, {
-      ...{ holder, runs, log },
+      holder,
+      runs,
+      log,
       showReport: ({ runId, storedReport }) => panels.open(runId, storedReport),
     });
   };
@@ -37,7 +39,8 @@ export function contributeFlow({ extensionUri, holder, runs, showCall, log }: Fl
   const reports = madeOnce<FlowReportPanels>(store, async () => {
     const { FlowReportPanels } = await import('../flowReport/panel.ts');
     return new FlowReportPanels({
-      ...{ extensionUri, log },
+      extensionUri,
+      log,
       reports: {
         reportOf: (runId) => runs.reportOf(runId),
         runsOf: (agreement) => runs.reportedRuns(agreement),

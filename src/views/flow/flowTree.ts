@@ -145,7 +145,9 @@ function agreementLine(
   item.contextValue = [here ? 'stop' : 'run', ...(place ? ['define'] : [])].join(' ');
   item.accessibilityInformation = { label: `${trigger}, ${item.description}` };
   return {
-    ...{ item, agreement: id, children: entries.slice(0, runsShown).map(runLine) },
+    item,
+    agreement: id,
+    children: entries.slice(0, runsShown).map(runLine),
     ...(place && { place }),
   };
 }

@@ -22,7 +22,10 @@ export function presentReport(stored: StoredReport, comparison: ReportComparison
       report.findings
         .filter((finding) => finding.severity === severity)
         .map((finding) => ({
-          ...{ severity, title: finding.title, evidence: finding.evidence, remedy: finding.remedy },
+          severity,
+          title: finding.title,
+          evidence: finding.evidence,
+          remedy: finding.remedy,
           isNew: comparison !== null && hasFinding(comparison.findings.new, finding),
         })),
     ),
@@ -30,7 +33,10 @@ export function presentReport(stored: StoredReport, comparison: ReportComparison
     figures: comparison
       ? comparison.figures.map(comparedFigure)
       : report.figures.map(({ label, value, unit }) => ({
-          ...{ label, isNumber: unit !== 'text', value: cellText(value, unit), compared: null },
+          label,
+          isNumber: unit !== 'text',
+          value: cellText(value, unit),
+          compared: null,
         })),
     sections: report.sections.map(presentSection),
     comparison: comparison && presentComparison(comparison),

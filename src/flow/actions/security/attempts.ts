@@ -54,7 +54,9 @@ export async function tryToPass(target: AttemptsOn, run: FlowRun): Promise<Check
     findings: attempts
       .filter(({ result }) => result === 'passed')
       .map(({ id, tried, outcome }) => ({
-        ...{ severity: 'problem', id: `passed_${id}`, title: `Not refused: ${tried}` },
+        severity: 'problem',
+        id: `passed_${id}`,
+        title: `Not refused: ${tried}`,
         evidence: `It had to be refused, and was not: ${outcome}.`,
         remedy:
           'Make no calls with this installation: its gateway doesn’t do what it promises. Install it anew.',
@@ -77,7 +79,9 @@ export async function tryToPass(target: AttemptsOn, run: FlowRun): Promise<Check
 async function tryCalls(target: AttemptsOn, run: FlowRun): Promise<Attempt[]> {
   const { catalogue, defaultModel, backend } = target;
   const dear = new ModelCatalogue({
-    ...{ mapping: {}, unknownPrice: 'refuse', region: backend.region },
+    mapping: {},
+    unknownPrice: 'refuse',
+    region: backend.region,
     prices: { [dearModel]: { input: dearPrice, output: dearPrice } },
   });
   const smallest = { prompt: 'x', maxTokens: 1, modelId: defaultModel };
@@ -139,7 +143,8 @@ function attemptOf(
   const { success, error, cost, auditTrail } = response;
   const passed = success || reached || cost > 0n;
   return {
-    ...{ id, tried },
+    id,
+    tried,
     result: passed ? 'passed' : error?.code === expected ? 'refused' : 'not tried',
     outcome: passed
       ? `it reached ${reached ? 'the back-end' : 'a model'} and cost ${formatUsd(cost)}`

@@ -16,7 +16,9 @@ export async function checkChain({ journal, anchors }: ChainToCheck, signal: Abo
   const { firstFault: fault, records, head } = await verifyLedger(journal, { signal });
   if (fault) {
     const broken: Finding = {
-      ...{ severity: 'problem', id: 'chain_broken', title: 'The audit chain is broken' },
+      severity: 'problem',
+      id: 'chain_broken',
+      title: 'The audit chain is broken',
       evidence: `${placeOf(fault)}: ${fault.detail}. ${records} records before it are intact.`,
       remedy: 'Keep the folder as it is, and compare it with a backup and the anchors.',
     };

@@ -95,7 +95,9 @@ async function look(endpoint: Endpoint, { sessions }: EndpointsToCheck, signal: 
   if (protocol === 'http:') {
     if (isLoopback(hostname)) return fine(name, 'stays here', shown);
     return faulty(name, 'in the clear', {
-      ...{ severity: 'problem', id: 'plain_http', title: `${name} is spoken to without encryption` },
+      severity: 'problem',
+      id: 'plain_http',
+      title: `${name} is spoken to without encryption`,
       evidence: `${shown} is neither encrypted nor on this machine.`,
       remedy: `Use https in ${setting}.`,
     });
@@ -106,7 +108,9 @@ async function look(endpoint: Endpoint, { sessions }: EndpointsToCheck, signal: 
     if (GatewayError.is(error) && tooOld.test(systemCodeOf(error.cause) ?? ''))
       return oldProtocol(endpoint, `${shown} speaks nothing that this machine still takes`);
     return faulty(name, 'no handshake', {
-      ...{ severity: 'warning', id: 'no_handshake', title: `${name} can’t be asked for its certificate` },
+      severity: 'warning',
+      id: 'no_handshake',
+      title: `${name} can’t be asked for its certificate`,
       evidence: messageOf(error),
       remedy: (GatewayError.is(error) && error.hint) || `Check ${setting}.`,
     });
@@ -115,7 +119,9 @@ async function look(endpoint: Endpoint, { sessions }: EndpointsToCheck, signal: 
 
 function oldProtocol({ name, setting }: Endpoint, evidence: string): Seen {
   return faulty(name, 'old protocol', {
-    ...{ severity: 'problem', id: 'old_tls', title: `${name} speaks an old TLS` },
+    severity: 'problem',
+    id: 'old_tls',
+    title: `${name} speaks an old TLS`,
     evidence: `${evidence}.`,
     remedy: `Let the server of ${setting} offer TLS 1.2 or later.`,
   });
@@ -131,7 +137,9 @@ function judged(endpoint: Endpoint, { protocol, validUntil }: Handshake): Seen {
   if (oldProtocols.includes(protocol)) return oldProtocol(endpoint, evidence);
   if (daysLeft !== null && daysLeft < soonDays)
     return faulty(name, 'ends soon', {
-      ...{ severity: 'warning', id: 'certificate_ends', title: `The certificate of ${name} ends soon` },
+      severity: 'warning',
+      id: 'certificate_ends',
+      title: `The certificate of ${name} ends soon`,
       evidence: `${evidence}.`,
       remedy: 'Ask who runs the server to renew it.',
     });
@@ -145,7 +153,9 @@ function certificateChecks({ environment, sessions }: EndpointsToCheck): Seen[] 
   if (because === null) return [fine(name, 'on', 'Certificates that nobody vouches for are refused')];
   return [
     faulty(name, 'off', {
-      ...{ severity: 'problem', id: 'certificates_unchecked', title: 'Any certificate is taken' },
+      severity: 'problem',
+      id: 'certificates_unchecked',
+      title: 'Any certificate is taken',
       evidence: `${because}: who sits in between can read and change everything.`,
       remedy: 'Turn it on, and set AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS to your company’s CA.',
     }),
@@ -161,11 +171,9 @@ function database({ settings: { postgres } }: LoadedSettings): Seen[] {
   if (mode === 'disable' || mode === 'allow' || mode === 'prefer')
     return [
       faulty(name, 'may be in the clear', {
-        ...{
-          severity: 'problem',
-          id: 'weak_ssl_mode',
-          title: 'PostgreSQL may be spoken to without encryption',
-        },
+        severity: 'problem',
+        id: 'weak_ssl_mode',
+        title: 'PostgreSQL may be spoken to without encryption',
         evidence: `postgres.ssl_mode is ${mode}, and ${host} is another machine.`,
         remedy: 'Set postgres.ssl_mode to verify-full, or at least to require.',
       }),
@@ -173,7 +181,9 @@ function database({ settings: { postgres } }: LoadedSettings): Seen[] {
   if (mode === 'require')
     return [
       faulty(name, 'encrypted, not proven', {
-        ...{ severity: 'note', id: 'unproven_database', title: 'PostgreSQL’s certificate is not looked at' },
+        severity: 'note',
+        id: 'unproven_database',
+        title: 'PostgreSQL’s certificate is not looked at',
         evidence: `postgres.ssl_mode is require, which encrypts and takes any certificate of ${host}.`,
         remedy: 'Set postgres.ssl_mode to verify-full.',
       }),

@@ -79,7 +79,9 @@ export async function checkPermissions({
   function takeGoverning(seen: readonly Seen[]): void {
     for (const file of record('Settings and agreements', seen, othersWrite))
       findings.push({
-        ...{ severity: 'problem', id: 'writable_settings', title: `${file.path}: others may change it` },
+        severity: 'problem',
+        id: 'writable_settings',
+        title: `${file.path}: others may change it`,
         evidence: `${openText(file, 1)}: who writes it changes caps, prices, endpoints and agreements.`,
         remedy: `Run: chmod go-w "${file.path}"`,
       });

@@ -123,7 +123,8 @@ async function textOf(path: string): Promise<string | { because: string }> {
 
 function placesIn(file: string, text: string): SecretPlace[] {
   return secretsIn(text, { words: variablesFile.test(basename(file)) }).map(({ kind, index }) => ({
-    ...{ file, kind },
+    file,
+    kind,
     line: text.slice(0, index).split('\n').length,
   }));
 }
@@ -139,13 +140,15 @@ export function secretsReport(settings: readonly SecretPlace[], scan: Scan | nul
   return {
     findings: [
       ...settings.map((place): Finding => ({
-        ...{ severity: 'problem', id: 'secret_in_settings' },
+        severity: 'problem',
+        id: 'secret_in_settings',
         title: `${textOfPlace(place)} has a secret in plain text`,
         evidence: `Kind: ${place.kind}. Its value is not repeated here.`,
         remedy: 'Keep it in an environment variable, write "${NAME}" in its place, and replace the secret.',
       })),
       ...inWorkspace.slice(0, mostFindings).map((place): Finding => ({
-        ...{ severity: 'warning', id: 'secret_in_workspace' },
+        severity: 'warning',
+        id: 'secret_in_workspace',
         title: `${textOfPlace(place)} may hold a secret`,
         evidence: `Kind: ${place.kind}. Its value is not repeated here.`,
         remedy: 'Take it out of the file and its history, and replace it where it is a real one.',
@@ -153,7 +156,8 @@ export function secretsReport(settings: readonly SecretPlace[], scan: Scan | nul
       ...(rest > 0
         ? [
             {
-              ...{ severity: 'warning' as const, id: 'secret_in_workspace' },
+              severity: 'warning' as const,
+              id: 'secret_in_workspace',
               title: `${rest} more places may hold secrets`,
               evidence: 'The table has them.',
               remedy: 'As for the others.',
