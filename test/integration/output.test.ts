@@ -94,7 +94,7 @@ function commandsIn(parents: readonly string[], folder: string): string[] {
 beforeAll(() => {
   template = mkdtempSync(join(tmpdir(), 'tidyllm-'));
   writeFileSync(join(template, 'mine.yaml'), 'budget: { daily_limit_usd: "1" }\n');
-  writeFileSync(join(template, 'flow.yaml'), 'agreements: {}\n');
+  writeFileSync(join(template, 'flow.yaml'), 'agreements: []\n');
   writeFileSync(join(template, 'bill.csv'), 'line_item_usage_start_date,line_item_unblended_cost\n');
   expect(run(commands['chat'] ?? [], template).status).toBe(0);
 });
