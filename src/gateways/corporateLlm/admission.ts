@@ -10,7 +10,6 @@ import {
 } from '../../content/messages.ts';
 import { GatewayError } from '../../errors.ts';
 import { faultIn, schemaWords } from '../../schemaWords.ts';
-import { recordedReason } from '../../ledger/reason.ts';
 import type { CallDescription, CallOfRun, Caller } from '../../ledger/records.ts';
 import { worstCaseCost } from '../../pricing/cost.ts';
 import { priceUnknown, type Model, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
@@ -59,7 +58,7 @@ export function modelOf(request: LlmRequest): string {
 export function describeRequest(
   request: LlmRequest,
   backend: BackendId,
-  { policy, catalogue }: { policy: AdmissionPolicy; catalogue: ModelCatalogue },
+  { reason, policy, catalogue }: { reason: string; policy: AdmissionPolicy; catalogue: ModelCatalogue },
 ): CallDescription {
   const asked = modelOf(request);
   return {
@@ -69,7 +68,7 @@ export function describeRequest(
         ? userNameOf(request.userId)
         : policy.defaultUser,
     ...policy.caller,
-    reason: recordedReason(request.auditReason ?? ''),
+    reason,
     model: modelName(asked),
     // Refused calls and others have to be told apart by model, whatever they are refused for.
     model_id: catalogue.idOf(asked),

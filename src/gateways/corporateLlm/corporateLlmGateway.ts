@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
 import type { CallLedger, LedgerReader, Receipt, Reservation } from '../../ledger/contract.ts';
-import { requireReason } from '../../ledger/reason.ts';
+import { readReason, requireReason } from '../../ledger/reason.ts';
 import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import { formatUsd, noTokens, tierFor, type PriceTier, type TokenUsage } from '../../pricing/cost.ts';
 import { bareIdOf, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
@@ -131,11 +131,13 @@ export class CorporateLlmGateway implements Gateway {
   /** Makes one governed call. Never throws for a call that fails: the response says how it ended. */
   async execute(request: LlmRequest, options: CallOptions = {}): Promise<LlmResponse> {
     const signal = options.signal ?? new AbortController().signal;
+    const reason = readReason(request.auditReason ?? '', this.#policy);
     const attempt: Attempt = {
       callId: randomUUID(),
       startedAt: performance.now(),
       adjustments: [],
       description: describeRequest(request, this.#backend.id, {
+        reason: reason.recorded,
         policy: this.#policy,
         catalogue: this.#catalogue,
       }),
@@ -143,7 +145,7 @@ export class CorporateLlmGateway implements Gateway {
     let admitted: PreparedCall;
     let reserved: ReservedCall;
     try {
-      requireReason(request.auditReason ?? '', this.#policy);
+      if (reason.fault) throw reason.fault;
       requireUser(request, this.#policy);
       await this.#catalogue.learn(modelOf(request));
       const { model, call, ...rest } = admit(attempt.callId, request, {

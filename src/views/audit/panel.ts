@@ -21,7 +21,7 @@ import { journalExists } from '../../ledger/journal.ts';
 import { folderOfLedger } from '../../ledger/readJournal.ts';
 import { Repeated } from '../../repeated.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../ledger/signing.ts';
-import { fillPanel } from '../webviewPanel.ts';
+import { SinglePanel } from '../singlePanel.ts';
 import { contentDetail, detailOf, rowOf } from './callDetail.ts';
 import {
   viewMessageSchema,
@@ -48,7 +48,7 @@ export interface AuditPanelDependencies {
 export class AuditPanel implements vscode.Disposable {
   readonly #dependencies: AuditPanelDependencies;
   readonly #subscriptions: vscode.Disposable;
-  #panel: vscode.WebviewPanel | null = null;
+  readonly #panel: SinglePanel<typeof viewMessageSchema, HostMessage>;
   /** Watches the files of another ledger than the one calls are made in. */
   #otherLedger: vscode.FileSystemWatcher | null = null;
   /** The ledger that is shown; null for the one calls are made in. */
@@ -67,6 +67,16 @@ export class AuditPanel implements vscode.Disposable {
   constructor(dependencies: AuditPanelDependencies) {
     const { holder, auditTrail } = dependencies;
     this.#dependencies = dependencies;
+    this.#panel = new SinglePanel(dependencies, {
+      viewType,
+      title: () => vscode.l10n.t('Audit History'),
+      page: 'audit',
+      schema: viewMessageSchema,
+      handle: (message) => this.#handle(message),
+      onDidChange: () => {
+        if (!this.#panel.exists) this.#verifying?.stop.abort();
+      },
+    });
     this.#subscriptions = vscode.Disposable.from(
       holder.onDidChange(() => this.#follow()),
       holder.onDidChangeLedger(() => {
@@ -103,42 +113,22 @@ export class AuditPanel implements vscode.Disposable {
 
   /** Takes a panel that the editor kept over a reload. */
   restore(panel: vscode.WebviewPanel): void {
-    // Another may have been opened before the editor came to this one.
-    this.#panel?.dispose();
-    this.#panel = panel;
-    this.#fill(panel);
+    this.#panel.show(panel);
   }
 
   dispose(): void {
     this.#otherLedger?.dispose();
     this.#verifying?.stop.abort();
     this.#subscriptions.dispose();
-    this.#panel?.dispose();
+    this.#panel.dispose();
   }
 
   #show(directory: string | null): void {
     const changed = this.#choose(directory);
-    if (this.#panel) {
-      this.#panel.reveal();
-      if (changed) this.#showLedger();
-      return;
-    }
-    this.#panel = vscode.window.createWebviewPanel(
-      viewType,
-      vscode.l10n.t('Audit History'),
-      vscode.ViewColumn.Active,
-      { enableFindWidget: false },
-    );
-    this.#fill(this.#panel);
-  }
-
-  #fill(panel: vscode.WebviewPanel): void {
-    panel.onDidDispose(() => {
-      if (this.#panel !== panel) return;
-      this.#panel = null;
-      this.#verifying?.stop.abort();
-    });
-    fillPanel(panel, this.#dependencies, 'audit', viewMessageSchema, (message) => this.#handle(message));
+    // A new view asks for everything itself.
+    const isOpen = this.#panel.exists;
+    this.#panel.open();
+    if (isOpen && changed) this.#showLedger();
   }
 
   async #handle(message: ViewMessage): Promise<void> {
@@ -243,7 +233,7 @@ export class AuditPanel implements vscode.Disposable {
 
   /** Tells the view what the filter finds now; what it needs of it, it asks for. */
   #refresh(): void {
-    if (this.#panel) inBackground(this.#dependencies.log, this.#refreshes.request());
+    if (this.#panel.exists) inBackground(this.#dependencies.log, this.#refreshes.request());
   }
 
   async #showMatches(): Promise<void> {
@@ -503,7 +493,7 @@ export class AuditPanel implements vscode.Disposable {
   }
 
   #post(message: HostMessage): void {
-    void this.#panel?.webview.postMessage(message);
+    this.#panel.post(message);
   }
 }
 

@@ -17,7 +17,7 @@ export function contributeBudget(dependencies: BudgetPanelDependencies & { setti
   );
   store.add(
     vscode.window.registerWebviewPanelSerializer('tidyllm.budget', {
-      deserializeWebviewPanel: async (panel) => (await budget()).show(panel),
+      deserializeWebviewPanel: async (panel) => (await budget()).restore(panel),
     }),
   );
   store.add(new BudgetAlerts(holder, log));

@@ -9,13 +9,13 @@ import type { Histories } from '../../host/histories.ts';
 import { nextDayStart } from '../../ledger/day.ts';
 import { Repeated } from '../../repeated.ts';
 import { saveFile } from '../saveFile.ts';
-import { fillPanel } from '../webviewPanel.ts';
+import { SinglePanel } from '../singlePanel.ts';
 import { budgetCsv } from './budgetCsv.ts';
 import { BudgetFiguresReader, type BudgetFigures } from './budgetFigures.ts';
 import { presentBudget } from './presentation.ts';
 import { viewMessageSchema, type HostMessage, type ViewMessage } from './protocol.ts';
 
-export const budgetViewType = 'tidyllm.budget';
+const viewType = 'tidyllm.budget';
 /** Changes that come faster than this are shown together. */
 const refreshEveryMs = 250;
 
@@ -36,7 +36,7 @@ interface Source {
 export class BudgetPanel implements vscode.Disposable {
   readonly #dependencies: BudgetPanelDependencies;
   readonly #following: vscode.Disposable;
-  #panel: vscode.WebviewPanel | null = null;
+  readonly #panel: SinglePanel<typeof viewMessageSchema, HostMessage>;
   #source: Source | null = null;
   #figures: BudgetFigures | null = null;
   #midnight: NodeJS.Timeout | undefined;
@@ -44,47 +44,42 @@ export class BudgetPanel implements vscode.Disposable {
 
   constructor(dependencies: BudgetPanelDependencies) {
     this.#dependencies = dependencies;
+    this.#panel = new SinglePanel(dependencies, {
+      viewType,
+      title: () => vscode.l10n.t('Budget'),
+      page: 'budget',
+      schema: viewMessageSchema,
+      handle: (message) => this.#handle(message),
+      onDidChange: () => (this.#panel.exists ? this.#follow() : this.#forget()),
+    });
     const { holder } = dependencies;
     this.#following = vscode.Disposable.from(
       holder.onDidChange(() => this.#follow()),
       holder.onDidChangeLedger(() => {
-        if (this.#panel) this.#refresh();
+        if (this.#panel.exists) this.#refresh();
       }),
     );
   }
 
   open(): void {
-    if (this.#panel) {
-      this.#panel.reveal();
-      return;
-    }
-    const title = vscode.l10n.t('Budget');
-    this.show(vscode.window.createWebviewPanel(budgetViewType, title, vscode.ViewColumn.Active));
+    this.#panel.open();
   }
 
-  /** Fills a panel: a new one, or one that the editor brings back. */
-  show(panel: vscode.WebviewPanel): void {
-    this.#panel?.dispose();
-    this.#panel = panel;
-    panel.onDidDispose(() => {
-      if (this.#panel !== panel) return;
-      this.#panel = null;
-      this.#forget();
-    });
-    fillPanel(panel, this.#dependencies, 'budget', viewMessageSchema, (message) => this.#handle(message));
-    this.#follow();
+  /** Takes a panel that the editor kept over a reload. */
+  restore(panel: vscode.WebviewPanel): void {
+    this.#panel.show(panel);
   }
 
   dispose(): void {
     this.#following.dispose();
-    this.#panel?.dispose();
+    this.#panel.dispose();
     this.#forget();
   }
 
   /** Reads from the core there is now; nothing while there is none, or nobody looks. */
   #follow(): void {
     const { state } = this.#dependencies.holder;
-    if (!this.#panel) return;
+    if (!this.#panel.exists) return;
     const core = state.kind === 'ready' ? state.core : null;
     if (core !== null && core === this.#source?.core) return;
     this.#forget();
@@ -185,6 +180,6 @@ export class BudgetPanel implements vscode.Disposable {
   }
 
   #post(message: HostMessage): void {
-    void this.#panel?.webview.postMessage(message);
+    this.#panel.post(message);
   }
 }

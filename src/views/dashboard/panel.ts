@@ -7,12 +7,12 @@ import { inBackground } from '../../host/failures.ts';
 import type { FlowRuns } from '../../host/flowRuns.ts';
 import type { HealthMonitor } from '../../host/healthMonitor.ts';
 import { applyRemedy } from '../../host/remedies.ts';
-import { fillPanel } from '../webviewPanel.ts';
+import { SinglePanel } from '../singlePanel.ts';
 import { Latencies } from './latencies.ts';
 import { presentDashboard, type Presented } from './presentation.ts';
 import { viewMessageSchema, type HostMessage, type ViewMessage } from './protocol.ts';
 
-export const dashboardViewType = 'tidyllm.dashboard';
+const viewType = 'tidyllm.dashboard';
 /** Runs of agreements that are read, for how many there were in the last hour. */
 const runsRead = 100;
 /** Findings that come faster than this are shown together. */
@@ -32,13 +32,25 @@ export class DashboardPanel implements vscode.Disposable {
   readonly #dependencies: DashboardPanelDependencies;
   readonly #following: vscode.Disposable;
   readonly #latencies = new Latencies();
-  #panel: vscode.WebviewPanel | null = null;
+  readonly #panel: SinglePanel<typeof viewMessageSchema, HostMessage>;
   #watching: vscode.Disposable | null = null;
   #presented: Presented | null = null;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(dependencies: DashboardPanelDependencies) {
     this.#dependencies = dependencies;
+    this.#panel = new SinglePanel(dependencies, {
+      viewType,
+      title: () => vscode.l10n.t('Health'),
+      page: 'dashboard',
+      schema: viewMessageSchema,
+      handle: (message) => this.#handle(message),
+      onDidChange: () => {
+        if (!this.#panel.exists) this.#latencies.clear();
+        this.#watch();
+      },
+      onDidChangeVisibility: () => this.#watch(),
+    });
     const { monitor, auditTrail, runs } = dependencies;
     this.#following = vscode.Disposable.from(
       monitor.onDidChange(() => this.#collect()),
@@ -48,51 +60,36 @@ export class DashboardPanel implements vscode.Disposable {
   }
 
   open(): void {
-    if (this.#panel) {
-      this.#panel.reveal();
-      return;
-    }
-    const title = vscode.l10n.t('Health');
-    this.show(vscode.window.createWebviewPanel(dashboardViewType, title, vscode.ViewColumn.Active));
+    this.#panel.open();
   }
 
-  /** Fills a panel: a new one, or one that the editor brings back. */
-  show(panel: vscode.WebviewPanel): void {
-    this.#panel?.dispose();
-    this.#panel = panel;
-    panel.onDidChangeViewState(() => this.#watch());
-    panel.onDidDispose(() => {
-      if (this.#panel !== panel) return;
-      this.#panel = null;
-      this.#latencies.clear();
-      this.#watch();
-    });
-    fillPanel(panel, this.#dependencies, 'dashboard', viewMessageSchema, (message) => this.#handle(message));
-    this.#watch();
+  /** Takes a panel that the editor kept over a reload. */
+  restore(panel: vscode.WebviewPanel): void {
+    this.#panel.show(panel);
   }
 
   dispose(): void {
     this.#following.dispose();
-    this.#panel?.dispose();
+    this.#panel.dispose();
     this.#watching?.dispose();
     clearTimeout(this.#timer);
   }
 
   #watch(): void {
-    const seen = this.#panel?.visible ?? false;
+    const seen = this.#panel.visible;
     if (seen === (this.#watching !== null)) return;
     this.#watching?.dispose();
     this.#watching = seen ? this.#dependencies.monitor.watch() : null;
   }
 
   #collect(): void {
-    if (!this.#panel) return;
+    if (!this.#panel.exists) return;
     this.#latencies.take(this.#dependencies.monitor.seen);
     this.#showSoon();
   }
 
   #showSoon(): void {
-    if (!this.#panel) return;
+    if (!this.#panel.exists) return;
     this.#timer ??= setTimeout(() => inBackground(this.#dependencies.log, this.#show()), showEveryMs);
   }
 
@@ -110,7 +107,7 @@ export class DashboardPanel implements vscode.Disposable {
       latencies: this.#latencies,
     });
     const message: HostMessage = { type: 'dashboard', dashboard: this.#presented.dashboard };
-    void this.#panel?.webview.postMessage(message);
+    this.#panel.post(message);
   }
 
   /** Null where the ledger, which has a line of its own, can't be read. */

@@ -12,7 +12,7 @@ import { fillPanel } from '../webviewPanel.ts';
 import { presentReport, startText } from './presentation.ts';
 import { keptSchema, viewMessageSchema, type HostMessage, type ViewMessage } from './protocol.ts';
 
-export const flowReportViewType = 'tidyllm.flowReport';
+const viewType = 'tidyllm.flowReport';
 
 /** Where reports come from, and what their buttons do. */
 export interface FlowReports {
@@ -77,7 +77,7 @@ interface Begin {
 
 function createPanel(): vscode.WebviewPanel {
   const title = vscode.l10n.t('FLOW Report');
-  return vscode.window.createWebviewPanel(flowReportViewType, title, vscode.ViewColumn.Active);
+  return vscode.window.createWebviewPanel(viewType, title, vscode.ViewColumn.Active);
 }
 
 class ReportPanel {

@@ -20,7 +20,7 @@ export function contributeHealth(dependencies: Dependencies) {
   );
   store.add(
     vscode.window.registerWebviewPanelSerializer('tidyllm.dashboard', {
-      deserializeWebviewPanel: async (panel) => (await dashboard()).show(panel),
+      deserializeWebviewPanel: async (panel) => (await dashboard()).restore(panel),
     }),
   );
   return {
