@@ -3,14 +3,14 @@ import { amount } from '../settings/schema.ts';
 import { builtInIds, implementationIds, parameterTypes } from './agreement.ts';
 import { formOf } from './matching.ts';
 
-/** Of agreements and parameters. */
+/** Name of an agreement or a parameter. */
 export const identifier = z
   .string()
   .regex(/^[a-z][a-z0-9_]{0,59}$/, 'must be a name such as cost_by_team: a to z, 0 to 9 and _, at most 60');
 const text = z.string().min(1, 'must not be empty');
 const scalar = z.union([z.string(), z.number(), z.boolean()], 'must be a text, a number, true or false');
 
-const noWord = 'must have a letter or a digit';
+const noWord = 'must contain a letter or a digit';
 
 function hasWord(words: string): boolean {
   return formOf(words) !== '';
@@ -18,24 +18,24 @@ function hasWord(words: string): boolean {
 
 /** A parameter of a prompt or a shell command. */
 export const parameterSchema = z.strictObject({
-  type: z.enum(parameterTypes).default('text').describe('What its values are.'),
-  description: z.string().default('').describe('What it means, for who is asked for it.'),
+  type: z.enum(parameterTypes).default('text').describe('Type of its values.'),
+  description: z.string().default('').describe('What it means; shown when the value is asked for.'),
   default: scalar
     .nullable()
     .default(null)
-    .describe('Value when none is given; without one it has to be given.'),
-  minimum: z.number().optional().describe('Least value of an integer or a number.'),
-  maximum: z.number().optional().describe('Greatest value of an integer or a number.'),
-  values: z.array(text).min(1, 'must not be empty').optional().describe('The values of a choice.'),
+    .describe('Value if none is given; a parameter without a default is required.'),
+  minimum: z.number().optional().describe('Minimum of an integer or a number.'),
+  maximum: z.number().optional().describe('Maximum of an integer or a number.'),
+  values: z.array(text).min(1, 'must not be empty').optional().describe('Allowed values of a choice.'),
 });
 
-/** A parameter of a built-in action: its value, which nobody is asked for then, or another default. */
+/** A parameter of a built-in action: a fixed value, which is not asked for, or another default. */
 export const builtInParameterSchema = z.union([
   scalar,
-  z.strictObject({ default: scalar.describe('Default in place of the action’s own.') }),
+  z.strictObject({ default: scalar.describe('Default that replaces the action’s own.') }),
 ]);
 
-/** One agreement: the one description of its keys, types, defaults and meaning. */
+/** One agreement: the only description of its keys, types, defaults and meaning. */
 export const agreementSchema = z.strictObject({
   trigger: z
     .string()
@@ -44,7 +44,7 @@ export const agreementSchema = z.strictObject({
       abort: true,
     })
     .refine(hasWord, noWord)
-    .describe('What runs it, in brackets.')
+    .describe('Command that runs the agreement, in brackets.')
     .meta({ examples: ['[Release Notes]'] }),
   flow_encoding: z
     .string()
@@ -52,66 +52,61 @@ export const agreementSchema = z.strictObject({
       /^@[a-z][a-z0-9_]{0,59}#[a-z][a-z0-9_]{0,59}![a-z][a-z0-9_]{0,59}@[a-z][a-z0-9_]{0,59}$/,
       'must be @domain#operation!action@target',
     )
-    .describe('What it does, as @domain#operation!action@target.')
+    .describe('Operation in the form @domain#operation!action@target.')
     .meta({ examples: ['@release#notes!write@changes'] }),
-  expanded_meaning: text.describe('What it does, in a sentence; part of the audit reason of its calls.'),
+  expanded_meaning: text.describe('One sentence on what it does; part of the audit reason of its calls.'),
   action: identifier
-    .describe('Stable name, under which its runs stand in the audit journal.')
+    .describe('Stable name of its runs in the audit journal.')
     .meta({ examples: ['release_notes'] }),
   real_implementation: z
     .enum(implementationIds)
-    .describe('What really runs: a built-in action, a governed prompt, or a shell command.'),
+    .describe('What it runs: a built-in action, a governed prompt or a shell command.'),
   fallback: z
     .enum(builtInIds)
     .nullable()
     .default(null)
-    .describe('Built-in action that runs when it fails, and is reported beside the failure.'),
+    .describe('Built-in action that runs if it fails; both results are reported.'),
   parameters: z
     .record(identifier, z.union([parameterSchema, builtInParameterSchema]))
     .default({})
     .describe(
-      'What it can be told. Of a prompt or a shell command: name and definition. Of a built-in action: name and fixed value, or { default: value }.',
+      'Parameters. For a prompt or a shell command: name and definition. For a built-in action: name and fixed value, or { default: value }.',
     )
     .meta({ examples: [{ days: 7 }] }),
-  expected_output: z.string().default('').describe('What its report holds.'),
+  expected_output: z.string().default('').describe('What its report contains.'),
   confidence_threshold: z
     .number()
     .min(0.5)
     .max(1)
     .default(0.8)
-    .describe('How well a command must match to run it, 0.5 to 1.'),
+    .describe('Minimum confidence of a command that runs it, 0.5 to 1.'),
   phrases: z
     .array(z.string().max(80, 'must be at most 80 characters').refine(hasWord, noWord))
     .default([])
-    .describe('Other ways to say the trigger.')
+    .describe('Alternatives to the trigger.')
     .meta({ examples: [['write the release notes']] }),
-  cost_limit_usd: amount.default('1').describe('The most a run may cost, USD; reserved before it starts.'),
+  cost_limit_usd: amount.default('1').describe('Maximum cost of a run, USD; reserved before it starts.'),
   time_limit_seconds: z.int().min(1).max(3600).default(300).describe('Time after which a run is stopped.'),
-  concurrent: z.boolean().default(false).describe('Whether it may run again while it runs.'),
+  concurrent: z.boolean().default(false).describe('Whether several runs may overlap.'),
   prompt: z
     .strictObject({
-      template: text.describe('The prompt; {{name}} stands for a parameter.'),
+      template: text.describe('The prompt; {{name}} is replaced by a parameter.'),
       system: text.nullable().default(null).describe('System prompt.'),
-      model: text.nullable().default(null).describe('Model; null takes aws.bedrock.default_model.'),
-      max_tokens: z.int().min(1).max(1_000_000).default(1000).describe('Longest answer.'),
-      temperature: z
-        .number()
-        .min(0)
-        .max(1)
-        .default(0.2)
-        .describe('How freely the model chooses words, 0 to 1.'),
+      model: text.nullable().default(null).describe('Model; null uses aws.bedrock.default_model.'),
+      max_tokens: z.int().min(1).max(1_000_000).default(1000).describe('Maximum answer length, in tokens.'),
+      temperature: z.number().min(0).max(1).default(0.2).describe('Sampling temperature, 0 to 1.'),
     })
     .optional()
-    .describe('The call to make; with real_implementation: prompt.'),
+    .describe('The call to make, for real_implementation: prompt.'),
   shell: z
     .strictObject({
       command: text.describe(
-        'Command line; parameters are in the environment variables FLOW_<NAME>, never in its text.',
+        'Command line. Parameters are environment variables FLOW_<NAME>, never part of its text.',
       ),
       directory: text.default('.').describe('Working directory, relative to the workspace folder.'),
     })
     .optional()
-    .describe('The command to run; with real_implementation: shell.'),
+    .describe('The command to run, for real_implementation: shell.'),
 });
 
 /** An agreement as the file says it, with defaults filled in. */
@@ -119,7 +114,7 @@ export type AgreementDefinition = z.output<typeof agreementSchema>;
 
 /** flow.yaml. */
 export const flowFileSchema = z.strictObject({
-  agreements: z.array(agreementSchema).describe('Operations that are approved by name.'),
+  agreements: z.array(agreementSchema).describe('Approved operations.'),
 });
 
 /** The keys of a section, with meaning and default; undefined where there is none. */

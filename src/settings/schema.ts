@@ -60,17 +60,17 @@ const price = z.strictObject({
   cache_write_1h: decimal.optional(),
 });
 
-/** Characters that nobody sees, and spaces that look like one or like none. */
+/** Invisible characters, and spaces that look like another space or like nothing. */
 const unseen = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u2800]|(?! )\p{Zs}|^ | $/u;
 
-/** Whom or what a cap is for: a name that only looks like another would be under no cap. */
+/** Name of a capped user, model or workspace. A look-alike name would escape the cap. */
 const capName = text
-  .refine((name) => !unseen.test(name), 'has a character or space that can’t be seen; write it anew by hand')
-  .refine((name) => !name.includes('${'), 'refers to a variable; only values may do so');
+  .refine((name) => !unseen.test(name), 'has an invisible character or space; type it again by hand')
+  .refine((name) => !name.includes('${'), 'refers to a variable; only values may');
 
 const caps = z.record(capName, amount.nullable()).default({});
 
-/** A user that a cap is for; what is wrong with the name is said in the words of whoever reads it. */
+/** Name of a capped user; a fault is reported in the words of the code that reads the name. */
 const userCapName = capName.superRefine((name, context) => {
   const fault = unseen.test(name) ? null : userCapFault(name);
   if (fault !== null) context.addIssue(fault);
@@ -79,34 +79,36 @@ const userCaps = z.record(userCapName, amount.nullable()).default({});
 const decision = z.enum(['block', 'redact', 'allow']);
 
 /**
- * settings.yaml: the one description of its keys, types, defaults and meaning. The template, the
- * documentation and the JSON schema are made from it.
+ * settings.yaml: the only description of its keys, types, defaults and meaning. The template, the
+ * documentation and the JSON schema are generated from it.
  * Names are those of the file (snake_case); the settings object keeps them.
  */
 export const settingsSchema = z.strictObject({
   aws: section({
-    profile: optional.describe('AWS profile; null takes what is found.').meta({ examples: ['corporate'] }),
+    profile: optional
+      .describe('AWS profile; null uses the credentials that are found.')
+      .meta({ examples: ['corporate'] }),
     region: region
-      .describe('AWS region of every service; null takes that of the profile, then us-east-1.')
+      .describe('AWS region of every service; null uses the profile’s region, then us-east-1.')
       .meta({ examples: ['eu-central-1'] }),
     bedrock: section({
-      region: region.describe('Region of Bedrock where it differs.'),
-      default_model: text.default('claude-sonnet').describe('Model when a call names none.'),
-      endpoint: webAddress.nullable().default(null).describe('Endpoint of Bedrock, for a VPC endpoint.'),
+      region: region.describe('Region of Bedrock, if it differs.'),
+      default_model: text.default('claude-sonnet').describe('Model of calls that name none.'),
+      endpoint: webAddress.nullable().default(null).describe('Bedrock endpoint, such as a VPC endpoint.'),
       bearer_token: z
         .boolean()
         .default(false)
-        .describe('Whether AWS_BEARER_TOKEN_BEDROCK may stand in for credentials.'),
+        .describe('Whether AWS_BEARER_TOKEN_BEDROCK may replace credentials.'),
     }),
     credentials: section({
       access_key_id: optional
-        .describe('Access key that is used when nothing else was found.')
+        .describe('Access key, used if no other credentials are found.')
         .meta({ examples: ['${CORPORATE_KEY_ID}'] }),
       secret_access_key: optional
-        .describe('Its secret.')
+        .describe('Secret of the access key.')
         .meta({ secret: true, examples: ['${CORPORATE_SECRET_KEY}'] }),
       session_token: optional
-        .describe('Its session token, where it has one.')
+        .describe('Session token of the access key, if it has one.')
         .meta({ secret: true, examples: ['${CORPORATE_SESSION_TOKEN}'] }),
     }),
   }),
@@ -114,48 +116,46 @@ export const settingsSchema = z.strictObject({
     model_mapping: z
       .record(text, text)
       .default({})
-      .describe('Friendly name to model id, inference-profile id or ARN.')
+      .describe('Maps friendly names to model ids, inference-profile ids or ARNs.')
       .meta({ examples: [{ 'claude-sonnet': 'eu.anthropic.claude-sonnet-4-6' }] }),
     guardrail_price: decimal
       .nullable()
       .default(null)
       .describe(
-        'USD per 1,000,000 characters that guardrails read: the sum of what AWS asks per 1,000 text units for their policies. Without it no call with a guardrail is made.',
+        'USD per 1,000,000 characters that guardrails read: the sum of the AWS prices of their policies per 1,000 text units. Without it, calls with a guardrail are refused.',
       ),
   }),
   prices: z
     .record(text, price)
     .default({})
-    .describe('Prices by model id, USD per 1,000,000 tokens, before the built-in table.')
+    .describe('Prices by model id, USD per 1,000,000 tokens; they override the built-in table.')
     .meta({ examples: [{ 'my.model-id': { input: '3', output: '15' } }] }),
   models: z
     .record(text, z.strictObject({ base: text }))
     .default({})
-    .describe(
-      'What stands behind a name, id or ARN: the model from which limits, prices and capabilities are.',
-    )
+    .describe('The model behind a name, id or ARN, which sets its limits, prices and capabilities.')
     .meta({ examples: [{ 'my-profile': { base: 'us.anthropic.claude-opus-4-8' } }] }),
   budget: section({
     daily_limit_usd: amount
       .default('1000')
-      .describe('Most that may be spent in a day by the whole ledger, over all windows and the terminal.'),
-    timezone: timeZone.default('UTC').describe('IANA time zone; where the day begins.'),
+      .describe('Daily limit of the whole ledger, across all windows and the terminal.'),
+    timezone: timeZone.default('UTC').describe('IANA time zone in which the day begins.'),
     alerts: z
       .array(z.number().gt(0).lte(1))
       .min(1)
       .default([0.5, 0.8, 0.95])
-      .describe('Shares of each cap at which people are told, by what was spent under it.'),
+      .describe('Shares of each cap that trigger an alert once spent.'),
     unknown_price: text
       .default('refuse')
-      .describe('"refuse", or the price-table entry that prices models nobody has a price for.'),
+      .describe('"refuse", or the price-table entry to use for models without a price.'),
     per_user_usd: userCaps
       .describe(
-        'Daily cap of each user, in capital or small letters; of an account of the operating system, such as account:ada; of an ARN that AWS names, or of the role of its sessions; "default" for all other users.',
+        'Daily cap of each user, in upper or lower case; of an operating-system account, such as account:ada; of an AWS ARN, or of the role of its sessions; "default" for all other users.',
       )
       .meta({ examples: [{ default: '20', 'ada@example.com': '50' }] }),
     per_model_usd: caps
       .describe(
-        'Daily cap of each model, by friendly name, id or ARN, for all of its profiles together; "default" for all others.',
+        'Daily cap of each model, by friendly name, id or ARN, for all its profiles together; "default" for all others.',
       )
       .meta({ examples: [{ 'claude-opus': '100' }] }),
     per_workspace_usd: caps.describe('Daily cap of each workspace folder; "default" for all others.'),
@@ -165,32 +165,36 @@ export const settingsSchema = z.strictObject({
       .enum(['none', 'hash', 'redacted', 'full'])
       .default('hash')
       .describe(
-        'What is kept of prompts and answers: nothing, a keyed hash, or with it the text, encrypted, without secrets and personal data or in full.',
+        'What is kept of prompts and answers: nothing, a keyed hash, or the hash and the encrypted text, either redacted or in full.',
       ),
-    min_reason_length: z.int().min(1).default(3).describe('Fewest characters of an audit reason.'),
+    min_reason_length: z
+      .int()
+      .min(1)
+      .default(3)
+      .describe('Minimum length of an audit reason, in characters.'),
     retention_days: z
       .int()
       .min(183, 'must be at least 183: records of AI use are kept for six months')
       .default(400)
-      .describe('Days after which closed journal segments are dropped; at least 183.'),
+      .describe('Days after which closed journal segments are deleted; at least 183.'),
     pinned_key: z
       .string()
-      .refine(isKeyName, 'must be a key as "tidyllm audit head --json" names it')
+      .refine(isKeyName, 'must be a key from "tidyllm audit head --json"')
       .nullable()
       .default(null)
       .describe(
-        'Signing key that the ledger has to be of: its public_key, or its key_id of 8 digits, as "tidyllm audit head --json" names them. Another ledger is refused.',
+        'Signing key that the ledger must have: the public_key or the 8-digit key_id from "tidyllm audit head --json". A ledger with another key is refused.',
       )
       .meta({ examples: ['11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='] }),
     anchor: section({
       file: optional
-        .describe('File that checkpoints are appended to.')
+        .describe('File to which checkpoints are appended.')
         .meta({ examples: ['/mnt/audit/tidyllm-anchors.txt'] }),
       git: optional
-        .describe('Repository in whose notes checkpoints are kept.')
+        .describe('Git repository whose notes hold the checkpoints.')
         .meta({ examples: ['/home/ada/audit'] }),
       every_records: z.int().min(1).default(1000).describe('Records after which the head is anchored.'),
-      every_minutes: z.int().min(1).default(60).describe('Minutes after which a moved head is anchored.'),
+      every_minutes: z.int().min(1).default(60).describe('Minutes after which a changed head is anchored.'),
     }),
   }),
   ai: section({
@@ -199,68 +203,65 @@ export const settingsSchema = z.strictObject({
       .min(1)
       .default(['bedrock', 'mock'])
       .describe('Back-ends that policy allows.'),
-    concurrency: z.int().min(1).max(1000).default(8).describe('Calls at the same time.'),
-    fallback_models: z
-      .record(text, z.array(text))
-      .default({})
-      .describe('Models that may answer in place of another, in order.'),
+    concurrency: z.int().min(1).max(1000).default(8).describe('Concurrent calls.'),
+    fallback_models: z.record(text, z.array(text)).default({}).describe('Models to fall back to, in order.'),
   }),
   retry: section({
-    attempts: z.int().min(1).max(10).default(3).describe('Most attempts of a call.'),
-    base_delay_ms: milliseconds.default(250).describe('First delay between attempts.'),
-    max_delay_ms: milliseconds.default(8000).describe('Longest delay between attempts.'),
+    attempts: z.int().min(1).max(10).default(3).describe('Maximum attempts per call.'),
+    base_delay_ms: milliseconds.default(250).describe('First delay between attempts, in milliseconds.'),
+    max_delay_ms: milliseconds.default(8000).describe('Longest delay between attempts, in milliseconds.'),
     idle_timeout_ms: z
       .int()
       .min(100)
       .max(3_600_000)
       .default(60_000)
-      .describe('Silence after which a call counts as stalled.'),
+      .describe('Milliseconds without data after which a call counts as stalled.'),
   }),
   cache: section({
-    enabled: z.boolean().default(true).describe('Whether answers are kept and given again.'),
-    ttl_seconds: z.int().min(0).default(86_400).describe('How long an answer is kept.'),
-    max_bytes: z.int().min(0).default(268_435_456).describe('Most that all answers may take on disk.'),
-    directory: text.default('.bedrock_cache').describe('Folder of the cache.'),
-    scope: z.enum(['user', 'workspace']).default('user').describe('Who gets an answer again.'),
+    enabled: z.boolean().default(true).describe('Whether answers are cached.'),
+    ttl_seconds: z.int().min(0).default(86_400).describe('How long an answer is cached, in seconds.'),
+    max_bytes: z.int().min(0).default(268_435_456).describe('Maximum size of the cache on disk, in bytes.'),
+    directory: text.default('.bedrock_cache').describe('Cache folder.'),
+    scope: z.enum(['user', 'workspace']).default('user').describe('Who shares cached answers.'),
   }),
   compliance: section({
-    level: z.enum(['standard', 'enterprise']).default('enterprise').describe('Set of rules that is checked.'),
+    level: z.enum(['standard', 'enterprise']).default('enterprise').describe('Rule set that is checked.'),
     secrets: decision.default('block').describe('What happens to secrets in a prompt.'),
     personal_data: decision.default('redact').describe('What happens to personal data in a prompt.'),
-    patterns: z.array(pattern).default([]).describe('Regular expressions of what counts as secret besides.'),
+    patterns: z.array(pattern).default([]).describe('Regular expressions for additional secrets.'),
   }),
   mlflow: section({
     enabled: z.boolean().default(true).describe('Whether calls are tracked in MLflow.'),
-    tracking_uri: webAddress.default('http://localhost:5000').describe('The tracking server.'),
-    experiment: text.default('tidyllm').describe('Experiment that calls are tracked in.'),
-    backend_store_uri: optional.describe('Store of an MLflow server that is started for this user.'),
-    artifact_store: optional.describe('Artifact folder of such a server.'),
+    tracking_uri: webAddress.default('http://localhost:5000').describe('URI of the tracking server.'),
+    experiment: text.default('tidyllm').describe('Experiment in which calls are tracked.'),
+    backend_store_uri: optional.describe('Backend store of an MLflow server started for this user.'),
+    artifact_store: optional.describe('Artifact folder of that server.'),
   }),
   postgres: section({
-    host: optional.describe('Server of the team’s database.').meta({ examples: ['db.example.com'] }),
-    port: port.default(5432).describe('Its port.'),
-    db_name: optional.describe('Database.').meta({ examples: ['tidyllm'] }),
+    host: optional.describe('Host of the team’s database.').meta({ examples: ['db.example.com'] }),
+    port: port.default(5432).describe('Port of the database.'),
+    db_name: optional.describe('Name of the database.').meta({ examples: ['tidyllm'] }),
     db_user: optional.describe('User of the database.').meta({ examples: ['tidyllm'] }),
     db_password: optional
-      .describe('Its password; PGPASSWORD without it.')
+      .describe('Password of the database; PGPASSWORD if not set.')
       .meta({ secret: true, examples: ['${PGPASSWORD}'] }),
     ssl_mode: z
       .enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'])
       .default('require')
-      .describe('How the connection is encrypted, as in libpq.'),
+      .describe('Encryption of the connection, as in libpq.'),
   }),
   s3: section({
-    bucket: optional.describe('Bucket of the team.').meta({ examples: ['example-audit'] }),
-    region: region.describe('Its region where it differs from aws.region.'),
-    prefix: z.string().default('tidyllm/').describe('Begin of every key.'),
+    bucket: optional.describe('The team’s bucket.').meta({ examples: ['example-audit'] }),
+    region: region.describe('Region of the bucket, if it differs from aws.region.'),
+    prefix: z.string().default('tidyllm/').describe('Prefix of every key.'),
     endpoint: webAddress
       .nullable()
       .default(null)
-      .describe('Endpoint of S3, for a VPC endpoint or another S3 server.'),
+      .describe('S3 endpoint, such as a VPC endpoint or another S3 server.'),
   }),
   team: section({
     organisation: optional.describe('Name under which a team shares its budget.'),
-    offline_escrow_usd: amount.default('5').describe('What may be spent while the team’s database is away.'),
+    offline_escrow_usd: amount.default('5').describe('Spending allowed while the database is unreachable.'),
   }),
   workflow: section({
     optimization_level: z.int().min(0).max(2).default(1).describe('0 none, 1 basic, 2 aggressive.'),
@@ -269,10 +270,10 @@ export const settingsSchema = z.strictObject({
       .min(0)
       .max(1)
       .default(0.1)
-      .describe('Least gain that is worth a change, as a share.'),
-    compliance_mode: z.boolean().default(true).describe('Whether workflows are checked against the rules.'),
-    enable_dag_manager: z.boolean().default(true).describe('Whether steps run side by side.'),
-    enable_flow_agreements: z.boolean().default(true).describe('Whether a workflow’s agreements count.'),
+      .describe('Minimum gain that justifies a change, as a share.'),
+    compliance_mode: z.boolean().default(true).describe('Whether workflows are checked for compliance.'),
+    enable_dag_manager: z.boolean().default(true).describe('Whether steps run in parallel.'),
+    enable_flow_agreements: z.boolean().default(true).describe('Whether agreements in workflows apply.'),
   }),
   flow: section({
     files: z
@@ -284,7 +285,7 @@ export const settingsSchema = z.strictObject({
 
 export type Settings = z.output<typeof settingsSchema>;
 
-/** What the file may set without effect: parts that are not installed yet, so that one file serves every version. */
+/** Keys without effect yet: their parts are not installed. They are accepted so that one file fits every version. */
 export const laterKeys: readonly string[] = [
   'ai.concurrency',
   'ai.fallback_models',

@@ -103,12 +103,17 @@ describe('what is said of a part of a flow.yaml', () => {
   const hover = (line: number, character: number) => hoverAt(file.replaceAll('~', ''), { line, character });
 
   it('is the meaning and the default of a key', () => {
-    expect(hover(2, 6)).toEqual({ markdown: 'What runs it, in brackets.', line: 2, start: 4, end: 11 });
+    expect(hover(2, 6)).toEqual({
+      markdown: 'Command that runs the agreement, in brackets.',
+      line: 2,
+      start: 4,
+      end: 11,
+    });
     expect(hoverAt('agreements:\n  - fallback: null', { line: 1, character: 5 })!.markdown).toContain(
       '`null`',
     );
     expect(hover(7, 7)!.markdown).toBe('Calls to make, one after another. (integer, 1 to 500; default `20`)');
-    expect(hover(13, 8)!.markdown).toContain('{{name}} stands for a parameter');
+    expect(hover(13, 8)!.markdown).toContain('{{name}} is replaced by a parameter');
   });
 
   it('is the four parts of an encoding', () => {

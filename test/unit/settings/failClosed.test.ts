@@ -95,7 +95,7 @@ describe.each(sections)('a name in budget.%s', (section) => {
       await expectFault(
         `budget:\n  ${section}:\n    ${JSON.stringify(name)}: 1\n`,
         { line: 3, column: 5 },
-        /budget\.per_\w+_usd\.[^]* is a name that has a character or space that can’t be seen/,
+        /budget\.per_\w+_usd\.[^]* is a name that has an invisible character or space/,
       );
   });
 
