@@ -82,7 +82,7 @@ function comparisonBlocks(comparison: ReportComparison): string[] {
       ? [`The earlier run was ${before.execution_mode}, this one ${after.execution_mode}.`]
       : []),
     ...(comparison.parameters_differ.length > 0
-      ? [`Other values than then: ${comparison.parameters_differ.join(', ')}.`]
+      ? [`Changed parameters: ${comparison.parameters_differ.join(', ')}.`]
       : []),
     `Findings: ${findings.new.length} new, ${findings.gone.length} gone, ${findings.still.length} still there.`,
   ];
@@ -96,7 +96,7 @@ function comparisonBlocks(comparison: ReportComparison): string[] {
 }
 
 function findingBlocks(findings: readonly Finding[], comparison?: ReportComparison): string[] {
-  if (findings.length === 0) return ['Nothing was found wrong.'];
+  if (findings.length === 0) return ['No problems found.'];
   return severities.flatMap(([severity, name]) =>
     findings
       .filter((finding) => finding.severity === severity)
@@ -138,7 +138,7 @@ function sectionBlocks({ id, title, text, table, chart, private: ofPrompts }: Se
       .map(paragraph)
       .join('\n\n'),
     table && chart && table.rows.length > 0 ? chartText(table, chart) : '',
-    table ? (table.rows.length > 0 ? dataTable(table) : 'There is nothing to list.') : '',
+    table ? (table.rows.length > 0 ? dataTable(table) : 'The list is empty.') : '',
   ];
 }
 

@@ -115,7 +115,7 @@ export class AuditTrail implements vscode.Disposable {
   }
 
   async #tellFault(directory: string, fault: NonNullable<VerificationResult['firstFault']>): Promise<void> {
-    const open = vscode.l10n.t('Open the record');
+    const open = vscode.l10n.t('Open Record');
     const decide = vscode.l10n.t('Reopen Ledger…');
     const { segment, line, sequence, kind, detail } = fault;
     const chosen = await vscode.window.showErrorMessage(

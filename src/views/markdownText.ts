@@ -1,4 +1,4 @@
-/** Text that Markdown shows as it is, in a table cell too. */
+/** Escapes text for Markdown, also in a table cell. */
 export function escapeMarkdown(text: string): string {
   return text.replace(/[\\`*_{}[\]()#+\-.!|<>~$]/g, '\\$&');
 }

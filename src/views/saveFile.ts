@@ -3,17 +3,17 @@ import * as vscode from 'vscode';
 import { replaceFile } from '../replaceFile.ts';
 
 export interface FileToSave {
-  /** Of the dialog. */
+  /** The dialog's title. */
   title: string;
   name: string;
   filters: Readonly<Record<string, string[]>>;
-  /** For the file that was chosen: its name may say what is wanted. */
+  /** The content for the selected file, whose extension may decide the format. */
   content: (target: vscode.Uri) => string | Uint8Array;
-  /** What is told of it, by its path. */
+  /** The message after saving, given the path. */
   told: (path: string) => string;
 }
 
-/** Asks where to, the workspace first, writes whole or not at all, and offers to open it. */
+/** Asks for a file (in the workspace by default), writes it atomically, and offers to open it. */
 export async function saveFile({ title, name, filters, content, told }: FileToSave): Promise<void> {
   const folder = vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file(homedir());
   const defaultUri = vscode.Uri.joinPath(folder, name);

@@ -13,7 +13,7 @@ import { formatLeft, overrunText } from './moneyText.ts';
 
 type Background = 'statusBarItem.warningBackground' | 'statusBarItem.errorBackground' | null;
 
-/** The status-bar item: today's spend against the limit, as the ledger that all windows share has it. */
+/** The status-bar item: today's spending against the limit, from the ledger that all windows share. */
 export class BudgetItem implements vscode.Disposable {
   readonly #item = vscode.window.createStatusBarItem('budget', vscode.StatusBarAlignment.Right, 100);
   readonly #holder: CoreHolder;
@@ -65,7 +65,7 @@ export class BudgetItem implements vscode.Disposable {
 
   #showBlocked(reason: string): void {
     const text = new vscode.MarkdownString(
-      `${vscode.l10n.t('No calls are made.')} ${escapeMarkdown(reason)}\n\n`,
+      `${vscode.l10n.t('Calls are blocked.')} ${escapeMarkdown(reason)}\n\n`,
     );
     this.#show(
       `$(error) ${vscode.l10n.t('TidyLLM blocked')}`,
@@ -84,7 +84,7 @@ export class BudgetItem implements vscode.Disposable {
     this.#item.backgroundColor = background ? new vscode.ThemeColor(background) : undefined;
   }
 
-  /** The new day's money shows although nobody makes a call. */
+  /** Shows the new day's budget even if nobody makes a call. */
   #refreshAtMidnight(timeZone: string): void {
     clearTimeout(this.#midnight);
     const now = new Date();
@@ -128,7 +128,7 @@ function tooltip(budget: BudgetStatus, simulatedBecause: string | null): vscode.
     ...(simulatedBecause === null
       ? []
       : [
-          `$(beaker) ${vscode.l10n.t('Simulated money, in a ledger of its own.')} ${escapeMarkdown(simulatedBecause)}`,
+          `$(beaker) ${vscode.l10n.t('Simulated money, in a separate ledger.')} ${escapeMarkdown(simulatedBecause)}`,
         ]),
     rows.length > 0 ? table : vscode.l10n.t('No calls yet.'),
     vscode.l10n.t(

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 
-/** Where the built webviews are; the only folder a page may load from. */
+/** The folder of the built webviews; pages may load from no other. */
 export function webviewRoot(extensionUri: vscode.Uri): vscode.Uri {
   return vscode.Uri.joinPath(extensionUri, 'dist', 'webview');
 }
 
-/** The page of a webview: its own script and style, the icon font, and nothing from elsewhere. */
+/** The page of a webview: its own script and style, the icon font, and nothing else. */
 export function webviewPage(
   webview: vscode.Webview,
   extensionUri: vscode.Uri,

@@ -8,7 +8,7 @@ export interface PanelDependencies {
   log: vscode.LogOutputChannel;
 }
 
-/** Fills a panel with its page, and hands on what its view says; what fails there, the person is told. */
+/** Fills a panel with its page and passes its messages on; failures are shown to the user. */
 export function fillPanel<Schema extends z.ZodMiniType>(
   panel: vscode.WebviewPanel,
   { extensionUri, log }: PanelDependencies,

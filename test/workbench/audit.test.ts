@@ -90,7 +90,7 @@ describe('the audit history', () => {
     const refused = naive.search({ outcomes: ['refused'] }).matching;
     await expect.poll(() => audit.total()).toBe(refused.length);
     await expectRows(refused.slice(0, await seen()).map(({ sequence }) => sequence));
-    await audit.button('Clear filters').click();
+    await audit.button('Clear Filters').click();
     await audit.frame.getByLabel('Model').selectOption(some.modelId);
     await audit.frame.getByLabel('User').selectOption(some.userId);
     await audit.frame.getByLabel('Workspace').selectOption(some.workspace);
@@ -112,7 +112,7 @@ describe('the audit history', () => {
     await expectRows(one.map(({ sequence }) => sequence));
     await audit.frame.getByRole('searchbox', { name: 'Reason' }).fill('nothing like it');
     await audit.frame.getByText('No call matches the filters.').waitFor();
-    await audit.button('Clear filters').click();
+    await audit.button('Clear Filters').click();
     await expect.poll(() => audit.total()).toBe(naive.calls.length);
   });
 
@@ -152,12 +152,12 @@ describe('the audit history', () => {
       expect(await text()).toContain(part);
     const cells = await audit.detail.getByRole('row', { name: /^Cache read/ }).innerText();
     expect(cells).toContain('$0.3');
-    expect(await text()).toContain('Each hash fits its record and the one before it.');
+    expect(await text()).toContain('Each hash matches its record and the previous record.');
     expect(await text()).toContain(call.hash);
     for (const { segment, line } of call.records) expect(await text()).toContain(`${segment}:${line}`);
     await audit.detail.getByText(`RESERVE #${call.records[0]!.sequence}`).click();
     await audit.detail.getByText('input_tokens_bound').waitFor();
-    await audit.detail.getByRole('button', { name: 'Copy the records as JSON' }).click();
+    await audit.detail.getByRole('button', { name: 'Copy Records as JSON' }).click();
     await expect.poll(() => window.page.evaluate(() => navigator.clipboard.readText())).toContain(call.hash);
   });
 
@@ -198,7 +198,7 @@ describe('the audit history', () => {
       naive.calls[700]!.reason,
     );
     await audit.button('Close').click();
-    await audit.button('Clear filters').click();
+    await audit.button('Clear Filters').click();
   });
 
   test('is there once, although it was hidden when the window was loaded again', async () => {
@@ -222,14 +222,14 @@ describe('the audit history', () => {
     await live.settle(await live.reserve({ cost: 1 }), 1);
     await window.palette('View: Close All Editors');
     await AuditView.open(window);
-    await audit.button('Show live calls').click();
+    await audit.button('Show Live Calls').click();
     await expect.poll(() => audit.total()).toBe(1);
     expect(await audit.frame.getByText('SIMULATED', { exact: true }).count()).toBe(0);
     await live.settle(await live.reserve({ cost: 2 }), 2);
     await expect.poll(() => audit.total()).toBe(2);
     await audit.button('Verify').click();
     await audit.frame.getByText(/\d records intact, verified at/).waitFor();
-    await audit.button('Show simulated calls').click();
+    await audit.button('Show Simulated Calls').click();
     await expect.poll(() => audit.total()).toBeGreaterThan(1000);
     await audit.frame.getByText('SIMULATED', { exact: true }).waitFor();
     await audit.frame.getByText('Not verified in this window yet.').waitFor();
@@ -249,7 +249,7 @@ describe('the audit history', () => {
     expect(lines.slice(1).map((line) => Number(line.split(',')[1]))).toEqual(
       matching.map(({ sequence }) => sequence),
     );
-    await audit.button('Clear filters').click();
+    await audit.button('Clear Filters').click();
   });
 
   test('opens with the call whose number is chosen in the chat', async () => {
@@ -260,7 +260,7 @@ describe('the audit history', () => {
     await footer.click();
     await audit.frame.getByRole('complementary', { name: `Call #${number}` }).waitFor();
     await audit.detail.getByText('JIRA-123 test the chat').first().waitFor();
-    await audit.detail.getByText('Nothing was kept of them.').waitFor();
+    await audit.detail.getByText('They were not kept.').waitFor();
   });
 
   test('is as it was after the window is loaded again', async () => {
@@ -298,7 +298,7 @@ describe('the audit history', () => {
       await record('Where does the answer lie?');
       await audit.detail.getByText('Kept in full, as recorded.').waitFor();
       await audit.detail.getByText('Where does the answer lie?').waitFor();
-      await audit.button(/^Erase what was kept of/).click();
+      await audit.button(/^Erase Kept Content of/).click();
       await window.answer('x');
       await window.page.locator('.quick-input-widget:visible').getByText('At least 3 characters.').waitFor();
       await window.answer('JIRA-9 request for erasure');
@@ -349,9 +349,9 @@ describe('the audit history', () => {
     await audit.frame.getByText(/\d records intact, verified at/).waitFor();
     const path = journal(directory);
     writeFileSync(path, readFileSync(path, 'utf8').replace('"user_id":"grace"', '"user_id":"mallo"'));
-    await audit.button('Verify again').click();
+    await audit.button('Verify Again').click();
     await audit.frame.getByText(/Broken at 00000001\.journal:\d+, record #\d+: the hash/).waitFor();
-    await audit.button('Open the record').click();
+    await audit.button('Open Record').click();
     const tab = window.page.getByRole('tab', { name: '00000001.journal' });
     await tab.waitFor();
     // A key pressed by mistake must not break the chain.

@@ -122,7 +122,7 @@ describe('the budget meter', () => {
   });
 
   test('names the month’s forecast and its method', async () => {
-    await view.getByText(/≈ \$[\d,.]+ by its end/).waitFor();
+    await view.getByText(/≈ \$[\d,.]+ by the end of the month/).waitFor();
     await view.getByText(/for each day to come the mean of its kind/).waitFor();
   });
 

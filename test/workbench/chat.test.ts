@@ -104,8 +104,8 @@ describe('the chat with simulated answers', () => {
   test.each([
     ['the model is left as it is', 'claude-sonnet', 'Escape'],
     ['a model is chosen', 'claude-sonnet', 'Enter'],
-    ['the reason is left as it is', 'Choose a reason', 'Escape'],
-    ['a reason is chosen', 'Choose a reason', 'Enter'],
+    ['the reason is left as it is', 'Select a reason', 'Escape'],
+    ['a reason is chosen', 'Select a reason', 'Enter'],
   ])('has the keyboard again when %s', async (_what, name, key) => {
     chat = await ChatView.open(window);
     await chat.button(name).click();
@@ -132,9 +132,9 @@ describe('the chat with simulated answers', () => {
     await window.palette('File: New Untitled Text File');
     const block = chat.turns.last().locator('.code');
     const code = await block.locator('code').innerText();
-    await block.getByRole('button', { name: 'Copy code' }).click();
+    await block.getByRole('button', { name: 'Copy Code' }).click();
     await expect.poll(() => window.page.evaluate(() => navigator.clipboard.readText())).toBe(code);
-    await block.getByRole('button', { name: 'Insert at cursor' }).click();
+    await block.getByRole('button', { name: 'Insert at Cursor' }).click();
     await window.page.locator('.view-line').filter({ hasText: 'export async function retry' }).waitFor();
   });
 
@@ -225,7 +225,7 @@ describe('the chat with Bedrock', () => {
 
   /** Presses the key that clears; the editor takes it once it was told that the chat has the focus. */
   async function asksToClear(): Promise<void> {
-    const question = window.dialog().getByText('Stop the answer and begin a new conversation?');
+    const question = window.dialog().getByText('Stop the answer and start a new conversation?');
     do await chat.question.press('Control+l');
     while (!(await comes(question)));
   }
@@ -262,7 +262,7 @@ describe('the chat with Bedrock', () => {
     expect(await turn.locator('.shortfall').innerText()).toContain('cut off at its token limit');
     await window.screenshot('chat-cut-off');
     const before = standIn.calls.length;
-    await chat.button('Go On').click();
+    await chat.button('Continue').click();
     await expect.poll(() => standIn.calls.length).toBe(before + 1);
     await chat.ended();
     expect(await chat.frame.locator('.shortfall button').count()).toBe(0);
@@ -302,7 +302,7 @@ describe('the chat with Bedrock', () => {
     expect(standIn.calls).toHaveLength(before);
     await window.palette('Developer: Reload Webviews');
     const turn = chat.turns.filter({ hasText: 'Is the view broken?' });
-    await turn.getByText('The question was not sent: the chat view did not show it.').waitFor();
+    await turn.getByText('The question was not sent because the chat view did not show it.').waitFor();
     await turn.getByRole('button', { name: 'Try again' }).click();
     await expect.poll(() => standIn.calls.length).toBe(before + 1);
     await chat.ended();

@@ -49,8 +49,8 @@ describe('FLOW', () => {
 
   test('lists the agreements with their last result', async () => {
     await window.showContainer();
-    await window.treeItem('FLOW', /^\[Cost Analysis\], never run/).waitFor();
-    await window.treeItem('FLOW', /^\[Greeting\], never run/).waitFor();
+    await window.treeItem('FLOW', /^\[Cost Analysis\], not run yet/).waitFor();
+    await window.treeItem('FLOW', /^\[Greeting\], not run yet/).waitFor();
   });
 
   test('runs a default by its own command and shows its report', async () => {

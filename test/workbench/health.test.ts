@@ -104,7 +104,7 @@ describe('the health view', () => {
     await window.palette('Notifications: Clear All Notifications');
     await window.palette('TidyLLM: Verify Audit Trail');
     const broken = window.notification('00000001.journal:6');
-    await broken.getByRole('button', { name: 'Open the record' }).click();
+    await broken.getByRole('button', { name: 'Open Record' }).click();
     await window.page.getByRole('button', { name: 'Ln 6, Col 1' }).waitFor();
     // The editor takes the focus last, and would close a palette.
     await window.page.locator('.editor-instance .monaco-editor.focused').waitFor();

@@ -86,7 +86,7 @@ mlflow:
     await row('AWS credentials').getByText('AWS_ACCESS_KEY_ID (environment)').waitFor();
     await verdict('OPERATIONAL').waitFor();
     await window.treeItem('Health', /^OPERATIONAL/).waitFor();
-    await view.getByText('6 agreements can be run · none was run yet').waitFor();
+    await view.getByText('6 agreements can be run · no runs yet').waitFor();
     await view.getByText(/^Live ledger · .* · \$0 of \$50 spent today$/).waitFor();
     expect(await window.page.locator('.activitybar .badge:visible').count()).toBe(0);
   });

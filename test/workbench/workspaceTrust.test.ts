@@ -67,7 +67,7 @@ describe('a workspace that is not trusted', () => {
 
   test('has its own agreements refused, in the chat as well, and that is recorded', async () => {
     const chat = await ChatView.open(window);
-    await window.treeItem('FLOW', /^\[Greeting\], runs once the workspace is trusted/).waitFor();
+    await window.treeItem('FLOW', /^\[Greeting\], can run once the workspace is trusted/).waitFor();
     const before = (await recorded('flow_end')).length;
     for (const [index, command] of ['[Greeting]', '[Greeting] name=Ada', '[Make a File]'].entries()) {
       await chat.ask(command);

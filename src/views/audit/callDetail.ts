@@ -27,7 +27,7 @@ export function rowOf(call: HistoryCall): Row {
   };
 }
 
-/** Everything that is known of a call: what it was, why, who asked from where, what it cost, and its proof. */
+/** Everything known about a call: its reason, user, origin, cost and proof. */
 export function detailOf(
   call: HistoryCall,
   records: readonly ProvenRecord[],
@@ -55,7 +55,7 @@ export function detailOf(
   };
 }
 
-/** What was kept of a call's prompt and answer, as the view shows it. */
+/** The kept prompt and answer of a call, as the view shows them. */
 export function contentDetail(content: ShownContent): Detail['content'] {
   if (content.state !== 'kept') return content;
   const { answer, policy, matches_records: matchesRecords } = content;
@@ -96,9 +96,9 @@ function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['f
   const facts: [name: string, value: string | null][] = [
     [vscode.l10n.t('Reason'), call.reason || vscode.l10n.t('(no reason)')],
     [vscode.l10n.t('User'), call.userId],
-    [vscode.l10n.t('Account of the computer'), call.account],
-    [vscode.l10n.t('Caller as AWS knows it'), call.callerArn],
-    [vscode.l10n.t('Began'), time.format(new Date(call.time))],
+    [vscode.l10n.t('OS account'), call.account],
+    [vscode.l10n.t('AWS caller'), call.callerArn],
+    [vscode.l10n.t('Started'), time.format(new Date(call.time))],
     [vscode.l10n.t('Policy day'), call.day],
     [vscode.l10n.t('Model'), call.model],
     [vscode.l10n.t('Model id'), call.modelId],
@@ -112,7 +112,7 @@ function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['f
     [call.outcome === 'pending' ? vscode.l10n.t('Held') : vscode.l10n.t('Charged'), charged],
     [vscode.l10n.t('Duration'), milliseconds(call.processingTimeMs)],
     [vscode.l10n.t('First token after'), milliseconds(call.timeToFirstTokenMs)],
-    [vscode.l10n.t('Stopped because'), settled?.stop_reason ?? null],
+    [vscode.l10n.t('Stop reason'), settled?.stop_reason ?? null],
     [vscode.l10n.t('Answer'), shortfall?.message ?? null],
     [vscode.l10n.t('Error'), call.errorCode],
   ];
@@ -157,7 +157,7 @@ function recordDetail({ record, hash, previous, fits, segment, line }: ProvenRec
   };
 }
 
-/** Every field with its stored name; those of objects are joined to it with a dot. */
+/** Every field with its stored name; nested names are joined with a dot. */
 function fieldsOf(value: object, prefix = ''): { name: string; value: string }[] {
   return Object.entries(value).flatMap(([key, field]: [string, unknown]) => {
     const name = `${prefix}${key}`;

@@ -4,7 +4,7 @@ import { madeOnce, type Contribution } from '../../host/contribution.ts';
 import { DisposableStore } from '../../host/disposables.ts';
 import type { AuditPanel, AuditPanelDependencies } from './panel.ts';
 
-/** The audit history, and what is done with the ledger's chain. */
+/** The audit history, and the commands for the ledger's chain. */
 export function contributeAudit(dependencies: Omit<AuditPanelDependencies, 'auditTrail'>) {
   const { holder } = dependencies;
   const store = new DisposableStore();

@@ -39,29 +39,29 @@ export interface AuditPanelDependencies {
   holder: CoreHolder;
   histories: Histories;
   auditTrail: AuditTrail;
-  /** What was kept of a user was erased. */
+  /** Called after a user's kept content was erased. */
   onErased: (user: string) => Promise<void>;
   log: vscode.LogOutputChannel;
 }
 
-/** The audit history's extension side: asks the index what the view shows, and follows the ledger. */
+/** The extension side of the audit history: queries the index for the view, and follows the ledger. */
 export class AuditPanel implements vscode.Disposable {
   readonly #dependencies: AuditPanelDependencies;
   readonly #subscriptions: vscode.Disposable;
   readonly #panel: SinglePanel<typeof viewMessageSchema, HostMessage>;
-  /** Watches the files of another ledger than the one calls are made in. */
+  /** Watches the files of the shown ledger when it isn't the one in use. */
   #otherLedger: vscode.FileSystemWatcher | null = null;
-  /** The ledger that is shown; null for the one calls are made in. */
+  /** The ledger that is shown; null for the one in use. */
   #directory: string | null = null;
-  /** The call to show once the view is there. */
+  /** The call to show once the view has loaded. */
   #wanted: number | null = null;
   #query = 0;
   #filter: HistoryFilter = {};
-  /** The call whose detail was asked for last. */
+  /** The call whose detail was requested last. */
   #detail = 0;
   readonly #refreshes = new Repeated(() => this.#showMatches());
   #verifying: { stop: AbortController; share: number } | null = null;
-  /** What is wrong with the ledger, as far as the index has met it. */
+  /** The fault that the index found in the ledger. */
   #fault: string | null = null;
 
   constructor(dependencies: AuditPanelDependencies) {
@@ -87,18 +87,21 @@ export class AuditPanel implements vscode.Disposable {
     this.#follow();
   }
 
-  /** Opens the panel, or brings it to the front, with the ledger that calls are made in. */
+  /** Opens the panel, or brings it to the front, with the ledger in use. */
   open(): void {
     this.#show(null);
   }
 
-  /** Shows one call, and says so where its ledger is another than the one in use; null is that one. */
+  /** Shows one call, and says so when it is not in the ledger in use; null means the one in use. */
   async showCall(ledgerId: string | null, call: { sequence: number }): Promise<void> {
     const { journal } = await this.#dependencies.holder.whenReady();
     const directory = ledgerId === null ? journal.directory : folderOfLedger(journal.directory, ledgerId);
     if (directory === null) {
       void vscode.window.showWarningMessage(
-        vscode.l10n.t('The ledger of this record, {0}, is not beside the one in use.', ledgerId ?? ''),
+        vscode.l10n.t(
+          'The ledger of this record, {0}, is not in the same folder as the one in use.',
+          ledgerId ?? '',
+        ),
       );
       return;
     }
@@ -107,11 +110,11 @@ export class AuditPanel implements vscode.Disposable {
     this.#post({ type: 'reveal', sequence: call.sequence });
     if (directory !== journal.directory)
       void vscode.window.showInformationMessage(
-        vscode.l10n.t('This record is in another ledger than the one in use: {0}.', directory),
+        vscode.l10n.t('This record is not in the ledger in use but in {0}.', directory),
       );
   }
 
-  /** Takes a panel that the editor kept over a reload. */
+  /** Restores a panel after a reload of the window. */
   restore(panel: vscode.WebviewPanel): void {
     this.#panel.show(panel);
   }
@@ -175,7 +178,7 @@ export class AuditPanel implements vscode.Disposable {
     }
   }
 
-  /** Chooses a ledger; null is the one calls are made in. Returns whether it is another than before. */
+  /** Selects a ledger; null is the one in use. Returns whether the ledger changed. */
   #choose(directory: string | null): boolean {
     const before = this.#shownDirectory();
     this.#directory = directory === this.#core()?.journal.directory ? null : directory;
@@ -191,7 +194,7 @@ export class AuditPanel implements vscode.Disposable {
     this.#showLedger();
   }
 
-  /** The ledger calls are made in tells of its changes; of another one the files are watched. */
+  /** The ledger in use reports its changes; any other ledger's files are watched. */
   #followShown(): void {
     this.#otherLedger?.dispose();
     this.#otherLedger = null;
@@ -203,13 +206,13 @@ export class AuditPanel implements vscode.Disposable {
     this.#otherLedger = watcher;
   }
 
-  /** The ledger of simulated or of live calls, beside the one that is shown. */
+  /** The ledger of simulated or live calls, next to the one that is shown. */
   #ledgerOf(simulated: boolean): string | null {
     const shown = this.#shownDirectory();
     return shown && join(dirname(shown), simulated ? 'simulated' : 'live');
   }
 
-  /** Tells the view which ledger it shows; it asks for the rest. */
+  /** Tells the view which ledger it shows; the view requests the rest. */
   #showLedger(): void {
     this.#fault = null;
     const { state } = this.#dependencies.holder;
@@ -222,7 +225,7 @@ export class AuditPanel implements vscode.Disposable {
       });
       return;
     }
-    // One that was set aside begins with the name it had.
+    // A ledger that was set aside keeps its old name as a prefix.
     const simulated = basename(directory).startsWith('simulated');
     const other = this.#ledgerOf(!simulated);
     const hasOther = other !== null && journalExists(other);
@@ -231,7 +234,7 @@ export class AuditPanel implements vscode.Disposable {
     if (this.#wanted !== null) this.#post({ type: 'reveal', sequence: this.#wanted });
   }
 
-  /** Tells the view what the filter finds now; what it needs of it, it asks for. */
+  /** Tells the view how many calls match the filter now; the view requests the rows it needs. */
   #refresh(): void {
     if (this.#panel.exists) inBackground(this.#dependencies.log, this.#refreshes.request());
   }
@@ -258,7 +261,7 @@ export class AuditPanel implements vscode.Disposable {
       if (!GatewayError.is(error)) throw error;
       this.#fault = error.message;
     }
-    // It may have been closed, or opened again, by another process.
+    // Another process may have closed or reopened it.
     this.#showChain();
   }
 
@@ -280,7 +283,7 @@ export class AuditPanel implements vscode.Disposable {
   async #showDetail(sequence: number): Promise<void> {
     this.#detail = sequence;
     const detail = await this.#readDetail(sequence);
-    // Another call was chosen meanwhile.
+    // Another call was selected meanwhile.
     if (this.#detail === sequence) this.#post({ type: 'detail', sequence, detail });
   }
 
@@ -300,7 +303,7 @@ export class AuditPanel implements vscode.Disposable {
   async #readContent(call: HistoryCall, records: readonly ProvenRecord[]): Promise<Detail['content']> {
     const core = this.#core();
     if (!core || this.#directory !== null) {
-      const message = vscode.l10n.t('What was kept is shown while calls are made in this ledger.');
+      const message = vscode.l10n.t('Kept content is shown only for the ledger in use.');
       return { state: 'unavailable', message };
     }
     const { directory } = core.journal;
@@ -329,7 +332,7 @@ export class AuditPanel implements vscode.Disposable {
     try {
       const { auditTrail } = this.#dependencies;
       await auditTrail.check({ directory, mode: null }, verifying.stop.signal, (share) => {
-        // As often as it can be seen.
+        // Often enough for the eye.
         if (share - verifying.share < 0.01) return;
         verifying.share = share;
         this.#showChain();
@@ -388,8 +391,8 @@ export class AuditPanel implements vscode.Disposable {
   async #erase(user: string): Promise<void> {
     const { holder } = this.#dependencies;
     const reason = await askReason(await holder.whenReady(), {
-      title: vscode.l10n.t('Erase what was kept of {0}', user),
-      prompt: vscode.l10n.t('Why? The reason is recorded; who was erased only as a hash.'),
+      title: vscode.l10n.t('Erase the kept content of {0}', user),
+      prompt: vscode.l10n.t('Why? The reason is recorded, with the user only as a hash.'),
     });
     if (reason === undefined) return;
     const erase = vscode.l10n.t('Erase');
@@ -398,7 +401,7 @@ export class AuditPanel implements vscode.Disposable {
       {
         modal: true,
         detail: vscode.l10n.t(
-          'This can’t be undone. The records stay, and the chain still verifies. The chat’s conversation goes in this window; in another, when its chat is shown.',
+          'This can’t be undone. The records stay, and the chain still verifies. The chat conversation is cleared in this window now, and in other windows when their chat is shown.',
         ),
       },
       erase,
@@ -459,7 +462,7 @@ export class AuditPanel implements vscode.Disposable {
       : { state: 'unverified' };
   }
 
-  /** What is wrong with the shown ledger: what was last verified here, otherwise what any process found for certain. */
+  /** The fault in the shown ledger: from the last verification here, otherwise one that any process has confirmed. */
   #found(): Fault | null {
     const directory = this.#shownDirectory();
     if (directory === null) return null;
@@ -488,7 +491,7 @@ export class AuditPanel implements vscode.Disposable {
 
   #asked(): HistoryClient {
     const history = this.#history();
-    if (!history) throw new GatewayError('gateway_unavailable', 'The gateway is not up.');
+    if (!history) throw new GatewayError('gateway_unavailable', 'The gateway is not running.');
     return history;
   }
 
@@ -497,7 +500,7 @@ export class AuditPanel implements vscode.Disposable {
   }
 }
 
-/** The banner says what is wrong with the ledger; what comes before it is shown. */
+/** The banner shows the ledger's fault; records before the fault are still shown. */
 const tolerant = { onFailure: (): void => undefined };
 
 function checkpointOf({ record }: ProvenRecord): SignedCheckpoint | null {

@@ -12,9 +12,9 @@ export const outcomes = [
 ] as const;
 const outcome = z.enum(outcomes);
 
-/** What the calls are chosen by; null does not restrict. */
+/** The filter of the calls; null does not restrict. */
 export const filterSchema = z.object({
-  /** Policy days, YYYY-MM-DD, both included. */
+  /** Policy days, YYYY-MM-DD, inclusive. */
   fromDay: z.nullable(z.string()),
   untilDay: z.nullable(z.string()),
   outcomes: z.array(outcome),
@@ -36,7 +36,7 @@ const rowSchema = z.object({
   model: z.string(),
   user: z.string(),
   tokens: z.nullable(z.number()),
-  /** As people read it. */
+  /** Formatted for display. */
   cost: z.string(),
   costEstimated: z.boolean(),
   ms: z.nullable(z.number()),
@@ -49,14 +49,14 @@ const recordSchema = z.object({
   place: z.string(),
   hash: z.string(),
   previous: z.string(),
-  /** Whether the hash, computed anew, is the stored one. */
+  /** Whether the recomputed hash equals the stored one. */
   fits: z.boolean(),
   fields: z.array(z.object({ name: z.string(), value: z.string() })),
 });
 
 const detailSchema = z.object({
   row: rowSchema,
-  /** Who asks, why, for what, from where. */
+  /** Who asked, why, for what, from where. */
   facts: z.array(z.object({ name: z.string(), value: z.string() })),
   tokens: z.array(
     z.object({
@@ -68,7 +68,7 @@ const detailSchema = z.object({
     }),
   ),
   records: z.array(recordSchema),
-  /** The signed checkpoint that vouches for the call; null until its segment is closed. */
+  /** The signed checkpoint that covers the call; null until its segment is closed. */
   checkpoint: z.nullable(z.object({ size: z.number(), root: z.string(), keyIds: z.array(z.string()) })),
   content: z.discriminatedUnion('state', [
     z.object({ state: z.literal('none') }),
@@ -77,7 +77,7 @@ const detailSchema = z.object({
     z.object({
       state: z.literal('kept'),
       redacted: z.boolean(),
-      /** Whether it is what the records have the hashes of; null where it was redacted. */
+      /** Whether the content matches its recorded hash; null where it was redacted. */
       matchesRecords: z.nullable(z.boolean()),
       messages: z.array(z.object({ role: z.string(), content: z.string() })),
     }),
@@ -88,11 +88,11 @@ const detailSchema = z.object({
   json: z.string(),
 });
 
-/** What is known of the chain. */
+/** The state of the chain, as far as it is known. */
 const chainSchema = z.discriminatedUnion('state', [
   z.object({ state: z.literal('unverified') }),
   z.object({ state: z.literal('verifying'), share: z.number() }),
-  /** The index has met something that is wrong. */
+  /** The index found a fault. */
   z.object({ state: z.literal('faulty'), message: z.string() }),
   z.object({ state: z.literal('intact'), records: z.number(), at: z.number() }),
   z.object({
@@ -114,7 +114,7 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
     hasOther: z.boolean(),
   }),
   z.object({ type: z.literal('starting'), failure: z.nullable(failureSchema) }),
-  /** How much of the journal is in the index; null when it is all there. */
+  /** Share of the journal that is indexed; null when all of it is. */
   z.object({ type: z.literal('indexing'), share: z.nullable(z.number()) }),
   z.object({
     type: z.literal('matches'),
@@ -122,7 +122,7 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
     total: z.number(),
     counts: z.record(outcome, z.number()),
   }),
-  /** Calls numbered from the oldest match on; the newest of them comes first. */
+  /** Calls numbered from the oldest match; the newest comes first. */
   z.object({
     type: z.literal('rows'),
     query: z.number(),
@@ -138,18 +138,18 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('detail'), sequence: z.number(), detail: z.nullable(detailSchema) }),
   z.object({ type: z.literal('chain'), chain: chainSchema, anchors: z.array(z.string()) }),
-  /** Shows a call, whatever the filter is. */
+  /** Shows a call, even if the filter hides it. */
   z.object({ type: z.literal('reveal'), sequence: z.number() }),
-  /** Where a call stands, counted from the oldest match. */
+  /** The position of a call, counted from the oldest match. */
   z.object({ type: z.literal('found'), query: z.number(), sequence: z.number(), number: z.number() }),
 ]);
 
 /** From the view to the extension. */
 export const viewMessageSchema = z.discriminatedUnion('type', [
   readyMessage,
-  /** Shows the ledger of simulated calls, or that of live ones. */
+  /** Shows the ledger of simulated calls, or of live ones. */
   z.object({ type: z.literal('show'), simulated: z.boolean() }),
-  /** Another filter; answers carry its number. */
+  /** A new filter; responses carry its number. */
   z.object({ type: z.literal('filter'), query: z.number(), filter: filterSchema }),
   z.object({ type: z.literal('rows'), query: z.number(), first: z.number(), limit: z.number() }),
   z.object({ type: z.literal('find'), query: z.number(), sequence: z.number() }),
@@ -168,7 +168,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
 export const keptSchema = z.object({
   directory: z.string(),
   filter: filterSchema,
-  /** Of the chosen call. */
+  /** Of the selected call. */
   sequence: z.nullable(z.number()),
 });
 

@@ -4,7 +4,7 @@ import { breakdownProperties, type BudgetFigures } from './budgetFigures.ts';
 
 const columns = ['section', 'name', 'detail', 'calls', 'tokens', 'spent_usd', 'reserved_usd', 'limit_usd'];
 
-/** Everything the budget view shows as one table of CSV: a line for each figure, money as decimals of USD. */
+/** Everything that the budget view shows, as one CSV table: a line for each figure, money as decimal USD. */
 export function budgetCsv({ status, hours, monthDays, breakdowns, ...figures }: BudgetFigures): string {
   const lines: Record<string, unknown>[] = [];
   const line = (section: string, name: string | null, spent: bigint, others: object): void =>

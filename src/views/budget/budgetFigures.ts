@@ -14,50 +14,50 @@ import type { PolicyChangeRecord, ScopeKey } from '../../ledger/records.ts';
 export const breakdownProperties = ['model', 'user', 'workspace', 'branch'] as const;
 export type BreakdownProperty = (typeof breakdownProperties)[number];
 
-/** Days of the trend: the seven before today, which are over, against the seven before them. */
+/** Days of the trend: the seven complete days before today, against the seven before them. */
 const trendDays = 7;
-/** Enough days before today to find 14 with spending in. */
+/** How far back to look for 14 days with spending. */
 const forecastReach = 120;
-/** Calls asked for at a time. */
+/** Calls per query. */
 const pageSize = 1000;
-/** Caps change seldom; the newest of each is looked for in as many. */
+/** How many events to search for the last change of each cap; caps change seldom. */
 const changesLookedAt = 500;
 
-/** What was spent on something today, and lately. Money is micro-USD. */
+/** Spending on one item, today and in the last two weeks. Money is micro-USD. */
 export interface BreakdownRow {
-  /** Null for calls without one, and for corrections of bills. */
+  /** Null for calls without one, and for billing corrections. */
   key: string | null;
   calls: number;
   tokens: number;
   spent: bigint;
-  /** In the seven days before today, and in the seven before them. */
+  /** The seven days before today, and the seven before those. */
   lately: bigint;
   before: bigint;
 }
 
-/** An alert of the settings that what was spent under a cap has reached. */
+/** An alert of the settings that the spending under a cap has reached. */
 export interface ReachedAlert {
   cap: CapStatus;
-  /** Of the limit, 0 to 1. */
+  /** Share of the limit, 0 to 1. */
   share: number;
-  /** When spending passed it, milliseconds since the epoch; null where the correction of a bill did. */
+  /** When spending reached it, milliseconds since the epoch; null where a billing correction did. */
   at: number | null;
 }
 
-/** All that the budget view shows, from the ledger as it is now. */
+/** Everything that the budget view shows, from the current ledger. */
 export interface BudgetFigures {
   status: BudgetStatus;
   dayForecast: Forecast | null;
   monthForecast: Forecast | null;
-  /** What was spent in each hour of the day, 0 to 23, by model; the dearest model first. */
+  /** Spending in each hour of the day, 0 to 23, by model; the most expensive model first. */
   hours: { model: string; spent: bigint[] }[];
-  /** Every day of the month up to today. */
+  /** Every day of the month, up to today. */
   monthDays: { day: string; spent: bigint }[];
   alerts: ReachedAlert[];
   breakdowns: Record<BreakdownProperty, BreakdownRow[]>;
-  /** Whether the two weeks of the trend have calls on as many days, and on enough. */
+  /** Whether both weeks of the trend have calls on equally many days, and on enough of them. */
   weeksComparable: boolean;
-  /** The last change of each cap that has one, by scope. */
+  /** The last recorded change of each cap, by scope. */
   changes: Map<string, PolicyChangeRecord>;
 }
 
@@ -71,7 +71,7 @@ type KnownCall = Pick<
   'time' | 'processingTimeMs' | 'userId' | 'model' | 'modelId' | 'workspace' | 'cost'
 >;
 
-/** Reads the figures of a ledger. Calls of today are read once and kept. */
+/** Reads the figures of a ledger. Today's calls are read once and kept. */
 export class BudgetFiguresReader {
   readonly #core: Core;
   readonly #history: Pick<HistoryClient, 'ask'>;
@@ -83,7 +83,7 @@ export class BudgetFiguresReader {
     this.#history = history;
   }
 
-  /** `onProgress` gets how much of the journal is in the index, 0 to 1. Throws what the ledger and its index throw. */
+  /** `onProgress` gets the share of the journal that is indexed, 0 to 1. Throws what the ledger and its index throw. */
   async read({ onProgress, now = new Date() }: ReadOptions = {}): Promise<BudgetFigures> {
     const status = await this.#core.budget();
     await this.#readCalls(status.day, onProgress);
@@ -119,7 +119,7 @@ export class BudgetFiguresReader {
     };
   }
 
-  /** Calls that have ended keep their place, so only those after the ones that are known are asked for. */
+  /** Calls that have ended keep their place, so only calls after the known ones are queried. */
   async #readCalls(day: string, onProgress?: (share: number) => void): Promise<void> {
     if (day !== this.#day) this.#calls = [];
     this.#day = day;
@@ -217,7 +217,7 @@ function isUnder({ scope, key }: ScopeKey, { userId, model, modelId, workspace }
   return keys[scope] === key;
 }
 
-/** The last change of a cap; undefined where none is recorded. */
+/** The last change of a cap; undefined if none is recorded. */
 export function lastChange(figures: BudgetFigures, scope: ScopeKey): PolicyChangeRecord | undefined {
   return figures.changes.get(idOf(scope));
 }
@@ -234,7 +234,7 @@ function allDays(today: string, rows: readonly UsageRow[]): BudgetFigures['month
   return days;
 }
 
-/** A clock that was set back stays in the ledger's day, at its end. */
+/** If the clock was set back, this stays at the end of the ledger's day. */
 function timeOfDay(now: Date, { day, timeZone }: BudgetStatus): { hour: number; shareOfHour: number } {
   if (dayOf(now, timeZone) !== day) return { hour: 23, shareOfHour: 1 };
   return { hour: Number(hourOf(now, timeZone)), shareOfHour: now.getUTCMinutes() / 60 };

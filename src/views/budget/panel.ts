@@ -16,7 +16,7 @@ import { presentBudget } from './presentation.ts';
 import { viewMessageSchema, type HostMessage, type ViewMessage } from './protocol.ts';
 
 const viewType = 'tidyllm.budget';
-/** Changes that come faster than this are shown together. */
+/** Changes closer together than this are shown at once. */
 const refreshEveryMs = 250;
 
 export interface BudgetPanelDependencies {
@@ -26,13 +26,13 @@ export interface BudgetPanelDependencies {
   log: vscode.LogOutputChannel;
 }
 
-/** What is read of one core's ledger. */
+/** Everything read from one core's ledger. */
 interface Source {
   core: Core;
   reader: BudgetFiguresReader;
 }
 
-/** The budget meter: an editor of which a window has at most one, live from the ledger that all processes share. */
+/** The budget meter: one editor per window, live from the ledger that all processes share. */
 export class BudgetPanel implements vscode.Disposable {
   readonly #dependencies: BudgetPanelDependencies;
   readonly #following: vscode.Disposable;
@@ -65,7 +65,7 @@ export class BudgetPanel implements vscode.Disposable {
     this.#panel.open();
   }
 
-  /** Takes a panel that the editor kept over a reload. */
+  /** Fills a panel that the editor restored. */
   restore(panel: vscode.WebviewPanel): void {
     this.#panel.show(panel);
   }
@@ -76,7 +76,7 @@ export class BudgetPanel implements vscode.Disposable {
     this.#forget();
   }
 
-  /** Reads from the core there is now; nothing while there is none, or nobody looks. */
+  /** Reads from the current core; does nothing without a core or while the panel is hidden. */
   #follow(): void {
     const { state } = this.#dependencies.holder;
     if (!this.#panel.exists) return;
@@ -120,7 +120,7 @@ export class BudgetPanel implements vscode.Disposable {
     }
   }
 
-  /** The new day's money shows although nobody makes a call. */
+  /** Shows the new day's budget even if nobody makes a call. */
   #refreshAtMidnight(timeZone: string): void {
     clearTimeout(this.#midnight);
     const now = new Date();
@@ -175,7 +175,7 @@ export class BudgetPanel implements vscode.Disposable {
     this.#figures = null;
     const failure = GatewayError.is(error)
       ? { message: briefMessage(error), hint: error.hint }
-      : { message: messageOf(error), hint: vscode.l10n.t('The output has the details.') };
+      : { message: messageOf(error), hint: vscode.l10n.t('See the output for details.') };
     this.#post({ type: 'failed', failure });
   }
 

@@ -18,9 +18,9 @@ import {
 import { ticksOf, type ChartShape } from '../webviewKit/chartShape.ts';
 import type { Amount, Budget, CapRow } from './protocol.ts';
 
-/** Series beyond these are drawn as one. */
+/** Further series are drawn as one. */
 const mostSeries = 5;
-/** Rows beyond these are summed up in one. */
+/** Further rows are summed up in one. */
 const mostRows = 8;
 
 /** The figures as the view shows them, in the language of the editor. */
@@ -65,14 +65,14 @@ function forecast(found: Forecast | null, method: (days: number) => string): Bud
 
 function dayMethod(days: number): string {
   return vscode.l10n.t(
-    'Spent so far, and the mean of what the rest of the day came to on the last {0} days with spending.',
+    'Spent so far, plus the mean spending in the rest of the day on the last {0} days with spending.',
     days,
   );
 }
 
 function monthMethod(days: number): string {
   return vscode.l10n.t(
-    'Spent so far, the rest of today, and for each day to come the mean of its kind, working day or week-end, of the last {0} days.',
+    'Spent so far, plus the rest of today, plus the mean of the last {0} days for each remaining day (working days and weekends apart).',
     days,
   );
 }
@@ -101,7 +101,7 @@ function alerts({ alerts: reached, status }: BudgetFigures): Budget['alerts'] {
       cap.scope === 'ledger'
         ? vscode.l10n.t('{0} of the limit spent', percent(share))
         : vscode.l10n.t('{0} of the cap of {1} spent', percent(share), capName(cap)),
-    when: at === null ? vscode.l10n.t('by the correction of a bill') : timeText(at, status.timeZone),
+    when: at === null ? vscode.l10n.t('by a billing correction') : timeText(at, status.timeZone),
     level: share >= 0.9 ? ('critical' as const) : ('warning' as const),
   }));
   return [...overrun, ...shares];
@@ -139,7 +139,7 @@ function days({ monthDays }: BudgetFigures): ChartShape {
   );
 }
 
-/** Amounts of micro-USD, one for each place in each series, the first at the bottom. */
+/** Amounts in micro-USD, one for each label in each series, the first series at the bottom. */
 function stackedChart(
   places: readonly { label: string; name: string }[],
   series: readonly { name: string; amounts: readonly bigint[] }[],

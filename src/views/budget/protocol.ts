@@ -2,27 +2,27 @@ import * as z from 'zod/mini';
 import { chartSchema } from '../webviewKit/chartShape.ts';
 import { failureSchema, readyMessage, runMessage } from '../webviewKit/protocol.ts';
 
-/** An amount for drawing, in USD, and as people read it. */
+/** An amount in USD, for drawing and formatted for display. */
 const amount = z.object({ usd: z.number(), text: z.string() });
 
 const forecast = z.object({
   amount,
-  /** What it rests on, and how. */
+  /** How it is calculated, and from what. */
   method: z.string(),
 });
 
 const breakdownRow = z.object({
   name: z.string(),
-  /** In full, where the name is short for it. */
+  /** The full name, where `name` is shortened. */
   title: z.string(),
   calls: z.string(),
   tokens: z.string(),
   spent: amount,
-  /** Of today's spend, 0 to 1. */
+  /** Share of today's spending, 0 to 1. */
   share: z.number(),
   shareText: z.string(),
   lately: amount,
-  /** The seven days before today against the seven before them; unknown where these can't be compared. */
+  /** The seven days before today against the seven before those; unknown where they can't be compared. */
   trend: z.object({
     direction: z.enum(['up', 'down', 'level', 'new', 'none', 'unknown']),
     text: z.string(),
@@ -37,15 +37,15 @@ const cap = z.object({
   spent: amount,
   reserved: amount,
   left: amount,
-  /** Used of it, 0 to 1. */
+  /** The used share, 0 to 1. */
   share: z.number(),
-  /** Who set it, when and why. */
+  /** Who set the cap, when and why. */
   owner: z.string(),
   change: z.string(),
 });
 
 export const budgetSchema = z.object({
-  /** The day, the month and the zone in which they begin. */
+  /** The day, the month and their time zone. */
   day: z.string(),
   month: z.string(),
   zone: z.string(),
@@ -58,10 +58,10 @@ export const budgetSchema = z.object({
   left: amount,
   limit: amount,
   forecast: z.nullable(forecast),
-  /** Calls that cost more than they reserved: no calls until someone acknowledges them. */
+  /** Calls that cost more than they reserved; they block all calls until someone acknowledges them. */
   overruns: z.number(),
   alerts: z.array(z.object({ text: z.string(), when: z.string(), level: z.enum(['warning', 'critical']) })),
-  /** Stacked. */
+  /** A stacked chart. */
   hours: chartSchema,
   days: chartSchema,
   monthSpent: amount,
@@ -81,11 +81,11 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
 /** From the view to the extension. */
 export const viewMessageSchema = z.discriminatedUnion('type', [
   readyMessage,
-  /** A cap by its place in the list. */
+  /** The index of a cap in the list. */
   z.object({ type: z.literal('raiseCap'), index: z.number() }),
   z.object({ type: z.literal('acknowledge') }),
   z.object({ type: z.literal('exportCsv') }),
-  /** The picture, base64. */
+  /** The image as base64. */
   z.object({ type: z.literal('exportPng'), data: z.string() }),
   runMessage(['tidyllm.refreshHealth', 'tidyllm.openChat', 'tidyllm.setDailyLimit']),
 ]);

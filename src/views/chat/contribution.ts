@@ -24,7 +24,7 @@ export function contributeChat(dependencies: ChatPanelDependencies) {
       'tidyllm.chooseReason': async () => (await chat()).chooseReason(),
       'tidyllm.stopAnswer': async () => (await chat()).stop(),
     },
-    /** What was kept of a user was erased. */
+    /** Called after a user's kept content was erased. */
     forget: async (user: string): Promise<void> => (await chat()).forget(user),
     dispose: () => store.dispose(),
   } satisfies Contribution & { forget: unknown };

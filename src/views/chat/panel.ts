@@ -26,12 +26,12 @@ import { ShownTurns } from './shownTurns.ts';
 import { viewMessageSchema, type HostMessage, type Surroundings, type ViewMessage } from './protocol.ts';
 
 const viewId = 'tidyllm.chat';
-/** Long enough not to price a question at every key. */
+/** Milliseconds without typing before a question is priced. */
 const draftDelayMs = 150;
-/** A view that is just being made takes a second or two; one that is broken never does. */
+/** A new view loads within a second or two; a broken one never does. */
 const shownWithinMs = 10_000;
 
-/** Commands that ask in a box of the editor: when that is closed, however, the keyboard is back in the chat. */
+/** Commands that open an input of the editor: the chat gets the focus back when it closes, however it closes. */
 const asking: ReadonlySet<string> = new Set<CommandId>([
   'tidyllm.raiseCap',
   'tidyllm.setDailyLimit',
@@ -46,14 +46,14 @@ export interface ChatPanelDependencies {
   git: GitContext;
   runs: FlowRuns;
   histories: Histories;
-  /** Shows the report of a run of an agreement. */
+  /** Shows the report of a FLOW run. */
   showReport: (runId: string) => Promise<void>;
   /** Shows a call's audit record. */
   showCall: (ledgerId: string, call: { sequence: number }) => Promise<void>;
   log: vscode.LogOutputChannel;
 }
 
-/** The chat view's extension side: it holds the conversation and tells the view what to show. */
+/** The extension side of the chat view: it holds the conversation and tells the view what to show. */
 export class ChatPanel implements vscode.Disposable {
   readonly #dependencies: ChatPanelDependencies;
   readonly #memory: ChatMemory;
@@ -95,7 +95,7 @@ export class ChatPanel implements vscode.Disposable {
     this.#follow();
   }
 
-  /** Fills the view, whenever the editor makes one. */
+  /** Fills the view whenever the editor creates it. */
   show(view: vscode.WebviewView): void {
     const { extensionUri } = this.#dependencies;
     this.#view = view;
@@ -107,7 +107,7 @@ export class ChatPanel implements vscode.Disposable {
     view.webview.html = webviewPage(view.webview, extensionUri, 'chat', vscode.l10n.t('Chat'));
   }
 
-  /** Shows the view with the cursor where the next question is written. */
+  /** Shows the view with the cursor in the question field. */
   async open(): Promise<void> {
     this.#focusWhenReady = !this.#view?.visible;
     await vscode.commands.executeCommand(`${viewId}.focus`);
@@ -120,7 +120,7 @@ export class ChatPanel implements vscode.Disposable {
     await this.open();
   }
 
-  /** From the palette: asks for what is missing, then shows the answer in the view. */
+  /** From the Command Palette: asks for the missing inputs, then shows the answer in the view. */
   async askFromPalette(): Promise<void> {
     if (this.#conversation.answering) return this.open();
     const reason = this.#conversation.reason || (await this.#pickReason());
@@ -137,7 +137,7 @@ export class ChatPanel implements vscode.Disposable {
     await this.#ask(question);
   }
 
-  /** What was kept of a user was erased in this window: their conversation goes too. */
+  /** Clears the conversation of a user whose content was erased in this window. */
   async forget(user: string): Promise<void> {
     if ((await this.#dependencies.holder.whenReady()).user !== user) return;
     this.#draft = '';
@@ -227,8 +227,8 @@ export class ChatPanel implements vscode.Disposable {
     if (await this.#shownTurns.wait(turn, shownWithinMs, signal)) return null;
     const retry: Remedy = { kind: 'retry' };
     return {
-      message: vscode.l10n.t('The question was not sent: the chat view did not show it.'),
-      hint: vscode.l10n.t('Open the chat view, or reload the window if it stays empty, and ask again.'),
+      message: vscode.l10n.t('The question was not sent because the chat view did not show it.'),
+      hint: vscode.l10n.t('Open the chat view and ask again. If the view stays empty, reload the window.'),
       fixes: [{ label: remedyLabel(retry), remedy: retry }],
     };
   }
@@ -237,7 +237,7 @@ export class ChatPanel implements vscode.Disposable {
     inBackground(this.#dependencies.log, this.#erasures.request());
   }
 
-  /** Forgets what was erased by the terminal or another window: its tombstone is in the ledger. */
+  /** Clears what the terminal or another window erased: its tombstone is in the ledger. */
   async #forgetErased(): Promise<void> {
     const { state } = this.#dependencies.holder;
     if (state.kind !== 'ready' || this.#conversation.turns.length === 0) return;
@@ -254,7 +254,7 @@ export class ChatPanel implements vscode.Disposable {
     );
   }
 
-  /** A question that was not taken goes back to where it was written. */
+  /** A question that was not asked goes back to the question field. */
   async #ask(question: string): Promise<void> {
     const { reason } = this.#conversation;
     const result = await this.#asked(async () => this.#conversation.ask(question, await this.#model()));
@@ -279,7 +279,7 @@ export class ChatPanel implements vscode.Disposable {
     if (remedy.kind !== 'retry') await this.#runCommand(commandOf(remedy), remedy);
     else
       await askAgain({
-        // Another model may have been chosen since.
+        // Another model may have been selected since.
         modelId: remedy.model ?? (await this.#model()),
         ...(remedy.maxTokens && { maxTokens: remedy.maxTokens }),
       });
@@ -290,7 +290,7 @@ export class ChatPanel implements vscode.Disposable {
     if (asking.has(command)) await this.open();
   }
 
-  /** Lets the stop command know that there is something to stop, and tells of a reason that was refused. */
+  /** Enables the stop command while an answer runs, and shows why a reason was refused. */
   async #asked(ask: () => Promise<AskResult>): Promise<AskResult> {
     void setContext('tidyllm.answering', true);
     try {
@@ -318,7 +318,7 @@ export class ChatPanel implements vscode.Disposable {
     );
   }
 
-  /** Keeps the question that is being written and tells the most that it can cost. */
+  /** Keeps the question draft and shows the most that it can cost. */
   async #priceDraft(): Promise<void> {
     const draft = this.#draft;
     await this.#memory.keepDraft(draft);
@@ -326,7 +326,7 @@ export class ChatPanel implements vscode.Disposable {
     if (draft === this.#draft) this.#post({ type: 'worstCase', cost });
   }
 
-  /** Null where the question would be refused: the answer to sending it says why. */
+  /** Null where the question would be refused; sending it shows why. */
   async #worstCase(question: string): Promise<string | null> {
     try {
       return formatUsd(await this.#conversation.worstCase(question, await this.#model()));
@@ -348,7 +348,7 @@ export class ChatPanel implements vscode.Disposable {
   async #showSurroundings(): Promise<void> {
     if (!this.#view) return;
     this.#post({ type: 'surroundings', surroundings: await this.#readSurroundings() });
-    // Another model or a longer conversation costs otherwise.
+    // The cost depends on the model and on the length of the conversation.
     this.#priceDraftSoon();
   }
 
@@ -367,7 +367,7 @@ export class ChatPanel implements vscode.Disposable {
     return { gateway, model: await this.#model(), budget: await this.#budget(state.core), suggestedReason };
   }
 
-  /** Null while the ledger refuses: sending a question says why. */
+  /** Null while the ledger refuses calls; sending a question shows why. */
   async #budget(core: Core): Promise<Surroundings['budget']> {
     try {
       const { remaining, limit, level } = await core.budget();
@@ -379,7 +379,7 @@ export class ChatPanel implements vscode.Disposable {
     }
   }
 
-  /** The model that was chosen, otherwise that of the settings; empty while there is no core. */
+  /** The selected model, otherwise that of the settings; empty without a core. */
   async #model(): Promise<string> {
     if (this.#memory.model !== undefined) return this.#memory.model;
     try {
@@ -430,12 +430,12 @@ function setContext(name: string, value: boolean): Thenable<unknown> {
   return vscode.commands.executeCommand('setContext', name, value);
 }
 
-/** Whether an answer that is on its way may be stopped: it is charged all the same. */
+/** Asks whether to stop the running answer, which is charged anyway. */
 async function confirmsStop(): Promise<boolean> {
   const stop = vscode.l10n.t('Stop and Clear');
   const chosen = await vscode.window.showWarningMessage(
-    vscode.l10n.t('Stop the answer and begin a new conversation?'),
-    { modal: true, detail: vscode.l10n.t('What has arrived of it is charged, and its record stays.') },
+    vscode.l10n.t('Stop the answer and start a new conversation?'),
+    { modal: true, detail: vscode.l10n.t('The part that has arrived is charged, and its record stays.') },
     stop,
   );
   return chosen === stop;
@@ -447,7 +447,7 @@ async function insertAtCursor(text: string): Promise<void> {
     for (const selection of editor.selections) edit.replace(selection, text);
   });
   if (!editor || !inserted) {
-    // There is no editor, or it is read-only.
+    // No editor is open, or it is read-only.
     await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content: text }));
     return;
   }

@@ -13,12 +13,12 @@ const surroundings = z.object({
   budget: z.nullable(
     z.object({
       left: z.string(),
-      /** Of the limit, 0 to 1. */
+      /** Share of the limit, 0 to 1. */
       shareLeft: z.number(),
       level: z.enum(['ok', 'warning', 'critical', 'exceeded']),
     }),
   ),
-  /** A reason to offer, from the git branch. */
+  /** A suggested reason, from the git branch. */
   suggestedReason: z.nullable(z.string()),
 });
 
@@ -28,16 +28,16 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
     type: z.literal('conversation'),
     turns: z.array(turnSchema),
     reason: z.string(),
-    /** The question that is being written. */
+    /** The question draft. */
     draft: z.string(),
   }),
   z.object({ type: z.literal('surroundings'), surroundings }),
-  /** A new turn, or all of one that changed. */
+  /** A new turn, or the whole of a changed one. */
   z.object({ type: z.literal('turn'), turn: turnSchema }),
   z.object({ type: z.literal('turnRemoved'), id: z.string() }),
   z.object({ type: z.literal('text'), id: z.string(), text: z.string() }),
   z.object({ type: z.literal('reason'), reason: z.string() }),
-  /** A question that was not asked goes back to where it was written. */
+  /** A question that was not asked goes back to the question field. */
   z.object({ type: z.literal('questionReturned'), question: z.string() }),
   z.object({ type: z.literal('reasonRefused'), message: z.string() }),
   z.object({ type: z.literal('worstCase'), cost: z.nullable(z.string()) }),
@@ -47,11 +47,11 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
 /** From the view to the extension. */
 export const viewMessageSchema = z.discriminatedUnion('type', [
   readyMessage,
-  /** A turn whose answer isn't there yet can be seen: now it may be sent. */
+  /** A turn without an answer is visible, so its question may be sent. */
   z.object({ type: z.literal('shown'), turn: z.string() }),
-  /** The keyboard is in the view, or left it: the editor does not know by itself. */
+  /** The view got or lost the focus, which the editor doesn't know by itself. */
   z.object({ type: z.literal('focused'), focused: z.boolean() }),
-  /** Asks for the reason that was written last. */
+  /** Uses the last reason again. */
   z.object({ type: z.literal('ask'), question: z.string() }),
   z.object({ type: z.literal('draft'), question: z.string() }),
   z.object({ type: z.literal('reason'), reason: z.string() }),
@@ -62,9 +62,9 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
     'tidyllm.stopAnswer',
     'tidyllm.openBudget',
   ]),
-  /** Presses a button of an error, of a turn's or (without a turn) of the gateway's. */
+  /** Presses a button of a turn's error, or of the gateway's error when there is no turn. */
   z.object({ type: z.literal('fix'), turn: z.nullable(z.string()), index: z.number() }),
-  /** Goes on with an answer that was cut off. */
+  /** Continues an answer that was cut off. */
   z.object({ type: z.literal('goOn'), turn: z.string() }),
   z.object({ type: z.literal('showRecord'), turn: z.string() }),
   z.object({ type: z.literal('showReport'), turn: z.string() }),

@@ -1,8 +1,8 @@
-/** Who waits until the view has shown a turn. */
+/** Callers that wait until the view has shown a turn. */
 export class ShownTurns {
   readonly #waiting = new Map<string, () => void>();
 
-  /** Whether the view shows the turn within the time, in milliseconds, and before the signal. */
+  /** Whether the view shows the turn within the timeout, in milliseconds, and before the signal aborts. */
   wait(turn: string, withinMs: number, signal: AbortSignal): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const giveUp = (): void => resolve(false);

@@ -1,13 +1,13 @@
 import type { ServiceHealth } from '../../gateways/services.ts';
 import type { Observations } from '../../health/checks.ts';
 
-/** Checks of a part that its line shows. */
+/** Checks per component that its sparkline shows. */
 const mostLatencies = 60;
 
-/** Latencies of each part since somebody looks, in milliseconds; null for a check that failed. */
+/** Latencies of each component since the dashboard opened, in milliseconds; null for a failed check. */
 export class Latencies {
   readonly #latencies = new Map<string, (number | null)[]>();
-  /** When each part was last checked. */
+  /** When each component was last checked. */
   readonly #checkedAt = new Map<string, string>();
 
   of(part: string): readonly (number | null)[] {
@@ -30,7 +30,7 @@ export class Latencies {
   }
 }
 
-/** Undefined where nothing was measured, which is no failure. */
+/** Undefined where nothing was measured, which is not a failure. */
 function latencyOf({ state, latencyMs }: ServiceHealth): number | null | undefined {
   if (state === 'failed') return null;
   return state === 'healthy' || state === 'degraded' ? (latencyMs ?? undefined) : undefined;

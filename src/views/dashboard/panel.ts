@@ -13,9 +13,9 @@ import { presentDashboard, type Presented } from './presentation.ts';
 import { viewMessageSchema, type HostMessage, type ViewMessage } from './protocol.ts';
 
 const viewType = 'tidyllm.dashboard';
-/** Runs of agreements that are read, for how many there were in the last hour. */
+/** FLOW runs that are read to count those of the last hour. */
 const runsRead = 100;
-/** Findings that come faster than this are shown together. */
+/** Findings closer together than this are shown at once. */
 const showEveryMs = 100;
 
 export interface DashboardPanelDependencies {
@@ -27,7 +27,7 @@ export interface DashboardPanelDependencies {
   log: vscode.LogOutputChannel;
 }
 
-/** The health dashboard: an editor of which a window has at most one. While it is seen, the checks go on. */
+/** The health dashboard: one editor per window. The checks run while it is visible. */
 export class DashboardPanel implements vscode.Disposable {
   readonly #dependencies: DashboardPanelDependencies;
   readonly #following: vscode.Disposable;
@@ -63,7 +63,7 @@ export class DashboardPanel implements vscode.Disposable {
     this.#panel.open();
   }
 
-  /** Takes a panel that the editor kept over a reload. */
+  /** Fills a panel that the editor restored. */
   restore(panel: vscode.WebviewPanel): void {
     this.#panel.show(panel);
   }
@@ -110,7 +110,7 @@ export class DashboardPanel implements vscode.Disposable {
     this.#panel.post(message);
   }
 
-  /** Null where the ledger, which has a line of its own, can't be read. */
+  /** Null if the ledger can't be read; the ledger's own line says why. */
   async #runs(): Promise<readonly FlowExecutionEntry[] | null> {
     try {
       return await this.#dependencies.runs.history(runsRead);

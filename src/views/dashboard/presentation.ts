@@ -39,28 +39,28 @@ import { sourceText } from '../health/healthNodes.ts';
 import type { Latencies } from './latencies.ts';
 import type { Dashboard, Part, Tone } from './protocol.ts';
 
-/** What the dashboard shows, with what its buttons do. */
+/** What the dashboard shows, and what its buttons do. */
 export interface Presented {
   dashboard: Dashboard;
-  /** By part, in the order of its buttons. */
+  /** By component, in the order of its buttons. */
   fixes: ReadonlyMap<string, readonly Mend[]>;
 }
 
-/** Runs that are shown. */
+/** Runs shown. */
 const runsShown = 5;
 const hourMs = 3_600_000;
 
-/** What the dashboard shows besides what the checks found. */
+/** What the dashboard shows besides the findings. */
 export interface DashboardExtras {
   verification: Verification | null;
-  /** The last runs of agreements, newest first; null while nobody can know them. */
+  /** The last FLOW runs, newest first; null while they are unknown. */
   runs: readonly FlowExecutionEntry[] | null;
   latencies: Pick<Latencies, 'of'>;
 }
 
 type PartWithFixes = Omit<Part, 'fixes' | 'history'> & { fixes: readonly Mend[] };
 
-/** What was found as the view shows it, in the language of the editor. */
+/** The findings as the view shows them, in the editor's language. */
 export function presentDashboard(
   state: CoreState,
   seen: Observations,
@@ -90,7 +90,7 @@ export function presentDashboard(
   return { dashboard, fixes: new Map([...infrastructure, ...gateways].map(({ id, fixes }) => [id, fixes])) };
 }
 
-/** How many agreements can run, and how many did in the last hour. */
+/** How many agreements can run, and how many ran in the last hour. */
 function flowLine({ flow }: Observations, runs: DashboardExtras['runs']): Dashboard['flow'] {
   if (!flow || !runs) return { tone: 'checking', text: vscode.l10n.t('reading …') };
   const lately = runs.filter(({ timestamp }) => Date.now() - Date.parse(timestamp) < hourMs).length;
@@ -108,7 +108,7 @@ function flowLine({ flow }: Observations, runs: DashboardExtras['runs']): Dashbo
     text: [
       vscode.l10n.t('{0} agreements can be run', flow.agreements),
       ...(count > 0 ? [errors] : []),
-      runs.length === 0 ? vscode.l10n.t('none was run yet') : said,
+      runs.length === 0 ? vscode.l10n.t('no runs yet') : said,
     ].join(' · '),
   };
 }
@@ -146,9 +146,9 @@ function lastCheck({ services, gateways }: Observations): string {
 function presentVerdict(verdict: Verdict): Dashboard['verdict'] {
   const tones = { operational: 'healthy', degraded: 'failed', checking: 'checking' } as const;
   const meanings: Record<Verdict['state'], string> = {
-    operational: vscode.l10n.t('Everything that is configured and installed works.'),
+    operational: vscode.l10n.t('Everything configured and installed works.'),
     degraded: '',
-    checking: vscode.l10n.t('The first look is under way.'),
+    checking: vscode.l10n.t('The first check is running.'),
   };
   return {
     tone: tones[verdict.state],
@@ -195,7 +195,7 @@ function gatewayParts({ registry }: Core, { gateways }: Observations): PartWithF
   });
 }
 
-/** In place of all of them, while there is no core. */
+/** The only row while there is no core. */
 function startPart(state: CoreState): PartWithFixes[] {
   const part =
     state.kind === 'failed'
@@ -204,7 +204,7 @@ function startPart(state: CoreState): PartWithFixes[] {
   return [part];
 }
 
-/** A part as it was found; null and undefined where nobody has looked yet. */
+/** A component from its finding, which is null or undefined until it has been checked. */
 function foundPart(id: FindingId, found: Finding | null | undefined): PartWithFixes {
   const text = { state: vscode.l10n.t('checking …'), evidence: '', hint: '' };
   const part: PartWithFixes = {
@@ -224,11 +224,11 @@ function foundPart(id: FindingId, found: Finding | null | undefined): PartWithFi
     tone,
     state: stateText(state),
     evidence: problemOf(found) || evidence,
-    // What isn't configured is no fault to mend.
+    // A component that isn't configured needs no fix.
     hint: tone === 'absent' ? '' : hint,
     latency: latencyText(latencyMs),
     since: tone === 'absent' || since === null ? '' : timeText(since),
-    // One button looks at everything again.
+    // One button for the whole dashboard checks again.
     fixes: remedy.filter(({ kind }) => kind !== 'check_health'),
   };
 }
@@ -268,7 +268,7 @@ function ledgerLine(
   { ledger }: Observations,
   verification: Verification | null,
 ): Dashboard['ledger'] {
-  if (!core) return { tone: 'absent', text: vscode.l10n.t('Closed while the gateway is not up.') };
+  if (!core) return { tone: 'absent', text: vscode.l10n.t('Closed while the gateway is not running.') };
   if (!ledger) return { tone: 'checking', text: vscode.l10n.t('reading …') };
   const [found] = ledgerFindings(core, { ledger, verification: verification?.result ?? null });
   if (ledger.error) return { tone: 'failed', text: found?.evidence ?? ledger.error.message };

@@ -3,21 +3,21 @@ import { readyMessage, runMessage } from '../webviewKit/protocol.ts';
 
 const tone = z.enum(['healthy', 'degraded', 'failed', 'absent', 'checking']);
 
-/** A button; it is told by its row and its place there. */
+/** A button; its row and its index there identify it. */
 const fix = z.object({ label: z.string() });
 
-/** A part of the system as the last check found it. */
+/** A component of the system, as last checked. */
 const part = z.object({
   id: z.string(),
   name: z.string(),
   tone,
   state: z.string(),
-  /** What is wrong, or what was seen. */
+  /** The problem, or what was observed. */
   evidence: z.string(),
-  /** What to do; empty where nothing is. */
+  /** What to do; empty if there is nothing to do. */
   hint: z.string(),
   latency: z.string(),
-  /** Latencies since the dashboard was opened, in milliseconds; null for a check that failed. */
+  /** Latencies since the dashboard opened, in milliseconds; null for a failed check. */
   history: z.array(z.nullable(z.number())),
   since: z.string(),
   fixes: z.array(fix),
@@ -27,7 +27,7 @@ export const dashboardSchema = z.object({
   verdict: z.object({
     tone,
     text: z.string(),
-    /** One sentence on what it stands on. */
+    /** One sentence that explains the verdict. */
     meaning: z.string(),
     reasons: z.array(z.object({ of: z.string(), message: z.string(), hint: z.string() })),
   }),
@@ -38,7 +38,7 @@ export const dashboardSchema = z.object({
   infrastructure: z.array(part),
   gateways: z.array(part),
   flow: z.object({ tone, text: z.string() }),
-  /** The last runs of agreements, newest first. */
+  /** The last FLOW runs, newest first. */
   runs: z.array(
     z.object({
       runId: z.string(),
@@ -46,21 +46,21 @@ export const dashboardSchema = z.object({
       tone,
       outcome: z.string(),
       when: z.string(),
-      /** Both empty while it runs. */
+      /** Both are empty while the run goes on. */
       took: z.string(),
       cost: z.string(),
       summary: z.string(),
       hasReport: z.boolean(),
     }),
   ),
-  /** What a later version brings. */
+  /** What a later version will add. */
   cache: z.string(),
   configuration: z.array(
     z.object({
       name: z.string(),
       value: z.string(),
       origin: z.string(),
-      /** Where settings.yaml has it. */
+      /** Its key in settings.yaml. */
       key: z.string(),
     }),
   ),
@@ -76,9 +76,9 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
 export const viewMessageSchema = z.discriminatedUnion('type', [
   readyMessage,
   z.object({ type: z.literal('refresh') }),
-  /** A button of a part. */
+  /** A button of a component. */
   z.object({ type: z.literal('fix'), part: z.string(), index: z.number() }),
-  /** Opens settings.yaml at a line of the configuration. */
+  /** Opens settings.yaml at a row of the configuration. */
   z.object({ type: z.literal('edit'), index: z.number() }),
   /** Shows the report of a run. */
   z.object({ type: z.literal('report'), runId: z.string() }),

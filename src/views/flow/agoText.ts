@@ -6,7 +6,7 @@ const units = [
   ['minute', 60_000],
 ] as const;
 
-/** How long ago a time (ISO 8601) was, as people say it. */
+/** How long ago a time (ISO 8601) was, in words. */
 export function agoText(time: string): string {
   const past = Date.now() - Date.parse(time);
   for (const [unit, milliseconds] of units) {

@@ -17,7 +17,7 @@ export interface FlowContributionDependencies {
   log: vscode.LogOutputChannel;
 }
 
-/** FLOW agreements: their tree, runs from the palette, and reports. */
+/** FLOW agreements: their tree, runs from the Command Palette, and reports. */
 export function contributeFlow({ extensionUri, holder, runs, showCall, log }: FlowContributionDependencies) {
   const store = new DisposableStore();
   const tree = store.add(new FlowTree(holder, runs));
@@ -70,7 +70,7 @@ export function contributeFlow({ extensionUri, holder, runs, showCall, log }: Fl
       'tidyllm.runSecurityTest': startDefault('security_test'),
     },
     showReport: async (runId: string): Promise<void> => (await reports()).open(runId),
-    /** The files of agreements were looked at. */
+    /** Fires after the agreement files were read. */
     refresh: () => tree.refresh(),
     dispose: () => store.dispose(),
   } satisfies Contribution & { showReport: unknown; refresh: unknown };

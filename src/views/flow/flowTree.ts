@@ -11,13 +11,13 @@ import { escapeMarkdown } from '../markdownText.ts';
 import { agoText } from './agoText.ts';
 import { outcomeText } from './outcomeText.ts';
 
-/** Runs that are shown of an agreement, and looked through for the last one of each. */
+/** Runs shown per agreement, and runs searched for the last one of each agreement. */
 const runsShown = 5;
 const runsRead = 100;
-/** Records come in bursts. */
+/** Records arrive in bursts. */
 const settleMs = 300;
 
-/** A line of the FLOW view; its fields are what the commands of its buttons take. */
+/** A line of the FLOW view; its fields are the arguments of its buttons' commands. */
 interface Line {
   item: vscode.TreeItem;
   children: readonly Line[];
@@ -26,7 +26,7 @@ interface Line {
   place?: FlowPlace;
 }
 
-/** The FLOW view: every agreement with its last result, and its runs. */
+/** The FLOW view: every agreement with its last result and its runs. */
 export class FlowTree implements vscode.TreeDataProvider<Line>, vscode.Disposable {
   readonly #holder: CoreHolder;
   readonly #runs: FlowRuns;
@@ -85,7 +85,7 @@ export class FlowTree implements vscode.TreeDataProvider<Line>, vscode.Disposabl
     this.#changed.dispose();
   }
 
-  /** While nobody looks, the next look reads anew anyway. */
+  /** A hidden view needs no refresh: it reads again when it is shown. */
   #refreshSoon(): void {
     if (!this.#view.visible) return;
     this.#timer ??= setTimeout(() => this.refresh(), settleMs);
@@ -98,7 +98,7 @@ function messageLine(message: string): Line {
   return { item, children: [] };
 }
 
-/** What is wrong with each file; a click opens it there. */
+/** The faults of each file; a click opens the place. */
 function faultLines(faults: readonly Fault[]): Line[] {
   const byFile = Map.groupBy(
     faults.filter(({ severity }) => severity === 'error'),
@@ -137,7 +137,9 @@ function agreementLine(
   item.id = id;
   item.iconPath = here ? new vscode.ThemeIcon('loading~spin') : iconOf(last);
   const distrusted = source.kind === 'workspace' && !vscode.workspace.isTrusted;
-  const never = distrusted ? vscode.l10n.t('runs once the workspace is trusted') : vscode.l10n.t('never run');
+  const never = distrusted
+    ? vscode.l10n.t('can run once the workspace is trusted')
+    : vscode.l10n.t('not run yet');
   item.description = here ? runningText(here) : last ? resultText(last) : never;
   item.tooltip = tooltipOf(agreement, last);
   const place =

@@ -3,14 +3,14 @@ import type { FlowExecutionEntry } from '../../flow/executionHistory.ts';
 
 type Outcome = Pick<FlowExecutionEntry, 'mode' | 'outcome' | 'problems' | 'warnings'>;
 
-/** How a run ended, and what it found, in a few words. */
+/** A short text of how a run ended and what it found. */
 export function outcomeText({ mode, outcome, problems, warnings }: Outcome): string {
   if (outcome === 'running') return vscode.l10n.t('running');
   const outcomes = {
     failed: vscode.l10n.t('failed'),
     cancelled: vscode.l10n.t('stopped'),
     refused: vscode.l10n.t('refused'),
-    orphaned: vscode.l10n.t('its window died'),
+    orphaned: vscode.l10n.t('interrupted: its process ended'),
   };
   if (outcome !== 'success') return outcomes[outcome];
   const found = [

@@ -14,14 +14,14 @@ import { keptSchema, viewMessageSchema, type HostMessage, type ViewMessage } fro
 
 const viewType = 'tidyllm.flowReport';
 
-/** Where reports come from, and what their buttons do. */
+/** The source of reports, and the actions of their buttons. */
 export interface FlowReports {
-  /** Throws `GatewayError` when it isn't kept or was changed. */
+  /** Throws `GatewayError` when the report isn't kept or was changed. */
   reportOf(runId: string): Promise<StoredReport>;
   /** Runs of an agreement with a report, newest first. */
   runsOf(agreement: string): Promise<readonly ReportedRun[]>;
   runAgain(agreement: string, parameters: ParameterValues): Promise<void>;
-  /** Where the run stands in the audit journal. */
+  /** The run's record in the audit journal. */
   showRecord(runId: string): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export interface FlowReportPanelsDependencies {
   log: vscode.LogOutputChannel;
 }
 
-/** The reports of FLOW runs: an editor for each run. */
+/** The reports of FLOW runs: one editor per run. */
 export class FlowReportPanels implements vscode.Disposable {
   readonly #dependencies: FlowReportPanelsDependencies;
   readonly #panels = new Map<string, ReportPanel>();
@@ -40,14 +40,14 @@ export class FlowReportPanels implements vscode.Disposable {
     this.#dependencies = dependencies;
   }
 
-  /** Shows a run's report; `report` where it is at hand, with the private sections that are not kept. */
+  /** Shows a run's report; a given `report` includes the private sections, which are not kept. */
   open(runId: string, report: StoredReport | null = null): void {
     const shown = this.#panels.get(runId);
     if (shown) shown.reveal();
     else this.#show(createPanel(), runId, { report, comparedWith: null });
   }
 
-  /** Fills a panel that the editor brings back, with what its view had remembered. */
+  /** Restores a panel from the state that its view remembered. */
   restore(panel: vscode.WebviewPanel, state: unknown): void {
     const { data } = keptSchema.safeParse(state);
     if (data) this.#show(panel, data.runId, { report: null, comparedWith: data.comparedWith });
@@ -68,7 +68,7 @@ export class FlowReportPanels implements vscode.Disposable {
   }
 }
 
-/** What a panel begins with. */
+/** The initial state of a panel. */
 interface Begin {
   report: StoredReport | null;
   /** Run id of an earlier report. */
@@ -146,12 +146,12 @@ class ReportPanel {
       this.#report ??= await reports.reportOf(this.#runId);
     } catch (error) {
       if (!GatewayError.is(error)) log.error(errorText(error));
-      const hint = GatewayError.is(error) ? error.hint : vscode.l10n.t('The output has the details.');
+      const hint = GatewayError.is(error) ? error.hint : vscode.l10n.t('See the output for details.');
       this.#post({ type: 'failed', failure: { message: messageOf(error), hint } });
       return;
     }
     this.#panel.title = this.#report.report.title;
-    // An earlier report that is gone by now is no reason to show none.
+    // If the earlier report is gone, the report is shown without a comparison.
     if (this.#comparedWith !== null) inBackground(log, this.#compareWith(this.#report, this.#comparedWith));
     this.#show();
   }

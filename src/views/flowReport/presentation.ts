@@ -8,7 +8,7 @@ import type { PresentedFigure, PresentedReport, PresentedSection, PresentedTable
 const severities = ['problem', 'warning', 'note'] as const;
 /** Steps of an axis, at most. */
 
-/** A report as the view shows it, in the language of the editor. */
+/** A report as the view shows it, in the editor's language. */
 export function presentReport(stored: StoredReport, comparison: ReportComparison | null): PresentedReport {
   const { report } = stored;
   return {
@@ -43,7 +43,7 @@ export function presentReport(stored: StoredReport, comparison: ReportComparison
   };
 }
 
-/** When a run began, in the language and the zone of the editor. */
+/** When a run started, in the editor's language and time zone. */
 export function startText(iso: string): string {
   return new Intl.DateTimeFormat(vscode.env.language, { dateStyle: 'medium', timeStyle: 'medium' }).format(
     new Date(iso),
@@ -99,7 +99,7 @@ function changeText(change: ComparedFigure['change'], difference: string, direct
     case 'worse':
       return vscode.l10n.t('{0}, worse', by);
     case 'same':
-      return vscode.l10n.t('as before');
+      return vscode.l10n.t('unchanged');
     case 'changed':
       return direction === 0 ? vscode.l10n.t('changed') : by;
     case 'incomparable':
@@ -118,12 +118,14 @@ function presentComparison(comparison: ReportComparison): PresentedReport['compa
         ? []
         : [
             before.execution_mode === 'simulated'
-              ? vscode.l10n.t('The earlier run was simulated and this one real: their figures don’t compare.')
+              ? vscode.l10n.t(
+                  'The earlier run was simulated and this one was real: their figures are not comparable.',
+                )
               : vscode.l10n.t(
-                  'This run was simulated and the earlier one real: their figures don’t compare.',
+                  'This run was simulated and the earlier one was real: their figures are not comparable.',
                 ),
           ]),
-      ...(parameters === '' ? [] : [vscode.l10n.t('Other values than then: {0}.', parameters)]),
+      ...(parameters === '' ? [] : [vscode.l10n.t('Changed parameters: {0}.', parameters)]),
     ],
     findings: vscode.l10n.t(
       'Findings: {0} new, {1} gone, {2} still there.',
@@ -152,7 +154,7 @@ function presentTable({ columns, rows }: Table): PresentedTable {
   };
 }
 
-/** Null where there is nothing to compare by eye: the table says it. */
+/** Null where a chart would show nothing: the table is enough. */
 function presentChart({ columns, rows }: Table, { type, x, series }: Chart): ChartShape | null {
   const unitOf = (index: number) => columns[index]?.unit ?? 'text';
   const drawn = series.map((index) => ({

@@ -9,14 +9,14 @@ const finding = z.object({
   title: z.string(),
   evidence: z.string(),
   remedy: z.string(),
-  /** Against the earlier run that it is compared with. */
+  /** Compared with the earlier run. */
   isNew: z.boolean(),
 });
 
 const figure = z.object({
   label: z.string(),
   isNumber: z.boolean(),
-  /** Of the run that is shown; a dash where only the earlier one has it. */
+  /** The shown run's value; a dash where only the earlier run has one. */
   value: z.string(),
   compared: z.nullable(
     z.object({
@@ -47,11 +47,11 @@ export const reportSchema = z.object({
   trigger: z.string(),
   simulated: z.boolean(),
   summary: z.string(),
-  /** When, for how long, at what cost, with which values. */
+  /** Start, duration, cost and parameters. */
   particulars: z.array(z.object({ name: z.string(), value: z.string() })),
   /** Problems first. */
   findings: z.array(finding),
-  /** What was found and how often: `1 problem · 2 warnings`. */
+  /** Counts by severity: `1 problem · 2 warnings`. */
   findingsText: z.string(),
   figures: z.array(figure),
   sections: z.array(section),
@@ -60,7 +60,7 @@ export const reportSchema = z.object({
       /** The earlier run. */
       runId: z.string(),
       when: z.string(),
-      /** What to mind when comparing: other modes or parameters. */
+      /** Caveats of the comparison: other modes or parameters. */
       cautions: z.array(z.string()),
       findings: z.string(),
       gone: z.array(z.object({ severity, title: z.string() })),
@@ -85,7 +85,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   runMessage(['tidyllm.refreshHealth']),
 ]);
 
-/** What the view remembers while the editor is closed: its run, and the one it is compared with. */
+/** What the view remembers while the editor is closed: its run, and the compared one. */
 export const keptSchema = z.object({ runId: z.string(), comparedWith: z.nullable(z.string()) });
 
 export type PresentedReport = z.infer<typeof reportSchema>;

@@ -7,7 +7,7 @@ import type { Verification } from '../../host/auditTrail.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
 import { briefMessage } from '../../host/errorText.ts';
 
-/** What the views call what a finding is about. */
+/** The views' name for the subject of a finding. */
 export function nameOf(id: FindingId): string {
   const names: Record<Exclude<FindingId, GatewayId>, string> = {
     anchor: vscode.l10n.t('Anchor'),
@@ -43,13 +43,13 @@ export function stateText(state: Finding['state']): string {
   return states[state];
 }
 
-/** Empty where nothing was measured. */
+/** Empty if nothing was measured. */
 export function latencyText(milliseconds: number | null): string {
   if (milliseconds === null) return '';
   return milliseconds < 1 ? vscode.l10n.t('< 1 ms') : vscode.l10n.t('{0} ms', Math.round(milliseconds));
 }
 
-/** The time, with the day where it isn't today. */
+/** The time, with the date if it isn't today. */
 export function timeText(iso: string): string {
   const time = new Date(iso);
   const today = new Date().toDateString() === time.toDateString();
@@ -59,7 +59,7 @@ export function timeText(iso: string): string {
   return new Intl.DateTimeFormat(vscode.env.language, format).format(time);
 }
 
-/** What is wrong, in one line; empty where nothing is. */
+/** The problem in one line; empty if there is none. */
 export function problemOf({ state, error, evidence }: Finding): string {
   if (state === 'healthy' || state.startsWith('not_')) return '';
   return (error ? briefMessage(error) : evidence).split('\n', 1)[0] ?? '';
@@ -70,7 +70,7 @@ export interface Verdict {
   reasons: readonly { of: string; message: string; hint: string }[];
 }
 
-/** The verdict that every command gives, on what was seen so far. */
+/** The verdict that every command gives, on the checks so far. */
 export function verdictOf(state: CoreState, seen: Observations, verification: Verification | null): Verdict {
   if (state.kind === 'starting') return { state: 'checking', reasons: [] };
   const findings = findingsIn(state, seen, verification);
@@ -83,7 +83,7 @@ export function verdictOf(state: CoreState, seen: Observations, verification: Ve
   return { state: isComplete(findings) ? 'operational' : 'checking', reasons };
 }
 
-/** What was found of this window's gateway, or why there is none. */
+/** The finding on this window's gateway, or why there is none. */
 export function findingsIn(
   state: Exclude<CoreState, { kind: 'starting' }>,
   seen: Observations,

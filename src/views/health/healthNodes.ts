@@ -42,21 +42,21 @@ type Evidence = [name: string, value: string];
 
 export type Tone = 'healthy' | 'degraded' | 'failed' | 'absent' | 'checking' | 'plain';
 
-/** A line of the health view with what it stands on. */
+/** A line of the health view with its evidence. */
 export interface HealthNode {
   id: string;
   label: string;
   description: string;
   tone: Tone;
-  /** Instead of the tone's own. */
+  /** Replaces the icon of the tone. */
   icon?: string;
-  /** For the tooltip. */
+  /** Shown in the tooltip. */
   evidence: Evidence[];
-  /** Words that the manifest's menus turn into buttons. */
+  /** Context values that the manifest's menus turn into buttons. */
   actions: Action[];
-  /** Where the action `open` opens settings.yaml. */
+  /** Where the `open` action opens settings.yaml. */
   place?: Place | undefined;
-  /** What choosing the line does. */
+  /** The command of a click on the line. */
   command?: vscode.Command;
   children?: HealthNode[];
 }
@@ -78,7 +78,7 @@ type Action =
   | 'verify'
   | 'workspace';
 
-/** Whether everything that is configured works, and what doesn't. */
+/** Whether everything configured works, and what doesn't. */
 export function verdictNode(verdict: Verdict, simulated: boolean): HealthNode {
   const tones = { operational: 'healthy', degraded: 'failed', checking: 'checking' } as const;
   const { reasons } = verdict;
@@ -94,14 +94,14 @@ export function verdictNode(verdict: Verdict, simulated: boolean): HealthNode {
   };
 }
 
-/** In place of everything that needs a core, while there is none. */
+/** The only group while there is no core. */
 export function startGroup(error: GatewayError | null): HealthNode {
   const label = vscode.l10n.t('Gateway');
   const node =
     error === null
       ? line('gateway', label, vscode.l10n.t('starting …'), 'checking')
       : error.code === 'settings_invalid'
-        ? line('gateway', label, vscode.l10n.t('waits for correct settings'), 'absent')
+        ? line('gateway', label, vscode.l10n.t('waiting for valid settings'), 'absent')
         : failed('gateway', startFinding(error));
   return group('gateways', vscode.l10n.t('Gateways'), '', [node], ['reconnect']);
 }
@@ -141,11 +141,11 @@ export function flowNode({ flow }: Seen): HealthNode {
       errors > 0 ? problems : vscode.l10n.t('{0} can be run', flow.agreements),
       toneOf(found),
     ),
-    command: { command: 'tidyllm.flow.focus', title: vscode.l10n.t('Show the agreements') },
+    command: { command: 'tidyllm.flow.focus', title: vscode.l10n.t('Show Agreements') },
   };
 }
 
-/** What a later version brings. */
+/** What a later version will add. */
 export function cacheNode(): HealthNode {
   return line('cache', vscode.l10n.t('Cache'), vscode.l10n.t('not installed'), 'absent');
 }
@@ -181,10 +181,7 @@ function credentialsNode(core: Core, { credentials }: Seen): HealthNode {
   const evidence: Evidence[] = [
     [vscode.l10n.t('Source'), sourceText(found.source)],
     ...(arn === null ? [] : [['ARN', arn] satisfies Evidence]),
-    [
-      vscode.l10n.t('Expires'),
-      expiresAt === null ? vscode.l10n.t('never, as far as is known') : timeText(expiresAt),
-    ],
+    [vscode.l10n.t('Expires'), expiresAt === null ? vscode.l10n.t('never, or unknown') : timeText(expiresAt)],
   ];
   if (error) {
     const node = failed(id, finding, [[vscode.l10n.t('Found'), found.detail], ...evidence]);
@@ -198,7 +195,7 @@ function credentialsNode(core: Core, { credentials }: Seen): HealthNode {
   };
 }
 
-/** The kind of place that credentials come from. */
+/** The kind of source of the credentials. */
 export function sourceText(source: CredentialSource): string {
   const texts: Record<CredentialSource, string> = {
     iam_role: vscode.l10n.t('IAM role'),
@@ -268,7 +265,7 @@ function anchorNodes(core: Core): HealthNode[] {
         evidence: [
           [
             vscode.l10n.t('Why'),
-            vscode.l10n.t('A head kept elsewhere shows that the journal’s end was cut off.'),
+            vscode.l10n.t('An anchored head proves it if the journal’s end was cut off.'),
           ],
         ],
         actions: ['open'],
@@ -310,7 +307,7 @@ function journalNode(
       folder,
       [vscode.l10n.t('Ledger'), head?.ledgerId ?? '–'],
       [vscode.l10n.t('Head'), head ? `#${head.sequence} ${head.hash.slice(0, 32)}…` : '–'],
-      [vscode.l10n.t('Verified'), verdict ?? vscode.l10n.t('when it was opened; not since')],
+      [vscode.l10n.t('Verified'), verdict ?? vscode.l10n.t('when it was opened, not since')],
     ],
     actions: ['verify', 'reveal', 'records'],
   };
@@ -332,7 +329,7 @@ function todayNode(budget: BudgetStatus): HealthNode {
     overruns > 0
       ? vscode.l10n.t('blocked by an overrun · {0}', money)
       : held
-        ? vscode.l10n.t('the clock is held · {0}', money)
+        ? vscode.l10n.t('clock on hold · {0}', money)
         : money;
   const tone = held ? 'degraded' : level === 'ok' ? 'healthy' : level === 'warning' ? 'degraded' : 'failed';
   return {
@@ -371,7 +368,7 @@ function settingsFileNode(state: CoreState, path: string | null): HealthNode {
   const { core, settingsError } = state;
   const [first, ...warnings] = settingsFindings(core, settingsError);
   if (first?.error) {
-    const meanwhile = vscode.l10n.t('The settings from before stay in effect.');
+    const meanwhile = vscode.l10n.t('The previous settings stay in effect.');
     return failed(id, first, [...file, [vscode.l10n.t('Meanwhile'), meanwhile]]);
   }
   const [warning] = warnings;
@@ -381,7 +378,7 @@ function settingsFileNode(state: CoreState, path: string | null): HealthNode {
       evidence: [...file, ...warnings.map(({ evidence }): Evidence => [vscode.l10n.t('Warning'), evidence])],
     };
   const absent = core.loaded.file === null;
-  const description = absent ? vscode.l10n.t('none yet: defaults and environment') : (path ?? '');
+  const description = absent ? vscode.l10n.t('none (defaults and environment)') : (path ?? '');
   return {
     ...line(id, label, description, absent ? 'absent' : 'healthy'),
     evidence: file,
@@ -394,16 +391,14 @@ function workspaceSettingsNode(state: CoreState): HealthNode {
   const label = vscode.l10n.t('Workspace settings');
   if (ignoredWorkspaceFiles().length > 0) {
     return {
-      ...line(id, label, vscode.l10n.t('not until the workspace is trusted'), 'absent'),
+      ...line(id, label, vscode.l10n.t('ignored until the workspace is trusted'), 'absent'),
       actions: ['workspace'],
     };
   }
   const files = state.kind === 'ready' ? state.core.loaded.workspaceFiles : [];
   return {
     ...line(id, label, files.join(', ') || vscode.l10n.t('none'), files.length > 0 ? 'healthy' : 'absent'),
-    evidence: [
-      [vscode.l10n.t('May'), vscode.l10n.t('tighten what this user’s settings allow, and nothing else')],
-    ],
+    evidence: [[vscode.l10n.t('Scope'), vscode.l10n.t('may only tighten this user’s settings')]],
     actions: ['workspace'],
   };
 }
@@ -413,7 +408,7 @@ function editorSettingsNode(): HealthNode {
   const changed = Object.entries({ profile, region, backend, user })
     .flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]))
     .join(' · ');
-  const title = vscode.l10n.t('Open the settings of TidyLLM');
+  const title = vscode.l10n.t('Open TidyLLM Settings');
   return {
     ...line(
       'configuration.editor',
@@ -451,7 +446,7 @@ function group(
   return { ...line(id, label, description, 'plain'), children, actions };
 }
 
-/** What a check found of a service or gateway. */
+/** The finding on a service or gateway. */
 function checked(id: string, label: string, found: Finding | undefined, evidence: Evidence[]): HealthNode {
   if (!found) return { ...line(id, label, vscode.l10n.t('checking …'), 'checking'), evidence };
   const { state, error, hint, latencyMs, since, checkedAt, remedy } = found;
@@ -468,7 +463,7 @@ function checked(id: string, label: string, found: Finding | undefined, evidence
     ...line(id, label, parts.filter(Boolean).join(' · '), toneOf(found)),
     evidence: [
       ...evidence,
-      [vscode.l10n.t('Seen'), found.evidence],
+      [vscode.l10n.t('Evidence'), found.evidence],
       ...(error?.detail ? [['AWS', error.detail] satisfies Evidence] : []),
       ...(hint ? [[vscode.l10n.t('What to do'), hint] satisfies Evidence] : []),
       [vscode.l10n.t('Latency'), latency || '–'],
@@ -485,7 +480,7 @@ function toneOf({ state }: Finding): Tone {
   return state === 'not_installed' || state === 'not_configured' ? 'absent' : state;
 }
 
-/** A line that says what is wrong and what to do. */
+/** A line with a problem and its fix. */
 function failed(id: string, found: Finding, evidence: Evidence[] = []): HealthNode {
   const { error, hint, remedy } = found;
   const problem = problemOf(found);

@@ -19,8 +19,8 @@ import {
 } from './healthNodes.ts';
 
 /**
- * A line that stays while what it says changes: to replace it would close its tooltip, and leave a button
- * that is pressed just then without its line.
+ * A line that is updated in place: replacing it would close its tooltip, and detach a button
+ * that is being pressed.
  */
 class Line {
   node: HealthNode;
@@ -31,12 +31,12 @@ class Line {
     this.children = node.children?.map((child) => new Line(child));
   }
 
-  /** For the commands of its buttons. */
+  /** The argument of its buttons' commands. */
   get place(): Place | undefined {
     return this.node.place;
   }
 
-  /** Takes what is said now; returns the lines that look different. */
+  /** Updates the line; returns the lines whose appearance changed. */
   update(node: HealthNode): Line[] {
     const changed = appearance(this.node) !== appearance(node);
     this.node = node;
@@ -47,7 +47,7 @@ class Line {
   }
 }
 
-/** The health view: the verdict, and what it stands on, each with its evidence and its fix. */
+/** The health view: the verdict and the findings behind it, each with its evidence and fix. */
 export class HealthTree implements vscode.TreeDataProvider<Line>, vscode.Disposable {
   readonly #holder: CoreHolder;
   readonly #auditTrail: AuditTrail;
@@ -96,7 +96,7 @@ export class HealthTree implements vscode.TreeDataProvider<Line>, vscode.Disposa
     return item;
   }
 
-  /** The tooltip is made when it is looked at: what it says changes more often than the line. */
+  /** The tooltip is made on hover: its text changes more often than the line. */
   resolveTreeItem(item: vscode.TreeItem, { node }: Line): vscode.TreeItem {
     item.tooltip = tooltip(node);
     return item;
@@ -121,7 +121,7 @@ export class HealthTree implements vscode.TreeDataProvider<Line>, vscode.Disposa
     this.#changed.dispose();
   }
 
-  /** Only a view that is seen keeps the checks going. */
+  /** The checks run only while the view is visible. */
   #watch(): void {
     this.#watching?.dispose();
     this.#watching = this.#view.visible ? this.#monitor.watch() : null;
@@ -169,9 +169,9 @@ export class HealthTree implements vscode.TreeDataProvider<Line>, vscode.Disposa
     return [verdictNode(verdict, simulated), ...parts, configurationGroup(state, seen)];
   }
 
-  /** What keeps the system from being operational. */
+  /** The number of reasons why the system isn't operational. */
   #showBadge({ reasons: { length: value } }: Verdict): void {
-    this.#view.badge = value === 0 ? undefined : { value, tooltip: vscode.l10n.t('{0} to be mended', value) };
+    this.#view.badge = value === 0 ? undefined : { value, tooltip: vscode.l10n.t('Issues: {0}', value) };
   }
 }
 

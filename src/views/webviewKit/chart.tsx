@@ -6,15 +6,15 @@ import './chart.css';
 const height = 220;
 const top = 10;
 const bottom = 26;
-/** Of a letter in the axis' size. */
+/** Width of a letter at the axis' font size, in pixels. */
 const letterWidth = 6.6;
 const widestColumn = 48;
-/** Colours, patterns and marks: as many as there are rules in chart.css. */
+/** Number of colours, patterns and marks that chart.css has rules for. */
 const styles = 6;
 
 /**
- * Columns, side by side or stacked, or lines, in the colours of the theme. Series differ by pattern too. What stands at
- * the mouse is named beside it; a table says the same to those who can't see it.
+ * Columns, side by side or stacked, or lines, in the theme's colours. Series differ by pattern too. A tooltip names the
+ * values at the mouse; a table has the same data for those who can't see the chart.
  */
 export function Chart({ title, chart }: { title: string; chart: ChartShape }) {
   const container = useRef<HTMLDivElement>(null);
@@ -25,7 +25,7 @@ export function Chart({ title, chart }: { title: string; chart: ChartShape }) {
     const element = container.current;
     if (!element) return;
     const measure = new ResizeObserver(() => {
-      // A chart that is hidden keeps its shape.
+      // A hidden chart keeps its size.
       if (element.clientWidth > 0) setWidth(element.clientWidth);
     });
     measure.observe(element);
@@ -56,7 +56,7 @@ export function Chart({ title, chart }: { title: string; chart: ChartShape }) {
   );
 }
 
-/** Every stack that isn't empty; of other charts the lowest and highest of each series. The table has the rest. */
+/** Every stack that isn't empty, or the lowest and highest of each series. The table has the rest. */
 function spoken(title: string, { series, labels, stacks }: ChartShape): string {
   if (stacks) {
     const used = stacks.filter((_, index) => series.some(({ points }) => points[index]?.value));
@@ -111,13 +111,13 @@ function Axis({ chart, area }: { chart: ChartShape; area: Area }) {
   );
 }
 
-/** The place under the mouse. */
+/** The label under the mouse. */
 function Pointed({ place, chart, area }: { place: number; chart: ChartShape; area: Area }) {
   const band = bandOf(chart.labels.length, area);
   return <rect class="pointed" x={area.left + band * place} y={area.top} width={band} height={area.height} />;
 }
 
-/** What a place comes to, beside it: each series, in the order in which they stand above each other. */
+/** The tooltip of a label: the value of each series, in stacking order. */
 function Tip({ place, chart, area, width }: { place: number; chart: ChartShape; area: Area; width: number }) {
   const { series, stacks, labels } = chart;
   const lines = series.flatMap(({ name, points }) => {
@@ -230,7 +230,7 @@ function Lines({ chart, area }: { chart: ChartShape; area: Area }) {
   const y = scaleOf(chart, area);
   const band = bandOf(chart.labels.length, area);
   const x = (index: number): number => area.left + band * (index + 0.5);
-  // Marks that touch each other would hide the line.
+  // Marks that touch would hide the line.
   const marked = band >= 12;
   return (
     <>
@@ -308,7 +308,7 @@ function Patterns({ id }: { id: string }) {
   );
 }
 
-/** The first is solid, which style sheets say. */
+/** The first style is solid, which the style sheet sets. */
 function fillOf(series: number, id: string): string | undefined {
   const style = series % styles;
   return style === 0 ? undefined : `url(#${id}-${style})`;

@@ -1,4 +1,4 @@
-/** Where a chart is drawn, inside its axes; pixels. */
+/** The drawing area inside the axes, in pixels. */
 export interface Area {
   left: number;
   top: number;
@@ -6,26 +6,26 @@ export interface Area {
   height: number;
 }
 
-/** More of a label than this doesn't keep others from being shown. */
+/** A longer label is cut, so that it doesn't crowd out others; in letters. */
 const longestLabel = 12;
 
-/** Width that each place along the axis has. */
+/** Width of each label's band on the axis. */
 export function bandOf(places: number, { width }: Area): number {
   return width / Math.max(1, places);
 }
 
-/** The place that has a point along the axis, the first or last beside them. */
+/** The index of the band at a point on the axis, clamped to the first and last. */
 export function placeAt(x: number, places: number, area: Area): number {
   return Math.min(places - 1, Math.max(0, Math.floor((x - area.left) / bandOf(places, area))));
 }
 
-/** Where each series stands on those before it; none of those that are nothing. */
+/** The segments of a stack, each on top of the previous; empty ones are left out. */
 export function stackedIn(values: readonly number[]): { series: number; from: number; to: number }[] {
   let top = 0;
   return values.flatMap((value, series) => (value === 0 ? [] : [{ series, from: top, to: (top += value) }]));
 }
 
-/** The labels that have room where each place is so many letters wide: always the first, cut short where they must be. */
+/** The labels that fit when a band is so many letters wide: always the first, cut if needed. */
 export function labelsIn(
   labels: readonly string[],
   lettersPerPlace: number,
@@ -38,7 +38,7 @@ export function labelsIn(
   );
 }
 
-/** Of an SVG line through the points; it breaks where there is none. */
+/** The path of an SVG line through the points; it breaks at missing ones. */
 export function pathOf(points: readonly (readonly [x: number, y: number] | null)[]): string {
   return points
     .flatMap((point, index) =>

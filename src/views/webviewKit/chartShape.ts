@@ -1,29 +1,29 @@
 import * as z from 'zod/mini';
 
-/** A chart with everything it says in words: its numbers are for drawing only. */
+/** A chart with all its texts; its numbers are for drawing only. */
 export const chartSchema = z.object({
   type: z.enum(['columns', 'lines']),
-  /** Along the axis. */
+  /** The labels of the axis. */
   labels: z.array(z.string()),
   series: z.array(
     z.object({
       name: z.string(),
-      /** One for each label; null where there is none. */
+      /** One point per label; null where there is none. */
       points: z.array(z.object({ value: z.nullable(z.number()), text: z.string() })),
     }),
   ),
-  /** Columns that stand on each other: for each label the name in full, and what the column comes to. */
+  /** Stacked columns: the full name and the total for each label. */
   stacks: z.optional(z.array(z.object({ name: z.string(), text: z.string() }))),
-  /** From the lowest to the highest; the axis reaches from the first to the last. */
+  /** Ascending; the axis reaches from the first to the last. */
   ticks: z.array(z.object({ value: z.number(), text: z.string() })),
 });
 
 export type ChartShape = z.infer<typeof chartSchema>;
 
-/** Steps of an axis, at most. */
+/** Maximum number of steps of an axis. */
 const mostSteps = 4;
 
-/** Round numbers from at most the lowest value to at least the highest, few of them. */
+/** A few round numbers that enclose the values. */
 export function ticksOf(lowest: number, highest: number): number[] {
   const span = highest - lowest || 1;
   const raw = span / mostSteps;

@@ -1,2 +1,2 @@
-/** esbuild puts imported style sheets beside the script. */
+/** esbuild writes imported style sheets next to the script. */
 declare module '*.css';

@@ -8,7 +8,7 @@ declare function acquireVsCodeApi(): {
 
 const api = acquireVsCodeApi();
 
-/** The one wire to the extension. Incoming messages are parsed; `post` takes outgoing ones. */
+/** The connection to the extension. Incoming messages are parsed; `post` sends outgoing ones. */
 export function connect<Outgoing, Schema extends z.ZodMiniType>(
   schema: Schema,
   receive: (message: z.infer<Schema>) => void,
@@ -17,7 +17,7 @@ export function connect<Outgoing, Schema extends z.ZodMiniType>(
   return (message) => api.postMessage(message);
 }
 
-/** What a view remembered before it was hidden or loaded again; null when it is nothing that it knows. */
+/** The state a view saved before it was hidden or reloaded; null if it can't be parsed. */
 export function kept<Schema extends z.ZodMiniType>(schema: Schema): z.infer<Schema> | null {
   const { data } = schema.safeParse(api.getState());
   return data ?? null;

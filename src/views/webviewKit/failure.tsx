@@ -7,7 +7,7 @@ interface FailureProperties {
   onOpenHealth: () => void;
 }
 
-/** In place of a view that can't show anything: why, and where it can be mended. */
+/** Shown when a view has nothing to show: the reason, and where to fix it. */
 export function FailureView({ title, failure: { message, hint }, onOpenHealth }: FailureProperties) {
   return (
     <div class="instead" role="alert">

@@ -101,7 +101,7 @@ describe('a report as Markdown', () => {
     const columns = [{ label: 'Place', unit: 'text' as const }];
     const sections = [{ id: 'x', title: 'Secrets', text: '', table: { columns, rows: [] }, chart: null }];
     const text = reportMarkdown(storedReport({ parameters: { model: '' } }, { sections }));
-    expect(text).toContain('## Secrets\n\nThere is nothing to list.\n');
+    expect(text).toContain('## Secrets\n\nThe list is empty.\n');
     expect(text).toContain('| Parameters | model = – |');
   });
 

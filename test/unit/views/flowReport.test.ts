@@ -114,14 +114,14 @@ describe('the report as its view shows it', () => {
     expect(reportSchema.parse(shown)).toEqual(shown);
     expect(shown.figures.map(({ compared }) => [compared?.text, compared?.before])).toEqual([
       ['-66 ms, better', '1,300 ms'],
-      ['as before', '$0.0061'],
-      ['as before', 'claude-3-sonnet'],
+      ['unchanged', '$0.0061'],
+      ['unchanged', 'claude-3-sonnet'],
     ]);
     expect(shown.findings[0]?.isNew).toBe(true);
     expect(shown.comparison).toMatchObject({
       gone: [{ severity: 'problem', title: 'Calls fail' }],
       findings: 'Findings: 1 new, 1 gone, 0 still there.',
-      cautions: ['Other values than then: calls.'],
+      cautions: ['Changed parameters: calls.'],
     });
   });
 
@@ -130,7 +130,7 @@ describe('the report as its view shows it', () => {
     const shown = presentReport(after, compareReports(storedReport(), after));
     expect(new Set(shown.figures.map(({ compared }) => compared?.text))).toEqual(new Set(['not comparable']));
     expect(shown.comparison?.cautions).toEqual([
-      'This run was simulated and the earlier one real: their figures don’t compare.',
+      'This run was simulated and the earlier one was real: their figures are not comparable.',
     ]);
   });
 });

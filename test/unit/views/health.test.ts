@@ -243,7 +243,7 @@ describe('the line of settings.yaml', () => {
     });
     expect(child(group, 'settings.yaml').evidence).toContainEqual([
       'Meanwhile',
-      'The settings from before stay in effect.',
+      'The previous settings stay in effect.',
     ]);
   });
 });
@@ -268,7 +268,7 @@ describe('FLOW on the dashboard', () => {
     presentDashboard(ready, findings, { ...nothingElse, runs }).dashboard;
 
   it.each([
-    [[], '6 agreements can be run · none was run yet'],
+    [[], '6 agreements can be run · no runs yet'],
     [[run(1)], '6 agreements can be run · 1 run in the last hour'],
     [[run(1), run(59), run(61)], '6 agreements can be run · 2 runs in the last hour'],
     [[run(90)], '6 agreements can be run · 0 runs in the last hour'],
@@ -285,7 +285,7 @@ describe('FLOW on the dashboard', () => {
     const faulty = { ...wellFound, flow: { agreements: 6, files: [], faults: [flowError, flowError] } };
     expect(flowOf([], faulty).flow).toEqual({
       tone: 'failed',
-      text: '6 agreements can be run · 2 errors in flow.yaml · none was run yet',
+      text: '6 agreements can be run · 2 errors in flow.yaml · no runs yet',
     });
   });
 

@@ -45,7 +45,9 @@ export function Audit({ state, post, edit, onSeen }: AuditProperties) {
       <div class="panes">
         {state.total === 0 ? (
           <p class="empty">
-            {isEverything(state.filter) ? t('Nothing was recorded yet.') : t('No call matches the filters.')}
+            {isEverything(state.filter)
+              ? t('Nothing has been recorded yet.')
+              : t('No call matches the filters.')}
           </p>
         ) : (
           <CallTable
@@ -68,7 +70,7 @@ function Toolbar({ state, post }: Pick<AuditProperties, 'state' | 'post'>) {
         {indexing !== null
           ? t('Reading the journal: {0} %', Math.round(indexing * 100))
           : total === null
-            ? t('Looking …')
+            ? t('Searching …')
             : total === 1
               ? t('1 call')
               : t('{0} calls', total.toLocaleString())}
@@ -82,7 +84,7 @@ function Toolbar({ state, post }: Pick<AuditProperties, 'state' | 'post'>) {
           onClick={() => post({ type: 'export', format })}
         >
           <Icon name="export" /> <span class="export-word">{t('Export')} </span>
-          {format === 'csv' ? t('CSV…') : t('JSON lines…')}
+          {format === 'csv' ? t('CSV…') : t('JSON Lines…')}
         </button>
       ))}
     </div>

@@ -13,7 +13,7 @@ const icons: Record<Chain['state'], string> = {
   faulty: 'error',
 };
 
-/** The chain's state: intact, broken and where, or not looked at yet. */
+/** The state of the chain: intact, broken at a record, or not verified yet. */
 export function Banner({ state, post }: { state: AuditState; post: Post }) {
   const { chain, anchors, ledger } = state;
   return (
@@ -40,12 +40,12 @@ export function Banner({ state, post }: { state: AuditState; post: Post }) {
             class="button secondary"
             onClick={() => post({ type: 'show', simulated: !ledger.simulated })}
           >
-            {ledger.simulated ? t('Show live calls') : t('Show simulated calls')}
+            {ledger.simulated ? t('Show Live Calls') : t('Show Simulated Calls')}
           </button>
         )}
         {chain.state === 'broken' && (
           <button type="button" class="button" onClick={() => post({ type: 'openFault' })}>
-            {t('Open the record')}
+            {t('Open Record')}
           </button>
         )}
         {chain.state === 'verifying' ? (
@@ -54,7 +54,7 @@ export function Banner({ state, post }: { state: AuditState; post: Post }) {
           </button>
         ) : (
           <button type="button" class="button secondary" onClick={() => post({ type: 'verify' })}>
-            {chain.state === 'unverified' ? t('Verify') : t('Verify again')}
+            {chain.state === 'unverified' ? t('Verify') : t('Verify Again')}
           </button>
         )}
       </p>

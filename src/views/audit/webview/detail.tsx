@@ -9,7 +9,7 @@ interface DetailProperties {
   onClose: () => void;
 }
 
-/** One call: what, why, who, where; what it cost; its place in the chain; every field of every record. */
+/** One call: reason, user, origin, cost, place in the chain, and every field of every record. */
 export function DetailPane({ detail, post, onClose }: DetailProperties) {
   const { row, facts, tokens, records } = detail;
   return (
@@ -22,8 +22,8 @@ export function DetailPane({ detail, post, onClose }: DetailProperties) {
         <button
           type="button"
           class="icon-button"
-          title={t('Copy the records as JSON')}
-          aria-label={t('Copy the records as JSON')}
+          title={t('Copy Records as JSON')}
+          aria-label={t('Copy Records as JSON')}
           onClick={() => post({ type: 'copy', text: detail.json })}
         >
           <Icon name="copy" />
@@ -103,9 +103,7 @@ function Tokens({ detail: { tokens, row, charged } }: { detail: Detail }) {
           </tr>
         </tfoot>
       </table>
-      {!priced && (
-        <p class="note">{t('The provider never said what was used; {0} was charged.', charged ?? '')}</p>
-      )}
+      {!priced && <p class="note">{t('The provider reported no usage; {0} was charged.', charged ?? '')}</p>}
     </section>
   );
 }
@@ -115,7 +113,7 @@ function Content({ detail, post }: Pick<DetailProperties, 'detail' | 'post'>) {
   return (
     <section>
       <h3>{t('Prompt and answer')}</h3>
-      {content.state === 'none' && <p class="note">{t('Nothing was kept of them.')}</p>}
+      {content.state === 'none' && <p class="note">{t('They were not kept.')}</p>}
       {content.state === 'erased' && <p class="note">{t('They were erased at {0}.', content.erased)}</p>}
       {content.state === 'unavailable' && <p class="note problem">{content.message}</p>}
       {content.state === 'kept' && (
@@ -128,7 +126,7 @@ function Content({ detail, post }: Pick<DetailProperties, 'detail' | 'post'>) {
             </div>
           ))}
           <button type="button" class="link" onClick={() => post({ type: 'erase', user: row.user })}>
-            <Icon name="trash" /> {t('Erase what was kept of {0}…', row.user)}
+            <Icon name="trash" /> {t('Erase Kept Content of {0}…', row.user)}
           </button>
         </>
       )}
@@ -137,8 +135,8 @@ function Content({ detail, post }: Pick<DetailProperties, 'detail' | 'post'>) {
 }
 
 function matchText({ redacted, matchesRecords }: Extract<Detail['content'], { state: 'kept' }>): string {
-  if (redacted) return t('Kept without secrets and personal data.');
-  return matchesRecords ? t('Kept in full, as recorded.') : t('Not what the records have the hashes of.');
+  if (redacted) return t('Kept with secrets and personal data redacted.');
+  return matchesRecords ? t('Kept in full, as recorded.') : t('Content doesn’t match its recorded hash.');
 }
 
 function ChainPlace({ detail: { records, checkpoint } }: { detail: Detail }) {
@@ -152,8 +150,8 @@ function ChainPlace({ detail: { records, checkpoint } }: { detail: Detail }) {
           <p class={proven ? 'note' : 'note problem'}>
             <Icon name={proven ? 'pass' : 'error'} />{' '}
             {proven
-              ? t('Each hash fits its record and the one before it.')
-              : t('A hash does not fit its record and the one before it: the journal was changed.')}
+              ? t('Each hash matches its record and the previous record.')
+              : t('A hash doesn’t match its record and the previous record: the journal was changed.')}
           </p>
           <dl class="chain">
             <dt>{t('before')}</dt>
@@ -180,7 +178,7 @@ function ChainPlace({ detail: { records, checkpoint } }: { detail: Detail }) {
                   <span class="hash">{checkpoint.root}</span>
                 </>
               ) : (
-                t('None yet: it is signed when the segment is closed.')
+                t('None yet. It is signed when the segment is closed.')
               )}
             </dd>
           </dl>

@@ -10,7 +10,7 @@ interface FilterProperties {
   onFilter: (filter: Filter) => void;
 }
 
-/** What the calls are chosen by. */
+/** The filters of the calls. */
 export function Filters({ state, onFilter }: FilterProperties) {
   const { filter, facets } = state;
   const set = (change: Partial<Filter>): void => onFilter({ ...filter, ...change });
@@ -71,7 +71,7 @@ export function Filters({ state, onFilter }: FilterProperties) {
         ))}
         {!isEverything(filter) && (
           <button type="button" class="link" onClick={() => onFilter(everything)}>
-            <Icon name="clear-all" /> {t('Clear filters')}
+            <Icon name="clear-all" /> {t('Clear Filters')}
           </button>
         )}
       </div>

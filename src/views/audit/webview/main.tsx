@@ -8,14 +8,14 @@ import { initialState, keptOf, missingPage, pageRows, reduce, type AuditState, t
 
 const root = document.getElementById('root') ?? document.body;
 let state: AuditState = { ...initialState, kept: kept(keptSchema) };
-/** Numbers of the oldest and the newest row that are seen. */
+/** Numbers of the oldest and the newest visible row. */
 let seen: [first: number, last: number] = [0, -1];
-/** The page that was asked for and has not come; one at a time, so that fast scrolling asks for no page in vain. */
+/** The page that was requested and has not arrived; one at a time, so that fast scrolling wastes no requests. */
 let asked: { query: number; page: number } | null = null;
 let shownDetail: number | null = null;
 
 const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (message) => {
-  // An answer that failed never comes.
+  // A failed request gets no response.
   if (message.type === 'rows' || message.type === 'matches') asked = null;
   change(message);
 });
@@ -43,7 +43,7 @@ function draw(): void {
   render(<Audit state={state} post={post} edit={change} onSeen={onSeen} />, root);
 }
 
-/** Called with the rows that are on the screen. */
+/** Called with the visible rows. */
 function onSeen(first: number, last: number): void {
   seen = [first, last];
   askForRows();
@@ -57,7 +57,7 @@ function askForRows(): void {
   post({ type: 'rows', query: state.query, first: page * pageRows, limit: pageRows });
 }
 
-/** A call under way changes, and what was kept of one can be erased; all else stays as it is. */
+/** A running call changes, and kept content can be erased; all else is immutable. */
 function askForDetail(changed: boolean): void {
   const sequence = state.selected?.sequence ?? null;
   const { detail } = state;

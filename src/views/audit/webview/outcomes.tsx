@@ -12,7 +12,7 @@ const icons: Record<Outcome, string> = {
   pending: 'loading',
 };
 
-/** How a call ended, for the eye; the name says it too. */
+/** Icon and colour of a call's outcome; the name says it too. */
 export function outcomeIcon(outcome: Outcome) {
   return (
     <span class={`outcome-icon ${outcome}`}>
@@ -29,7 +29,7 @@ export function outcomeName(outcome: Outcome): string {
     cancelled: t('cancelled'),
     incomplete: t('incomplete'),
     orphaned: t('orphaned'),
-    pending: t('under way'),
+    pending: t('running'),
   };
   return names[outcome];
 }

@@ -1,43 +1,43 @@
 import type { Failure } from '../../webviewKit/protocol.ts';
 import type { Chain, Detail, Filter, HostMessage, Kept, Outcome, Row } from '../protocol.ts';
 
-/** Rows that are asked for at once. */
+/** Rows per request. */
 export const pageRows = 100;
-/** Pages that are kept; the farthest from what is seen go first. */
+/** Pages kept; those farthest from the visible rows are dropped first. */
 const pagesKept = 24;
 
-/** Calls number `page × 100` and on, counted from the oldest match. */
+/** Calls from number `page × 100`, counted from the oldest match. */
 export interface Page {
   rows: Row[];
-  /** Shown until newer rows arrive. */
+  /** Outdated, shown until newer rows arrive. */
   stale: boolean;
 }
 
 /** What the view shows. Rows are numbered from the oldest match, so that new ones don't move them. */
 export interface AuditState {
   ledger: { directory: string; simulated: boolean; hasOther: boolean } | null;
-  /** Why there is no ledger yet. */
+  /** Why no ledger can be shown yet. */
   failure: Failure | null;
-  /** What was chosen when a ledger was last seen. */
+  /** The selection when a ledger was last shown. */
   kept: Kept | null;
   filter: Filter;
-  /** Number of the filter; answers to another are dropped. */
+  /** Number of the filter; responses to another are dropped. */
   query: number;
-  /** The filter that `total` and `pages` are of. */
+  /** The filter that `total` and `pages` belong to. */
   answered: number;
-  /** Null until the first answer. */
+  /** Null until the first response. */
   total: number | null;
   counts: Partial<Record<Outcome, number>>;
   facets: { users: string[]; models: string[]; workspaces: string[]; branches: string[] };
   pages: ReadonlyMap<number, Page>;
-  /** The chosen row. */
+  /** The selected row. */
   selected: { number: number; sequence: number | null } | null;
   detail: Detail | null;
   chain: Chain;
   anchors: string[];
-  /** Share of the journal that is in the index, while it is read. */
+  /** Share of the journal that is indexed, while it is read. */
   indexing: number | null;
-  /** A call to show once its row is known. */
+  /** The call to show once its row is known. */
   wanted: number | null;
 }
 
@@ -74,7 +74,7 @@ export const initialState: AuditState = {
   wanted: null,
 };
 
-/** The state after a message of the extension or something the person did. */
+/** The state after a message of the extension or an action of the user. */
 export function reduce(state: AuditState, message: HostMessage | Edit): AuditState {
   switch (message.type) {
     case 'starting':
@@ -130,20 +130,20 @@ export function reduce(state: AuditState, message: HostMessage | Edit): AuditSta
   }
 }
 
-/** What is to be remembered of a state. */
+/** The part of a state that is remembered. */
 export function keptOf({ ledger, filter, selected, detail, kept }: AuditState): Kept | null {
   if (!ledger) return kept;
-  // A call that has ended is found by its last record.
+  // A call that has ended is identified by its last record.
   const sequence = selected && (detail?.row.sequence ?? selected.sequence);
   return { directory: ledger.directory, filter, sequence };
 }
 
-/** The call with a number, as far as it is known. */
+/** The call with a number, if it is loaded. */
 export function rowOf({ pages }: AuditState, number: number): Row | undefined {
   return pages.get(Math.floor(number / pageRows))?.rows[number % pageRows];
 }
 
-/** The next page to ask for, so that the numbers from `first` to `last` are there and new; null when they are. */
+/** The next page to request so that the rows from `first` to `last` are loaded and current; null when they are. */
 export function missingPage({ pages, total }: AuditState, first: number, last: number): number | null {
   const end = Math.min(last, (total ?? 0) - 1);
   const wanted: number[] = [];
@@ -157,7 +157,7 @@ export function isEverything(filter: Filter): boolean {
   return JSON.stringify(filter) === JSON.stringify(everything);
 }
 
-/** Begins again with another filter or ledger; what is seen goes when the answer comes. */
+/** Starts over with another filter or ledger; the visible rows stay until the response arrives. */
 function requery(state: AuditState): AuditState {
   return { ...state, query: state.query + 1, selected: null, detail: null };
 }
@@ -166,7 +166,7 @@ function withMatches(
   state: AuditState,
   { query, total, counts }: Extract<HostMessage, { type: 'matches' }>,
 ): AuditState {
-  // A call that ended has moved, and its row is another: all are asked for again as they are seen.
+  // A call that ended moves to another row: every page is requested again when it becomes visible.
   const known = state.answered === query ? [...state.pages] : [];
   const pages = new Map(known.map(([page, { rows }]) => [page, { rows, stale: true }]));
   return { ...state, answered: query, total, counts, pages };
@@ -183,7 +183,7 @@ function withRows(state: AuditState, { first, rows }: Extract<HostMessage, { typ
   const { selected } = state;
   if (!selected || Math.floor(selected.number / pageRows) !== asked) return { ...state, pages };
   const sequence = oldestFirst[selected.number % pageRows]?.sequence ?? null;
-  // The chosen call may have moved; its detail stays.
+  // The selected call may have moved; its detail stays.
   return selected.sequence === null
     ? { ...state, pages, selected: { ...selected, sequence } }
     : { ...state, pages };
@@ -195,7 +195,7 @@ function withSelection(state: AuditState, number: number): AuditState {
   return {
     ...state,
     selected: { number, sequence },
-    // The old one stays until the new one comes, so that nothing flickers.
+    // The old detail stays until the new one arrives, so that nothing flickers.
     detail,
   };
 }

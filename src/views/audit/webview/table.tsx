@@ -20,16 +20,16 @@ const headHeight = 26;
 interface TableProperties {
   state: AuditState;
   onSelect: (number: number) => void;
-  /** Called with the numbers of the oldest and the newest row that are seen. */
+  /** Called with the numbers of the oldest and the newest visible row. */
   onSeen: (first: number, last: number) => void;
 }
 
-/** The calls, newest first. Only the rows that are seen are in the page, whatever their number. */
+/** The calls, newest first. Only visible rows are in the page, however many calls there are. */
 export function CallTable({ state, onSelect, onSeen }: TableProperties) {
   const { grid, top, height, extent, added, scrollTo, onScroll, onWheel } = useScrolledRows(state);
   const { total } = extent;
   const selectedRow = state.selected ? total - 1 - state.selected.number : null;
-  // A row that was chosen, by key or from elsewhere, comes into view.
+  // A row that was selected, by keyboard or from elsewhere, scrolls into view.
   useLayoutEffect(() => {
     if (selectedRow === null || height === 0) return;
     const visible = Math.floor(height / rowHeight);
@@ -96,12 +96,12 @@ export function CallTable({ state, onSelect, onSeen }: TableProperties) {
   );
 }
 
-/** Where the table is scrolled to, in rows from the newest, and how many came in above since it was at the top. */
+/** The scroll position, in rows from the newest, and how many rows arrived above since it was at the top. */
 function useScrolledRows(state: AuditState) {
   const grid = useRef<HTMLDivElement>(null);
   const [height, setHeight] = useState(0);
   const [top, setTop] = useState(0);
-  /** What `scrollTop` was set to, and the exact row it stands for. */
+  /** The last value of `scrollTop`, and the exact row it means. */
   const placed = useRef({ scrollTop: 0, row: 0 });
   const [added, setAdded] = useState(0);
   const before = useRef({ query: state.answered, total: state.total ?? 0 });
@@ -126,7 +126,7 @@ function useScrolledRows(state: AuditState) {
     return () => observer.disconnect();
   }, []);
 
-  // Rows that are read stay where they are when new ones come in above them.
+  // Visible rows keep their place when new ones arrive above them.
   useLayoutEffect(() => {
     const { query, total: known } = before.current;
     before.current = { query: state.answered, total };
@@ -171,7 +171,7 @@ function Head() {
   );
 }
 
-/** Where a key leads; null for a key that leads nowhere. */
+/** The row that a key moves to; null for other keys. */
 export function targetRow(
   key: string,
   selected: number | null,

@@ -42,7 +42,9 @@ function Meter({ budget, post }: { budget: Budget; post: Post }) {
       <ChartSection title={budget.month} first={t('Day')} chart={budget.days} post={post}>
         <p>
           <strong>{budget.monthSpent.text}</strong> {t('spent this month')}
-          {budget.monthForecast && <ForecastText forecast={budget.monthForecast} label={t('by its end')} />}
+          {budget.monthForecast && (
+            <ForecastText forecast={budget.monthForecast} label={t('by the end of the month')} />
+          )}
         </p>
       </ChartSection>
       <div class="breakdowns">
@@ -210,13 +212,13 @@ function ChartSection({
       {children}
       {empty ? (
         <p class="quiet">
-          {t('Nothing was spent yet.')}{' '}
+          {t('Nothing has been spent yet.')}{' '}
           <button
             type="button"
             class="link"
             onClick={() => post({ type: 'run', command: 'tidyllm.openChat' })}
           >
-            {t('Ask something in the chat')}
+            {t('Ask a Question in the Chat')}
           </button>
         </p>
       ) : (
@@ -286,12 +288,12 @@ const trendIcons = {
 
 function Breakdown({ name, column, rows }: { name: string; column: string; rows: readonly BreakdownRow[] }) {
   const trendSays = {
-    up: t('more than in the 7 days before them'),
-    down: t('less than in the 7 days before them'),
-    level: t('as in the 7 days before them'),
-    new: t('nothing in the 7 days before them'),
+    up: t('more than in the 7 days before'),
+    down: t('less than in the 7 days before'),
+    level: t('the same as in the 7 days before'),
+    new: t('nothing in the 7 days before'),
     none: t('nothing in the 14 days before today'),
-    unknown: t('too few days with calls, or not as many in both weeks, to compare'),
+    unknown: t('not comparable: too few days with calls, or not equally many in both weeks'),
   };
   return (
     <section aria-label={name}>
@@ -312,7 +314,7 @@ function Breakdown({ name, column, rows }: { name: string; column: string; rows:
               <th scope="col" class="number share">
                 {t('Share')}
               </th>
-              <th scope="col" class="number" title={t('The 7 days before today')}>
+              <th scope="col" class="number" title={t('7 days before today')}>
                 {t('7 days')}
               </th>
               <th scope="col" class="number">

@@ -4,7 +4,7 @@ import type { Budget } from '../protocol.ts';
 const width = 960;
 const margin = 32;
 
-/** The meter and both charts as a picture in the colours of the theme: a PNG, base64. */
+/** The meter and both charts as a PNG in the theme's colours, base64. */
 export function drawPicture(budget: Budget): string {
   const charts = [...document.querySelectorAll('section')].flatMap((section) => {
     const svg = section.querySelector<SVGSVGElement>('.chart > svg');
@@ -73,7 +73,7 @@ export function drawPicture(budget: Budget): string {
   return canvas.toDataURL('image/png').replace(/^data:image\/png;base64,/, '');
 }
 
-/** Columns and axis of a chart on the page, as large as there is room; patterns become the colours that they are in. */
+/** Columns and axis of a chart, scaled to the space; patterns become plain colours. */
 function drawChart(context: CanvasRenderingContext2D, svg: SVGSVGElement, top: number, height: number): void {
   const [wide, high] = [svg.width.baseVal.value, svg.height.baseVal.value];
   const ratio = Math.min((width - 2 * margin) / wide, height / high);

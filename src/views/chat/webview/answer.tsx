@@ -12,7 +12,7 @@ const allowed = {
     ...['h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'div', 'span', 'button'],
   ],
   ALLOWED_ATTR: ['href', 'title', 'class', 'start', 'align', 'type', 'tabindex', 'data-code-action'],
-  // Their values are no addresses.
+  // Their values are not addresses.
   ADD_URI_SAFE_ATTR: ['start', 'align', 'type', 'tabindex'],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
 };
@@ -23,7 +23,7 @@ interface AnswerProperties {
   onInsert: (code: string) => void;
 }
 
-/** An answer, as plain text where drawing it fails: no answer may take the others with it. */
+/** An answer; plain text if rendering fails, so that it doesn't break the other answers. */
 export class Answer extends Component<AnswerProperties, { failed: boolean }> {
   override state = { failed: false };
 
@@ -37,7 +37,7 @@ export class Answer extends Component<AnswerProperties, { failed: boolean }> {
   }
 }
 
-/** Markdown that grows: only the block that changed is rendered again. */
+/** Streamed Markdown: only the block that changed is rendered again. */
 function Markdown({ text, onCopy, onInsert }: AnswerProperties) {
   const onClick = (event: TargetedMouseEvent<HTMLElement>) => {
     const button = (event.target as Element).closest<HTMLElement>('[data-code-action]');

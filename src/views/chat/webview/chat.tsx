@@ -13,7 +13,7 @@ export interface ChatProperties {
   send: () => void;
 }
 
-/** How near the end the reader has to be for the view to follow a growing answer, in pixels. */
+/** The view follows a growing answer while it is scrolled to within this many pixels of the end. */
 const nearEnd = 40;
 
 export function Chat(properties: ChatProperties) {
@@ -48,18 +48,18 @@ function ModelAndMeter({
   if (model === '') return null;
   return (
     <div class="bar">
-      <button type="button" class="model" title={t('Choose the model')} onClick={onChooseModel}>
+      <button type="button" class="model" title={t('Select the model')} onClick={onChooseModel}>
         <span class="model-name">{model}</span> <Icon name="chevron-down" />
       </button>
       {budget && (
         <button
           type="button"
           class={`left level-${budget.level}`}
-          title={t('What is left of today’s budget; opens it')}
+          title={t('Budget left today (click to open)')}
           onClick={onOpenBudget}
         >
           <span class="left-amount">{t('{0} left', budget.left)}</span>
-          <meter aria-label={t('Left of today’s budget')} min={0} max={1} value={budget.shareLeft} />
+          <meter aria-label={t('Budget left today')} min={0} max={1} value={budget.shareLeft} />
         </button>
       )}
     </div>
@@ -87,7 +87,7 @@ function ReasonField({ state, post, edit }: ChatProperties) {
         <input
           id="reason"
           value={reason}
-          placeholder={t('Why is the call made?')}
+          placeholder={t('Why are you making this call?')}
           autocomplete="off"
           aria-required
           aria-invalid={reasonProblem !== null}
@@ -98,8 +98,8 @@ function ReasonField({ state, post, edit }: ChatProperties) {
         <button
           type="button"
           class="icon-button"
-          title={t('Choose a reason (↓)')}
-          aria-label={t('Choose a reason')}
+          title={t('Select a reason (↓)')}
+          aria-label={t('Select a reason')}
           onClick={() => post({ type: 'run', command: 'tidyllm.chooseReason' })}
         >
           <Icon name="list-selection" />
@@ -188,14 +188,14 @@ function Log({ state, post, edit }: ChatProperties) {
 
 function Welcome({ onTry }: { onTry: (question: string) => void }) {
   const examples = [
-    t('Write a retry helper in TypeScript with a bounded number of attempts.'),
-    t('Why can a log-in test time out only now and then?'),
+    t('Write a retry helper in TypeScript with a limited number of attempts.'),
+    t('Why might a login test time out only sometimes?'),
     '[Cost Analysis]',
   ];
   return (
     <section class="welcome">
       <h2>{t('Every answer has a reason, a price and a record.')}</h2>
-      <p>{t('Things to try:')}</p>
+      <p>{t('Try one of these:')}</p>
       {examples.map((example) => (
         <button key={example} type="button" class="example" onClick={() => onTry(example)}>
           {example}
@@ -225,7 +225,7 @@ function Composer({ state, post, edit, send }: ChatProperties) {
         onKeyDown={onKeyDown}
       />
       <div class="composer-bar">
-        <span class="worst-case" title={t('The most this question can cost')}>
+        <span class="worst-case" title={t('Maximum cost of this question')}>
           {worstCase !== null && `≤ ${worstCase}`}
         </span>
         {answering ? (

@@ -11,7 +11,7 @@ import { initialState, isAnswering, reduce, type Edit } from './state.ts';
 
 const root = document.getElementById('root') ?? document.body;
 let state = initialState;
-/** What the editor was told last of the keyboard's focus. */
+/** The focus state that was last sent to the editor. */
 let toldFocus = false;
 
 const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (message) => {
@@ -23,21 +23,21 @@ const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (
 
 window.addEventListener('focus', () => tellFocus(true));
 window.addEventListener('blur', () => tellFocus(false));
-// A page that loads while it has the focus, or gets it back from a dialog, may see neither.
+// A page that loads with the focus, or gets it back from a dialog, may get no event.
 document.addEventListener('focusin', () => tellFocus(true));
 document.addEventListener('keydown', ({ key }) => {
-  // Before a shortcut the editor is told again, whatever has become of what it knew.
+  // Before a shortcut the state is sent again, in case the editor's copy is outdated.
   if (key === 'Control' || key === 'Meta') toldFocus = false;
   tellFocus(true);
 });
-// Not a keybinding: its condition would reach the workbench after the first words of an answer.
+// Not a keybinding: its `when` context would reach the workbench after the first words of an answer.
 window.addEventListener('keydown', ({ key }) => {
   if (key === 'Escape' && isAnswering(state)) post({ type: 'run', command: 'tidyllm.stopAnswer' });
 });
 draw();
 post({ type: 'ready' });
 
-/** Nothing is sent whose turn nobody can see. */
+/** A question is sent only when its turn is visible. */
 function tellShown(): void {
   const last = state.turns.at(-1);
   if (last?.result === null && document.getElementById(turnElement(last.id)))
@@ -61,7 +61,7 @@ function draw(): void {
 
 function act(message: ViewMessage): void {
   post(message);
-  // These buttons go away when they have been pressed, and the keyboard must not go with them.
+  // These buttons disappear when pressed, and the focus must not disappear with them.
   if (message.type === 'fix' || message.type === 'run') focus('question');
 }
 
@@ -75,9 +75,12 @@ function send(): void {
   const { reason } = state;
   const question = state.question.trim();
   if (isAnswering(state) || question === '') return;
-  // An agreement has its reason.
+  // An agreement has its own reason.
   if (reason.trim() === '' && !isFlowCommand(question)) {
-    change({ type: 'reasonProblem', problem: t('Say why the call is made: a ticket and a few words.') });
+    change({
+      type: 'reasonProblem',
+      problem: t('Say why you are making this call: a ticket and a few words.'),
+    });
     focus('reason');
     return;
   }

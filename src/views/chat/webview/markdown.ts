@@ -2,15 +2,15 @@ import hljs from 'highlight.js/lib/common';
 import { Marked, type Token } from 'marked';
 import { t } from '../../webviewKit/l10n.ts';
 
-/** Longer code is shown without colours, so that a stream of it stays smooth. */
+/** Longer code isn't highlighted, so that streaming stays smooth. */
 const highlightedCharacters = 50_000;
 
-/** Markdown without HTML of its own and without images; code gets buttons to copy and insert it. */
+/** Markdown without raw HTML and images; code blocks get buttons to copy and insert. */
 const marked = new Marked({
   renderer: {
     html: ({ text }) => escapeHtml(text),
     image: ({ href, text }) => `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`,
-    // The view's own headings are above those of an answer.
+    // The view's own headings rank above those of an answer.
     heading({ tokens, depth }) {
       const level = Math.min(depth + 2, 6);
       return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>`;
@@ -21,8 +21,8 @@ const marked = new Marked({
 });
 
 /**
- * The blocks of a text: paragraphs, lists, code and so on, each with its source. A text that is nested deeper than
- * the parser can go is one block of plain text.
+ * The blocks of a text: paragraphs, lists, code and so on, each with its source. A text nested deeper than
+ * the parser can handle is one block of plain text.
  */
 export function markdownBlocks(text: string): Token[] {
   try {
@@ -46,7 +46,7 @@ function codeBlock(text: string, language: string): string {
   const code = known ? hljs.highlight(text, { language }).value : escapeHtml(text);
   return `<div class="code">
     <div class="code-bar"><span class="code-language">${escapeHtml(language)}</span>
-      ${codeButton('copy', 'copy', t('Copy code'))}${codeButton('insert', 'insert', t('Insert at cursor'))}</div>
+      ${codeButton('copy', 'copy', t('Copy Code'))}${codeButton('insert', 'insert', t('Insert at Cursor'))}</div>
     <pre tabindex="0"><code>${code}</code></pre>
   </div>`;
 }

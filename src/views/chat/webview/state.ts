@@ -1,21 +1,21 @@
 import type { Turn } from '../../../chat/turn.ts';
 import type { HostMessage, Surroundings } from '../protocol.ts';
 
-/** What the view shows. */
+/** The state of the view. */
 export interface ChatState {
-  /** Whether the conversation has come from the extension. */
+  /** Whether the extension has sent the conversation. */
   filled: boolean;
   turns: Turn[];
   surroundings: Surroundings;
   reason: string;
-  /** Why the reason was not accepted. */
+  /** Why the reason was rejected. */
   reasonProblem: string | null;
   question: string;
-  /** The most that asking the question may cost. */
+  /** The most that the question can cost. */
   worstCase: string | null;
 }
 
-/** What the person does in the fields. */
+/** Edits of the user in the fields. */
 export type Edit =
   | { type: 'questionWritten'; question: string }
   | { type: 'reasonWritten'; reason: string }
@@ -31,12 +31,12 @@ export const initialState: ChatState = {
   worstCase: null,
 };
 
-/** The state after a message of the extension or an edit of the person. */
+/** The state after a message of the extension or an edit of the user. */
 export function reduce(state: ChatState, message: HostMessage | Edit): ChatState {
   switch (message.type) {
     case 'conversation': {
       const { turns, draft } = message;
-      // What was written before the conversation came is not lost.
+      // Text written before the conversation arrived is kept.
       const reason = state.filled ? message.reason : state.reason || message.reason;
       const question = state.question || draft;
       return { ...state, turns, reason, reasonProblem: null, question, filled: true };
@@ -62,7 +62,7 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
     case 'reasonRefused':
       return { ...state, reasonProblem: message.message };
     case 'questionReturned':
-      // What was written meanwhile stays below it.
+      // Text written meanwhile stays below it.
       return { ...state, question: [message.question, state.question].filter(Boolean).join('\n\n') };
     case 'reasonProblem':
       return { ...state, reasonProblem: message.problem };
@@ -77,7 +77,7 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
   }
 }
 
-/** Whether an answer is on its way. */
+/** Whether an answer is running. */
 export function isAnswering({ turns }: ChatState): boolean {
   return turns.at(-1)?.result === null;
 }

@@ -6,12 +6,12 @@ import { Answer } from './answer.tsx';
 
 type Post = (message: ViewMessage) => void;
 
-/** The id of the element that shows a turn. */
+/** The id of the element of a turn. */
 export function turnElement(id: string): string {
   return `turn-${id}`;
 }
 
-/** One question, its answer as far as it has arrived, and what became of it. */
+/** One question, its answer so far, and its result. */
 export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; post: Post }) {
   const { id, question, model, simulated, answer, result, flow } = turn;
   return (
@@ -59,7 +59,7 @@ export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; 
   );
 }
 
-/** What happened, what to do, and the buttons that do it. */
+/** An error: what happened, what to do, and the buttons that do it. */
 export function FailureCard({ failure, onFix }: { failure: Failure; onFix: (index: number) => void }) {
   return (
     <div class="card failure">
@@ -86,7 +86,7 @@ export function FailureCard({ failure, onFix }: { failure: Failure; onFix: (inde
   );
 }
 
-/** What the answer lacks, and the button that goes on; without one where later questions have been asked. */
+/** What the answer lacks, with a button to continue unless later questions have been asked. */
 function ShortfallCard({
   shortfall,
   onGoOn,
@@ -104,7 +104,7 @@ function ShortfallCard({
       {goOn && onGoOn && (
         <p class="card-actions">
           <button type="button" class="button" onClick={onGoOn}>
-            {goOn === 'continue' ? t('Go On') : t('Ask Again with a Longer Answer')}
+            {goOn === 'continue' ? t('Continue') : t('Ask Again with a Longer Answer')}
           </button>
         </p>
       )}
@@ -117,7 +117,7 @@ function Footer({ result, onShowRecord }: { result: TurnResult; onShowRecord: ()
   if (result.status === 'interrupted') {
     return (
       <p class="footer">
-        {t('The window closed before the answer ended. Its cost is in the audit records.')}
+        {t('The window was closed before the answer ended. The audit record has its cost.')}
       </p>
     );
   }
@@ -129,7 +129,7 @@ function Footer({ result, onShowRecord }: { result: TurnResult; onShowRecord: ()
         </span>
       ))}
       {record ? (
-        <button type="button" class="record" title={t('Show the audit record')} onClick={onShowRecord}>
+        <button type="button" class="record" title={t('Show Audit Record')} onClick={onShowRecord}>
           #{record.sequence} <Icon name="check" />
         </button>
       ) : (
@@ -147,7 +147,7 @@ function facts({
   costEstimated,
   estimatedBecause,
 }: TurnResult): string[] {
-  // Estimated counts are bounds, not what was used.
+  // Estimated counts are upper bounds, not usage.
   const counted = tokens && !costEstimated && tokens.input + tokens.output > 0 ? tokens : null;
   return [
     ...(status === 'cancelled' ? [t('stopped')] : []),

@@ -13,7 +13,7 @@ const icons: Record<Tone, string> = {
   checking: 'loading',
 };
 
-/** The whole view, for what was found last. */
+/** The whole view, for the latest findings. */
 export function DashboardView({ dashboard, post }: { dashboard: Dashboard; post: Post }) {
   const { verdict, simulated, checked, infrastructure, gateways, cache, configuration, ledger } = dashboard;
   return (
@@ -107,7 +107,7 @@ function Parts({ title, parts, post }: { title: string; parts: readonly Part[]; 
       <table class="parts" aria-label={title}>
         <thead>
           <tr>
-            <th scope="col">{t('Part')}</th>
+            <th scope="col">{t('Component')}</th>
             <th scope="col">{t('State')}</th>
             <th scope="col">{t('Latency')}</th>
             <th scope="col">{t('Evidence')}</th>
@@ -221,7 +221,7 @@ function RunRow({ run, post }: { run: Dashboard['runs'][number]; post: Post }) {
           <button
             type="button"
             class="link"
-            title={t('Show the report')}
+            title={t('Show Report')}
             onClick={() => post({ type: 'report', runId })}
           >
             {trigger}

@@ -1,4 +1,4 @@
-/** What was measured without a failure between. */
+/** A stretch of measurements without a failure in between. */
 export function runs(history: readonly (number | null)[]): { first: number; latencies: number[] }[] {
   const found: { first: number; latencies: number[] }[] = [];
   history.forEach((latency, index) => {

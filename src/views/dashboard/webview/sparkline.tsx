@@ -3,10 +3,10 @@ import { runs } from './runs.ts';
 
 const width = 72;
 const height = 18;
-/** So few checks that the line would jump when one is added are drawn as if there were more. */
+/** The width is for at least this many checks, so that the line doesn't jump while there are few. */
 const fewest = 16;
 
-/** Latencies over time, the newest at the right; a check that failed is a mark at the bottom. */
+/** Latencies over time, newest at the right; a failed check is a mark at the bottom. */
 export function Sparkline({ history }: { history: readonly (number | null)[] }) {
   const measured = history.filter((latency) => latency !== null);
   const most = Math.max(...measured, 1);
@@ -34,7 +34,7 @@ export function Sparkline({ history }: { history: readonly (number | null)[] }) 
 }
 
 function description(measured: readonly number[]): string {
-  if (measured.length === 0) return t('No check has succeeded since the dashboard was opened');
+  if (measured.length === 0) return t('No check has succeeded since the dashboard opened');
   const [least, most] = [Math.min(...measured), Math.max(...measured)].map(Math.round);
-  return t('Latency since the dashboard was opened: {0} to {1} ms', least ?? 0, most ?? 0);
+  return t('Latency since the dashboard opened: {0} to {1} ms', least ?? 0, most ?? 0);
 }

@@ -67,7 +67,7 @@ function Head({ report, post }: { report: PresentedReport; post: Post }) {
         </button>
       </div>
       {report.simulated && (
-        <p class="simulated">{t('The answers, times and money of this run are not real.')}</p>
+        <p class="simulated">{t('The answers, times and costs of this run are simulated.')}</p>
       )}
       <dl class="particulars">
         {report.particulars.map(({ name, value }) => (
@@ -127,7 +127,7 @@ function Findings({ findings, text }: { findings: readonly PresentedFinding[]; t
       </div>
       {findings.length === 0 ? (
         <p class="nothing">
-          <Icon name="pass" /> {t('Nothing was found wrong.')}
+          <Icon name="pass" /> {t('No problems found.')}
         </p>
       ) : (
         <ul class="findings">
@@ -215,7 +215,7 @@ function SectionView({ section: { id, title, paragraphs, table, chart } }: { sec
       {chart && <Chart title={title} chart={chart} />}
       {table && chart && (
         <details>
-          <summary>{t('Show table')}</summary>
+          <summary>{t('Show Table')}</summary>
           <TableView title={title} table={table} />
         </details>
       )}
@@ -225,7 +225,7 @@ function SectionView({ section: { id, title, paragraphs, table, chart } }: { sec
 }
 
 function TableView({ title, table: { columns, rows } }: { title: string; table: PresentedTable }) {
-  if (rows.length === 0) return <p class="quiet">{t('There is nothing to list.')}</p>;
+  if (rows.length === 0) return <p class="quiet">{t('The list is empty.')}</p>;
   const classOf = (index: number): string => (columns[index]?.isNumber ? 'number' : 'words');
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={t('Table: {0}', title)}>
