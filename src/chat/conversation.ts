@@ -150,7 +150,8 @@ export class Conversation {
         return agreement ? flow.worstCase(agreement, parameters) : 0n;
       });
     }
-    const request = await this.#request(question, model, undefined, this.#turns);
+    const asked = { question, model, reason: this.#reason };
+    const request = await this.#request(asked, undefined, this.#turns);
     return this.#dependencies.use(async (core) => {
       await core.catalogue.learn(model);
       return core.chat.calls(mode).worstCase(request);
@@ -206,7 +207,7 @@ export class Conversation {
       this.#changed(turn);
       return { outcome: 'asked', turn };
     }
-    if (this.#turns.includes(turn)) this.#replace(all);
+    if (this.#turns.includes(turn)) this.#replace(this.#asBefore(all, before));
     return { outcome: 'reason_refused', error: refused };
   }
 
@@ -217,7 +218,7 @@ export class Conversation {
     before: readonly Turn[],
     signal: AbortSignal,
   ): Promise<GatewayError | null> {
-    const request = await this.#request(turn.question, turn.model, maxTokens, before);
+    const request = await this.#request(turn, maxTokens, before);
     const text = new TextBuffer((piece) =>
       this.#dependencies.onEvent({ type: 'text', id: turn.id, text: piece }),
     );
@@ -274,8 +275,7 @@ export class Conversation {
   }
 
   async #request(
-    question: string,
-    modelId: string,
+    { question, model, reason }: Pick<Turn, 'question' | 'model' | 'reason'>,
     maxTokens: number | undefined,
     before: readonly Turn[],
   ): Promise<LlmRequest> {
@@ -288,9 +288,9 @@ export class Conversation {
       ]);
     return {
       messages: [...said, { role: 'user', content: question }],
-      modelId,
+      modelId: model,
       ...(maxTokens === undefined ? {} : { maxTokens }),
-      auditReason: this.#reason,
+      auditReason: reason,
       origin: await this.#dependencies.origin(),
     };
   }
@@ -299,6 +299,12 @@ export class Conversation {
     if (!this.#turns.includes(turn)) return;
     this.#dependencies.onEvent({ type: 'turn', turn });
     this.#dependencies.onDidChange();
+  }
+
+  /** The turns as they were before one was asked, without those that were forgotten meanwhile. */
+  #asBefore(all: readonly Turn[], before: readonly Turn[]): readonly Turn[] {
+    const isForgotten = (one: Turn): boolean => before.includes(one) && !this.#turns.includes(one);
+    return all.slice(all.findLastIndex(isForgotten) + 1);
   }
 
   #replace(turns: readonly Turn[]): void {

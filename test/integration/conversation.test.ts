@@ -208,6 +208,34 @@ describe('a conversation', () => {
     expect(conversation.turns).toEqual([failed]);
   });
 
+  it('asks for the reason that was written when it was asked', async () => {
+    const { core } = await gatewayOnMock();
+    const { promise, resolve } = Promise.withResolvers<null>();
+    const { conversation } = open(core, [], () => promise);
+    const asked = conversation.ask('Why?', 'claude-sonnet');
+    conversation.reason = 'JIRA-2 another';
+    resolve(null);
+    expect(await asked).toMatchObject({ outcome: 'asked', turn: { reason, result: { status: 'success' } } });
+    const reserved = storedRecords(core.journal.directory).find(({ kind }) => kind === 'RESERVE');
+    expect(reserved).toMatchObject({ reason });
+  });
+
+  it('does not take back what was forgotten while a reason was refused', async () => {
+    const { core } = await gatewayOnMock();
+    const { promise, resolve } = Promise.withResolvers<null>();
+    let shown: Promise<null> = Promise.resolve(null);
+    const { conversation } = open(core, [], () => shown);
+    await conversation.ask('before', 'claude-sonnet');
+    shown = promise;
+    conversation.reason = 'ab';
+    const asked = conversation.ask('Why?', 'claude-sonnet');
+    const ledger = (await core.ledger.identity()) ?? '';
+    expect(await conversation.forgetErased(ledger, () => Promise.resolve(true))).toBe(true);
+    resolve(null);
+    expect(await asked).toMatchObject({ outcome: 'reason_refused' });
+    expect(conversation.turns).toEqual([]);
+  });
+
   it('does not take a question while an answer is on its way', async () => {
     const { core, standIn } = await gatewayOnStandIn();
     const { conversation, last } = open(core);
