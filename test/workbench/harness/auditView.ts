@@ -25,6 +25,17 @@ export class AuditView {
     return view;
   }
 
+  /** Shows all simulated calls from the newest on, and no detail, whatever an earlier test left. */
+  async reset(window: EditorWindow): Promise<void> {
+    if (!(await this.grid.isVisible())) await AuditView.open(window);
+    for (const name of ['Show Simulated Calls', 'Clear Filters', 'Close']) {
+      const button = this.button(name);
+      if (await button.isVisible()) await button.click();
+    }
+    await this.frame.getByText('SIMULATED', { exact: true }).waitFor();
+    await this.scrollTo(0);
+  }
+
   button(name: string | RegExp): Locator {
     return this.frame.getByRole('button', { name });
   }

@@ -47,6 +47,17 @@ export class EditorWindow {
     await this.page.locator('.editor-group-container .tab').first().waitFor({ state: 'detached' });
   }
 
+  /** Closes what an earlier test left open: dialogs, picks, notifications and editors. */
+  async clear(): Promise<void> {
+    for (const open of [this.dialog(), this.page.locator('.quick-input-widget:visible')])
+      while ((await open.count()) > 0) await this.page.keyboard.press('Escape');
+    if ((await this.notification('').count()) > 0) {
+      await this.palette('Notifications: Clear All Notifications');
+      await this.notification('').first().waitFor({ state: 'detached' });
+    }
+    if ((await this.page.locator('.editor-group-container .tab').count()) > 0) await this.closeEditors();
+  }
+
   /** Shows the extension's container in the side bar. */
   async showContainer(): Promise<void> {
     const tab = this.page.locator('.activitybar').getByRole('tab', { name: 'TidyLLM' });
