@@ -22,14 +22,16 @@ export interface Verdict {
 }
 
 /**
- * The one verdict: OPERATIONAL where nothing that is configured and installed fails. What fails for the same reason as
- * something before it, as a gateway does for its back-end's, is told once.
+ * The one verdict: OPERATIONAL if nothing that is configured and installed fails. One reason counts once: a gateway
+ * repeats that of its back-end or its ledger.
  */
 export function verdictOf(findings: readonly Finding[]): Verdict {
   const reasons = findings.filter(isWrong).map(reasonOf);
-  const once = reasons.filter(
-    ({ message }, index) => reasons.findIndex((one) => one.message === message) === index,
-  );
+  const isGateway = ({ of }: Reason): boolean => gatewayIds.some((id) => id === of);
+  const once = reasons.filter((reason) => {
+    const same = reasons.filter(({ message }) => message === reason.message);
+    return reason === (same.find((one) => !isGateway(one)) ?? same[0]);
+  });
   return { state: once.length === 0 ? 'OPERATIONAL' : 'DEGRADED', reasons: once };
 }
 

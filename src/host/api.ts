@@ -8,26 +8,26 @@ import type {
 } from '../content/messages.ts';
 
 /**
- * What other extensions get: frozen, and made of copies. A call goes through the gateway as any other does, and has its
- * record; nothing else here writes, raises a cap or gives away a key.
+ * The API for other extensions: frozen, and made of copies. A call goes through the gateway like any other, and has its
+ * record; nothing else here writes, raises a cap or exposes a key.
  */
 export interface TidyLlmApi {
-  /** Of the extension. */
+  /** Version of the extension. */
   readonly version: string;
-  /** Whether calls can be made. Never rejects. */
+  /** Whether calls are possible. Never rejects. */
   readonly status: () => Promise<ApiStatus>;
-  /** Today's money. Rejects with an `ApiError` while it can't be known. */
+  /** Today's budget. Rejects with an `ApiError` while it is unknown. */
   readonly budget: () => Promise<ApiBudget>;
   /**
-   * Makes one governed call, recorded as this user's and as made by the extension that the request names. Nobody
-   * can verify that name. Never rejects for a call that fails; rejects with an `ApiError` for a request that isn't one.
+   * Makes one governed call, recorded with this user and the extension named in the request. That name can't be
+   * verified. Doesn't reject for a call that fails; rejects with an `ApiError` for an invalid request.
    */
   readonly execute: (request: ApiRequest, options?: ApiCallOptions) => Promise<ApiResponse>;
 }
 
 export interface ApiStatus {
   state: 'ready' | 'failed';
-  /** Whether answers are simulated; null while it failed. */
+  /** Whether answers are simulated; null while the gateway has failed. */
   simulated: boolean | null;
   error: ApiError | null;
 }
@@ -45,11 +45,11 @@ export interface ApiBudget {
 }
 
 export interface ApiRequest {
-  /** Id of the extension that asks, `publisher.name`; it has to be installed. */
+  /** Id of the calling extension, `publisher.name`; it must be installed. */
   caller: string;
   /** Why the call is made. */
   reason: string;
-  /** Either a prompt or messages. */
+  /** Give either a prompt or messages. */
   prompt?: string;
   messages?: readonly ChatMessage[];
   system?: string | readonly TextBlock[];
@@ -61,13 +61,13 @@ export interface ApiRequest {
   top_p?: number;
   model?: string;
   max_tokens?: number;
-  /** 0 to 1; null leaves it to the model. */
+  /** 0 to 1; null uses the model's default. */
   temperature?: number | null;
 }
 
 export interface ApiCallOptions {
   signal?: AbortSignal;
-  /** Gets the answer piece by piece. */
+  /** Receives the answer piece by piece. */
   onText?: (text: string) => void;
 }
 
@@ -80,7 +80,7 @@ export interface ApiError {
 export interface ApiResponse {
   /** The text of the answer. */
   content: string;
-  /** The answer as the turn that the next request repeats; null where nothing came. */
+  /** The answer as a turn to repeat in the next request; null if nothing arrived. */
   message: ChatMessage | null;
   success: boolean;
   status: string;
@@ -93,7 +93,7 @@ export interface ApiResponse {
   cost_usd: string;
   cost_estimated: boolean;
   error: ApiError | null;
-  /** Where the call stands in the journal; null where it has no record. */
+  /** The call's place in the journal; null if it has no record. */
   audit_trail: { call_id: string; sequence: number; hash: string } | null;
   gateway_tracked: boolean;
 }

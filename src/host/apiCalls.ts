@@ -73,12 +73,14 @@ export async function execute(
   given: ApiRequest,
   givenOptions: ApiCallOptions = {},
 ): Promise<ApiResponse> {
-  // Read once: what the caller changes afterwards changes nothing here.
+  // Read once, so that later changes by the caller have no effect.
   const request = parsed(requestForm, given);
   const { signal, onText } = parsed(optionsForm, givenOptions);
   const caller = vscode.extensions.getExtension(request.caller)?.id;
   if (caller === undefined)
-    throw toThrow(invalid(`No extension "${request.caller}" is installed; \`caller\` is the id of yours.`));
+    throw toThrow(
+      invalid(`No extension "${request.caller}" is installed; set \`caller\` to the id of yours.`),
+    );
   const origin = await git.callOrigin(`extension ${caller} (unverified)`);
   try {
     const response = await holder.use((core) =>
@@ -139,14 +141,14 @@ function parsed<T>(form: z.ZodMiniType<T>, given: unknown): T {
   const { data, error } = form.safeParse(given, { error: schemaWords });
   if (!error) return data;
   const { path, message } = faultIn(error);
-  throw toThrow(invalid(`The request has a fault: ${path.join('.')} ${message}.`));
+  throw toThrow(invalid(`The request is invalid: ${path.join('.')} ${message}.`));
 }
 
 function invalid(message: string): ApiError {
-  return { code: 'invalid_request', message, hint: 'See the API in the documentation of the extension.' };
+  return { code: 'invalid_request', message, hint: 'See the API in the extension’s documentation.' };
 }
 
-/** Without what lies behind it: causes hold more than other extensions should see. */
+/** Without its causes, which hold more than other extensions should see. */
 function errorOf(error: unknown): ApiError {
   return GatewayError.is(error)
     ? { code: error.code, message: error.message, hint: error.hint }

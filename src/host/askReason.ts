@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { Core } from '../core/core.ts';
 
-/** Asks for the reason of an audit record, as long as policy wants it. Undefined when it was cancelled. */
+/** Asks for the reason of an audit record, of the length that policy requires. Undefined when cancelled. */
 export function askReason(
   { loaded }: Core,
   options: { title: string; prompt: string },

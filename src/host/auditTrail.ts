@@ -9,19 +9,19 @@ import { verifyTrail } from '../ledger/verifyTrail.ts';
 import type { VerifyWorkerData, VerifyWorkerMessage } from '../ledger/verifyWorker.ts';
 import type { CoreHolder } from './coreHolder.ts';
 
-/** A check of a ledger in this window. */
+/** A verification of a ledger in this window. */
 export interface Verification {
   result: VerificationResult;
   at: Date;
-  /** Whether the ledger takes no calls since. */
+  /** Whether the ledger refuses calls because of it. */
   closed: boolean;
 }
 
-/** Checks the ledger's chain and shows where it is broken. */
+/** Verifies the ledger's chain and shows where it is broken. */
 export class AuditTrail implements vscode.Disposable {
   readonly #holder: CoreHolder;
   readonly #verified = new vscode.EventEmitter<void>();
-  /** The last of each ledger's folder. */
+  /** The last verification by ledger folder. */
   readonly #last = new Map<string, Verification>();
 
   readonly onDidVerify = this.#verified.event;
@@ -30,15 +30,15 @@ export class AuditTrail implements vscode.Disposable {
     this.#holder = holder;
   }
 
-  /** The last check of a ledger in this window; null where there was none, or a person has decided on what it found. */
+  /** The last verification of a ledger in this window; null if there is none, or a person has decided on its fault. */
   lastVerification(directory: string): Verification | null {
     const last = this.#last.get(directory);
-    // Another window, or the terminal, may have been told.
+    // The decision may have been made in another window or the terminal.
     if (last?.closed && closureOf(directory) === null) this.#last.delete(directory);
     return this.#last.get(directory) ?? null;
   }
 
-  /** Checks every record in a worker thread, and tells how many are intact or exactly where the first fault is. */
+  /** Verifies every record in a worker thread, and shows how many are intact or where the first fault is. */
   async verify(): Promise<void> {
     const { journal } = await this.#holder.whenReady();
     const verification = await vscode.window.withProgress(
@@ -62,7 +62,7 @@ export class AuditTrail implements vscode.Disposable {
     await (firstFault ? this.#tellFault(journal.directory, firstFault) : tellIntact(verification.result));
   }
 
-  /** Checks every record of a ledger in a worker thread. Null when it was stopped. `onProgress` gets a share of 1. */
+  /** Verifies every record of a ledger in a worker thread. Null when stopped. `onProgress` gets the share, 0 to 1. */
   async check(
     journal: LedgerLocation,
     signal: AbortSignal,
@@ -71,7 +71,7 @@ export class AuditTrail implements vscode.Disposable {
     const { directory, mode } = journal;
     const { state } = this.#holder;
     const own = state.kind === 'ready' && state.core.journal.directory === directory ? state.core : null;
-    // Whoever asks: the settings' key is that of the ledger in use.
+    // The key of the settings belongs to the ledger in use only.
     const { pinnedKey } = own?.journal ?? journal;
     const verify = (anchors: readonly SignedCheckpoint[]): Promise<VerificationResult | null> =>
       runVerification({ location: { directory, mode, pinnedKey }, anchors }, signal, onProgress);
@@ -83,18 +83,18 @@ export class AuditTrail implements vscode.Disposable {
     return verification;
   }
 
-  /** Opens a segment of the journal to be read, at a line, from 1. */
+  /** Opens a segment of the journal read-only, at a line, from 1. */
   async openRecord(directory: string, segment: string, line: number): Promise<void> {
     const position = new vscode.Position(line - 1, 0);
     const journal = vscode.Uri.file(join(directory, segment));
     const selection = new vscode.Range(position, position);
-    // A key pressed by mistake, and auto-save, would break the chain: no key gets there before it is read-only.
+    // A stray key and auto-save would break the chain, so the editor is read-only before it takes keys.
     await vscode.window.showTextDocument(journal, { selection, preserveFocus: true });
     await vscode.commands.executeCommand('workbench.action.files.setActiveEditorReadonlyInSession');
     await vscode.window.showTextDocument(journal, { selection });
   }
 
-  /** Shows the ledger's folder in the system's file manager, or says where it is where there is none. */
+  /** Shows the ledger's folder in the file manager, or shows its path if there is no file manager. */
   async reveal(): Promise<void> {
     const { directory } = (await this.#holder.whenReady()).journal;
     if (existsSync(directory) && (await vscode.commands.getCommands(true)).includes('revealFileInOS')) {
@@ -143,11 +143,11 @@ async function tellIntact({ records, segments, head }: VerificationResult): Prom
           head.sequence,
           head.hash.slice(0, 12),
         )
-      : vscode.l10n.t('The audit trail is empty: nothing was recorded yet.'),
+      : vscode.l10n.t('The audit trail is empty: nothing has been recorded yet.'),
   );
 }
 
-/** Null when it was stopped. */
+/** Null when stopped. */
 function runVerification(
   workerData: VerifyWorkerData,
   signal: AbortSignal,

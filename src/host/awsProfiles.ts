@@ -2,15 +2,15 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { readFileBytes } from '../readFile.ts';
 
-/** A profile of the AWS configuration files, with what tells people which one it is. */
+/** A profile of the AWS configuration files, with details that identify it. */
 export interface AwsProfile {
   name: string;
   region: string | null;
-  /** How it logs in. */
+  /** How the profile logs in. */
   kind: 'sso' | 'role' | 'process' | 'keys' | 'other';
 }
 
-/** The profiles in the AWS configuration files of this user; none where there are no files. */
+/** The profiles in this user's AWS configuration files; none if there are no files. */
 export async function findAwsProfiles(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<AwsProfile[]> {
@@ -22,7 +22,7 @@ export async function findAwsProfiles(
   return parseAwsProfiles(config, credentials);
 }
 
-/** Reads profiles from the text of both files, by name. Secrets in them are not kept. */
+/** Reads profiles by name from the text of both files, without their secrets. */
 export function parseAwsProfiles(config: string, credentials: string): AwsProfile[] {
   const keys = new Map<string, Map<string, string>>();
   const add = (name: string, values: Map<string, string>): void => {

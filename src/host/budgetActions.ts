@@ -5,7 +5,7 @@ import { amountToMicro, formatUsd } from '../pricing/cost.ts';
 import { askReason } from './askReason.ts';
 import type { CoreHolder } from './coreHolder.ts';
 
-/** Asks for a cap where none is given, how high it is to be today, and why. Returns whether it was raised. */
+/** Asks for a cap if none is given, its new amount for today, and the reason. Returns whether it was raised. */
 export async function raiseCap(holder: CoreHolder, chosen?: CapStatus): Promise<boolean> {
   const core = await holder.whenReady();
   const cap = chosen ?? (await pickCap(core));
@@ -13,7 +13,7 @@ export async function raiseCap(holder: CoreHolder, chosen?: CapStatus): Promise<
   const limit = await vscode.window.showInputBox({
     title: vscode.l10n.t('Raise today’s cap ({0})', nameOf(cap)),
     prompt: vscode.l10n.t(
-      'Now {0}, of which {1} is spent and {2} reserved. The new cap holds for today.',
+      'The cap is {0}; {1} is spent and {2} reserved. The new cap applies only today.',
       formatUsd(cap.limit),
       formatUsd(cap.spent),
       formatUsd(cap.reserved),
@@ -25,29 +25,27 @@ export async function raiseCap(holder: CoreHolder, chosen?: CapStatus): Promise<
   if (limit === undefined) return false;
   const reason = await askReason(core, {
     title: reasonTitle(),
-    prompt: vscode.l10n.t('Why is the cap raised to {0}?', formatUsd(amountOf(limit))),
+    prompt: vscode.l10n.t('Why raise the cap to {0}?', formatUsd(amountOf(limit))),
   });
   if (reason === undefined) return false;
-  // The settings may have been saved meanwhile, and another core taken this one's place.
+  // The settings may have been saved meanwhile, which replaces the core.
   await holder.use((ready) =>
     ready.raiseCap({ scope: cap.scope, key: cap.key, limit: amountOf(limit) }, reason),
   );
   return true;
 }
 
-/** Asks why the day may take calls again after an overrun. Returns whether it does. */
+/** Asks why calls should resume after an overrun. Returns whether they do. */
 export async function acknowledgeOverruns(holder: CoreHolder): Promise<boolean> {
   const core = await holder.whenReady();
   const { overruns } = await core.budget();
   if (overruns === 0) {
-    void vscode.window.showInformationMessage(
-      vscode.l10n.t('No call of today cost more than it had reserved.'),
-    );
+    void vscode.window.showInformationMessage(vscode.l10n.t('No call cost more than it reserved today.'));
     return false;
   }
   const reason = await askReason(core, {
     title: reasonTitle(),
-    prompt: vscode.l10n.t('Why may calls be made again?'),
+    prompt: vscode.l10n.t('Why should calls resume?'),
   });
   if (reason === undefined) return false;
   await holder.use((ready) => ready.acknowledgeOverruns(reason));
@@ -62,7 +60,7 @@ async function pickCap(core: Core): Promise<CapStatus | undefined> {
     description: vscode.l10n.t('{0} of {1} used', formatUsd(cap.spent + cap.reserved), formatUsd(cap.limit)),
     cap,
   }));
-  const title = vscode.l10n.t('Raise which cap for today?');
+  const title = vscode.l10n.t('Select the cap to raise for today');
   return (await vscode.window.showQuickPick(items, { title, ignoreFocusOut: true }))?.cap;
 }
 
@@ -70,7 +68,7 @@ function nameOf({ scope, name }: CapStatus): string {
   return scope === 'ledger' ? vscode.l10n.t('Everybody') : name;
 }
 
-/** Micro-USD; nothing for what is no amount. */
+/** Micro-USD; undefined if the text is not an amount. */
 function amountOf(text: string): bigint {
   try {
     return amountToMicro(text.trim().replace(/^\$/, ''));
@@ -81,7 +79,7 @@ function amountOf(text: string): bigint {
 
 function higherThan(limit: bigint): string {
   return vscode.l10n.t(
-    'Write an amount above {0}, such as {1}.',
+    'Enter an amount above {0}, such as {1}.',
     formatUsd(limit),
     String(Number(limit * 2n) / 1e6),
   );

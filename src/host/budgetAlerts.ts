@@ -6,7 +6,7 @@ import type { CommandId } from './commandIds.ts';
 import type { CoreHolder, CoreState } from './coreHolder.ts';
 import { inBackground } from './failures.ts';
 
-/** Tells once a day, in one of all windows, that the spend under a cap has reached an alert of the settings. */
+/** Notifies once a day, in one window, that the spending under a cap has reached an alert of the settings. */
 export class BudgetAlerts implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
   readonly #following: vscode.Disposable;
@@ -49,7 +49,7 @@ async function tell({ cap, share }: BudgetAlert, simulated: boolean): Promise<vo
       ? vscode.l10n.t('{0} of today’s budget is spent: {1} of {2}.', percent, spent, limit)
       : vscode.l10n.t('{0} of today’s cap of {1} is spent: {2} of {3}.', percent, cap.name, spent, limit),
     ...(cap.reserved > 0n
-      ? [vscode.l10n.t('{0} more is held for calls under way.', formatUsd(cap.reserved))]
+      ? [vscode.l10n.t('{0} more is reserved for running calls.', formatUsd(cap.reserved))]
       : []),
     ...(simulated ? [vscode.l10n.t('The money is simulated.')] : []),
   ];

@@ -4,13 +4,13 @@ import { undecidedOf } from '../ledger/reopenLedger.ts';
 import { askReason } from './askReason.ts';
 import type { CommandId } from './commandIds.ts';
 
-/** Keeps the chain's head in every configured anchor now, or tells where to configure one. */
+/** Anchors the chain's head in every configured anchor, or says where to configure one. */
 export async function anchorNow(core: Core): Promise<void> {
   if (core.anchoring.status.length === 0) {
-    const open = vscode.l10n.t('Open settings.yaml');
+    const open = vscode.l10n.t('Open Settings File');
     const text = core.backend.simulated
       ? vscode.l10n.t('Simulated calls are not anchored.')
-      : vscode.l10n.t('No anchor is configured: name a file or a repository in settings.yaml.');
+      : vscode.l10n.t('No anchor is configured: add a file or a repository in settings.yaml.');
     const chosen = await vscode.window.showInformationMessage(
       text,
       ...(core.backend.simulated ? [] : [open]),
@@ -29,29 +29,29 @@ export async function anchorNow(core: Core): Promise<void> {
   void vscode.window.showInformationMessage(vscode.l10n.t('Anchored: {0}', places.join(', ')));
 }
 
-/** Asks what becomes of a ledger that was closed, and why, and tells what came of it. */
+/** Asks what to do with a closed ledger, and why, and shows the result. */
 export async function reopenLedger(core: Core): Promise<void> {
   const undecided = await undecidedOf(core);
   if (undecided === null) {
     void vscode.window.showInformationMessage(
-      vscode.l10n.t('The ledger is open: there is nothing to decide.'),
+      vscode.l10n.t('The ledger is open. There is nothing to decide.'),
     );
     return;
   }
   const { kind, detail } = undecided;
   const isClock = kind === 'clock_ahead';
-  const again = isClock ? vscode.l10n.t('Take the Clock') : vscode.l10n.t('Go On With It');
-  const begin = vscode.l10n.t('Begin a New Ledger');
+  const again = isClock ? vscode.l10n.t('Accept the Clock') : vscode.l10n.t('Reopen This Ledger');
+  const begin = vscode.l10n.t('Start a New Ledger');
   const chosen = await vscode.window.showWarningMessage(
     isClock
-      ? vscode.l10n.t('Take the clock as right?')
-      : vscode.l10n.t('The ledger takes no calls until you decide.'),
+      ? vscode.l10n.t('Is the clock right?')
+      : vscode.l10n.t('The ledger refuses calls until you decide.'),
     {
       modal: true,
       detail: isClock
         ? vscode.l10n.t('Found: {0}.\n\nYour decision and its reason are recorded.', detail)
         : vscode.l10n.t(
-            'Found: {0}.\n\nIt goes on once every record is whole again, for example from a backup. A new ledger begins with an empty budget for today; the one before is set aside and kept. Your decision and its reason are recorded.',
+            'Found: {0}.\n\nIt can reopen once every record is intact again, for example from a backup. A new ledger starts with nothing spent today; the old one is set aside and kept. Your decision and its reason are recorded.',
             detail,
           ),
     },
@@ -60,17 +60,17 @@ export async function reopenLedger(core: Core): Promise<void> {
   if (chosen !== again && chosen !== begin) return;
   const reason = await askReason(core, {
     title: vscode.l10n.t('Reason, for the audit record'),
-    prompt: vscode.l10n.t('Why may the ledger take calls again?'),
+    prompt: vscode.l10n.t('Why should the ledger take calls again?'),
   });
   if (reason === undefined) return;
   const { sequence, setAside } = await core.reopenLedger(reason, { newLedger: chosen === begin });
-  const kept = setAside === null ? '' : ` ${vscode.l10n.t('The one before is in {0}.', setAside)}`;
+  const kept = setAside === null ? '' : ` ${vscode.l10n.t('The old ledger is in {0}.', setAside)}`;
   void vscode.window.showInformationMessage(
     `${vscode.l10n.t('The ledger takes calls again, recorded as #{0}.', sequence)}${kept}`,
   );
 }
 
-/** Puts a new signing key in the place of this installation's, once the person has confirmed it. */
+/** Replaces this installation's signing key after confirmation. */
 export async function rotateSigningKey(core: Core): Promise<void> {
   const rotate = vscode.l10n.t('Rotate Key');
   const chosen = await vscode.window.showWarningMessage(
@@ -78,12 +78,14 @@ export async function rotateSigningKey(core: Core): Promise<void> {
     {
       modal: true,
       detail: vscode.l10n.t(
-        'The present key endorses a new one in the audit trail and signs nothing from then on. What it signed stays valid.',
+        'The current key endorses a new one in the audit trail and signs nothing more. Its signatures stay valid.',
       ),
     },
     rotate,
   );
   if (chosen !== rotate) return;
   const { sequence } = await core.ledger.rotateKey();
-  void vscode.window.showInformationMessage(vscode.l10n.t('A new key signs from record #{0} on.', sequence));
+  void vscode.window.showInformationMessage(
+    vscode.l10n.t('A new key signs all records from #{0}.', sequence),
+  );
 }

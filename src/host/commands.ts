@@ -3,7 +3,7 @@ import { commandIds } from './commandIds.ts';
 import type { CommandHandlers } from './contribution.ts';
 import { showFailure } from './failures.ts';
 
-/** Registers every command. A failure is logged and shown with its fixes. */
+/** Registers every command. Failures are logged and shown with their fixes. */
 export function registerCommands(handlers: CommandHandlers, log: vscode.LogOutputChannel): vscode.Disposable {
   return vscode.Disposable.from(
     ...commandIds.map((id) =>
@@ -11,7 +11,7 @@ export function registerCommands(handlers: CommandHandlers, log: vscode.LogOutpu
         try {
           await handlers[id](...parameters);
         } catch (error) {
-          // Whoever called the command is not kept waiting for somebody to read it.
+          // The caller of the command doesn't wait until somebody reads the notification.
           void showFailure(log, error);
         }
       }),

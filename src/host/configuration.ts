@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import type { ComposeOptions } from '../core/core.ts';
 import { settingsPath, workspaceFileName } from '../settings/settingsPlaces.ts';
 
-/** VS Code's settings of this extension, which stand for the command line's global options. */
+/** This extension's VS Code settings, which correspond to the command line's global options. */
 export function composeOptions(): ComposeOptions {
   const configuration = vscode.workspace.getConfiguration('tidyllm');
   const text = (name: string): string | undefined => configuration.get<string>(name)?.trim() || undefined;
@@ -19,26 +19,26 @@ export function composeOptions(): ComposeOptions {
     user: text('user'),
     workspaceFiles: vscode.workspace.isTrusted ? workspaceFiles() : [],
     network: network(),
-    // What a workspace says counts once it is trusted. Its agreements are known before, and refused.
+    // A workspace's settings apply once it is trusted. Its agreements are known before, and refused.
     folders: vscode.workspace.isTrusted ? folders : [],
     flowFolders: folders,
   };
 }
 
-/** Whether a change of VS Code's settings changes what `composeOptions` says. */
+/** Whether a change of VS Code's settings affects `composeOptions`. */
 export function affectsComposition(change: vscode.ConfigurationChangeEvent): boolean {
   return ['tidyllm', 'http.proxy', 'http.noProxy', 'http.proxyStrictSSL'].some((name) =>
     change.affectsConfiguration(name),
   );
 }
 
-/** A settings file that counts in this window once it is there. */
+/** A settings file that applies in this window once it exists. */
 export interface SettingsFileInUse {
   path: string;
   kind: 'user' | 'workspace';
 }
 
-/** The user's file, or the one named in its place, and those of the trusted workspace. Throws `settings_invalid`. */
+/** The user's file or its replacement, and those of the trusted workspace. Throws `settings_invalid`. */
 export function settingsFilesInUse(): SettingsFileInUse[] {
   const { environment, settingsFile, workspaceFiles = [] } = composeOptions();
   return [
@@ -47,7 +47,7 @@ export function settingsFilesInUse(): SettingsFileInUse[] {
   ];
 }
 
-/** The places of workspace files that don't count because the workspace is not trusted. */
+/** The paths of workspace files that are ignored because the workspace is not trusted. */
 export function ignoredWorkspaceFiles(): string[] {
   return vscode.workspace.isTrusted ? [] : workspaceFiles();
 }

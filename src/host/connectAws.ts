@@ -11,7 +11,7 @@ const checkTimeoutMs = 5_000;
 
 type ConnectItem = vscode.QuickPickItem & { act?: () => unknown };
 
-/** Lets the person choose an AWS profile or make one, reconnects, and says what came of it. */
+/** Lets the user select or create an AWS profile, reconnects, and shows the result. */
 export async function connectAws(holder: CoreHolder, log: vscode.LogOutputChannel): Promise<void> {
   const profiles = await findAwsProfiles(process.env);
   const itemsWith = (status: CredentialStatus | null): ConnectItem[] => [
@@ -23,21 +23,21 @@ export async function connectAws(holder: CoreHolder, log: vscode.LogOutputChanne
       act: () => useProfile(holder, log, profile),
     })),
     {
-      label: `$(search) ${vscode.l10n.t('What the AWS SDK finds')}`,
+      label: `$(search) ${vscode.l10n.t('Default credentials of the AWS SDK')}`,
       description: vscode.l10n.t('environment variables, default profile, role of this machine'),
       act: () => useProfile(holder, log, null),
     },
-    separator(vscode.l10n.t('Make a profile in a terminal')),
+    separator(vscode.l10n.t('Create a profile in a terminal')),
     terminalItem(`$(key) ${vscode.l10n.t('Access keys')}`, ['configure']),
     terminalItem(`$(organization) ${vscode.l10n.t('Single sign-on')}`, ['configure', 'sso']),
     separator(vscode.l10n.t('More')),
     {
-      label: `$(settings-gear) ${vscode.l10n.t('Open the setting')}`,
+      label: `$(settings-gear) ${vscode.l10n.t('Open the Setting')}`,
       description: 'tidyllm.profile',
       act: () => vscode.commands.executeCommand('workbench.action.openSettings', 'tidyllm.profile'),
     },
     {
-      label: `$(link-external) ${vscode.l10n.t('Read how AWS credentials are set up')}`,
+      label: `$(link-external) ${vscode.l10n.t('Read How to Set Up AWS Credentials')}`,
       act: () => vscode.env.openExternal(vscode.Uri.parse(guide)),
     },
   ];
@@ -45,13 +45,15 @@ export async function connectAws(holder: CoreHolder, log: vscode.LogOutputChanne
     title: vscode.l10n.t('Connect AWS'),
     placeholder:
       profiles.length === 0
-        ? vscode.l10n.t('No profile was found: make one, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY')
-        : vscode.l10n.t('Choose the profile with which Bedrock is called'),
+        ? vscode.l10n.t(
+            'No profile was found. Create one, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+          )
+        : vscode.l10n.t('Select the AWS profile for Bedrock'),
   });
   await chosen?.act?.();
 }
 
-/** Shows the items at once, and again with what is known of the credentials in use when that is known. */
+/** Shows the items at once, and updates them when the credentials in use are known. */
 async function pick(
   itemsWith: (status: CredentialStatus | null) => ConnectItem[],
   status: Promise<CredentialStatus | null>,
@@ -75,12 +77,12 @@ async function pick(
   }
 }
 
-/** What the credentials in use come to; null while there is no gateway. */
+/** The credentials in use; null while there is no gateway. */
 async function credentialStatus(holder: CoreHolder): Promise<CredentialStatus | null> {
   return holder.state.kind === 'ready' ? holder.use(({ sessions }) => sessions.credentialStatus()) : null;
 }
 
-/** The source that won, and what can be done when it doesn't work. */
+/** The source in use, and what to do if it doesn't work. */
 function inUse(
   status: CredentialStatus | null,
   holder: CoreHolder,
@@ -102,7 +104,7 @@ function inUse(
     ...(canLogIn
       ? [
           {
-            label: `$(sign-in) ${vscode.l10n.t('Log in')}`,
+            label: `$(sign-in) ${vscode.l10n.t('Log In')}`,
             description: error?.hint ?? '',
             act: () => logInToAws(holder, found.profile),
           },
@@ -113,10 +115,10 @@ function inUse(
 
 function sourceText(source: CredentialSource): string {
   const texts: Record<CredentialSource, string> = {
-    iam_role: vscode.l10n.t('role of this machine, before everything else'),
-    environment: vscode.l10n.t('environment, before any profile'),
+    iam_role: vscode.l10n.t('role of this machine, which has priority'),
+    environment: vscode.l10n.t('environment, which has priority over profiles'),
     profile: vscode.l10n.t('profile'),
-    settings: vscode.l10n.t('settings.yaml, as nothing else was found'),
+    settings: vscode.l10n.t('settings.yaml, because nothing else was found'),
   };
   return texts[source];
 }
@@ -155,7 +157,7 @@ async function reconnectWith(holder: CoreHolder, profile: AwsProfile | null): Pr
   if (configuration.get('backend') === 'mock') {
     await configuration.update('backend', undefined, vscode.ConfigurationTarget.Global);
   }
-  // A change of the settings reconnects by itself; the same profile again needs it said.
+  // A changed setting reconnects by itself; selecting the same profile doesn't.
   await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: vscode.l10n.t('Connecting to AWS') },
     () => holder.reconnect(),
@@ -175,7 +177,7 @@ async function showConnection(holder: CoreHolder, log: vscode.LogOutputChannel):
   }
   await vscode.window.showInformationMessage(
     vscode.l10n.t(
-      'Bedrock answered in {0} ms ({1}). Answers cost real money from now on.',
+      'Bedrock responded in {0} ms ({1}). Answers cost real money from now on.',
       Math.round(latencyMs ?? 0),
       backend.location,
     ),

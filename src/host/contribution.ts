@@ -2,20 +2,20 @@ import type { Disposable } from 'vscode';
 import type { CommandId } from './commandIds.ts';
 import type { DisposableStore } from './disposables.ts';
 
-/** What each command does; the parameters are those other parts of the extension pass. */
+/** The action of each command, with the parameters that other parts of the extension pass. */
 export type CommandHandlers<Ids extends CommandId = CommandId> = Record<
   Ids,
   (...parameters: never[]) => unknown
 >;
 
-/** One part of the extension: it registers itself when it is made, and says what its commands do. */
+/** One part of the extension: it registers itself on creation and provides its commands. */
 export interface Contribution extends Disposable {
   readonly commands: Partial<CommandHandlers>;
 }
 
 /**
- * Something that is made, with the code it needs, when it is first asked for: most of a start is reading code. One
- * that could not be made is tried again.
+ * A value created on first use, together with loading its code, since loading code dominates start-up. A failed
+ * creation is tried again.
  */
 export function madeOnce<T extends Disposable>(
   store: DisposableStore,

@@ -8,14 +8,14 @@ import { errorText } from './errorText.ts';
 
 export type CoreState =
   | { kind: 'starting' }
-  /** Settings with a fault are not applied: the core from before stays, and the error says what to mend. */
+  /** Invalid settings are not applied: the previous core stays, and the error says what to fix. */
   | { kind: 'ready'; core: Core; settingsError: GatewayError | null }
-  /** The reason stays until the next attempt, so that every view can show it with its fix. */
+  /** The error stays until the next attempt, so that every view can show it with its fix. */
   | { kind: 'failed'; error: GatewayError };
 
-/** Keeps the one core of this window: composes it, replaces it when the configuration changes, closes it. */
+/** Holds the one core of this window: composes it, replaces it when the configuration changes, closes it. */
 export class CoreHolder {
-  // Another extension of the same process could put its own in the place of what decides.
+  // Another extension in the same process could replace the deciding methods with its own.
   static {
     Object.freeze(this.prototype);
   }
@@ -31,7 +31,7 @@ export class CoreHolder {
   #stopLedger = (): void => undefined;
 
   readonly onDidChange = this.#changed.event;
-  /** Records were added, by any process, to the ledger of the core that is up. */
+  /** Fires when any process adds records to the ledger of the current core. */
   readonly onDidChangeLedger = this.#ledgerChanged.event;
 
   constructor(compose: (options: ComposeOptions) => Promise<Core>, log: vscode.LogOutputChannel) {
@@ -43,12 +43,12 @@ export class CoreHolder {
     return this.#state;
   }
 
-  /** Composes from the configuration as it is now and resolves when that succeeded or failed. */
+  /** Composes from the current configuration; resolves when that has succeeded or failed. */
   reconnect(): Promise<void> {
     return this.#attempts.request();
   }
 
-  /** The core, once it is up. Throws `gateway_unavailable`: there is no other route to a model. */
+  /** The core, once it has started. Throws `gateway_unavailable`: there is no other route to a model. */
   async whenReady(): Promise<Core> {
     const { running } = this.#attempts;
     await (this.#state.kind === 'starting' ? (running ?? this.reconnect()) : running);
@@ -56,7 +56,7 @@ export class CoreHolder {
     throw gatewayUnavailable('corporate_llm', this.#state.kind === 'failed' ? this.#state.error : undefined);
   }
 
-  /** Runs work that needs the core to stay open until it ends, even when another one takes its place. */
+  /** Runs work with a core that stays open until the work ends, even if it is replaced meanwhile. */
   async use<T>(work: (core: Core) => Promise<T>): Promise<T> {
     const core = await this.whenReady();
     const use = Promise.resolve(core).then(work);
@@ -68,7 +68,7 @@ export class CoreHolder {
     }
   }
 
-  /** Takes no more work and resolves once what runs has ended and the ledger is closed. */
+  /** Accepts no more work; resolves once the running work has ended and the ledger is closed. */
   async close(): Promise<void> {
     await this.#attempts.stop();
     this.#setState({
@@ -99,7 +99,7 @@ export class CoreHolder {
         'gateway_unavailable',
         `The gateway did not start: ${messageOf(error)}`,
         {
-          hint: 'The output has the details.',
+          hint: 'See the output for details.',
           cause: error,
         },
       );
@@ -107,10 +107,10 @@ export class CoreHolder {
     }
   }
 
-  /** Ends the calls that a dead window left open; a ledger that refuses shows in the health view. */
+  /** Settles the calls that a dead window left open; the health view shows it if the ledger refuses. */
   #settleOpenCalls(core: Core): void {
     core.ledger.recover().catch((error: unknown) => {
-      this.#log.error(`The ledger could not be made ready.\n${errorText(error)}`);
+      this.#log.error(`The ledger could not be prepared.\n${errorText(error)}`);
     });
   }
 
@@ -135,7 +135,7 @@ export class CoreHolder {
     try {
       await core.dispose();
     } catch (error) {
-      this.#log.error(`The gateway did not close well.\n${errorText(error)}`);
+      this.#log.error(`The gateway did not close cleanly.\n${errorText(error)}`);
     }
   }
 

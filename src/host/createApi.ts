@@ -2,9 +2,9 @@ import type { ApiCallOptions, ApiRequest, TidyLlmApi } from './api.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import type { GitContext } from './gitContext.ts';
 
-/** The facade of this window's core. */
+/** The API of this window's core. */
 export function createApi(holder: CoreHolder, git: GitContext, version: string): TidyLlmApi {
-  // Loaded by the first use: most of a start is reading code.
+  // Loaded on first use, since loading code dominates start-up.
   const calls = () => import('./apiCalls.ts');
   return Object.freeze({
     version,

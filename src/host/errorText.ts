@@ -8,7 +8,7 @@ export function errorText(error: unknown): string {
   return error.cause === undefined ? text : `${text}\nCaused by: ${errorText(error.cause)}`;
 }
 
-/** The message of an error as views show it: a settings file goes by its name, the folder is known. */
+/** The message of an error for views: a settings file is shown by name, without its folder. */
 export function briefMessage({ message }: Pick<Error, 'message'>): string {
   return message.replace(/(?:[A-Za-z]:)?[\\/][^\n:]*[\\/](?=[^\n\\/:]+:\d+:\d+: )/g, '');
 }

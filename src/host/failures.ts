@@ -9,7 +9,7 @@ export interface FailureButton extends vscode.MessageItem {
   apply: () => unknown;
 }
 
-/** Logs a failure and tells of it in a notification, with what mends it after the buttons that are given. */
+/** Logs a failure and shows it in a notification, with the given buttons before those of its fixes. */
 export async function showFailure(
   log: vscode.LogOutputChannel,
   error: unknown,
@@ -28,7 +28,7 @@ export async function showFailure(
   await chosen?.apply();
 }
 
-/** Lets work go on by itself; a failure goes to the log. */
+/** Runs work in the background; a failure goes to the log. */
 export function inBackground(log: vscode.LogOutputChannel, work: PromiseLike<unknown>): void {
   work.then(undefined, (error: unknown) => log.error(errorText(error)));
 }

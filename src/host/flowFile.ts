@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { createFile } from '../createFile.ts';
 import { localFolders } from './configuration.ts';
 
-/** A place in a file of agreements, from 1. */
+/** A place in an agreement file, from 1. */
 export interface FlowPlace {
   file: string;
   line: number;
@@ -13,7 +13,7 @@ export interface FlowPlace {
 
 const name = join('.tidyllm', 'flow.yaml');
 
-/** Opens a file of agreements at a place; without one, that of the workspace, made with an example if need be. */
+/** Opens an agreement file at a place. The default is the workspace's, created with an example if it is missing. */
 export async function openFlowFile(place?: FlowPlace): Promise<void> {
   const path = place?.file ?? (await fileOfWorkspace());
   if (path === undefined) return;
@@ -29,7 +29,7 @@ async function fileOfWorkspace(): Promise<string | undefined> {
   const [first, ...others] = localFolders();
   if (!first) {
     void vscode.window.showInformationMessage(
-      vscode.l10n.t('Agreements of a workspace need an open folder on the machine of the gateway.'),
+      vscode.l10n.t('Workspace agreements need an open folder on the gateway’s machine.'),
     );
     return undefined;
   }
@@ -38,7 +38,7 @@ async function fileOfWorkspace(): Promise<string | undefined> {
     description: folder.uri.fsPath,
     folder,
   }));
-  const placeHolder = vscode.l10n.t('Choose the folder whose agreements to open');
+  const placeHolder = vscode.l10n.t('Select the folder of the agreements');
   const chosen =
     others.length === 0 ? { folder: first } : await vscode.window.showQuickPick(items, { placeHolder });
   if (!chosen) return undefined;

@@ -14,17 +14,17 @@ import type { CoreHolder } from './coreHolder.ts';
 import type { GitContext } from './gitContext.ts';
 import type { Histories } from './histories.ts';
 
-/** Runs that a run can be looked for among. */
+/** Runs searched to find one. */
 const runsSearched = 1_000;
-/** Reports of this window that are kept whole. */
+/** Complete reports kept in this window. */
 const reportsKept = 20;
 
-/** A run of this window that goes on. */
+/** A run in progress in this window. */
 export interface RunningRun {
   agreement: string;
-  /** What is under way. */
+  /** The current step. */
   message: string;
-  /** Done, 0 to 1; null where nobody knows. */
+  /** Progress, 0 to 1; null if unknown. */
   share: number | null;
   stop: () => void;
 }
@@ -46,19 +46,19 @@ export interface RunOptions {
   onProgress?: ((message: string, share?: number) => void) | undefined;
 }
 
-/** Runs of agreements from this window, and those that the ledger remembers. */
+/** FLOW runs of this window, and those in the ledger. */
 export class FlowRuns implements vscode.Disposable {
   readonly #holder: CoreHolder;
   readonly #histories: Histories;
   readonly #git: GitContext;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #running = new Set<RunningRun>();
-  /** What was read last: every record is proven anew, which is more than a view needs at each change. */
+  /** Cached records: reading verifies each one, which is too slow for every change of a view. */
   #read: { stamp: string; entries: readonly FlowExecutionEntry[] } | null = null;
-  /** What a run said besides what is kept, while the window lives. */
+  /** Reports with their private sections, which are kept only while the window is open. */
   readonly #reports = new Map<string, StoredReport>();
 
-  /** A run began, went on or ended. */
+  /** Fires when a run starts, progresses or ends. */
   readonly onDidChange = this.#changed.event;
 
   constructor(holder: CoreHolder, histories: Histories, git: GitContext) {
@@ -80,7 +80,7 @@ export class FlowRuns implements vscode.Disposable {
     this.#changed.dispose();
   }
 
-  /** Runs an agreement and resolves when its end is recorded. Throws as `executeAgreement` does. */
+  /** Runs an agreement; resolves when its end is recorded. Throws what `executeAgreement` throws. */
   async execute(agreement: FlowAgreement, options: RunOptions): Promise<FlowExecution> {
     const stopped = new AbortController();
     const run: RunningRun = {
@@ -122,7 +122,7 @@ export class FlowRuns implements vscode.Disposable {
     }
   }
 
-  /** Runs the agreement that a command means. Throws `flow_not_matched`, and as `execute`. */
+  /** Runs the agreement that matches a command. Throws `flow_not_matched` and what `execute` throws. */
   async executeCommand(
     text: string,
     options: RunOptions & { onStart: (agreement: FlowAgreement) => void },
@@ -148,7 +148,7 @@ export class FlowRuns implements vscode.Disposable {
     return entries;
   }
 
-  /** The report of a run, with its private sections as long as the window lives. Throws `GatewayError`. */
+  /** The report of a run, with its private sections while the window is open. Throws `GatewayError`. */
   async reportOf(runId: string): Promise<StoredReport> {
     const shown = this.#reports.get(runId);
     if (shown) return shown;
@@ -156,7 +156,7 @@ export class FlowRuns implements vscode.Disposable {
     const { reportSha256, trigger } = await this.entry(runId);
     if (reportSha256 !== null) return core.reports.read(runId, reportSha256);
     throw new GatewayError('invalid_request', vscode.l10n.t('This run of {0} has no report.', trigger), {
-      hint: vscode.l10n.t('Only a run that went to its end has one.'),
+      hint: vscode.l10n.t('Only a completed run has a report.'),
     });
   }
 
@@ -170,7 +170,7 @@ export class FlowRuns implements vscode.Disposable {
     );
   }
 
-  /** Throws `invalid_request` for a run that the ledger doesn't have. */
+  /** Throws `invalid_request` for a run that isn't in the ledger. */
   async entry(runId: string): Promise<FlowExecutionEntry> {
     const { runById } = await import('../flow/executionHistory.ts');
     return runById(await this.history(runsSearched), runId);
@@ -184,7 +184,7 @@ export class FlowRuns implements vscode.Disposable {
     return execution;
   }
 
-  /** A workspace's agreement runs in the folder that defines it. */
+  /** A workspace agreement runs in the folder that defines it. */
   #origin({ source }: FlowAgreement, door: string): Promise<CallOrigin> {
     const defined =
       source.kind === 'workspace' && source.file !== null
@@ -194,7 +194,7 @@ export class FlowRuns implements vscode.Disposable {
   }
 }
 
-/** Nothing runs a command line that a person hasn't seen. */
+/** A command line runs only after a person has seen it. */
 async function askApproval({ agreement, command, directory }: ApprovalRequest): Promise<boolean> {
   const run = vscode.l10n.t('Run Command');
   const chosen = await vscode.window.showWarningMessage(
@@ -205,7 +205,7 @@ async function askApproval({ agreement, command, directory }: ApprovalRequest): 
   return chosen === run;
 }
 
-/** The most that a run may cost, as people read it; null when it costs nothing or nobody knows yet. */
+/** The most that a run can cost, formatted; null if it costs nothing or is unknown. */
 export async function worstCaseOf(
   { flow }: Core,
   agreement: FlowAgreement,

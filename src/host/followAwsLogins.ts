@@ -7,8 +7,8 @@ import type { CoreHolder } from './coreHolder.ts';
 import { inBackground } from './failures.ts';
 
 /**
- * Reconnects a window when the files that logins write to change, if it has no credentials or if they are
- * somebody else's now. Otherwise its core looks at the files itself.
+ * Reconnects a window when the files that logins write change, if it has no credentials or they now
+ * belong to someone else. Otherwise its core checks the files itself.
  */
 export function followAwsLogins(holder: CoreHolder, log: vscode.LogOutputChannel): vscode.Disposable {
   const onChange = (): void => inBackground(log, reconnectIfNeeded(holder));
@@ -18,7 +18,7 @@ export function followAwsLogins(holder: CoreHolder, log: vscode.LogOutputChannel
   );
 }
 
-/** The editor doesn't watch a folder that isn't there, so its making is watched for. */
+/** The editor doesn't watch a missing folder, so its creation is watched. */
 function watch(files: string, onChange: () => void): vscode.Disposable {
   const folder = dirname(files);
   const start = (): vscode.Disposable => {
@@ -43,7 +43,7 @@ async function reconnectIfNeeded(holder: CoreHolder): Promise<void> {
     await holder.reconnect();
 }
 
-/** Whether calls would be recorded with another ARN than AWS now knows the caller by. */
+/** Whether calls would be recorded with an outdated ARN of the caller. */
 async function isSomebodyElse({ caller, sessions }: Core): Promise<boolean> {
   const { arn } = await sessions.credentialStatus();
   return arn !== null && arn !== (caller.caller_arn ?? null);

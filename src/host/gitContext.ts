@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { CallOrigin } from '../gateways/callOrigin.ts';
 
-/** The part of the built-in git extension's API that is used here. */
+/** The part of the built-in Git extension's API that is used here. */
 interface GitRepository {
   readonly state: {
     readonly HEAD: { readonly name?: string } | undefined;
@@ -18,14 +18,14 @@ interface GitExtension {
   getAPI(version: 1): GitApi;
 }
 
-/** Which folder, branch and commit the person works on, as far as git knows. */
+/** The folder, branch and commit that the user works on, according to Git. */
 export class GitContext implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #followed = new Map<GitRepository, vscode.Disposable>();
   #api: Promise<GitApi | null> | null = null;
   #opened: vscode.Disposable | null = null;
 
-  /** A repository was found, or its branch or commit changed. */
+  /** Fires when a repository is found, or its branch or commit changes. */
   readonly onDidChange = this.#changed.event;
 
   /** The folder of the active editor, otherwise the first one. */
@@ -38,18 +38,18 @@ export class GitContext implements vscode.Disposable {
     return (await this.#repository())?.state.HEAD?.name ?? null;
   }
 
-  /** Where a call through this door comes from. */
+  /** The origin of a call through this front door. */
   async callOrigin(door: string, folder = this.folder): Promise<CallOrigin> {
     return { door, folder: folder?.uri.fsPath ?? null, branch: await this.branch() };
   }
 
-  /** First line of the last commit's message. */
+  /** First line of the last commit message. */
   async lastCommit(): Promise<string | null> {
     try {
       const commit = await (await this.#repository())?.getCommit('HEAD');
       return commit?.message.split('\n', 1)[0]?.trim() || null;
     } catch {
-      // A repository without a commit.
+      // The repository has no commit.
       return null;
     }
   }
@@ -74,7 +74,7 @@ export class GitContext implements vscode.Disposable {
     return repository;
   }
 
-  /** Null where git is not installed or switched off. */
+  /** Null if Git is not installed or disabled. */
   async #openApi(): Promise<GitApi | null> {
     try {
       const git = await vscode.extensions.getExtension<GitExtension>('vscode.git')?.activate();

@@ -5,17 +5,17 @@ import type { CoreHolder } from './coreHolder.ts';
 import { inBackground } from './failures.ts';
 import type { SettingsFile } from './settingsFile.ts';
 
-/** What refuses a connection must show within five seconds. */
+/** A refused connection must show within five seconds. */
 const lookEveryMs = 3_000;
 
-/** What the last look saw, and where settings.yaml is, or would be. */
+/** The results of the last check, and the path of settings.yaml, which may not exist. */
 export interface Seen extends Observations {
   settingsFile: string | null;
 }
 
 export const nothingSeen: Seen = { ...nothingObserved, settingsFile: null };
 
-/** Has everything checked for all views at once: now, on a change, and on a schedule while one is seen. */
+/** Runs the checks for all views: on request, on a change, and on a schedule while a view is visible. */
 export class HealthMonitor implements vscode.Disposable {
   readonly #holder: CoreHolder;
   readonly #settingsFile: Pick<SettingsFile, 'path'>;
@@ -28,7 +28,7 @@ export class HealthMonitor implements vscode.Disposable {
   #watchers = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** After each single check. */
+  /** Fires after each single check. */
   readonly onDidChange = this.#changed.event;
 
   constructor(holder: CoreHolder, settingsFile: Pick<SettingsFile, 'path'>, log: vscode.LogOutputChannel) {
@@ -50,7 +50,7 @@ export class HealthMonitor implements vscode.Disposable {
     return this.#seen;
   }
 
-  /** Looks now, and again and again until the result is disposed. */
+  /** Checks now and repeatedly until the result is disposed. */
   watch(): vscode.Disposable {
     this.#watchers += 1;
     void this.refresh();
@@ -65,7 +65,7 @@ export class HealthMonitor implements vscode.Disposable {
     };
   }
 
-  /** Resolves once everything was checked, or its time is over. A look that is under way is joined. */
+  /** Resolves once every check has ended or timed out. Joins a running check. */
   refresh(): Promise<void> {
     const core = this.#core;
     if (this.#round?.core !== core) this.#round = { core, done: this.#look(core) };
@@ -79,7 +79,7 @@ export class HealthMonitor implements vscode.Disposable {
     this.#changed.dispose();
   }
 
-  /** A core that replaces another is looked at although nobody watches: the badge tells of it. */
+  /** A new core is checked even if no view is visible, because the badge shows the result. */
   #follow(): void {
     const { state } = this.#holder;
     const core = state.kind === 'ready' ? state.core : null;
@@ -99,13 +99,13 @@ export class HealthMonitor implements vscode.Disposable {
     ];
     for (const one of looks) inBackground(this.#log, one);
     await Promise.allSettled(looks);
-    // Of a core that was replaced meanwhile another look is under way.
+    // If the core was replaced meanwhile, another check is running.
     if (this.#round?.core !== core) return;
     this.#round = null;
     if (this.#watchers > 0) this.#timer = setTimeout(() => void this.refresh(), lookEveryMs);
   }
 
-  /** Takes what was seen, unless the core it tells of has been replaced. */
+  /** Stores a result, unless its core has been replaced. */
   #take({ settingsFile, ...part }: Partial<Seen>, core?: Core): void {
     if (core && core !== this.#core) return;
     this.#seen = { ...joined(this.#seen, part), settingsFile: settingsFile ?? this.#seen.settingsFile };

@@ -1,7 +1,7 @@
 import type { Disposable } from 'vscode';
 import { HistoryClient } from '../history/historyClient.ts';
 
-/** The audit histories of this window's ledgers, one thread for each that views ask. */
+/** The audit histories of this window's ledgers, one thread for each that views query. */
 export class Histories implements Disposable {
   readonly #clients = new Map<string, HistoryClient>();
 

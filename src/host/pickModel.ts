@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { Core } from '../core/core.ts';
 import type { Model } from '../pricing/modelCatalogue.ts';
 
-/** Lets the person choose among the models that can be called here, with what they cost and take. */
+/** Lets the user select one of the callable models, with its prices and context size. */
 export async function pickModel({ catalogue }: Core, current: string): Promise<string | undefined> {
   await catalogue.learnAll();
   const models = Map.groupBy(catalogue.available(), ({ modelId }) => modelId);
@@ -27,7 +27,7 @@ export async function pickModel({ catalogue }: Core, current: string): Promise<s
   return chosen?.label;
 }
 
-/** Of the lowest tier; long contexts may cost more. */
+/** Prices of the lowest tier; long contexts may cost more. */
 function describePrice({ tiers, priceEstimatedBecause }: Model): string {
   const base = tiers.find(({ aboveInputTokens }) => aboveInputTokens === 0);
   if (base?.input === undefined || base.output === undefined) return '';

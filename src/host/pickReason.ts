@@ -7,7 +7,7 @@ interface OfferedReason {
   from: string;
 }
 
-/** Reasons to offer, the likeliest first: what the branch says, the last commit, those used before. */
+/** Suggested reasons, likeliest first: from the branch, from the last commit, and used before. */
 async function offeredReasons(git: GitContext, used: readonly string[]): Promise<OfferedReason[]> {
   const [branch, commit] = await Promise.all([git.branch(), git.lastCommit()]);
   const fromBranch = branch === null ? null : reasonFromBranch(branch);
@@ -21,7 +21,7 @@ async function offeredReasons(git: GitContext, used: readonly string[]): Promise
   );
 }
 
-/** Lets the person choose an offered reason or write another one. */
+/** Lets the user select a suggested reason or write another one. */
 export async function pickReason(
   git: GitContext,
   used: readonly string[],
@@ -34,11 +34,13 @@ export async function pickReason(
   }));
   const picker = vscode.window.createQuickPick();
   picker.title = vscode.l10n.t('Audit reason');
-  picker.placeholder = vscode.l10n.t('Why is the call made? Choose, or write a ticket and a few words');
+  picker.placeholder = vscode.l10n.t(
+    'Why are you making this call? Select a reason, or write a ticket and a few words',
+  );
   picker.items = items;
   picker.value = '';
   picker.ignoreFocusOut = true;
-  // What is typed is offered too, as long as nothing else says the same.
+  // The typed text is offered too, unless another item is the same.
   picker.onDidChangeValue((value) => {
     const written = value.trim();
     const known = written === '' || offered.some(({ reason }) => reason === written);

@@ -7,13 +7,13 @@ interface Button {
   label: string;
 }
 
-/** What a remedy is called on its button. */
+/** The label of a remedy's button. */
 export function remedyLabel(remedy: Remedy): string {
   if (remedy.kind !== 'retry') return buttons()[remedy.kind].label;
   const { maxTokens, model, atMost = '' } = remedy;
   if (maxTokens !== undefined)
-    return vscode.l10n.t('Retry with at most {0} tokens', maxTokens.toLocaleString(vscode.env.language));
-  return model === undefined ? vscode.l10n.t('Try again') : vscode.l10n.t('Use {0} (≤ {1})', model, atMost);
+    return vscode.l10n.t('Retry with up to {0} Tokens', maxTokens.toLocaleString(vscode.env.language));
+  return model === undefined ? vscode.l10n.t('Try Again') : vscode.l10n.t('Use {0} (≤ {1})', model, atMost);
 }
 
 /** The command that carries a remedy out. */
@@ -21,7 +21,7 @@ export function commandOf({ kind }: Mend): CommandId {
   return buttons()[kind].command;
 }
 
-/** Carries a remedy out; what opens a file opens it at its place. */
+/** Carries a remedy out; a file is opened at its place. */
 export function applyRemedy(remedy: Mend): Thenable<unknown> {
   const place = 'place' in remedy ? (remedy.place ?? undefined) : undefined;
   return vscode.commands.executeCommand(commandOf(remedy), { place });
@@ -31,19 +31,19 @@ function buttons(): Readonly<Record<Mend['kind'], Button>> {
   const { t } = vscode.l10n;
   return {
     acknowledge_overruns: { command: 'tidyllm.acknowledgeOverruns', label: t('Acknowledge…') },
-    check_health: { command: 'tidyllm.refreshHealth', label: t('Check again') },
-    choose_flow: { command: 'tidyllm.runFlow', label: t('Choose agreement…') },
-    choose_model: { command: 'tidyllm.chooseModel', label: t('Choose model…') },
+    check_health: { command: 'tidyllm.refreshHealth', label: t('Check Again') },
+    choose_flow: { command: 'tidyllm.runFlow', label: t('Select Agreement…') },
+    choose_model: { command: 'tidyllm.chooseModel', label: t('Select Model…') },
     connect_aws: { command: 'tidyllm.connectAws', label: t('Connect AWS…') },
-    log_in_to_aws: { command: 'tidyllm.logInToAws', label: t('Log in') },
-    open_budget: { command: 'tidyllm.openBudget', label: t('Open budget') },
-    open_flow_file: { command: 'tidyllm.openFlowFile', label: t('Open agreements') },
-    open_settings: { command: 'tidyllm.openSettingsFile', label: t('Open settings.yaml') },
-    raise_cap: { command: 'tidyllm.raiseCap', label: t('Raise cap…') },
+    log_in_to_aws: { command: 'tidyllm.logInToAws', label: t('Log In') },
+    open_budget: { command: 'tidyllm.openBudget', label: t('Open Budget') },
+    open_flow_file: { command: 'tidyllm.openFlowFile', label: t('Open Agreements') },
+    open_settings: { command: 'tidyllm.openSettingsFile', label: t('Open Settings File') },
+    raise_cap: { command: 'tidyllm.raiseCap', label: t('Raise Cap…') },
     reconnect: { command: 'tidyllm.reconnect', label: t('Reconnect') },
-    reopen_ledger: { command: 'tidyllm.reopenLedger', label: t('Reopen ledger…') },
-    show_ledger: { command: 'tidyllm.revealLedger', label: t('Show ledger folder') },
-    show_output: { command: 'tidyllm.showOutput', label: t('Show output') },
-    verify_ledger: { command: 'tidyllm.verifyAuditTrail', label: t('Verify audit trail') },
+    reopen_ledger: { command: 'tidyllm.reopenLedger', label: t('Reopen Ledger…') },
+    show_ledger: { command: 'tidyllm.revealLedger', label: t('Reveal Ledger Folder') },
+    show_output: { command: 'tidyllm.showOutput', label: t('Show Output') },
+    verify_ledger: { command: 'tidyllm.verifyAuditTrail', label: t('Verify Audit Trail') },
   };
 }

@@ -4,17 +4,17 @@ import * as vscode from 'vscode';
 
 const installation = 'https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html';
 
-/** Runs the AWS CLI in a terminal; where it isn't installed, says how to get it and what to run. */
+/** Runs the AWS CLI in a terminal; if it isn't installed, says how to install it and what to run. */
 export async function runAws(parameters: readonly string[]): Promise<void> {
   const command = ['aws', ...parameters.map(quoted)].join(' ');
   const shellPath = findOnPath(process.platform === 'win32' ? 'aws.exe' : 'aws');
   if (shellPath !== undefined) {
-    // Without a shell between, so that a profile's name needs no quoting.
+    // No shell, so that a profile name needs no quoting.
     vscode.window.createTerminal({ name: command, shellPath, shellArgs: [...parameters] }).show();
     return;
   }
-  const copy = vscode.l10n.t('Copy command');
-  const install = vscode.l10n.t('How to install it');
+  const copy = vscode.l10n.t('Copy Command');
+  const install = vscode.l10n.t('How to Install');
   const chosen = await vscode.window.showWarningMessage(
     vscode.l10n.t('The AWS CLI is not on the PATH of this machine. Install it, then run: {0}', command),
     copy,

@@ -22,22 +22,25 @@ const icons: Record<Finding['state'], string> = {
   not_installed: 'circle-slash',
 };
 
-/** Examines everything, shows the findings with what is to be mended first, and mends what is chosen. */
+/** Runs every check, shows the findings with issues first, and applies the selected fix. */
 export async function runDoctor(holder: CoreHolder, auditTrail: AuditTrail): Promise<void> {
-  const examination = { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('TidyLLM examines') };
+  const examination = {
+    location: vscode.ProgressLocation.Window,
+    title: vscode.l10n.t('TidyLLM Doctor is checking'),
+  };
   const findings = await vscode.window.withProgress(examination, () =>
     examine<Core>({
       environment: composeOptions().environment,
       settingsError: holder.state.kind === 'ready' ? holder.state.settingsError : null,
       withSources: (work) =>
         holder.use(work).catch((error: unknown) => {
-          // Why the gateway is down, not that it is.
+          // The cause, not that the gateway is down.
           throw GatewayError.is(error, 'gateway_unavailable') && error.cause ? error.cause : error;
         }),
       verify: async ({ journal }) => {
         const never = new AbortController();
         const checked = await auditTrail.check(journal, never.signal, () => undefined);
-        if (!checked) throw new Error('The check of the ledger was stopped.');
+        if (!checked) throw new Error('The verification of the ledger was stopped.');
         return checked.result;
       },
     }),
@@ -51,14 +54,14 @@ async function showFindings(findings: readonly Finding[]): Promise<void> {
   picker.title = vscode.l10n.t('TidyLLM Doctor');
   picker.placeholder =
     open.length === 0
-      ? vscode.l10n.t('Nothing to mend.')
-      : vscode.l10n.t('{0} to be mended; choose one to do what helps', open.length);
+      ? vscode.l10n.t('No issues found.')
+      : vscode.l10n.t('{0} issues; select one to fix it', open.length);
   picker.matchOnDescription = true;
   picker.matchOnDetail = true;
   picker.items = [
-    ...section(vscode.l10n.t('To be mended'), open),
+    ...section(vscode.l10n.t('Issues'), open),
     ...section(
-      vscode.l10n.t('Well'),
+      vscode.l10n.t('OK'),
       findings.filter(({ state }) => state === 'healthy'),
     ),
     ...section(

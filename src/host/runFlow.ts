@@ -8,27 +8,27 @@ import type { CoreHolder } from './coreHolder.ts';
 import { showFailure } from './failures.ts';
 import { worstCaseOf, type FlowRuns } from './flowRuns.ts';
 
-/** As they were written or picked; checked when the agreement runs. */
+/** Parameters as entered; checked when the agreement runs. */
 type Given = Readonly<Record<string, ParameterValue>>;
 
 export interface RunFlowDependencies {
   holder: CoreHolder;
   runs: FlowRuns;
-  /** Shows what a run found. */
+  /** Shows the report of a run. */
   showReport: (execution: FlowExecution) => void;
   log: vscode.LogOutputChannel;
 }
 
-/** What a command of the extension, a lens or a view asks to run; nothing lets the person choose. */
+/** What a command, a lens or a view asks to run; without it, the user selects. */
 export interface RunFlowRequest {
   /** Id of the agreement. */
   agreement?: string | undefined;
   parameters?: Given | undefined;
-  /** Runs at once, with defaults for what isn't given. */
+  /** Runs at once, with defaults for missing parameters. */
   direct?: boolean | undefined;
 }
 
-/** Chooses an agreement and its parameters where they aren't given, runs it and shows its report. */
+/** Asks for the agreement and its parameters if they aren't given, runs it and shows its report. */
 export async function runFlow(request: RunFlowRequest, dependencies: RunFlowDependencies): Promise<void> {
   const core = await dependencies.holder.whenReady();
   const chosen =
@@ -45,13 +45,13 @@ export async function runFlow(request: RunFlowRequest, dependencies: RunFlowDepe
   await runWithProgress(agreement, { parameters, confidence: chosen.confidence }, dependencies);
 }
 
-/** Whoever calls the command, another extension too: real money is spent when a person says so. */
+/** Real money is spent only after a person confirms, whoever calls the command. */
 async function confirmsCost(core: Core, agreement: FlowAgreement, parameters: Given): Promise<boolean> {
   const worst = await worstCaseOf(core, agreement, parameters);
-  // A run whose cost can't be told refuses itself.
+  // A run of unknown cost refuses by itself.
   if (core.backend.simulated || worst === null) return true;
   const run = vscode.l10n.t('Run');
-  const detail = vscode.l10n.t('It makes real calls, which cost at most {0}.', formatUsd(worst));
+  const detail = vscode.l10n.t('It makes real calls that cost at most {0}.', formatUsd(worst));
   const asked = vscode.l10n.t('Run {0}?', agreement.trigger);
   return (await vscode.window.showWarningMessage(asked, { modal: true, detail }, run)) === run;
 }
@@ -66,7 +66,7 @@ interface AgreementItem extends vscode.QuickPickItem {
   chosen?: Chosen;
 }
 
-/** Recent ones first; what is typed is matched as a command too, so that misspelt triggers are found. */
+/** Recent ones first; the typed text is also matched as a command, so that misspelt triggers are found. */
 async function pickAgreement(core: Core, runs: FlowRuns): Promise<Chosen | undefined> {
   const agreements = await core.flow.getAvailableAgreements();
   const recent = await recentAgreements(runs);
@@ -85,7 +85,7 @@ async function pickAgreement(core: Core, runs: FlowRuns): Promise<Chosen | undef
   const picker = vscode.window.createQuickPick<AgreementItem>();
   picker.title = vscode.l10n.t('Run FLOW Agreement');
   picker.placeholder = vscode.l10n.t(
-    'Choose an agreement, or write its trigger such as [Cost Analysis] days=7',
+    'Select an agreement, or type its trigger, such as [Cost Analysis] days=7',
   );
   picker.matchOnDescription = true;
   picker.matchOnDetail = true;
@@ -102,7 +102,7 @@ async function pickAgreement(core: Core, runs: FlowRuns): Promise<Chosen | undef
         match.nearest.map(async (one) => ({ ...(await itemOf(core, one.agreement)), alwaysShow: true })),
       );
       if (latest === value)
-        picker.items = [separator(vscode.l10n.t('nearest to what you wrote')), ...nearest, ...all];
+        picker.items = [separator(vscode.l10n.t('closest to your text')), ...nearest, ...all];
       return;
     }
     if (!agreement || plain) {
@@ -112,9 +112,7 @@ async function pickAgreement(core: Core, runs: FlowRuns): Promise<Chosen | undef
     const values = Object.entries(parameters).map(([name, text]) => `${name}=${text}`);
     const typed: AgreementItem = {
       label: agreement.trigger,
-      description: [vscode.l10n.t('matches what you wrote ({0})', confidence.toFixed(2)), ...values].join(
-        ' · ',
-      ),
+      description: [vscode.l10n.t('matches your text ({0})', confidence.toFixed(2)), ...values].join(' · '),
       detail: agreement.expandedMeaning,
       alwaysShow: true,
       chosen: { agreement, confidence, parameters },
@@ -139,7 +137,7 @@ async function itemOf(core: Core, agreement: FlowAgreement): Promise<AgreementIt
   const source = {
     'built-in': vscode.l10n.t('built in'),
     user: vscode.l10n.t('yours'),
-    workspace: vscode.l10n.t('of this workspace'),
+    workspace: vscode.l10n.t('from this workspace'),
   }[agreement.source.kind];
   return {
     label: agreement.trigger,
@@ -149,7 +147,7 @@ async function itemOf(core: Core, agreement: FlowAgreement): Promise<AgreementIt
   };
 }
 
-/** Ids of the agreements that ran last, latest first. */
+/** Ids of the agreements that ran most recently, latest first. */
 async function recentAgreements(runs: FlowRuns): Promise<string[]> {
   const history = await runs.history(50);
   return [...new Set(history.map(({ agreement }) => agreement))];
@@ -163,7 +161,7 @@ interface ParameterItem extends vscode.QuickPickItem {
   parameter?: ParameterDefinition;
 }
 
-/** Asks for what has to be given, then lets everything else be changed before it runs. */
+/** Asks for required parameters, then lets the user change the others before the run. */
 async function askParameters(core: Core, agreement: FlowAgreement, given: Given): Promise<Given | undefined> {
   const values: Record<string, ParameterValue> = { ...given };
   for (const parameter of agreement.parameters) {
@@ -194,7 +192,7 @@ async function askParameters(core: Core, agreement: FlowAgreement, given: Given)
     };
     const chosen = await vscode.window.showQuickPick([run, separator, ...rows], {
       title: agreement.trigger,
-      placeHolder: vscode.l10n.t('Press Enter to run, or choose a parameter to change'),
+      placeHolder: vscode.l10n.t('Press Enter to run, or select a parameter to change'),
       ignoreFocusOut: true,
     });
     if (!chosen) return undefined;
@@ -226,7 +224,7 @@ async function askParameter(
     value: before === null ? '' : String(before),
     ignoreFocusOut: true,
     validateInput: (text) => {
-      if (text === '' && parameter.default === null) return vscode.l10n.t('Write a value.');
+      if (text === '' && parameter.default === null) return vscode.l10n.t('Enter a value.');
       const converted = convertParameter(parameter, text);
       return 'problem' in converted ? `${parameter.name} ${converted.problem}` : null;
     },

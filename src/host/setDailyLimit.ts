@@ -6,7 +6,7 @@ import { replaceFile } from '../replaceFile.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import type { SettingsFile } from './settingsFile.ts';
 
-/** Asks for `budget.daily_limit_usd` and writes it into the user's settings.yaml, whose other lines stay. */
+/** Asks for `budget.daily_limit_usd` and writes it to the user's settings.yaml without changing other lines. */
 export async function setDailyLimit(
   holder: CoreHolder,
   settingsFile: Pick<SettingsFile, 'path'>,
@@ -14,20 +14,17 @@ export async function setDailyLimit(
   const { loaded } = await holder.whenReady();
   const { source, text } = loaded.originOf(['budget', 'daily_limit_usd']);
   if (source === 'environment') {
-    const message = vscode.l10n.t('The {0} sets the daily limit, and stands above settings.yaml.', text);
+    const message = vscode.l10n.t('The {0} sets the daily limit and overrides settings.yaml.', text);
     await vscode.window.showWarningMessage(`${message} ${vscode.l10n.t('Change it there.')}`);
     return;
   }
   const path = await settingsFile.path();
   const amount = await vscode.window.showInputBox({
-    title: vscode.l10n.t('Set the daily limit'),
+    title: vscode.l10n.t('Set Daily Limit'),
     prompt:
       source === 'workspace'
-        ? vscode.l10n.t(
-            'Most that may be spent in a day, in USD. A workspace’s lower limit stays: {0}.',
-            text,
-          )
-        : vscode.l10n.t('Most that may be spent in a day, in USD, by every window and the terminal.'),
+        ? vscode.l10n.t('Daily limit in USD. A workspace’s lower limit still applies: {0}.', text)
+        : vscode.l10n.t('Daily limit in USD, shared by all windows and the terminal.'),
     value: loaded.settings.budget.daily_limit_usd,
     ignoreFocusOut: true,
     validateInput: problemOf,
@@ -35,11 +32,11 @@ export async function setDailyLimit(
   if (amount === undefined) return;
   const limit = writtenAs(amount);
   await writeSetting(path, limit);
-  // The editor tells of changes to files late, and of some not at all.
+  // The editor reports file changes late, and some not at all.
   await holder.reconnect();
   const { ledger } = await holder.whenReady();
   const { spent } = await ledger.budget();
-  const open = vscode.l10n.t('Open settings.yaml');
+  const open = vscode.l10n.t('Open Settings File');
   const said = vscode.l10n.t(
     'The daily limit is {0}; {1} is spent today.',
     formatUsd(amountToMicro(limit)),
@@ -50,7 +47,7 @@ export async function setDailyLimit(
     await vscode.commands.executeCommand('tidyllm.openSettingsFile', { place: { key: 'daily_limit_usd' } });
 }
 
-/** Without what people write around an amount. */
+/** Strips what people write around an amount. */
 function writtenAs(text: string): string {
   return text.trim().replace(/^\$\s*/, '');
 }
@@ -60,23 +57,19 @@ function problemOf(text: string): string | null {
     amountToMicro(writtenAs(text));
     return null;
   } catch {
-    return vscode.l10n.t('Write an amount such as 20 or 12.50, with at most 6 decimals.');
+    return vscode.l10n.t('Enter an amount such as 20 or 12.50, with at most 6 decimals.');
   }
 }
 
-/** Throws `settings_invalid`, with the file as it was. */
+/** Throws `settings_invalid` and leaves the file unchanged. */
 async function writeSetting(path: string, limit: string): Promise<void> {
   const open = vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'file' && uri.fsPath === path);
   if (open?.isDirty) {
     await vscode.window.showTextDocument(open);
-    throw new GatewayError(
-      'settings_invalid',
-      vscode.l10n.t('settings.yaml has changes that are not saved.'),
-      {
-        hint: vscode.l10n.t('Nothing was changed. Save it or undo them, then set the limit.'),
-        place: { file: path, line: 1, column: 1 },
-      },
-    );
+    throw new GatewayError('settings_invalid', vscode.l10n.t('settings.yaml has unsaved changes.'), {
+      hint: vscode.l10n.t('Nothing was changed. Save or revert them, then set the limit.'),
+      place: { file: path, line: 1, column: 1 },
+    });
   }
   const [{ readSettingsText }, { settingsTemplate }, { withSetting }] = await Promise.all([
     import('../settings/loadSettings.ts'),
@@ -93,7 +86,7 @@ async function writeSetting(path: string, limit: string): Promise<void> {
       await replaceFile(path, text);
       return;
     }
-    // What a link leads to is replaced, not the link, and stays as readable as it was.
+    // The link's target is replaced, not the link, and keeps its permissions.
     const target = await realpath(path);
     const { mode } = await stat(target);
     await replaceFile(target, text);

@@ -14,12 +14,12 @@ import { WalkthroughProgress } from './walkthroughProgress.ts';
 
 interface Dependencies {
   holder: CoreHolder;
-  /** The files of agreements were looked at. */
+  /** Fires after the agreement files were read. */
   onFlowFiles: () => void;
   log: vscode.LogOutputChannel;
 }
 
-/** The settings and credentials that the core is composed from: their files, their faults, and their changes. */
+/** The settings and credentials of the core: their files, faults and changes. */
 export function contributeSettings({ holder, onFlowFiles, log }: Dependencies) {
   const store = new DisposableStore();
   const reconnect = (): void => void holder.reconnect();
@@ -53,7 +53,7 @@ export function contributeSettings({ holder, onFlowFiles, log }: Dependencies) {
   } satisfies Contribution & { settingsFile: unknown };
 }
 
-/** What brings the schema and the AWS SDK, which the first start of the gateway has loaded. */
+/** Parts that load the schema and the AWS SDK, which the gateway's first start has loaded anyway. */
 async function followFiles(
   store: DisposableStore,
   holder: CoreHolder,

@@ -7,13 +7,13 @@ import { settingsFilesInUse, type SettingsFileInUse } from './configuration.ts';
 import type { CoreHolder, CoreState } from './coreHolder.ts';
 import { inBackground } from './failures.ts';
 
-/** Faults of the settings files in use, as they are on disk or in an open editor, and their quick fixes. */
+/** Faults of the settings files in use, on disk or in an open editor, and their quick fixes. */
 export class SettingsDiagnostics implements vscode.Disposable {
   readonly #holder: CoreHolder;
   readonly #log: vscode.LogOutputChannel;
   readonly #collection = vscode.languages.createDiagnosticCollection('tidyllm');
   readonly #registrations: vscode.Disposable;
-  /** What was on disk when the settings were last read: faults found then hold for that text alone. */
+  /** The text on disk when the settings were last read: faults found then apply to that text only. */
   #read = new Map<string, string>();
   readonly #checks = new Repeated(() => this.#checkAll());
 
@@ -75,7 +75,7 @@ export class SettingsDiagnostics implements vscode.Disposable {
   }
 }
 
-/** What only reading all files together shows, such as a workspace that would loosen. */
+/** Faults that show only when all files are read together, such as a workspace that loosens a setting. */
 function faultsIn(state: CoreState): readonly Fault[] {
   const error = state.kind === 'failed' ? state.error : state.kind === 'ready' ? state.settingsError : null;
   if (error instanceof SettingsInvalid) return error.faults;
@@ -93,7 +93,7 @@ class FaultDiagnostic extends vscode.Diagnostic {
   }
 }
 
-/** A fault as the editor shows it; its characters are counted from 0. */
+/** A fault as an editor diagnostic, with characters counted from 0. */
 export function diagnosticOf(fault: Fault): vscode.Diagnostic {
   const { place } = fault;
   const { line, column, endLine, endColumn } = place ?? { line: 1, column: 1, endLine: 1, endColumn: 1 };
@@ -125,7 +125,7 @@ async function readIfThere(path: string): Promise<string | null> {
   try {
     return await readSettingsText(path);
   } catch {
-    // One that can't be read is a fault of the gateway's start, not of its text.
+    // The gateway's start reports an unreadable file; its text has no fault.
     return null;
   }
 }

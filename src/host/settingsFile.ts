@@ -13,7 +13,7 @@ import {
   type SettingsFileInUse,
 } from './configuration.ts';
 
-/** The settings files in use: where they are, opening them, and following their changes. */
+/** The settings files in use: locating, opening and watching them. */
 export class SettingsFile implements vscode.Disposable {
   readonly #onChange: () => void;
   #watched: { paths: string; watchers: vscode.Disposable } | null = null;
@@ -22,14 +22,14 @@ export class SettingsFile implements vscode.Disposable {
     this.#onChange = onChange;
   }
 
-  /** Of the user's file, or of the one that is named in its place. Rejects with `settings_invalid`. */
+  /** Path of the user's file or its replacement. Rejects with `settings_invalid`. */
   // eslint-disable-next-line @typescript-eslint/require-await -- a failure is a rejection
   async path(): Promise<string> {
     const options = composeOptions();
     return settingsPath(options.environment, options);
   }
 
-  /** Opens a file at a place, the user's when none is named; creates it with comments when it isn't there. */
+  /** Opens a file at a place, the user's by default; creates it with comments if it is missing. */
   async open(place?: Place): Promise<void> {
     const path = place && 'file' in place ? inUse(place.file) : await this.path();
     await createFromTemplate(path);
@@ -40,12 +40,12 @@ export class SettingsFile implements vscode.Disposable {
     editor.revealRange(editor.selection, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
   }
 
-  /** Opens the file of a workspace folder, which the person chooses where there are several. */
+  /** Opens the file of a workspace folder; the user selects the folder if there are several. */
   async openOfWorkspace(): Promise<void> {
     const folders = localFolders();
     if (folders.length === 0) {
       await vscode.window.showInformationMessage(
-        vscode.l10n.t('Settings of a workspace need an open folder on the machine of the gateway.'),
+        vscode.l10n.t('Workspace settings need an open folder on the gateway’s machine.'),
       );
       return;
     }
@@ -60,7 +60,7 @@ export class SettingsFile implements vscode.Disposable {
     await vscode.window.showTextDocument(vscode.Uri.file(path));
   }
 
-  /** Calls back when a file in use is created, changed or deleted, by whomever. */
+  /** Calls back when a file in use is created, changed or deleted, by anyone. */
   follow(): void {
     const files = settingsFilesInUse();
     const paths = files.map(({ path }) => path).join('\n');
@@ -76,8 +76,8 @@ export class SettingsFile implements vscode.Disposable {
 }
 
 /**
- * Calls back when a file is created, changed or deleted. One of a workspace also goes when its folder does,
- * which the editor tells of the folder only.
+ * Calls back when a file is created, changed or deleted. A workspace's file is also deleted with its folder,
+ * which the editor reports only for the folder.
  */
 export function watch({ path, kind }: SettingsFileInUse, onChange: () => void): vscode.Disposable {
   const folder = dirname(path);
@@ -92,24 +92,24 @@ export function watch({ path, kind }: SettingsFileInUse, onChange: () => void): 
   return vscode.Disposable.from(watcher, ...events.map((event) => event(onChange)));
 }
 
-/** Throws `invalid_request` for any other file: other extensions can call the command, too. */
+/** Throws `invalid_request` for any other file, because other extensions can call the command. */
 function inUse(file: string): string {
   const known = [...settingsFilesInUse().map(({ path }) => path), ...ignoredWorkspaceFiles()];
   if (known.includes(file)) return file;
-  throw new GatewayError('invalid_request', `${file} is no settings file in use.`);
+  throw new GatewayError('invalid_request', `${file} is not a settings file in use.`);
 }
 
 async function createFromTemplate(path: string): Promise<void> {
   if (existsSync(path)) return;
-  // Loaded late: it brings the schema and the YAML library.
+  // Loaded on use, because it loads the schema and the YAML library.
   const { settingsTemplate } = await import('../settings/settingsTexts.ts');
   createFile(path, settingsTemplate());
 }
 
 async function askForTrust(): Promise<void> {
-  const manage = vscode.l10n.t('Manage workspace trust');
+  const manage = vscode.l10n.t('Manage Workspace Trust');
   const chosen = await vscode.window.showInformationMessage(
-    vscode.l10n.t('Settings of a workspace count, and are opened here, once the workspace is trusted.'),
+    vscode.l10n.t('Trust the workspace to apply and open its settings.'),
     manage,
   );
   if (chosen === manage) await vscode.commands.executeCommand('workbench.trust.manage');
@@ -119,11 +119,11 @@ async function chooseFolder(
   folders: readonly vscode.WorkspaceFolder[],
 ): Promise<vscode.WorkspaceFolder | undefined> {
   const items = folders.map((folder) => ({ label: folder.name, description: folder.uri.fsPath, folder }));
-  const placeHolder = vscode.l10n.t('Choose the folder whose settings to open');
+  const placeHolder = vscode.l10n.t('Select the folder of the settings');
   return (await vscode.window.showQuickPick(items, { placeHolder }))?.folder;
 }
 
-/** A key is found in a comment too, as in the template. */
+/** Also finds a key in a comment, as in the template. */
 function positionOf(document: vscode.TextDocument, place: Place): vscode.Position {
   if ('line' in place) return new vscode.Position(place.line - 1, place.column - 1);
   const found = new RegExp(`^[\\s#]*(?=${place.key}:)`, 'm').exec(document.getText());

@@ -7,7 +7,7 @@ const scheme = 'tidyllm-settings';
 const uri = vscode.Uri.from({ scheme, path: `/${vscode.l10n.t('Settings in effect')}.yaml` });
 const commentColumn = 48;
 
-/** A read-only document of every value in effect with where it comes from; it follows the gateway. */
+/** A read-only document of every value in effect with its origin; it follows the gateway. */
 export class SettingsInEffectDocument implements vscode.TextDocumentContentProvider, vscode.Disposable {
   readonly #holder: CoreHolder;
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
@@ -50,7 +50,7 @@ export class SettingsInEffectDocument implements vscode.TextDocumentContentProvi
     ]);
     const notes = [
       loaded.file === null
-        ? vscode.l10n.t('Settings file: none at {0}', loaded.userFile)
+        ? vscode.l10n.t('Settings file: none ({0})', loaded.userFile)
         : vscode.l10n.t('Settings file: {0}', loaded.file),
       ...loaded.workspaceFiles.map((path) => vscode.l10n.t('Tightened by: {0}', path)),
       ...(state.settingsError ? [vscode.l10n.t('Not applied: {0}', state.settingsError.message)] : []),

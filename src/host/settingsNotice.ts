@@ -5,7 +5,7 @@ import { briefMessage } from './errorText.ts';
 import { inBackground } from './failures.ts';
 import { applyRemedy, remedyLabel } from './remedies.ts';
 
-/** Tells once when settings are not applied because they have a fault, and again only after they were mended. */
+/** Notifies once when invalid settings are not applied, and again only after they were fixed. */
 export function tellOfSettingsFaults(holder: CoreHolder, log: vscode.LogOutputChannel): vscode.Disposable {
   let told = false;
   return holder.onDidChange((state) => {
@@ -21,7 +21,7 @@ async function tell(error: GatewayError): Promise<void> {
     .filter((remedy) => remedy.kind === 'open_settings')
     .map((remedy) => ({ title: remedyLabel(remedy), remedy }));
   const message = vscode.l10n.t(
-    'The settings have a fault and were not applied; those from before stay in effect. {0}',
+    'The settings are invalid and were not applied; the previous settings stay in effect. {0}',
     fault,
   );
   const chosen = await vscode.window.showErrorMessage(message, ...buttons);

@@ -5,8 +5,8 @@ import { Signer } from '../ledger/signing.ts';
 const name = 'tidyllm.signingKey';
 
 /**
- * The key that earlier versions of the editor had to themselves, in its secret storage. It vouches for the one that
- * editor and command share, in the ledgers that know it.
+ * The signing key that earlier versions kept in VS Code's secret storage. It endorses the key that editor and
+ * command share, in the ledgers that know it.
  */
 export async function keyOfEarlierVersions(secrets: SecretStorage): Promise<Signer[]> {
   try {
@@ -15,7 +15,7 @@ export async function keyOfEarlierVersions(secrets: SecretStorage): Promise<Sign
   } catch (error) {
     const message = `The signing key in VS Code's secret storage can't be read: ${messageOf(error)}.`;
     const hint =
-      'Check that the system’s keyring works; VS Code says how under "Troubleshooting keychain issues".';
+      'Check that the system’s keyring works; see "Troubleshooting keychain issues" in the VS Code documentation.';
     throw new GatewayError('ledger_unavailable', message, { hint, cause: error });
   }
 }

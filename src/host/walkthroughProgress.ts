@@ -4,12 +4,12 @@ import type { CoreHolder } from './coreHolder.ts';
 import { inBackground } from './failures.ts';
 
 /**
- * Contexts that complete the steps of the walkthrough in package.json. They count there only while it is the
- * active editor: the editor takes no notice of one that is true before it has read the walkthrough.
+ * Contexts that complete the steps of the walkthrough in package.json. They take effect only while it is the
+ * active editor: the editor ignores one that is true before it has read the walkthrough.
  */
 type Step = 'connected' | 'budgetSet' | 'called';
 
-/** Tells the walkthrough what is done, however it was done. */
+/** Marks walkthrough steps as done, however they were done. */
 export class WalkthroughProgress implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
   readonly #following: vscode.Disposable;

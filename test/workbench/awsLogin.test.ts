@@ -83,10 +83,10 @@ describe('AWS logins, on a machine whose home folder, sign-on and Bedrock are it
     await chat.ask('Hello?');
     const turn = await chat.ended();
     expect(await turn.innerText()).toContain('The AWS login of the profile "work" has expired.');
-    await turn.getByRole('button', { name: 'Log in' }).click();
+    await turn.getByRole('button', { name: 'Log In' }).click();
     await expect.poll(() => readOrEmpty(join(home, 'ran'))).toBe('sso login --profile work\n');
     await expect.poll(() => readFileSync(join(home, cache), 'utf8')).toContain('2099');
-    await turn.getByRole('button', { name: 'Try again' }).click();
+    await turn.getByRole('button', { name: 'Try Again' }).click();
     await expect.poll(() => bedrock.calls.length).toBe(calls + 1);
     await window.palette('TidyLLM: Connect AWS…');
     await window.quickPick('profile work').getByText('111122223333').waitFor();
@@ -96,10 +96,10 @@ describe('AWS logins, on a machine whose home folder, sign-on and Bedrock are it
     await start(singleSignOn, 'work');
     await window.palette('TidyLLM: Connect AWS…');
     await window.quickPick('The AWS login of the profile "work" has expired.').waitFor();
-    await window.quickPick('Log in').click();
+    await window.quickPick('Log In').click();
     const told = window.notification('aws sso login --profile work');
     await told.getByText('not on the PATH').waitFor();
-    await told.getByRole('button', { name: 'Copy command' }).click();
+    await told.getByRole('button', { name: 'Copy Command' }).click();
     await expect
       .poll(() => window.page.evaluate(() => navigator.clipboard.readText()))
       .toBe('aws sso login --profile work');
@@ -125,7 +125,7 @@ describe('AWS logins, on a machine whose home folder, sign-on and Bedrock are it
     const box = window.page.locator('.quick-input-widget:visible');
     await box.getByText('Code of the MFA device arn:aws:iam::111122223333:mfa/ada').waitFor();
     await window.answer('12345');
-    await box.getByText('The code has six digits.').waitFor();
+    await box.getByText('Enter a code of six digits.').waitFor();
     await window.page.keyboard.press('Escape');
     const chat = await ChatView.open(window);
     await chat.ask('Hello?');

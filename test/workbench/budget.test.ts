@@ -46,8 +46,8 @@ describe('the day’s budget', () => {
     expect(await turn.innerText()).toContain('The call may cost $0.06');
     expect(await turn.locator('.footer').innerText()).toMatch(/refused.*nothing charged/s);
     expect(standIn.calls.length).toBe(before);
-    await turn.getByRole('button', { name: /Retry with at most \d+ tokens/ }).waitFor();
-    await turn.getByRole('button', { name: 'Raise cap…' }).click();
+    await turn.getByRole('button', { name: /Retry with up to \d+ Tokens/ }).waitFor();
+    await turn.getByRole('button', { name: 'Raise Cap…' }).click();
     await window.page.locator('.quick-input-widget:visible').getByText('Now $0.08').waitFor();
     await window.page.keyboard.press('Escape');
     await turn.getByRole('button', { name: /Use us\.anthropic\.claude-haiku-5-5 \(≤ \$0\.\d+\)/ }).click();
@@ -59,7 +59,7 @@ describe('the day’s budget', () => {
 
   test('is red from 95 %', async () => {
     await chat.ask(`@stand-in:usage=${tokensFor(0.012)}`);
-    await chat.button(/Retry with at most/).click();
+    await chat.button(/Retry with up to/).click();
     await chat.turns.last().getByText('This answer').waitFor();
     await expect.poll(() => window.statusItem().getAttribute('class')).toContain('error-kind');
   });

@@ -63,7 +63,7 @@ describe('the budget meter', () => {
 
   test('tells once that half of the budget is spent, names what is held apart, and opens from there', async () => {
     const notification = window.notification(
-      '50% of today’s budget is spent: $31.40 of $60. $4.60 more is held for calls under way.',
+      '50% of today’s budget is spent: $31.40 of $60. $4.60 more is reserved for running calls.',
     );
     await notification.waitFor();
     // Grace has spent 40 % of hers; with what is held it would be 63 %.
@@ -137,12 +137,9 @@ describe('the budget meter', () => {
       .click();
     const input = window.page.locator('.quick-input-widget:visible input.input');
     await input.fill('15');
-    await window.page.locator('.quick-input-widget:visible').getByText('Write an amount above $20').waitFor();
+    await window.page.locator('.quick-input-widget:visible').getByText('Enter an amount above $20').waitFor();
     await window.answer('35');
-    await window.page
-      .locator('.quick-input-widget:visible')
-      .getByText('Why is the cap raised to $35?')
-      .waitFor();
+    await window.page.locator('.quick-input-widget:visible').getByText('Why raise the cap to $35?').waitFor();
     await window.answer('JIRA-9 release week');
     await cap(/^User: grace/)
       .getByText('JIRA-9 release week')

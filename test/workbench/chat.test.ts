@@ -49,7 +49,7 @@ describe('the chat with simulated answers', () => {
     await begin();
     await chat.frame.getByText('Answers are simulated. No AWS credentials were found.').waitFor();
     await chat.button('Connect AWS…').click();
-    await window.quickPick('What the AWS SDK finds').waitFor();
+    await window.quickPick('Default credentials of the AWS SDK').waitFor();
     await window.page.keyboard.press('Escape');
   });
 
@@ -251,7 +251,7 @@ describe('the chat with Bedrock', () => {
     expect(told).toContain('AWS: Too many requests, please wait before trying again.');
     expect(await turn.locator('.footer').innerText()).toContain('nothing charged');
     const before = standIn.calls.length;
-    await chat.button('Try again').click();
+    await chat.button('Try Again').click();
     await expect.poll(() => standIn.calls.length).toBe(before + 1);
     await chat.ended();
   });
@@ -303,7 +303,7 @@ describe('the chat with Bedrock', () => {
     await window.palette('Developer: Reload Webviews');
     const turn = chat.turns.filter({ hasText: 'Is the view broken?' });
     await turn.getByText('The question was not sent because the chat view did not show it.').waitFor();
-    await turn.getByRole('button', { name: 'Try again' }).click();
+    await turn.getByRole('button', { name: 'Try Again' }).click();
     await expect.poll(() => standIn.calls.length).toBe(before + 1);
     await chat.ended();
   });

@@ -55,7 +55,7 @@ describe('a ledger that is found damaged under an open window', () => {
 
   async function reopen(decision: string): Promise<void> {
     const { dialog } = { dialog: window.dialog() };
-    await dialog.getByText('The ledger takes no calls until you decide.').waitFor();
+    await dialog.getByText('The ledger refuses calls until you decide.').waitFor();
     await dialog.getByRole('button', { name: decision }).click();
     await window.answer('JIRA-9 looked into it');
   }
@@ -68,7 +68,7 @@ describe('a ledger that is found damaged under an open window', () => {
       await window.dialog().getByText(`Run [${name}]?`).waitFor();
       await window
         .dialog()
-        .getByText(/^It makes real calls, which cost at most \$\d/)
+        .getByText(/^It makes real calls that cost at most \$\d/)
         .waitFor();
       if (name === 'Performance Test') await window.screenshot('closed-cost-modal');
       await window.dialog().getByRole('button', { name: 'Cancel' }).click();
@@ -97,7 +97,7 @@ describe('a ledger that is found damaged under an open window', () => {
       .waitFor();
     const turn = await asked('Does it still answer?');
     expect(await turn.innerText()).toMatch(/is damaged at 00000001\.journal:\d+: the hash does not fit/);
-    await turn.getByRole('button', { name: 'Reopen ledger…' }).waitFor();
+    await turn.getByRole('button', { name: 'Reopen Ledger…' }).waitFor();
     await window.screenshot('closed-dark');
     await window.palette('TidyLLM: Open Budget');
     await window.editorFrame().getByText('The budget can’t be shown').waitFor();
@@ -141,7 +141,7 @@ describe('a ledger that is found damaged under an open window', () => {
       }
       expect(await window.accessibilityFindings()).toEqual([]);
       await window.palette('TidyLLM: Reopen Ledger…');
-      await window.dialog().getByText('The ledger takes no calls until you decide.').waitFor();
+      await window.dialog().getByText('The ledger refuses calls until you decide.').waitFor();
       await window.screenshot(`closed-modal-${theme}`);
       await window.page.keyboard.press('Escape');
       await window.dialog().waitFor({ state: 'detached' });
@@ -155,9 +155,9 @@ describe('a ledger that is found damaged under an open window', () => {
     const refused = await asked('Is it open again?');
     expect(await refused.innerText()).toContain('is damaged at 00000001.journal:');
     expect(journal()).toEqual(whole);
-    await refused.getByRole('button', { name: 'Reopen ledger…' }).click();
+    await refused.getByRole('button', { name: 'Reopen Ledger…' }).click();
     await window.screenshot('closed-reopen-modal');
-    await reopen('Go On With It');
+    await reopen('Reopen This Ledger');
     await window.notification('The ledger takes calls again, recorded as #').waitFor();
     await expect.poll(() => window.statusItem().innerText()).toMatch(/^\s*\$0\.\d+ \/ \$1,000/);
     await window.treeItem('Health', /^OPERATIONAL/).waitFor();
@@ -179,8 +179,8 @@ describe('a ledger that is found damaged under an open window', () => {
     await window.palette('TidyLLM: Verify Audit Trail');
     const told = window.notification('The audit trail is broken at 00000001.journal:');
     await told.getByRole('button', { name: 'Reopen Ledger…' }).click();
-    await reopen('Begin a New Ledger');
-    await window.notification(/The one before is in .*live-set-aside-/).waitFor();
+    await reopen('Start a New Ledger');
+    await window.notification(/The old ledger is in .*live-set-aside-/).waitFor();
     await expect.poll(() => window.statusItem().innerText()).toMatch(/\$0 \/ \$1,000/);
     await window.treeItem('Health', /^OPERATIONAL/).waitFor();
     expect(await (await asked('Who is there?')).innerText()).toContain('stand-in');

@@ -51,7 +51,7 @@ describe('the health view', () => {
     const line = window.treeItem('Health', /^Bedrock/);
     await line.hover();
     await line.getByRole('button', { name: 'Connect AWS…' }).click();
-    await window.quickPick('What the AWS SDK finds').waitFor();
+    await window.quickPick('Default credentials of the AWS SDK').waitFor();
     await window.page.keyboard.press('Escape');
   });
 
@@ -84,7 +84,7 @@ describe('the health view', () => {
       .getByRole('row')
       .filter({ has: view.getByRole('rowheader', { name: 'S3', exact: true }) });
     await s3.getByText('s3.bucket names no bucket.').waitFor();
-    await s3.getByRole('button', { name: 'S3: Open settings.yaml' }).waitFor();
+    await s3.getByRole('button', { name: 'S3: Open Settings File' }).waitFor();
     await window.screenshot('health-simulated');
     await window.palette('View: Close Editor');
   });
@@ -114,7 +114,7 @@ describe('the health view', () => {
   test('says what came of connecting again, although the view is hidden', async () => {
     await window.palette('View: Toggle Primary Side Bar Visibility');
     await window.palette('TidyLLM: Reconnect');
-    await window.notification('The gateway is up; answers are simulated.').waitFor();
+    await window.notification('The gateway is running; answers are simulated.').waitFor();
     await window.palette('View: Toggle Primary Side Bar Visibility');
   });
 });

@@ -134,7 +134,7 @@ mlflow:
 
   test('what is wrong is mended from its line', async () => {
     await servers.S3.kill();
-    await row('S3').getByRole('button', { name: 'S3: Open settings.yaml' }).click();
+    await row('S3').getByRole('button', { name: 'S3: Open Settings File' }).click();
     await window.page.getByRole('tab', { name: 'settings.yaml' }).waitFor();
     await window.page.getByRole('button', { name: 'Ln 10, Col 1' }).waitFor();
     await window.palette('View: Close Editor');

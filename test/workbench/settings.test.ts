@@ -49,7 +49,7 @@ describe('settings.yaml', () => {
     const chat = await ChatView.open(window);
     await chat.ask('Are you there?');
     expect(await (await chat.ended()).innerText()).toContain('SIMULATED');
-    await notice.getByRole('button', { name: 'Open settings.yaml' }).click();
+    await notice.getByRole('button', { name: 'Open Settings File' }).click();
     await window.page.getByRole('button', { name: 'Ln 2, Col 3' }).waitFor();
     write(file, 'budget:\n  daily_limit_usd: 7\n');
     await window.budgetLine('7').waitFor();
@@ -129,7 +129,7 @@ describe('settings.yaml', () => {
     await window.treeItem('Health', /^settings\.yaml, .*settings\.yaml:2:3: unknown key/).waitFor();
     await expect.poll(() => window.statusItem().innerText()).toContain('TidyLLM blocked');
     await chat.locator('header').getByText('unknown key "budget.daily_limit"').waitFor();
-    await chat.locator('header').getByRole('button', { name: 'Open settings.yaml' }).click();
+    await chat.locator('header').getByRole('button', { name: 'Open Settings File' }).click();
     await window.page.getByRole('button', { name: 'Ln 2, Col 3' }).waitFor();
     write(file, 'budget:\n  daily_limit_usd: 5\n');
     await window.budgetLine('5').waitFor();

@@ -5,7 +5,7 @@ import { composeOptions, localFolders } from '../configuration.ts';
 import type { CoreHolder } from '../coreHolder.ts';
 
 /**
- * Files of agreements that count in this window once they are there: those of a workspace when it is trusted.
+ * Agreement files that apply in this window once they exist: a workspace's only when it is trusted.
  * Throws `settings_invalid`.
  */
 export function flowFilesInUse({ state }: CoreHolder): { files: FlowFile[]; faults: Fault[] } {

@@ -14,8 +14,8 @@ const yaml: vscode.DocumentFilter = { scheme: 'file', pattern: '**/*.{yaml,yml}'
 const noFiles = vscode.Disposable.from();
 
 /**
- * What the editor shows in files of agreements: faults, as they are on disk or in an open editor; a lens to run
- * each agreement; meaning and completion, where the YAML extension doesn't give them from the schema.
+ * Editor support for agreement files: diagnostics, on disk or in an open editor; a lens to run each
+ * agreement; hovers and completion, unless the YAML extension gives them from the schema.
  */
 export class FlowLanguage implements vscode.Disposable {
   readonly #holder: CoreHolder;
@@ -26,7 +26,7 @@ export class FlowLanguage implements vscode.Disposable {
   #watched: { paths: string; watchers: vscode.Disposable } = { paths: '', watchers: noFiles };
   readonly #checks = new Repeated(() => this.#checkAll());
 
-  /** The files were looked at, because one of them changed. */
+  /** Fires after the files were read because one of them changed. */
   readonly onDidCheck = this.#checked.event;
 
   constructor(holder: CoreHolder, log: vscode.LogOutputChannel) {
@@ -92,7 +92,7 @@ export class FlowLanguage implements vscode.Disposable {
     this.#watched = { paths, watchers };
   }
 
-  /** None where settings are invalid, which the gateway's start has said. */
+  /** None if settings are invalid, which the gateway's start has reported. */
   #files(): readonly FlowFile[] {
     try {
       return flowFilesInUse(this.#holder).files;
@@ -135,10 +135,10 @@ function lenses(
   });
 }
 
-/** What runs is what is saved. */
+/** Only the saved file can run. */
 function runCommand({ id, trigger }: { id: string; trigger: string }, isDirty: boolean): vscode.Command {
   if (isDirty) {
-    const title = vscode.l10n.t('Save to run {0}', trigger);
+    const title = vscode.l10n.t('Save to Run {0}', trigger);
     return { title: `$(save) ${title}`, command: 'workbench.action.files.save' };
   }
   const title = vscode.l10n.t('Run {0}', trigger);
@@ -175,7 +175,7 @@ function completion(
   return item;
 }
 
-/** As it is in an open editor, otherwise on disk. */
+/** The text in an open editor, otherwise on disk. */
 async function currentText(path: string): Promise<string> {
   const document = vscode.workspace.textDocuments.find(({ uri }) => isAt(uri, path));
   return document?.getText() ?? readSettingsText(path);

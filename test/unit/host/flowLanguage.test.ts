@@ -184,7 +184,7 @@ describe('a flow.yaml in the editor', () => {
   it('asks to save what isn’t saved before it runs', async () => {
     const providers = await start();
     const [[title, command]] = (await lensesOf(providers, opened(text, true))) as [[string, string]];
-    expect([title, command]).toEqual(['$(save) Save to run [Ours]', 'workbench.action.files.save']);
+    expect([title, command]).toEqual(['$(save) Save to Run [Ours]', 'workbench.action.files.save']);
   });
 
   it('leaves meaning and completion to the YAML extension where that is installed', async () => {

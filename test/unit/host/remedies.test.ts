@@ -90,7 +90,7 @@ describe('a conversation that an earlier version kept', () => {
   it('is read with its turns, without the buttons that it knew otherwise', () => {
     const kept = [
       { label: 'Connect AWS…', fix: { kind: 'command', command: 'tidyllm.connectAws' } },
-      { label: 'Try again', remedy: { kind: 'retry' } },
+      { label: 'Try Again', remedy: { kind: 'retry' } },
     ];
     const { question, result } = turnSchema.parse(failed(kept));
     expect(question).toBe('Why?');

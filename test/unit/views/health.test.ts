@@ -374,7 +374,7 @@ describe('the dashboard', () => {
     const { dashboard, fixes } = presentDashboard(ready, failing(['postgres', refused]), nothingElse);
     expect(dashboard.infrastructure.find(({ id }) => id === 'postgres')).toMatchObject({
       ...{ evidence: 'Nothing answers at db:5432.', hint: 'Start PostgreSQL there.' },
-      fixes: [{ label: 'Open settings.yaml' }],
+      fixes: [{ label: 'Open Settings File' }],
     });
     expect(fixes.get('postgres')).toEqual([{ kind: 'open_settings', place: { key: 'postgres' } }]);
   });
