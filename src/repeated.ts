@@ -22,7 +22,7 @@ export class Repeated {
   /** Resolves once a run that began after this has ended. Rejects with what a run throws, and none follows it. */
   request(): Promise<void> {
     this.#asked = true;
-    this.#running ??= this.#run().finally(() => (this.#running = null));
+    this.#running ??= this.#run();
     return this.#running;
   }
 
@@ -33,10 +33,15 @@ export class Repeated {
   }
 
   async #run(): Promise<void> {
-    while (this.#asked) {
-      this.#asked = false;
-      await this.#work();
-      if (this.#pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
+    // No await between the last look at #asked and the end: a request in between would get no run.
+    try {
+      while (this.#asked) {
+        this.#asked = false;
+        await this.#work();
+        if (this.#pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
+      }
+    } finally {
+      this.#running = null;
     }
   }
 }

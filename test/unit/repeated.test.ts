@@ -27,6 +27,23 @@ describe('repeated work', () => {
     expect(repeated.running).toBeNull();
   });
 
+  it('runs for a request that comes as the last run ends', async () => {
+    let runs = 0;
+    const repeated: Repeated = new Repeated(async () => {
+      runs += 1;
+      await Promise.resolve();
+    });
+    for (let ticks = 0; ticks < 12; ticks += 1) {
+      const before = runs;
+      void repeated.request();
+      for (let tick = 0; tick < ticks; tick += 1) await Promise.resolve();
+      const began = runs;
+      await repeated.request();
+      expect(runs - before).toBeGreaterThan(0);
+      expect(runs).toBeGreaterThan(began);
+    }
+  });
+
   it('rejects with what a run throws, and runs again when it is asked again', async () => {
     const { runs, repeated } = controlled();
     const failed = repeated.request();

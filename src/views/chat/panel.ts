@@ -258,8 +258,15 @@ export class ChatPanel implements vscode.Disposable {
   async #ask(question: string): Promise<void> {
     const { reason } = this.#conversation;
     const result = await this.#asked(async () => this.#conversation.ask(question, await this.#model()));
-    if (result.outcome !== 'asked') this.#post({ type: 'questionReturned', question });
+    if (result.outcome !== 'asked') this.#giveBack(question);
     else if (!result.turn.flow && reason.trim() !== '') await this.#memory.addReason(reason.trim());
+  }
+
+  /** The draft keeps it too: the view forgets what it shows when it is hidden. */
+  #giveBack(question: string): void {
+    this.#draft = [question, this.#draft].filter(Boolean).join('\n\n');
+    this.#post({ type: 'questionReturned', question });
+    this.#priceDraftSoon();
   }
 
   async #applyFix(turnId: string | null, index: number): Promise<void> {
