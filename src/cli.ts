@@ -37,20 +37,20 @@ interface GlobalOptions {
   quiet?: boolean;
 }
 
-// On Windows cmd.exe, which the AWS SDK starts for a credential_process, would take programs of the working folder.
+// On Windows the AWS SDK starts cmd.exe for a credential_process, which would run programs of the working folder.
 process.env['NoDefaultCurrentDirectoryInExePath'] = '1';
 
-/** An option that may be given more than once. */
+/** An option that may be repeated. */
 const repeatable = (value: string, all: string[] = []): string[] => [...all, value];
 
 const program = new Command('tidyllm')
   .description('Governed calls to language models: a reason, a budget and an audit record for each.')
   .version(manifest.version)
-  .option('--settings <file>', 'settings.yaml to use instead of the user’s own')
+  .option('--settings <file>', 'settings.yaml to use instead of the user’s')
   .option('--profile <name>', 'AWS profile')
   .option('--region <region>', 'AWS region')
   .option('--backend <id>', 'bedrock or mock')
-  .option('--user <id>', 'who is asking, for the audit record')
+  .option('--user <id>', 'user to record for calls')
   .option('--json', 'print exactly one JSON document')
   .option('--quiet', 'print no messages')
   .exitOverride()
@@ -60,24 +60,24 @@ const program = new Command('tidyllm')
 program
   .command('chat')
   .description('make one governed call and stream the answer')
-  .argument('[prompt]', 'what to ask; - reads standard input')
+  .argument('[prompt]', 'the prompt; - reads standard input')
   .option('--reason <text>', 'why the call is made (mandatory)')
   .option('--model <name>', 'friendly name, model id, inference-profile id or ARN')
-  .option('--max-tokens <n>', 'longest answer')
+  .option('--max-tokens <n>', 'maximum answer length, in tokens')
   .option('--temperature <t>', '0 to 1, or none to leave it to the model')
-  .addOption(new Option('--service-tier <tier>', 'how Bedrock serves it').choices(requestServiceTiers))
+  .addOption(new Option('--service-tier <tier>', 'service tier of Bedrock').choices(requestServiceTiers))
   .option('--mode <mode>', 'chat mode', 'direct')
-  .option('--file <path>', 'text, image, PDF or Office file to send along (repeatable)', repeatable, [])
+  .option('--file <path>', 'text, image, PDF or Office file to attach (repeatable)', repeatable, [])
   .option('--messages <file>', 'a conversation in JSON, instead of a prompt')
-  .option('--system <text>', 'what the model is told beforehand')
+  .option('--system <text>', 'system prompt')
   .option('--tools <file>', 'tools that the model may ask for, in JSON')
   .option('--tool-choice <choice>', 'auto, any, none or the name of a tool')
   .option('--reasoning <effort>', 'low, medium, high or a number of tokens')
   .option('--schema <file>', 'JSON schema that the answer must fit')
-  .option('--stop <text>', 'where the answer stops (repeatable)', repeatable, [])
-  .option('--top-p <p>', 'above 0, to 1; takes the place of the temperature')
-  .option('--guardrail <id:version>', 'guardrail of Bedrock to apply')
-  .option('--fields <file>', 'further fields of the model, in JSON')
+  .option('--stop <text>', 'stop sequence (repeatable)', repeatable, [])
+  .option('--top-p <p>', 'above 0, up to 1; replaces the temperature')
+  .option('--guardrail <id:version>', 'Bedrock guardrail to apply')
+  .option('--fields <file>', 'additional model fields, in JSON')
   .option('--no-stream', 'wait for the whole answer')
   .action((prompt: string | undefined, options: ChatOptions) => {
     const failed = (error: GatewayError): object =>
@@ -90,7 +90,7 @@ program
 
 const budgets = program
   .command('budget')
-  .description('what today has spent, holds and has left')
+  .description('spent, reserved and left today')
   .option('--day <day>', 'another day, YYYY-MM-DD')
   .action(({ day }: { day?: string }) => run((core, terminal) => budget(core, day, terminal)));
 budgets
@@ -98,9 +98,9 @@ budgets
   .description('set a higher cap for today')
   .requiredOption('--limit <usd>', 'the cap, in USD')
   .option('--reason <text>', 'why (mandatory)')
-  .option('--for-user <id>', 'the cap of a user instead of the whole ledger’s')
-  .option('--model <name>', 'the cap of a model')
-  .option('--workspace <folder>', 'the cap of a workspace folder')
+  .option('--for-user <id>', 'cap of a user instead of the whole ledger')
+  .option('--model <name>', 'cap of a model')
+  .option('--workspace <folder>', 'cap of a workspace folder')
   .action(({ forUser, ...options }: RaiseOptions & { forUser?: string }) =>
     run((core, terminal) =>
       budgetRaise(core, { ...options, ...(forUser !== undefined && { user: forUser }) }, terminal),
@@ -108,7 +108,7 @@ budgets
   );
 budgets
   .command('acknowledge')
-  .description('let today take calls again after one cost more than was reserved')
+  .description('allow calls today again after a call cost more than its reservation')
   .option('--reason <text>', 'why (mandatory)')
   .action((options: { reason?: string }) =>
     run((core, terminal) => budgetAcknowledge(core, options, terminal)),
@@ -116,37 +116,37 @@ budgets
 
 program
   .command('usage')
-  .description('what calls came to, and what today and this month will')
+  .description('what calls cost, with a forecast for today and this month')
   .option('--by <property>', 'model, user, day, workspace, branch or hour', 'model')
   .option('--since <day>', 'first policy day, YYYY-MM-DD')
   .option('--until <day>', 'last policy day')
   .action((options: UsageOptions) => run((core, terminal) => usage(core, options, terminal)));
 
 const audit = program.command('audit').description('the audit history');
-/** The global --user, which says who asks where a call is made, chooses a user's calls here. */
+/** For calls the global --user names the caller; here it selects a user's calls. */
 const userFilter = (): Pick<FilterOptions, 'user'> => {
   const { user } = program.opts<GlobalOptions>();
   return user === undefined ? {} : { user };
 };
 const withFilters = (command: Command): Command =>
   command
-    .option('--from <when>', 'calls of this policy day, YYYY-MM-DD, or time, 2026-01-31T09:30Z, and after')
-    .option('--until <when>', 'calls to the end of this policy day, or before this time')
+    .option('--from <when>', 'from this policy day, YYYY-MM-DD, or time, 2026-01-31T09:30Z')
+    .option('--until <when>', 'to the end of this policy day, or before this time')
     .option('--model <name>', 'a model by name or id')
-    .option('--outcome <outcome>', 'how they ended (repeatable, or with commas)', repeatable)
-    .option('--text <text>', 'a part of the reason')
-    .option('--workspace <folder>', 'made in this folder')
-    .option('--branch <name>', 'made on this branch')
-    .addHelpText('after', '\nThe global --user chooses the calls of one user.');
+    .option('--outcome <outcome>', 'outcome (repeatable, or separated by commas)', repeatable)
+    .option('--text <text>', 'text in the reason')
+    .option('--workspace <folder>', 'calls in this folder')
+    .option('--branch <name>', 'calls on this branch')
+    .addHelpText('after', '\nThe global --user selects the calls of one user.');
 withFilters(audit.command('list').description('calls, newest first'))
   .option('--limit <n>', 'how many', '20')
-  .option('--cursor <c>', 'next_cursor of the page before')
+  .option('--cursor <c>', 'next_cursor of the previous page')
   .action((options: FilterOptions & { limit: string; cursor?: string }) =>
     run((core, terminal) => auditList(core, { ...options, ...userFilter() }, terminal)),
   );
 withFilters(audit.command('export').description('calls as a file, newest first'))
   .option('--format <format>', 'jsonl or csv', 'jsonl')
-  .option('--out <file>', 'where to; standard output when left out')
+  .option('--out <file>', 'output file; default: standard output')
   .action((options: FilterOptions & { format: string; out?: string }) =>
     run((core, terminal) => auditExport(core, { ...options, ...userFilter() }, terminal)),
   );
@@ -154,46 +154,46 @@ audit
   .command('show')
   .description('one call with all its records')
   .argument('<id>', 'call id or sequence number')
-  .option('--content', 'with what was kept of its prompt and answer')
+  .option('--content', 'include the stored prompt and answer')
   .action((id: string, options: { content?: boolean }) =>
     run((core, terminal) => auditShow(core, id, options, terminal)),
   );
 audit
   .command('erase')
-  .description('delete what was kept of a user’s prompts and answers, for good')
-  .requiredOption('--subject <user>', 'user id as the audit records have it')
+  .description('permanently delete a user’s stored prompts and answers')
+  .requiredOption('--subject <user>', 'user id, as in the audit records')
   .option('--reason <text>', 'why (mandatory)')
   .option('--yes', 'don’t ask')
   .action((options: EraseOptions) => run((core, terminal) => auditErase(core, options, terminal)));
 audit
   .command('verify')
   .description('check that no record was changed')
-  .option('--from <day>', 'begin with the segment that holds this day, YYYY-MM-DD')
+  .option('--from <day>', 'start with the segment of this day, YYYY-MM-DD')
   .option('--anchor <file>', 'file of checkpoints, or repository with anchors in its notes')
-  .option('--key <id>', 'signing key that all of it has to descend from: key_id or public_key')
+  .option('--key <id>', 'signing key that all other keys must descend from: key_id or public_key')
   .action((options: { from?: string; anchor?: string; key?: string }) =>
     runAsItIs((core, terminal) => auditVerify(core, options, terminal)),
   );
 audit
   .command('head')
-  .description('where the chain stands, with a signed checkpoint')
+  .description('the head of the chain, with a signed checkpoint')
   .action(() => run(auditHead));
 audit
   .command('anchor')
-  .description('keep the head outside the ledger, now')
-  .option('--to <path>', 'a file, or a repository for its notes, instead of the configured anchors')
+  .description('store the head outside the ledger now')
+  .option('--to <path>', 'a file, or a git repository, instead of the configured anchors')
   .action(({ to }: { to?: string }) => run((core, terminal) => auditAnchor(core, to, terminal)));
 audit
   .command('reopen')
-  .description('let a ledger that was closed take calls again, once it is whole')
+  .description('reopen a closed ledger once it is intact')
   .option('--reason <text>', 'why (mandatory)')
-  .option('--new-ledger', 'set it aside, and begin a new one in its place')
+  .option('--new-ledger', 'set the ledger aside and start a new one')
   .action((options: { reason?: string; newLedger?: boolean }) =>
     run((core, terminal) => auditReopen(core, options, terminal)),
   );
 audit
   .command('rotate-key')
-  .description('let a new key sign checkpoints and policy changes from here on')
+  .description('replace the key that signs checkpoints and policy changes')
   .action(() => run(auditRotateKey));
 
 program
@@ -201,10 +201,10 @@ program
   .description('compare the ledger with an AWS cost export and record the differences')
   .argument('<file...>', 'Cost and Usage Report as CSV, legacy or CUR 2.0, with or without gzip')
   .option('--reason <text>', 'why (mandatory unless --dry-run)')
-  .option('--map <name=model>', 'a model as the bill names it (repeatable)', repeatable, [])
+  .option('--map <name=model>', 'model for a name on the bill (repeatable)', repeatable, [])
   .option('--where <column=value>', 'only lines with this value (repeatable)', repeatable, [])
-  .option('--final', 'take every day of the export as complete')
-  .option('--dry-run', 'compare only')
+  .option('--final', 'treat every day of the export as complete')
+  .option('--dry-run', 'compare without recording')
   .action((files: string[], options: ReconcileCommandOptions) =>
     run(withAlerts((core, terminal) => reconcileCommand(core, files, options, terminal))),
   );
@@ -223,24 +223,24 @@ program
   .command('health')
   .description('services and gateways with their latency')
   .argument('[service]', 'one of bedrock, s3, postgres, mlflow')
-  .option('--watch', 'again and again, until interrupted')
+  .option('--watch', 'repeat until interrupted')
   .action((service: string | undefined, options: { watch?: boolean }) =>
     runAsItIs((core, terminal) => health(core, service, options, terminal)),
   );
 program
   .command('doctor')
-  .description('what is wrong and how to mend it')
+  .description('what is wrong and how to fix it')
   .action(() => runAlone((terminal) => doctor(composeCore, terminal)));
 program
   .command('status')
-  .description('the final validation: whether everything that is installed works')
+  .description('final validation: whether everything that is installed works')
   .action(() => runAsItIs(status));
 
 const settings = program.command('settings').description('the configuration');
 settings
   .command('show')
-  .description('every value in effect; secrets are not shown')
-  .option('--origin', 'and where it comes from')
+  .description('every value in effect, without secrets')
+  .option('--origin', 'include the origin of each value')
   .action((options: { origin?: boolean }) =>
     runAlone(async (terminal) =>
       settingsShow(await loadSettings(process.env, overrides()), options, terminal),
@@ -248,16 +248,16 @@ settings
   );
 settings
   .command('validate')
-  .description('what is wrong with a settings file')
+  .description('the faults of a settings file')
   .argument('<file>', 'settings.yaml of a user or of a workspace')
-  .option('--workspace', 'as a workspace’s file, which may only tighten')
+  .option('--workspace', 'validate as a workspace file, which may only tighten')
   .action((file: string, options: { workspace?: boolean }) =>
     runAlone((terminal) => settingsValidate(file, options, terminal)),
   );
 settings
   .command('init')
-  .description('make a commented settings.yaml to begin with')
-  .option('--workspace', 'make .tidyllm/settings.yaml of this folder')
+  .description('create a commented settings.yaml')
+  .option('--workspace', 'create .tidyllm/settings.yaml in this folder')
   .action((options: { workspace?: boolean }) =>
     runAlone((terminal) =>
       settingsInit({ settingsFile: program.opts<GlobalOptions>().settings, ...options }, terminal),
@@ -267,15 +267,18 @@ settings
 const flow = program.command('flow').description('pre-approved operations by name');
 flow
   .command('list')
-  .description('the agreements that are built in, of this user and of this folder')
+  .description('built-in agreements, those of this user and of this folder')
   .action(() => run(flowList));
 flow
   .command('run')
-  .description('run the agreement that a command means')
+  .description('run the agreement that matches a command')
   .argument('<command>', 'a trigger such as "[Cost Analysis]", with NAME=VALUE after it')
   .option('--param <name=value>', 'a parameter (repeatable)', repeatable, [])
-  .option('--approve <sha256>', 'approve the command line of this definition, as flow list --json names it')
-  .option('--out <file>', 'write the report there: JSON for *.json, otherwise Markdown')
+  .option(
+    '--approve <sha256>',
+    'approve the command line of this definition, with its SHA-256 from flow list --json',
+  )
+  .option('--out <file>', 'write the report to a file: JSON for *.json, otherwise Markdown')
   .action((command: string, options: FlowRunOptions) =>
     run(withAlerts((core, terminal) => flowRun(core, command, options, terminal))),
   );
@@ -286,20 +289,20 @@ flow
   .action((options: { limit: string }) => run((core, terminal) => flowHistory(core, options, terminal)));
 flow
   .command('report')
-  .description('what a run found')
-  .argument('<run>', 'its id, from flow history')
-  .option('--compare <run>', 'an earlier run, to say what is different')
-  .option('--out <file>', 'write it there: JSON for *.json, otherwise Markdown')
+  .description('the report of a run')
+  .argument('<run>', 'run id, from flow history')
+  .option('--compare <run>', 'earlier run to compare with')
+  .option('--out <file>', 'write it to a file: JSON for *.json, otherwise Markdown')
   .action((runId: string, options: { compare?: string; out?: string }) =>
     run((core, terminal) => flowReport(core, runId, options, terminal)),
   );
 flow
   .command('validate')
-  .description('what is wrong with a file of agreements')
+  .description('the faults of an agreement file')
   .argument('<file>', 'flow.yaml of a user or of a workspace')
   .action((file: string) => runAlone((terminal) => flowValidate(file, terminal)));
 
-/** What the global options say about settings. Files around the working folder may only tighten. */
+/** Settings from the global options. Workspace files of the working folder and its parents may only tighten. */
 function overrides(): SettingsOverrides {
   const { settings: settingsFile, profile, region } = program.opts<GlobalOptions>();
   return { settingsFile, profile, region, workspaceFiles: workspaceFilesAround(process.cwd()) };
@@ -374,7 +377,7 @@ async function run(
 
 type CoreCommand = (core: Core, terminal: Terminal) => Promise<number>;
 
-/** A command that makes calls or corrects what they cost, and then says which caps have reached an alert. */
+/** A command that makes calls or corrects their cost, then reports which caps have reached an alert. */
 function withAlerts(command: CoreCommand): CoreCommand {
   return async (core, terminal) => {
     const exitCode = await command(core, terminal);
@@ -383,18 +386,18 @@ function withAlerts(command: CoreCommand): CoreCommand {
   };
 }
 
-/** Runs a command that must see the ledger as it lies, and leaves it so. */
+/** Runs a command that must see the ledger as it is, and doesn't change it. */
 function runAsItIs(command: CoreCommand): Promise<void> {
   return run(command, undefined, false);
 }
 
 function unexpected(error: unknown): GatewayError {
-  return new GatewayError('internal_error', `Something unexpected failed: ${messageOf(error)}`, {
+  return new GatewayError('internal_error', `An unexpected error occurred: ${messageOf(error)}`, {
     cause: error,
   });
 }
 
-/** Ends what dead processes left open, so that reports are right. A ledger that can't be written is only noted. */
+/** Settles what dead processes left open, so that reports are correct. An unwritable ledger is only noted. */
 async function settleOrphans(core: Core, terminal: Terminal): Promise<void> {
   try {
     if (await core.ledger.head()) await core.ledger.recover();
@@ -403,7 +406,7 @@ async function settleOrphans(core: Core, terminal: Terminal): Promise<void> {
   }
 }
 
-/** Waits until what was printed is out. */
+/** Waits until everything printed is written. */
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
     stream.write('', () => resolve());
@@ -415,19 +418,19 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
-  // commander has already said what is wrong on stderr; help and version are not failures.
+  // commander has already reported the error on stderr; help and version are not failures.
   process.exitCode = error.exitCode === 0 ? 0 : 2;
   if (error.exitCode !== 0 && process.argv.includes('--json')) {
     const hint = 'See --help.';
     printJson({ error: errorJson(new GatewayError('invalid_request', error.message, { hint })) });
   }
 }
-// What nobody waits for any more, such as a credential process that hangs, must not keep the command.
+// Abandoned work, such as a hanging credential process, must not keep the command running.
 await flushed(process.stdout);
 const fault = outputFault();
 if (fault) {
   printError(fault);
-  // What it did may have stopped because of that; what went wrong besides is told first.
+  // The output fault may have cancelled the command; any other error takes precedence.
   if ([0, errorCodes.cancelled.exitCode].includes(Number(process.exitCode ?? 0)))
     process.exitCode = fault.exitCode;
 }

@@ -17,7 +17,7 @@ import { dayOption, positiveInteger } from './options.ts';
 import { writeSlowly } from './output.ts';
 import { jsonText, note, printJson, printLine, table, type Terminal } from './terminal.ts';
 
-/** What `audit list` and `audit export` choose calls by. */
+/** The filters of `audit list` and `audit export`. */
 export interface FilterOptions {
   from?: string;
   until?: string;
@@ -59,7 +59,7 @@ export async function auditList(
   return 0;
 }
 
-/** `tidyllm audit show`: one call with every record of it, by call id or the sequence number of any record. */
+/** `tidyllm audit show`: one call with all its records, by call id or the sequence number of any record. */
 export async function auditShow(
   core: Core,
   id: string,
@@ -115,7 +115,7 @@ function changed(directory: string, { segment, line, record }: PlacedRecord): Ga
   return ledgerDamaged(directory, { segment, line, sequence: record.seq, kind: 'hash_mismatch', detail });
 }
 
-/** `tidyllm audit export`: the calls that match, whole into a file, or to standard output. */
+/** `tidyllm audit export`: the matching calls, to a file written atomically or to standard output. */
 export async function auditExport(
   core: Core,
   options: FilterOptions & { format: string; out?: string },
@@ -127,8 +127,8 @@ export async function auditExport(
   }
   const { out } = options;
   if (out === undefined && terminal.json) {
-    throw new GatewayError('invalid_request', 'With --json the export goes to a file.', {
-      hint: 'Name it with --out.',
+    throw new GatewayError('invalid_request', 'With --json the export must go to a file.', {
+      hint: 'Add --out FILE.',
     });
   }
   const filter = filterFrom(options);
@@ -148,7 +148,7 @@ export async function auditExport(
   return 0;
 }
 
-/** Throws `invalid_request` for values that can't be. */
+/** Throws `invalid_request` for invalid values. */
 function filterFrom(options: FilterOptions): HistoryFilter {
   const from = options.from === undefined ? {} : bound(options.from, '--from');
   const until = options.until === undefined ? {} : bound(options.until, '--until');

@@ -51,18 +51,19 @@ export async function auditVerify(
     });
   } else if (firstFault) {
     const { segment, line, sequence, kind, detail } = firstFault;
-    const where = line > 0 ? `Damaged at ${segment}:${line} (record ${sequence})` : 'Not as it was anchored';
+    const where =
+      line > 0 ? `Damaged at ${segment}:${line} (record ${sequence})` : 'Doesn’t match its anchor';
     printLine(`${where}: ${kind}: ${visibleLine(detail)}`);
     printLine(`${result.records} records before it are intact.`);
   } else {
     printLine(`${result.records} records intact in ${core.journal.directory}`);
     if (head) printLine(`head #${head.sequence} ${head.hash}`);
     if (options.anchor !== undefined || result.anchors > 0)
-      printLine(`${result.anchors} anchored checkpoints fit.`);
+      printLine(`${result.anchors} anchored checkpoints match.`);
     if (location.pinnedKey !== null)
-      printLine(`All of it is signed by ${location.pinnedKey} or what descends from it.`);
+      printLine(`All of it is signed by ${location.pinnedKey} or its descendants.`);
     for (const key of result.unendorsedKeys)
-      printLine(`Key ${key} enrolled itself: no key before it endorsed it. Look at what it signed.`);
+      printLine(`Key ${key} enrolled itself: no earlier key endorsed it. Check what it signed.`);
   }
   return result.ok ? 0 : 7;
 }
@@ -70,12 +71,12 @@ export async function auditVerify(
 async function anchorsAt(core: Core, path: string) {
   const anchors = await checkpointsOf(core.anchorAt(path));
   if (anchors.length > 0) return anchors;
-  throw new GatewayError('anchor_failed', `There is no checkpoint in ${path}.`, {
-    hint: 'Give a file of "tidyllm audit head --json" checkpoints, an anchor file, or a repository with anchors in its notes.',
+  throw new GatewayError('anchor_failed', `${path} has no checkpoint.`, {
+    hint: 'Use a file of "tidyllm audit head --json" checkpoints, an anchor file, or a repository with anchors in its notes.',
   });
 }
 
-/** `tidyllm audit reopen`: a person's decision on a ledger that was closed. */
+/** `tidyllm audit reopen`: a person's decision on a closed ledger. */
 export async function auditReopen(
   core: Core,
   { reason = '', newLedger = false }: { reason?: string; newLedger?: boolean },
@@ -84,18 +85,18 @@ export async function auditReopen(
   const { sequence, hash, setAside } = await core.reopenLedger(reason, { newLedger });
   if (terminal.json) printJson({ sequence, hash, set_aside: setAside });
   else {
-    if (setAside !== null) printLine(`The ledger before was set aside in ${setAside}; keep it.`);
+    if (setAside !== null) printLine(`The previous ledger was moved to ${setAside}; keep it.`);
     printLine(`The ledger takes calls again, recorded as #${sequence}.`);
   }
   return 0;
 }
 
-/** Throws `invalid_request` for what names no key. */
+/** Throws `invalid_request` for anything but a key. */
 function keyOption(key: string | undefined): string | null {
   if (key === undefined) return null;
   if (isKeyName(key)) return key;
   throw new GatewayError('invalid_request', `--key must be a key, not "${key}".`, {
-    hint: 'Give its public_key, or its key_id of 8 digits, as "tidyllm audit head --json" names them.',
+    hint: 'Use the public_key or the 8-digit key_id from "tidyllm audit head --json".',
   });
 }
 
@@ -112,11 +113,11 @@ export async function auditHead(core: Core, terminal: Terminal): Promise<number>
   };
   if (terminal.json) printJson(document);
   else if (head) printLine(`#${head.sequence} ${head.hash}\n\n${head.checkpoint ?? ''}`);
-  else printLine('The ledger is empty: nothing was recorded yet.');
+  else printLine('The ledger is empty: nothing is recorded yet.');
   return 0;
 }
 
-/** `tidyllm audit anchor`: keeps the head in every configured anchor, or in the one that is named. */
+/** `tidyllm audit anchor`: stores the head in every configured anchor, or in the named one. */
 export async function auditAnchor(core: Core, to: string | undefined, terminal: Terminal): Promise<number> {
   const head = await core.ledger.head();
   if (!head?.checkpoint)
@@ -133,7 +134,7 @@ export async function auditAnchor(core: Core, to: string | undefined, terminal: 
   return 0;
 }
 
-/** `tidyllm audit rotate-key`: a new signing key takes the place of this installation's. */
+/** `tidyllm audit rotate-key`: replaces this installation's signing key. */
 export async function auditRotateKey(core: Core, terminal: Terminal): Promise<number> {
   const { sequence, hash } = await core.ledger.rotateKey();
   if (terminal.json) printJson({ sequence, hash });

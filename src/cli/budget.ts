@@ -5,7 +5,7 @@ import { clockText } from '../ledger/reopenLedger.ts';
 import { amountToMicro, formatUsd, microToUsd } from '../pricing/cost.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
-/** `tidyllm budget`: what a day has spent, holds and has left. */
+/** `tidyllm budget`: spent, reserved and left on a day. */
 export async function budget(core: Core, day: string | undefined, terminal: Terminal): Promise<number> {
   if (day !== undefined && !isDay(day)) {
     throw new GatewayError('invalid_request', `"${day}" is not a day such as 2026-01-31.`);
@@ -35,10 +35,10 @@ export async function budget(core: Core, day: string | undefined, terminal: Term
   printLine(
     `${status.day} ${status.timeZone}${label}: ${formatUsd(spent)} of ${formatUsd(limit)} spent, ${status.level}`,
   );
-  printLine(`${formatUsd(reserved)} reserved by calls under way, $${microToUsd(remaining)} left`);
+  printLine(`${formatUsd(reserved)} reserved by running calls, $${microToUsd(remaining)} left`);
   if (status.overruns > 0) {
-    printLine(`Blocked: ${status.overruns} call(s) cost more than was reserved.`);
-    printLine('Look at them, then: tidyllm budget acknowledge --reason …');
+    printLine(`Blocked: ${status.overruns} call(s) cost more than reserved.`);
+    printLine('Check them, then: tidyllm budget acknowledge --reason …');
   }
   if (status.clockAheadMs > 0) {
     printLine(`Held: ${clockText(status.clockAheadMs)}.`);
@@ -57,7 +57,7 @@ export async function budget(core: Core, day: string | undefined, terminal: Term
   return 0;
 }
 
-/** Whose cap `budget raise` sets. */
+/** The cap that `budget raise` sets. */
 export interface RaiseOptions {
   limit: string;
   reason?: string;
@@ -66,7 +66,7 @@ export interface RaiseOptions {
   workspace?: string;
 }
 
-/** A model that is known, also one that can't be called now. */
+/** The name of a known model, even if it can't be called now. */
 function knownModel({ catalogue }: Core, name: string): string {
   return catalogue.idOf(name) === null ? catalogue.resolve(name).name : name;
 }
@@ -86,16 +86,20 @@ export async function budgetRaise(core: Core, options: RaiseOptions, terminal: T
     throw new GatewayError('invalid_request', 'Raise one cap at a time: --for-user, --model or --workspace.');
   const cap: Cap = { ...(scopes[0] ?? { scope: 'ledger', key: '' }), limit: usdOf(options.limit) };
   const receipt = await core.raiseCap(cap, options.reason ?? '');
-  return printReceipt(terminal, receipt, `${formatUsd(cap.limit)} may be spent today.`);
+  return printReceipt(terminal, receipt, `The cap for today is ${formatUsd(cap.limit)}.`);
 }
 
-/** `tidyllm budget acknowledge`: lets the day take calls again after an overrun. */
+/** `tidyllm budget acknowledge`: allows calls again after an overrun. */
 export async function budgetAcknowledge(
   core: Core,
   { reason }: { reason?: string },
   terminal: Terminal,
 ): Promise<number> {
-  return printReceipt(terminal, await core.acknowledgeOverruns(reason ?? ''), 'Calls are made again today.');
+  return printReceipt(
+    terminal,
+    await core.acknowledgeOverruns(reason ?? ''),
+    'Calls are allowed again today.',
+  );
 }
 
 function printReceipt(

@@ -37,7 +37,7 @@ export async function chat(
   return response.error?.exitCode ?? 0;
 }
 
-/** The answer on stdout as it comes; what the model thought goes to the person only. */
+/** Prints the answer on stdout as it arrives, and the reasoning on stderr. */
 function eventPrinter(terminal: Terminal): (event: AnswerEvent) => void {
   const print = answerPrinter();
   return (event) => {
@@ -47,7 +47,7 @@ function eventPrinter(terminal: Terminal): (event: AnswerEvent) => void {
   };
 }
 
-/** What the model asks to be done, in its order. */
+/** The tool calls that the model requests, in order. */
 function toolCalls({ message }: LlmResponse): { id: string; name: string; input: JsonObject }[] {
   return blocksOf(message?.content ?? '').flatMap((block) =>
     block.type === 'tool_use' ? [{ id: block.id, name: block.name, input: block.input }] : [],

@@ -40,7 +40,7 @@ export interface ChatOptions {
   fields?: string;
 }
 
-/** What the arguments of `tidyllm chat` ask for. Throws `invalid_request`. */
+/** The request for the arguments of `tidyllm chat`. Throws `invalid_request`. */
 export async function requestFrom(
   core: Core,
   prompt: string | undefined,
@@ -82,7 +82,7 @@ async function questionFrom(
 ): Promise<Pick<LlmRequest, 'prompt' | 'messages'>> {
   if ((prompt === undefined) === (messages === undefined))
     throw new GatewayError('invalid_request', 'Give either a prompt or --messages.', {
-      hint: 'Nothing was sent. A prompt may be - for standard input.',
+      hint: 'Nothing was sent. The prompt - reads standard input.',
     });
   if (messages !== undefined) {
     if (paths.length > 0)
@@ -101,7 +101,7 @@ async function questionFrom(
     : { messages: [{ role: 'user', content: [...media, { type: 'text', text }] }] };
 }
 
-/** A picture or document as a block of its own, anything else as text. */
+/** An image or document as a block, anything else as text. */
 async function attachment(path: string): Promise<string | ContentBlock> {
   const bytes = await readBytes(path);
   const data = bytes.toString('base64');
@@ -115,7 +115,7 @@ async function attachment(path: string): Promise<string | ContentBlock> {
   return `${basename(path)}:\n${fence}\n${content}\n${fence}`;
 }
 
-/** Of files that are no text; texts are sent as such. */
+/** The document type of a binary file; null for text, which is sent as text. */
 function documentType(path: string, bytes: Buffer): DocumentType | null {
   if (bytes.toString('latin1', 0, 5) === '%PDF-') return 'application/pdf';
   const format = extname(path).slice(1).toLowerCase();
@@ -154,7 +154,7 @@ function guardrailOf(text: string): { id: string; version: string } {
   throw new GatewayError('invalid_request', `--guardrail must be ID:VERSION, not "${text}".`);
 }
 
-/** `none` leaves it to the model. */
+/** `none` leaves the temperature to the model. */
 function temperatureOf(text: string): number | null {
   return text === 'none' ? null : numberOf(text, '--temperature', /^\d*\.?\d+$/);
 }
@@ -164,14 +164,14 @@ function numberOf(text: string, option: string, form: RegExp): number {
   throw new GatewayError('invalid_request', `${option} must be a number, not "${text}".`);
 }
 
-/** What a file of JSON holds. Throws `invalid_request` that says where it doesn't fit. */
+/** The content of a JSON file. Throws `invalid_request` with the place of the fault. */
 async function jsonFile<T>(path: string, form: z.ZodType<T>): Promise<T> {
   const text = await readTextFile(path);
   let value: unknown;
   try {
     value = JSON.parse(text.replace(/^\ufeff/, ''));
   } catch (error) {
-    throw wrongFile(path, `is no JSON: ${messageOf(error)}`);
+    throw wrongFile(path, `is not JSON: ${messageOf(error)}`);
   }
   const { data, error } = form.safeParse(value, { error: schemaWords });
   if (data !== undefined) return data;
@@ -181,6 +181,6 @@ async function jsonFile<T>(path: string, form: z.ZodType<T>): Promise<T> {
 
 function wrongFile(path: string, fault: string): GatewayError {
   return new GatewayError('invalid_request', `The file ${path} ${fault}.`, {
-    hint: 'Nothing was sent. docs/messages.md has the form, with examples.',
+    hint: 'Nothing was sent. See docs/messages.md for the format, with examples.',
   });
 }

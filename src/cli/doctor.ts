@@ -5,7 +5,7 @@ import { exitCodeOf, verdictOf } from '../health/verdict.ts';
 import { verdictJson } from './healthTexts.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
-/** `tidyllm doctor`: what is wrong and how to mend it, also when nothing starts. */
+/** `tidyllm doctor`: what is wrong and how to fix it, even if nothing starts. */
 export async function doctor(compose: () => Promise<Core>, terminal: Terminal): Promise<number> {
   const findings = await examine<Core>({
     environment: process.env,
@@ -52,5 +52,5 @@ function print(findings: readonly Finding[], ok: boolean): void {
   const open = findings.filter(({ hint }) => hint !== '');
   if (open.length > 0) printLine();
   for (const { name, evidence, hint } of open) printLine(`${name}: ${evidence}\n  → ${hint}`);
-  if (ok && open.length === 0) printLine('\nNothing to mend.');
+  if (ok && open.length === 0) printLine('\nNothing to fix.');
 }

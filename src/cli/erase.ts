@@ -9,7 +9,7 @@ export interface EraseOptions {
   yes?: boolean;
 }
 
-/** `tidyllm audit erase`: deletes a subject's key and what was kept of its calls, and records that. */
+/** `tidyllm audit erase`: deletes a subject's key and stored content, and records the erasure. */
 export async function auditErase(core: Core, options: EraseOptions, terminal: Terminal): Promise<number> {
   const { subject, reason = '', yes } = options;
   if (!yes && !(await confirmed(subject, terminal))) {
@@ -19,7 +19,7 @@ export async function auditErase(core: Core, options: EraseOptions, terminal: Te
   const { items, receipt } = await core.eraseContent(subject, reason);
   note(
     terminal,
-    'Conversations of the chat are not kept here: a VS Code window forgets its own when its chat view is shown next. Copies that were made of prompts and answers stay.',
+    'Chat conversations are stored by VS Code: each window deletes its own when its chat view is next shown. Copies of prompts and answers remain.',
   );
   if (terminal.json) {
     printJson({ subject, items, audit_trail: { sequence: receipt.sequence, hash: receipt.hash } });
@@ -30,10 +30,12 @@ export async function auditErase(core: Core, options: EraseOptions, terminal: Te
   return 0;
 }
 
-/** Throws `invalid_request` where there is nobody to ask. */
+/** Throws `invalid_request` if nobody can be asked. */
 async function confirmed(subject: string, { json }: Terminal): Promise<boolean> {
   if (json || !process.stdin.isTTY) {
-    throw new GatewayError('invalid_request', 'Erasing can’t be undone.', { hint: 'Say --yes to do it.' });
+    throw new GatewayError('invalid_request', 'Erasing can’t be undone.', { hint: 'Confirm with --yes.' });
   }
-  return askYesOrNo(`Erase the key and all kept prompts and answers of "${subject}"? This can't be undone.`);
+  return askYesOrNo(
+    `Erase the key and all stored prompts and answers of "${subject}"? This can't be undone.`,
+  );
 }

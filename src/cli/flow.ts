@@ -38,12 +38,12 @@ import {
   type Terminal,
 } from './terminal.ts';
 
-/** Runs that a run can be looked for among. */
+/** How many of the last runs a run id is searched in. */
 const runsSearched = 10_000;
-/** Digits of the SHA-256 that an approval names: all of them. */
+/** Digits of the SHA-256 in an approval: all of them. */
 const approvalDigits = 64;
 
-/** `tidyllm flow list`: the agreements of this folder, of this user, and those that are built in. */
+/** `tidyllm flow list`: the built-in agreements, those of this user and of this folder. */
 export async function flowList(core: Core, terminal: Terminal): Promise<number> {
   const { agreements, faults, files } = await core.flow.catalogue();
   if (terminal.json) {
@@ -72,7 +72,7 @@ export interface FlowRunOptions {
   out?: string;
 }
 
-/** `tidyllm flow run`: runs the agreement that a command means, and prints what it found. */
+/** `tidyllm flow run`: runs the agreement that matches a command, and prints its report. */
 export async function flowRun(
   core: Core,
   command: string,
@@ -98,12 +98,12 @@ export async function flowRun(
         if (reserved > 0n) note(terminal, `Reserved ${formatUsd(reserved)} for the run.`);
       },
       onProgress: (message) => showProgress(message, terminal),
-      // Whoever names an agreement at a terminal has decided to run what this folder says.
+      // Naming an agreement in a terminal means trusting this folder.
       trusted: true,
       approve: (request) => approveAtTerminal(request, approve),
     })
     .finally(stop.dispose);
-  // What a run found is shown though it can't be saved; with --json there is one document, of the fault.
+  // The report is shown even if it can't be saved; with --json the only document is the error.
   if (!terminal.json) printExecution(execution, terminal);
   if (out !== undefined && execution.storedReport) await saveReport(out, execution.storedReport, null);
   if (terminal.json) printJson(executionJson(execution));
@@ -155,7 +155,7 @@ export async function flowHistory(
   return 0;
 }
 
-/** `tidyllm flow report`: what a run found, and what is different from an earlier one. */
+/** `tidyllm flow report`: the report of a run, optionally compared with an earlier run. */
 export async function flowReport(
   core: Core,
   runId: string,
@@ -172,7 +172,7 @@ export async function flowReport(
   return 0;
 }
 
-/** `tidyllm flow validate`: the faults of a file of agreements by itself; 2 when one of them can't run. */
+/** `tidyllm flow validate`: the faults of one agreement file; 2 if an agreement can't run. */
 export async function flowValidate(file: string, terminal: Terminal): Promise<number> {
   const path = resolve(file);
   const kind = dirname(path) === userDirectories(process.env).config ? 'user' : 'workspace';
@@ -199,14 +199,14 @@ async function parsedFile(
   } catch (error) {
     if (error instanceof SettingsInvalid) return { agreements: [], faults: [...error.faults] };
     throw new GatewayError('flow_invalid', `${path} can't be read: ${messageOf(error)}`, {
-      hint: 'Name a file of agreements.',
+      hint: 'Name an agreement file.',
       place: { file: path, line: 1, column: 1 },
       cause: error,
     });
   }
 }
 
-/** The folder whose agreements count, which holds `.tidyllm`; the working folder where none does. */
+/** The folder with `.tidyllm`, whose agreements apply; otherwise the working folder. */
 function projectFolder({ folders }: Core): string {
   return folders[0] ?? process.cwd();
 }
@@ -222,7 +222,7 @@ function parametersFrom(options: readonly string[]): Record<string, string> {
   );
 }
 
-/** Asks the person at the terminal for what has to be given. */
+/** Asks the person at the terminal for required parameters. */
 async function withMissing(
   { trigger, parameters }: FlowAgreement,
   given: Readonly<Record<string, string>>,
@@ -264,10 +264,10 @@ function printExecution(execution: FlowExecution, terminal: Terminal): void {
     execution;
   if (!terminal.quiet) controlScreen('stderr', 'clearLine');
   if (error) printError(error);
-  if (fallback) note(terminal, `In its place ran ${fallback.implementation}.`);
+  if (fallback) note(terminal, `The fallback ${fallback.implementation} ran instead.`);
   if (fallback?.error) printError(fallback.error);
   if (storedReport) printLine(reportMarkdown(storedReport));
-  if (notKept) note(terminal, `The report was not kept: ${notKept.message}`);
+  if (notKept) note(terminal, `The report was not stored: ${notKept.message}`);
   const parts = [
     agreement.trigger,
     ...(mode === 'simulated' ? ['SIMULATED'] : [mode]),
@@ -291,7 +291,7 @@ async function saveReport(
     await replaceFile(resolve(out), text);
   } catch (error) {
     const again = `tidyllm flow report ${stored.run_id} --out FILE`;
-    throw unwritable(out, error, `The run is recorded: "${again}" writes what it found elsewhere.`);
+    throw unwritable(out, error, `The run is recorded: "${again}" writes its report elsewhere.`);
   }
 }
 
@@ -303,7 +303,7 @@ async function lastRuns(core: Core, limit: number, terminal: Terminal): Promise<
 
 async function reportOf(core: Core, { runId, reportSha256 }: FlowExecutionEntry): Promise<StoredReport> {
   if (reportSha256 !== null) return core.reports.read(runId, reportSha256);
-  throw new GatewayError('invalid_request', `Run ${runId} has no report that was kept.`, {
+  throw new GatewayError('invalid_request', `Run ${runId} has no stored report.`, {
     hint: 'Run the agreement again.',
   });
 }

@@ -19,7 +19,7 @@ import { printJson, printLine, table, type Terminal } from './terminal.ts';
 
 const watchIntervalMs = 2_000;
 
-/** `tidyllm health`: services and gateways, as often as asked; or one service. */
+/** `tidyllm health`: services and gateways, once or repeatedly; or one service. */
 export async function health(
   core: Core,
   service: string | undefined,
@@ -88,17 +88,17 @@ function row(id: string, { state, latencyMs, evidence, error }: Health): string[
   return [id, state.replace('_', ' '), latency, error?.message ?? evidence];
 }
 
-/** The dashboard: again and again in place, until it is interrupted. */
+/** The dashboard: refreshed in place until interrupted. */
 async function watchHealth(core: Core, terminal: Terminal): Promise<number> {
   if (terminal.json) {
-    throw new GatewayError('invalid_request', '--watch can’t be one JSON document.', {
-      hint: 'Leave --json or --watch out.',
+    throw new GatewayError('invalid_request', '--watch can’t print one JSON document.', {
+      hint: 'Omit --json or --watch.',
     });
   }
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
   process.once('SIGTERM', () => interrupted.abort());
-  // A reader that went away, as `head` does.
+  // The reader closed the pipe, as `head` does.
   process.stdout.once('error', () => interrupted.abort());
   let code = 0;
   let before: Observations | undefined;

@@ -22,7 +22,7 @@ export function healthJson(health: Health | ServiceHealth): object {
   };
 }
 
-/** The services, and the mock where it stands in for Bedrock. */
+/** The services, and the mock if it replaces Bedrock. */
 export function infrastructureJson({ backend }: Core, { services, simulated }: Observations): object {
   const { location } = backend;
   const shown = serviceIds.map((id) => [
@@ -38,7 +38,7 @@ export function infrastructureJson({ backend }: Core, { services, simulated }: O
   };
 }
 
-/** The verdict with its reasons, as every command has them. */
+/** The verdict with its reasons, the same in every command. */
 export function verdictJson({ state, reasons }: Verdict): { verdict: string; reasons: object[] } {
   return {
     verdict: state,
@@ -51,10 +51,10 @@ export function verdictJson({ state, reasons }: Verdict): { verdict: string; rea
   };
 }
 
-/** Where the services are looked for, as it is in effect; no secrets, and no password of an address. */
+/** The configuration of the services in effect, without secrets and without passwords in addresses. */
 export async function configurationJson({ loaded, sessions }: Core): Promise<object> {
   const { aws, s3, postgres, mlflow } = loaded.settings;
-  // What keeps the region from being read is said where the services are.
+  // The services report why the region can't be read.
   const region = await sessions.region().catch(() => null);
   const shown = (text: string | null): string | null => text && withoutPassword(text);
   return {

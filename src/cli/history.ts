@@ -3,7 +3,7 @@ import { HistoryIndex, type CatchUpOptions } from '../history/historyIndex.ts';
 import { controlScreen, writeErrors } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Runs work on the ledger's index. Throws `ledger_damaged` rather than pass a damaged ledger off as a whole one. */
+/** Runs work on the ledger's index. Throws `ledger_damaged` for a damaged ledger. */
 export async function withHistory<T>(
   core: Core,
   terminal: Terminal,

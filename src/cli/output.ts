@@ -2,22 +2,22 @@ import { fstatSync, writeSync } from 'node:fs';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { visibleText } from '../visibleText.ts';
 
-/** Why standard output could not be written first; null while it can. */
+/** The first error of standard output; null if none. */
 let firstFault: Error | null = null;
 
-/** Standard output can't be written. Why is told at the end, by `outputFault`. */
+/** Standard output can't be written. `outputFault` reports why at the end. */
 export class OutputFailed extends Error {}
 
-/** Notes what fails on the standard streams, which would end the process otherwise. */
+/** Catches errors of the standard streams, which would otherwise end the process. */
 export function watchOutput(): void {
   process.stdout.on('error', (error: Error) => (firstFault ??= error));
-  // What can't be said there can't be said anywhere.
+  // There is nowhere else to report it.
   process.stderr.on('error', () => undefined);
 }
 
 /**
- * Writes to standard output, until that fails once: what follows a gap is of no use. Nothing in the text can move
- * the cursor, colour the screen or hide. `before` is as in `visibleText`.
+ * Writes to standard output until the first failure: text after a gap is useless. The text can't move the cursor,
+ * colour the screen or hide. `before` is as in `visibleText`.
  */
 export function writeOutput(text: string, before?: string): void {
   if (firstFault) return;
@@ -31,15 +31,15 @@ export function writeErrors(text: string): void {
   process.stderr.write(visibleText(text));
 }
 
-/** What the command itself does to a terminal. */
+/** The terminal controls that the command itself uses. */
 const controls = { clearScreen: '\x1b[H\x1b[2J', clearLine: '\r\x1b[K' } as const;
 
-/** Does something to a screen; nothing where the stream is none. */
+/** Controls the screen; does nothing if the stream isn't a terminal. */
 export function controlScreen(stream: 'stdout' | 'stderr', control: keyof typeof controls): void {
   if (process[stream].isTTY) process[stream].write(controls[control]);
 }
 
-/** Writes to standard output as `writeOutput`, and waits while its reader is slower. Throws `OutputFailed`. */
+/** Writes to standard output like `writeOutput`, and waits for a slow reader. Throws `OutputFailed`. */
 export async function writeSlowly(text: string): Promise<void> {
   if (isFile()) {
     writeOutput(text);
@@ -54,12 +54,12 @@ export async function writeSlowly(text: string): Promise<void> {
   });
 }
 
-/** What to say of standard output at the end. A reader that went away, as `head` does, is no fault. */
+/** The fault of standard output to report at the end. A reader that closes the pipe, as `head` does, is no fault. */
 export function outputFault(): GatewayError | null {
   if (!firstFault || systemCodeOf(firstFault) === 'EPIPE') return null;
   const message = `The output can’t be written: ${messageOf(firstFault)}.`;
   return new GatewayError('internal_error', message, {
-    hint: 'What the command did is done. Check the disk and the place that its output goes to.',
+    hint: 'The command’s work is done. Check the disk and the output’s destination.',
     cause: firstFault,
   });
 }
@@ -72,7 +72,7 @@ function isFile(): boolean {
   }
 }
 
-/** A disk that is nearly full takes a part of it without an error, which the stream would pass over. */
+/** A nearly full disk accepts part of the text without an error, which the stream would ignore. */
 function writeWhole(text: string): void {
   const bytes = Buffer.from(text);
   try {

@@ -11,7 +11,7 @@ export async function ask(question: string): Promise<string> {
   }
 }
 
-/** Anything but yes is no. */
+/** Anything but "y" or "yes" counts as no. */
 export async function askYesOrNo(question: string): Promise<boolean> {
   return /^y(es)?$/i.test(await ask(`${question} [y/N] `));
 }

@@ -20,7 +20,7 @@ export interface ReconcileCommandOptions {
   dryRun?: boolean;
 }
 
-/** `tidyllm reconcile`: compares the ledger with AWS's bill and records where they differ. */
+/** `tidyllm reconcile`: compares the ledger with the AWS bill and records the differences. */
 export async function reconcileCommand(
   core: Core,
   files: readonly string[],
@@ -28,8 +28,8 @@ export async function reconcileCommand(
   terminal: Terminal,
 ): Promise<number> {
   if (core.ledger.mode === 'simulated') {
-    throw new GatewayError('invalid_request', 'Simulated calls are on no bill.', {
-      hint: 'Name the ledger of real calls with --backend bedrock.',
+    throw new GatewayError('invalid_request', 'Simulated calls don’t appear on a bill.', {
+      hint: 'Select the ledger of real calls with --backend bedrock.',
     });
   }
   const reason = options.dryRun
@@ -77,18 +77,18 @@ export async function reconcileCommand(
     printResult(result);
     printLine(
       receipt
-        ? `${adjust.length} differences recorded up to #${receipt.sequence}; these figures are what was billed.`
-        : `Nothing was recorded${adjust.length > 0 ? `; ${adjust.length} differences stand` : ''}.`,
+        ? `${adjust.length} differences recorded up to #${receipt.sequence}; these figures now match the bill.`
+        : `Nothing was recorded${adjust.length > 0 ? `; ${adjust.length} differences remain` : ''}.`,
     );
   }
   if (error && !terminal.json) printError(error);
   return error?.exitCode ?? 0;
 }
 
-/** An export of something else would make every day's spend nothing. */
+/** An unrelated export would set every day's spend to zero. */
 function nothingBilled(): GatewayError {
-  return new GatewayError('invalid_request', 'The export bills no tokens on a day that can be compared.', {
-    hint: 'Use an export that reaches a day beyond the calls, or --final when it is complete.',
+  return new GatewayError('invalid_request', 'The export bills no tokens on any comparable day.', {
+    hint: 'Use an export that ends at least a day after the calls, or --final if it is complete.',
   });
 }
 
@@ -136,7 +136,7 @@ function printResult({ source, comparisons, unplaced, others, copies }: Reconcil
   printLine(
     `${source.name}: ${sum(({ billed }) => billed)} billed, ${sum(({ recorded, estimated }) => recorded + estimated)} recorded; ${agree} of ${comparisons.length} agree to the micro-dollar.`,
   );
-  if (copies > 0) printLine(`${copies} lines stand there again and were counted once.`);
+  if (copies > 0) printLine(`${copies} duplicate lines were counted once.`);
   if (others.lines > 0)
     printLine(
       `${others.lines} lines (${formatUsd(others.billed)}) are of other services or left out by --where.`,

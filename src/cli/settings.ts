@@ -11,7 +11,7 @@ import { faultText, type Fault } from '../yamlDocument.ts';
 import { faultJson } from './faultJson.ts';
 import { note, printJson, printLine, table, writeMessage, type Terminal } from './terminal.ts';
 
-/** `tidyllm settings show`: every value in effect, and with `origin` where it comes from. */
+/** `tidyllm settings show`: every value in effect, with `origin` also its origin. */
 export function settingsShow(
   loaded: LoadedSettings,
   { origin }: { origin?: boolean },
@@ -48,7 +48,7 @@ export function settingsShow(
   return 0;
 }
 
-/** `tidyllm settings validate`: the faults of a file by itself; 2 when it can't be used. */
+/** `tidyllm settings validate`: the faults of a single file; 2 if it can't be used. */
 export async function settingsValidate(
   file: string,
   { workspace }: { workspace?: boolean },
@@ -82,7 +82,7 @@ async function faultsOf(path: string, kind: 'user' | 'workspace'): Promise<reado
   }
 }
 
-/** `tidyllm settings init`: a commented file to begin with; one that is there stays as it is. */
+/** `tidyllm settings init`: creates a commented file; an existing file is not changed. */
 export function settingsInit(
   { settingsFile, workspace }: { settingsFile: string | undefined; workspace?: boolean },
   terminal: Terminal,
@@ -93,7 +93,7 @@ export function settingsInit(
   const created = createOrFail(path);
   if (terminal.json) printJson({ file: path, created });
   else if (created) printLine(`Created ${path}`);
-  else note(terminal, `${path} is there already and stays as it is.`);
+  else note(terminal, `${path} already exists and was not changed.`);
   return created ? 0 : 2;
 }
 
@@ -101,8 +101,8 @@ function createOrFail(path: string): boolean {
   try {
     return createFile(path, settingsTemplate());
   } catch (error) {
-    throw new GatewayError('settings_invalid', `${path} can't be made: ${messageOf(error)}`, {
-      hint: `Check that ${dirname(path)} can be written.`,
+    throw new GatewayError('settings_invalid', `${path} can't be created: ${messageOf(error)}`, {
+      hint: `Check that ${dirname(path)} is writable.`,
       cause: error,
     });
   }

@@ -58,7 +58,7 @@ export function gatewayStats(core: Core, terminal: Terminal): number {
   return 0;
 }
 
-/** `tidyllm status`: the final validation of the whole system, with its evidence. */
+/** `tidyllm status`: the final validation of the whole system, with evidence. */
 export async function status(core: Core, terminal: Terminal): Promise<number> {
   const seen = await look(core, { verify: () => verifyHere(core) });
   const findings = findingsOf({ sources: core, settingsError: null }, seen);
@@ -119,7 +119,7 @@ function ledgerJson({ ledger, journal }: Core, seen: Observations): object {
   return { state, ok, mode: ledger.mode, path: journal.directory, records, head, detail };
 }
 
-/** What people read of a status; what concerns the person and the back-end stands in doctor. */
+/** The human-readable status; findings on the user and the back-end are in doctor. */
 function print(core: Core, findings: readonly Finding[], { state, reasons }: Verdict): void {
   const { initialized, total } = core.registry.getRegistryStats();
   const rows = findings

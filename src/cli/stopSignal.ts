@@ -1,6 +1,6 @@
 const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Aborts when the person interrupts, or whoever reads the output has gone: what runs is stopped and settled. */
+/** Aborts if the person interrupts or the reader closes the pipe, so that running calls are stopped and settled. */
 export function stopSignal(): { signal: AbortSignal; dispose: () => void } {
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();

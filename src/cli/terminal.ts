@@ -2,7 +2,7 @@ import type { GatewayError } from '../errors.ts';
 import { contextLength, visibleJson, visibleLine } from '../visibleText.ts';
 import { writeErrors, writeOutput } from './output.ts';
 
-/** What a command may print: answers and documents on stdout, everything else on stderr. */
+/** How a command prints: answers and documents on stdout, everything else on stderr. */
 export interface Terminal {
   json: boolean;
   quiet: boolean;
@@ -13,7 +13,7 @@ export function printJson(document: unknown): void {
   writeOutput(`${jsonText(document)}\n`);
 }
 
-/** A document for people and programs: the same value in characters that can be seen. */
+/** JSON for people and programs: the same value in visible characters. */
 export function jsonText(document: unknown): string {
   return visibleJson(JSON.stringify(document, null, 2));
 }
@@ -47,7 +47,7 @@ export function writeMessage(text: string): void {
   writeErrors(`${text}\n`);
 }
 
-/** Prints an answer piece by piece: what belongs to a character may come in the next. */
+/** Prints an answer piece by piece; a character may be split between pieces. */
 export function answerPrinter(): (text: string) => void {
   let before = '';
   return (text) => {

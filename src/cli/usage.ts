@@ -16,11 +16,11 @@ export interface UsageOptions {
   until?: string;
 }
 
-const dayMethod = 'spent so far + mean of what the rest of the day came to on the last days with spending';
+const dayMethod = 'spent so far + mean spend of the rest of the day on the last days with spending';
 const monthMethod =
-  'spent so far + rest of today as above + for each day to come the mean of the last 14 working days or week-end days';
+  'spent so far + rest of today as above + for each remaining day the mean of the last 14 working days or weekend days';
 
-/** `tidyllm usage`: what calls came to by a property, and what today and this month will. */
+/** `tidyllm usage`: the cost of calls by a property, with a forecast for today and this month. */
 export async function usage(core: Core, options: UsageOptions, terminal: Terminal): Promise<number> {
   const by = dimension(options.by);
   const since = options.since === undefined ? undefined : dayOption(options.since, '--since');
@@ -51,7 +51,7 @@ export async function usage(core: Core, options: UsageOptions, terminal: Termina
 }
 
 function print(by: UsageDimension, { rows, total, forecast }: UsageReport, label: string): void {
-  if (rows.length === 0) printLine(`Nothing was recorded in these days${label}.`);
+  if (rows.length === 0) printLine(`Nothing was recorded on these days${label}.`);
   else {
     const header = [by, 'calls', 'refused', 'input', 'output', 'cache read', 'cache write', 'spent', 'share'];
     const shares = percentages(rows.map(({ spent }) => spent));
@@ -68,8 +68,8 @@ function print(by: UsageDimension, { rows, total, forecast }: UsageReport, label
       cells(`total${label}`, total, whole),
     ];
     printLine(table(header, lines, header.slice(1)));
-    if (total.estimated !== 0n) printLine(`${formatUsd(total.estimated)} of it is estimated.`);
-    if (total.adjusted !== 0n) printLine(`Bills corrected it by ${formatUsd(total.adjusted)}.`);
+    if (total.estimated !== 0n) printLine(`${formatUsd(total.estimated)} of the total is estimated.`);
+    if (total.adjusted !== 0n) printLine(`Bill corrections: ${formatUsd(total.adjusted)}.`);
   }
   printLine();
   printLine(forecastText('Today', forecast.day, dayMethod));
@@ -79,7 +79,7 @@ function print(by: UsageDimension, { rows, total, forecast }: UsageReport, label
 function forecastText(period: string, forecast: Forecast | null, method: string): string {
   if (!forecast) return `${period}: not enough history for a forecast.`;
   const days = `${forecast.days} ${forecast.days === 1 ? 'day' : 'days'}`;
-  return `${period} by its end: ${formatUsd(forecast.amount)}, from ${days} (${method}).`;
+  return `${period}, forecast: ${formatUsd(forecast.amount)}, from ${days} (${method}).`;
 }
 
 function usageJson(usage: Usage): object {

@@ -203,7 +203,7 @@ describe('tidyllm audit erase', () => {
     const { stdout } = await tidyllm(['audit', 'show', auditTrail?.callId ?? '', '--content'], {
       environment,
     });
-    expect(stdout).toContain('Nothing was kept of this call');
+    expect(stdout).toContain('This call’s prompt and answer were not stored');
     const erase = await tidyllm(['audit', 'erase', '--subject', 'ada', '--yes'], { environment });
     expect(erase.code).toBe(4);
   });

@@ -303,12 +303,12 @@ describe('tidyllm usage', () => {
     expect(document['forecast']).toMatchObject({
       day: {
         days: 14,
-        method: expect.stringContaining('mean of what the rest of the day came to') as string,
+        method: expect.stringContaining('mean spend of the rest of the day') as string,
       },
       month: { days: 14, method: expect.stringContaining('working days') as string },
     });
     const { stdout } = await tidyllm(['usage'], { environment });
-    expect(stdout).toMatch(/This month by its end: \$[\d.,]+, from 14 days \(spent so far \+/);
+    expect(stdout).toMatch(/This month, forecast: \$[\d.,]+, from 14 days \(spent so far \+/);
   });
 
   it('says so when there is not enough history', async () => {

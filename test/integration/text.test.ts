@@ -95,7 +95,7 @@ describe('arguments that are no UTF-8', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       error: {
         code: 'invalid_request',
-        message: expect.stringMatching(new RegExp(`^${named} is no text in UTF-8`)) as string,
+        message: expect.stringMatching(new RegExp(`^${named} is not text in UTF-8`)) as string,
         hint: expect.stringMatching(/standard input \(-\) or --file/) as string,
       },
     });
@@ -129,8 +129,8 @@ describe('text that is sent', () => {
     const file = join(home, 'notes.txt');
     writeFileSync(file, bytes);
     for (const [args, stdin, named] of [
-      [[...ask, '-'], bytes, 'Standard input is no text'],
-      [[...ask, '--file', file, 'what?'], '', `The file ${file} is no text`],
+      [[...ask, '-'], bytes, 'Standard input is not text'],
+      [[...ask, '--file', file, 'what?'], '', `The file ${file} is not text`],
     ] as const) {
       const { code, document } = await tidyllmJson(args, { environment, stdin });
       expect(code).toBe(2);
