@@ -2,9 +2,9 @@ import { isMap, isScalar, parseDocument, type Pair, type YAMLMap } from 'yaml';
 import { GatewayError } from '../errors.ts';
 
 /**
- * The text of a settings file with one key of a section set, everything else as it was, to the byte. A section or a
- * key that stands there in a comment, as in the template, is taken out of it. `value` is YAML of one line.
- * Throws `settings_invalid` where the text isn't YAML, or is written in a way that needs a person.
+ * The text of a settings file with one key of a section set and every other byte unchanged. A section or a
+ * key that is commented out, as in the template, is uncommented. `value` is YAML of one line.
+ * Throws `settings_invalid` if the text isn't YAML, or needs a person to edit it.
  */
 export function withSetting(text: string, [section, key]: readonly [string, string], value: string): string {
   const document = parseDocument(text, { prettyErrors: false });
@@ -62,7 +62,7 @@ function entry(text: string, { items }: YAMLMap): string {
   return items.length > 0 ? ` ${text},` : ` ${text} `;
 }
 
-/** Of the template: the section's line and the key's, both in comments. */
+/** For the template: uncomments the section's line and the key's. */
 function withoutComment(text: string, { section, key, value }: Omit<Edit, 'end'>): string | null {
   const head = new RegExp(`^# ${section}:(?=[ \\t]*(?:\\r?\\n|$))`, 'm').exec(text);
   if (!head) return null;
@@ -81,7 +81,7 @@ function pairOf(map: YAMLMap, name: string): Pair | undefined {
   return map.items.find(({ key }) => isScalar(key) && key.value === name);
 }
 
-/** The last look before a file is written: all but the one value reads as before. */
+/** The last check before a file is written: every other value is unchanged. */
 function differsOnlyAt(before: string, after: string, { section, key, value }: Omit<Edit, 'end'>): boolean {
   const edited = parseDocument(after, { prettyErrors: false });
   if (edited.errors.length > 0) return false;
@@ -99,12 +99,8 @@ function sortedJson(value: unknown): string {
 }
 
 function needsPerson(section: string, key: string): GatewayError {
-  return new GatewayError(
-    'settings_invalid',
-    `${section}.${key} can't be set in this file as it is written.`,
-    {
-      hint: 'Nothing was changed. Open the file, mend what is marked in it, and set the value there.',
-      place: { key: section },
-    },
-  );
+  return new GatewayError('settings_invalid', `${section}.${key} can't be set in this file automatically.`, {
+    hint: 'Nothing was changed. Open the file, fix the marked faults, and set the value there.',
+    place: { key: section },
+  });
 }

@@ -2,10 +2,10 @@ import { existsSync, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * Why a workspace's file is not this user's to follow, with what mends it; null where it is. It, its folder and the
- * folder above must belong to this user or root, and nobody else may write to them: a folder above the work, such as
- * one that many share, may hold a file of anybody. Members of a file's group may write: who works with such groups
- * means it. Null also for a file that isn't there, and on Windows, which has no such owners.
+ * Why a workspace's file must be ignored, with the fix; null if it may be used. The file, its folder and the
+ * folder above must belong to this user or root and not be writable by everybody: a folder above the work, such as
+ * a shared one, may hold anybody's file. Members of a file's group may write, because groups are set up
+ * deliberately. Null also for a missing file, and on Windows, which has no such owners.
  */
 export function foreignFile(file: string, user = process.getuid?.()): string | null {
   if (user === undefined || !existsSync(file)) return null;
@@ -13,7 +13,7 @@ export function foreignFile(file: string, user = process.getuid?.()): string | n
   const fault = [dirname(folder), folder, file]
     .map((path) => faultOf(path, user))
     .find((one) => one !== null);
-  return fault === undefined ? null : `this file does not count: ${fault}`;
+  return fault === undefined ? null : `this file is ignored: ${fault}`;
 }
 
 function faultOf(path: string, user: number): string | null {
@@ -21,17 +21,15 @@ function faultOf(path: string, user: number): string | null {
   try {
     found = statSync(path);
   } catch {
-    // What can't be looked at can't be read either, and that says why.
+    // If stat fails, reading fails too, and reports why.
     return null;
   }
-  // A device or a pipe is refused by who reads it, whomever it belongs to.
+  // The reader refuses a device or a pipe, whoever owns it.
   if (!found.isFile() && !found.isDirectory()) return null;
   const { uid, mode } = found;
   if (uid !== user && uid !== 0)
-    return `${path} belongs to another user (${uid}); take it over with chown to have it followed`;
-  // In a sticky folder, such as /tmp, nobody can replace what is another's.
+    return `${path} belongs to another user (${uid}); to use it, take ownership with chown`;
+  // In a sticky folder, such as /tmp, nobody can replace another user's files.
   const writable = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
-  return writable
-    ? `everybody may write to ${path}; take that away with chmod o-w to have it followed`
-    : null;
+  return writable ? `everybody may write to ${path}; to use it, run chmod o-w` : null;
 }

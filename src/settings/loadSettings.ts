@@ -19,12 +19,12 @@ import { workspaceRules, type Tighten } from './workspaceRules.ts';
 
 type Values = Record<string, unknown>;
 
-/** What the command line or VS Code's own settings say; they stand above every other source. */
+/** Options of the command line or VS Code's settings; they override every other source. */
 export interface SettingsOverrides {
   settingsFile?: string | undefined;
   profile?: string | undefined;
   region?: string | undefined;
-  /** Files of the open workspace, which may only tighten; those that aren't there are left out. */
+  /** Files of the open workspace, which may only tighten; missing ones are skipped. */
   workspaceFiles?: readonly string[] | undefined;
 }
 
@@ -37,20 +37,20 @@ export interface Origin {
 
 export interface LoadedSettings {
   settings: Settings;
-  /** The file that was read, or null when defaults and environment were enough. */
+  /** The file that was read; null if there is none. */
   file: string | null;
-  /** Where the user's file is looked for when none is named. */
+  /** Path of the user's file if none is named. */
   userFile: string;
   /** The workspace files that were read. */
   workspaceFiles: readonly string[];
   originOf: (path: readonly string[]) => Origin;
-  /** Variables `TIDYLLM_…` that govern more loosely than the files do. */
+  /** Variables `TIDYLLM_…` that loosen the files' settings. */
   loosened: readonly LooseningVariable[];
-  /** Names of the environment variables that the file refers to: what others run need not see them. */
+  /** Names of the environment variables that the file refers to; commands of agreements don't get them. */
   references: readonly string[];
-  /** What deserves a look, but doesn't keep the settings from being used. */
+  /** Faults that don't prevent the settings from being used. */
   warnings: readonly Fault[];
-  /** What the file sets for parts that are not installed: accepted, and without effect. */
+  /** Keys in the file for parts that are not installed: accepted, without effect. */
   unused: readonly string[];
 }
 
@@ -90,7 +90,7 @@ export async function loadSettings(
   };
 }
 
-/** The faults of a settings file by itself, as it would be read: of a user's file, or of a workspace's. */
+/** The faults of a single settings file, read as a user's or a workspace's file. */
 export function checkSettingsText(
   file: string,
   text: string,
@@ -112,7 +112,7 @@ export function checkSettingsText(
   }
 }
 
-/** As `checkSettingsText`, with what only the price table can tell. */
+/** Like `checkSettingsText`, with the checks that need the price table. */
 export async function checkSettingsFile(
   file: string,
   text: string,
@@ -132,13 +132,13 @@ export async function checkSettingsFile(
 
 const unknownPricePath = ['budget', 'unknown_price'];
 
-/** What is wrong with `budget.unknown_price`; null where it is `refuse` or the name of something that has prices. */
+/** The fault of `budget.unknown_price`; null if it is `refuse` or the name of an entry with prices. */
 async function unknownPriceProblem(
   { budget: { unknown_price: name } }: Settings,
   prices: Settings['prices'],
 ): Promise<string | null> {
   if (name === 'refuse' || Object.hasOwn(prices, name)) return null;
-  // Few settings need the price table, and the start of a window must not wait for it.
+  // Few settings need the price table; a starting window must not wait for it.
   const { pricesAt, pricedModelIds } = await import('../pricing/priceTable.ts');
   if (pricesAt(name)) return null;
   const nearest = closest(name, ['refuse', ...Object.keys(prices), ...pricedModelIds()]);
@@ -146,7 +146,7 @@ async function unknownPriceProblem(
 }
 
 /**
- * Text of a settings file. Throws the system error, `NoOrdinaryFile` for what can't be one, and `SettingsInvalid` for
+ * Text of a settings file. Throws the system error, `NoOrdinaryFile` for anything but a file, and `SettingsInvalid` for
  * one that isn't UTF-8.
  */
 export async function readSettingsText(path: string): Promise<string> {
@@ -171,7 +171,7 @@ async function readText(path: string, required: boolean): Promise<string | null>
       'settings_invalid',
       `The settings file ${path} can't be read: ${messageOf(error)}`,
       {
-        hint: 'Check the path and its permissions, or leave the setting out to use the defaults.',
+        hint: 'Check the path and its permissions, or remove the setting to use the defaults.',
         place: { file: path, line: 1, column: 1 },
         cause: error,
       },
@@ -195,7 +195,7 @@ const ownVariables = new Map(
     .map(({ path }) => [`TIDYLLM_${path.join('_').toUpperCase()}`, path]),
 );
 
-/** Caps of workspaces that hold for nothing, or for more than they say. */
+/** Warnings for workspace caps that apply to nothing, or to more than their folder. */
 function unmatchedCaps(document: SettingsDocument): Fault[] {
   const path = ['budget', 'per_workspace_usd'];
   const caps = valueAt(document.values, path);
@@ -205,23 +205,23 @@ function unmatchedCaps(document: SettingsDocument): Fault[] {
       document.fault([...path, folder], `budget.per_workspace_usd: ${message}`, 'warning'),
     ];
     if (folder === 'default') return [];
-    if (!isAbsolute(folder)) return warning(`"${folder}" is no absolute path, so its cap holds for nothing`);
-    if (!existsSync(folder)) return warning(`there is no folder "${folder}", so its cap holds for nothing`);
+    if (!isAbsolute(folder)) return warning(`"${folder}" is not an absolute path, so its cap has no effect`);
+    if (!existsSync(folder)) return warning(`the folder "${folder}" doesn’t exist, so its cap has no effect`);
     const key = workspaceKey(folder);
     return key === realPath(folder)
       ? []
-      : warning(`"${folder}" is a part of ${key}: its cap holds for all of it`);
+      : warning(`"${folder}" is part of ${key}: its cap applies to all of it`);
   });
 }
 
-/** Variables that look like ours and set nothing: a misspelt limit must not pass for one. */
+/** Variables that look like ours but match no setting: a misspelt limit must not go unnoticed. */
 function unknownVariables(environment: Environment): Fault[] {
   const known = [...ownVariables.keys(), 'TIDYLLM_HOME', 'TIDYLLM_SETTINGS', 'TIDYLLM_USER'];
   return Object.keys(environment)
     .filter((name) => name.startsWith('TIDYLLM_') && environment[name] && !known.includes(name))
     .map((name) => ({
       severity: 'warning',
-      message: `environment variable ${name} sets nothing; did you mean ${closest(name, known)}?`,
+      message: `environment variable ${name} matches no setting; did you mean ${closest(name, known)}?`,
       place: null,
     }));
 }
@@ -235,7 +235,7 @@ function looseningWarning({ name, key, value, instead }: LooseningVariable): Fau
   return { severity: 'warning', message, place: null };
 }
 
-/** The user's own sources: options, environment and file. */
+/** The user's sources: options, environment and file. */
 class Sources {
   readonly #document: SettingsDocument;
   readonly #values: Values;
@@ -255,7 +255,7 @@ class Sources {
         else this.#takeVariable(path, name, environment);
       }
     }
-    // A named profile makes the SDK skip keys in the environment, which must win over a file.
+    // A named profile makes the SDK skip keys in the environment, which must override a file.
     if (environment['AWS_ACCESS_KEY_ID'])
       this.#take(['aws', 'profile'], null, {
         source: 'environment',
@@ -272,7 +272,7 @@ class Sources {
     return settings;
   }
 
-  /** What this program's variables loosen, where they still hold, of what `files` says without them. */
+  /** The variables of this program in effect that loosen `files`, the settings without them. */
   loosened(effective: Settings, files: Sources): LooseningVariable[] {
     const set = [...ownVariables].filter(
       ([name, path]) => this.#origins.get(path.join('.'))?.text === `environment variable ${name}`,
@@ -280,7 +280,7 @@ class Sources {
     return set.length === 0 ? [] : looseningVariables(set, { files: files.parse(), effective });
   }
 
-  /** What is wrong with a value, wherever it comes from. */
+  /** The faults of a value, whatever its source. */
   faults(path: string[], message: string): Fault[] {
     const issue: z.core.$ZodIssue = { code: 'custom', path, message, input: undefined };
     return describeIssue(issue, this.#document, this.#origins);
@@ -304,7 +304,7 @@ class Sources {
   }
 
   #takeVariable(path: readonly string[], name: string, environment: Environment): void {
-    // As files and shells of other systems leave them: with a line's end, spaces or quotes.
+    // Files and shells of other systems may leave a line end, spaces or quotes.
     const text = name.startsWith('AWS_') ? withoutStray(environment[name] ?? '') : environment[name];
     if (!text) return;
     this.#take(path, convertText(text, path), {
@@ -313,7 +313,7 @@ class Sources {
     });
   }
 
-  /** The first to set a value wins. */
+  /** The first source that sets a value wins. */
   #take(path: readonly string[], value: unknown, origin: Origin): void {
     const key = path.join('.');
     if (this.#origins.has(key)) return;
@@ -324,18 +324,18 @@ class Sources {
 
 const trackingVariable = 'MLFLOW_TRACKING_URI';
 
-/** MLflow also keeps its data in folders, databases and hosted stores, which is no reason for us not to start. */
+/** MLflow also stores data in folders, databases and hosted stores, which must not prevent a start. */
 function isNoServer(address: string | undefined): boolean {
   return address !== undefined && address !== '' && !/^https?:/i.test(address);
 }
 
 const noServer: Fault = {
   severity: 'warning',
-  message: `environment variable ${trackingVariable} names no http or https server, and is not used`,
+  message: `environment variable ${trackingVariable} is not an http or https address and is ignored`,
   place: null,
 };
 
-/** Variables of other tools, which stand above the file as they do everywhere; the first that is set counts. */
+/** Variables of other tools, which override the file as usual; the first one set counts. */
 const foreignVariables = Object.entries({
   'aws.region': ['AWS_REGION', 'AWS_DEFAULT_REGION'],
   'aws.bedrock.region': ['AWS_REGION', 'AWS_DEFAULT_REGION'],
@@ -367,7 +367,7 @@ async function joinWorkspaces(own: Settings, files: readonly string[]): Promise<
     warnings: [],
   };
   for (const file of files) {
-    // Before it is read: another's file can't keep the gateway from starting.
+    // Checked before reading: another user's file must not prevent a start.
     const foreign = foreignFile(file);
     if (foreign !== null) {
       joined.warnings.push({ severity: 'warning', message: foreign, place: startOf(file) });
@@ -396,14 +396,14 @@ async function joinWorkspaces(own: Settings, files: readonly string[]): Promise<
 
 const modelPath = ['aws', 'bedrock', 'default_model'];
 
-/** The warning of a workspace's model that may not take the place of the one in force; null where it may. */
+/** The warning if a workspace's model may not replace the current one; null if it may. */
 async function dearerModelOf(
   before: Settings,
   document: SettingsDocument,
   asked: Settings,
 ): Promise<Fault | null> {
   if (!document.has(modelPath)) return null;
-  // Few workspaces choose a model, and the start of a window must not wait for the price table.
+  // Few workspaces set a model; a starting window must not wait for the price table.
   const { dearerModel } = await import('./workspaceModel.ts');
   const why = dearerModel(asked.aws.bedrock.default_model, before);
   if (why === null) return null;
@@ -429,7 +429,7 @@ function joinKey(
   const after = tighten(before as never, wanted as never);
   if (Array.isArray(after) && after.length === 0) {
     throw new SettingsInvalid([
-      document.fault(path, `${key} leaves nothing of what the user allows: ${String(before)}`),
+      document.fault(path, `${key} allows nothing that the user allows: ${String(before)}`),
     ]);
   }
   assign(joined.settings, path, after);
@@ -438,12 +438,12 @@ function joinKey(
   if (changed) noteOrigins(joined.origins, path, before, after, origin);
   else if (JSON.stringify(wanted) !== JSON.stringify(before)) {
     joined.warnings.push(
-      document.fault(path, `${key} would loosen the user’s settings; what they say stays`, 'warning'),
+      document.fault(path, `${key} would loosen the user’s settings and has no effect`, 'warning'),
     );
   }
 }
 
-/** Of an open mapping, each entry that changed comes from the workspace. */
+/** In an open mapping, each changed entry comes from the workspace. */
 function noteOrigins(
   origins: Map<string, Origin>,
   path: readonly string[],
@@ -462,7 +462,7 @@ function noteOrigins(
   }
 }
 
-/** The keys of a workspace file that are not a workspace's to set. */
+/** The keys that a workspace file may not set. */
 function foreignKeys(document: SettingsDocument, values: Readonly<Values>, path: readonly string[]): Fault[] {
   return Object.entries(values).flatMap(([key, value]) => {
     const here = [...path, key];
@@ -491,7 +491,7 @@ function assign(target: Values, path: readonly string[], value: unknown): void {
     return;
   }
   const child = target[head];
-  // A section that isn't a mapping stays as it is, for the schema to name at its line.
+  // A section that isn't a mapping is kept, so that the schema reports it at its line.
   if (child !== undefined && child !== null && typeof child !== 'object') return;
   const next = (child ?? {}) as Values;
   target[head] = next;
@@ -524,7 +524,7 @@ function lowerFirst(text: string): string {
 }
 
 /**
- * The valid key that was most likely meant, in words: one of the same section, which may stand in its place, or of the
+ * Suggests the key that was most likely meant: one of the same section, as a correction, or one of the
  * same name elsewhere.
  */
 function suggestion(path: Path, key: string): { words: string; correction?: string } {

@@ -2,7 +2,7 @@ import { withoutPassword } from '../withoutPassword.ts';
 import type { Settings } from './schema.ts';
 import { workspaceRules, type Tighten } from './workspaceRules.ts';
 
-/** A variable of this program that governs more loosely than the files do. */
+/** A variable of this program that loosens the files' settings. */
 export interface LooseningVariable {
   name: string;
   /** Path of the setting. */
@@ -11,11 +11,11 @@ export interface LooseningVariable {
   instead: string;
 }
 
-/** What governs calls: what else a variable sets is a person's own affair. */
+/** The settings that govern calls; other variables are not checked. */
 const governing =
   /^(ai|audit|bedrock|budget|compliance|models|prices|aws\.bedrock\.(bearer_token|endpoint))(\.|$)/;
 
-/** As `workspaceRules`, for what a workspace may not set at all. */
+/** Like `workspaceRules`, for the keys that a workspace may not set. */
 const rules: Readonly<Record<string, Tighten>> = {
   ...workspaceRules,
   'audit.anchor.file': first,
@@ -25,7 +25,7 @@ const rules: Readonly<Record<string, Tighten>> = {
   'audit.retention_days': (own: number, asked: number) => Math.max(own, asked),
 };
 
-/** Of the variables that set something, those that loosen what the files say, in the order of their names. */
+/** The variables that loosen the files' settings, sorted by name. */
 export function looseningVariables(
   variables: Iterable<readonly [name: string, path: readonly string[]]>,
   { files, effective }: { files: Settings; effective: Settings },
@@ -41,7 +41,7 @@ export function looseningVariables(
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Any tightens where there was none. */
+/** Any value is tighter than none. */
 function first(own: unknown, asked: unknown): unknown {
   return own ?? asked;
 }
@@ -54,7 +54,7 @@ function at(settings: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>((node, key) => (node as Record<string, unknown> | null)?.[key], settings);
 }
 
-/** Amounts may be written in several ways. */
+/** Amounts have several spellings. */
 function isSame(one: unknown, other: unknown): boolean {
   const [a, b] = [text(one), text(other)];
   return a === b || (amount.test(a) && amount.test(b) && Number(a) === Number(b));
@@ -62,7 +62,7 @@ function isSame(one: unknown, other: unknown): boolean {
 
 const amount = /^[0-9]+(\.[0-9]+)?$/;
 
-/** It goes into the journal. */
+/** The value as the journal records it. */
 function shown(value: unknown): string {
   return withoutPassword(text(value));
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { settingsSchema } from './schema.ts';
 
-/** A key that holds a value. */
+/** A key with a value. */
 export interface SettingKey {
   path: readonly string[];
   schema: z.core.$ZodType;
@@ -10,7 +10,7 @@ export interface SettingKey {
 
 type Shape = Readonly<Record<string, z.core.$ZodType>>;
 
-/** Every key that holds a value, an open mapping included, in the order of the schema. */
+/** Every key with a value, including open mappings, in schema order. */
 export const settingKeys: readonly SettingKey[] = leaves(settingsSchema, [], settingsSchema.parse({}));
 
 const leafNames = new Map(settingKeys.map((leaf) => [leaf.path.join('.'), leaf]));
@@ -20,17 +20,17 @@ export const secretPaths = settingKeys
   .filter(({ schema }) => z.globalRegistry.get(schema)?.['secret'] === true)
   .map(({ path }) => path);
 
-/** Whether a path is a section, which holds keys of ours. */
+/** Whether a path is a section with known keys. */
 export function isSection(path: readonly PropertyKey[]): boolean {
   return shapeAt(path) !== undefined;
 }
 
-/** The keys that may stand at a path; none where there is no section of ours. */
+/** The keys allowed at a path; none if it is no section. */
 export function knownKeys(path: readonly PropertyKey[]): string[] {
   return Object.keys(shapeAt(path) ?? {});
 }
 
-/** Text of an environment variable as the setting's type; as it is where it doesn't fit, for the schema to refuse. */
+/** Converts the text of an environment variable to the setting's type; unconvertible text stays for the schema to refuse. */
 export function convertText(text: string, path: readonly PropertyKey[]): unknown {
   const initial = leafNames.get(path.join('.'))?.initial;
   if (Array.isArray(initial)) {
@@ -42,7 +42,7 @@ export function convertText(text: string, path: readonly PropertyKey[]): unknown
   return text;
 }
 
-/** A number in decimal digits; other spellings of one, such as `0x5`, `1e1` and `010`, stay texts. */
+/** A number in decimal digits; other spellings, such as `0x5`, `1e1` and `010`, stay texts. */
 function numberOrText(text: string): number | string {
   return /^-?(?:(?:0|[1-9]\d*)(?:\.\d+)?|\.\d+)$/.test(text.trim()) ? Number(text) : text;
 }

@@ -5,7 +5,7 @@ import { convertText, isSection, secretPaths } from './schemaPaths.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Settings that can't be used: every fault that was found. */
+/** Invalid settings, with every fault. */
 export class SettingsInvalid extends GatewayError {
   readonly faults: readonly Fault[];
 
@@ -21,9 +21,9 @@ export class SettingsInvalid extends GatewayError {
 /** A reference to an environment variable: `${NAME}`; `$${` is a plain `${`. */
 const reference = /\$?\$\{([^}]*)\}/g;
 
-/** The text of a settings file: its values with references resolved, and where each stands. */
+/** The text of a settings file: its values with references resolved, and their places. */
 export class SettingsDocument extends YamlDocument {
-  /** As far as the file sets them. */
+  /** Only the values that the file sets. */
   readonly values: Readonly<Record<string, unknown>>;
   readonly warnings: readonly Fault[];
   /** Names of the environment variables that the file refers to, set or not. */
@@ -47,7 +47,7 @@ export class SettingsDocument extends YamlDocument {
   }
 
   has(path: Path): boolean {
-    // Asked of the values: what an alias stands for counts, and a name may be written as a number.
+    // Reads the values: aliases are resolved, and a name may be written as a number.
     let node: unknown = this.values;
     return path.every((key) => {
       if (typeof node !== 'object' || node === null || !Object.hasOwn(node, key)) return false;
@@ -62,7 +62,7 @@ export class SettingsDocument extends YamlDocument {
     return super.fault(path, `${message}${because}`, severity);
   }
 
-  /** Replaces references, and takes a section without keys for an empty one. */
+  /** Replaces references; a section without keys becomes an empty one. */
   #resolve(value: unknown, path: Path, environment: Environment | null): unknown {
     if (typeof value === 'string') return this.#resolveText(value, path, environment);
     if (value === null && isSection(path)) return {};
@@ -81,7 +81,7 @@ export class SettingsDocument extends YamlDocument {
       references.push(name);
       this.references.add(name);
       if (environment === null) {
-        const message = `${path.join('.')} refers to the environment, which is not a workspace's to read`;
+        const message = `${path.join('.')} refers to the environment, which a workspace can't read`;
         this.#faults.push(this.fault(path, message));
       } else if (!/^[A-Za-z_]\w*$/.test(name)) {
         this.#faults.push(
@@ -93,14 +93,14 @@ export class SettingsDocument extends YamlDocument {
     const unset = references.find((name) => !environment?.[name]);
     if (unset !== undefined) {
       this.#unset.set(path.join('.'), unset);
-      // Without a value a cap would be none.
+      // An empty value would remove a cap.
       if (path[0] === 'budget') this.#faults.push(this.fault(path, `${path.join('.')} has no value`));
       return null;
     }
     return references.length > 0 ? convertText(resolved, path) : resolved;
   }
 
-  /** Secrets whose value stands in the file: that of a secret key, or a password in any address. */
+  /** Secrets in plain text: the value of a secret key, or a password in any address. */
   plainSecrets(): Fault[] {
     const secretKeys = new Set(secretPaths.map((path) => path.join('.')));
     return textsIn(this.contents, [])
@@ -126,7 +126,7 @@ export class SettingsDocument extends YamlDocument {
   }
 }
 
-/** Every text of a file, keys apart, with where it stands. */
+/** Every text value of a file, with its place. */
 function textsIn(value: unknown, path: readonly string[]): { path: readonly string[]; text: string }[] {
   if (typeof value === 'string') return [{ path, text: value }];
   if (typeof value !== 'object' || value === null) return [];

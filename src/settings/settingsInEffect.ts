@@ -6,7 +6,7 @@ type Settings = LoadedSettings['settings'];
 
 const hidden = '(set, not shown)';
 
-/** One value in effect, as it may be shown. */
+/** One value in effect, safe to show. */
 export interface SettingInEffect {
   /** Its path with dots. */
   key: string;
@@ -14,7 +14,7 @@ export interface SettingInEffect {
   origin: Origin;
 }
 
-/** Every value in effect with where it comes from, in the order of the schema; secrets are hidden. */
+/** Every value in effect with its origin, in schema order; secrets are hidden. */
 export function settingsInEffect(loaded: LoadedSettings): SettingInEffect[] {
   const settings = withoutSecrets(loaded.settings);
   return settingKeys.map(({ path }) => ({
@@ -24,7 +24,7 @@ export function settingsInEffect(loaded: LoadedSettings): SettingInEffect[] {
   }));
 }
 
-/** Settings that may be shown: of a secret they say only that it is set, of an address no password. */
+/** Settings safe to show: a secret only says that it is set, an address has no password. */
 export function withoutSecrets(settings: Settings): Settings {
   const shown = structuredClone(settings);
   for (const path of secretPaths) {

@@ -13,17 +13,17 @@ export function userDirectories(environment: Environment): { state: string; conf
   if (home) {
     if (!isAbsolute(home)) {
       throw new GatewayError('settings_invalid', `TIDYLLM_HOME must be an absolute path, not "${home}".`, {
-        hint: 'A relative one would be another ledger, and another budget, in each folder.',
+        hint: 'A relative path would give each folder its own ledger and budget.',
       });
     }
     return { state: home, config: home };
   }
   const paths = envPaths('tidyllm', { suffix: '' });
-  // env-paths keeps XDG_STATE_HOME for `log`; elsewhere data is the platform's place for state.
+  // env-paths uses XDG_STATE_HOME for `log`; other platforms keep state in data.
   return { state: process.platform === 'linux' ? paths.log : paths.data, config: paths.config };
 }
 
-/** The file that settings are read from: the one that is named, otherwise the user's own. */
+/** Path of the settings file: the named one, otherwise the user's. */
 export function settingsPath(
   environment: Environment,
   { settingsFile }: { settingsFile?: string | undefined } = {},
@@ -34,14 +34,14 @@ export function settingsPath(
   );
 }
 
-/** Places of a workspace file for work in a folder: of the folder and of those that hold it, nearest first. */
+/** Paths of workspace files for work in a folder: of the folder and its parents, nearest first. */
 export function workspaceFilesAround(folder: string): string[] {
   const parent = dirname(folder);
   const here = join(folder, workspaceFileName);
   return parent === folder ? [here] : [here, ...workspaceFilesAround(parent)];
 }
 
-/** The folder for work in a folder: the nearest of it and those that hold it that has `.tidyllm`, or itself. */
+/** The project folder: the nearest of a folder and its parents with `.tidyllm`, otherwise the folder itself. */
 export function projectFolderAround(folder: string): string {
   const marked = workspaceFilesAround(folder).find((file) => existsSync(dirname(file)));
   return marked === undefined ? folder : dirname(dirname(marked));

@@ -4,15 +4,15 @@ import { laterKeys, settingsSchema } from './schema.ts';
 import { settingKeys, type SettingKey } from './schemaPaths.ts';
 import { workspaceRules } from './workspaceRules.ts';
 
-/** Comments of the template begin here where the value leaves room, and stand above it where they don't fit. */
+/** Column of the template's comments; a comment that doesn't fit is placed above its value. */
 const commentColumn = 36;
 const lineWidth = 110;
 
-/** A commented settings.yaml in which nothing is set: what `settings init` and the editor begin a file with. */
+/** A commented settings.yaml that sets nothing, for `settings init` and the editor. */
 export function settingsTemplate(): string {
   const lines = [
-    '# Settings of TidyLLM Gateway. Remove the "# " before what you want to change, and before the names of',
-    '# the sections it is in. Values are the defaults, or examples where there is none. "${NAME}" stands for',
+    '# Settings of TidyLLM Gateway. To change a value, remove the "# " before it and before the names of',
+    '# its sections. Values are the defaults, or examples if there is no default. "${NAME}" is replaced by',
     '# an environment variable. A change takes effect when the file is saved.',
   ];
   let sections: readonly string[] = [];
@@ -35,7 +35,7 @@ export function settingsTemplate(): string {
 export function settingsJsonSchema(): object {
   const schema = z.toJSONSchema(settingsSchema, {
     io: 'input',
-    // Any value may come from the environment, whatever its type.
+    // Any value may come from the environment.
     override: ({ jsonSchema }) => {
       delete jsonSchema['secret'];
       if (!['number', 'integer', 'boolean'].includes(String(jsonSchema.type))) return;

@@ -3,7 +3,7 @@ import { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import { dearestPrices, pricesAt } from '../pricing/priceTable.ts';
 import type { Settings } from './schema.ts';
 
-/** Why a workspace may not choose a model in place of the one in force, in one phrase; null where it may. */
+/** Why a workspace may not replace the current model, in one phrase; null if it may. */
 export function dearerModel(asked: string, { aws, bedrock, models, prices }: Settings): string | null {
   const own = aws.bedrock.default_model;
   if (asked.trim().toLowerCase().startsWith('arn:')) return 'is an ARN, which only the user may name';
@@ -12,7 +12,7 @@ export function dearerModel(asked: string, { aws, bedrock, models, prices }: Set
     bases: models,
     prices,
     unknownPrice: 'refuse',
-    // Names mean the same everywhere; the region counts only for what can be called.
+    // Names mean the same everywhere; the region only decides what can be called.
     region: 'us-east-1',
   });
   if (catalogue.modelIdOf(asked) === catalogue.modelIdOf(own)) return null;

@@ -3,12 +3,12 @@ import { parseDecimal } from '../pricing/cost.ts';
 type Caps = Readonly<Record<string, string | null>>;
 type Decision = 'block' | 'redact' | 'allow';
 
-/** How a workspace's value joins the user's: what comes of both is never looser than the user's. */
+/** Combines a workspace's value with the user's; the result is never looser than the user's. */
 export type Tighten = (own: never, asked: never) => unknown;
 
-/** The keys that a workspace file may set, by path. Every other key is the user's alone. */
+/** The keys that a workspace file may set, by path. Only the user may set others. */
 export const workspaceRules: Readonly<Record<string, Tighten>> = {
-  // Asked for only where it is no dearer: see workspaceModel.ts.
+  // Only if it isn't dearer: see workspaceModel.ts.
   'aws.bedrock.default_model': (_own: string, asked: string) => asked,
   'aws.bedrock.bearer_token': both,
   'budget.daily_limit_usd': lowerAmount,
@@ -18,7 +18,7 @@ export const workspaceRules: Readonly<Record<string, Tighten>> = {
   'budget.per_model_usd': lowerCaps,
   'budget.per_workspace_usd': lowerCaps,
   'audit.min_reason_length': (own: number, asked: number) => Math.max(own, asked),
-  // Another than the user's own is ignored.
+  // A value other than the user's is ignored.
   'audit.pinned_key': (own: string | null, asked: string | null) => own ?? asked,
   'ai.backends': (own: string[], asked: string[]) => own.filter((backend) => asked.includes(backend)),
   'ai.concurrency': lower,

@@ -60,12 +60,12 @@ describe('a workspace’s cap', () => {
   });
 
   it.each([
-    ['a folder that isn’t there', () => '/no/such/folder', 'there is no folder "/no/such/folder"'],
-    ['a relative path', () => 'work', '"work" is no absolute path'],
+    ['a folder that isn’t there', () => '/no/such/folder', 'the folder "/no/such/folder" doesn’t exist'],
+    ['a relative path', () => 'work', '"work" is not an absolute path'],
     [
       'a part of a repository',
       ({ repository }: { repository: string }) => join(repository, 'sub'),
-      'its cap holds for all of it',
+      'its cap applies to all of it',
     ],
   ])('that names %s is a warning at its line', async (_name, key, warning) => {
     const { environment } = cappedRepository(key);

@@ -88,7 +88,7 @@ describe('settings', () => {
   it('warn of a variable that looks like theirs and sets nothing', async () => {
     const { warnings } = await load(null, { TIDYLLM_BUDGET_DAILY_LIMT_USD: '5', TIDYLLM_USER: 'ada' });
     expect(warnings.map(({ message }) => message)).toEqual([
-      'environment variable TIDYLLM_BUDGET_DAILY_LIMT_USD sets nothing; did you mean TIDYLLM_BUDGET_DAILY_LIMIT_USD?',
+      'environment variable TIDYLLM_BUDGET_DAILY_LIMT_USD matches no setting; did you mean TIDYLLM_BUDGET_DAILY_LIMIT_USD?',
     ]);
   });
 
@@ -259,13 +259,13 @@ describe('a workspace file', () => {
 
   it('may not read the environment, which holds secrets', async () => {
     const reading = within('', 'aws: { bedrock: { default_model: "${SECRET}" } }', { SECRET: 'hunter2' });
-    await expect(reading).rejects.toThrow("refers to the environment, which is not a workspace's to read");
+    await expect(reading).rejects.toThrow("refers to the environment, which a workspace can't read");
     await expect(reading).rejects.not.toThrow('hunter2');
   });
 
   it('may not take every back-end away', async () => {
     await expect(within('ai: { backends: [mock] }', 'ai: { backends: [bedrock] }')).rejects.toThrow(
-      'leaves nothing of what the user allows',
+      'allows nothing that the user allows',
     );
   });
 });
@@ -301,7 +301,7 @@ describe('faults in settings are named at their place', () => {
     ['a colon in a value', 'aws:\n  profile: a: b\n', ':2:12: '],
     ['wrong indentation', 'budget:\n  timezone: UTC\n alerts: [1]\n', ':3:1: '],
     ['an unknown tag', 'budget: !!js/function "x"\n', ':1:9: '],
-    ['an anchor that leads to itself', 'budget: &b { per_user_usd: *b }\n', ':1:28: *b leads to itself'],
+    ['an anchor that leads to itself', 'budget: &b { per_user_usd: *b }\n', ':1:28: *b refers to itself'],
     [
       'a key of another section',
       'budget:\n  region: us-east-1\n',
