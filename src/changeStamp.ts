@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { systemCodeOf } from './errors.ts';
 
-/** What changes whenever the file or folder at a path is written, replaced or removed. */
+/** A stamp that changes whenever the file or folder at a path is written, replaced or removed. */
 export function changeStamp(path: string): string {
   try {
     const found = statSync(path, { throwIfNoEntry: false, bigint: true });

@@ -4,15 +4,15 @@ import { dirname } from 'node:path';
 import { systemCodeOf } from './errors.ts';
 
 /**
- * Makes a file of this user's own, whole and durable, unless another process has made it meanwhile:
- * then that one stays. Says whether it made it. Throws the system error.
+ * Creates a private file atomically and durably, unless another process has created it meanwhile:
+ * then that one stays. Returns whether it created the file. Throws the system error.
  */
 export function createFile(path: string, content: string | Buffer): boolean {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomUUID()}`;
   writeFileSync(draft, content, { mode: 0o600, flag: 'wx', flush: true });
   try {
-    // link fails where rename would replace what another process has just made.
+    // link fails if the file exists; rename would replace another process's file.
     linkSync(draft, path);
     return true;
   } catch (error) {

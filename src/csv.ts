@@ -4,8 +4,8 @@ const formula = /^[=+\-@\t\r＝＋－＠]/;
 const number = /^[+-]?\d+(\.\d+)?$/;
 
 /**
- * Records as lines of CSV (RFC 4180), a field for each column; what a record doesn't have is empty. A spreadsheet takes
- * a text that begins like a formula for one: an apostrophe before it keeps it a text. Numbers stay numbers, also as
+ * Records as lines of CSV (RFC 4180), a field for each column; missing values are empty. A spreadsheet treats
+ * text that begins like a formula as one: a leading apostrophe prevents that. Numbers stay numbers, also as
  * decimal strings.
  */
 export function csvText(

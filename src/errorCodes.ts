@@ -1,15 +1,15 @@
 import type { Remedy } from './remedies.ts';
 
-/** What is known of a class of errors by its code alone. */
+/** The facts of an error code. */
 interface ErrorClass {
   /**
    * Of the `tidyllm` command: 2 usage, settings or agreements · 3 budget · 4 reason · 5 model or price · 6 back-end ·
    * 7 ledger · 130 cancelled.
    */
   exitCode: number;
-  /** What mends it, best first and at most three. A `retry` that comes first is for errors that may pass by themselves. */
+  /** Remedies, best first, at most three. `retry` comes first for errors that may be temporary. */
   remedy: readonly Remedy[];
-  /** The same in a sentence, for who sees the code and no message. */
+  /** The remedy in a sentence, for readers who see only the code. */
   advice: string;
 }
 
@@ -22,52 +22,52 @@ function openSettings(key?: string): Remedy {
   return { kind: 'open_settings', place: key === undefined ? null : { key } };
 }
 
-/** Every failure that a caller of the gateway can meet. */
+/** Every error that a caller of the gateway can get. */
 export const errorCodes = {
   invalid_request: {
     exitCode: 2,
     remedy: none,
-    advice: 'Correct what was asked for; the message to the caller said what.',
+    advice: 'Correct the request; the error message said what is wrong.',
   },
   settings_invalid: {
     exitCode: 2,
     remedy: [openSettings(), { kind: 'reconnect' }],
-    advice: 'Run "tidyllm settings validate" and correct the lines it names.',
+    advice: 'Run "tidyllm settings validate" and fix the lines it names.',
   },
   flow_invalid: {
     exitCode: 2,
     remedy: [{ kind: 'open_flow_file', place: null }],
-    advice: 'Run "tidyllm flow validate" and correct the lines it names.',
+    advice: 'Run "tidyllm flow validate" and fix the lines it names.',
   },
   flow_not_matched: {
     exitCode: 2,
     remedy: [{ kind: 'choose_flow' }],
-    advice: 'Use a trigger of "tidyllm flow list".',
+    advice: 'Use a trigger from "tidyllm flow list".',
   },
   flow_running: {
     exitCode: 2,
     remedy: retryFirst,
-    advice: 'Wait for the other run, or allow "concurrent: true".',
+    advice: 'Wait for the other run, or set "concurrent: true".',
   },
   flow_not_approved: {
     exitCode: 2,
     remedy: none,
-    advice: 'Trust the workspace and approve the command, if it is right.',
+    advice: 'If the command is right, trust the workspace and approve it.',
   },
   budget_exceeded: {
     exitCode: 3,
     remedy: [{ kind: 'raise_cap' }],
-    advice: 'Raise the cap of the day with a reason, use a cheaper model, or wait for the next day.',
+    advice: 'Raise today’s cap with a reason, use a cheaper model, or wait for the next day.',
   },
   budget_blocked: {
     exitCode: 3,
     remedy: [{ kind: 'acknowledge_overruns' }, { kind: 'open_budget' }, retry],
-    advice: 'Look at the call that cost more than reserved, then acknowledge it.',
+    advice: 'Check the call that cost more than reserved, then acknowledge it.',
   },
   cost_limit_exceeded: {
     exitCode: 3,
     remedy: none,
-    advice: 'Raise cost_limit_usd of the agreement, or give it less to do.',
+    advice: 'Raise cost_limit_usd of the agreement, or reduce its work.',
   },
   audit_reason_missing: { exitCode: 4, remedy: none, advice: 'Give a reason: a ticket and a few words.' },
   model_not_recognized: {
@@ -78,12 +78,12 @@ export const errorCodes = {
   model_retired: {
     exitCode: 5,
     remedy: otherModel,
-    advice: 'Change bedrock.model_mapping to the successor that the error names.',
+    advice: 'Change bedrock.model_mapping to the successor in the error.',
   },
   model_not_in_region: {
     exitCode: 5,
     remedy: otherModel,
-    advice: 'Choose another region or an inference profile for the model.',
+    advice: 'Use another region or an inference profile for the model.',
   },
   price_unknown: {
     exitCode: 5,
@@ -93,7 +93,7 @@ export const errorCodes = {
   gateway_unavailable: {
     exitCode: 6,
     remedy: [{ kind: 'reconnect' }, { kind: 'show_output' }, retry],
-    advice: 'Run "tidyllm doctor"; it says why the gateway is not up.',
+    advice: 'Run "tidyllm doctor"; it says why the gateway is unavailable.',
   },
   credentials_missing: {
     exitCode: 6,
@@ -108,7 +108,7 @@ export const errorCodes = {
   access_denied: {
     exitCode: 6,
     remedy: [{ kind: 'choose_model' }, { kind: 'connect_aws' }, retry],
-    advice: 'Ask for bedrock:InvokeModel and InvokeModelWithResponseStream on the model.',
+    advice: 'Request bedrock:InvokeModel and InvokeModelWithResponseStream for the model.',
   },
   service_failed: {
     exitCode: 6,
@@ -123,12 +123,12 @@ export const errorCodes = {
   backend_rejected: {
     exitCode: 6,
     remedy: [{ kind: 'choose_model' }, { kind: 'show_output' }],
-    advice: 'Read the error in the audit history; the request is one that the model refuses.',
+    advice: 'See the error in the audit history; the model refuses this request.',
   },
   backend_throttled: {
     exitCode: 6,
     remedy: retryFirst,
-    advice: 'Ask AWS for a higher quota, spread calls over time, or use a cross-region profile.',
+    advice: 'Request a higher quota from AWS, spread calls over time, or use a cross-region profile.',
   },
   backend_unreachable: {
     exitCode: 6,
@@ -141,21 +141,21 @@ export const errorCodes = {
     advice: 'See the AWS health dashboard for the region; try again later.',
   },
   internal_error: { exitCode: 6, remedy: retryFirst, advice: 'See the output for details, and report it.' },
-  flow_failed: { exitCode: 6, remedy: retryFirst, advice: 'Look at the run in "tidyllm flow history".' },
+  flow_failed: { exitCode: 6, remedy: retryFirst, advice: 'See the run in "tidyllm flow history".' },
   flow_timed_out: {
     exitCode: 6,
     remedy: retryFirst,
-    advice: 'Give the agreement less to do, or raise its time_limit_seconds.',
+    advice: 'Reduce the agreement’s work, or raise its time_limit_seconds.',
   },
   stream_stalled: {
     exitCode: 6,
     remedy: retryFirst,
-    advice: 'Check the network; raise retry.idle_timeout_ms if the model is slow by nature.',
+    advice: 'Check the network; raise retry.idle_timeout_ms for a slow model.',
   },
   stream_incomplete: {
     exitCode: 6,
     remedy: retryFirst,
-    advice: 'Check proxies that end long connections; what was received was charged.',
+    advice: 'Check for proxies that end long connections; the received part was charged.',
   },
   ledger_unavailable: {
     exitCode: 7,
@@ -171,14 +171,14 @@ export const errorCodes = {
   anchor_failed: {
     exitCode: 7,
     remedy: [openSettings('anchor')],
-    advice: 'Check that the anchor’s file or repository can be written.',
+    advice: 'Check that the anchor’s file or repository is writable.',
   },
   content_unavailable: {
     exitCode: 7,
     remedy: [{ kind: 'show_ledger' }, openSettings('content'), retry],
-    advice: 'Check permissions of the content folder; nothing is sent that policy can’t keep.',
+    advice: 'Check the permissions of the content folder; a prompt that can’t be stored isn’t sent.',
   },
-  cancelled: { exitCode: 130, remedy: none, advice: 'Nothing: somebody stopped it.' },
+  cancelled: { exitCode: 130, remedy: none, advice: 'None: a person stopped it.' },
 } as const satisfies Record<string, ErrorClass>;
 
 export type GatewayErrorCode = keyof typeof errorCodes;

@@ -2,50 +2,50 @@ import { errorCodes, type GatewayErrorCode } from './errorCodes.ts';
 import { plainWords } from './libraryWords.ts';
 import type { Place, Remedy } from './remedies.ts';
 
-/** What the provider may bill for an attempt that failed. */
+/** What the provider may bill for a failed attempt. */
 export type Billing =
   /** The provider refused it or it never left: nothing is billed. */
   | 'none'
-  /** The provider stopped where we saw it stop: what was received is billed. */
+  /** The provider stopped where the stream stopped: the received part is billed. */
   | 'received'
-  /** Nobody can say how far the provider went: the worst case is charged until a bill says otherwise. */
+  /** Unknown how far the provider got: the worst case is charged until a bill proves otherwise. */
   | 'unknown';
 
 interface GatewayErrorOptions {
-  /** One sentence that tells the reader how to mend it. */
+  /** One sentence on how to fix it. */
   hint?: string;
-  /** What mends it, where that isn't what mends every error of the code. */
+  /** Remedies, if they differ from those of the code. */
   remedy?: readonly Remedy[] | undefined;
-  /** Where it is mended. */
+  /** Where to fix it. */
   place?: Place | null | undefined;
-  /** Whether the same call may succeed when made again. */
+  /** Whether the same call may succeed if repeated. */
   retryable?: boolean;
   billing?: Billing;
-  /** What the provider said, in its own words. */
+  /** The provider's own message. */
   detail?: string;
   cause?: unknown;
 }
 
-/** More of what a provider said is not shown, in characters. */
+/** Maximum length of the provider's message, in characters. */
 const longestDetail = 500;
 
 /**
- * The one error family of the gateway. Never carries prompt or answer text, so that it can be logged and stored
- * as it is; but for `detail`, which is only for who made the call.
+ * The only error class of the gateway. Never carries prompt or answer text, so that it can be logged and stored.
+ * The exception is `detail`, which is only for the caller.
  */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError';
   readonly code: GatewayErrorCode;
   readonly hint: string;
-  /** What mends it, as data: best first, at most three. */
+  /** Remedies as data: best first, at most three. */
   readonly remedy: readonly Remedy[];
-  /** Where it is mended; null where that is no place in a file or the settings. */
+  /** Where to fix it; null if that is no place in a file or the settings. */
   readonly place: Place | null;
   readonly retryable: boolean;
   readonly billing: Billing;
   /**
-   * The provider's own words, on one line; null where it said nothing. They may quote the prompt, so they are
-   * shown to the caller, and neither logged nor recorded.
+   * The provider's own message, on one line; null if there is none. It may quote the prompt, so it is
+   * shown to the caller, but neither logged nor recorded.
    */
   readonly detail: string | null;
 
@@ -77,14 +77,14 @@ function defaultRemedy(code: GatewayErrorCode, retryable: boolean): readonly Rem
   return remedy[0]?.kind === 'retry' && !retryable ? remedy.slice(1) : remedy;
 }
 
-/** What opens a file opens it where the error says. */
+/** Remedies that open a file open it at the error's place. */
 function placed(remedy: Remedy, place: Place | null): Remedy {
   if (place === null) return remedy;
   if (remedy.kind === 'open_settings') return { ...remedy, place };
   return remedy.kind === 'open_flow_file' && 'file' in place ? { ...remedy, place } : remedy;
 }
 
-/** Foreign words as they may be shown: without controls and invisible marks that turn or hide text, and bounded. */
+/** Foreign text made safe to show: without control characters and invisible marks, and bounded. */
 function shown(text: string): string {
   const plain = text
     .toWellFormed()
@@ -92,11 +92,11 @@ function shown(text: string): string {
     .replace(/\p{Cf}/gu, '')
     .trim();
   if (plain.length <= longestDetail) return plain;
-  // Not in the middle of a character.
+  // Doesn't cut a character in half.
   return `${plain.slice(0, longestDetail - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
-/** The message of anything thrown, without its stack and in words for people. */
+/** The message of anything thrown, without its stack, in plain words. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? plainWords(error.message) : String(error);
 }

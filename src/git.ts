@@ -1,7 +1,7 @@
 import { devNull } from 'node:os';
 import { runProgram, type ProgramOptions } from './program.ts';
 
-/** What a repository's own configuration may name as a program, or otherwise have run, by what turns it off. */
+/** Options that stop git from running programs named in a repository's configuration. */
 const quiet: Readonly<Record<string, string>> = {
   'core.hooksPath': devNull,
   'core.fsmonitor': 'false',
@@ -23,13 +23,13 @@ const quiet: Readonly<Record<string, string>> = {
   'maintenance.auto': 'false',
 };
 
-/** What a git that started this process says of its own repository. */
+/** Variables set by a git that started this process, about its own repository. */
 const ofAnother =
   /^GIT_(DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|CEILING_DIRECTORIES|EXTERNAL_DIFF|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT)$/i;
 
 /**
- * Runs git on a repository that may be anybody's, and gives what it prints: no program that its configuration names
- * is run, and nothing is fetched. Whose repositories are used stays git's to refuse (safe.directory). Throws as
+ * Runs git on an untrusted repository and returns its output. No program named in the repository's configuration
+ * is run, and nothing is fetched. git itself refuses repositories of other users (safe.directory). Throws like
  * `runProgram` does.
  */
 export function git(
@@ -49,7 +49,7 @@ export function git(
     ...rest,
     environment: {
       ...environment,
-      // A partial clone would get what it lacks by programs that it names.
+      // A partial clone would fetch missing objects with programs that it names.
       GIT_NO_LAZY_FETCH: '1',
       GIT_ALLOW_PROTOCOL: 'none',
       GIT_TERMINAL_PROMPT: '0',

@@ -1,12 +1,12 @@
-/** What libraries say to programmers, with what it means to others; the more special first. */
+/** Technical messages of libraries with their plain meaning; the more specific first. */
 const meanings: readonly [says: RegExp, means: string | ((said: RegExpExecArray) => string)][] = [
   [
     /\{error\}\.\$response|Deserialization error/,
-    'the answer is not in the form of AWS; a proxy or another server may have given it',
+    'the answer is not in the format of AWS; it may come from a proxy or another server',
   ],
   [
     /did not establish a connection with the server within the configured timeout of (\d+) ms/,
-    ([, milliseconds]) => `no connection came to be within ${Number(milliseconds) / 1000} s`,
+    ([, milliseconds]) => `no connection was established within ${Number(milliseconds) / 1000} s`,
   ],
   [
     /exceeded the configured (\d+) ms requestTimeout/,
@@ -17,26 +17,26 @@ const meanings: readonly [says: RegExp, means: string | ((said: RegExpExecArray)
   [/^socket hang up$/, 'the connection was closed'],
   [
     /disconnected before secure TLS connection was established/,
-    'the connection was closed while TLS was agreed on',
+    'the connection was closed during the TLS handshake',
   ],
 ];
 
 const tlsMeanings: readonly [reason: RegExp, means: string][] = [
   [
     /wrong version number|http request|https proxy request|packet length too long|record layer failure|unknown protocol/,
-    'what answers does not speak TLS; it may be plain http behind an https address',
+    'the server does not use TLS; it may be plain http behind an https address',
   ],
   [
     /protocol version|unsupported protocol|version too low|no protocols available|inappropriate fallback/,
-    'it takes none of the TLS versions of this computer, which are 1.2 and later',
+    'it supports none of the TLS versions of this computer, which are 1.2 and later',
   ],
   [
     /certificate required|bad certificate|unknown ca|certificate unknown|certificate expired|peer did not return/,
-    'it asks for a certificate of this computer, or does not accept it',
+    'it requires a client certificate, or does not accept it',
   ],
   [
     /handshake failure|no shared cipher|no ciphers available|insufficient security|no suitable/,
-    'it agrees with this computer on no way to encrypt, or asks for a certificate',
+    'it has no cipher in common with this computer, or requires a client certificate',
   ],
   [/unrecognized name/, 'it has no certificate for this name'],
 ];
@@ -46,7 +46,7 @@ function tlsMeaning(reason: string): string {
   return `TLS failed: ${means ?? reason.trim()}`;
 }
 
-/** What a library's message means; one that says it to everybody stays, on one line and without the library's name. */
+/** The plain meaning of a library's message; a clear message stays, on one line and without the library's name. */
 export function plainWords(message: string): string {
   for (const [says, means] of meanings) {
     const said = says.exec(message);

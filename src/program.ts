@@ -6,18 +6,18 @@ import { promisify } from 'node:util';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface ProgramOptions {
-  /** Milliseconds after which it is ended. */
+  /** Milliseconds after which the program is ended. */
   timeout: number;
   cwd?: string;
   environment?: Environment;
-  /** Of its output, in bytes. */
+  /** Maximum output, in bytes. */
   maxBuffer?: number;
 }
 
 /**
- * Runs a program by its name and gives what it prints. Looked for only in the absolute folders of PATH: the system
- * would, on Windows always and elsewhere with "." in PATH, take what lies in the working folder, which is the work of
- * others. Throws where it isn't found, what the program said where it failed,
+ * Runs a program by its name and returns its output. Only absolute folders of PATH are searched: the system
+ * would, on Windows always and elsewhere with "." in PATH, run programs in the working folder, which may come from
+ * others. Throws if it isn't found, with the program's message if it fails,
  * and what `execFile` throws.
  */
 export async function runProgram(
@@ -32,13 +32,13 @@ export async function runProgram(
     const { stdout } = await run(path, [...parameters], { ...options, env: environment, windowsHide: true });
     return stdout;
   } catch (error) {
-    // Its message is the whole command line; what the program said tells more.
+    // The error message is the whole command line; the program's output tells more.
     const { stderr = '' } = error as { stderr?: string };
     throw stderr.trim() === '' ? error : new Error(`${name}: ${stderr.trim()}`, { cause: error });
   }
 }
 
-/** Where a program is; null where it isn't in any absolute folder of PATH. */
+/** The path of a program; null if it isn't in any absolute folder of PATH. */
 export function programPath(
   name: string,
   environment: Environment = process.env,
@@ -49,14 +49,14 @@ export function programPath(
 ): string | null {
   const windows = platform === 'win32';
   const paths = windows ? win32 : posix;
-  // Windows knows names of variables in any case; a copy of its environment doesn't.
+  // Variable names are case-insensitive on Windows, but not in a copy of its environment.
   const key = Object.keys(environment).find((one) => (windows ? one.toUpperCase() : one) === 'PATH');
   const folders = (environment[key ?? ''] ?? '')
     .split(paths.delimiter)
     .map((folder) => (windows ? folder.replace(/^"(.*)"$/, '$1') : folder))
-    // "\tools" is on whichever drive the working folder is.
+    // "\tools" is on the drive of the working folder.
     .filter((folder) => paths.isAbsolute(folder) && !(windows && /^[\\/](?![\\/])/.test(folder)));
-  // Scripts of cmd.exe can't be started without a shell.
+  // cmd.exe scripts can't be started without a shell.
   const names = windows ? [`${name}.exe`, `${name}.com`] : [name];
   const places = folders.flatMap((folder) => names.map((one) => paths.join(folder, one)));
   return places.find(isProgram) ?? null;

@@ -3,18 +3,18 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { systemCodeOf } from './errors.ts';
 import { utf8Text } from './utf8Text.ts';
 
-/** Text that people write: settings, agreements, the AWS files. */
+/** Maximum size of files that people write: settings, agreements, the AWS files. */
 export const mostTextBytes = 1_000_000;
-/** A file that doesn't come in this time, as on a drive that is away, is given up, in milliseconds. */
+/** Milliseconds after which reading is abandoned, for example on an unreachable drive. */
 const deadlineMs = 10_000;
 const chunkBytes = 65_536;
-/** Opening a pipe would wait for who writes to it. */
+/** Opening a pipe would wait for its writer. */
 const withoutWaiting = (constants as { O_NONBLOCK?: number }).O_NONBLOCK ?? 0;
 const flags = constants.O_RDONLY | withoutWaiting;
-/** A folder that is opened for writing, and a socket. */
+/** Errors of opening a folder for writing, and of a socket. */
 const noFileCodes: ReadonlySet<string> = new Set(['EISDIR', 'ENXIO', 'EOPNOTSUPP']);
 
-/** Why something that is there can't be read as a file: it is a pipe, a device or a folder, or it is too large. */
+/** Something that can't be read as a file: a pipe, a device, a folder, or too large. */
 export class NoOrdinaryFile extends Error {
   override readonly name = 'NoOrdinaryFile';
   readonly isTooLarge: boolean;
@@ -26,13 +26,13 @@ export class NoOrdinaryFile extends Error {
 }
 
 /**
- * The one way to read what others may have put there: an ordinary file of at most `mostBytes`, within 10 seconds.
+ * The only way to read files that others may have made: a regular file of at most `mostBytes`, within 10 seconds.
  * Throws the system error or `NoOrdinaryFile`.
  */
 export async function readFileBytes(path: string, mostBytes = mostTextBytes): Promise<Buffer> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => late.reject(new NoOrdinaryFile(`it did not come within ${deadlineMs / 1000} s`)),
+    () => late.reject(new NoOrdinaryFile(`it could not be read within ${deadlineMs / 1000} s`)),
     deadlineMs,
   );
   try {
@@ -47,12 +47,12 @@ async function readWhole(path: string, mostBytes: number): Promise<Buffer> {
   return await readUpTo(file, mostBytes);
 }
 
-/** The same for UTF-8. Throws `NotUtf8` besides. */
+/** The same for UTF-8. Also throws `NotUtf8`. */
 export async function readFileText(path: string, mostBytes = mostTextBytes): Promise<string> {
   return utf8Text(await readFileBytes(path, mostBytes));
 }
 
-/** The same at once, where nothing can be waited for. */
+/** The same, synchronously. */
 export function readFileBytesSync(path: string, mostBytes = mostTextBytes): Buffer {
   const descriptor = openFileSync(path, { mostBytes });
   try {
@@ -74,7 +74,7 @@ export function readFileTextSync(path: string, mostBytes = mostTextBytes): strin
   return utf8Text(readFileBytesSync(path, mostBytes));
 }
 
-/** An ordinary file for reading, for one that is read in parts. Throws as `readFileBytes`. */
+/** Opens a regular file for reading in parts. Throws like `readFileBytes`. */
 export async function openFile(path: string, mostBytes = Infinity): Promise<FileHandle> {
   const file = await open(path, flags).catch((error: unknown) => {
     throw noFileCodes.has(systemCodeOf(error) ?? '') ? notAFile() : error;
@@ -89,7 +89,7 @@ export async function openFile(path: string, mostBytes = Infinity): Promise<File
 }
 
 /**
- * The same at once, with another access than reading where `access` says so. Throws the system error or
+ * The same, synchronously, with the given access instead of reading. Throws the system error or
  * `NoOrdinaryFile`.
  */
 export function openFileSync(
@@ -111,19 +111,19 @@ export function openFileSync(
   }
 }
 
-/** Throws `NoOrdinaryFile` for what another library will open by its name; what isn't there is none of its faults. */
+/** Throws `NoOrdinaryFile` for anything but a file that a library will open by its name; a missing file is no fault. */
 export function requireFile(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found && !found.isFile()) throw notAFile();
 }
 
-/** Of what a command line names, also a pipe or a terminal: as much as there is, up to `mostBytes`. */
+/** Reads a command-line argument, also a pipe or a terminal: all of it, up to `mostBytes`. */
 export async function readAny(path: string, mostBytes: number): Promise<Buffer> {
   await using file = await open(path, 'r');
   return await readUpTo(file, mostBytes);
 }
 
-/** Throws as `readFileBytes` for what a library will read itself; a file that isn't there is none of its faults. */
+/** Throws like `readFileBytes` for a file that a library will read itself; a missing file is no fault. */
 export function requireReadable(path: string, mostBytes = mostTextBytes): void {
   try {
     closeSync(openFileSync(path, { mostBytes }));
@@ -137,7 +137,7 @@ function requireOrdinary(found: Stats, mostBytes: number): void {
   if (found.size > mostBytes) throw tooLarge(mostBytes);
 }
 
-/** What a file says of its size need not hold: some of /proc say 0, and others grow. */
+/** The reported size is unreliable: some files of /proc report 0, and others grow. */
 async function readUpTo(file: FileHandle, mostBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for (let size = 0; ;) {

@@ -3,16 +3,16 @@ import * as z from 'zod/mini';
 /** A place in a file; lines and columns from 1. */
 const filePlace = z.object({ file: z.string(), line: z.number(), column: z.number() });
 
-/** Where something is mended: in a file, or at a key of the user's settings.yaml. */
+/** Where to fix something: in a file, or at a key of the user's settings.yaml. */
 const place = z.union([filePlace, z.object({ key: z.string() })]);
 
 /**
- * What a person can do about a failure, as data: front doors turn it into a button or a command line. It is stored
- * with conversations, so a kind that exists keeps its name.
+ * What a person can do about a failure, as data; front doors show it as a button or a command line. It is stored
+ * with conversations, so existing kinds keep their names.
  */
 export const remedySchema = z.discriminatedUnion('kind', [
   z.object({
-    /** Makes the same call again, perhaps with a shorter answer or another model, whose cost is at most `atMost`. */
+    /** Repeats the call, possibly with a shorter answer or another model, at a cost of at most `atMost`. */
     kind: z.literal('retry'),
     maxTokens: z.optional(z.number()),
     model: z.optional(z.string()),
@@ -41,5 +41,5 @@ export const remedySchema = z.discriminatedUnion('kind', [
 
 export type Place = z.infer<typeof place>;
 export type Remedy = z.infer<typeof remedySchema>;
-/** A remedy other than to make the call again. */
+/** A remedy other than repeating the call. */
 export type Mend = Exclude<Remedy, { kind: 'retry' }>;

@@ -1,6 +1,6 @@
 /**
- * Work of which one run is under way at a time. What asks for it meanwhile gets one more run after that, so that the
- * last run always began after the last request.
+ * Work with one run at a time. Requests during a run get one more run after it, so that the
+ * last run always starts after the last request.
  */
 export class Repeated {
   readonly #work: () => Promise<void>;
@@ -8,25 +8,25 @@ export class Repeated {
   #running: Promise<void> | null = null;
   #asked = false;
 
-  /** `pauseMs` is how long a run is followed by none: requests that come faster are answered together. */
+  /** `pauseMs`: pause after a run; requests during the pause are answered together. */
   constructor(work: () => Promise<void>, pauseMs = 0) {
     this.#work = work;
     this.#pauseMs = pauseMs;
   }
 
-  /** The runs under way; null while there is none. */
+  /** The current runs; null if there are none. */
   get running(): Promise<void> | null {
     return this.#running;
   }
 
-  /** Resolves once a run that began after this has ended. Rejects with what a run throws, and none follows it. */
+  /** Resolves once a run that started after this call has ended. Rejects with a run's error; then no run follows. */
   request(): Promise<void> {
     this.#asked = true;
     this.#running ??= this.#run();
     return this.#running;
   }
 
-  /** No further run begins; resolves once the one under way has ended. */
+  /** Prevents further runs; resolves once the current one has ended. */
   async stop(): Promise<void> {
     this.#asked = false;
     await this.#running;

@@ -4,9 +4,9 @@ import { dirname, resolve } from 'node:path';
 import { systemCodeOf } from './errors.ts';
 
 /**
- * Writes a file of this user's own, whole and durable, in place of one that may be there, where a symbolic link
- * leads to; its folder is made for this user alone. What is there and is no file (a pipe, a device) is written into.
- * Throws the system error, and leaves what was there.
+ * Writes a private file atomically and durably and replaces an existing one. Follows a symbolic link.
+ * A missing folder is created for this user only. A pipe or a device is written into.
+ * Throws the system error and leaves the existing file.
  */
 export async function replaceFile(asked: string, content: string | Uint8Array): Promise<void> {
   const path = await linkTarget(asked);
@@ -31,7 +31,7 @@ export async function replaceFile(asked: string, content: string | Uint8Array): 
   }
 }
 
-/** Where a path leads through symbolic links, though nothing need be there yet. Throws the system error. */
+/** The target of a path through symbolic links; it need not exist. Throws the system error. */
 export async function linkTarget(path: string): Promise<string> {
   const found = await realpath(path).catch(nullIfMissing);
   if (found !== null) return found;
@@ -44,9 +44,9 @@ function nullIfMissing(error: unknown): null {
   throw error;
 }
 
-/** Syncs a folder, and those above it up to the parent of the first that had to be made. */
+/** Syncs a folder and its parents up to the parent of the first one that was created. */
 async function syncFolders(folder: string, made: string | undefined): Promise<void> {
-  // Windows can't open folders; its file system orders these itself.
+  // Windows can't open folders; its file system orders these writes itself.
   if (process.platform === 'win32') return;
   await using handle = await open(folder);
   await handle.sync();

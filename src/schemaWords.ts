@@ -17,7 +17,7 @@ const typeNames: Readonly<Record<string, string>> = {
   date: 'a date',
 };
 
-/** What a value must be, for an issue that its schema has no words for: a sentence whose subject is the key. */
+/** The message for an issue without its own message: a sentence with the key as its subject. */
 export function schemaWords(issue: z.core.$ZodRawIssue | z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
@@ -33,15 +33,15 @@ export function schemaWords(issue: z.core.$ZodRawIssue | z.core.$ZodIssue): stri
     case 'not_multiple_of':
       return `must be a multiple of ${issue.divisor}`;
     case 'invalid_format':
-      return issue.format === 'url' ? 'must be a web address' : 'is not written as it has to be';
+      return issue.format === 'url' ? 'must be a web address' : 'has an invalid format';
     case 'unrecognized_keys':
       return `has unknown keys: ${issue.keys.join(', ')}`;
     case 'invalid_key':
-      return `is a name that ${firstOf(issue.issues) ?? 'can’t stand here'}`;
+      return `is a name that ${firstOf(issue.issues) ?? 'is not allowed here'}`;
     case 'invalid_element':
-      return `has a value that ${firstOf(issue.issues) ?? 'can’t stand here'}`;
+      return `has a value that ${firstOf(issue.issues) ?? 'is not allowed here'}`;
     case 'invalid_union':
-      return issue.errors.length === 0 ? 'is of a kind that is not known' : unionWords(issue.errors);
+      return issue.errors.length === 0 ? 'is of an unknown kind' : unionWords(issue.errors);
     default:
       return 'can’t have this value';
   }
@@ -55,7 +55,7 @@ function sizeWords(origin: string, size: number | bigint, bound: string): string
   return `be ${bound} ${size}`;
 }
 
-/** What any of the members of a union takes. */
+/** The values that the members of a union accept. */
 function unionWords(members: readonly (readonly z.core.$ZodIssue[])[]): string {
   const types = members.flatMap(([issue]) => (issue?.code === 'invalid_type' ? [issue.expected] : []));
   const names = [...new Set(types.map((type) => typeNames[type] ?? 'a value of another kind'))];
@@ -64,8 +64,8 @@ function unionWords(members: readonly (readonly z.core.$ZodIssue[])[]): string {
 }
 
 /**
- * Where a value doesn't fit, and how: of a value that may be one of several things, by the one that it comes nearest
- * to. Give the schema `schemaWords` as its `error`.
+ * The place and message of a fault. For a union, the member that comes nearest
+ * decides. Give the schema `schemaWords` as its `error`.
  */
 export function faultIn({ issues }: z.core.$ZodError): { path: readonly PropertyKey[]; message: string } {
   return nearestFault(issues[0], []) ?? { path: [], message: 'can’t be read' };

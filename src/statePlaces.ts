@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 
-/** The ledgers of an account: of real money, and of simulated. */
+/** The ledgers of an account: for real and for simulated money. */
 export type LedgerKind = 'live' | 'simulated';
 
-/** Where everything lies below the state folder. */
+/** Places in the state folder. */
 export const statePlaces = {
   ledger: (state: string, kind: LedgerKind) => join(state, 'ledger', kind),
   /** Reports of FLOW runs. */
   reports: (state: string, kind: LedgerKind) => join(state, 'flow', kind),
-  /** What policy keeps of prompts and answers. */
+  /** Stored prompts and answers. */
   content: (state: string) => join(state, 'content'),
   signingKey: (state: string) => join(state, 'signing.pem'),
-  /** Names every state folder of the account. */
+  /** List of all state folders of the account. */
   homes: (state: string) => join(state, 'homes'),
 } as const;

@@ -1,11 +1,11 @@
-/** A value without what editors, shells and Windows leave around it: white space, a line's end, quotes. */
+/** A value without the white space, line end and quotes that editors, shells and Windows leave around it. */
 export function withoutStray(text: string): string {
   const trimmed = text.trim();
   const [, , inside] = /^(["'])(.*)\1$/s.exec(trimmed) ?? [];
   return inside === undefined ? trimmed : inside.trim();
 }
 
-/** The first character that can't stand in a key, a region or an HTTP header, such as `U+000D`; null for none. */
+/** The first character not allowed in a key, a region or an HTTP header, such as `U+000D`; null if none. */
 export function strayIn(text: string): string | null {
   const [found] = /[^\x21-\x7e]/u.exec(text) ?? [];
   return found === undefined
@@ -18,7 +18,7 @@ export function isKeyName(text: string): boolean {
   return /^(?:[\da-f]{8}|[A-Za-z\d+/]{43}=)$/.test(text);
 }
 
-/** Whether a text can be an AWS region, such as `eu-central-1`: it becomes a part of host names. */
+/** Whether a text is in the form of an AWS region, such as `eu-central-1`; it becomes part of host names. */
 export function isRegion(text: string): boolean {
   return /^[a-z\d]([a-z\d-]{0,61}[a-z\d])?$/.test(text);
 }

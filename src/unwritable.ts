@@ -1,11 +1,11 @@
 import { GatewayError, messageOf, systemCodeOf } from './errors.ts';
 
-/** What is wrong with the path itself, not with the place that it leads to. */
+/** System errors of the path itself, not of its target. */
 const ofThePath = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'];
 
 /**
- * A file that was to be written and can't be: `invalid_request` for a path that can't be one, otherwise
- * `internal_error`, as of a full disk or missing rights.
+ * The error for a file that can't be written: `invalid_request` for an invalid path, otherwise
+ * `internal_error`, such as a full disk or missing permissions.
  */
 export function unwritable(path: string, error: unknown, hint: string): GatewayError {
   const code = ofThePath.includes(systemCodeOf(error) ?? '') ? 'invalid_request' : 'internal_error';

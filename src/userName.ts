@@ -1,12 +1,12 @@
 import { GatewayError } from './errors.ts';
 
-/** What nobody sees, or what looks like a space or like nothing. */
+/** Invisible characters, and those that look like a space or like nothing. */
 const unseen = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}\p{Cn}\u2800]|(?! )\p{Zs}/u;
 
-/** What shells and editors leave around a value. */
+/** White space that shells and editors leave around a value. */
 const around = /^[ \t\r\n]+|[ \t\r\n]+$/g;
 
-/** Alphabets whose letters look like those of another. */
+/** Alphabets with look-alike letters. */
 const alikeAlphabets = [
   'Latin',
   'Greek',
@@ -20,38 +20,38 @@ const alikeAlphabets = [
 
 const longestName = 200;
 
-/** Names that mean something else where a cap is for a user. */
+/** Prefixes with another meaning in user caps. */
 const reserved = /^(?:account:|arn:)/;
 
 /**
- * A user's name in its one form: NFKC, small letters, no white space at its ends. ADA, Ada and the same in full-width
- * letters are one user. Throws `invalid_request` for a name that can pass for another.
+ * A user's name in its one form: NFKC, lower case, no surrounding white space. ADA, Ada and full-width
+ * ada are one user. Throws `invalid_request` for a name that looks like another.
  */
 export function userNameOf(text: string): string {
   const fault = userNameFault(text);
   if (fault === null) return folded(text);
   throw new GatewayError('invalid_request', `The user name ${fault}.`, {
-    hint: 'Write it anew by hand, in the letters of one alphabet: --user, TIDYLLM_USER or the setting "tidyllm.user".',
+    hint: 'Type it again by hand, in letters of one alphabet: --user, TIDYLLM_USER or the setting "tidyllm.user".',
   });
 }
 
-/** What a cap of a user is kept under: an account (`account:ada`) or an ARN as it is, a name in its one form. */
+/** The key of a user's cap: an account (`account:ada`) or an ARN unchanged, a name in its one form. */
 export function userCapKey(name: string): string {
   return reserved.test(name) ? name : userNameOf(name);
 }
 
-/** What is wrong with the name of a user's cap; null when nothing is. */
+/** The fault of the name of a user's cap; null if none. */
 export function userCapFault(name: string): string | null {
   if (!reserved.test(name)) return userNameFault(name);
   if (/^account:./.test(name) || /^arn:[^:]*:(?:iam|sts)::\d*:./.test(name)) return null;
-  return 'is no account such as account:ada, and no ARN of IAM or STS';
+  return 'is neither an account such as account:ada nor an ARN of IAM or STS';
 }
 
-/** What is wrong with a user's name; null when nothing is. */
+/** The fault of a user's name; null if none. */
 export function userNameFault(text: string): string | null {
   const name = folded(text);
   const [hidden] = unseen.exec(text.replace(around, '')) ?? [];
-  if (hidden !== undefined) return `has a character that can’t be seen, ${pointOf(hidden)}`;
+  if (hidden !== undefined) return `has an invisible character, ${pointOf(hidden)}`;
   if (name === '') return 'is empty';
   if (name.length > longestName) return `is longer than ${longestName} characters`;
   if (reserved.test(name)) return 'begins like an account or an ARN, which are recorded beside it';
@@ -59,7 +59,7 @@ export function userNameFault(text: string): string | null {
   return alphabets.length > 1 ? `mixes letters of ${alphabets.join(' and ')}, which look alike` : null;
 }
 
-/** Over capital letters, which make one of ß and ss, of ς and σ; over small ones before, for ẞ. */
+/** Via upper case, which unifies ß and ss, ς and σ; lower case first, for ẞ. */
 function folded(text: string): string {
   const name = text.replace(around, '').replace(/ +/g, ' ').normalize('NFKC');
   return name.toLowerCase().toUpperCase().toLowerCase().normalize('NFKC');

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 
-/** Text that is not UTF-8, and where: lines and columns from 1. */
+/** Text that is not UTF-8, with the place: lines and columns from 1. */
 export class NotUtf8 extends Error {
   override readonly name = 'NotUtf8';
   readonly line: number;
@@ -20,7 +20,7 @@ const byteOrderMarks: readonly [encoding: string, mark: readonly number[]][] = [
   ['UTF-16', [0xfe, 0xff]],
 ];
 
-/** The text of a file's bytes. Throws `NotUtf8`: a name that was read wrongly would be another one. */
+/** The text of a file's bytes. Throws `NotUtf8`: a misread name would be another name. */
 export function utf8Text(bytes: Buffer): string {
   const marked = byteOrderMarks.find(([, mark]) => mark.every((byte, index) => bytes[index] === byte));
   if (marked) throw new NotUtf8(1, 1, marked[0]);

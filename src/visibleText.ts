@@ -1,7 +1,7 @@
-/** What a terminal acts on, or nobody sees: controls, marks that turn or join text, fillers, line separators. */
+/** Characters that a terminal acts on or that are invisible: controls, bidirectional and joining marks, fillers, line separators. */
 const unseen = String.raw`[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]`;
 
-/** Scripts whose words need joiners to be spelled right. */
+/** Scripts that need joiners for correct spelling. */
 const joining = [
   'Arab',
   'Beng',
@@ -19,7 +19,7 @@ const joining = [
   .map((script) => String.raw`\p{Script=${script}}`)
   .join('');
 
-/** What is left as it is: line ends, tabs, and what belongs to the picture or letter before it. */
+/** Characters that stay: line ends, tabs, and parts of the preceding emoji or letter. */
 const belonging = [
   String.raw`[\n\t]`,
   String.raw`\r(?=\n)`,
@@ -32,12 +32,12 @@ const belonging = [
 const toShow = new RegExp(`(?!${belonging})${unseen}`, 'gu');
 const inJson = new RegExp(`(?!\n)${unseen}`, 'gu');
 
-/** The most that decides whether the next character belongs to it, in UTF-16 code units. */
+/** Length of text that decides whether the next character belongs to it, in UTF-16 code units. */
 export const contextLength = 4;
 
 /**
- * Foreign text as a terminal may show it: what it would act on, or what nobody would see, stands as `\u{9b}`.
- * Lines and tabs stay. `before` is what was shown before it on the same line, for text that comes in pieces.
+ * Foreign text made safe for a terminal: characters that it acts on or that are invisible become `\u{9b}`.
+ * Lines and tabs stay. `before` is the text already shown on the same line, for text that arrives in pieces.
  */
 export function visibleText(text: string, before = ''): string {
   const context = before.slice(-contextLength);
@@ -47,17 +47,17 @@ export function visibleText(text: string, before = ''): string {
     .slice(kept);
 }
 
-/** Text without what a terminal would act on or nobody would see. */
+/** Text without characters that a terminal acts on or that are invisible. */
 export function withoutUnseen(text: string): string {
   return text.replace(toShow, '');
 }
 
-/** As `visibleText`, in one line and without tabs: it can't pass for another row. */
+/** Like `visibleText`, on one line and without tabs, so that it can't look like another row. */
 export function visibleLine(text: string): string {
   return visibleText(text).replace(/[\r\n\t]/g, escaped);
 }
 
-/** JSON with the same value, in which nothing is left that a terminal would act on or nobody would see. */
+/** JSON with the same value, with escapes for characters that a terminal acts on or that are invisible. */
 export function visibleJson(json: string): string {
   return json.replace(inJson, (character) =>
     Array.from({ length: character.length }, (_, index) => {

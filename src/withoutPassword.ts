@@ -1,8 +1,8 @@
-/** A password in the front of an address, or among its parameters; never that of a name alone. */
+/** A password before the host of an address or in its parameters; a user name alone is none. */
 const passwords =
   /(?<=[a-z][a-z\d+.-]*:\/\/[^\s/?#@:]*:)(?!\d+(?:[/?#\s]|$))[^\s@]+(?=@)|(?<=:\/\/\S*[?&;](?:password|passwd|pwd|pass|secret|token|api_?key)=)[^\s&;#]+/gi;
 
-/** An address as it may be shown: `http://ada:secret@host` → `http://***@host`. */
+/** An address safe to show: `http://ada:secret@host` → `http://***@host`. */
 export function withoutPassword(address: string): string {
   return address.replace(passwords, '***').replace(/^([a-z][a-z\d+.-]*:\/\/)[^/?#]*@/i, '$1***@');
 }

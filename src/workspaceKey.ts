@@ -4,17 +4,17 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { readFileTextSync } from './readFile.ts';
 
 /**
- * The one name of the workspace that a folder belongs to, by whatever path it was reached: the real path of the
+ * The one name of a folder's workspace, whatever path leads to it: the real path of the
  * outermost git repository around it, otherwise of the outermost folder with `.tidyllm`, otherwise of the folder
- * itself. A worktree is a part of its repository. The user's home folder and `/` hold other things than one
- * workspace: what is marked inside them counts first. A path that isn't there is itself.
+ * itself. A worktree is part of its repository. The home folder and `/` hold more than one
+ * workspace: marked folders inside them count first. A missing path is its own name.
  */
 export function workspaceKey(folder: string, home = userHome()): string {
   const real = realPath(folder);
   return repositoryAround(real, home) ?? outermost(real, home, hasOwnFolder) ?? real;
 }
 
-/** A path without links; of one that isn't there, its absolute form. */
+/** A path without links; the absolute path if it doesn't exist. */
 export function realPath(path: string): string {
   try {
     return realpathSync.native(path);
@@ -23,7 +23,7 @@ export function realPath(path: string): string {
   }
 }
 
-/** The home folder by the system's accounts: a variable can be set to anything. */
+/** The home folder from the system's accounts, since a variable can be set to anything. */
 function userHome(): string {
   try {
     return realPath(userInfo().homedir);
@@ -32,7 +32,7 @@ function userHome(): string {
   }
 }
 
-/** The outermost repository around a folder, that of a worktree being elsewhere; `follow` bounds files that name each other. */
+/** The outermost repository around a folder; a worktree's is elsewhere. `follow` bounds files that refer to each other. */
 function repositoryAround(folder: string, home: string, follow = 5): string | null {
   const root = outermost(folder, home, (one) => gitFolderOf(one) !== null);
   const gitFolder = root === null ? null : gitFolderOf(root);
@@ -42,7 +42,7 @@ function repositoryAround(folder: string, home: string, follow = 5): string | nu
   return repositoryAround(main, home, follow - 1) ?? main;
 }
 
-/** The outermost of a folder and those around it that are marked; home folder and `/` only where no other is. */
+/** The outermost marked one of a folder and its parents; home folder and `/` only if no other is marked. */
 function outermost(folder: string, home: string, isMarked: (folder: string) => boolean): string | null {
   const around = [folder];
   for (let one = folder; dirname(one) !== one; one = dirname(one)) around.unshift(dirname(one));
@@ -54,7 +54,7 @@ function hasOwnFolder(folder: string): boolean {
   return statSync(join(folder, '.tidyllm'), { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** Where git keeps what it knows of the work in a folder; null where `.git` is missing or is no repository. */
+/** Git's data folder for a work folder; null if `.git` is missing or no repository. */
 function gitFolderOf(folder: string): string | null {
   const path = join(folder, '.git');
   const named = /^gitdir: (.+?)\s*$/.exec(textOf(path) ?? '')?.[1];
@@ -62,7 +62,7 @@ function gitFolderOf(folder: string): string | null {
   return hasHead(gitFolder) ? gitFolder : null;
 }
 
-/** What a worktree shares with its repository; null for what is no worktree, or of no repository. */
+/** The folder that a worktree shares with its repository; null if it is no worktree or has no repository. */
 function commonFolderOf(gitFolder: string): string | null {
   const named = textOf(join(gitFolder, 'commondir'))?.trim();
   if (!named) return null;
@@ -72,7 +72,7 @@ function commonFolderOf(gitFolder: string): string | null {
 
 function hasHead(gitFolder: string): boolean {
   try {
-    // It may be a link to a branch that isn't there yet.
+    // It may link to a branch that doesn't exist yet.
     return !lstatSync(join(gitFolder, 'HEAD')).isDirectory();
   } catch {
     return false;

@@ -23,13 +23,13 @@ import { unreadableWords, yamlWords } from './yamlWords.ts';
 
 export type Path = readonly PropertyKey[];
 
-/** Something to mend in a file, with the characters it is about; lines and columns from 1. */
+/** A fault in a file, with its characters; lines and columns from 1. */
 export interface Fault {
   severity: 'error' | 'warning';
   message: string;
-  /** Null for what doesn't come from a file. */
+  /** Null if it isn't in a file. */
   place: { file: string; line: number; column: number; endLine: number; endColumn: number } | null;
-  /** What may stand in place of these characters, where one is likely meant. */
+  /** The likely replacement for these characters. */
   correction?: string | undefined;
 }
 
@@ -38,17 +38,17 @@ export function faultText({ place, message }: Fault): string {
   return place ? `${place.file}:${place.line}:${place.column}: ${message}` : message;
 }
 
-/** A YAML text: its plain values, and where each stands. */
+/** A YAML text: its plain values and their places. */
 export class YamlDocument {
   readonly file: string;
-  /** Null for an empty text, and for one with faults. */
+  /** Null for an empty text or one with faults. */
   readonly contents: unknown;
-  /** Why the text is not YAML; empty where it is. */
+  /** Why the text is not YAML; empty if it is. */
   readonly faults: readonly Fault[];
   readonly #text: string;
   readonly #lines = new LineCounter();
   readonly #document: Document.Parsed | null;
-  /** What aliases stand for: the library looks through the whole text for each. */
+  /** Targets of aliases, cached because the library searches the whole text for each. */
   readonly #targets = new Map<Alias, Node>();
   readonly #pairs = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
 
@@ -63,7 +63,7 @@ export class YamlDocument {
       return;
     }
     try {
-      // Names that stand twice are found below, in one pass.
+      // Duplicate names are found below, in one pass.
       const options = { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false };
       this.#document = parseDocument(text, options);
     } catch (error) {
@@ -88,14 +88,14 @@ export class YamlDocument {
     this.faults = faults;
   }
 
-  /** A fault at a key or an item of a list, or at the nearest parent that stands in the file. */
+  /** A fault at a key or a list item, or at the nearest parent in the file. */
   fault(path: Path, message: string, severity: Fault['severity'] = 'error'): Fault {
     const { key } = this.#find(path);
     return this.#faultBetween(message, key[0], key[1], severity);
   }
 
   /**
-   * A fault at a value, or at a part of its text; at its key where there is no value. `part` counts the
+   * A fault at a value or a part of its text; at its key if there is no value. `part` counts the
    * characters of the value, from 0.
    */
   faultInValue(
@@ -118,7 +118,7 @@ export class YamlDocument {
     return this.#faultBetween(message, start, end, severity);
   }
 
-  /** A fault at the beginning of a mapping: its first key, or all of it where it has none. */
+  /** A fault at the start of a mapping: its first key, or all of it if empty. */
   faultAtStart(path: Path, message: string): Fault {
     const { node } = this.#find(path);
     const [first] = isMap(node) ? node.items : [];
@@ -127,7 +127,7 @@ export class YamlDocument {
       : this.faultInValue(path, message);
   }
 
-  /** A value as it is written, however YAML reads it; undefined where there is no plain value. */
+  /** A value as written, however YAML reads it; undefined if there is no plain value. */
   textAt(path: Path): string | undefined {
     const { node, complete } = this.#find(path);
     return complete && isScalar(node) ? node.source : undefined;
@@ -155,7 +155,7 @@ export class YamlDocument {
   #pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
     const known = this.#pairs.get(map);
     if (known) return known;
-    // Of a name that stands twice the first counts.
+    // The first of duplicate names counts.
     const named = map.items.flatMap((pair) =>
       isScalar(pair.key) ? [[String(pair.key.value), pair] as const] : [],
     );
@@ -164,7 +164,7 @@ export class YamlDocument {
     return pairs;
   }
 
-  /** Where a part of a text stands: counted from its beginning, or found again where it is written otherwise. */
+  /** The place of a part of a text: counted from its start, or searched if the source is written differently. */
   #partOf(
     value: unknown,
     [start, end]: Range,
@@ -218,22 +218,22 @@ export class YamlDocument {
           if (target) this.#targets.set(alias, target);
           const [from, to] = target?.range ?? [0, 0];
           if (!target) faultAt(alias.range, `*${alias.source} has no anchor before it`);
-          else if (from < start && end <= to) faultAt(alias.range, `*${alias.source} leads to itself`);
+          else if (from < start && end <= to) faultAt(alias.range, `*${alias.source} refers to itself`);
         },
       });
       if (faults.length > 0) return [null, faults];
       return [document.toJS(), []];
     } catch (error) {
-      // Too many aliases are found only now, and some of what is nested too deeply.
+      // Too many aliases, and some excessive nesting, are detected only now.
       return [null, [this.#faultBetween(unreadableWords(messageOf(error)), 0, 0)]];
     }
   }
 }
 
-/** No text of settings or agreements has more of it; each limit is parsed in a fraction of a second. */
+/** Limits that no real file reaches; a file at each limit parses in a fraction of a second. */
 const most = { characters: mostTextBytes, tokens: 200_000, names: 20_000, anchors: 1_000 };
 
-/** Why a text isn't parsed at all: so much of it would take minutes. Null where it is. */
+/** Why a text isn't parsed: it would take minutes. Null if it is parsed. */
 function excessOf(text: string): string | null {
   const larger = (what: string, limit: number): string => `the file has more than ${limit} ${what}; split it`;
   if (text.length > most.characters) return larger('characters', most.characters);
@@ -243,7 +243,7 @@ function excessOf(text: string): string | null {
   let before = '';
   for (const token of new Lexer().lex(text)) {
     tokens += 1;
-    // What follows this mark is a text, whatever it begins with.
+    // After this mark comes text, whatever it begins with.
     if (before !== '\x1f') {
       if (token === ':') names += 1;
       if (/^[&*]/.test(token)) anchors += 1;
@@ -256,7 +256,7 @@ function excessOf(text: string): string | null {
   return null;
 }
 
-/** Names that YAML reads as something other than their text, or as the text of another one. */
+/** Names that YAML reads as something other than their text, or as another name. */
 function misreadKeys({ items }: YAMLMap): { key: Node | null; problem: string }[] {
   const read = new Set<string>();
   return items.flatMap(({ key }) => {
@@ -266,15 +266,15 @@ function misreadKeys({ items }: YAMLMap): { key: Node | null; problem: string }[
     if (typeof value !== 'string' && (value === null || name !== source))
       return [{ key, problem: misread(source, name) }];
     if (name === '__proto__') return [{ key, problem: 'the name "__proto__" can’t be used' }];
-    if (read.has(name)) return [{ key, problem: `the name "${name}" stands here twice; remove one of them` }];
+    if (read.has(name)) return [{ key, problem: `the name "${name}" appears twice; remove one of them` }];
     read.add(name);
     return [];
   });
 }
 
-/** What is wrong with a number that isn't what its text says in decimal; null where it is. */
+/** The fault of a number that differs from its decimal text; null if it doesn't. */
 function misreadNumber({ source = '', value, type }: Scalar): string | null {
-  // What is no number at all the schema names.
+  // The schema reports values that are no number.
   if (typeof value !== 'number' || type !== 'PLAIN' || !Number.isFinite(value)) return null;
   const written = /^[-+]?0\d/.test(source) ? null : decimalParts(source);
   return written !== null && written === decimalParts(String(value)) ? null : misread(source, String(value));
@@ -282,10 +282,10 @@ function misreadNumber({ source = '', value, type }: Scalar): string | null {
 
 function misread(source: string, value: string): string {
   const text = source === '' ? 'nothing' : `"${source}"`;
-  return `YAML reads ${text} as ${value}: write it in quotes, or as you mean it`;
+  return `YAML reads ${text} as ${value}: quote it, or write the value you mean`;
 }
 
-/** Sign, digits and place of the point of a decimal number, so that `1e3` and `1000.0` are one; null for any other text. */
+/** Sign, digits and exponent of a decimal number, so that `1e3` and `1000.0` are equal; null for any other text. */
 function decimalParts(text: string): string | null {
   const match = /^([-+]?)(\d*)\.?(\d*)(?:e([-+]?\d+))?$/i.exec(text);
   const [, sign, whole = '', fraction = '', exponent = '0'] = match ?? [];

@@ -75,7 +75,7 @@ const tunnels: Record<string, [behave: (socket: Socket) => void, said: RegExp]> 
   resets: [(socket) => socket.resetAndDestroy(), /The proxy 127\.0\.0\.1:\d+ can’t be used/],
   'sends rubbish': [(socket) => socket.end('220 smtp ready\r\n\r\n'), /does not|can’t be used/],
   'speaks another protocol': [(socket) => socket.end('\u0015\u0003\u0001\r\n\r\n'), /does not speak HTTP/],
-  'never answers': [() => undefined, /in time|no connection came to be within 5 s/],
+  'never answers': [() => undefined, /in time|no connection was established within 5 s/],
   'opens the way, then closes': [
     (socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n'),
     /Bedrock can’t be reached/,

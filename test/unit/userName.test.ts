@@ -28,7 +28,7 @@ describe('a user’s name', () => {
       const character = String.fromCodePoint(point);
       if (!hidden.test(character)) continue;
       tried += 1;
-      expect(userNameFault(`a${character}da`)).toMatch(/can’t be seen, U\+/);
+      expect(userNameFault(`a${character}da`)).toMatch(/an invisible character, U\+/);
       if (!'\t\r\n'.includes(character)) {
         expect(userNameFault(`${character}ada`)).not.toBeNull();
         expect(userNameFault(`ada${character}`)).not.toBeNull();

@@ -29,13 +29,8 @@ const speaking = (options: object): Server =>
 
 describe('words of libraries for programmers', () => {
   it.each<[string, () => Server, ConnectionOptions, RegExp]>([
-    [
-      'plain http',
-      () => answering('HTTP/1.1 400 Bad\r\n\r\n'),
-      {},
-      /does not speak TLS; it may be plain http/,
-    ],
-    ['another protocol', () => answering('220 smtp ready\r\n'), {}, /does not speak TLS/],
+    ['plain http', () => answering('HTTP/1.1 400 Bad\r\n\r\n'), {}, /does not use TLS; it may be plain http/],
+    ['another protocol', () => answering('220 smtp ready\r\n'), {}, /does not use TLS/],
     [
       'a server of later TLS',
       () => speaking({ minVersion: 'TLSv1.3' }),
@@ -52,13 +47,13 @@ describe('words of libraries for programmers', () => {
       'a server of other ciphers',
       () => speaking({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' }),
       { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES256-GCM-SHA384' },
-      /no way to encrypt/,
+      /no cipher in common/,
     ],
     [
       'a server that asks for a certificate',
       () => speaking({ requestCert: true, rejectUnauthorized: true, maxVersion: 'TLSv1.3' }),
       {},
-      /asks for a certificate of this computer|the connection was closed|ECONNRESET/,
+      /requires a client certificate|the connection was closed|ECONNRESET/,
     ],
   ])('of TLS with %s', async (_which, server, options, said) => {
     const [error, words] = await failureWith(server(), options);
@@ -75,13 +70,13 @@ describe('words of libraries for programmers', () => {
     });
     const request = { protocol: 'http:', hostname: 'nobody.invalid', method: 'GET', path: '/', headers: {} };
     const error: unknown = await handler.handle(request as never).catch((thrown: unknown) => thrown);
-    expect(messageOf(error)).toBe('no connection came to be within 0.02 s');
+    expect(messageOf(error)).toBe('no connection was established within 0.02 s');
   });
 
   it.each([
     [
       'write EPROTO 408DA25:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:../deps/openssl/openssl/ssl/record/methods/tlsany_meth.c:77:\n',
-      'TLS failed: what answers does not speak TLS; it may be plain http behind an https address',
+      'TLS failed: the server does not use TLS; it may be plain http behind an https address',
     ],
     [
       '40:error:0A000458:SSL routines:ssl3_read_bytes:tlsv1 unrecognized name:../deps/openssl/x.c:1:SSL alert number 112\n',
@@ -92,7 +87,7 @@ describe('words of libraries for programmers', () => {
     ['socket hang up', 'the connection was closed'],
     [
       'Client network socket disconnected before secure TLS connection was established',
-      'the connection was closed while TLS was agreed on',
+      'the connection was closed during the TLS handshake',
     ],
     ['connect ECONNREFUSED 127.0.0.1:1', 'connect ECONNREFUSED 127.0.0.1:1'],
   ])('%j', (message, words) => {

@@ -40,7 +40,7 @@ const issues: Readonly<Record<Code, readonly [z.ZodType, unknown, string][]>> = 
   ],
   invalid_format: [
     [z.url(), 'x', 'must be a web address'],
-    [z.string().regex(/^a$/), 'x', 'is not written as it has to be'],
+    [z.string().regex(/^a$/), 'x', 'has an invalid format'],
   ],
   not_multiple_of: [[z.number().multipleOf(5), 4, 'must be a multiple of 5']],
   unrecognized_keys: [[z.strictObject({}), { a: 1 }, 'has unknown keys: a']],
