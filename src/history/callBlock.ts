@@ -3,33 +3,33 @@ import { searchForm } from './calls.ts';
 /** Calls in a block. */
 export const blockCapacity = 1024;
 
-/** A filter with its strings as numbers of the index's dictionary. */
+/** A filter with its strings as dictionary numbers of the index. */
 export interface CompiledFilter {
   from: number;
   until: number;
   fromDay: number;
   untilDay: number;
-  /** 0 where any will do; a number that no call has where nothing matches. */
+  /** 0 for any; a number that no call has if nothing matches. */
   user: number;
   model: number;
   workspace: number;
   branch: number;
-  /** By number of the outcome; null where any will do. */
+  /** By number of the outcome; null for any. */
   outcomes: readonly boolean[] | null;
-  /** UTF-8 of what is searched for in its search form; null where nothing is. */
+  /** UTF-8 of the search text in its search form; null for none. */
   text: Buffer | null;
 }
 
-/** What of a call can be filtered by, strings as numbers of the dictionary; 0 is none. */
+/** The filterable properties of a call, strings as dictionary numbers; 0 is none. */
 export interface FilterValues {
   time: number;
   /** YYYYMMDD. */
   day: number;
   outcome: number;
   user: number;
-  /** The model id, or the name that was asked for where it could not be resolved. */
+  /** The model id, or the requested name if it could not be resolved. */
   model: number;
-  /** The name that was asked for. */
+  /** The requested name. */
   asked: number;
   workspace: number;
   branch: number;
@@ -45,17 +45,17 @@ const columnTypes = {
   branch: Uint32Array,
   day: Uint32Array,
   time: Float64Array,
-  /** Where each reason ends among all of them, in bytes. */
+  /** End of each reason in the concatenated reasons, in bytes. */
   reason_end: Uint32Array,
 };
 
 export type ColumnName = keyof typeof columnTypes;
 type Column = Uint8Array | Uint32Array | Float64Array;
 
-/** In the order in which they are stored: what is read most comes first. */
+/** In storage order: most frequently read first. */
 export const columnNames = Object.keys(columnTypes) as ColumnName[];
 
-/** What of a block is stored; a reader may leave out what its filter doesn't need. */
+/** The stored columns of a block; a reader may omit columns that its filter doesn't need. */
 export type StoredColumns = Partial<Record<ColumnName, Uint8Array>>;
 
 /** The columns that a filter needs. */
@@ -76,13 +76,13 @@ export function columnsFor(filter: CompiledFilter): ColumnName[] {
 }
 
 /**
- * Up to 1024 calls in a row by what they are filtered by, each property in an array of its own. A filter
- * reads every block of a ledger, so that it costs the same whatever it asks for and however little matches.
+ * The filterable properties of up to 1024 consecutive calls, one array per property. A filter
+ * reads every block of a ledger, so its cost doesn't depend on the filter or the number of matches.
  */
 export class CallBlock {
   size: number;
   readonly #columns: Readonly<Record<ColumnName, Column>>;
-  /** Search forms of the reasons, one after the other. */
+  /** Search forms of the reasons, concatenated. */
   #reasons: Buffer;
 
   /** `stored` and `reasons` are as `stored` and `reasonBytes` gave them. Throws `RangeError` for others. */
@@ -128,14 +128,14 @@ export class CallBlock {
     this.size += 1;
   }
 
-  /** Calls back with each call from `first` on that matches all of the filter but its outcomes. */
+  /** Calls back for each call from `first` on that matches the filter except its outcomes. */
   eachMatch(filter: CompiledFilter, first: number, found: (at: number) => void): void {
     let at = first;
     if (filter.text === null) {
       for (; at < this.size; at += 1) if (this.#matches(filter, at)) found(at);
       return;
     }
-    // Texts are dear: none is looked at before the first call that all else fits.
+    // Text search is expensive: it starts at the first call that matches everything else.
     while (at < this.size && !this.#matches(filter, at)) at += 1;
     if (at === this.size) return;
     this.#eachWithText(filter.text, at, (hit) => {
@@ -143,7 +143,7 @@ export class CallBlock {
     });
   }
 
-  /** Whether any call matches all of the filter but its outcomes. */
+  /** Whether any call matches the filter except its outcomes. */
   matches(filter: CompiledFilter): boolean {
     const found: number[] = [];
     this.eachMatch(filter, 0, (at) => found.push(at));
@@ -160,7 +160,7 @@ export class CallBlock {
       while ((reasonEnd[at] as number) <= hit) at += 1;
       const end = reasonEnd[at] as number;
       if (hit + text.length > end) {
-        // It begins in one reason and ends in the next.
+        // The match spans two reasons.
         from = hit + 1;
         continue;
       }
@@ -190,14 +190,14 @@ export class CallBlock {
   }
 }
 
-/** An array over stored bytes; an empty one where a reader left it out, a new one in a new block. */
+/** An array over stored bytes; empty if a reader omitted it, new in a new block. */
 function columnOf(name: ColumnName, stored: StoredColumns | undefined): Column {
   const Type = columnTypes[name];
   const bytes = stored?.[name];
   if (!bytes) return new Type(stored ? 0 : blockCapacity);
   if (bytes.length !== Type.BYTES_PER_ELEMENT * blockCapacity)
-    throw new RangeError('this is no block of calls');
-  // Where the bytes begin in the middle of a buffer, the array can't lie over them.
+    throw new RangeError('this is not a block of calls');
+  // Unaligned bytes in a buffer can't back the array.
   const { buffer } = bytes.byteOffset === 0 ? bytes : Uint8Array.from(bytes);
   return new Type(buffer as ArrayBuffer, 0, blockCapacity);
 }

@@ -2,16 +2,16 @@ import type { RecordPlace } from '../ledger/readJournal.ts';
 import type { CallOutcome, TokenCounts } from '../ledger/records.ts';
 import { microToUsd } from '../pricing/cost.ts';
 
-/** Where one of a call's records is stored. */
+/** The place of one of a call's records. */
 export interface StoredPlace extends RecordPlace {
   sequence: number;
 }
 
-/** One call as the audit history shows it. */
+/** One call in the audit history. */
 export interface HistoryCall {
   callId: string;
   outcome: CallOutcome;
-  /** Of the record that ended the call, or of the first while it runs. */
+  /** Sequence number of the record that ended the call, or of the first while it runs. */
   sequence: number;
   /** Lower-case hex, of the same record. */
   hash: string;
@@ -21,20 +21,20 @@ export interface HistoryCall {
   day: string;
   userId: string;
   reason: string;
-  /** The name that was asked for. */
+  /** The requested name. */
   model: string;
   modelId: string | null;
   backend: string | null;
   workspace: string | null;
   branch: string | null;
   command: string | null;
-  /** The operating system's account and AWS's name of the caller; null where the record doesn't say. */
+  /** The operating-system account and the caller's AWS ARN; null if not recorded. */
   account: string | null;
   callerArn: string | null;
-  /** Micro-USD; what is held while the call runs. */
+  /** Micro-USD; the reservation while the call runs. */
   cost: bigint;
   costEstimated: boolean;
-  /** Null where nothing was counted. */
+  /** Null if nothing was counted. */
   tokens: TokenCounts | null;
   processingTimeMs: number | null;
   timeToFirstTokenMs: number | null;
@@ -48,7 +48,7 @@ export interface CallInZone extends HistoryCall {
   timeZone: string;
 }
 
-/** Which calls to show. What is left out does not restrict. */
+/** Which calls to show. Omitted properties don't restrict. */
 export interface HistoryFilter {
   /** When the call began, milliseconds since the epoch: from this instant on … */
   from?: number | undefined;
@@ -58,12 +58,12 @@ export interface HistoryFilter {
   fromDay?: string | undefined;
   untilDay?: string | undefined;
   userId?: string | undefined;
-  /** The name that was asked for, or the model id. */
+  /** The requested name, or the model id. */
   model?: string | undefined;
   workspace?: string | undefined;
   branch?: string | undefined;
   outcomes?: readonly CallOutcome[] | undefined;
-  /** A part of the reason, in any case. */
+  /** A part of the reason, ignoring case. */
   text?: string | undefined;
 }
 
@@ -77,7 +77,7 @@ export const callOutcomes = [
   'pending',
 ] as const satisfies readonly CallOutcome[];
 
-/** A text as searches compare it. */
+/** The search form of a text. */
 export function searchForm(text: string): string {
   return text.normalize('NFC').toUpperCase().replaceAll('\n', ' ');
 }

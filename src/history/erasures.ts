@@ -1,10 +1,10 @@
 import { readRecordAt } from '../ledger/readJournal.ts';
 import type { LedgerEventEntry } from './historyIndex.ts';
 
-/** Erasures that are looked through, the newest. */
+/** Number of newest erasures that are searched. */
 export const tombstonesRead = 10_000;
 
-/** When a subject was erased after a record, by the tombstones of the ledger, newest first; null when it wasn't. */
+/** When a subject was erased after a record, from the ledger's tombstones, newest first; null if it wasn't. */
 export async function erasedAfter(
   directory: string,
   tombstones: readonly LedgerEventEntry[],

@@ -12,11 +12,11 @@ export type ExportFormat = (typeof exportFormats)[number];
 
 const callsInChunk = 1000;
 
-/** Gives a page of calls; `HistoryIndex.page`, wherever the index is. */
+/** Reads a page of calls: `HistoryIndex.page`, in this thread or another. */
 export type ReadPage = (filter: HistoryFilter, limit: number, cursor: number | null) => Promise<CallPage>;
 
 /**
- * The calls that match, newest first, in pieces of a text: one JSON document a line, in the shape of
+ * The matching calls, newest first, as pieces of text: one JSON document per line, in the form of
  * `audit list`, or CSV with a header line (RFC 4180).
  */
 export async function* exportCalls(
@@ -44,11 +44,11 @@ type Chunks = AsyncIterable<{ text: string; calls: number }>;
 type OnProgress = (calls: number) => void;
 
 /**
- * Writes a file of this user's own, whole or not at all, where a symbolic link leads to; what is there and is no
- * file (a pipe, a device) is written into as it comes. Returns how many calls it has. Throws as `unwritable` says.
+ * Writes a private file atomically and follows a symbolic link; a pipe or a
+ * device is written into directly. Returns the number of calls. Throws as described in `unwritable`.
  */
 export async function exportToFile(path: string, chunks: Chunks, onProgress?: OnProgress): Promise<number> {
-  const hint = 'Choose another file with --out, or check the disk and the rights of its folder.';
+  const hint = 'Use another file with --out, or check the disk and the permissions of its folder.';
   try {
     const found = await stat(path).catch(nullIfMissing);
     if (found && !found.isFile() && !found.isDirectory()) {

@@ -1,13 +1,13 @@
 import type { HourSpending } from './usage.ts';
 
-/** Past days that a forecast looks at. */
+/** Past days that a forecast uses. */
 export const forecastDays = 14;
 
-/** What a period is expected to come to. */
+/** The expected spend of a period. */
 export interface Forecast {
   /** Micro-USD. */
   amount: bigint;
-  /** Past days it rests on. */
+  /** Number of past days used. */
   days: number;
 }
 
@@ -19,13 +19,13 @@ export interface ForecastInput {
   /** Micro-USD; each is a part of the next. */
   spentToday: bigint;
   spentThisMonth: bigint;
-  /** What past days came to in each hour. Days and hours without spending may be left out. */
+  /** Spend of past days by hour. Days and hours without spending may be omitted. */
   past: readonly HourSpending[];
 }
 
 /**
- * Today's spend by its end: what is spent so far, and the mean of what the rest of the day came to on the
- * last 14 days with spending. Null while there is no such day.
+ * Today's final spend: the spend so far plus the mean spend of the rest of the day on the
+ * last 14 days with spending. Null if there is no such day.
  */
 export function forecastDay(input: ForecastInput): Forecast | null {
   const days = daysWithSpending(input).slice(-forecastDays);
@@ -35,9 +35,9 @@ export function forecastDay(input: ForecastInput): Forecast | null {
 }
 
 /**
- * This month's spend by its end: what is spent so far, the rest of today as above, and for each day to come
- * the mean of the last 14 days of its kind, working day or week-end; of all 14 where there is none of its
- * kind. Days without spending count, but none before the first with spending. Null while there is none.
+ * This month's final spend: the spend so far, the rest of today as above, and for each remaining day
+ * the mean of the last 14 days of its kind, working day or weekend; of all 14 if there is none of its
+ * kind. Days without spending count, but not before the first with spending. Null if there is none.
  */
 export function forecastMonth(input: ForecastInput): Forecast | null {
   const today = forecastDay(input);
@@ -63,12 +63,12 @@ export function forecastMonth(input: ForecastInput): Forecast | null {
   return { amount, days: days.length };
 }
 
-/** Days before today on which something was spent, oldest first. */
+/** Days before today with spending, oldest first. */
 function daysWithSpending({ past, today }: ForecastInput): string[] {
   return [...new Set(past.flatMap(({ day, spent }) => (spent > 0n && day < today ? [day] : [])))].sort();
 }
 
-/** What a day came to after the current time of day. */
+/** A day's spend after the current time of day. */
 function restOf(day: string, { past, hour, shareOfHour }: ForecastInput): bigint {
   const millionths = BigInt(Math.round((1 - shareOfHour) * 1e6));
   let rest = 0n;
@@ -91,7 +91,7 @@ function dayBefore(day: string): string {
   return shifted(day, -1);
 }
 
-/** The day so many days later. */
+/** The day that many days later. */
 export function shifted(day: string, days: number): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
 }

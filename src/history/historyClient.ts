@@ -17,7 +17,7 @@ interface Question {
   options: CatchUpOptions;
 }
 
-/** Asks a ledger's index in a thread of its own. The thread begins with the first question. */
+/** Queries a ledger's index in a separate thread, which starts with the first query. */
 export class HistoryClient {
   readonly directory: string;
   readonly #workerUrl: URL;
@@ -30,7 +30,7 @@ export class HistoryClient {
     this.#workerUrl = workerUrl;
   }
 
-  /** Rejects with what the index throws, and with the signal's reason. */
+  /** Rejects with the index's error or the signal's reason. */
   ask<Method extends HistoryMethod>(
     method: Method,
     parameters: HistoryParameters<Method>,
@@ -64,7 +64,7 @@ export class HistoryClient {
     });
   }
 
-  /** Ends the thread; questions without an answer are rejected. */
+  /** Ends the thread; pending queries are rejected. */
   async close(): Promise<void> {
     await this.#worker?.terminate();
   }
@@ -76,12 +76,12 @@ export class HistoryClient {
 
   #start(): Worker {
     const workerData: HistoryWorkerData = { directory: this.directory };
-    // What an index keeps in memory is small; without limits the heap grows by 100 MB while one is made.
+    // An index needs little memory; without limits the heap grows by 100 MB while one is built.
     const worker = new Worker(this.#workerUrl, {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 },
     });
-    // A window that closes doesn't wait for it.
+    // A closing window doesn't wait for it.
     worker.unref();
     worker.on('message', (response: HistoryResponse) => this.#take(response));
     const ended = (error: Error): void => {
@@ -89,7 +89,7 @@ export class HistoryClient {
       for (const question of [...this.#questions.values()]) question.failed(error);
     };
     worker.on('error', ended);
-    worker.on('exit', () => ended(new Error('the thread of the audit history has ended')));
+    worker.on('exit', () => ended(new Error('the audit history thread has ended')));
     return worker;
   }
 

@@ -24,9 +24,9 @@ import { userNameFault, userNameOf } from '../userName.ts';
 const lockTimeoutMs = 15_000;
 /** Longest wait for another process's commit. */
 const busyTimeoutMs = 5_000;
-/** What is read of the journal before it is committed, in bytes: a second or so of work. */
+/** Bytes of the journal per commit: about a second of work. */
 const stepBytes = 32 * 2 ** 20;
-/** Pages up to here need not know all that matches. */
+/** Pages up to this row don't need all matches. */
 const firstRows = 1000;
 const cacheKilobytes = 4_000;
 /** A number of the dictionary that no call has. */
@@ -34,13 +34,13 @@ const nobody = 2 ** 32;
 
 export interface CatchUpOptions {
   signal?: AbortSignal | undefined;
-  /** Gets the bytes of the journal that are in the index, and those that there are. */
+  /** Gets the journal bytes in the index, and the total. */
   onProgress?: ((bytes: number, total: number) => void) | undefined;
-  /** Gets what is wrong with the ledger; the answer is then of what comes before. Without it, it is thrown. */
+  /** Gets the ledger's fault; the answer then covers the records before it. Without this callback the fault is thrown. */
   onFailure?: ((error: GatewayError) => void) | undefined;
 }
 
-/** How many calls a filter finds. */
+/** The number of calls that match a filter. */
 export interface Matches {
   total: number;
   /** Of the filter without its outcomes. */
@@ -49,7 +49,7 @@ export interface Matches {
 
 export interface CallPage {
   calls: HistoryCall[];
-  /** Sequence number of this page's last call when there are more; null at the end. */
+  /** Sequence number of this page's last call if more follow; null at the end. */
   next: number | null;
 }
 
@@ -60,7 +60,7 @@ export interface LedgerEventEntry {
   place: StoredPlace;
 }
 
-/** What the calls of a ledger can be filtered by, the most used first. */
+/** The filter values of a ledger's calls, most used first. */
 export interface Facets {
   users: string[];
   models: string[];
@@ -73,7 +73,7 @@ export function indexPath(ledgerDirectory: string): string {
   return join(dirname(dirname(ledgerDirectory)), 'index', `${basename(ledgerDirectory)}.db`);
 }
 
-/** The open database; the lock is null where it is in memory. */
+/** The open database; the lock is null if it is in memory. */
 interface Files {
   database: DatabaseSync;
   lock: KernelLock | null;
@@ -81,7 +81,7 @@ interface Files {
   statements: Map<string, StatementSync>;
 }
 
-/** What a filter chose of the calls that have ended, as far as `read` of them. */
+/** The finished calls that match a filter, among the first `read` ones. */
 interface Selection {
   key: string;
   read: number;
@@ -95,9 +95,9 @@ interface Selection {
 class IndexUnusable extends Error {}
 
 /**
- * Answers questions about a ledger's past. The index is an SQLite database that the processes of a user
- * share. It holds no authority: whatever is wrong with it, it is made anew from the journal, in memory
- * where it can't be written. Questions are asked inside `ask`, which brings it up to date.
+ * Answers queries about a ledger's history. The index is an SQLite database that the processes of a user
+ * share. It has no authority: if it is faulty, it is rebuilt from the journal, in memory
+ * if it can't be written. Queries run inside `ask`, which brings it up to date.
  */
 export class HistoryIndex {
   readonly #directory: string;
@@ -114,8 +114,8 @@ export class HistoryIndex {
   }
 
   /**
-   * Brings the index up to the journal's end and then asks: what `work` sees is all there is now.
-   * Throws `ledger_damaged`, with what comes before the fault in the index, and `ledger_unavailable`.
+   * Brings the index up to the journal's end and then runs `work`, which sees every current record.
+   * Throws `ledger_damaged`, with the records before the fault in the index, and `ledger_unavailable`.
    */
   ask<T>(work: () => T, options: CatchUpOptions = {}): Promise<T> {
     const answer = this.#queue.then(() => this.#ask(work, options));
@@ -124,7 +124,7 @@ export class HistoryIndex {
   }
 
   async #ask<T>(work: () => T, options: CatchUpOptions): Promise<T> {
-    // As it is, then anew, then in memory.
+    // First as is, then rebuilt, then in memory.
     for (let attempt = 0; ; attempt += 1) {
       try {
         await this.#catchUpOrTell(options);
@@ -155,7 +155,7 @@ export class HistoryIndex {
   /** Calls that match, newest first: as many as `limit` from the row `offset` on. */
   rows(filter: HistoryFilter, offset: number, limit: number): HistoryCall[] {
     const chosen = this.#newest(filter, offset + limit);
-    // Calls under way are few; each stands before those that ended before it was opened.
+    // Running calls are few; each precedes those that ended before it was opened.
     const open = new Map(
       this.#openMatches(filter).calls.map((call, index) => [
         index + this.#countAfter(chosen, call.sequence),
@@ -173,7 +173,7 @@ export class HistoryIndex {
     return calls;
   }
 
-  /** Matches counted from the oldest, so that what is added later doesn't move them; the newest comes first. */
+  /** Matches counted from the oldest, so that later calls don't move them; newest first. */
   rowsFromOldest(
     filter: HistoryFilter,
     first: number,
@@ -184,7 +184,7 @@ export class HistoryIndex {
     return { total, calls: this.rows(filter, total - end, Math.max(0, end - first)) };
   }
 
-  /** A page of calls after the one whose sequence number is `cursor`; from the newest when it is null. */
+  /** A page of calls after the one with sequence number `cursor`; from the newest if null. */
   page(filter: HistoryFilter, limit: number, cursor: number | null): CallPage {
     const offset = cursor === null ? 0 : this.rowOf(filter, cursor - 1);
     const calls = this.rows(filter, offset, limit + 1);
@@ -192,7 +192,7 @@ export class HistoryIndex {
     return { calls: calls.slice(0, limit), next };
   }
 
-  /** The row of the call with this sequence number, or where it would stand. */
+  /** The row of the call with this sequence number, or where it would be. */
   rowOf(filter: HistoryFilter, sequence: number): number {
     const open = this.#openMatches(filter).calls.filter((call) => call.sequence > sequence);
     return this.#countAfter(this.#select(filter).chosen, sequence) + open.length;
@@ -217,12 +217,12 @@ export class HistoryIndex {
     return candidates.map(({ n }) => this.#call(n)).find(has) ?? null;
   }
 
-  /** The record about the ledger with this sequence number; null when it is not one. */
+  /** The record about the ledger with this sequence number; null if it isn't one. */
   findEvent(sequence: number): LedgerEventEntry | null {
     return this.#event('sequence = ?', sequence);
   }
 
-  /** The header of the segment after a record's, whose checkpoint vouches for it; null until there is one. */
+  /** The header of the segment after a record's, whose checkpoint covers it; null until there is one. */
   headerAfter(sequence: number): LedgerEventEntry | null {
     return this.#event(`kind = 'header' AND sequence > ?`, sequence);
   }
@@ -235,12 +235,12 @@ export class HistoryIndex {
     return rows.flatMap(eventOf);
   }
 
-  /** What calls came to by a property: days and hours in their order, all else by what was spent. */
+  /** Usage by a property: days and hours in order, all else by spend. */
   usage(by: UsageDimension, days: UsageDays = {}): UsageRow[] {
     return readUsage(this.#database, (number) => this.#writer.strings.text(number), by, days);
   }
 
-  /** What was spent in each hour of each day. */
+  /** The spend in each hour of each day. */
   hours(days: UsageDays): HourSpending[] {
     return readHours(this.#database, (number) => this.#writer.strings.text(number), days);
   }
@@ -282,12 +282,12 @@ export class HistoryIndex {
       const { position } = this.#writer.progress;
       if (!isBehind(this.#directory, position)) return;
       await this.#locked(() => this.#step(options));
-      // What follows the last complete record is a write under way.
+      // After the last complete record a write is in progress.
       if (this.#writer.progress.position?.sequence === position?.sequence) return;
     }
   }
 
-  /** Opens the index, or follows what other processes did to it, and empties one of another journal. */
+  /** Opens the index or follows changes by other processes, and empties the index of another journal. */
   async #makeFit(): Promise<void> {
     if (this.#files?.lock && inodeOf(this.#path) !== this.#files.inode) this.close();
     this.#files ??= this.#openFiles();
@@ -295,7 +295,7 @@ export class HistoryIndex {
       IndexWriter.fits(this.#database) && isOf(this.#directory, IndexWriter.progress(this.#database));
     if (!fits()) {
       await this.#locked(() => {
-        // Another process may have done it meanwhile.
+        // Another process may have done it already.
         if (!fits()) this.#transaction(() => IndexWriter.create(this.#database));
         return Promise.resolve();
       });
@@ -311,7 +311,7 @@ export class HistoryIndex {
     this.#loaded = new IndexWriter(this.#database);
   }
 
-  /** Takes what the journal has more, but not more than a second's work, so that others get their turn. */
+  /** Adds new records of the journal, at most a second's work, so that others get their turn. */
   async #step({ signal, onProgress }: CatchUpOptions): Promise<void> {
     const sizes = segmentSizes(this.#directory);
     const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
@@ -332,7 +332,7 @@ export class HistoryIndex {
         }
       } catch (error) {
         if (isIndexFault(error) || error instanceof UnreadableRecord) throw error;
-        // What comes before the fault is kept.
+        // Records before the fault are kept.
         failure = error;
       }
       if (position) writer.save(position);
@@ -400,7 +400,7 @@ export class HistoryIndex {
     }
   }
 
-  /** Deletes a file that is damaged, unless another process has done it. False where that can't be. */
+  /** Deletes a damaged file, unless another process has done so. False if that fails. */
   async #delete(): Promise<boolean> {
     const inode = this.#files?.inode ?? inodeOf(this.#path);
     this.close();
@@ -445,7 +445,7 @@ export class HistoryIndex {
     return statement;
   }
 
-  /** Calls under way, newest first. */
+  /** Running calls, newest first. */
   #open(): HistoryCall[] {
     return [...this.#writer.open.values()]
       .map(({ timeZone, ...call }) => call)
@@ -463,7 +463,7 @@ export class HistoryIndex {
     return { calls: chosen ? calls : [], ofAnyOutcome: calls.length };
   }
 
-  /** At least so many of the newest calls that have ended and match, or all there are, oldest first. */
+  /** At least that many of the newest finished calls that match, or all, oldest first. */
   #newest(filter: HistoryFilter, wanted: number): readonly number[] {
     const { count } = this.#writer;
     const known = this.#selection?.key === JSON.stringify(filter) && this.#selection.read === count;
@@ -483,7 +483,7 @@ export class HistoryIndex {
     return found.reverse().flat();
   }
 
-  /** The calls that have ended and match; a filter that is asked again reads only what is new. */
+  /** The finished calls that match; a repeated filter reads only new ones. */
   #select(filter: HistoryFilter): Selection {
     const key = JSON.stringify(filter);
     const { count } = this.#writer;
@@ -504,7 +504,7 @@ export class HistoryIndex {
     return selection;
   }
 
-  /** Blocks from a number on, with how many calls come before each. */
+  /** Blocks from a number on, with the number of calls before each. */
   *#blocks(
     filter: CompiledFilter,
     first: number,
@@ -518,7 +518,7 @@ export class HistoryIndex {
       .iterate(first) as unknown as Iterable<StoredBlock>;
     for (const row of stored) {
       const before = row.number * blockCapacity;
-      // Another process may have added calls since this one looked.
+      // Another process may have added calls meanwhile.
       const size = Math.max(0, Math.min(row.size, this.#writer.count - before));
       yield { before, block: new CallBlock(size, row, row.reasons) };
     }
@@ -542,7 +542,7 @@ export class HistoryIndex {
     };
   }
 
-  /** A user as the records name them: by earlier versions as it was written, now in one form. */
+  /** Spellings of a user in the records: unchanged in earlier versions, now in one form. */
   #user(name: string | undefined): number {
     if (name === undefined) return 0;
     const written = this.#writer.strings.find(name);
@@ -550,7 +550,7 @@ export class HistoryIndex {
     return this.#writer.strings.find(userNameOf(name)) ?? nobody;
   }
 
-  /** How many of the chosen calls have a higher sequence number. */
+  /** How many of the selected calls have a higher sequence number. */
   #countAfter(chosen: readonly number[], sequence: number): number {
     let low = 0;
     let high = chosen.length;
@@ -664,7 +664,7 @@ interface StoredCall {
   records: string;
 }
 
-/** A record that hangs in the chain but is not what its kind says. */
+/** A record that is in the chain but doesn't match its kind. */
 class UnreadableRecord extends Error {
   readonly #placed: PlacedRecord;
 
@@ -680,7 +680,7 @@ class UnreadableRecord extends Error {
   }
 }
 
-/** Whether an index, and not the ledger, is at fault: it can't be used, or what its tables hold makes no sense. */
+/** Whether the index, not the ledger, is at fault: it can't be used, or its tables are inconsistent. */
 function isIndexFault(error: unknown): boolean {
   return (
     error instanceof IndexUnusable ||
@@ -691,7 +691,7 @@ function isIndexFault(error: unknown): boolean {
   );
 }
 
-/** Whether an index was made of this journal: its last record stands where it stood, and so does the oldest segment. */
+/** Whether an index belongs to this journal: its last record and its oldest segment are unchanged. */
 function isOf(directory: string, { position, firstSegment, lastOffset }: Progress): boolean {
   if (position === null) return true;
   try {
@@ -734,7 +734,7 @@ function bytesRead(sizes: ReadonlyMap<string, number>, position: JournalPosition
   return [...sizes].reduce((sum, [name, size]) => sum + (name < current ? size : 0), position.offset);
 }
 
-/** Makes a file of this user's own where there is none. SQLite opens it later; it must not be opened twice. */
+/** Creates a private file if missing. SQLite opens it later; it must not be opened twice. */
 function createEmpty(path: string): void {
   try {
     writeFileSync(path, '', { flag: 'wx', mode: 0o600 });

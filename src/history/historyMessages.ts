@@ -1,7 +1,7 @@
 import type { GatewayErrorCode } from '../errorCodes.ts';
 import type { HistoryIndex } from './historyIndex.ts';
 
-/** What a worker with an index can be asked. */
+/** The queries to a worker with an index. */
 export type HistoryQueries = Pick<
   HistoryIndex,
   | 'matches'
@@ -21,7 +21,7 @@ export type HistoryMethod = keyof HistoryQueries;
 export type HistoryParameters<Method extends HistoryMethod> = Parameters<HistoryQueries[Method]>;
 export type HistoryAnswer<Method extends HistoryMethod> = ReturnType<HistoryQueries[Method]>;
 
-/** What the worker is given: the ledger's folder. */
+/** The worker's data: the ledger's folder. */
 export interface HistoryWorkerData {
   directory: string;
 }
@@ -29,12 +29,12 @@ export interface HistoryWorkerData {
 /** To the worker. */
 export type HistoryRequest =
   | { id: number; method: HistoryMethod; parameters: unknown[]; toleratesFailure: boolean }
-  /** Stops bringing the index up to date for that question. */
+  /** Stops updating the index for that query. */
   | { cancel: number };
 
 /**
- * From the worker: any number of `progress` for a question, what is wrong with the ledger if anything is,
- * then the answer or why there is none.
+ * From the worker: any number of `progress` for a query, the ledger's fault if there is one,
+ * then the answer or the error.
  */
 export type HistoryResponse =
   | { id: number; progress: { bytes: number; total: number } }
@@ -42,7 +42,7 @@ export type HistoryResponse =
   | { id: number; answer: unknown }
   | { id: number; failure: HistoryFailure };
 
-/** An error as it crosses between threads; `code` is null when it was not expected. */
+/** An error sent between threads; `code` is null for an unexpected error. */
 export interface HistoryFailure {
   code: GatewayErrorCode | null;
   message: string;

@@ -21,7 +21,7 @@ import {
 import { callOutcomes, type CallInZone, type HistoryCall, type StoredPlace } from './calls.ts';
 import { UsageTotals } from './usageTotals.ts';
 
-/** Another number makes every index be built anew. */
+/** Changing this number rebuilds every index. */
 const schemaVersion = 3;
 
 const schema = `
@@ -65,7 +65,7 @@ export class Dictionary {
     return this.#texts[number] ?? null;
   }
 
-  /** Undefined for a text that no call has. */
+  /** Undefined if no call has the text. */
   find(text: string): number | undefined {
     return this.#numbers.get(text);
   }
@@ -81,33 +81,33 @@ export class Dictionary {
   }
 }
 
-/** How far an index has come. */
+/** The progress of an index. */
 export interface Progress {
-  /** Names this making of the index: one that was made anew has other numbers. */
+  /** Identifies this build of the index: a rebuilt one has other numbers. */
   made: string;
   /** Null before the first record. */
   position: JournalPosition | null;
-  /** File name of the oldest segment that was read; empty before the first record. */
+  /** File name of the oldest segment read; empty before the first record. */
   firstSegment: string;
-  /** Where the last record begins in its segment, in bytes. */
+  /** Offset of the last record in its segment, in bytes. */
   lastOffset: number;
 }
 
 type Ending = SettleRecord | VoidRecord | ExpiredChargedRecord;
 
-/** Takes the journal's records, oldest first, and writes what they come to into the index's tables. */
+/** Takes the journal's records, oldest first, and writes the resulting rows into the index's tables. */
 export class IndexWriter {
   readonly #database: DatabaseSync;
   readonly #statements: ReturnType<typeof prepare>;
   readonly strings = new Dictionary();
   readonly open = new Map<string, CallInZone>();
-  /** Calls that have ended. */
+  /** Number of finished calls. */
   count = 0;
   progress: Progress;
   #block = new CallBlock();
   #usage = new UsageTotals();
   #changedOpen = new Set<string>();
-  /** Begins where the tables stand. Throws the database's error, or another, when they are not those of an index. */
+  /** Continues from the tables' state. Throws the database's error, or another, if they aren't those of an index. */
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = prepare(database);
@@ -122,7 +122,7 @@ export class IndexWriter {
     this.#block = readBlock(database, Math.floor(this.count / blockCapacity)) ?? new CallBlock();
   }
 
-  /** Empties an index, or makes one of an empty file. */
+  /** Empties an index, or creates one in an empty file. */
   static create(database: DatabaseSync): void {
     const tables = database
       .prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
@@ -138,7 +138,7 @@ export class IndexWriter {
     return JSON.parse(value) as Progress;
   }
 
-  /** Whether the tables are those that this version writes. */
+  /** Whether the tables are of this version. */
   static fits(database: DatabaseSync): boolean {
     return database.prepare('PRAGMA user_version').get()?.['user_version'] === schemaVersion;
   }
@@ -198,7 +198,7 @@ export class IndexWriter {
     }
   }
 
-  /** Writes what was taken; the caller commits. */
+  /** Writes the taken records; the caller commits. */
   save(position: JournalPosition): void {
     const { setProgress, putOpen, dropOpen } = this.#statements;
     for (const callId of this.#changedOpen) {
@@ -217,7 +217,7 @@ export class IndexWriter {
   #takeHeader(header: HeaderRecord, placed: PlacedRecord): void {
     const carried = placed.segment === this.progress.firstSegment ? (header.carried?.open ?? []) : [];
     this.#takeEvent(placed);
-    // The first segments were dropped: of calls that they opened only this is known.
+    // The first segments were deleted: nothing else is known about the calls that they opened.
     for (const call of carried) {
       this.#setOpen({
         ...endOf(placed),
@@ -297,7 +297,7 @@ export class IndexWriter {
   }
 
   #setOpen(call: CallInZone): void {
-    // Filters of calls under way need their numbers too.
+    // Filters of running calls need their numbers too.
     filterValues(call, (text) => this.#number(text));
     this.open.set(call.callId, call);
     this.#changedOpen.add(call.callId);
@@ -376,7 +376,7 @@ function prepare(database: DatabaseSync) {
   };
 }
 
-/** How many calls there are. Throws `RangeError` when the blocks have others. */
+/** The number of calls. Throws `RangeError` if the blocks differ. */
 function countCalls(database: DatabaseSync): number {
   // One statement, so that another process can't add calls between the two.
   const { calls, inBlocks } = database
@@ -389,14 +389,14 @@ function countCalls(database: DatabaseSync): number {
   return calls;
 }
 
-/** A block as it is stored; null where there is none. Throws `RangeError` for one that is not a block. */
+/** A stored block; null if missing. Throws `RangeError` for anything but a block. */
 export function readBlock(database: DatabaseSync, number: number): CallBlock | null {
   const row = database.prepare('SELECT * FROM block WHERE number = ?').get(number) as
     (StoredColumns & { size: number; reasons: Uint8Array }) | undefined;
   return row ? new CallBlock(row.size, row, row.reasons) : null;
 }
 
-/** What a call is filtered by. */
+/** The filterable properties of a call. */
 export function filterValues(call: HistoryCall, number: (text: string) => number): FilterValues {
   return {
     time: Date.parse(call.time),
@@ -454,7 +454,7 @@ function describe(record: LedgerRecord & CallDescription) {
   };
 }
 
-/** What a call has of its last record, before anything was counted. */
+/** A call's properties from its last record, before anything was counted. */
 function endOf({ record, hash }: PlacedRecord) {
   return {
     sequence: record.seq,

@@ -17,16 +17,16 @@ const lineFeed = 0x0a;
 export interface ProvenRecord extends PlacedRecord {
   /** Hash of the record before, lower-case hex; 64 zeros before the first. */
   previous: string;
-  /** Whether the stored hash is that of the stored bytes after the record before. */
+  /** Whether the stored hash matches the stored bytes and the previous hash. */
   fits: boolean;
 }
 
-/** Reads a record and computes its hash anew. Throws `ledger_damaged` when there is no record at that place. */
+/** Reads a record and recomputes its hash. Throws `ledger_damaged` if there is no record at that place. */
 export async function readProven(directory: string, place: RecordPlace): Promise<ProvenRecord> {
   const placed = await readRecordAt(directory, place);
   const header = headerIn(directory, place.segment);
   if (header === null) {
-    const detail = 'the segment has no header that can be read';
+    const detail = 'the segment has no readable header';
     throw ledgerDamaged(directory, {
       segment: place.segment,
       line: 1,
@@ -49,7 +49,7 @@ export async function readProven(directory: string, place: RecordPlace): Promise
 
 /** The hash at the beginning of the line that ends before `offset`. */
 async function hashBefore(file: FileHandle, offset: number): Promise<string> {
-  // What is longer than a line can be is none, and its hash fits nothing.
+  // A longer line is no record, and its hash matches nothing.
   for (let size = 4096; size <= 4 * mostLineBytes; size *= 4) {
     const start = Math.max(0, offset - size);
     const bytes = Buffer.alloc(offset - start);

@@ -9,23 +9,23 @@ import type {
   VoidRecord,
 } from '../ledger/records.ts';
 
-/** A call with what it was recorded with, and how it ended; a refused one has no other end. */
+/** A call with its opening record and its ending; a refused call has only the refusal. */
 export type RecordedCall =
   | { opening: ReserveRecord; ending: SettleRecord | VoidRecord | ExpiredChargedRecord }
   | { opening: RefuseRecord; ending: null };
 
-/** What the journal says after a day began: calls as they end, and records that are of no call. */
+/** Journal content since the start of a day: calls as they end, and records without a call. */
 export type JournalEntry = { call: RecordedCall } | { event: LedgerRecord };
 
 export interface ScanOptions {
   signal?: AbortSignal | undefined;
-  /** Gets how many records were read. */
+  /** Gets the number of records read. */
   onProgress?: ((records: number) => void) | undefined;
 }
 
 /**
- * Reads the journal from the segment in which a policy day (YYYY-MM-DD) may begin. Calls of earlier days, and
- * those that are under way, are left out. Throws as `readFrom` does.
+ * Reads the journal from the segment in which a policy day (YYYY-MM-DD) may begin. Calls of earlier days and
+ * running calls are omitted. Throws like `readFrom`.
  */
 export async function* entriesSince(
   directory: string,
@@ -56,7 +56,7 @@ export async function* entriesSince(
         case 'note':
           break;
         default:
-          // A day begins nowhere later than this in any zone.
+          // A day begins in no zone later than this.
           if (record.time.slice(0, 10) >= dayBefore(day)) yield { event: record };
       }
     }
@@ -65,7 +65,7 @@ export async function* entriesSince(
   }
 }
 
-/** The start of the last segment that began before a day did anywhere; null for the first one. */
+/** The start of the last segment that began before the day began in any zone; null for the first one. */
 function beginningBefore(directory: string, day: string): JournalPosition | null {
   const first = dayBefore(day);
   for (const name of segmentNames(directory).reverse()) {
@@ -82,7 +82,7 @@ function dayBefore(day: string): string {
   return date.toISOString().slice(0, 10);
 }
 
-/** The first of so many policy days that end with `today`. */
+/** The first of that many policy days ending with `today`. */
 export function firstOfDays(today: string, days: number): string {
   const date = new Date(`${today}T00:00:00Z`);
   date.setUTCDate(date.getUTCDate() - (days - 1));

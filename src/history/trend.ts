@@ -1,15 +1,15 @@
-/** What a number of days came to. */
+/** The spend of a number of days. */
 export interface Period {
   /** Micro-USD. */
   spent: bigint;
-  /** Days with calls; days without any say nothing of what a day costs. */
+  /** Days with calls; days without calls say nothing about daily cost. */
   daysWithCalls: number;
 }
 
-/** Fewer days than these say nothing of a trend. */
+/** Minimum number of days for a trend. */
 const fewestDays = 3;
 
-/** Whether two periods may be compared: as many days with calls in both, and enough of them. */
+/** Whether two periods are comparable: the same number of days with calls, and enough of them. */
 export function areComparable(before: Period, lately: Period): boolean {
   return before.daysWithCalls === lately.daysWithCalls && lately.daysWithCalls >= fewestDays;
 }

@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { UsageDimension } from './usageTotals.ts';
 
-/** What calls come to. Money is micro-USD. */
+/** Usage of calls. Money is micro-USD. */
 export interface Usage {
-  /** That reached a model, or died on the way. */
+  /** Calls that reached a model, or died on the way. */
   calls: number;
-  /** Calls that were refused, or failed, before any reservation. */
+  /** Calls refused or failed before any reservation. */
   refusals: number;
   inputTokens: number;
   outputTokens: number;
@@ -13,19 +13,19 @@ export interface Usage {
   cacheWriteTokens: number;
   /** Settled, charged for dead processes, and corrected by bills. */
   spent: bigint;
-  /** The part of it that is an upper bound. */
+  /** The part that is an upper bound. */
   estimated: bigint;
-  /** The part of it that bills corrected; may be negative. */
+  /** The part from bill corrections; may be negative. */
   adjusted: bigint;
 }
 
 export interface UsageRow extends Usage {
-  /** A model, user, folder, branch, day or hour; null for calls without one, and for corrections of bills. */
+  /** A model, user, folder, branch, day or hour; null for calls without one, and for bill corrections. */
   key: string | null;
 }
 
 export interface UsageDays {
-  /** Policy days, YYYY-MM-DD, both included; all there are where they are left out. */
+  /** Policy days, YYYY-MM-DD, both included; all if omitted. */
   since?: string | undefined;
   until?: string | undefined;
 }
@@ -44,7 +44,7 @@ interface StoredUsage {
   adjusted: string;
 }
 
-/** Usage by a property: days and hours in their order, all else by what was spent. */
+/** Usage by a property: days and hours in order, all else by spend. */
 export function readUsage(
   database: DatabaseSync,
   text: (number: number) => string | null,
@@ -109,13 +109,13 @@ export function totalUsage(rows: readonly Usage[]): Usage {
 
 export interface HourSpending {
   day: string;
-  /** 0 to 23, in the zone of the policy. */
+  /** 0 to 23, in the policy's time zone. */
   hour: number;
   /** Micro-USD. */
   spent: bigint;
 }
 
-/** What was spent in each hour of each day, for forecasts. */
+/** The spend in each hour of each day, for forecasts. */
 export function readHours(
   database: DatabaseSync,
   text: (number: number) => string | null,
@@ -128,7 +128,7 @@ export function readHours(
     .all(since ?? '', until ?? '9999-99-99') as unknown as Pick<StoredUsage, 'day' | 'key' | 'spent'>[];
   return rows.flatMap(({ day, key, spent }) => {
     const hour = text(key);
-    // Corrections of bills have no hour.
+    // Bill corrections have no hour.
     return hour === null ? [] : [{ day, hour: Number(hour), spent: BigInt(spent) }];
   });
 }

@@ -4,17 +4,17 @@ import type { HistoryIndex } from './historyIndex.ts';
 import { totalUsage, type Usage, type UsageDays, type UsageRow } from './usage.ts';
 import { hourOf, type UsageDimension } from './usageTotals.ts';
 
-/** Enough days before today to find 14 with spending in. */
+/** Days before today that are searched for 14 days with spending. */
 const daysLookedAt = 120;
 
 export interface UsageReport {
   rows: UsageRow[];
   total: Usage;
-  /** Null while nothing was spent on an earlier day. */
+  /** Null if nothing was spent on an earlier day. */
   forecast: { day: Forecast | null; month: Forecast | null };
 }
 
-/** Usage by a property, with what today and this month are expected to come to. Inside `ask`. */
+/** Usage by a property, with a forecast for today and this month. Inside `ask`. */
 export function usageReport(
   index: HistoryIndex,
   by: UsageDimension,
@@ -27,7 +27,7 @@ export function usageReport(
   const input = {
     today,
     hour: Number(hourOf(now, timeZone)),
-    // Zones are off by quarters of an hour at most, which moves a forecast by less than its error.
+    // Zone offsets of quarter hours shift a forecast by less than its error.
     shareOfHour: now.getUTCMinutes() / 60,
     spentToday: spent(today),
     spentThisMonth: spent(`${today.slice(0, 7)}-01`),

@@ -12,13 +12,13 @@ interface Totals {
   cacheRead: number;
   cacheWrite5m: number;
   cacheWrite1h: number;
-  /** Micro-USD, as the other two; estimated and adjusted are parts of it. */
+  /** Micro-USD, like the other two; estimated and adjusted are parts of it. */
   spent: bigint;
   estimated: bigint;
   adjusted: bigint;
 }
 
-/** Daily roll-ups: what calls come to per day by model, user, workspace, branch and hour. */
+/** Daily totals of calls by model, user, workspace, branch and hour. */
 export class UsageTotals {
   readonly #totals = new Map<string, Totals>();
 
@@ -46,7 +46,7 @@ export class UsageTotals {
     }
   }
 
-  /** A bill knows the day and the model, nothing else. */
+  /** A bill knows only the day and the model. */
   addAdjustment(day: string, model: number, difference: bigint): void {
     for (const dimension of usageDimensions) {
       const totals = this.#of(day, dimension, dimension === 'model' ? model : 0);
@@ -55,7 +55,7 @@ export class UsageTotals {
     }
   }
 
-  /** Adds to what the table has. */
+  /** Adds to the table's totals. */
   write(database: DatabaseSync): void {
     const columns = [
       'calls',
@@ -117,7 +117,7 @@ export class UsageTotals {
 
 const formatters = new Map<string, Intl.DateTimeFormat>();
 const quarter = 15 * 60_000;
-/** Zones change on the quarter of an hour, so all instants of one share their hour. */
+/** Zones change on quarter hours, so all instants of one quarter share their hour. */
 let lastAsked: { quarter: number; timeZone: string; hour: string } | null = null;
 
 /** The hour of the day of an instant, 00 to 23, in an IANA time zone. */

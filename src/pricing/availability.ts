@@ -1,7 +1,7 @@
 import table from './bedrockAvailability.json' with { type: 'json' };
 
 interface Availability {
-  /** Regions that serve the model by its bare id. */
+  /** Regions that serve the bare model id. */
   onDemand?: readonly string[];
   /** By geography: regions that may call the model's profile. */
   profiles?: Readonly<Record<string, readonly string[]>>;
@@ -9,7 +9,7 @@ interface Availability {
 
 const models = new Map(Object.entries(table.models as Record<string, Availability>));
 
-/** What stands before a model id in a cross-region inference profile, with its regions where the table has none. */
+/** Geography prefixes of cross-region inference profiles, with their regions if the table has none. */
 const geographies: ReadonlyMap<string, RegExp> = new Map([
   ['us-gov', /^us-gov-/],
   ['us', /^(us|ca)-/],
@@ -22,7 +22,7 @@ const geographies: ReadonlyMap<string, RegExp> = new Map([
   ['global', /^/],
 ]);
 
-/** Whether a region is one of the commercial partition, by its form: not of GovCloud, China or another sovereign cloud. */
+/** Whether a region is in the commercial partition, by its form: not GovCloud, China or another sovereign cloud. */
 export function isCommercialRegion(region: string): boolean {
   return /^(us|ca|mx|sa|eu|ap|il|me|af)-(central|(north|south)(east|west)?|east|west)-\d{1,2}$/.test(region);
 }
@@ -30,7 +30,7 @@ export function isCommercialRegion(region: string): boolean {
 /** GovCloud is not in the table. */
 const unlisted = 'us-gov';
 
-/** Regions that the table was made in; of a newer one it knows nothing. */
+/** Regions that the table covers; newer ones are unknown. */
 const listedRegions = new Set(
   [...models.values()].flatMap(({ onDemand = [], profiles = {} }) => [
     ...onDemand,
@@ -38,13 +38,13 @@ const listedRegions = new Set(
   ]),
 );
 
-/** The parts of a profile's id; null for a model that is called in its region. */
+/** The parts of a profile's id; null for a bare model id. */
 export function profileOf(modelId: string): { geography: string; baseId: string } | null {
   const geography = modelId.split('.', 1)[0] ?? '';
   return geographies.has(geography) ? { geography, baseId: modelId.slice(geography.length + 1) } : null;
 }
 
-/** Whether calls of a profile may be made from a region. */
+/** Whether a profile can be called from a region. */
 export function isSourceRegion(profileId: string, region: string): boolean {
   const profile = profileOf(profileId);
   if (!profile) return false;
@@ -55,7 +55,7 @@ export function isSourceRegion(profileId: string, region: string): boolean {
         (geographies.get(profile.geography)?.test(region) ?? false);
 }
 
-/** Whether a region serves a bare model id; null where nothing is known of the model there. */
+/** Whether a region serves a bare model id; null if unknown. */
 export function isOnDemand(modelId: string, region: string): boolean | null {
   const model = models.get(modelId);
   if (!model || !listedRegions.has(region)) return null;
@@ -69,7 +69,7 @@ export function profilesFrom(region: string, baseId: string): string[] {
     .filter((id) => isSourceRegion(id, region));
 }
 
-/** False for a profile that Bedrock doesn't have; null where nothing is known of its model. */
+/** False for a profile that doesn't exist in Bedrock; null if its model is unknown. */
 export function isProfile(profileId: string): boolean | null {
   const profile = profileOf(profileId);
   const model = profile && models.get(profile.baseId);
@@ -77,7 +77,7 @@ export function isProfile(profileId: string): boolean | null {
   return profile.geography in (model.profiles ?? {});
 }
 
-/** Ids that Bedrock serves: of models, and of their profiles. */
+/** Ids that Bedrock serves: models and their profiles. */
 export function servedIds(): string[] {
   return [...models].flatMap(([id, { onDemand, profiles }]) => [
     ...(onDemand ? [id] : []),

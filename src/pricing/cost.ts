@@ -9,7 +9,7 @@ export interface TokenUsage {
 
 /** USD per 1,000,000 tokens as decimal strings; a missing class is unknown, never free. */
 export interface PriceTier {
-  /** The tier holds for the whole request once input + cacheRead + cacheWrite exceeds this. */
+  /** The tier applies to the whole request once input + cacheRead + cacheWrite exceeds this. */
   aboveInputTokens: number;
   input?: string | undefined;
   output?: string | undefined;
@@ -18,7 +18,7 @@ export interface PriceTier {
   cacheWrite1h?: string | undefined;
 }
 
-/** How a request is served: `flex` may wait, `priority` is preferred, `batch` is a job of many requests. */
+/** Service tier: `flex` may wait, `priority` is preferred, `batch` is a job with many requests. */
 export const serviceTiers = ['standard', 'flex', 'priority', 'batch'] as const;
 export type ServiceTier = (typeof serviceTiers)[number];
 
@@ -27,7 +27,7 @@ export const priceClasses = ['input', 'output', 'cacheRead', 'cacheWrite5m', 'ca
 
 export const noTokens: TokenUsage = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 };
 
-/** Tokens that count towards the context: everything sent, cached or not. */
+/** Tokens that count towards the context: all that is sent, cached or not. */
 export function contextTokens(usage: TokenUsage): number {
   return usage.input + usage.cacheRead + usage.cacheWrite5m + usage.cacheWrite1h;
 }
@@ -36,7 +36,7 @@ export function totalTokens(usage: TokenUsage): number {
   return contextTokens(usage) + usage.output;
 }
 
-/** Prices have at most this many decimals once read; more is refused, not rounded. */
+/** Maximum decimals of a price; more are refused, not rounded. */
 const priceDecimals = 12;
 const priceScale = 10n ** BigInt(priceDecimals);
 const microDollar = priceScale / 1_000_000n;
@@ -49,7 +49,7 @@ export function parseDecimal(text: string): bigint {
   return BigInt(match[1] ?? '0') * priceScale + BigInt((match[2] ?? '').padEnd(priceDecimals, '0'));
 }
 
-/** The product of two numbers of `parseDecimal` as a decimal string. Throws `RangeError` when digits would be lost. */
+/** The product of two `parseDecimal` numbers as a decimal string. Throws `RangeError` if digits would be lost. */
 export function decimalText(product: bigint): string {
   if (product % priceScale !== 0n) throw new RangeError(`a product has more than ${priceDecimals} decimals`);
   const value = product / priceScale;
@@ -57,7 +57,7 @@ export function decimalText(product: bigint): string {
   return `${value / priceScale}${fraction && `.${fraction}`}`;
 }
 
-/** The tier that prices a request of this context size. */
+/** The price tier of a request with this context size. */
 export function tierFor(tiers: readonly PriceTier[], usage: TokenUsage): PriceTier | undefined {
   const context = contextTokens(usage);
   return tiers
@@ -72,7 +72,7 @@ export function tierFor(tiers: readonly PriceTier[], usage: TokenUsage): PriceTi
  * Cost in micro-USD, rounded once, up. USD per million tokens is micro-USD per token, so the sum of
  * tokens × price is exact before rounding.
  *
- * Returns the first class with tokens but no price instead of a cost when there is one.
+ * If a class has tokens but no price, returns the first such class instead of a cost.
  */
 export function costOf(tiers: readonly PriceTier[], usage: TokenUsage): bigint | { unpriced: PriceClass } {
   const tier = tierFor(tiers, usage);
@@ -88,9 +88,9 @@ export function costOf(tiers: readonly PriceTier[], usage: TokenUsage): bigint |
 }
 
 /**
- * The most a call may cost in micro-USD: every input token at the dearest class in which it could be
+ * The maximum cost of a call in micro-USD: every input token at the dearest class in which it could be
  * billed in any tier it could reach, and `maxTokens` of output at the dearest output price.
- * Null when input or output has no price.
+ * Null if input or output has no price.
  */
 export function worstCaseCost(
   tiers: readonly PriceTier[],
@@ -124,7 +124,7 @@ export function usdToMicro(usd: string): bigint {
   return parseDecimal(usd) / microDollar;
 }
 
-/** An amount as a person writes it, as micro-USD. Throws `RangeError` where `usdToMicro` would round as well. */
+/** A person's amount as micro-USD. Throws `RangeError` also if `usdToMicro` would round. */
 export function amountToMicro(usd: string): bigint {
   if (parseDecimal(usd) % microDollar !== 0n) throw new RangeError(`"${usd}" has more than 6 decimals`);
   return usdToMicro(usd);

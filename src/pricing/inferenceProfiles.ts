@@ -1,8 +1,8 @@
-/** What AWS says of an account's inference profiles, within seconds. Never rejects. */
+/** Asks AWS about an account's inference profiles, within seconds. Never rejects. */
 export interface ProfileDirectory {
-  /** Ids of the cross-region profiles that can be called from this region; null where AWS can't be asked. */
+  /** Ids of the cross-region profiles that can be called from this region; null if AWS can't be asked. */
   list(): Promise<readonly string[] | null>;
-  /** ARNs of the foundation models behind an application profile; null where AWS can't be asked. */
+  /** ARNs of the foundation models behind an application profile; null if AWS can't be asked. */
   modelsOf(profileArn: string): Promise<readonly string[] | null>;
 }
 
@@ -11,9 +11,9 @@ export function isApplicationProfile(modelId: string): boolean {
 }
 
 /**
- * The model or cross-region profile that an application profile was made from, by the ARNs of its models: one
- * region serves the bare model, an ARN without a region the global profile, several regions that of their
- * geography. Null for ARNs of no model.
+ * The model or cross-region profile behind an application profile, from the ARNs of its models: one
+ * region means the bare model, an ARN without a region the global profile, several regions that of their
+ * geography. Null if no ARN names a model.
  */
 export function baseOfProfile(modelArns: readonly string[]): string | null {
   const models = modelArns.flatMap((arn) => {
@@ -26,7 +26,7 @@ export function baseOfProfile(modelArns: readonly string[]): string | null {
   return geography === null ? baseId : `${geography}.${baseId}`;
 }
 
-/** Geographies by the regions that they route to, the narrower first. */
+/** Geographies with the regions that they route to, narrowest first. */
 const geographyByRegions: readonly (readonly [string, RegExp])[] = [
   ['us-gov', /^us-gov-/],
   ['ca', /^ca-/],

@@ -19,12 +19,12 @@ function named<T>(values: Readonly<Record<string, T>>): Readonly<Record<string, 
   return Object.assign(Object.create(null) as Record<string, T>, values);
 }
 
-/** Ids that Bedrock knows: what it serves, and newer models that have a price. */
+/** Ids known to Bedrock: those it serves, and newer models with a price. */
 const knownIds: ReadonlySet<string> = new Set(
   [...servedIds(), ...pricedModelIds()].filter((id) => isProfile(id) !== false),
 );
 
-/** Friendly names that work in us-east-1 as they are; `bedrock.model_mapping` stands above them. */
+/** Friendly names that work in us-east-1 without a mapping; `bedrock.model_mapping` overrides them. */
 const builtInAliases: Readonly<Record<string, string>> = named({
   'claude-sonnet': 'us.anthropic.claude-sonnet-4-6',
   'claude-3-sonnet': 'us.anthropic.claude-sonnet-4-6',
@@ -53,56 +53,56 @@ export type PriceOverrides = Readonly<
 export interface CatalogueOptions {
   /** `bedrock.model_mapping` of settings.yaml. */
   mapping: Readonly<Record<string, string>>;
-  /** `models` of settings.yaml: what a name, id or ARN stands for. */
+  /** `models` of settings.yaml: the model behind a name, id or ARN. */
   bases?: Readonly<Record<string, { base: string }>>;
-  /** Names with a cap of their own: what they stand for counts for every call. */
+  /** Names with their own cap; their models are looked up for every call. */
   capped?: readonly string[];
   prices: PriceOverrides;
   /** `refuse`, or the entry that prices models without a price. */
   unknownPrice: string;
-  /** USD per 1,000,000 characters that a guardrail reads; null or left out where nobody says. */
+  /** USD per 1,000,000 characters that a guardrail reads; null or omitted if unknown. */
   guardrailPrice?: string | null;
   region: string;
-  /** What AWS says of the account's profiles; left out where it isn't asked. */
+  /** Asks AWS about the account's profiles; omitted if AWS isn't asked. */
   profiles?: ProfileDirectory | undefined;
 }
 
-/** A model that may be called: known, not retired, priced. */
+/** A callable model: known, not retired, priced. */
 export interface Model {
-  /** The name that was asked for. */
+  /** The requested name. */
   name: string;
-  /** What Bedrock is sent: model id, inference-profile id or ARN. */
+  /** The id sent to Bedrock: model id, inference-profile id or ARN. */
   modelId: string;
-  /** The model or profile behind it, from which limits, prices and capabilities are. */
+  /** The model or profile behind it, which sets limits, prices and capabilities. */
   baseId: string;
-  /** The price entry that was used, for the record; `#flex` at its end names a service tier. */
+  /** The price entry used, for the record; a suffix such as `#flex` names a service tier. */
   priceKey: string;
-  /** Why the prices are only the most that is known, in one phrase; null where they were published for this call. */
+  /** Why the prices are only an upper bound, in one phrase; null if they were published for this call. */
   priceEstimatedBecause: string | null;
-  /** Prices of the service tier that was asked for. */
+  /** Prices of the requested service tier. */
   tiers: readonly PriceTier[];
   prices: PricesByServiceTier;
   maxInputTokens: number | null;
   maxOutputTokens: number | null;
-  /** False where the model refuses temperature and topP. */
+  /** False if the model refuses temperature and topP. */
   samplingParameters: boolean;
-  /** What the price table says that it can (`vision`, `tools`, …); a missing one is not known. */
+  /** Capabilities in the price table (`vision`, `tools`, …); a missing one is unknown. */
   supports: Readonly<Record<string, boolean>>;
 }
 
-/** What AWS didn't say is asked again after this long. */
+/** Delay before AWS is asked again after it didn't answer, in milliseconds. */
 const askAgainMs = 60_000;
 
 /** Names, ids and prices of models in one region. */
 export class ModelCatalogue {
   readonly #options: CatalogueOptions;
-  /** The base that the settings name, by the id that stands for it. */
+  /** The base from the settings, by id. */
   readonly #bases: ReadonlyMap<string, string>;
-  /** Profiles that AWS lists for this region; null while nobody asked or it can't be asked. */
+  /** Profiles that AWS lists for this region; null if not asked yet or AWS can't be asked. */
   #listed: ReadonlySet<string> | null = null;
-  /** What AWS says application profiles stand for, by ARN. */
+  /** Models behind application profiles according to AWS, by ARN. */
   readonly #found = new Map<string, string>();
-  /** What AWS was asked about profiles, and when: milliseconds since the epoch. */
+  /** Questions to AWS about profiles, with their time: milliseconds since the epoch. */
   readonly #asked = new Map<string, { at: number; answered: Promise<void> }>();
 
   constructor(options: CatalogueOptions) {
@@ -115,19 +115,19 @@ export class ModelCatalogue {
     return this.#options.guardrailPrice ?? null;
   }
 
-  /** Every friendly name, the user's own first. */
+  /** Every friendly name, the user's first. */
   names(): string[] {
     return [...new Set([...Object.keys(this.#options.mapping), ...Object.keys(builtInAliases)])];
   }
 
-  /** The models a person may pick; names that can't be called now are left out. */
+  /** The models a person may select; names that can't be called now are omitted. */
   available(): Model[] {
     return this.#resolvable(this.names());
   }
 
   /**
-   * Every priced model that can be called from here and is not at its end, once by each id: by its friendly name
-   * where it has one. Where a profile stands for a model, the profile does, not the bare id.
+   * Every priced, current model that can be called from this region, once per id: by its friendly name
+   * if it has one. If a model has a profile, the profile is listed, not the bare id.
    */
   callable(now = new Date()): Model[] {
     const today = now.toISOString().slice(0, 10);
@@ -138,7 +138,7 @@ export class ModelCatalogue {
     const profiled = new Set(byId.flatMap(({ kind }) => (kind.geography === null ? [] : [kind.bareId])));
     const ids = byId.filter(
       ({ kind: { vendor, geography, bareId } }) =>
-        // "@" stands in ids of other clouds.
+        // "@" occurs in ids of other clouds.
         vendor !== null && !bareId.includes('@') && (geography !== null || !profiled.has(bareId)),
     );
     const models = [...this.available(), ...ids.map(({ model }) => model)];
@@ -157,8 +157,8 @@ export class ModelCatalogue {
   }
 
   /**
-   * Asks AWS what only AWS knows of a name, where it may: what stands behind a profile, and which there are. Of
-   * names with a cap as well, which may be profiles of the same model.
+   * Asks AWS, if allowed, what only AWS knows about a name: the model behind a profile, and which profiles exist. Also
+   * asks about names with a cap, which may be profiles of the same model.
    */
   async learn(name: string): Promise<void> {
     const { profiles, capped = [] } = this.#options;
@@ -171,12 +171,12 @@ export class ModelCatalogue {
     }
   }
 
-  /** What an application profile was made from. */
+  /** The model or profile behind an application profile. */
   #learnBase(name: string, profiles: ProfileDirectory): Promise<void> {
     const modelId = this.modelIdOf(name);
     if (this.#found.has(modelId) || this.#bases.has(modelId) || !isApplicationProfile(modelId))
       return Promise.resolve();
-    // Calls at the same time share one question; who may not ask is told so each time, and calls needn't wait for that.
+    // Concurrent calls share one question. Without permission each question fails; calls needn't wait for it.
     const asked = this.#asked.get(modelId);
     if (asked && Date.now() - asked.at < askAgainMs) return asked.answered;
     const answered = profiles.modelsOf(modelId).then((models) => {
@@ -187,20 +187,20 @@ export class ModelCatalogue {
     return answered;
   }
 
-  /** Asks AWS about every name of the mapping, and about others. */
+  /** Asks AWS about every name of the mapping and others. */
   async learnAll(others: readonly string[] = []): Promise<void> {
     const names = new Set([...Object.keys(this.#options.mapping), ...others]);
     await Promise.all([...names].map((name) => this.learn(name)));
   }
 
-  /** What Bedrock would be sent for a name, also where it can't be called; null for no name that is known. */
+  /** The id sent to Bedrock for a name, even if it can't be called; null for an unknown name. */
   idOf(name: string): string | null {
     const modelId = this.modelIdOf(name);
     return this.#isVouched(name, modelId) || knownIds.has(idInArn(modelId)) ? modelId : null;
   }
 
   /**
-   * Finds the model behind a friendly name, model id, inference-profile id or ARN, priced as it is to be served.
+   * Finds the model behind a friendly name, model id, inference-profile id or ARN, priced for its service tier.
    * Throws `model_not_recognized`, `model_retired`, `model_not_in_region` or `price_unknown`.
    */
   resolve(name: string, serviceTier: ServiceTier = 'standard'): Model {
@@ -212,8 +212,8 @@ export class ModelCatalogue {
     if (entry?.mode === 'embedding') {
       throw new GatewayError(
         'model_not_recognized',
-        `The model ${baseId} makes embeddings; it can't answer.`,
-        { hint: `Choose one of: ${this.names().join(', ')}.` },
+        `The model ${baseId} only creates embeddings; it can't answer.`,
+        { hint: `Use one of: ${this.names().join(', ')}.` },
       );
     }
     const { key, prices, estimatedBecause } = this.#price(modelId, baseId);
@@ -221,7 +221,7 @@ export class ModelCatalogue {
     if (!tiers) {
       const message = `No price is known for ${modelId} in the service tier ${serviceTier}.`;
       throw new GatewayError('price_unknown', message, {
-        hint: 'Leave the service tier out: standard has a price.',
+        hint: 'Omit the service tier: standard has a price.',
       });
     }
     return {
@@ -239,18 +239,18 @@ export class ModelCatalogue {
     };
   }
 
-  /** The id that a name stands for, whether it can be called or not. */
+  /** The id behind a name, whether or not it can be called. */
   modelIdOf(name: string): string {
     const mapped = this.#options.mapping[name] ?? name;
     return builtInAliases[mapped] ?? mapped;
   }
 
-  /** The model or profile behind a name, id or ARN; an ARN of which nobody knows it is itself. */
+  /** The model or profile behind a name, id or ARN; an unknown ARN is its own base. */
   baseIdOf(name: string): string {
     return this.#baseOf(this.modelIdOf(name));
   }
 
-  /** What the cap and totals of a model are kept under: its bare id, by whatever name, ARN or profile it is called. */
+  /** The key of a model's cap and totals: its bare id, whatever name, ARN or profile is called. */
   capKeyOf(name: string): string {
     return bareIdOf(this.baseIdOf(name));
   }
@@ -259,7 +259,7 @@ export class ModelCatalogue {
     return this.#bases.get(modelId) ?? this.#found.get(modelId) ?? idInArn(modelId);
   }
 
-  /** An id that someone wrote into the mapping, has a price for or took from the account is theirs to vouch for. */
+  /** Ids from the mapping, the prices or the account are accepted without a check. */
   #isVouched(name: string, modelId: string): boolean {
     const written = this.#options.mapping[name] === modelId || modelId in this.#options.prices;
     return written || (modelId.startsWith('arn:') && profileOf(idInArn(modelId)) === null);
@@ -272,7 +272,7 @@ export class ModelCatalogue {
     throw this.#notRecognized(name, id);
   }
 
-  /** Whether Bedrock knows an id and it may be called from this region; AWS's own list stands above the table. */
+  /** Whether Bedrock knows an id and it may be called from this region; AWS's own list overrides the table. */
   #isCallable(modelId: string): boolean {
     const id = idInArn(modelId);
     if (profileOf(id) === null) return knownIds.has(id);
@@ -285,7 +285,7 @@ export class ModelCatalogue {
     const known = [...this.names(), ...knownIds];
     const hint =
       here.length > 0
-        ? `Bedrock has no such profile; from ${this.#options.region} the model is ${here.join(' or ')}.`
+        ? `Bedrock has no such profile; from ${this.#options.region} use ${here.join(' or ')}.`
         : `Nearest known: ${nearestNames(name, known).join(', ')}.`;
     return new GatewayError('model_not_recognized', `Model ID not recognized: "${name}".`, {
       hint: `${hint} Or add it to bedrock.model_mapping in settings.yaml.`,
@@ -316,18 +316,18 @@ export class ModelCatalogue {
     const exact = own ?? publishedPrices(baseId, region);
     if (exact) return { ...exact, estimatedBecause: null };
     const policy = this.#ownPrices(unknownPrice) ?? pricesAt(unknownPrice);
-    // `refuse`, and whatever else has no prices.
+    // `refuse`, and any other name without prices.
     if (!policy) throw this.#priceUnknown(modelId, baseId);
     const dearest = dearestPrices(baseId);
     const where = profileOf(baseId) ? 'for this profile' : `for ${region}`;
     if (dearest)
       return {
         ...dearest,
-        estimatedBecause: `no price is published ${where}; the dearest one elsewhere, which it may exceed`,
+        estimatedBecause: `no price is published ${where}; the highest one elsewhere applies, and the bill may exceed it`,
       };
     return {
       ...policy,
-      estimatedBecause: `no price is known; that of ${unknownPrice} by budget.unknown_price`,
+      estimatedBecause: `no price is known; budget.unknown_price applies the price of ${unknownPrice}`,
     };
   }
 
@@ -340,15 +340,15 @@ export class ModelCatalogue {
     if (isApplicationProfile(modelId) && baseId === modelId)
       return new GatewayError(
         'price_unknown',
-        `The model behind ${modelId} is not known, so its price isn't.`,
+        `The model behind ${modelId} is unknown, and so is its price.`,
         {
-          hint: `Allow bedrock:GetInferenceProfile, or write models."${modelId}".base into settings.yaml.`,
+          hint: `Allow bedrock:GetInferenceProfile, or set models."${modelId}".base in settings.yaml.`,
         },
       );
     return dearestPrices(baseId)
       ? priceUnknown(
           modelId,
-          ` in ${this.#options.region}, and budget.unknown_price refuses to take the one of another region`,
+          ` in ${this.#options.region}, and budget.unknown_price refuses the price of another region`,
         )
       : priceUnknown(modelId, baseId === idInArn(modelId) ? '' : `, whose base is ${baseId}`);
   }
@@ -377,7 +377,7 @@ function idInArn(modelId: string): string {
   return match?.[1] ?? modelId;
 }
 
-/** A model's id without the geography of its profile: `us.x` and `global.x` are the model `x`. */
+/** A model id without the geography of a profile: `us.x` and `global.x` are the model `x`. */
 export function bareIdOf(baseId: string): string {
   const id = idInArn(baseId);
   return profileOf(id)?.baseId ?? id;

@@ -15,10 +15,10 @@ export interface PriceEntry {
   supports?: Record<string, boolean>;
 }
 
-/** What a model costs, by how it is served; a tier without prices is missing. */
+/** Prices of a model by service tier; a tier without prices is missing. */
 export type PricesByServiceTier = Readonly<Partial<Record<ServiceTier, readonly PriceTier[]>>>;
 
-/** Prices, and the entry of the table or rule that they come from. */
+/** Prices and the table entry or rule that they come from. */
 export interface FoundPrices {
   key: string;
   prices: PricesByServiceTier;
@@ -26,7 +26,7 @@ export interface FoundPrices {
 
 const entries = new Map(Object.entries(table.models as Record<string, PriceEntry>));
 
-/** Keys of the table that are no ids: regional prices, and prices of other services. */
+/** Keys of the table that aren't ids: regional prices and prices of other services. */
 function isId(key: string): boolean {
   return /^[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[\w.:-]+$/.test(key) && !key.includes('@');
 }
@@ -36,17 +36,17 @@ export function pricedModelIds(): string[] {
   return [...entries.keys()].filter(isId);
 }
 
-/** What the table says of a model or profile, or of the model of a profile that it doesn't list; the price is its own. */
+/** The table entry of a model or profile, or of the model behind an unlisted profile; its price is its own. */
 export function entryOf(modelId: string): PriceEntry | undefined {
   return isId(modelId) ? (entries.get(modelId) ?? entries.get(profileOf(modelId)?.baseId ?? '')) : undefined;
 }
 
-/** Regions for which the prices of bare ids are published; others have entries of their own. */
+/** Regions for which the prices of bare ids are published; others have their own entries. */
 const regionsOfBareIds = ['us-east-1', 'us-east-2', 'us-west-2'];
 
 /**
- * Prices that are published for a model or profile in a region: the table's entry, or a provider's rule.
- * Undefined where there is none, however much is known of other regions.
+ * Prices published for a model or profile in a region: the table entry, or a provider's rule.
+ * Undefined if there is none, even if other regions have prices.
  */
 export function publishedPrices(modelId: string, region: string): FoundPrices | undefined {
   const regional = `bedrock/${region}/${modelId}`;
@@ -63,7 +63,7 @@ export function publishedPrices(modelId: string, region: string): FoundPrices | 
     : undefined;
 }
 
-/** The dearest published price of each class that a model has anywhere; undefined for a model without prices. */
+/** The highest published price of each class of a model anywhere; undefined for a model without prices. */
 export function dearestPrices(modelId: string): FoundPrices | undefined {
   const baseId = profileOf(modelId)?.baseId ?? modelId;
   const found = [...entries]
@@ -94,7 +94,7 @@ function dearestOf(lists: readonly (readonly PriceTier[])[]): PriceTier[] {
   });
 }
 
-/** An entry's prices by its key, times a factor. */
+/** The prices of an entry, times a factor. */
 export function pricesAt(key: string, factor?: string): FoundPrices | undefined {
   const entry = entries.get(key);
   if (!entry) return undefined;
@@ -105,7 +105,7 @@ export function pricesAt(key: string, factor?: string): FoundPrices | undefined 
   return { key: `${factor}*${key}`, prices };
 }
 
-/** Beyond a long-context threshold only the standard tier has prices; those of the others are unknown there. */
+/** Above a long-context threshold only the standard tier has prices; those of the others are unknown. */
 export function pricesByServiceTier(entry: Pick<PriceEntry, 'tiers' | 'serviceTiers'>): PricesByServiceTier {
   const unknownBeyond = entry.tiers
     .filter(({ aboveInputTokens }) => aboveInputTokens > 0)

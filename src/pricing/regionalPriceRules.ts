@@ -1,11 +1,11 @@
 import { isCommercialRegion } from './availability.ts';
 import { decimalText, parseDecimal, priceClasses, type PriceTier } from './cost.ts';
 
-/** A provider's published relation between its price on the global profile and in every other commercial place. */
+/** A provider's published ratio of prices between the global profile and all other commercial regions and profiles. */
 interface RegionalPriceRule {
-  /** Base model ids that it is published for. */
+  /** Base model ids that it applies to. */
   models: RegExp;
-  /** Times the price of the global profile, for calls in a region and by way of a geography's profile. */
+  /** Factor on the global price, for calls in a region and through a geography's profile. */
   factor: string;
   source: string;
 }
@@ -20,7 +20,7 @@ const rules: readonly RegionalPriceRule[] = [
   },
 ];
 
-/** The rule for a base model id in a commercial region; other partitions have prices of their own. */
+/** The rule for a base model id in a commercial region; other partitions have their own prices. */
 export function regionalRule(baseId: string, region: string): RegionalPriceRule | undefined {
   return isCommercialRegion(region) ? rules.find(({ models }) => models.test(baseId)) : undefined;
 }

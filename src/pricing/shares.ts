@@ -1,4 +1,4 @@
-/** A part of a whole in percent, one decimal, rounded to the nearest; null where there is no whole. */
+/** A part of a whole in percent, one decimal, rounded to nearest; null if there is no whole. */
 export function percentage(part: bigint, whole: bigint): number | null {
   if (whole <= 0n) return null;
   const doubled = 2n * 1000n * part + whole;
@@ -6,8 +6,8 @@ export function percentage(part: bigint, whole: bigint): number | null {
 }
 
 /**
- * Parts of their sum in percent, one decimal, so that they add up to 100: what rounding down leaves over goes to
- * those that lose most by it (largest remainder). Each null where the sum is not above zero.
+ * Parts of their sum in percent, one decimal, adding up to 100: the remainder after rounding down goes to
+ * the parts that lose most (largest remainder). Each null if the sum is not above zero.
  */
 export function percentages(parts: readonly bigint[]): (number | null)[] {
   const whole = parts.reduce((sum, part) => sum + part, 0n);

@@ -9,28 +9,28 @@ import { readCostExport, type Columns, type ExportSource } from './costExport.ts
 import type { ModelMatcher } from './modelNames.ts';
 import { entryOf } from './recordedCost.ts';
 
-/** Lines that belong to no comparison, by why. */
+/** Lines outside the comparison, by reason. */
 export interface Unplaced {
   why: string;
   name: string;
   lines: number;
   /** Scaled to 10^-24 USD. */
   cost: bigint;
-  /** Where the first of them stands: `file:line`. */
+  /** Place of the first one: `file:line`. */
   first: string;
 }
 
-/** What was billed for a model's tokens of one class on a day. */
+/** Billed amount for a model's tokens of one class on a day. */
 export interface BilledClass {
   /** Scaled to 10^-24 USD. */
   cost: bigint;
   lines: number;
   first: string;
-  /** When the usage was, milliseconds since the epoch. */
+  /** Times of the usage, milliseconds since the epoch. */
   spans: { from: number; until: number }[];
 }
 
-/** Which recorded figures a line that can't be placed may belong to. */
+/** Recorded figures to which an unassignable line may belong. */
 interface Doubt {
   why: string;
   /** First and last policy day; null for any. */
@@ -39,52 +39,52 @@ interface Doubt {
   models: readonly string[] | null;
 }
 
-/** A line of Bedrock. */
+/** A Bedrock line. */
 interface Line {
   place: string;
   billed: Exclude<BilledLine, { kind: 'other' }>;
-  /** Null where it is no number. */
+  /** Null if it isn't a number. */
   cost: bigint | null;
   start: number | null;
   end: number | null;
-  /** What it charges for, and how much. */
+  /** What the line charges for, and how much. */
   content: string;
   identity: string;
   columns: Columns;
 }
 
-/** Costs are added up to this many decimals of a US dollar; AWS gives ten. */
+/** Decimals of a US dollar in sums; AWS gives ten. */
 const costDecimals = 24;
 const costScale = 10n ** BigInt(costDecimals - 6);
-/** Longer lines are of a month, and don't say how far the export reaches. */
+/** Longer lines cover a month and don't show how far the export reaches. */
 const longestLineMs = 25 * 3_600_000;
-/** No clock is this far behind AWS's: usage after it can't be. */
+/** Maximum lag of this clock behind AWS's, in milliseconds; later usage is impossible. */
 const mostAheadMs = 3 * 24 * 3_600_000;
-/** Columns that tell nothing of what a line is about: how it is numbered, and what it comes to. */
+/** Columns that don't describe what a line is for: its numbering and its cost. */
 const figures =
   /^identity|^bill|cost|rate|amount|quantity|price|factor|discount|reservation|savings|_date$|^product$/;
 
-/** Usage may be billed this long after it, so a day counts once the export reaches that far beyond. */
+/** Usage may be billed with this delay, so a day counts once the export reaches that far beyond it. */
 const billingDelayMs = 24 * 3_600_000;
 
-/** What AWS billed: each line once, added up by policy day, model and token class. */
+/** The AWS bill: each line once, summed by policy day, model and token class. */
 export class Bill {
   readonly sources: ExportSource[] = [];
   /** By policy day, then model id. */
   readonly days = new Map<string, Map<string, Map<TokenClass, BilledClass>>>();
   readonly others = { lines: 0, cost: 0n };
-  /** Lines that stand in the export again, and were counted once. */
+  /** Number of duplicate lines, which count once. */
   copies = 0;
   readonly #timeZone: string;
   readonly #where: ReadonlyMap<string, string>;
   readonly #matcher: ModelMatcher;
   readonly #firstDay: string;
   readonly #lines = new Map<string, Line[]>();
-  /** Columns that every file has. */
+  /** Columns common to all files. */
   #columns: Set<string> | null = null;
   readonly #unplaced = new Map<string, Unplaced>();
   readonly #doubts = new Map<string, Doubt>();
-  /** Time that each file covers, milliseconds since the epoch. */
+  /** Period of each file, milliseconds since the epoch. */
   readonly #covered: { from: number; until: number }[] = [];
   readonly #dayOfHour = new Map<number, { day: string; dayEnd: number }>();
   #invoiced = true;
@@ -102,7 +102,7 @@ export class Bill {
     this.#firstDay = options.firstDay;
   }
 
-  /** Reads the files of a bill. Throws `invalid_request` for one that is no export. */
+  /** Reads the files of a bill. Throws `invalid_request` for anything but an export. */
   static async read(files: readonly string[], options: ConstructorParameters<typeof Bill>[0]): Promise<Bill> {
     const bill = new Bill(options);
     for (const file of files) await bill.#readFile(file);
@@ -116,7 +116,7 @@ export class Bill {
     return [...this.#unplaced.values()];
   }
 
-  /** Why a day's figure of a model must stay as it is: lines that may belong to it. Null where none may. */
+  /** Why a model's figure of a day must stay: lines that may belong to it. Null if there are none. */
   doubtOf(day: string, modelId: string): string | null {
     for (const { why, days, models } of this.#doubts.values())
       if ((days === null || (days.first <= day && day <= days.last)) && (models?.includes(modelId) ?? true))
@@ -124,7 +124,7 @@ export class Bill {
     return null;
   }
 
-  /** Whether the export has all that AWS bills for a day. */
+  /** Whether the export is complete for a day. */
   isComplete(day: string): boolean {
     const start = startOf(day, this.#timeZone);
     const end = nextDayStart(new Date(start), this.#timeZone).getTime();
@@ -172,8 +172,8 @@ export class Bill {
   }
 
   /**
-   * Leaves out what stands in several files for the same usage under other ids: AWS numbers the lines of each
-   * delivery anew, so that two versions of a report, or two kinds of it, can't be told from its parts.
+   * Leaves out usage that appears in several files under different ids: AWS renumbers the lines of each
+   * delivery, so two versions or kinds of a report look like its parts.
    */
   #leaveRepeated(): void {
     if (this.sources.length < 2) return;
@@ -186,7 +186,7 @@ export class Bill {
       if (new Set(lines.map(({ place }) => fileOf(place))).size < 2) continue;
       for (const line of lines) {
         this.#lines.delete(line.identity);
-        this.#leaveOut('the same usage stands in two files under other ids', line, this.#modelsOf(line));
+        this.#leaveOut('the same usage is in two files under different ids', line, this.#modelsOf(line));
       }
     }
   }
@@ -197,7 +197,7 @@ export class Bill {
     return [...this.#where].every(([column, value]) => columns(column) === value);
   }
 
-  /** Places what stands under one identity: a line, or its copies. */
+  /** Assigns the lines of one identity: a line or its copies. */
   #placeOnce(lines: readonly Line[], hasId: boolean): void {
     const [line, ...again] = lines;
     if (!line) return;
@@ -209,7 +209,7 @@ export class Bill {
     }
     const why = hasId
       ? 'lines of one identity_line_item_id differ'
-      : 'the line stands there again, and has no identity_line_item_id to tell whether it is a copy';
+      : 'the line is repeated without an identity_line_item_id, so it may be a copy';
     for (const one of lines) this.#leaveOut(why, one, this.#modelsOf(one));
   }
 
@@ -225,7 +225,7 @@ export class Bill {
       const match = this.#matcher.find(billed.model);
       const { day, dayEnd } = this.#dayAt(start);
       if ('why' in match) this.#leaveOut(match.why, line, models);
-      else if (start > Date.now() + mostAheadMs) this.#leaveOut('its time is yet to come', line, models);
+      else if (start > Date.now() + mostAheadMs) this.#leaveOut('its time is in the future', line, models);
       else if (end > dayEnd)
         this.#leaveOut(`it spans days of ${this.#timeZone}: export by the hour`, line, models);
       else if (day < this.#firstDay) this.#list('it is from before this ledger began', line);
@@ -244,14 +244,14 @@ export class Bill {
     return entryOf(classes, tokenClass, () => ({ cost: 0n, lines: 0, first, spans: [] }));
   }
 
-  /** The recorded models that a line may be of; null for any. */
+  /** The recorded models that a line may belong to; null for any. */
   #modelsOf({ billed }: Line): readonly string[] | null {
     if (billed.kind === 'aside') return [];
     const match = this.#matcher.find(billed.model);
     return 'why' in match ? match.candidates : [match.modelId];
   }
 
-  /** Lists a line that can't be placed, and casts doubt on the figures that it may belong to. */
+  /** Lists an unassignable line and puts the figures that it may belong to in doubt. */
   #leaveOut(why: string, line: Line, models: readonly string[] | null): void {
     this.#list(why, line);
     if (models?.length === 0) return;
@@ -274,7 +274,7 @@ export class Bill {
     this.others.cost += cost ?? 0n;
   }
 
-  /** Adds lines to those that belong to no comparison. */
+  /** Adds lines to those outside the comparison. */
   list({ why, name, lines, cost, first }: Unplaced): void {
     const group = entryOf(this.#unplaced, `${why}\0${name}`, () => ({
       why,
@@ -300,12 +300,12 @@ function fileOf(place: string): string {
   return place.slice(0, place.lastIndexOf(':'));
 }
 
-/** How the identity of a line with an id begins. */
+/** Prefix of the identity of a line with an id. */
 const identified = 'id ';
 
 /**
- * What tells a line from all others: its id, which is unique within one partition of a report, with what it is
- * about; where the export has no ids, all that it says of the line.
+ * The identity of a line: its id, which is unique within one partition of a report, with what it is
+ * for; without ids, all its columns.
  */
 function identityOf(columns: Columns): string {
   const id = columns('identity_line_item_id');
@@ -314,7 +314,7 @@ function identityOf(columns: Columns): string {
   return `${identified}${[id, ...about.map(columns)].join('\0')}`;
 }
 
-/** Null for times that are no dates, and for a line that ends before it begins. */
+/** Null for invalid dates, and for a line that ends before it begins. */
 function timesOf(columns: Columns): { start: number | null; end: number | null } {
   const start = instantOf(columns('line_item_usage_start_date'));
   const end = instantOf(columns('line_item_usage_end_date'));
@@ -324,17 +324,17 @@ function timesOf(columns: Columns): { start: number | null; end: number | null }
 /** The first instant of a policy day. */
 function startOf(day: string, timeZone: string): number {
   const noon = Date.parse(`${day}T12:00:00Z`);
-  // No zone is further than a day from UTC; days of a zone follow each other without a gap.
+  // No zone is more than a day from UTC; days of a zone have no gaps between them.
   let start = new Date(noon - 48 * 3_600_000);
   while (dayOf(start, timeZone) < day) start = nextDayStart(start, timeZone);
   return start.getTime();
 }
 
-/** Milliseconds since the epoch; a time without a zone is in UTC, as AWS means it. Null for what is no date. */
+/** Milliseconds since the epoch; a time without a zone is UTC, as in AWS exports. Null for an invalid date. */
 function instantOf(text: string): number | null {
   const iso = text.trim().replace(' ', 'T');
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(iso)) return null;
-  // JavaScript takes the 31st of November for the 1st of December.
+  // JavaScript reads the 31st of November as the 1st of December.
   const [day = ''] = iso.split('T');
   const date = new Date(`${day}T00:00:00Z`);
   if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(day)) return null;
@@ -342,7 +342,7 @@ function instantOf(text: string): number | null {
   return Number.isNaN(time) ? null : time;
 }
 
-/** A decimal of USD, also as `1.2E-7`, in units of 10^-24 USD; null when it is none. */
+/** A decimal of USD, also as `1.2E-7`, in units of 10^-24 USD; null if it isn't one. */
 function parseCost(text: string): bigint | null {
   const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/.exec(text.trim());
   const [, sign, whole = '', fraction = '', exponent = '0'] = match ?? [];
@@ -359,13 +359,13 @@ export function toMicro(cost: bigint): bigint {
   return (cost + half) / costScale;
 }
 
-/** Without the column, every line would be left out in silence. */
+/** Without this error, a missing column would silently exclude every line. */
 function missingColumn(column: string, { all }: Columns, file: string): GatewayError {
   return new GatewayError(
     'invalid_request',
-    `The export ${file} has no column "${column}", which --where names.`,
+    `The export ${file} has no column "${column}", which --where uses.`,
     {
-      hint: `Nearest: ${closest(column, [...all])}. Or export it again with that column.`,
+      hint: `Nearest: ${closest(column, [...all])}. Or export the report again with that column.`,
     },
   );
 }

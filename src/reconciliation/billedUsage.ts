@@ -2,29 +2,29 @@ import type { TokenClass } from '../ledger/records.ts';
 import type { Columns } from './costExport.ts';
 import { regionOfUsageType } from './regionCodes.ts';
 
-/** What a bill says of the model behind a line. */
+/** A bill's information about the model of a line. */
 export interface BilledModel {
-  /** What the bill calls it, most telling first; empty where it says nothing. */
+  /** Names on the bill, most specific first; empty if there are none. */
   names: string[];
-  /** Geography the bill names, such as `global` or `eu`; null where it doesn't. */
+  /** Geography on the bill, such as `global` or `eu`; null if missing. */
   route: string | null;
-  /** Region in which the call was made; null where the bill doesn't tell. */
+  /** Region of the call; null if missing on the bill. */
   region: string | null;
 }
 
-/** What a line of a bill is about. */
+/** What a line of a bill is for. */
 export type BilledLine =
   /** Another AWS service. */
   | { kind: 'other' }
-  /** Bedrock, but by its own words no usage of tokens: why. */
+  /** A Bedrock line that isn't token usage: why. */
   | { kind: 'aside'; why: string; name: string }
-  /** Perhaps tokens of a model, but it can't be read: why. `foreign` where nothing but a model's name would tell. */
+  /** Possibly tokens of a model, but unreadable: why. `foreign` if only a model's name would tell. */
   | { kind: 'unreadable'; why: string; name: string; model: BilledModel; foreign: boolean }
   | { kind: 'tokens'; tokenClass: TokenClass; name: string; model: BilledModel };
 
 const productCodes = ['AmazonBedrock', 'AmazonBedrockService', 'AmazonBedrockFoundationModels'];
 
-/** Usage, and discounts of it that name the same usage type: together what AWS charges for it. */
+/** Usage and its discounts with the same usage type, which add up to the charge. */
 const chargesForUsage = [
   'Usage',
   'DiscountedUsage',
@@ -34,7 +34,7 @@ const chargesForUsage = [
   'BundledDiscount',
 ];
 
-/** What AWS documents as no usage: it is charged, or given back, beside what was used. */
+/** Line types that AWS documents as separate from usage: charges and refunds. */
 const chargesBesideUsage = [
   'Tax',
   'Credit',
@@ -44,7 +44,7 @@ const chargesBesideUsage = [
   'SavingsPlanRecurringFee',
 ];
 
-/** Words in usage types of Bedrock for something else than tokens, or for tokens that aren't those of every call. */
+/** Words in Bedrock usage types for something other than tokens of ordinary calls. */
 const otherUsage =
   /reserved|tpm|provisioned|custom|training|image|video|audio|speech|[TI]2[IV]|guardrail|knowledge|automation|evaluation|storage|search/i;
 
@@ -56,7 +56,7 @@ export function billedLine(columns: Columns): BilledLine {
   const bedrock =
     productCodes.includes(columns('line_item_product_code')) ||
     products.some((name) => /bedrock/i.test(name)) ||
-    // Products of the Marketplace have a code of their own.
+    // Marketplace products have their own code.
     usage !== null;
   const foreign = !bedrock;
   if (foreign && !/(^|-)MP:/.test(usageType)) return { kind: 'other' };
@@ -73,9 +73,9 @@ export function billedLine(columns: Columns): BilledLine {
   const unreadable = (why: string): BilledLine => ({ kind: 'unreadable', why, name, model, foreign });
   if (!chargesForUsage.includes(type)) return unreadable(`${type || 'no'} line`);
   const currency = columns('line_item_currency_code');
-  if (currency !== 'USD') return unreadable(currency ? `charged in ${currency}` : 'it names no currency');
+  if (currency !== 'USD') return unreadable(currency ? `charged in ${currency}` : 'it has no currency');
   if (!usage) return unreadable('its usage type is unknown');
-  if (otherUsage.test(usageType)) return unreadable('it charges for tokens of a kind that is unknown here');
+  if (otherUsage.test(usageType)) return unreadable('it charges for an unknown kind of tokens');
   return { kind: 'tokens', tokenClass: usage.tokenClass, name: names.join(' · ') || name, model };
 }
 
@@ -85,7 +85,7 @@ function productNames(columns: Columns): string[] {
   try {
     Object.assign(attributes, JSON.parse(columns('product') || '{}'));
   } catch {
-    // A column of that name which is no JSON names nothing.
+    // A column of that name without JSON has no information.
   }
   const names = ['product_name', 'servicename', 'model'].flatMap((name) => [
     columns(`product_${name}`),
@@ -98,13 +98,13 @@ const tokenCharge =
   /(?:^|[-_])(?:mantle[-_])?(?:million)?(?:batch)?(cached?[-_]?(?:read|write|input)|input|output|response)(.*)$/i;
 
 interface UsageType {
-  /** Empty in Marketplace lines, where the product names it. */
+  /** Empty in Marketplace lines, whose product names the model. */
   model: string;
   tokenClass: TokenClass;
   route: string | null;
 }
 
-/** Null for anything that isn't charged by the token of a model that AWS offers. */
+/** Null for anything that isn't charged per token of a model. */
 function readUsageType(usageType: string): UsageType | null {
   const inRegion = usageType
     .replace(/^[A-Z]{2,4}\d{0,2}-(?=.)/, '')
@@ -112,7 +112,7 @@ function readUsageType(usageType: string): UsageType | null {
   const match = tokenCharge.exec(inRegion);
   if (!match) return null;
   const [, charge = '', rest = ''] = match;
-  // Some models are billed as "…-input", all others name tokens.
+  // Some models are billed as "…-input"; all others mention tokens.
   if (!/token/i.test(rest) && !/^(?:[-_](?:standard|flex|priority|batch)|$)/i.test(rest)) return null;
   const route = /global|cross[-_]region[-_](us|eu|apac|au|jp|ca|in)(?![a-z])/i.exec(rest);
   return {

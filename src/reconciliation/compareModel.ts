@@ -7,14 +7,14 @@ export interface ClassComparison {
   tokenClass: TokenClass;
   /** Exact calls, and earlier adjustments. */
   recorded: bigint;
-  /** The part of upper bounds that stands for this class. */
+  /** The part of upper bounds assigned to this class. */
   estimated: bigint;
   billed: bigint;
-  /** Billed less recorded and estimated. */
+  /** Billed minus recorded and estimated. */
   difference: bigint;
-  /** Why the record stays as it is although the bill may say otherwise; null where the bill proves the difference. */
+  /** Why the record stays although the bill may differ; null if the bill proves the difference. */
   leftBecause: string | null;
-  /** When the billed usage was. */
+  /** Times of the billed usage. */
   spans: BilledClass['spans'];
 }
 
@@ -26,8 +26,8 @@ interface Row {
 }
 
 /**
- * Compares the classes of one model and day. What the bill doesn't show stays as it is: a class without a line, and
- * less money where the bill has no line at the time of a call. `doubt`: why all of it stays, or null.
+ * Compares the classes of one model and day. Figures that the bill doesn't show stay: a class without a line, and
+ * a lower amount if the bill has no line at the time of a call. `doubt`: why all figures stay, or null.
  */
 export function compareModel(
   recorded: RecordedCost | undefined,
@@ -46,7 +46,7 @@ export function compareModel(
   const compared = tokenClasses.flatMap((tokenClass) => {
     const row = rows.get(tokenClass);
     if (!row) return [];
-    // An upper bound stands first for what the bill has beyond the exact calls.
+    // The bill's excess over the exact calls is assigned to upper bounds first.
     const gap = toMicro(row.cost) - row.recorded;
     const ofSeen = least(gap, open);
     const ofUnseen = least(gap - ofSeen, unseen);
@@ -54,7 +54,7 @@ export function compareModel(
     unseen -= ofUnseen;
     return [{ tokenClass, row, estimated: ofSeen + ofUnseen }];
   });
-  // The rest was never billed, unless what the bill has for it stands for a call whose line is missing.
+  // The rest was never billed, unless the line of a call is missing.
   const rest = compared.find(({ tokenClass }) => tokenClass === 'output');
   if (rest && compared.every(({ row }) => unseenCall(row) === undefined)) rest.estimated += open;
   else unseen += open;
@@ -77,7 +77,7 @@ export function compareModel(
   return unseen === 0n ? comparisons : [...comparisons, unseenBound(unseen, doubt)];
 }
 
-/** The smaller of two amounts, and nothing for what is below zero. */
+/** The smaller of two amounts, at least zero. */
 function least(one: bigint, other: bigint): bigint {
   const smaller = one < other ? one : other;
   return smaller > 0n ? smaller : 0n;
@@ -87,7 +87,7 @@ function rowsOf(
   recorded: RecordedCost | undefined,
   billed: ReadonlyMap<TokenClass, BilledClass> | undefined,
 ): Map<TokenClass, Row> {
-  // A bill that doesn't tell the lifetimes of cache writes apart is compared with all of them.
+  // A bill without lifetimes of cache writes is compared with all cache writes.
   const fold = (tokenClass: TokenClass): TokenClass =>
     billed?.has('cache_write') && tokenClass.startsWith('cache_write') ? 'cache_write' : tokenClass;
   const rows = new Map<TokenClass, Row>();
@@ -97,7 +97,7 @@ function rowsOf(
     row(tokenClass).recorded += micro;
     row(tokenClass).calls.push(...calls);
   }
-  // What an earlier bill made of upper bounds is in the classes since.
+  // An earlier bill has already moved upper bounds into the classes.
   if (recorded?.adjusted)
     for (const tokenClass of ['input', 'output'] as const)
       row(tokenClass).calls.push(...recorded.bounds.keys());
@@ -108,10 +108,10 @@ function rowsOf(
   return rows;
 }
 
-/** What the bill lacks to prove a difference; null where it lacks nothing. */
+/** What the bill lacks to prove a difference; null if nothing. */
 function missing(row: Row, difference: bigint): string | null {
   if (difference === 0n) return null;
-  if (row.spans.length === 0) return 'the bill has no line of it';
+  if (row.spans.length === 0) return 'the bill has no line for it';
   if (difference > 0n) return null;
   const unseen = unseenCall(row);
   if (unseen === undefined) return null;
@@ -120,14 +120,14 @@ function missing(row: Row, difference: bigint): string | null {
     : `the bill has no line for the usage at ${timeOf(unseen)}`;
 }
 
-/** An exact call, or usage of an earlier bill, at whose time this bill has no line of this class. */
+/** An exact call, or usage on an earlier bill, without a line of this class at its time. */
 function unseenCall({ calls, spans }: Row): string | undefined {
   return calls.find((made) => !isCovered(made, spans));
 }
 
 /** Upper bounds of calls that the bill doesn't show. */
 function unseenBound(estimated: bigint, doubt: string | null): ClassComparison {
-  const leftBecause = doubt ?? 'the bill does not show what these upper bounds stand for';
+  const leftBecause = doubt ?? 'the bill does not show the calls behind these upper bounds';
   const nothing = { recorded: 0n, billed: 0n, spans: [] };
   return { ...nothing, tokenClass: 'output', estimated, difference: -estimated, leftBecause };
 }

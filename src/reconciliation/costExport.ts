@@ -10,7 +10,7 @@ import { requireReadable } from '../readFile.ts';
 
 /** A line of an export. */
 export interface Columns {
-  /** The value of a column, by its CUR 2.0 name; empty where the export has no such column. */
+  /** The value of a column, by its CUR 2.0 name; empty if the export has no such column. */
   (name: string): string;
   /** The columns of the export. */
   readonly all: ReadonlySet<string>;
@@ -21,11 +21,11 @@ export interface ExportSource {
   name: string;
   /** SHA-256 of the file's bytes, lower-case hex. */
   sha256: string;
-  /** SHA-256 of its text, however the file is compressed. */
+  /** SHA-256 of its uncompressed text. */
   textSha256: string;
 }
 
-/** Lines of an export have some thousand characters. */
+/** Maximum line length; real lines have a few thousand characters. */
 const mostLineBytes = 10_000_000;
 
 const requiredColumns = [
@@ -48,7 +48,7 @@ export function columnName(name: string): string {
 
 /**
  * Reads a Cost and Usage Report (legacy or CUR 2.0, CSV or gzip) in bounded memory; `onLine` gets each
- * line and its number. Throws `invalid_request` when it isn't one.
+ * line and its number. Throws `invalid_request` for anything else.
  */
 export async function readCostExport(
   path: string,
@@ -64,7 +64,7 @@ export async function readCostExport(
   try {
     const read = await Promise.allSettled([takeLines(parser, onLine), pipeline(file, text, parser)]);
     const reasons = read.flatMap((part) => (part.status === 'rejected' ? [part.reason as unknown] : []));
-    // What a line is refused for also ends the reading, which is not the fault to name.
+    // The error of a refused line also ends reading; that consequence isn't reported.
     if (reasons.length > 0) throw reasons.find((reason) => GatewayError.is(reason)) ?? reasons.at(-1);
   } catch (error) {
     const isOurs =
@@ -121,7 +121,7 @@ async function beginsWith(path: string, bytes: readonly number[]): Promise<boole
 
 function unreadable(path: string, cause: unknown): GatewayError {
   return new GatewayError('invalid_request', `The export ${path} can't be read: ${messageOf(cause)}.`, {
-    hint: 'Give a Cost and Usage Report as CSV, with or without gzip.',
+    hint: 'Use a Cost and Usage Report as CSV, with or without gzip.',
     cause,
   });
 }

@@ -2,9 +2,9 @@ import { isSourceRegion, profileOf } from '../pricing/availability.ts';
 import { isApplicationProfile } from '../pricing/inferenceProfiles.ts';
 import type { BilledModel } from './billedUsage.ts';
 
-/** Words that only one side has. */
+/** Words that only bills or only ids contain. */
 const silentWords = new Set(['amazon', 'anthropic', 'meta', 'openai', 'instruct', 'text', '0', '']);
-/** DeepSeek's name is the first part of its ids, and is told from a provider's by staying. */
+/** DeepSeek's name is also the provider part of its ids, so it is kept. */
 const providers =
   'amazon|anthropic|meta|ai21|mistral|cohere|openai|qwen|minimax|moonshot(?:ai)?|google|nvidia|zai|writer';
 const provider = new RegExp(`^(?:${providers})\\.`);
@@ -29,13 +29,13 @@ export function modelKey(name: string): string {
     .join(' ');
 }
 
-/** Families that bills write without a space before what follows. */
+/** Families that bills write without a following space. */
 function split(word: string): string[] {
   const match = /^(nova|titan|claude|command|deepseek)(.*)$/.exec(word);
   return match ? [match[1] ?? '', match[2] ?? ''] : [word];
 }
 
-/** The geography in a model id: `us.anthropic.…` is `us`; null for a model that is called in its region. */
+/** The geography in a model id: `us.anthropic.…` is `us`; null for a bare model id. */
 export function routeOf(modelId: string): string | null {
   return profileOf(lastPart(modelId))?.geography ?? null;
 }
@@ -45,21 +45,21 @@ function lastPart(name: string): string {
   return name.split('/').at(-1) ?? '';
 }
 
-/** What a name on a bill was found to be: a model id, or why it isn't one. */
+/** The result for a name on a bill: a model id, or why there is none. */
 export type ModelMatch =
   | { modelId: string }
-  /** `candidates`: the recorded models that it may be; null for any of them. */
+  /** `candidates`: the recorded models that it may mean; null for any. */
   | { why: string; candidates: readonly string[] | null };
 
-/** What a matcher knows of models. */
+/** The models known to a matcher. */
 export interface KnownModels {
-  /** The bill's name of a model to the id in the ledger. */
+  /** Maps a model's name on the bill to its id in the ledger. */
   mapping: ReadonlyMap<string, string>;
-  /** Ids that the ledger has. */
+  /** Ids in the ledger. */
   recorded: Iterable<string>;
-  /** Those of the price table, for calls the ledger never saw. */
+  /** Ids in the price table, for calls missing in the ledger. */
   known: Iterable<string>;
-  /** The model or profile behind an id or ARN; an ARN that nobody knows is itself. */
+  /** The model or profile behind an id or ARN; an unknown ARN is its own base. */
   baseOf: (modelId: string) => string;
 }
 
@@ -71,7 +71,7 @@ export class ModelMatcher {
   readonly #baseOf: KnownModels['baseOf'];
   readonly #recordedByKey = new Map<string, string[]>();
   readonly #knownByKey = new Map<string, string[]>();
-  /** Recorded ARNs of which nobody knows what is behind them: a line without a resource may be of any. */
+  /** Recorded ARNs with unknown models: a line without a resource may belong to any of them. */
   readonly #nameless: string[] = [];
 
   constructor({ mapping, recorded, known, baseOf }: KnownModels) {
@@ -101,18 +101,18 @@ export class ModelMatcher {
       return { why: `it may be ${candidates.join(' or ')}`, candidates };
     if (only !== undefined) return { modelId: only };
     if (recorded.length > 0) {
-      const where = `by way of ${route ?? 'the region'}${region === null ? '' : ` from ${region}`}`;
+      const where = `through ${route ?? 'the region'}${region === null ? '' : ` from ${region}`}`;
       const verb = recorded.length > 1 ? 'are' : 'is';
       return { why: `${recorded.join(' and ')} ${verb} not called ${where}`, candidates: recorded };
     }
     const known = idsIn(this.#knownByKey);
-    if (known.length === 0) return { why: 'no model of this name is known', candidates: null };
-    // Nothing was recorded under this name, so no recorded figure is at stake.
+    if (known.length === 0) return { why: 'no model with this name is known', candidates: null };
+    // Nothing was recorded under this name, so no recorded figure is affected.
     const modelId = known.find((id) => routeOf(id) === route);
     return modelId === undefined ? { why: `it may be ${known.join(' or ')}`, candidates: [] } : { modelId };
   }
 
-  /** What the mapping says, the resource of an application profile, or a recorded or known profile by its id. */
+  /** The model from the mapping, the resource of an application profile, or a recorded or known profile id. */
   #exact(names: readonly string[]): string | undefined {
     for (const name of names) {
       const mapped = this.#mapping.get(name) ?? this.#mapping.get(name.replace(/ \(.*\)$/, ''));
@@ -128,7 +128,7 @@ export class ModelMatcher {
   }
 }
 
-/** A bill names `global`; every other geography may stand as the plain regional price. */
+/** A bill names `global`; any other geography may appear as the plain regional price. */
 function fits(baseId: string, route: string | null, region: string | null): boolean {
   const own = routeOf(baseId);
   if (route !== null || own === null) return own === route;

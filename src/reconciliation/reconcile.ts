@@ -11,40 +11,40 @@ export interface ReconcileOptions {
   /** The ledger's folder and the zone in which its days begin. */
   directory: string;
   timeZone: string;
-  /** Parts of one export, or of several that follow each other. */
+  /** Parts of one export, or of consecutive exports. */
   files: readonly string[];
-  /** The bill's name of a model to the id in the ledger. */
+  /** Maps a model's name on the bill to its id in the ledger. */
   mapping: ReadonlyMap<string, string>;
-  /** The model or profile behind an id or ARN; an ARN that nobody knows is itself. */
+  /** The model or profile behind an id or ARN; an unknown ARN is its own base. */
   baseOf: (modelId: string) => string;
   /** Only lines with these values in these columns belong to this ledger. */
   where: ReadonlyMap<string, string>;
-  /** Takes every day of the export as complete. */
+  /** Treats every day of the export as complete. */
   final: boolean;
 }
 
-/** A model's tokens of one class on one policy day: what was recorded and what was billed. */
+/** A model's tokens of one class on one policy day: recorded and billed amounts. */
 export interface Comparison extends ClassComparison {
   day: string;
   modelId: string;
 }
 
-/** Lines that belong to no comparison, by why; `billed` in micro-USD. */
+/** Lines outside the comparison, by reason; `billed` in micro-USD. */
 export type UnplacedLines = Omit<Unplaced, 'cost'> & { billed: bigint };
 
 export interface Reconciliation {
   source: ExportSource;
   comparisons: Comparison[];
-  /** What a model's cap is kept under, where that is not its id. */
+  /** The key of a model's cap, if it isn't its id. */
   modelKeys: ReadonlyMap<string, string>;
   unplaced: UnplacedLines[];
-  /** Lines of other services, and of Bedrock that `where` left out. */
+  /** Lines of other services, and Bedrock lines excluded by `where`. */
   others: { lines: number; billed: bigint };
-  /** Lines that stood there again, and were counted once. */
+  /** Number of duplicate lines, which count once. */
   copies: number;
 }
 
-/** Compares a ledger with what AWS billed. Throws `invalid_request` for a file that is no export. */
+/** Compares a ledger with the AWS bill. Throws `invalid_request` for a file that isn't an export. */
 export async function reconcile(options: ReconcileOptions): Promise<Reconciliation> {
   const recorded = await readRecordedCosts(options.directory);
   const bill = await Bill.read(options.files, {
@@ -84,14 +84,14 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   };
 }
 
-/** Lists what the bill has for a day of which it doesn't have all. */
+/** Lists the billed amounts of an incomplete day. */
 function setAside(bill: Bill, day: string): void {
   for (const [modelId, classes] of bill.days.get(day) ?? [])
     for (const { cost, lines, first } of classes.values())
       bill.list({ why: `${day} is not complete in this export`, name: modelId, lines, cost, first });
 }
 
-/** What to record, so that each day's spend is what the bill proves. */
+/** The adjustments that correct each day's spend to what the bill proves. */
 export function adjustments(
   { source, comparisons, modelKeys }: Reconciliation,
   by: { userId: string; reason: string },

@@ -5,14 +5,14 @@ import { parseDecimal } from '../pricing/cost.ts';
 /** When calls were made, milliseconds since the epoch, to the minute; `from-until`, each once. */
 export type CallTimes = Set<string>;
 
-/** The time of usage that an earlier bill showed without saying when. */
+/** Placeholder time of usage on an earlier bill without times. */
 export const undated = 'undated';
 
-/** What a ledger has recorded for a model on a policy day, in micro-USD. */
+/** Recorded cost of a model on a policy day, in micro-USD. */
 export interface RecordedCost {
-  /** Exact calls by class, with what earlier reconciliations added, and when that was. */
+  /** Exact calls by class, with earlier reconciliations and their times. */
   byClass: Map<TokenClass, { micro: bigint; calls: CallTimes }>;
-  /** Calls whose cost is an upper bound, all classes together, by when they were made. */
+  /** Calls with an upper bound as cost, all classes together, by time. */
   bounds: Map<string, bigint>;
   /** Whether an earlier bill changed any of it. */
   adjusted: boolean;
@@ -22,7 +22,7 @@ export interface RecordedCosts {
   /** By policy day, then model id. */
   days: Map<string, Map<string, RecordedCost>>;
   modelIds: Set<string>;
-  /** What a model's cap is kept under, where that is not its id. */
+  /** The key of a model's cap, if it isn't its id. */
   modelKeys: Map<string, string>;
 }
 
@@ -34,7 +34,7 @@ const classFields = [
   ['cache_write_1h', 'cache_write_1h_input_tokens', 'cache_write_1h'],
 ] as const;
 
-/** Adds up a ledger's endings and adjustments. Throws `ledger_damaged` when it doesn't verify. */
+/** Sums a ledger's endings and adjustments. Throws `ledger_damaged` if it doesn't verify. */
 export async function readRecordedCosts(directory: string): Promise<RecordedCosts> {
   const days = new Map<string, Map<string, RecordedCost>>();
   const modelIds = new Set<string>();
@@ -72,7 +72,7 @@ export async function readRecordedCosts(directory: string): Promise<RecordedCost
   return { days, modelIds, modelKeys };
 }
 
-/** A call's cost by class, to the micro-dollar and adding up to it; null when it is an upper bound. */
+/** A call's cost by class, in micro-USD that add up to the total; null for an upper bound. */
 function costByClass(record: SettleRecord): [TokenClass, bigint][] | null {
   const { unit_prices: prices, tokens } = record;
   if (record.estimated || prices === null) return null;
@@ -80,7 +80,7 @@ function costByClass(record: SettleRecord): [TokenClass, bigint][] | null {
     const scaled = BigInt(tokens[field]) * parseDecimal(prices[price] ?? '0');
     return scaled === 0n ? [] : [{ tokenClass, whole: scaled / scale, rest: scaled % scale }];
   });
-  // What rounding up the whole call added goes to the classes with the largest fractions.
+  // The amount added by rounding up goes to the classes with the largest fractions.
   let missing = BigInt(record.cost_micro_usd) - parts.reduce((sum, { whole }) => sum + whole, 0n);
   for (const part of parts.toSorted((a, b) => (a.rest > b.rest ? -1 : 1))) {
     if (missing <= 0n) break;

@@ -1,6 +1,6 @@
 /**
- * Regions by the code with which usage types begin, as the price lists of AWS pair `usagetype` with
- * `regionCode`. A usage type without a code is of us-east-1.
+ * Regions by the prefix of usage types; the price lists of AWS pair `usagetype` with
+ * `regionCode`. A usage type without a prefix belongs to us-east-1.
  */
 const regionsByCode: Readonly<Record<string, string>> = {
   USE1: 'us-east-1',
@@ -42,7 +42,7 @@ const regionsByCode: Readonly<Record<string, string>> = {
   APS9: 'ap-southeast-7',
 };
 
-/** The region that a usage type names, such as `EUC1-MP:EUC1_InputTokenCount-Units`; null where it names none. */
+/** The region of a usage type such as `EUC1-MP:EUC1_InputTokenCount-Units`; null if it has none. */
 export function regionOfUsageType(usageType: string): string | null {
   const codes = usageType.matchAll(/(?<![A-Za-z0-9])([A-Z]{2,3}\d?)(?=[-_])/g);
   for (const [, code = ''] of codes) {

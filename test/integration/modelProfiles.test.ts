@@ -134,7 +134,7 @@ describe('the account’s own list of profiles', () => {
     expect(served).toMatchObject({ success: true, modelUsed: 'eu.amazon.nova-lite-v1:0' });
     const refused = await ask(opened, { modelId: `apac.${opus}` });
     expect(refused.error).toMatchObject({ code: 'model_not_recognized' });
-    expect(refused.error?.hint).toContain(`the model is us.${opus} or ${opus}.`);
+    expect(refused.error?.hint).toContain(`use us.${opus} or ${opus}.`);
     expect(opened.standIn.asked).toEqual(['/inference-profiles']);
   });
 
@@ -161,16 +161,16 @@ describe('a price that was not published for the region', () => {
       success: true,
       cost_estimated: true,
       cost_estimated_because:
-        'no price is published for eu-west-2; the dearest one elsewhere, which it may exceed',
+        'no price is published for eu-west-2; the highest one elsewhere applies, and the bill may exceed it',
     });
     expect((await tidyllm(command, { environment })).stderr).toContain(
-      '(estimated: no price is published for eu-west-2; the dearest one elsewhere, which it may exceed)',
+      '(estimated: no price is published for eu-west-2; the highest one elsewhere applies, and the bill may exceed it)',
     );
     const [settle] = await recordsOf(opened.core, 'SETTLE');
     expect(settle).toMatchObject({
       estimated: true,
       estimated_because:
-        'no price is published for eu-west-2; the dearest one elsewhere, which it may exceed',
+        'no price is published for eu-west-2; the highest one elsewhere applies, and the bill may exceed it',
       unit_prices: null,
     });
     const [reserve] = await recordsOf(opened.core, 'RESERVE');

@@ -293,15 +293,15 @@ describe('reconciliation', () => {
     expect(unplaced.map(({ why, lines: count, billed }) => [why, count, billed])).toEqual([
       ['2026-03-04 is not complete in this export', 1, 2_000_000n],
       ['it is from before this ledger began', 1, 1_000_000n],
-      ['no model of this name is known', 1, 500_000n],
+      ['no model with this name is known', 1, 500_000n],
       ['not a charge for tokens', 1, 40_000n],
       ['Tax line', 2, 800n],
       ['its cost is not a number', 1, 0n],
     ]);
     expect(unplaced.find(({ why }) => why === 'Tax line')?.first).toMatch(/export\.csv:5$/);
     expect(comparisons.map(({ leftBecause }) => leftBecause)).toEqual([
-      'no model of this name is known: export.csv:8',
-      'no model of this name is known: export.csv:8',
+      'no model with this name is known: export.csv:8',
+      'no model with this name is known: export.csv:8',
     ]);
     expect(adjustments(result, { userId: 'ada', reason: 'x' })).toEqual([]);
     const total =
@@ -407,7 +407,7 @@ describe('reconciliation', () => {
     );
     expect(result.comparisons.map(({ tokenClass, leftBecause }) => [tokenClass, leftBecause])).toEqual([
       ['input', 'the bill has no line for the usage at 2026-03-02T15:30Z'],
-      ['output', 'the bill has no line of it'],
+      ['output', 'the bill has no line for it'],
     ]);
   });
 
@@ -462,7 +462,7 @@ describe('reconciliation', () => {
     expect(adjustments(result, { userId: 'ada', reason: 'x' })).toEqual([]);
     expect(result.comparisons.map(({ billed }) => billed)).toEqual([0n, 0n]);
     expect(result.unplaced).toMatchObject([
-      { why: 'the same usage stands in two files under other ids', lines: 4, billed: 9900n },
+      { why: 'the same usage is in two files under different ids', lines: 4, billed: 9900n },
     ]);
   });
 

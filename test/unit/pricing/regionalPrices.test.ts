@@ -108,7 +108,7 @@ describe('a price holds for the region it was published for', () => {
         expect(strict.code, `${id} ${region}`).toBe('price_unknown');
         unpublished.push(`${id} ${region}`);
         const taken = lenient as Model;
-        expect(taken.priceEstimatedBecause).toContain('dearest');
+        expect(taken.priceEstimatedBecause).toContain('the highest one elsewhere');
         for (const [key, { tiers }] of Object.entries(prices)) {
           if (
             key
@@ -182,7 +182,7 @@ describe('every profile and every region', () => {
         const found = outcome(() => priced.resolve(id));
         if (sources.includes(region)) {
           if (GatewayError.is(found))
-            expect(`${found.code} ${found.message}`).toMatch(/model_retired|makes embeddings/);
+            expect(`${found.code} ${found.message}`).toMatch(/model_retired|only creates embeddings/);
           continue;
         }
         if (!GatewayError.is(found)) throw new Error(`${id} can't be called from ${region}`);
@@ -201,7 +201,7 @@ describe('every profile and every region', () => {
     const unknown = outcome(() => catalogue('ap-southeast-1').resolve('apac.anthropic.claude-sonnet-4-6'));
     expect(unknown).toMatchObject({
       code: 'model_not_recognized',
-      hint: expect.stringContaining('from ap-southeast-1 the model is global.anthropic.claude-sonnet-4-6'),
+      hint: expect.stringContaining('from ap-southeast-1 use global.anthropic.claude-sonnet-4-6'),
     });
   });
 

@@ -73,16 +73,16 @@ describe('a line of a bill', () => {
 
   it.each([
     ['USE1-NovaMicro-input-tokens', { line_item_currency_code: 'CNY' }, 'charged in CNY'],
-    ['USE1-NovaMicro-input-tokens', { line_item_currency_code: '' }, 'names no currency'],
+    ['USE1-NovaMicro-input-tokens', { line_item_currency_code: '' }, 'has no currency'],
     ['USE1-NovaMicro-input-tokens', { line_item_line_item_type: 'Fee' }, 'Fee line'],
     ['USE1-NovaMicro-input-tokens', { line_item_line_item_type: 'Usag' }, 'Usag line'],
     ['USE1-NovaMicro-input-tokens', { line_item_line_item_type: '' }, 'no line'],
     ['USE1-NovaMicro-1npu1-t0ken5', {}, 'usage type is unknown'],
     ['USE1-NovaMicro', {}, 'usage type is unknown'],
-    ['USE1-NovaSonic-speech-input-tokens', {}, 'kind that is unknown'],
-    ['USE1-NovaMicro-input-tokens-custom-model', {}, 'kind that is unknown'],
-    ['USE1-MP:USE1_OutputTokenCount_CustomTier-Units', {}, 'kind that is unknown'],
-    ['USE1-MP:USE1_OutputTokenCount_WebSearch-Units', {}, 'kind that is unknown'],
+    ['USE1-NovaSonic-speech-input-tokens', {}, 'an unknown kind of tokens'],
+    ['USE1-NovaMicro-input-tokens-custom-model', {}, 'an unknown kind of tokens'],
+    ['USE1-MP:USE1_OutputTokenCount_CustomTier-Units', {}, 'an unknown kind of tokens'],
+    ['USE1-MP:USE1_OutputTokenCount_WebSearch-Units', {}, 'an unknown kind of tokens'],
     [
       'USE1-MP:USE1_OutputUnits-Units',
       { line_item_product_code: 'a1b2', product_product_name: 'Claude' },

@@ -79,7 +79,7 @@ describe('a model’s name on a bill', () => {
     expect(find(matcher([]), ['NovaPro'], null)).toEqual({ modelId: 'amazon.nova-pro-v1:0' });
     expect(find(matcher([]), ['NovaPro'], 'us')).toEqual({ modelId: 'us.amazon.nova-pro-v1:0' });
     expect(find(matcher([]), ['Nobody7X'], null)).toEqual({
-      why: 'no model of this name is known',
+      why: 'no model with this name is known',
       candidates: null,
     });
     expect(find(matcher([]), ['Claude4.6Sonnet'], 'ca')).toMatchObject({ candidates: [] });
@@ -103,11 +103,11 @@ describe('a model’s name on a bill', () => {
   it('that no recorded profile can have been called for is none of them', () => {
     const us = matcher(['us.anthropic.claude-sonnet-4-6']);
     expect(find(us, ['Claude4.6Sonnet'], null, 'eu-central-1')).toEqual({
-      why: 'us.anthropic.claude-sonnet-4-6 is not called by way of the region from eu-central-1',
+      why: 'us.anthropic.claude-sonnet-4-6 is not called through the region from eu-central-1',
       candidates: ['us.anthropic.claude-sonnet-4-6'],
     });
     expect(find(us, ['Claude4.6Sonnet'], 'global', 'us-east-1')).toMatchObject({
-      why: expect.stringContaining('by way of global'),
+      why: expect.stringContaining('through global'),
     });
     expect(find(us, ['eu.anthropic.claude-sonnet-4-6', 'Claude4.6Sonnet'])).toEqual({
       modelId: 'eu.anthropic.claude-sonnet-4-6',
