@@ -3,7 +3,7 @@ import type { Remedy } from './remedies.ts';
 /** The facts of an error code. */
 interface ErrorClass {
   /**
-   * Of the `tidyllm` command: 2 usage, settings or agreements · 3 budget · 4 reason · 5 model or price · 6 back-end ·
+   * Exit code of `tidyllm`: 2 usage, settings or agreements · 3 budget · 4 reason · 5 model or price · 6 back-end ·
    * 7 ledger · 130 cancelled.
    */
   exitCode: number;

@@ -346,7 +346,7 @@ class BedrockBackend implements ModelBackend {
       });
     }
     const fault = clockFault(clockOffsetMs);
-    const clock = fault === null ? '' : `; ${fault}, which calls allow for`;
+    const clock = fault === null ? '' : `; ${fault}, which calls correct for`;
     const evidence = `Credentials found; ${this.#endpoint} answers; ${describeLast(this.#lastCall)}${clock}.`;
     return { evidence, clockOffsetMs };
   }

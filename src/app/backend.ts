@@ -9,16 +9,20 @@ import type { UnifiedSessionManager } from '../sessions/unifiedSessionManager.ts
 import type { Settings } from '../settings/schema.ts';
 import { strayIn, withoutStray } from '../strayCharacters.ts';
 
-/** Throws `settings_invalid`, without the key, for one that no request can hold. */
+/** Throws `settings_invalid`, without showing the key, for a key that no request can carry. */
 function sendableToken(token: string | null): string | null {
   const stray = token === null ? null : strayIn(token);
   if (stray === null) return token;
-  throw new GatewayError('settings_invalid', `AWS_BEARER_TOKEN_BEDROCK can’t be sent: it holds ${stray}.`, {
-    hint: 'Set it anew as AWS gave it, on one line.',
-  });
+  throw new GatewayError(
+    'settings_invalid',
+    `AWS_BEARER_TOKEN_BEDROCK can’t be sent: it contains ${stray}.`,
+    {
+      hint: 'Set it again exactly as AWS gave it, on one line.',
+    },
+  );
 }
 
-/** Bedrock where it is allowed and anything about AWS is configured; the mock otherwise, saying why. */
+/** Bedrock if it is allowed and anything about AWS is configured; otherwise the mock, with the reason. */
 export async function chooseBackend(
   settings: Settings,
   { backend: requested, environment }: ComposeOptions,
@@ -32,7 +36,7 @@ export async function chooseBackend(
   }
   const candidates = (requested === undefined ? allowed : [requested]) as readonly BackendId[];
   if (!candidates.includes('bedrock')) {
-    return { backend: new MockBackend(), simulatedBecause: 'The mock back-end was chosen.' };
+    return { backend: new MockBackend(), simulatedBecause: 'The mock back-end was selected.' };
   }
   const token = withoutStray(environment['AWS_BEARER_TOKEN_BEDROCK'] ?? '') || null;
   const bearerToken = settings.aws.bedrock.bearer_token ? sendableToken(token) : null;
@@ -59,7 +63,7 @@ export async function chooseBackend(
     endpoint: runtime ? null : settings.aws.bedrock.endpoint,
     idleTimeoutMs: settings.retry.idle_timeout_ms,
   });
-  // Where calls go to a place of their own, nothing goes to AWS's public one unless it is named as well.
+  // With a private Bedrock endpoint, nothing goes to a public AWS endpoint unless it is configured too.
   const own = Boolean(runtime) || settings.aws.bedrock.endpoint !== null;
   const named = environment['AWS_ENDPOINT_URL_BEDROCK'] || environment['AWS_ENDPOINT_URL'];
   return {

@@ -5,23 +5,23 @@ import type { CallerIdentity } from '../sessions/callerIdentity.ts';
 import type { UnifiedSessionManager } from '../sessions/unifiedSessionManager.ts';
 import { userNameOf } from '../userName.ts';
 
-/** Longer than this nobody waits to learn whose credentials they are. */
+/** Timeout for asking AWS whose credentials they are. */
 const identityTimeoutMs = 1_500;
 
-/** Who calls are recorded for, and what stands beside that name in records. */
+/** The user that calls are recorded for, with the account and ARN that records keep next to the name. */
 export async function callerOf(
   { user: told, environment }: ComposeOptions,
   sessions: UnifiedSessionManager | null,
   patience: Patience,
 ): Promise<{ user: string; caller: Caller }> {
-  // Also where a name was told: that is only claimed, and the ARN stands beside it.
+  // Asked even if a name is given: the name is only a claim, and the ARN is recorded next to it.
   const identity = sessions && (await identityOf(sessions, patience));
   const account = systemUser();
   const name = told?.trim() || environment['TIDYLLM_USER']?.trim() || identity?.name || account;
   return { user: userNameOf(name), caller: { account, ...(identity && { caller_arn: identity.arn }) } };
 }
 
-/** The account's name; in a container it may have none. */
+/** The OS account's name; a container may have none. */
 function systemUser(): string {
   try {
     return userInfo().username;
@@ -30,7 +30,7 @@ function systemUser(): string {
   }
 }
 
-/** Who AWS says is calling; null where it can't be asked, which must not keep anyone waiting. */
+/** The caller according to AWS; null if AWS can't be asked, which must not delay anyone. */
 async function identityOf(
   sessions: UnifiedSessionManager,
   patience: Patience,
@@ -44,7 +44,7 @@ async function identityOf(
   }
 }
 
-/** The time that is given to AWS to say who is calling; it doesn't run while a person is typing. */
+/** The timeout of that question; it doesn't run while a person is typing. */
 export class Patience {
   readonly #over = new AbortController();
   #timer: NodeJS.Timeout | null = null;

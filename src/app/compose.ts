@@ -114,7 +114,7 @@ async function foundationOf(options: ComposeOptions) {
   return { ...parts, ...opened, sessions, simulatedBecause, caller, catalogue, budget };
 }
 
-/** What front doors know of the back-end: nothing that calls a model. */
+/** The part of the back-end that front doors see: nothing that calls a model. */
 function infoOf(backend: ModelBackend): BackendInfo {
   const { id, simulated, location, region } = backend;
   return { id, simulated, location, region, checkHealth: (signal) => backend.checkHealth(signal) };
@@ -137,7 +137,7 @@ function catalogueOf(
   });
 }
 
-/** Who must say why, and be known. */
+/** The policy on reasons and user names. */
 function policyOf(
   { audit, budget }: Settings,
   simulated: boolean,
@@ -153,13 +153,13 @@ function policyOf(
   };
 }
 
-/** What was spent on a day, today when none is named. */
+/** The budget of a day, by default today. */
 async function dayOf(ledger: LedgerReader, { directory }: LedgerLocation, day?: string): Promise<DayBudget> {
   const today = await ledger.budget();
   return day === undefined || day === today.day ? today : dayInJournal(directory, day, today.timeZone);
 }
 
-/** Loaded here and not above, so that the AWS SDK costs nothing before it is needed. */
+/** Loaded here, so that the AWS SDK isn't loaded before it is needed. */
 async function openSessions(
   { environment, network, mfaCode }: ComposeOptions,
   loaded: LoadedSettings,
@@ -178,7 +178,7 @@ type FlowParts = Omit<
   'flow' | 'calls' | 'environment' | 'defaultModel' | 'cacheSeconds'
 > & { ledger: Ledger; registry: GatewayRegistry; reports: ReportStore };
 
-/** FLOW agreements; what runs for them is loaded by the first run. */
+/** FLOW agreements; their implementations are loaded on the first run. */
 function flowOf(
   { environment, folders = [], flowFolders = folders }: ComposeOptions,
   parts: FlowParts,
@@ -201,7 +201,7 @@ function flowOf(
     ...parts,
     sources: flowFiles(environment, settings.flow.files, flowFolders),
     implementationOf: async (agreement) => {
-      // What a run may cost is asked before its first call, which would learn it.
+      // The cost of a run is calculated before its first call, which would otherwise load the profiles.
       await catalogue.learnAll([defaultModel, agreement.prompt?.model ?? '']);
       return (await implementations()).of(agreement);
     },

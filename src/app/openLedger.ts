@@ -14,7 +14,7 @@ import type { LoadedSettings } from '../settings/loadSettings.ts';
 import { statePlaces } from '../statePlaces.ts';
 import { namedSettings } from './warnings.ts';
 
-/** Longer than this nobody waits to learn the time. */
+/** Timeout for asking for the time. */
 const clockTimeoutMs = 5_000;
 
 interface LedgerParts {
@@ -29,14 +29,14 @@ interface LedgerParts {
   reports: ReportStore;
 }
 
-/** The ledger in the state folder, live or simulated, and the anchors that vouch for it. */
+/** The ledger in the state folder, live or simulated, and its anchors. */
 export function openLedger({ options, loaded, state, backend, user, capOf, content, reports }: LedgerParts) {
   const { audit, budget } = loaded.settings;
   const mode = backend.simulated ? 'simulated' : 'live';
   const journal = {
     directory: statePlaces.ledger(state, mode),
     mode,
-    // The simulated ledger is another, and of no worth.
+    // The simulated ledger is a separate one, without value.
     pinnedKey: backend.simulated ? null : audit.pinned_key,
   } satisfies LedgerLocation;
   const ledger: Ledger = new Ledger({
@@ -57,7 +57,7 @@ export function openLedger({ options, loaded, state, backend, user, capOf, conte
       return clockOffsetMs;
     },
     onRetention: (day) => {
-      // What can't be deleted now goes with the next segment.
+      // What can't be deleted now is deleted with the next segment.
       content.removeBefore(day).catch(() => undefined);
       reports.removeBefore(day).catch(() => undefined);
     },

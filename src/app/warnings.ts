@@ -11,7 +11,7 @@ import { userDirectories } from '../settings/settingsPlaces.ts';
 import { statePlaces } from '../statePlaces.ts';
 import type { Fault } from '../yamlDocument.ts';
 
-/** What is worth telling of settings that are valid: of the files themselves, and of what they mean together. */
+/** Warnings about valid settings: about single files, and about their combination. */
 export function settingsWarnings(
   options: ComposeOptions,
   loaded: LoadedSettings,
@@ -26,20 +26,20 @@ export function settingsWarnings(
   ];
 }
 
-/** Names of models that nobody knows: caps and bases that hold for nothing. */
+/** Unknown model names, whose caps and bases have no effect. */
 function unknownModels({ budget, models }: Settings, catalogue: ModelCatalogue): Fault[] {
   const isUnknown = (name: string): boolean => catalogue.idOf(name) === null;
   const caps = Object.keys(budget.per_model_usd).filter((name) => name !== 'default' && isUnknown(name));
   const unused = Object.keys(models).filter(isUnknown);
   const bases = Object.entries(models).filter(([, { base }]) => isUnknown(base));
   return [
-    ...caps.map((name) => `budget.per_model_usd: no model "${name}" is known, so its cap holds for nothing`),
-    ...unused.map((name) => `models: no model "${name}" is known, so its base is used by nothing`),
-    ...bases.map(([name, { base }]) => `models."${name}".base: no model "${base}" is known`),
+    ...caps.map((name) => `budget.per_model_usd: model "${name}" is unknown, so its cap has no effect`),
+    ...unused.map((name) => `models: model "${name}" is unknown, so its base has no effect`),
+    ...bases.map(([name, { base }]) => `models."${name}".base: model "${base}" is unknown`),
   ].map((message) => ({ severity: 'warning', message, place: null }));
 }
 
-/** A settings file that governs in the place of this user's own, as `NAME=path`. */
+/** A settings file that replaces this user's own, as `NAME=path`. */
 export function namedSettings(
   { settingsFile }: ComposeOptions,
   { file, userFile }: LoadedSettings,
@@ -49,23 +49,23 @@ export function namedSettings(
 }
 
 function settingsElsewhere(named: string): Fault {
-  const message = `${named} governs in the place of this user's own settings; the audit records say so`;
+  const message = `${named} replaces this user's own settings; the audit records say so`;
   return { severity: 'warning', message, place: null };
 }
 
-/** A second TIDYLLM_HOME is a second budget. Simulated money is none. */
+/** A second TIDYLLM_HOME is a second budget. Simulated calls don't count. */
 function budgetsElsewhere({ environment }: ComposeOptions, mode: LedgerMode): Fault[] {
   if (mode === 'simulated') return [];
   const { state } = userDirectories(environment);
   const { state: registry } = userDirectories({ ...environment, TIDYLLM_HOME: undefined });
   return otherHomes(statePlaces.homes(registry), state, standardHomes()).map((home) => ({
     severity: 'warning',
-    message: `calls of this account are also recorded in ${home}, which has a budget of its own (TIDYLLM_HOME)`,
+    message: `calls of this account are also recorded in ${home}, which has a separate budget (TIDYLLM_HOME)`,
     place: null,
   }));
 }
 
-/** Where this account's state is unless a variable moves it; what the variables HOME and XDG_STATE_HOME say is not asked. */
+/** The default folder of this account's state, without regard to HOME and XDG_STATE_HOME. */
 function standardHomes(): string[] {
   const place = { linux: '.local/state/tidyllm', darwin: 'Library/Application Support/tidyllm' };
   const below = place[process.platform as keyof typeof place] as string | undefined;

@@ -7,23 +7,23 @@ const keptCharacters = 262_144;
 
 const keptSchema = z.object({ turns: z.array(turnSchema), reason: z.string() });
 
-/** Values by name; VS Code's `Memento` is one. */
+/** Values by name, such as VS Code's `Memento`. */
 export interface ChatStorage {
   get(key: string): unknown;
   update(key: string, value: unknown): PromiseLike<void>;
 }
 
-/** What the chat keeps between starts. */
+/** The chat's data that is kept between starts. */
 export class ChatMemory {
   readonly #storage: ChatStorage;
-  /** Whether the policy lets prompts and answers be kept; null until the settings were read. */
+  /** Whether policy allows keeping prompts and answers; null until the settings are read. */
   #mayKeep: boolean | null = null;
 
   constructor(storage: ChatStorage) {
     this.#storage = storage;
   }
 
-  /** Whether prompts and answers may be kept from now on. Where they may not, what was kept goes too. */
+  /** Sets whether prompts and answers may be kept. If not, kept ones are deleted too. */
   async setPolicy(mayKeep: boolean): Promise<void> {
     this.#mayKeep = mayKeep;
     if (mayKeep) return;
@@ -36,7 +36,7 @@ export class ChatMemory {
     return kept.success ? kept.data : { turns: [], reason: '' };
   }
 
-  /** Nothing is changed of what was kept until the policy is known. */
+  /** Kept data isn't changed until the policy is known. */
   async keepConversation({ turns, reason }: { turns: readonly Turn[]; reason: string }): Promise<void> {
     if (this.#mayKeep === null && turns.length > 0) return;
     const kept = { turns, reason };
@@ -44,7 +44,7 @@ export class ChatMemory {
     await this.#storage.update('conversation', fits ? kept : { turns: [], reason });
   }
 
-  /** The question that is being written. */
+  /** The question draft. */
   get draft(): string {
     return text(this.#storage.get('draft')) ?? '';
   }
@@ -53,7 +53,7 @@ export class ChatMemory {
     if (this.#mayKeep === true || question === '') await this.#storage.update('draft', question);
   }
 
-  /** The reasons that were used, latest first. */
+  /** Used reasons, latest first. */
   get reasons(): string[] {
     const kept = this.#storage.get('reasons');
     return Array.isArray(kept) ? kept.filter((one) => typeof one === 'string') : [];
@@ -63,7 +63,7 @@ export class ChatMemory {
     await this.#storage.update('reasons', rememberReason(this.reasons, reason));
   }
 
-  /** The model that was chosen last. */
+  /** The last selected model. */
   get model(): string | undefined {
     return text(this.#storage.get('model'));
   }

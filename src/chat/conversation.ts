@@ -27,28 +27,28 @@ export interface ChatCore {
   readonly flow: Pick<FlowAgreementManager, 'parseCommand' | 'worstCase'>;
 }
 
-/** What happens in a conversation, for whoever shows it. */
+/** Events of a conversation, for its view. */
 export type ConversationEvent =
-  /** A new turn, or all of one that changed. */
+  /** A new turn, or the whole of a changed one. */
   | { type: 'turn'; turn: Turn }
   | { type: 'turnRemoved'; id: string }
-  /** More of a turn's answer. */
+  /** The next piece of a turn's answer. */
   | { type: 'text'; id: string; text: string }
-  /** Another reason, or other turns than before. */
+  /** The reason or the turns were replaced. */
   | { type: 'replaced' };
 
 export interface ConversationDependencies {
-  /** Runs work with the core; throws `gateway_unavailable` while there is none. */
+  /** Runs work with the core. Throws `gateway_unavailable` without one. */
   use: <T>(work: (core: ChatCore) => Promise<T>) => Promise<T>;
   origin: () => Promise<CallOrigin>;
-  /** Runs the agreement that a command means; throws `flow_not_matched`. */
+  /** Runs the agreement that matches a command. Throws `flow_not_matched`. */
   runFlow: (command: string, options: FlowCommandOptions) => Promise<FlowExecution>;
-  /** Resolves once the person sees the turn, otherwise with why it can't be shown: then nothing is sent. */
+  /** Resolves once the turn is visible, otherwise with why it can't be shown; then nothing is sent. */
   show: (turn: string, signal: AbortSignal) => Promise<Failure | null>;
-  /** An error in the words of the front door, which logs it as well. */
+  /** Logs an error and words it for the front door. */
   failureOf: (error: unknown) => Failure;
   onEvent: (event: ConversationEvent) => void;
-  /** After every change that is worth keeping. */
+  /** Called after every change to be saved. */
   onDidChange: () => void;
 }
 
@@ -58,18 +58,18 @@ export interface FlowCommandOptions {
   onProgress: (message: string) => void;
 }
 
-/** What of an earlier question changes when it is asked again. */
+/** What changes when an earlier question is asked again. */
 export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens'>>;
 
-/** What became of asking. Only an `asked` question is in the conversation; the others go back to who asked. */
+/** The outcome of asking. Only an `asked` question joins the conversation; others are returned to the caller. */
 export type AskResult =
-  /** The turn's `result` says how it ended, also where nothing could be sent. */
+  /** The turn's `result` says how it ended, even if nothing could be sent. */
   | { outcome: 'asked'; turn: Turn }
-  /** An answer is on its way. */
+  /** An answer is running. */
   | { outcome: 'busy' }
   | { outcome: 'reason_refused'; error: GatewayError };
 
-/** A conversation with a model: its turns, and the reason that its questions are asked for. */
+/** A conversation with a model: its turns, and the reason for its questions. */
 export class Conversation {
   readonly #dependencies: ConversationDependencies;
   #turns: readonly Turn[];
@@ -79,12 +79,12 @@ export class Conversation {
 
   constructor(dependencies: ConversationDependencies, kept: { turns: Turn[]; reason: string }) {
     this.#dependencies = dependencies;
-    // What was under way when the window closed has no end here; the ledger has it.
+    // A turn that ran when the window closed has no result here; the ledger has it.
     this.#turns = kept.turns.map((turn) => (turn.result ? turn : { ...turn, result: interrupted }));
     this.#reason = kept.reason;
   }
 
-  /** As far as the answers have arrived; later text comes as events. */
+  /** The turns with their answers so far; later text comes as events. */
   get turns(): readonly Turn[] {
     this.#text?.flush();
     return this.#turns;
@@ -120,18 +120,18 @@ export class Conversation {
     this.#running?.abort();
   }
 
-  /** Asks and streams the answer into a new turn. */
+  /** Asks, and streams the answer into a new turn. */
   ask(question: string, model: string, change: Change = {}): Promise<AskResult> {
     return this.#ask(question, model, change, this.#turns);
   }
 
-  /** Asks a turn's question again; a turn without any answer makes room for the new one. */
+  /** Asks a turn's question again; the new turn replaces one without an answer. */
   askAgain(turn: Turn, change: Change = {}): Promise<AskResult> {
     const others = turn.answer === '' ? this.#turns.filter((other) => other !== turn) : this.#turns;
     return this.#ask(turn.question, turn.model, change, others);
   }
 
-  /** Lets the model go on where an answer was cut off; one that never began is asked again with more room. */
+  /** Continues an answer that was cut off; one that never started is asked again with a higher limit. */
   async goOn(turn: Turn, model: string): Promise<AskResult> {
     if (turn.result?.shortfall?.goOn === 'continue')
       return this.ask('Go on exactly where you stopped.', model);
@@ -142,7 +142,7 @@ export class Conversation {
     return this.askAgain(turn, { maxTokens: most === null ? longer : Math.min(longer, most) });
   }
 
-  /** The most that asking this now may cost, in micro-USD. Throws `GatewayError` where it would be refused. */
+  /** The most that this question can cost now, in micro-USD. Throws `GatewayError` if it would be refused. */
   async worstCase(question: string, model: string): Promise<bigint> {
     if (isFlowCommand(question)) {
       return this.#dependencies.use(async ({ flow }) => {
@@ -159,8 +159,8 @@ export class Conversation {
   }
 
   /**
-   * Forgets what was asked before this user's content was erased; `wasErased` tells it for a record of this ledger.
-   * Whether anything was forgotten.
+   * Deletes questions asked before this user's content was erased; `wasErased` decides for a record of this ledger.
+   * Returns whether anything was deleted.
    */
   async forgetErased(ledger: string, wasErased: (sequence: number) => Promise<boolean>): Promise<boolean> {
     for (const turn of this.#turns.toReversed()) {
@@ -172,7 +172,7 @@ export class Conversation {
     return false;
   }
 
-  /** `before` are the turns that stay. */
+  /** `before` holds the turns that stay. */
   async #ask(question: string, model: string, change: Change, before: readonly Turn[]): Promise<AskResult> {
     if (this.#running) return { outcome: 'busy' };
     const running = new AbortController();
@@ -211,7 +211,7 @@ export class Conversation {
     return { outcome: 'reason_refused', error: refused };
   }
 
-  /** Asks the model. Resolves with the refusal of the reason, if it was refused. */
+  /** Asks the model. Resolves with the refusal if the reason was refused. */
   async #call(
     turn: Turn,
     maxTokens: number | undefined,
@@ -244,7 +244,7 @@ export class Conversation {
     }
   }
 
-  /** Runs an agreement, and shows what it found in place of an answer. */
+  /** Runs an agreement, and shows its report as the answer. */
   async #runFlow(turn: Turn, flow: NonNullable<Turn['flow']>, signal: AbortSignal): Promise<void> {
     const execution = await this.#dependencies.runFlow(turn.question, {
       signal,
@@ -263,7 +263,7 @@ export class Conversation {
     turn.result = this.#resultOfRun(execution);
   }
 
-  /** Nobody would see what an unseen turn cost: it says so, and nothing is sent. */
+  /** Nobody would see the cost of a turn that isn't visible: it gets an error, and nothing is sent. */
   async #isShown(turn: Turn, signal: AbortSignal): Promise<boolean> {
     const failure = await this.#dependencies.show(turn.id, signal);
     if (failure === null && !signal.aborted) return true;
@@ -280,7 +280,7 @@ export class Conversation {
     before: readonly Turn[],
   ): Promise<LlmRequest> {
     const said = before
-      // What a run found is for people; it goes to a model when they say so.
+      // Reports are for people; a model gets one only if they send it.
       .filter(({ answer, flow }) => answer.trim() !== '' && !flow)
       .flatMap((turn): ChatMessage[] => [
         { role: 'user', content: turn.question },
@@ -345,7 +345,7 @@ export class Conversation {
     };
   }
 
-  /** Who stopped an answer knows it. */
+  /** Whoever stopped an answer needs no message. */
   #failureOf(error: GatewayError | null): Failure | null {
     return error && error.code !== 'cancelled' ? this.#dependencies.failureOf(error) : null;
   }
@@ -355,7 +355,7 @@ function newFlow(question: string): NonNullable<Turn['flow']> {
   return { trigger: question.trim(), progress: '', reportOf: null };
 }
 
-/** Only an answer that was cut at its own limit can go on: a full context has no room for more. */
+/** Only an answer cut at its token limit can continue: a full context has no room. */
 function shownShortfall(
   { message, hint }: Shortfall,
   { stopReason, content }: LlmResponse,

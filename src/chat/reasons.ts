@@ -10,8 +10,8 @@ const sharedBranches = new Set([
 ]);
 
 /**
- * The audit reason that a branch's name stands for: `JIRA-123-fix-flaky-login-test` is
- * `JIRA-123 fix flaky login test`. Null for branches that say nothing of the work.
+ * The audit reason derived from a branch name: `JIRA-123-fix-flaky-login-test` becomes
+ * `JIRA-123 fix flaky login test`. Null for branch names that don't describe the work.
  */
 export function reasonFromBranch(branch: string): string | null {
   const name = branch.slice(branch.lastIndexOf('/') + 1);
@@ -21,7 +21,7 @@ export function reasonFromBranch(branch: string): string | null {
   return [...(ticket === undefined ? [] : [ticket]), ...words].join(' ') || null;
 }
 
-/** The most recently used reasons, latest first, with one more. */
+/** Adds a reason to the most recently used ones, latest first. */
 export function rememberReason(used: readonly string[], reason: string, most = 10): string[] {
   return [reason, ...used.filter((other) => other !== reason)].slice(0, most);
 }

@@ -1,7 +1,7 @@
-/** Pieces that arrive this close together are sent as one. */
+/** Pieces within this many milliseconds are sent as one. */
 const delayMs = 30;
 
-/** Gathers the pieces of an answer, so that a fast model doesn't make a message of every word. */
+/** Batches the pieces of an answer, so that a fast model doesn't cause a message per word. */
 export class TextBuffer {
   readonly #send: (text: string) => void;
   #text = '';

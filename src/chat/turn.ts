@@ -1,30 +1,30 @@
 import * as z from 'zod/mini';
 import { remedySchema } from '../remedies.ts';
 
-/** A button of an error, with what it does. */
+/** A button of an error, with its action. */
 const fix = z.object({ label: z.string(), remedy: remedySchema });
 
-/** Those of conversations that an earlier version kept do what nobody knows any more, and are left out. */
+/** Unknown buttons in conversations of earlier versions are left out. */
 const fixes = z.pipe(
   z.array(z.unknown()),
   z.transform((kept) => kept.flatMap((one) => fix.safeParse(one).data ?? [])),
 );
 
-/** Why a question got no whole answer, and what can be done. */
+/** Why a question got no complete answer, and how to fix it. */
 export const failureSchema = z.object({
   message: z.string(),
   hint: z.string(),
   fixes,
-  /** What the provider said, in its own words. */
+  /** The provider's own message. */
   detail: z.optional(z.string()),
 });
 
-/** How an answer ended, and what it cost. */
+/** How an answer ended, and its cost. */
 const result = z.object({
   status: z.enum(['success', 'refused', 'failed', 'cancelled', 'incomplete', 'interrupted']),
   processingTimeMs: z.nullable(z.number()),
   tokens: z.nullable(z.object({ input: z.number(), output: z.number() })),
-  /** As people read it; null when nobody knows. */
+  /** Formatted for display; null if unknown. */
   cost: z.nullable(z.string()),
   costEstimated: z.boolean(),
   /** The durable audit record; null when the call is not tracked. */
@@ -32,12 +32,12 @@ const result = z.object({
   failure: z.nullable(failureSchema),
   /** Why the cost is an upper bound. */
   estimatedBecause: z.optional(z.nullable(z.string())),
-  /** What the answer lacks although it was given; left out for a whole one. */
+  /** What an incomplete answer lacks; left out for a complete one. */
   shortfall: z.optional(
     z.object({
       message: z.string(),
       hint: z.string(),
-      /** What the button does that goes on from here; null where nothing can. */
+      /** The action that continues the answer; null if it can't continue. */
       goOn: z.nullable(z.enum(['continue', 'longer'])),
     }),
   ),
@@ -49,19 +49,19 @@ export const turnSchema = z.object({
   question: z.string(),
   reason: z.string(),
   model: z.string(),
-  /** Whether the answer comes from no model. */
+  /** Whether the answer is simulated. */
   simulated: z.boolean(),
-  /** Markdown, as far as it has arrived. */
+  /** The Markdown received so far. */
   answer: z.string(),
-  /** Null while the answer is on its way. */
+  /** Null while the answer is running. */
   result: z.nullable(result),
-  /** Where an agreement was run instead of asking a model. */
+  /** Set if an agreement was run instead of asking a model. */
   flow: z.optional(
     z.object({
       trigger: z.string(),
-      /** What is under way. */
+      /** The current step. */
       progress: z.string(),
-      /** The run that has a report to show; null while there is none. */
+      /** The run whose report can be shown; null while there is none. */
       reportOf: z.nullable(z.string()),
     }),
   ),

@@ -5,7 +5,7 @@ import { direct } from './modes/direct.ts';
 
 const modes: Readonly<Record<ChatModeId, ChatMode>> = { direct };
 
-/** Answers questions in one of the chat's modes, for the chat view, the command and every later front door. */
+/** Answers questions in one of the chat's modes, for every front door. */
 export class UnifiedChatManager {
   readonly #registry: Pick<GatewayRegistry, 'calls'>;
 
@@ -13,7 +13,7 @@ export class UnifiedChatManager {
     this.#registry = registry;
   }
 
-  /** The calls of a mode, over the highest gateway that is up. Throws `gateway_unavailable` where none is. */
+  /** The calls of a mode, through the highest gateway that is up. Throws `gateway_unavailable` if none is. */
   calls(mode: ChatModeId): ModelCalls {
     return modes[mode].over(this.#registry.calls());
   }

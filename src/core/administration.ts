@@ -24,12 +24,12 @@ export interface AdministrationDependencies {
   catalogue: ModelCatalogue;
   capOf: CapOf;
   budget: () => Promise<BudgetStatus>;
-  /** Who decides. */
+  /** The person who decides. */
   user: string;
   minReasonLength: number;
 }
 
-/** What a person decides about budget, ledger and content, each with a reason that is recorded. */
+/** A person's decisions on budget, ledger and content, each with a recorded reason. */
 export function administration({
   ledger,
   journal,
@@ -55,7 +55,7 @@ export function administration({
       return ledger.raiseCap(cap, by);
     },
     eraseContent: async (subject, reason) => {
-      // Nothing is erased whose record would be refused.
+      // Nothing is erased if its record would be refused.
       const { userId, reason: why } = because(reason);
       const erase = (name: string) =>
         content.erase(name, (count) =>
@@ -64,7 +64,7 @@ export function administration({
       const { items, recorded } = await erase(subject);
       if (userNameFault(subject) !== null || userNameOf(subject) === subject)
         return { items, receipt: recorded };
-      // Records of earlier versions have names as they were written.
+      // Records of earlier versions have names that aren't normalised.
       const inOneForm = await erase(userNameOf(subject));
       return { items: items + inOneForm.items, receipt: inOneForm.recorded };
     },
@@ -74,7 +74,7 @@ export function administration({
   };
 }
 
-/** What a cap is kept under, by whatever name it was asked for. */
+/** The name a cap is stored under, for any spelling. */
 async function keyOf({ scope, key }: ScopeKey, catalogue: ModelCatalogue): Promise<string> {
   if (scope === 'workspace') return workspaceKey(key);
   if (scope === 'user') return userCapKey(key);
@@ -91,6 +91,6 @@ function notHigher({ limit, ...scope }: Cap, before: bigint | undefined): Gatewa
       })
     : new GatewayError(
         'invalid_request',
-        `${what} already has a cap of ${formatUsd(before)}; ${formatUsd(limit)} is not above it.`,
+        `${what} already has a cap of ${formatUsd(before)}; ${formatUsd(limit)} is not higher.`,
       );
 }

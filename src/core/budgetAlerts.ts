@@ -4,21 +4,21 @@ import { basename, dirname, join } from 'node:path';
 import { systemCodeOf } from '../errors.ts';
 import { reachedAlerts, type BudgetStatus, type CapStatus } from '../ledger/budgetStatus.ts';
 
-/** Who tells people of alerts; each tells of each once a day. */
+/** The channels that notify people; each shows every alert once a day. */
 export type AlertTeller = 'editor' | 'terminal';
 
-/** What was spent under a cap has reached an alert of the settings. */
+/** The spending under a cap has reached an alert of the settings. */
 export interface BudgetAlert {
   cap: CapStatus;
-  /** Of the limit, 0 to 1. */
+  /** Share of the limit, 0 to 1. */
   share: number;
 }
 
-/** Which alerts of a day were told, by all windows or all commands of this machine. */
+/** Which of a day's alerts were shown, by all windows or all commands of this machine. */
 export class BudgetAlertBook {
   readonly #folder: string;
   readonly #teller: AlertTeller;
-  /** Known to have been told. */
+  /** Alerts known to have been shown. */
   readonly #told = new Set<string>();
 
   constructor(ledgerDirectory: string, teller: AlertTeller) {
@@ -26,20 +26,20 @@ export class BudgetAlertBook {
     this.#teller = teller;
   }
 
-  /** The highest alert of each cap that nobody has told of yet. Whoever asks has to tell. Never throws. */
+  /** The highest alert of each cap that hasn't been shown yet. The caller must show it. Never throws. */
   take({ day, caps }: Pick<BudgetStatus, 'day' | 'caps'>, alerts: readonly number[]): BudgetAlert[] {
     return caps.flatMap((cap) => {
       const reached = reachedAlerts(cap, alerts);
-      // Those that were passed on the way are told with the highest.
+      // Lower alerts that were reached at the same time count as shown with the highest.
       const ours = reached.filter((share) => this.#claim(day, cap, share));
       const highest = ours.at(-1);
       return highest !== undefined && highest === reached.at(-1) ? [{ cap, share: highest }] : [];
     });
   }
 
-  /** Whether this is the first of all to tell: only one can make the file that stands for an alert. */
+  /** Whether this process is the first to show it: only one can create the alert's marker file. */
   #claim(day: string, { scope, key, limit }: CapStatus, share: number): boolean {
-    // A cap that was raised is told of anew.
+    // A raised cap is reported again.
     const id = createHash('sha256')
       .update(JSON.stringify([this.#teller, scope, key, String(limit), share]))
       .digest('hex');
@@ -53,7 +53,7 @@ export class BudgetAlertBook {
       writeFileSync(join(this.#folder, name), '', { flag: 'wx', mode: 0o600 });
       return true;
     } catch (error) {
-      // Where nothing can be written, it is better told twice than never.
+      // If nothing can be written, showing it twice is better than never.
       return systemCodeOf(error) !== 'EEXIST';
     }
   }

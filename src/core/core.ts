@@ -15,66 +15,66 @@ import type { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
 import type { Sessions } from '../gateways/services.ts';
 
-/** What the command line's global options, or VS Code's settings of the same names, say. */
+/** The command line's global options, or VS Code's settings of the same names. */
 export interface ComposeOptions extends SettingsOverrides {
   environment: Readonly<Record<string, string | undefined>>;
   backend?: string | undefined;
   user?: string | undefined;
-  /** Proxy and certificates, beyond what the environment says. */
+  /** Proxy and certificates, in addition to those of the environment. */
   network?:
     { proxy?: string | undefined; noProxy?: readonly string[]; strictCertificates?: boolean } | undefined;
   /** Asks a person for the code of an MFA device. */
   mfaCode?: ((serial: string) => Promise<string>) | undefined;
-  /** Folders whose agreements and files count. */
+  /** Folders whose agreements and settings apply. */
   folders?: readonly string[] | undefined;
-  /** Folders whose agreements are known, so that running one can be refused for trust; `folders` when it isn't said. */
+  /** Folders whose agreements are known, so that running one can be refused for trust; default `folders`. */
   flowFolders?: readonly string[] | undefined;
-  /** Signing keys that this installation had besides the one in its file. */
+  /** Further signing keys of this installation, besides the one in its file. */
   olderSigningKeys?: (() => Promise<Signer[]>) | undefined;
 }
 
-/** The assembled product: what every front door works with. */
+/** The assembled product that every front door works with. */
 export interface Core {
   readonly loaded: LoadedSettings;
   readonly catalogue: ModelCatalogue;
-  /** What is known of the back-end; only the corporate gateway can call it. */
+  /** Facts about the back-end; only the corporate gateway can call it. */
   readonly backend: BackendInfo;
   /** Why answers are simulated; null when they are real. */
   readonly simulatedBecause: string | null;
   /** The outside services. */
   readonly sessions: Sessions;
   readonly ledger: LedgerReader & Pick<LedgerAdministration, 'adjust' | 'recover' | 'rotateKey'>;
-  /** Where the ledger's records lie, for whoever reads them there. */
+  /** The ledger's folder, for code that reads its records as files. */
   readonly journal: LedgerLocation;
   readonly registry: GatewayRegistry;
-  /** Answers in the modes of the chat. */
+  /** Answers questions in the chat's modes. */
   readonly chat: UnifiedChatManager;
-  /** Whose agreements and files count. */
+  /** Folders whose agreements and settings apply. */
   readonly folders: readonly string[];
   readonly flow: FlowAgreementManager;
-  /** What runs of agreements have found out. */
+  /** The reports of FLOW runs. */
   readonly reports: Pick<ReportStore, 'read'>;
-  /** Who calls are recorded for when a request doesn't say: as told, as AWS knows them, or as this machine does. */
+  /** The default user of calls: from the options, from AWS, or from this machine. */
   readonly user: string;
-  /** What stands beside that name in records: the account, and the ARN where AWS could be asked. */
+  /** Recorded next to that name: the account, and the ARN if AWS could be asked. */
   readonly caller: Caller;
   readonly anchoring: Anchoring;
   /** The anchor at a path: the notes of a repository's folder, otherwise a file. */
   anchorAt(path: string): Anchor;
-  /** Of today, or of a day YYYY-MM-DD against the caps of today. */
+  /** The budget of today, or of a day YYYY-MM-DD against today's caps. */
   budget(day?: string): Promise<BudgetStatus>;
-  /** Sets a higher cap for today. Throws `audit_reason_missing`, `invalid_request` or what the ledger throws. */
+  /** Raises a cap for today. Throws `audit_reason_missing`, `invalid_request` or what the ledger throws. */
   raiseCap(cap: Cap, reason: string): Promise<Receipt>;
-  /** Lets today take calls again after an overrun. Throws as `raiseCap` does. */
+  /** Unblocks today's calls after an overrun. Throws what `raiseCap` throws. */
   acknowledgeOverruns(reason: string): Promise<Receipt>;
   /**
-   * Lets a ledger that was closed take calls again, as it is or with a new one in its place. Throws as `raiseCap`
-   * does, and `ledger_damaged` while it doesn't verify.
+   * Reopens a closed ledger, or replaces it with a new one. Throws what `raiseCap` throws, and `ledger_damaged`
+   * while verification fails.
    */
   reopenLedger(reason: string, options: { newLedger: boolean }): Promise<ReopeningReceipt>;
-  /** What policy keeps of prompts and answers. */
+  /** What policy allows to keep of prompts and answers. */
   readonly content: Pick<ContentStore, 'read'>;
-  /** Erases what was kept of a subject, and records that. Throws as `raiseCap` does, and `content_unavailable`. */
+  /** Erases a subject's kept content, and records that. Throws what `raiseCap` throws, and `content_unavailable`. */
   eraseContent(subject: string, reason: string): Promise<{ items: number; receipt: Receipt }>;
   dispose(): Promise<void>;
 }

@@ -2,21 +2,21 @@ import { isAbsolute, relative, resolve } from 'node:path';
 import type { CallDescription } from '../ledger/records.ts';
 import { realPath, workspaceKey } from '../workspaceKey.ts';
 
-/** Where a call comes from, as its front door knows it. */
+/** The origin of a call, according to its front door. */
 export interface CallOrigin {
   /** The front door: `chat`, `cli`, … */
   door: string;
-  /** A folder of the workspace; null where there is none. */
+  /** A folder of the workspace; null if there is none. */
   folder: string | null;
   branch: string | null;
   /** Path of the file that the call is about. */
   file?: string | undefined;
 }
 
-/** As long as a record lets it be. */
+/** Cut to the length that records allow. */
 const mostFileCharacters = 1000;
 
-/** The origin as records have it: a workspace has one name, by whatever path it was reached. */
+/** The origin as recorded: a workspace has one name, whatever path leads to it. */
 export function recordedOrigin(
   origin: CallOrigin | undefined,
 ): Pick<CallDescription, 'workspace' | 'branch' | 'command' | 'file'> {
@@ -27,7 +27,7 @@ export function recordedOrigin(
   return { workspace, branch, command: door, ...(inWorkspace !== null && { file: inWorkspace }) };
 }
 
-/** A path from a folder, with `/`; null for one outside, which is no business of the folder's records. */
+/** A path relative to a folder, with `/`; null for one outside, which the folder's records don't name. */
 function pathInside(folder: string, file: string): string | null {
   const path = relative(folder, realPath(resolve(file)));
   if (path === '' || path.startsWith('..') || isAbsolute(path)) return null;

@@ -1,13 +1,13 @@
-/** AWS refuses signatures that are five minutes off; before that a clock is set right for them, as the SDK does. */
+/** AWS refuses signatures that are five minutes off; below that the SDK corrects for the clock. */
 export const refusedFromMs = 240_000;
-/** Less than this is no matter, and within what a check can measure. */
+/** Smaller offsets are harmless, and within the measuring error. */
 const toldFromMs = 60_000;
 
-/** What is wrong with this computer's clock, `offsetMs` milliseconds behind a server's; null where nothing is. */
+/** The fault of this computer's clock, `offsetMs` milliseconds behind a server's; null if there is none. */
 export function clockFault(offsetMs: number | null | undefined): string | null {
   if (offsetMs === null || offsetMs === undefined || Math.abs(offsetMs) < toldFromMs) return null;
   const way = offsetMs > 0 ? 'slow' : 'fast';
-  return `the clock of this computer is ${durationText(Math.abs(offsetMs))} ${way}`;
+  return `this computer's clock is ${durationText(Math.abs(offsetMs))} ${way}`;
 }
 
 function durationText(ms: number): string {

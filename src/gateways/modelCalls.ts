@@ -19,49 +19,49 @@ export type BackendId = (typeof backendIds)[number];
 
 export type Priority = 'low' | 'normal' | 'high';
 
-/** Service tiers a single call may ask for. */
+/** Service tiers that a call may request. */
 export const requestServiceTiers = ['standard', 'flex', 'priority'] as const satisfies readonly ServiceTier[];
 export type RequestServiceTier = (typeof requestServiceTiers)[number];
 
-/** The run of a FLOW agreement that a call is a part of: its money comes from what the run holds. */
+/** The FLOW run that a call belongs to: the call is paid from the run's reservation. */
 export interface FlowOrigin {
   runId: string;
   /** Id of the agreement. */
   agreement: string;
-  /** What the run as a whole holds, micro-USD. */
+  /** The run's total reservation, micro-USD. */
   costLimit: bigint;
 }
 
-/** What a caller asks for. Either `prompt` or `messages`. */
+/** A caller's request. Give either `prompt` or `messages`. */
 export interface LlmRequest {
   prompt?: string;
   messages?: readonly ChatMessage[];
   system?: string | readonly TextBlock[];
-  /** What the model may ask to be done; `toolChoice` says whether it must. */
+  /** Tools that the model may request; `toolChoice` says whether it must. */
   tools?: readonly Tool[];
   toolChoice?: ToolChoice;
-  /** How much it is to think before it answers; left out, as the model does by itself. */
+  /** How much the model reasons before it answers; the model's default if left out. */
   reasoning?: Reasoning;
-  /** JSON that the answer must be. */
+  /** The JSON schema of the answer. */
   outputSchema?: OutputSchema;
   stopSequences?: readonly string[];
-  /** Above 0, to 1. Where it is given, the default temperature is left out. */
+  /** Above 0, up to 1. If given, the default temperature is left out. */
   topP?: number;
   guardrail?: Guardrail;
-  /** What only this model knows, handed on as it is. What would change the price is refused. */
+  /** Model-specific fields, passed through unchanged. Fields that would change the price are refused. */
   additionalFields?: JsonObject;
   /** Friendly name, model id, inference-profile id or ARN. */
   modelId?: string;
-  /** 0 to 1, left out for a model that takes none; null leaves it to the model. */
+  /** 0 to 1; left out for models that don't take it; null uses the model's default. */
   temperature?: number | null;
   maxTokens?: number;
   userId?: string;
-  /** Why the call is made. Mandatory: blank is refused before anything is sent. */
+  /** Why the call is made. Mandatory: a blank reason is refused before anything is sent. */
   auditReason?: string;
   priority?: Priority;
-  /** How Bedrock serves the call, and at which prices. */
+  /** How Bedrock serves and prices the call. */
   serviceTier?: RequestServiceTier;
-  /** False asks for the whole answer at once. */
+  /** False requests the whole answer at once. */
   stream?: boolean;
   origin?: CallOrigin;
   flow?: FlowOrigin;
@@ -75,16 +75,16 @@ export const requestDefaults = {
   serviceTier: 'standard',
 } as const;
 
-/** Where the call stands in the audit journal. */
+/** The call's place in the audit journal. */
 export interface AuditTrail {
   callId: string;
-  /** Of the record that ended the call. */
+  /** Sequence number of the record that ended the call. */
   sequence: number;
   hash: string;
   ledger: string;
 }
 
-/** How long each part of a call took, in milliseconds. */
+/** The duration of each part of a call, in milliseconds. */
 export interface StageTimes {
   /** Reason, model, price and credentials. */
   admission: number;
@@ -92,17 +92,17 @@ export interface StageTimes {
   reservation: number;
   /** From the request to the first piece of the answer. */
   firstToken: number;
-  /** From there to the answer's end. */
+  /** From there to the end of the answer. */
   streaming: number;
   /** The ending, written and synced. */
   settlement: number;
 }
 
-/** How a call ended. Never thrown: a failed call is a response with an `error` and what it cost. */
+/** The result of a call. Never thrown: a failed call is a response with an `error` and its cost. */
 export interface LlmResponse {
   /** The text of the answer. */
   content: string;
-  /** The answer as the turn that the next request repeats: text, reasoning, tool use. Null where nothing came. */
+  /** The answer as a turn for the next request: text, reasoning, tool use. Null if nothing arrived. */
   message: ChatMessage | null;
   success: boolean;
   status: Exclude<CallOutcome, 'orphaned' | 'pending'>;
@@ -110,30 +110,30 @@ export interface LlmResponse {
   backend: BackendId;
   processingTimeMs: number;
   timeToFirstTokenMs: number | null;
-  /** What of the request was changed because the service would have refused it, each in one sentence. */
+  /** Changes made because the service would have refused the request, each in one sentence. */
   adjustments: readonly string[];
-  /** Why the model stopped, in the provider's word; null where it never said. */
+  /** The provider's stop reason; null if it gave none. */
   stopReason: string | null;
-  /** Null for a call that didn't go through every stage. */
+  /** Null for a call that didn't pass every stage. */
   stages: StageTimes | null;
   tokenUsage: TokenUsage;
   /** Micro-USD. */
   cost: bigint;
   /** True when `cost` is an upper bound. */
   costEstimated: boolean;
-  /** Why, in one phrase; null where the cost is exact. */
+  /** Why, in one phrase; null if the cost is exact. */
   costEstimatedBecause: string | null;
   simulated: boolean;
   attempts: number;
   error: GatewayError | null;
   auditTrail: AuditTrail | null;
-  /** True only when the record of how the call ended is durable. */
+  /** True only if the record of how the call ended is durable. */
   gatewayTracked: boolean;
 }
 
 /**
- * A piece of an answer. `index` says to which block of the answer it belongs; blocks may overlap. Of one block,
- * a `tool_use_start` comes first and `block_end` last.
+ * A piece of an answer. `index` is the block it belongs to; blocks may overlap. Within a block,
+ * `tool_use_start` comes first and `block_end` last.
  */
 export type AnswerDelta =
   | { type: 'text'; index: number; text: string }
@@ -141,39 +141,39 @@ export type AnswerDelta =
   | { type: 'signature'; index: number; signature: string }
   /** Base64. */
   | { type: 'redacted_thinking'; index: number; data: string }
-  /** Comes before the text that it belongs to. */
+  /** Comes before its text. */
   | { type: 'citation'; index: number; citation: JsonObject }
   | { type: 'tool_use_start'; index: number; id: string; name: string }
   /** The next characters of the input's JSON. */
   | { type: 'tool_use_input'; index: number; json: string };
 
 /**
- * What a caller hears while a model answers, in this order: of each block its deltas and then its `block_end`, after
- * all blocks `stop`. Texts come in whole characters. An answer that breaks off ends without them.
+ * The events while a model answers, in this order: for each block its deltas and then its `block_end`; after
+ * all blocks `stop`. Texts come in whole characters. An interrupted answer ends without `block_end` and `stop`.
  */
 export type AnswerEvent =
   AnswerDelta | { type: 'block_end'; index: number; block: ContentBlock } | { type: 'stop'; reason: string };
 
 export interface CallOptions {
   signal?: AbortSignal;
-  /** Gets the answer piece by piece as it arrives. */
+  /** Receives the answer piece by piece. */
   onEvent?: (event: AnswerEvent) => void;
 }
 
 /**
- * The one door to a model: all that chat, command, FLOW and other front doors know. Each level implements it over the
- * level below, so that every attempt at a model is a governed call with a reservation and a record of its own.
+ * The only way to a model for chat, command, FLOW and other front doors. Each level implements it on top of the
+ * level below, so that every attempt at a model is a governed call with its own reservation and record.
  */
 export interface ModelCalls {
   /**
-   * Makes a call. MUST NOT reject for a call that is refused or fails: the response says how it ended and what it
+   * Makes a call. MUST NOT reject if the call is refused or fails: the response says how it ended and what it
    * cost. MUST resolve only once the record of how it ended is durable, or say that it isn't (`gatewayTracked`).
    * MUST end soon after `signal` aborts.
    */
   execute(request: LlmRequest, options?: CallOptions): Promise<LlmResponse>;
   /**
-   * The most that a request may cost, micro-USD, before it is made. MUST throw the `GatewayError` that `execute`
-   * would refuse it with, as far as that is known without asking anybody. MUST NOT reserve or record anything.
+   * The most that a request can cost, micro-USD, before it is made. MUST throw the `GatewayError` that `execute`
+   * would refuse it with, if that is known without a network call. MUST NOT reserve or record anything.
    */
   worstCase(request: LlmRequest): bigint;
 }

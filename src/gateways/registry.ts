@@ -19,7 +19,7 @@ const knownServices: Readonly<Record<GatewayId, KnownService>> = {
   },
 };
 
-/** Makes each installed gateway, the upper ones over the level below; throws `GatewayError` when it can't come up. */
+/** Creates each installed gateway on top of the level below. Throws `GatewayError` if it can't start. */
 export interface GatewayFactories {
   corporate_llm?: () => Promise<Gateway>;
   ai_processing?: (below: ModelCalls) => Promise<Gateway>;
@@ -29,11 +29,11 @@ export interface GatewayFactories {
 export interface ServiceInfo extends KnownService {
   id: GatewayId;
   state: 'initialized' | 'failed' | 'not_installed';
-  /** Why it isn't initialized. */
+  /** Why it isn't running. */
   error: GatewayError | null;
 }
 
-/** What one level says of an agreement. */
+/** One level's decision on an agreement. */
 export interface AgreementValidation {
   gateway: GatewayId;
   level: 1 | 2 | 3;
@@ -42,9 +42,9 @@ export interface AgreementValidation {
   error: GatewayError | null;
 }
 
-/** Knows every gateway, brings up those that are installed, and says why the others are not there. */
+/** Knows every gateway, starts the installed ones, and says why the others aren't running. */
 export class GatewayRegistry {
-  // Another extension of the same process could put its own in the place of what decides.
+  // Another extension in the same process could replace the deciding methods with its own.
   static {
     Object.freeze(this.prototype);
   }
@@ -58,8 +58,8 @@ export class GatewayRegistry {
   }
 
   /**
-   * Makes every installed gateway, lowest level first. One that fails, or lacks what it depends on, is
-   * kept for `listServices` with the reason, not thrown.
+   * Creates every installed gateway, lowest level first. One that fails, or whose dependency is missing, is
+   * listed by `listServices` with the reason; nothing is thrown.
    */
   async autoConfigure(): Promise<void> {
     for (const id of gatewayIds) {
@@ -79,7 +79,7 @@ export class GatewayRegistry {
   }
 
   /**
-   * The highest level that is up: every call passes it and all levels below. Throws `gateway_unavailable` where not
+   * The highest level that is up: every call passes it and all levels below. Throws `gateway_unavailable` if not
    * even the lowest is up: there is no other route to a model.
    */
   calls(): ModelCalls {
@@ -104,7 +104,7 @@ export class GatewayRegistry {
     });
   }
 
-  /** The health of every known gateway; those that aren't installed are never healthy. */
+  /** The health of every known gateway; one that isn't installed is never healthy. */
   async healthCheck(signal: AbortSignal): Promise<Record<GatewayId, Health>> {
     const checks = this.listServices().map(
       async (service) => [service.id, await this.#health(service, signal)] as const,
@@ -112,7 +112,7 @@ export class GatewayRegistry {
     return Object.fromEntries(await Promise.all(checks)) as Record<GatewayId, Health>;
   }
 
-  /** Asks every level about an agreement, lowest first; behind one that refuses nobody is asked. */
+  /** Asks every level about an agreement, lowest first, until one refuses. */
   async validateAgreement(context: AgreementContext): Promise<AgreementValidation[]> {
     const validations: AgreementValidation[] = [];
     for (const { id, level, state, error: failure } of this.listServices()) {
@@ -145,7 +145,7 @@ export class GatewayRegistry {
     };
   }
 
-  /** Throws `gateway_unavailable` naming what is missing, and why it is. */
+  /** Throws `gateway_unavailable` with the missing dependency and its cause. */
   #requireDependencies(id: GatewayId): void {
     const missing = knownServices[id].dependsOn.find((other) => !this.#gateways.has(other));
     if (missing === undefined) return;
@@ -173,7 +173,7 @@ export class GatewayRegistry {
   }
 }
 
-/** The fail-safe: what callers get instead of a model while a gateway is not up. */
+/** The fail-safe: the error that callers get while a gateway is not up. */
 export function gatewayUnavailable(id: GatewayId, cause?: GatewayError): GatewayError {
   const reason = cause ? ` ${cause.message}` : '';
   return new GatewayError(
@@ -187,13 +187,13 @@ export function gatewayUnavailable(id: GatewayId, cause?: GatewayError): Gateway
   );
 }
 
-/** What keeps a gateway down is what has to be mended. */
+/** The fix is that of the error that keeps the gateway down. */
 function remedyOf(cause: GatewayError | undefined): Remedy[] | undefined {
   const mends = cause?.remedy.filter(({ kind }) => kind !== 'retry') ?? [];
   return mends.length === 0 ? undefined : [...mends.slice(0, 2), { kind: 'retry' }];
 }
 
-/** Makes a registry with everything that can come up. */
+/** Creates a registry and starts everything that can start. */
 export async function initGateways(factories: GatewayFactories): Promise<GatewayRegistry> {
   const registry = new GatewayRegistry(factories);
   await registry.autoConfigure();

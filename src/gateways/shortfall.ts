@@ -7,12 +7,12 @@ export interface Shortfall {
   hint: string;
 }
 
-/** Ways to stop with a whole answer. */
+/** Stop reasons of a complete answer. */
 const whole = ['end_turn', 'stop_sequence', 'tool_use'];
 
 /**
- * What an answer lacks by its stop reason (`StopReason` of Bedrock's Converse); null for a whole one, and for
- * one that never said why it stopped, which is an error of its own.
+ * What an answer lacks, by its stop reason (`StopReason` of Bedrock's Converse); null for a complete one, and for
+ * one without a stop reason, which is a separate error.
  */
 export function shortfallOf(stopReason: string | null, answer: string): Shortfall | null {
   if (stopReason === null || whole.includes(stopReason)) return null;
@@ -21,44 +21,44 @@ export function shortfallOf(stopReason: string | null, answer: string): Shortfal
       return answer.trim() === ''
         ? {
             kind: 'cut',
-            message: 'The model used all of its tokens before it said anything.',
-            hint: 'Allow a longer answer (max_tokens); what it thought is charged.',
+            message: 'The model used all of its tokens before it answered.',
+            hint: 'Allow a longer answer (max_tokens). The reasoning is charged.',
           }
         : {
             kind: 'cut',
             message: 'The answer was cut off at its token limit.',
-            hint: 'Let it go on, or allow a longer answer (max_tokens).',
+            hint: 'Continue it, or allow a longer answer (max_tokens).',
           };
     case 'model_context_window_exceeded':
       return {
         kind: 'cut',
         message: 'The answer was cut off: the model’s context is full.',
-        hint: 'Begin a new conversation, or send less.',
+        hint: 'Start a new conversation, or send less.',
       };
     case 'guardrail_intervened':
       return {
         kind: 'filtered',
-        message: 'A guardrail of your company stepped in; the text is its own, not the model’s.',
-        hint: 'Ask in another way, or ask whoever owns the guardrail.',
+        message: 'Your company’s guardrail intervened; the text is the guardrail’s, not the model’s.',
+        hint: 'Rephrase the question, or contact the owner of the guardrail.',
       };
     case 'content_filtered':
       return {
         kind: 'filtered',
-        message: 'The provider’s content filter held the answer back, or a part of it.',
-        hint: 'Ask in another way.',
+        message: 'The provider’s content filter blocked all or part of the answer.',
+        hint: 'Rephrase the question.',
       };
     case 'malformed_model_output':
     case 'malformed_tool_use':
       return {
         kind: 'malformed',
-        message: 'The model broke off with output that can’t be used.',
+        message: 'The model stopped with unusable output.',
         hint: 'Ask again, or use another model.',
       };
     default:
       return {
         kind: 'unknown',
-        message: `The model stopped for a reason that is not known here: ${stopReason.slice(0, 60)}.`,
-        hint: 'The answer may not be whole.',
+        message: `The model stopped for an unknown reason: ${stopReason.slice(0, 60)}.`,
+        hint: 'The answer may be incomplete.',
       };
   }
 }

@@ -17,10 +17,10 @@ import type { Caller } from '../ledger/records.ts';
 import type { LoadedSettings } from '../settings/loadSettings.ts';
 import type { Fault } from '../yamlDocument.ts';
 
-/** No check of a service or a gateway takes longer, in milliseconds. */
+/** Timeout of each check of a service or gateway, in milliseconds. */
 export const checkTimeoutMs = 4_000;
 
-/** What is looked at. */
+/** What to check. */
 export interface HealthSources {
   readonly loaded: LoadedSettings;
   readonly backend: BackendInfo;
@@ -42,17 +42,17 @@ export interface HealthSources {
   budget(): Promise<BudgetStatus>;
 }
 
-/** What checks saw; null or absent where nobody has looked yet. */
+/** The results of the checks; null or absent if not checked yet. */
 export interface Observations {
   credentials: CredentialStatus | null;
   services: Readonly<Partial<Record<ServiceId, ServiceHealth>>>;
-  /** Of the mock, where it stands in for Bedrock. */
+  /** The check of the mock, if it replaces Bedrock. */
   simulated: ServiceHealth | null;
   gateways: Readonly<Partial<Record<GatewayId, ServiceHealth>>>;
   ledger: { head: Receipt | null; budget: BudgetStatus; error: null } | { error: GatewayError } | null;
-  /** Of every record, where somebody verified them. */
+  /** The verification of every record, if one was run. */
   verification: VerificationResult | null;
-  /** Agreements that can run, and the files that define them with what is wrong in them. */
+  /** Agreements that can run, and the faults in their files. */
   flow: { agreements: number; files: readonly string[]; faults: readonly Fault[] } | null;
 }
 
@@ -67,18 +67,18 @@ export const nothingObserved: Observations = {
 };
 
 export interface LookOptions {
-  /** What the last look saw, for since when it is so. */
+  /** The last results, to keep their `since` times. */
   before?: Observations;
-  /** Called with what a check saw as soon as it ends. */
+  /** Called with each result as soon as its check ends. */
   onSeen?: (part: Partial<Observations>) => void;
-  /** Checks every record of the ledger, too. */
+  /** Also verifies every record of the ledger. */
   verify?: () => Promise<VerificationResult>;
   signal?: AbortSignal;
 }
 
 /**
- * Runs every check at once: the one look behind `status`, `health`, `doctor`, the FLOW action and the editor's views.
- * What fails is an observation. Rejects, after all checks ended, with what is a fault of ours.
+ * Runs all checks in parallel, for `status`, `health`, `doctor`, the FLOW action and the editor's views.
+ * A failure is an observation. Rejects only for our own bugs, after all checks have ended.
  */
 export async function look(sources: HealthSources, options: LookOptions = {}): Promise<Observations> {
   const { before = nothingObserved, onSeen, verify } = options;
@@ -102,7 +102,7 @@ type Check = (
   before: Observations,
 ) => Promise<Partial<Observations>>;
 
-/** Everything that is looked at; what it means is in findings.ts. */
+/** All checks; findings.ts interprets their results. */
 const checks: readonly Check[] = [
   async ({ sessions }) => ({ credentials: await sessions.credentialStatus() }),
   ...serviceIds.map((id): Check => async ({ sessions }, signal, before) => {
@@ -126,7 +126,7 @@ const checks: readonly Check[] = [
   },
 ];
 
-/** The ledger by itself, for who follows its changes. */
+/** The check of the ledger alone, for views that follow its changes. */
 export async function readLedger({
   ledger,
   budget,
@@ -149,7 +149,7 @@ async function verified(verify: () => Promise<VerificationResult>): Promise<Part
   }
 }
 
-/** What was seen, with what was seen since. */
+/** Earlier results, updated with newer ones. */
 export function joined(seen: Observations, part: Partial<Observations>): Observations {
   return {
     ...seen,
@@ -164,7 +164,7 @@ function since(found: Health | ServiceHealth, before: ServiceHealth | undefined)
   return { ...found, since: before?.state === found.state ? before.since : own };
 }
 
-/** A check that ignores its signal must not keep the others' next look waiting. */
+/** A check that ignores its signal must not delay the next round of checks. */
 function inTime<T>(check: Promise<T>, signal: AbortSignal): Promise<T | Health> {
   const late = Promise.withResolvers<Health>();
   signal.addEventListener('abort', () => late.resolve(timedOut()), { once: true });
@@ -172,6 +172,6 @@ function inTime<T>(check: Promise<T>, signal: AbortSignal): Promise<T | Health> 
 }
 
 function timedOut(): Health {
-  const evidence = `No answer within ${checkTimeoutMs / 1000} s.`;
+  const evidence = `No response within ${checkTimeoutMs / 1000} s.`;
   return { state: 'failed', latencyMs: null, evidence, error: null, checkedAt: new Date().toISOString() };
 }

@@ -12,15 +12,15 @@ const programTimeoutMs = 5_000;
 
 export interface ExamineOptions<Sources extends HealthSources> {
   environment: Environment;
-  /** Runs work on a gateway that is up; rejects with why there is none. */
+  /** Runs work on a running gateway; rejects with the reason if there is none. */
   withSources: <T>(work: (sources: Sources) => Promise<T>) => Promise<T>;
-  /** Why settings are not in effect, where those from before are. */
+  /** Why the settings were not applied, if the previous ones are in effect. */
   settingsError?: GatewayError | null;
-  /** Checks every record; in this thread when it isn't said. */
+  /** Verifies every record; by default in this thread. */
   verify?: (sources: Sources) => Promise<VerificationResult>;
 }
 
-/** Everything that can be wrong with an installation, also when nothing starts. */
+/** Everything that can be wrong with an installation, even if nothing starts. */
 export async function examine<Sources extends HealthSources>({
   environment,
   withSources,
@@ -42,7 +42,7 @@ export async function examine<Sources extends HealthSources>({
   }
 }
 
-/** Verifies the ledger of a gateway that is up, with its anchors, in this thread. */
+/** Verifies the ledger of a running gateway and its anchors, in this thread. */
 export function verifyHere(sources: HealthSources): Promise<VerificationResult> {
   return verifyTrail(sources, (anchors) => verifyLedger(sources.journal, { anchors }));
 }
@@ -61,19 +61,19 @@ function stateFolder(environment: Environment): Finding[] {
     return [finding('state_folder', name, 'healthy', state)];
   } catch (error) {
     if (GatewayError.is(error)) return [failed('state_folder', name, error)];
-    const hint = 'Make the folder writable, or set TIDYLLM_HOME to another one.';
+    const hint = 'Make the folder writable, or set TIDYLLM_HOME to another folder.';
     return [finding('state_folder', name, 'failed', messageOf(error), { hint })];
   }
 }
 
-/** A login that fails is made with a program that may not be there. */
+/** Fixing a failed login needs a program that may not be installed. */
 async function missingAwsProgram(
   credentials: { found: { profile: string | null } | null; error: GatewayError | null } | null,
 ): Promise<Finding[]> {
   if (!credentials?.error || !credentials.found?.profile) return [];
   const found = await runProgram('aws', ['--version'], { timeout: programTimeoutMs }).catch(() => null);
   if (found !== null) return [];
-  const hint = 'Install it to log in or to make a profile.';
+  const hint = 'Install it to log in or to create a profile.';
   const evidence = 'The AWS command line is not installed on this machine.';
   return [finding('credentials', 'AWS command line', 'warning', evidence, { hint })];
 }

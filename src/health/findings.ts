@@ -10,7 +10,7 @@ import type { Mend, Place } from '../remedies.ts';
 import { faultText } from '../yamlDocument.ts';
 import type { HealthSources, Observations } from './checks.ts';
 
-/** What a finding is about. */
+/** The subject of a finding. */
 export type FindingId =
   | ServiceId
   | GatewayId
@@ -28,35 +28,35 @@ export type FindingId =
   | 'state_folder'
   | 'user';
 
-/** One thing that was looked at, and what it comes to: every picture of the system's health shows these. */
+/** The interpreted result of one check. Every health display shows these. */
 export interface Finding {
   id: FindingId;
-  /** As reports and the command line name it. */
+  /** Its name in reports and on the command line. */
   name: string;
-  /** A warning deserves a look, and keeps nothing from working. */
+  /** A warning should be checked, but blocks nothing. */
   state: Health['state'] | 'warning';
-  /** What was seen; of a failure, what is wrong. */
+  /** What was observed; for a failure, the problem. */
   evidence: string;
-  /** What to do, in a sentence; empty where nothing is. */
+  /** What to do, in a sentence; empty if nothing. */
   hint: string;
   /** The same as data, best first. */
   remedy: readonly Mend[];
-  /** Where it is mended. */
+  /** Where to fix it. */
   place: Place | null;
-  /** What failed, where it is one of the gateway's errors. */
+  /** The cause, if it is one of the gateway's errors. */
   error: GatewayError | null;
-  /** ISO 8601 times: of the first check that found it so, and of the last. Null for what no check is timed of. */
+  /** ISO 8601 times of the first check with this state, and of the last. Null for untimed checks. */
   since: string | null;
   checkedAt: string | null;
-  /** Milliseconds; null where nothing was called. */
+  /** Milliseconds; null if nothing was called. */
   latencyMs: number | null;
 }
 
-/** A gateway that is up, perhaps on the settings from before; or why it isn't. */
+/** A running gateway, possibly on the previous settings; or why it isn't running. */
 export type Installation =
   { sources: HealthSources; settingsError: GatewayError | null } | { sources: null; error: GatewayError };
 
-/** Where settings.yaml configures a service. */
+/** The section of settings.yaml for each service. */
 export const sectionOf: Readonly<Record<ServiceId, string>> = {
   bedrock: 'aws',
   s3: 's3',
@@ -64,7 +64,7 @@ export const sectionOf: Readonly<Record<ServiceId, string>> = {
   mlflow: 'mlflow',
 };
 
-/** Every finding on what was seen; of what nobody has looked at yet there is none. */
+/** All findings on the results so far; none for what hasn't been checked. */
 export function findingsOf(installation: Installation, seen: Observations): Finding[] {
   if (installation.sources === null) return [startFinding(installation.error)];
   const { sources, settingsError } = installation;
@@ -96,18 +96,18 @@ export function settingsFindings(
   { loaded }: Pick<HealthSources, 'loaded'>,
   settingsError: GatewayError | null,
 ): Finding[] {
-  const file = loaded.file ?? `none, so defaults count (${loaded.userFile})`;
-  const unused = `without effect in this version: ${loaded.unused.join(', ')}`;
+  const file = loaded.file ?? `none, defaults apply (${loaded.userFile})`;
+  const unused = `no effect in this version: ${loaded.unused.join(', ')}`;
   return [
     settingsError
       ? failed('settings', 'settings', settingsError)
       : finding('settings', 'settings', 'healthy', [file, ...loaded.workspaceFiles].join(', ')),
     ...loaded.warnings.map((fault) =>
-      settingsWarning(faultText(fault), 'Correct the place that is named.', fault.place),
+      settingsWarning(faultText(fault), 'Correct the named place.', fault.place),
     ),
     ...(loaded.unused.length === 0
       ? []
-      : [settingsWarning(unused, 'Take them out, or leave them for a later version.', null)]),
+      : [settingsWarning(unused, 'Remove them, or keep them for a later version.', null)]),
   ];
 }
 
@@ -122,7 +122,7 @@ export function credentialsFinding(
 ): Finding {
   const name = 'AWS credentials';
   if (!found)
-    return finding('credentials', name, 'not_configured', simulatedBecause ?? 'none were found', {
+    return finding('credentials', name, 'not_configured', simulatedBecause ?? 'none found', {
       hint: 'Run "aws configure" or "aws configure sso" and name the profile with --profile or aws.profile; until then answers are simulated.',
       remedy: [{ kind: 'connect_aws' }],
     });
@@ -133,7 +133,7 @@ export function credentialsFinding(
     return finding('credentials', name, 'healthy', evidence);
   }
   const wrong = failed('credentials', name, error);
-  // Of no consequence where answers are simulated.
+  // Irrelevant if answers are simulated.
   const state = simulatedBecause === null ? 'failed' : 'warning';
   return { ...wrong, state, evidence: `${source}: ${error.message}` };
 }
@@ -146,7 +146,7 @@ function backEndText({ backend, simulatedBecause }: HealthSources): string {
   return `${backend.id}: ${simulatedBecause ?? backend.location}`;
 }
 
-/** A service as it was found; one that nothing configures can be configured. */
+/** The finding on a service; the remedy for one that isn't configured is to configure it. */
 export function serviceFinding(id: ServiceId, health: Health): Finding {
   const found = checkFinding(id, id, health);
   if (health.state !== 'not_configured') return found;
@@ -156,7 +156,7 @@ export function serviceFinding(id: ServiceId, health: Health): Finding {
     : { ...found, remedy: [{ kind: 'open_settings', place }], place };
 }
 
-/** A service or a gateway as its check found it. */
+/** The finding on a service or gateway. */
 export function checkFinding(
   id: FindingId,
   name: string,
@@ -170,13 +170,13 @@ export function checkFinding(
 export function clockFindings(offsetMs: number | undefined): Finding[] {
   const fault = clockFault(offsetMs);
   if (fault === null)
-    return offsetMs === undefined ? [] : [finding('clock', 'clock', 'healthy', 'as that of AWS')];
-  const evidence = `${fault}; calls to Bedrock allow for it, times in the audit records don't`;
-  const hint = 'Set the clock of this computer, and let it follow a time server.';
+    return offsetMs === undefined ? [] : [finding('clock', 'clock', 'healthy', 'in sync with AWS')];
+  const evidence = `${fault}; calls to Bedrock correct for it, times in the audit records don't`;
+  const hint = 'Set this computer’s clock, and sync it with a time server.';
   return [finding('clock', 'clock', 'warning', evidence, { hint })];
 }
 
-/** The ledger as it can be used, and as its records were verified; what closes it is said once. */
+/** Whether the ledger is usable, and the result of its verification; the reason for a closure is given once. */
 export function ledgerFindings(
   { journal }: Pick<HealthSources, 'journal'>,
   { ledger, verification }: Pick<Observations, 'ledger' | 'verification'>,
@@ -193,7 +193,7 @@ export function ledgerFindings(
   return [finding('ledger', 'ledger', 'healthy', `${records} in ${journal.directory}`)];
 }
 
-/** Each configured anchor. */
+/** The findings on the configured anchors. */
 export function anchorFindings({ anchoring }: Pick<HealthSources, 'anchoring'>): Finding[] {
   return anchoring.status.map(({ location, last, error }) => {
     if (error)
@@ -214,20 +214,20 @@ export function budgetFinding({ level, spent, limit, day, overruns, clockAheadMs
   }
   const evidence = `${formatUsd(spent)} of ${formatUsd(limit)} spent on ${day}`;
   if (overruns > 0) {
-    const hint = 'Look at the records and run "tidyllm budget acknowledge --reason …".';
+    const hint = 'Check the records and run "tidyllm budget acknowledge --reason …".';
     return warning(`${evidence}; blocked by an overrun`, hint, { kind: 'acknowledge_overruns' });
   }
   if (level === 'ok') return finding('budget', 'budget', 'healthy', evidence);
   return warning(`${evidence} (${level})`, 'See "tidyllm budget raise".', { kind: 'open_budget' });
 }
 
-/** Agreements that can run, or why some can't. */
+/** The agreements that can run, or why some can't. */
 export function flowFinding({ agreements, faults }: NonNullable<Observations['flow']>): Finding {
   const errors = faults.filter(({ severity }) => severity === 'error');
   const evidence = [`${agreements} can be run`, ...faults.map(faultText)].join('; ');
   if (errors.length === 0) return finding('flow', 'FLOW agreements', 'healthy', evidence);
   const error = new GatewayError('flow_invalid', errors.map(faultText).join('\n'), {
-    hint: 'Correct the lines that are named; the agreements in them can’t be run.',
+    hint: 'Correct the named lines; their agreements can’t run.',
     place: errors[0]?.place,
   });
   return failed('flow', 'FLOW agreements', error);

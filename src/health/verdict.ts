@@ -5,10 +5,10 @@ import { serviceIds } from '../gateways/services.ts';
 import type { Mend } from '../remedies.ts';
 import type { Finding, FindingId } from './findings.ts';
 
-/** What keeps the system from being operational, with what to do. */
+/** Why the system isn't operational, and how to fix it. */
 export interface Reason {
   of: FindingId;
-  /** As the finding is called. */
+  /** The name of the finding. */
   name: string;
   message: string;
   hint: string;
@@ -35,13 +35,13 @@ export function verdictOf(findings: readonly Finding[]): Verdict {
   return { state: once.length === 0 ? 'OPERATIONAL' : 'DEGRADED', reasons: once };
 }
 
-/** Whether there is a finding on everything that the verdict can't be given without. */
+/** Whether every finding that the verdict needs is available. */
 export function isComplete(findings: readonly Finding[]): boolean {
   const needed: readonly FindingId[] = [...serviceIds, gatewayIds[0], 'ledger'];
   return needed.every((id) => findings.some((found) => found.id === id));
 }
 
-/** Of the command line: 0, 7 where the ledger is at fault, otherwise what the first reason ends with. */
+/** Exit code of the command line: 0, 7 for a ledger fault, otherwise the first reason's code. */
 export function exitCodeOf({ reasons }: Verdict): number {
   const codes = reasons.map(({ error }) => error?.exitCode ?? errorCodes.service_failed.exitCode);
   const ledger = errorCodes.ledger_damaged.exitCode;

@@ -48,7 +48,7 @@ describe('a clock that is wrong', () => {
     standIn.clockAheadMs = ahead;
     const { state, evidence, clockOffsetMs } = await core.sessions.checkHealth('bedrock');
     expect(state).toBe('healthy');
-    expect(evidence).toContain(`the clock of this computer is ${said}, which calls allow for`);
+    expect(evidence).toContain(`this computer's clock is ${said}, which calls correct for`);
     expect(Math.abs((clockOffsetMs ?? 0) - ahead)).toBeLessThan(5_000);
     const findings = await examine<Core>({ environment: process.env, withSources: (work) => work(core) });
     expect(findings.find(({ name }) => name === 'clock')).toMatchObject({

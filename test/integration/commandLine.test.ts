@@ -176,7 +176,7 @@ describe('tidyllm chat', () => {
     const { environment, standIn } = await onStandIn({ TIDYLLM_BUDGET_DAILY_LIMIT_USD: '0.01' });
     const { code, stderr } = await tidyllm(['chat', ...reason, 'hello'], { environment });
     expect(code).toBe(3);
-    expect(stderr).toMatch(/Would fit: an answer of at most \d+ tokens/);
+    expect(stderr).toMatch(/Alternatives: an answer of at most \d+ tokens/);
     expect(standIn.calls).toHaveLength(0);
   });
 

@@ -51,7 +51,7 @@ describe('a usage that can’t be', () => {
 describe('why an answer ended', () => {
   const reasons: [reason: string, text: string][] = [
     ['max_tokens', 'cut off at its token limit'],
-    ['max_tokens/silent', 'used all of its tokens before it said anything'],
+    ['max_tokens/silent', 'used all of its tokens before it answered'],
     ['model_context_window_exceeded', 'context is full'],
     ['guardrail_intervened', 'guardrail'],
     ['content_filtered', 'content filter'],

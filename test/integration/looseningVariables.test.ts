@@ -93,5 +93,5 @@ it('a settings file in the place of the user’s own is recorded and told', asyn
     `settings=${other}`,
   ]);
   const { stdout } = await tidyllm(['doctor'], { environment: elsewhere });
-  expect(stdout).toContain('in the place of this user');
+  expect(stdout).toContain('replaces this user');
 });

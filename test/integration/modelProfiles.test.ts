@@ -100,7 +100,7 @@ describe('an application inference profile', () => {
       `models: { mine: { base: nonexisting }, "${arn}x": { base: us.${opus} } }\n`,
     );
     expect(opened.core.loaded.warnings.map(({ message }) => message)).toEqual([
-      'models."mine".base: no model "nonexisting" is known',
+      'models."mine".base: model "nonexisting" is unknown',
     ]);
     const { error } = await ask(opened);
     expect(error).toMatchObject({ code: 'price_unknown' });
@@ -114,7 +114,7 @@ describe('an application inference profile', () => {
       expect(opened.core.loaded.warnings).toMatchObject([
         {
           severity: 'warning',
-          message: `models: no model "${name}" is known, so its base is used by nothing`,
+          message: `models: model "${name}" is unknown, so its base has no effect`,
         },
       ]);
     },

@@ -367,7 +367,7 @@ describe('keys that can’t stand in a request', () => {
       const name = part.replace('AWS_', '').replaceAll('_', ' ').toLowerCase();
       expect(error?.message).toMatch(
         new RegExp(
-          `^The ${name} of the AWS credentials \\(${part}\\) can’t be sent: it holds U\\+[0-9A-F]{4}`,
+          `^The ${name} of the AWS credentials \\(${part}\\) can’t be sent: it contains U\\+[0-9A-F]{4}`,
         ),
       );
       expect(`${error?.message} ${error?.hint}`).not.toContain('HIDDEN');
@@ -391,7 +391,7 @@ describe('keys that can’t stand in a request', () => {
     for (const [environment, place] of environments) {
       const files = { TIDYLLM_HOME: home, AWS_SHARED_CREDENTIALS_FILE: join(home, 'credentials') };
       const { error } = await ask(await coreWith({ ...files, ...environment }));
-      expect(error?.message).toContain(`(${place}) can’t be sent: it holds U+0020.`);
+      expect(error?.message).toContain(`(${place}) can’t be sent: it contains U+0020.`);
       expect(error?.message).not.toContain('HIDDEN');
     }
   });
@@ -402,7 +402,7 @@ describe('keys that can’t stand in a request', () => {
       TIDYLLM_AWS_BEDROCK_BEARER_TOKEN: 'true',
     }).catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: 'settings_invalid' });
-    expect(String(refused)).toMatch(/AWS_BEARER_TOKEN_BEDROCK can’t be sent: it holds U\+/);
+    expect(String(refused)).toMatch(/AWS_BEARER_TOKEN_BEDROCK can’t be sent: it contains U\+/);
     expect(String(refused)).not.toContain('HIDDEN');
   });
 });

@@ -83,7 +83,7 @@ describe('a workspace’s cap', () => {
       'budget: { per_model_usd: { claude-sonet: 1, claude-opus: 5 } }\n',
     );
     const { stdout } = await tidyllm(['--json', 'doctor'], { environment: isolatedEnvironment(home) });
-    expect(stdout).toContain('no model \\"claude-sonet\\" is known');
+    expect(stdout).toContain('model \\"claude-sonet\\" is unknown');
     expect(stdout).not.toContain('claude-opus');
   });
 });

@@ -129,12 +129,12 @@ describe('AWS logins, on a machine whose home folder, sign-on and Bedrock are it
     await window.page.keyboard.press('Escape');
     const chat = await ChatView.open(window);
     await chat.ask('Hello?');
-    expect(await (await chat.ended()).innerText()).toContain('was not given');
+    expect(await (await chat.ended()).innerText()).toContain('No code was entered');
     await window.palette('TidyLLM: Reconnect');
     await box.getByText('Code of the MFA device').waitFor();
     await window.answer('123456');
     await chat.ask('And now?');
-    expect(await (await chat.ended()).innerText()).not.toContain('was not given');
+    expect(await (await chat.ended()).innerText()).not.toContain('No code was entered');
   });
 });
 

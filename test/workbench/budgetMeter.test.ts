@@ -84,7 +84,7 @@ describe('the budget meter', () => {
     await meter.locator('.tick').waitFor();
     const forecast = await view.getByText('Forecast for today').innerText();
     expect(forecast).toMatch(/\$\d\d\.\d\d/);
-    await view.getByText(/mean of what the rest of the day came to on the last 14 days/).waitFor();
+    await view.getByText(/mean spending in the rest of the day on the last 14 days/).waitFor();
     await view.getByText('50% of the limit spent').waitFor();
   });
 
@@ -117,13 +117,13 @@ describe('the budget meter', () => {
     const ada = view.getByRole('region', { name: 'By user' }).getByRole('row', { name: /^ada/ });
     const cells = await ada.getByRole('cell').allInnerTexts();
     expect(cells.slice(0, 3)).toEqual(['3', '$21', '66.9%']);
-    expect(cells[4]).toMatch(/(more|less) than in the 7 days before them\s*\d+(\.\d)?%/);
+    expect(cells[4]).toMatch(/(more|less) than in the 7 days before\s*\d+(\.\d)?%/);
     await view.getByRole('region', { name: 'By workspace' }).getByText('shop', { exact: true }).waitFor();
   });
 
   test('names the month’s forecast and its method', async () => {
     await view.getByText(/≈ \$[\d,.]+ by the end of the month/).waitFor();
-    await view.getByText(/for each day to come the mean of its kind/).waitFor();
+    await view.getByText(/the mean of the last 14 days for each remaining day/).waitFor();
   });
 
   test('follows the ledger while another process writes to it', async () => {
@@ -159,12 +159,12 @@ describe('the budget meter', () => {
   test('is blocked by an overrun until someone acknowledges it', async () => {
     const callId = await spending.reserve({ cost: 0.5 });
     await spending.settle(callId, 1);
-    await view.getByText('A call cost more than it had reserved').waitFor();
+    await view.getByText('A call cost more than it reserved').waitFor();
     await view.getByText('Blocked by an overrun').waitFor();
     await expect.poll(() => window.statusItem().innerText()).toContain('blocked');
     await window.statusItem().hover();
     const tooltip = window.page.locator('.monaco-hover:visible');
-    await tooltip.getByText('A call cost more than it had reserved').waitFor();
+    await tooltip.getByText('A call cost more than it reserved').waitFor();
     await tooltip.getByRole('link', { name: 'Acknowledge…' }).waitFor();
     await window.page.keyboard.press('Escape');
     await window.palette('TidyLLM: Refresh Health');

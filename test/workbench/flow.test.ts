@@ -75,7 +75,7 @@ describe('FLOW', () => {
     await input.fill('[Cost Analysis]');
     await window.quickPick('[Cost Analysis]').first().waitFor();
     await input.fill('cost anlysis days=3');
-    await window.quickPick('matches what you wrote').first().click();
+    await window.quickPick('matches your text').first().click();
     await window.quickPick('days').filter({ hasText: '3' }).waitFor();
     await window.quickPick('Run [Cost Analysis]').click();
     const view = window.editorFrame();

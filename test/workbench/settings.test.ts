@@ -43,7 +43,7 @@ describe('settings.yaml', () => {
   test('an edit with a fault keeps the last good settings and says so; the mended one counts at once', async () => {
     write(file, 'budget:\n  daily_limit: 7\n');
     const notice = window.notification('settings.yaml:2:3: unknown key "budget.daily_limit"');
-    await notice.getByText('those from before stay in effect').waitFor();
+    await notice.getByText('the previous settings stay in effect').waitFor();
     await problem(window, 'unknown key "budget.daily_limit"').getByText('[Ln 2, Col 3]').waitFor();
     await window.budgetLine('5').waitFor();
     const chat = await ChatView.open(window);

@@ -52,7 +52,7 @@ describe('the walkthrough', () => {
     await expect.poll(() => input.inputValue()).toBe('1000');
     for (const wrong of ['', 'twenty', '-5', '0.0000001']) {
       await input.fill(wrong);
-      await window.page.locator('.quick-input-message').getByText('Write an amount such as 20').waitFor();
+      await window.page.locator('.quick-input-message').getByText('Enter an amount such as 20').waitFor();
       await input.press('Enter');
     }
     expect(existsSync(file)).toBe(false);

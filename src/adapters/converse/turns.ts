@@ -96,7 +96,7 @@ function requirePlaces(turns: readonly Turn[]): void {
 function requireEnds(turns: readonly Turn[], { family, prefill }: TurnRules): void {
   const [first] = turns;
   const last = turns.at(-1);
-  if (!first || !last) throw refused('the conversation is empty', 'Write what the model should answer.');
+  if (!first || !last) throw refused('the conversation is empty', 'Enter a question for the model.');
   if (first.role === 'assistant' && !family.assistantFirst)
     throw refused('for this model the first turn must be the user’s');
   if (last.role === 'user') return;

@@ -20,7 +20,7 @@ import { requestDefaults, type BackendId, type FlowOrigin, type LlmRequest } fro
 import { guardrailCost, guardrailPriceOf, mostCharactersOfToken } from './guardrailCost.ts';
 import { inputTokenBound } from './tokenBound.ts';
 
-/** A name for the record; anything that can't be one may be a misplaced prompt, and is left out. */
+/** A name for the record; any other text may be a misplaced prompt, and is left out. */
 function modelName(name: string): string {
   return /^[\w.:/@-]{1,200}$/.test(name) ? name : '(not a model name)';
 }
@@ -28,33 +28,33 @@ function modelName(name: string): string {
 export interface AdmissionPolicy {
   minReasonLength: number;
   defaultUser: string;
-  /** Whose doing a call is, whatever name it claims. */
+  /** Who makes a call, whatever name it claims. */
   caller?: Caller;
-  /** Whether a cap is on an ARN, so that none may be unknown. */
+  /** Whether a cap is set on an ARN, so that a call without a known ARN is refused. */
   callerNeeded?: boolean;
 }
 
-/** A call that may be made if its money can be held. */
+/** A call that may be made if its money can be reserved. */
 export interface AdmittedCall {
   model: Model;
   call: ModelCall;
-  /** What was changed because the service would have refused it. */
+  /** Changes made because the service would have refused the request. */
   adjustments: readonly string[];
   inputTokensBound: number;
-  /** The most that can be billed of the answer, reasoning included. */
+  /** The most output tokens that can be billed, reasoning included. */
   outputTokensBound: number;
-  /** Of the guardrail that reads along, USD per 1,000,000 characters; null where none does. */
+  /** Price of the call's guardrail, USD per 1,000,000 characters; null without one. */
   guardrailPrice: string | null;
   /** Micro-USD. */
   worstCase: bigint;
 }
 
-/** The model that a request asks for, by whatever name. */
+/** The model that a request names in any form. */
 export function modelOf(request: LlmRequest): string {
   return request.modelId ?? requestDefaults.modelId;
 }
 
-/** The part of the audit record that is known before anything is decided. */
+/** The part of the audit record that is known before the decision. */
 export function describeRequest(
   request: LlmRequest,
   backend: BackendId,
@@ -62,7 +62,7 @@ export function describeRequest(
 ): CallDescription {
   const asked = modelOf(request);
   return {
-    // A name that is refused stands in no record: `requireUser` says what is wrong with it.
+    // A refused name is not recorded; `requireUser` reports its fault.
     user_id:
       namesUser(request) && userNameFault(request.userId) === null
         ? userNameOf(request.userId)
@@ -70,7 +70,7 @@ export function describeRequest(
     ...policy.caller,
     reason,
     model: modelName(asked),
-    // Refused calls and others have to be told apart by model, whatever they are refused for.
+    // Refusals are counted by model, whatever their cause.
     model_id: catalogue.idOf(asked),
     backend,
     priority: request.priority ?? requestDefaults.priority,
@@ -87,21 +87,25 @@ function namesUser(request: LlmRequest): request is LlmRequest & { userId: strin
   return request.userId !== undefined && request.userId.trim() !== '';
 }
 
-/** Throws `invalid_request` where a request is in the name of a user that can pass for another. */
+/** Throws `invalid_request` for a user name that can be mistaken for another. */
 export function requireUser(request: LlmRequest, policy: AdmissionPolicy): void {
   if (namesUser(request)) userNameOf(request.userId);
   requireCaller(policy);
 }
 
-/** Throws `credentials_missing` where a cap is on an ARN and AWS doesn't say who calls. */
+/** Throws `credentials_missing` if a cap is set on an ARN and the caller's ARN is unknown. */
 export function requireCaller({ caller, callerNeeded = false }: AdmissionPolicy): void {
   if (!callerNeeded || caller?.caller_arn !== undefined) return;
-  throw new GatewayError('credentials_missing', 'A cap is on an ARN, and AWS did not say who calls.', {
-    hint: 'Check the connection to AWS STS with "tidyllm health", or take the ARN out of budget.per_user_usd.',
-  });
+  throw new GatewayError(
+    'credentials_missing',
+    'A cap is set on an ARN, but AWS did not identify the caller.',
+    {
+      hint: 'Check the connection to AWS STS with "tidyllm health", or remove the ARN from budget.per_user_usd.',
+    },
+  );
 }
 
-/** Checks a request and works out what it is and what it may cost. Throws `GatewayError`. */
+/** Checks a request and calculates its worst-case cost. Throws `GatewayError`. */
 export function admit(
   callId: string,
   request: LlmRequest,
@@ -135,7 +139,7 @@ export function admit(
   return { model, call, adjustments: told, inputTokensBound, outputTokensBound, guardrailPrice, worstCase };
 }
 
-/** A character has at least one byte, and the bound of the input at least as many tokens as bytes. */
+/** A character has at least one byte, and the input bound counts at least one token per byte. */
 function guardrailBound(
   price: string | null,
   { content: { messages } }: ModelCall,
@@ -146,11 +150,11 @@ function guardrailBound(
   return guardrailCost(price, { texts: messages.length, input: inputTokensBound, output });
 }
 
-/** What the model is asked, well-formed and with nothing in it that is no part of a request. */
+/** The messages to the model, validated and without unknown fields. */
 function contentOf(request: LlmRequest): RequestContent {
   const { prompt, messages, system, tools, toolChoice, stopSequences, topP } = request;
   if ((prompt === undefined) === (messages === undefined)) {
-    throw new GatewayError('invalid_request', 'A request has either a prompt or messages.');
+    throw new GatewayError('invalid_request', 'A request needs either a prompt or messages, not both.');
   }
   const asked = {
     system: system === undefined ? null : system,
@@ -168,7 +172,7 @@ function contentOf(request: LlmRequest): RequestContent {
   if (error) throw malformed(error);
   if (data.messages.every(({ content }) => isBlank(content))) {
     throw new GatewayError('invalid_request', 'The prompt is empty.', {
-      hint: 'Write what the model should answer.',
+      hint: 'Enter a question for the model.',
     });
   }
   if (topP !== undefined && !(topP > 0 && topP <= 1)) {
@@ -182,38 +186,38 @@ function isBlank(content: ChatMessage['content']): boolean {
   return blocksOf(content).every((block) => block.type === 'text' && block.text.trim() === '');
 }
 
-/** Where a request has what none may have, by the names of its JSON; never what stands there. */
+/** Names the invalid part of a request by its JSON path, never its value. */
 function malformed(error: z.ZodError): GatewayError {
   const { path, message } = faultIn(error);
   return new GatewayError('invalid_request', `The request can’t be sent: ${path.join('.')} ${message}.`, {
-    hint: 'docs/messages.md says what messages, blocks and tools look like.',
+    hint: 'docs/messages.md describes messages, blocks and tools.',
   });
 }
 
-/** Limits of an answer, by the names of providers: wherever they stand they would replace the one that is held. */
+/** Providers' names for answer limits, which at any depth would replace the reserved limit. */
 const answerLimits: ReadonlySet<string> = new Set([
   ...['max_tokens', 'maxTokens', 'max_tokens_to_sample', 'max_completion_tokens', 'max_output_tokens'],
   ...['max_gen_len', 'max_new_tokens', 'maxTokenCount', 'maxOutputTokens'],
 ]);
-/** Other fields by which a call would cost other than it is priced: more answers, faster service, other content. */
+/** Other fields that change a call's cost: more answers, faster service, other content. */
 const pricedElsewhere: ReadonlySet<string> = new Set([
   ...['n', 'best_of', 'num_generations', 'num_results', 'num_return_sequences', 'candidateCount'],
   ...['service_tier', 'serviceTier', 'speed', 'performanceConfig', 'inference_geo'],
   ...['inferenceConfig', 'inference_config', 'messages', 'system', 'model', 'modelId'],
 ]);
 
-/** Throws `invalid_request` for a field that would change what a call costs behind its reservation. */
+/** Throws `invalid_request` for a field that would raise a call's cost above its reservation. */
 function requirePriceKept(fields: JsonObject): void {
   const found = Object.keys(fields).find((name) => pricedElsewhere.has(name)) ?? limitIn(fields);
   if (found === undefined) return;
   throw new GatewayError(
     'invalid_request',
-    `The additional field ${found} would change what the call costs, so it is not sent.`,
-    { hint: 'Use the request’s own field for it (max_tokens, service_tier, …), or leave it out.' },
+    `The additional field ${found} would change the cost of the call, so it is not sent.`,
+    { hint: 'Use the request’s own field instead (max_tokens, service_tier, …), or leave it out.' },
   );
 }
 
-/** A limit of the answer at any depth; not in lists, where tools describe their own inputs. */
+/** An answer limit at any depth, except in lists, where tools describe their own inputs. */
 function limitIn(fields: JsonObject): string | undefined {
   const own = Object.keys(fields).find((name) => answerLimits.has(name));
   return (
@@ -224,7 +228,7 @@ function limitIn(fields: JsonObject): string | undefined {
   );
 }
 
-/** Null where topP takes its place, or the model is left to itself. */
+/** Null if topP is used instead, or the model's default applies. */
 function temperatureOf({ temperature, topP }: LlmRequest): number | null {
   if (temperature === undefined) return topP === undefined ? requestDefaults.temperature : null;
   if (temperature !== null && !(temperature >= 0 && temperature <= 1)) {
@@ -242,7 +246,7 @@ function maxTokensOf(request: LlmRequest, model: Model): number {
   return request.maxTokens;
 }
 
-/** Reasoning between tool calls may have a budget above `max_tokens`; all other output is within that. */
+/** Reasoning between tool calls may have a budget above `max_tokens`, which limits all other output. */
 function outputTokenBound({ content, maxTokens }: ModelCall): number {
   const { reasoning, additional_fields: fields = {} } = content;
   const asked = reasoning && 'budget_tokens' in reasoning ? reasoning.budget_tokens : 0;

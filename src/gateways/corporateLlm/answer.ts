@@ -9,7 +9,7 @@ import { priceClasses, type ServiceTier, type TokenUsage } from '../../pricing/c
 import type { AnswerDelta } from '../modelCalls.ts';
 import type { ModelEvent } from '../ports.ts';
 
-/** A block of an answer as far as it has arrived. */
+/** The received part of an answer's block. */
 interface PartialBlock {
   kind: 'text' | 'thinking' | 'redacted_thinking' | 'tool_use';
   /** Text, reasoning, base64 or the JSON of a tool's input. */
@@ -21,22 +21,22 @@ interface PartialBlock {
   ended: boolean;
 }
 
-/** What is known of an answer while it arrives. */
+/** The received part of an answer. */
 export interface Answer {
   /** All of its text. */
   content: string;
-  /** By their place in the answer. */
+  /** Blocks by their index in the answer. */
   blocks: Map<number, PartialBlock>;
-  /** Bytes of output besides the text: reasoning, tool use, what isn't known. */
+  /** Bytes of output besides the text: reasoning, tool use, unknown kinds. */
   hiddenBytes: number;
-  /** Whether the model thought, visibly or not: then more may be billed than arrived. */
+  /** Whether the model reasoned, visibly or not: then more may be billed than arrived. */
   thought: boolean;
-  /** Whether a tool was asked for with an input that is no JSON. */
+  /** Whether a tool was requested with an input that is not JSON. */
   malformed: boolean;
   usage: TokenUsage | null;
-  /** Why the provider contradicts itself on the usage, in one phrase; null where it doesn't. */
+  /** How the provider's usage contradicts itself, in one phrase; null if it doesn't. */
   usageContradicted: string | null;
-  /** Null where the provider doesn't say how it served the call. */
+  /** Null if the provider doesn't report how it served the call. */
   serviceTier: ServiceTier | null;
   stopReason: string | null;
   firstTokenMs: number | null;
@@ -57,7 +57,7 @@ export function emptyAnswer(): Answer {
   };
 }
 
-/** Adds what arrived to an answer; `elapsedMs` since the call began. */
+/** Adds an event to an answer; `elapsedMs` since the call started. */
 export function take(answer: Answer, event: ModelEvent, elapsedMs: number): void {
   switch (event.type) {
     case 'hidden':
@@ -67,7 +67,7 @@ export function take(answer: Answer, event: ModelEvent, elapsedMs: number): void
       endBlock(answer, event.index);
       return;
     case 'stop':
-      // It goes into the journal: no more of it than a word.
+      // It goes into the journal, so it is cut to one word.
       answer.stopReason = /^[\w.:-]{1,64}$/.test(event.reason) ? event.reason : 'unreadable';
       return;
     case 'usage':
@@ -116,7 +116,7 @@ function takeDelta(answer: Answer, delta: AnswerDelta): void {
       answer.hiddenBytes += Buffer.byteLength(delta.text);
       return;
     case 'redacted_thinking':
-      // Pieces of base64 are no base64 when they are put together.
+      // Concatenated pieces of base64 are not valid base64.
       block.text = Buffer.concat([bytesOf(block.text), bytesOf(delta.data)]).toString('base64');
       answer.hiddenBytes += delta.data.length;
       return;
@@ -144,7 +144,7 @@ function endBlock(answer: Answer, index: number): void {
   if (block.kind === 'tool_use' && inputOf(block) === null) answer.malformed = true;
 }
 
-/** A tool without arguments has an empty input; null for one that is no JSON. */
+/** The input of a tool, empty if it has no arguments; null if it is not JSON. */
 function inputOf({ text }: PartialBlock): JsonObject | null {
   if (text.trim() === '') return {};
   try {
@@ -155,7 +155,7 @@ function inputOf({ text }: PartialBlock): JsonObject | null {
   }
 }
 
-/** A block of an answer; null while it hasn't ended, for an empty one, and for one that can't be used. */
+/** A block of an answer; null if it is unfinished, empty or unusable. */
 export function finishedBlock({ blocks }: Answer, index: number): ContentBlock | null {
   const block = blocks.get(index);
   return block?.ended ? blockOf(block) : null;
@@ -169,7 +169,7 @@ function blockOf(block: PartialBlock): ContentBlock | null {
       return { type: 'text', text, ...(citations.length > 0 && { citations }) };
     case 'thinking':
       if (text === '' && signature === '') return null;
-      // A signature that broke off proves nothing, and would be refused.
+      // A truncated signature proves nothing, and would be refused.
       return { type: 'thinking', thinking: text, ...(ended && signature !== '' && { signature }) };
     case 'redacted_thinking':
       return ended ? { type: 'redacted_thinking', data: text } : null;
@@ -180,7 +180,7 @@ function blockOf(block: PartialBlock): ContentBlock | null {
   }
 }
 
-/** What a next request repeats of an answer, as far as it came; null where nothing did. */
+/** The received answer as a turn for the next request; null if nothing arrived. */
 export function messageOf({ blocks }: Answer): ChatMessage | null {
   const content = [...blocks]
     .toSorted(([one], [other]) => one - other)
@@ -197,7 +197,7 @@ function takeUsage(
     answer.usageContradicted = 'the provider reported two different usages';
   if (total !== undefined && total < usage.input + usage.output)
     answer.usageContradicted = 'the provider reported fewer tokens in all than in parts';
-  // Of two the dearer counts.
+  // Of two figures the more expensive one counts.
   answer.usage = before ? largest(before, usage) : usage;
   answer.serviceTier = serviceTier ?? null;
 }

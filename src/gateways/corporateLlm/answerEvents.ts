@@ -2,11 +2,11 @@ import type { AnswerEvent } from '../modelCalls.ts';
 import type { ModelEvent } from '../ports.ts';
 import { finishedBlock, type Answer } from './answer.ts';
 
-/** Tells a caller of an answer as it arrives. Call `end` when no more will come. */
+/** Sends a caller the events of an answer as it arrives. Call `end` when the answer is over. */
 export class AnswerEvents {
   readonly #onEvent: (event: AnswerEvent) => void;
   readonly #answer: Answer;
-  /** The first half of a character whose second is to come, by block. */
+  /** The first half of a surrogate pair whose second half hasn't arrived, by block. */
   readonly #halves = new Map<number, { type: 'text' | 'thinking'; half: string }>();
 
   constructor(answer: Answer, onEvent: (event: AnswerEvent) => void) {
@@ -14,7 +14,7 @@ export class AnswerEvents {
     this.#onEvent = onEvent;
   }
 
-  /** Hands on what the answer has just taken. */
+  /** Sends the latest event of the answer. */
   tell(event: ModelEvent): void {
     switch (event.type) {
       case 'text':
@@ -39,12 +39,12 @@ export class AnswerEvents {
     }
   }
 
-  /** The answer is over: a half that is left is all there is. */
+  /** The answer is over: a leftover half is sent as it is. */
   end(): void {
     for (const index of [...this.#halves.keys()]) this.#tellHalf(index);
   }
 
-  /** Models send some characters in halves, which no one can show by themselves. */
+  /** Models split some surrogate pairs, and a half alone can't be displayed. */
   #tellWholeCharacters({
     type,
     index,

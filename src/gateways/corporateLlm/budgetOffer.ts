@@ -8,8 +8,8 @@ import type { AdmittedCall } from './admission.ts';
 import { inputTokenBound } from './tokenBound.ts';
 
 /**
- * Works out what fits into what the caps leave, in micro-USD. Models of the family come first, then those of the
- * vendor; among these, and then, the names people know stand first, and cheaper before dearer.
+ * Finds alternatives that fit the amount left under the caps, in micro-USD. Models of the family come first, then
+ * those of the vendor; within each group, well-known names come first, then cheaper models.
  */
 export function budgetOffer(
   admitted: AdmittedCall,
@@ -23,7 +23,7 @@ export function budgetOffer(
     const { name, modelId } = model;
     const kind = modelKind(model);
     const kinship = kinshipOf(askedKind, kind);
-    // An id that nobody named may not take the question to another geography, or to a vendor nobody chose.
+    // An id that isn't in the settings must not move the question to another geography or vendor.
     const near = kinship !== 'other' && [kind.geography, 'global'].includes(askedKind.geography);
     if (modelId === asked.modelId || !(known.has(name) || near)) return [];
     const maxTokens = Math.min(call.maxTokens, model.maxOutputTokens ?? Infinity);
@@ -39,7 +39,7 @@ export function budgetOffer(
   };
 }
 
-/** Another model counts pictures and documents in its own way, and may take none; null where it can't be asked. */
+/** The input bound for another model, which counts images and documents differently; null if it can't take them. */
 function inputBoundFor(
   { call: { content }, model: asked, inputTokensBound }: AdmittedCall,
   other: Model,

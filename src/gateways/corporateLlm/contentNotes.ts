@@ -2,10 +2,10 @@ import { blocksOf, type ContentBlock, type RequestContent } from '../../content/
 import type { Note, NoteValue } from '../../ledger/records.ts';
 import { messageOf, type Answer } from './answer.ts';
 
-/** More names than this a note doesn't list. */
+/** Maximum number of names in a note. */
 const mostNames = 40;
 
-/** What besides text a call sends, for its audit record: kinds and numbers, and names of tools. None for text alone. */
+/** The non-text content of a request for its audit record: kinds, counts, tool names. None for text alone. */
 export function requestNotes(content: RequestContent): Note[] {
   const { messages, tools = [], reasoning, output_schema: form, guardrail } = content;
   const blocks = messages.flatMap((message) => blocksOf(message.content));
@@ -22,7 +22,7 @@ export function requestNotes(content: RequestContent): Note[] {
   });
 }
 
-/** The same of what came back: the tools that the model asked for, and whether it showed what it thought. */
+/** The same for the answer: requested tools, and whether it shows its reasoning. */
 export function answerNotes(answer: Answer): Note[] {
   const blocks = blocksOf(messageOf(answer)?.content ?? '');
   return noteOf('answer.content', {
@@ -39,7 +39,7 @@ function partsOf(block: ContentBlock): { type: string }[] {
   return block.type === 'tool_result' && typeof block.content === 'object' ? block.content : [];
 }
 
-/** Only what is there; no note where nothing is. */
+/** Only the present parts; no note if there are none. */
 function noteOf(
   topic: string,
   facts: Readonly<Record<string, number | boolean | readonly string[]>>,
@@ -56,7 +56,7 @@ function noteOf(
   return Object.keys(data).length === 0 ? [] : [{ topic, data }];
 }
 
-/** A name as models are given it; what a provider sends in its place may be anything. */
+/** A tool name, checked because a provider may send anything. */
 function toolName(name: string): string {
   return /^[\w.-]{1,64}$/.test(name) ? name : '(not a plain name)';
 }

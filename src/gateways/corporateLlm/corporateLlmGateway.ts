@@ -36,27 +36,27 @@ export interface CorporateLlmDependencies {
   policy: AdmissionPolicy;
 }
 
-/** What is the same for every response to one request. */
+/** The common part of every response to one request. */
 interface Attempt {
   callId: string;
   startedAt: number;
   description: CallDescription;
   adjustments: readonly string[];
-  /** When the stages before the dispatch ended. */
+  /** End times of the stages before the dispatch. */
   admittedAt?: number;
   reservedAt?: number;
-  /** When the answer's end had come. */
+  /** When the answer ended. */
   answeredAt?: number;
 }
 
-/** A call that may be made, and what policy keeps of it. */
+/** An admitted call, and what policy keeps of it. */
 interface PreparedCall extends AdmittedCall {
   kept: KeptCall;
 }
 
-/** A call whose money is held. */
+/** A call with its reservation. */
 interface ReservedCall extends PreparedCall {
-  /** Policy day of its RESERVE. */
+  /** Policy day of its RESERVE record. */
   day: string;
 }
 
@@ -65,7 +65,7 @@ interface ReservedCall extends PreparedCall {
  * reserved and recorded, then it is dispatched, streamed and settled. NO DIRECT AWS CALLS ALLOWED.
  */
 export class CorporateLlmGateway implements Gateway {
-  // Another extension of the same process could put its own in the place of what decides.
+  // Another extension in the same process could replace the deciding methods with its own.
   static {
     Object.freeze(this.prototype);
   }
@@ -90,12 +90,12 @@ export class CorporateLlmGateway implements Gateway {
     return { providers: [this.#backend.id], models, mlflowEnabled: false };
   }
 
-  /** The most a request may cost, in micro-USD, before it is made. Throws as `execute` would refuse. */
+  /** The most that a request can cost, in micro-USD. Throws what `execute` would refuse it with. */
   worstCase(request: LlmRequest): bigint {
     return admit('', request, { catalogue: this.#catalogue, backend: this.#backend }).worstCase;
   }
 
-  /** Healthy when its ledger can be read and its back-end answers. */
+  /** Healthy if its ledger can be read and its back-end responds. */
   async checkHealth(signal: AbortSignal): Promise<Health> {
     const startedAt = performance.now();
     const checkedAt = new Date().toISOString();
@@ -121,10 +121,10 @@ export class CorporateLlmGateway implements Gateway {
       throw new GatewayError(
         'cost_limit_exceeded',
         `The run may cost ${formatUsd(worstCase)}, and its agreement allows ${formatUsd(costLimit)}.`,
-        { hint: 'Raise cost_limit_usd of the agreement, or give it less to do.' },
+        { hint: 'Raise cost_limit_usd of the agreement, or reduce its work.' },
       );
     }
-    // A ledger in doubt refuses here, before anything has begun.
+    // A ledger in doubt refuses here, before anything starts.
     await this.#ledger.budget();
   }
 
@@ -211,7 +211,7 @@ export class CorporateLlmGateway implements Gateway {
     return new BudgetExceeded(admitted.worstCase, { ...refused, timeZone }, offer);
   }
 
-  /** Everything after the intent is durable: the call itself and the record of how it ended. */
+  /** The part after the intent is durable: the call itself and the record of how it ended. */
   async #dispatch(
     attempt: Attempt,
     reserved: ReservedCall,
@@ -222,9 +222,9 @@ export class CorporateLlmGateway implements Gateway {
     let error: GatewayError | null;
     const events = new AnswerEvents(answer, (event) => onEvent?.(event));
     try {
-      // Stopped while the reservation was written: nothing has left.
+      // Stopped while the reservation was written: nothing was sent.
       signal.throwIfAborted();
-      // Nothing is sent that policy can't keep.
+      // Nothing is sent if policy requires keeping it and it can't be kept.
       await reserved.kept.storeRequest(reserved.day);
       for await (const event of this.#backend.converse(reserved.call, signal)) {
         take(answer, event, performance.now() - attempt.startedAt);
@@ -287,7 +287,7 @@ export class CorporateLlmGateway implements Gateway {
     return this.#response(attempt, { status, error, answer, receipt, charge });
   }
 
-  /** Records a refusal. When even that fails, the response says it isn't tracked. */
+  /** Records a refusal. If that fails, the response says that it isn't tracked. */
   async #refuse(attempt: Attempt, error: GatewayError): Promise<LlmResponse> {
     const status = error.code === 'cancelled' ? 'cancelled' : error.exitCode === 6 ? 'failed' : 'refused';
     try {
@@ -357,7 +357,7 @@ function stagesOf(attempt: Attempt, firstTokenMs: number | null, endedAt: number
   };
 }
 
-/** An answer that can't be kept is settled all the same: it was given, and is billed. */
+/** An answer that can't be kept is settled anyway, because it is billed. */
 async function keepAnswer(
   { kept, day }: ReservedCall,
   answer: Answer,
@@ -370,7 +370,7 @@ async function keepAnswer(
   }
 }
 
-/** Why a complete answer can't be used: it is billed, and asking again may help. */
+/** Why a complete answer is unusable. It is billed, and a retry may help. */
 function unusable({ stopReason, malformed, content }: Answer): GatewayError | null {
   const shortfall = shortfallOf(malformed ? 'malformed_tool_use' : stopReason, content);
   if (shortfall?.kind !== 'malformed') return null;
@@ -405,12 +405,12 @@ function unitPrices(tier: PriceTier): UnitPrices {
   };
 }
 
-/** Back-ends throw `GatewayError`; anything else is a fault of ours, charged as unknown. */
+/** Back-ends throw `GatewayError`; anything else is our bug, with unknown billing. */
 function asGatewayError(error: unknown, signal: AbortSignal): GatewayError {
   if (GatewayError.is(error)) return error;
   if (signal.aborted) return new GatewayError('cancelled', 'The call was stopped.', { cause: error });
   return new GatewayError('internal_error', 'The call failed for an unexpected reason.', {
-    hint: 'The output has the details.',
+    hint: 'See the output for details.',
     billing: 'unknown',
     cause: error,
   });

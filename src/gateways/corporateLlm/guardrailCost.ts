@@ -4,12 +4,12 @@ import { parseDecimal } from '../../pricing/cost.ts';
 
 /** AWS bills a guardrail by text units of up to 1,000 characters (Amazon Bedrock pricing, "Guardrails"). */
 const charactersPerUnit = 1_000;
-/** Characters that a token stands for at most; the longest of published vocabularies have 128. */
+/** Maximum characters per token; the longest tokens of published vocabularies have 128. */
 export const mostCharactersOfToken = 256;
 
 /**
- * The most that a guardrail costs for reading these characters of question and answer, in micro-USD. `price` is USD
- * per 1,000,000 characters. Each text is rounded up to a unit by itself.
+ * The most that a guardrail can cost for these characters of question and answer, in micro-USD. `price` is USD
+ * per 1,000,000 characters. Each text is rounded up to a unit separately.
  */
 export function guardrailCost(
   price: string,
@@ -23,7 +23,7 @@ export function guardrailCost(
   return (scaled + scale - 1n) / scale;
 }
 
-/** The price of the guardrail that a call asks for; null without one. Throws `price_unknown`, and `invalid_request` for pictures. */
+/** The price of a call's guardrail; null without one. Throws `price_unknown`, and `invalid_request` for images. */
 export function guardrailPriceOf(
   { guardrail, messages }: RequestContent,
   price: string | null,
@@ -32,14 +32,14 @@ export function guardrailPriceOf(
   if (price === null)
     throw new GatewayError(
       'price_unknown',
-      'No price is known for the guardrail, which AWS bills besides the model.',
+      'No price is known for the guardrail, which AWS bills in addition to the model.',
       {
-        hint: 'Set bedrock.guardrail_price: USD per 1,000,000 characters, the sum of what AWS asks for its policies.',
+        hint: 'Set bedrock.guardrail_price: USD per 1,000,000 characters, the sum of AWS’s prices of its policies.',
       },
     );
   const pictures = messages.some(({ content }) => blocksOf(content).some(({ type }) => type === 'image'));
   if (pictures)
-    throw new GatewayError('invalid_request', 'What a guardrail costs for images is not known.', {
+    throw new GatewayError('invalid_request', 'The price of a guardrail for images is unknown.', {
       hint: 'Nothing was sent. Leave out the guardrail or the images.',
     });
   return price;

@@ -15,13 +15,13 @@ import { claudeVersion, modelKind, type ModelKind } from '../../pricing/modelFam
 const framingPerMessage = 16;
 const framingPerCall = 64;
 /**
- * What a provider writes around tools and a form of the answer: up to 651 tokens beyond their JSON in 230 recorded
+ * A provider's framing of tools and answer schemas: up to 651 tokens beyond their JSON in 230 recorded
  * calls of Claude and Nova.
  */
 const framingOfTools = 1_000;
-/** The same for each tool, document and block of a kind of its own. */
+/** The same for each tool, document and non-text block. */
 const framingPerPart = 32;
-/** Text of a page of a PDF, by Anthropic's guide to PDF support: 1,500 to 3,000 tokens. */
+/** Tokens per PDF page, by Anthropic's guide to PDF support: 1,500 to 3,000. */
 const textOfPage = 3_000;
 
 /**
@@ -30,12 +30,12 @@ const textOfPage = 3_000;
  */
 export function textTokenBound(text: string): number {
   const bytes = Buffer.byteLength(text, 'utf8');
-  // Of a text in ASCII there is one form.
+  // ASCII text is already normalised.
   if (bytes === text.length) return bytes;
   return Math.max(bytes, Buffer.byteLength(text.normalize('NFKC'), 'utf8'));
 }
 
-/** An upper bound of the input tokens of a call. Throws `invalid_request` for what none is known of. */
+/** An upper bound of the input tokens of a call. Throws `invalid_request` for content without a known bound. */
 export function inputTokenBound(content: RequestContent, model: Model): number {
   const kind = modelKind({ modelId: model.baseId, name: model.name });
   const of = new PartBound(model, kind);
@@ -96,7 +96,7 @@ class PartBound {
         return framingPerPart + textTokenBound(id) + inside;
       }
       case 'thinking':
-        // The signature holds the whole of what was thought, of which the text may be a summary.
+        // The signature contains all of the reasoning; the text may be only a summary.
         return textTokenBound(block.thinking) + (block.signature?.length ?? 0);
       case 'redacted_thinking':
         return block.data.length;
@@ -105,7 +105,7 @@ class PartBound {
 
   #document({ source, title, context, citations }: DocumentBlock): number {
     const around = textTokenBound((title ?? '') + (context ?? ''));
-    // A text that is cited is cut into sentences, each with a number of its own.
+    // A cited text is split into numbered sentences.
     const cited = citations?.enabled ? 2 : 1;
     if (source.type === 'text') return around + cited * textTokenBound(source.data);
     switch (source.media_type) {
@@ -121,37 +121,37 @@ class PartBound {
           around + (pages === null ? this.#contextWindow() : Math.min(pages * ofPage, this.#contextWindow()))
         );
       }
-      // What their packed text unpacks to only the provider knows.
+      // Only the provider knows the size of their unpacked text.
       default:
         return around + this.#contextWindow();
     }
   }
 
-  /** More than this a model reads of nothing. */
+  /** A model never reads more than its context. */
   #contextWindow(): number {
     const { maxInputTokens, name } = this.#model;
     if (maxInputTokens !== null) return maxInputTokens;
     throw new GatewayError(
       'invalid_request',
-      `What a document like this may cost is not known for ${name}: its context has no known size.`,
-      { hint: 'Send the text of it, or use a model that the price table knows.' },
+      `The cost of such a document is unknown for ${name}, because its context size is unknown.`,
+      { hint: 'Send its text, or use a model of the price table.' },
     );
   }
 }
 
-/** Pixels of one token along a side, and the most tokens of one image; of vendors that publish it, or measured. */
+/** Pixels per token along a side, and maximum tokens per image, as published by the vendor or measured. */
 interface ImageRule {
   patch: number | null;
   most: number;
 }
 
-/** What an image costs a model, by family; undefined where nobody says. */
+/** Tokens of an image by model family; undefined if unpublished. */
 function imageRule(kind: ModelKind): ImageRule | undefined {
   const { family, bareId } = kind;
   const version = claudeVersion(kind);
   // docs.claude.com, "Vision": an image is scaled down to 1,600 tokens at most, and from 4.7 on to 4,784.
   if (version !== null) return { patch: 28, most: version >= 4.7 ? 5_000 : 1_600 };
-  // Amazon Nova user guide, "Image understanding": the dearest size that is listed.
+  // Amazon Nova user guide, "Image understanding": the most expensive listed size.
   if (family === 'nova') return { patch: null, most: bareId.includes('nova-2') ? 5_000 : 2_600 };
   // Llama 4: at most 16 tiles of 145 tokens and one of the whole (its published processor).
   if (family === 'llama') return { patch: null, most: 3_000 };
@@ -159,12 +159,12 @@ function imageRule(kind: ModelKind): ImageRule | undefined {
   if (['pixtral', 'mistral', 'magistral', 'ministral'].includes(family)) return { patch: null, most: 4_200 };
   // Qwen-VL: 28 pixels a token and 16,384 at most (its published processor).
   if (family === 'qwen') return { patch: 28, most: 16_384 };
-  // Gemma 3: 256 tokens for the whole and for each crop, of which pan and scan makes four.
+  // Gemma 3: 256 tokens for the image and for each of the four crops of pan and scan.
   if (family === 'gemma') return { patch: null, most: 1_300 };
   return undefined;
 }
 
-/** What the beginning and end of an image cost besides. */
+/** Additional tokens for the start and end of an image. */
 const framingOfImage = 8;
 
 function imageBound(data: string, kind: ModelKind): number {
@@ -186,9 +186,9 @@ function mostOfImage(kind: ModelKind): number {
 function noImageRule({ bareId }: ModelKind): GatewayError {
   return new GatewayError(
     'invalid_request',
-    `What an image costs ${bareId} is not known, so none can be sent.`,
+    `The cost of an image is unknown for ${bareId}, so none can be sent.`,
     {
-      hint: 'Use a model of Claude, Nova, Llama, Mistral, Qwen or Gemma that takes images.',
+      hint: 'Use a Claude, Nova, Llama, Mistral, Qwen or Gemma model that takes images.',
     },
   );
 }

@@ -178,7 +178,7 @@ describe('a request that Bedrock would refuse is refused before money is held, w
       'an image to a model that sees none',
     ],
     [
-      'What an image costs',
+      'The cost of an image is unknown',
       'moonshotai.kimi-k2.5',
       { messages: [user(text('a'), image())] },
       'an image whose cost nobody knows',
@@ -286,7 +286,7 @@ describe('a request that Bedrock would refuse is refused before money is held, w
       { textGenerationConfig: { maxTokenCount: 9 } },
       { a: { b: { maxOutputTokens: 9 } } },
     ])
-      expect(refusal({ prompt: 'a', additionalFields })).toContain('would change what the call costs');
+      expect(refusal({ prompt: 'a', additionalFields })).toContain('would change the cost of the call');
     const tools = [{ name: 'look', input_schema: { properties: { max_tokens: {} } } }];
     expect(refusal({ prompt: 'a', additionalFields: { tools } })).toBe('it was let through');
   });

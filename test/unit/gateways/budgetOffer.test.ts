@@ -55,7 +55,7 @@ describe('what is offered when a call doesn’t fit', () => {
       { cap: { ...everybody, limit: left }, left, timeZone: 'UTC' },
       offer,
     );
-    expect(hint).toMatch(/^Would fit: an answer of at most \d+ tokens, claude-haiku \(/);
+    expect(hint).toMatch(/^Alternatives: an answer of at most \d+ tokens, claude-haiku \(/);
     expect(hint).not.toContain('nova');
   });
 

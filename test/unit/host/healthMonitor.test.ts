@@ -124,7 +124,7 @@ describe('the health monitor', () => {
     await looked;
     expect(monitor.seen.services.s3).toMatchObject({
       state: 'failed',
-      evidence: 'No answer within 4 s.',
+      evidence: 'No response within 4 s.',
     });
   });
 
