@@ -48,7 +48,7 @@ describe('the day’s budget', () => {
     expect(standIn.calls.length).toBe(before);
     await turn.getByRole('button', { name: /Retry with up to \d+ Tokens/ }).waitFor();
     await turn.getByRole('button', { name: 'Raise Cap…' }).click();
-    await window.page.locator('.quick-input-widget:visible').getByText('Now $0.08').waitFor();
+    await window.page.locator('.quick-input-widget:visible').getByText('The cap is $0.08').waitFor();
     await window.page.keyboard.press('Escape');
     await turn.getByRole('button', { name: /Use us\.anthropic\.claude-haiku-5-5 \(≤ \$0\.\d+\)/ }).click();
     await expect.poll(() => standIn.calls.at(-1)?.modelId).toBe('us.anthropic.claude-haiku-5-5');

@@ -39,7 +39,7 @@ describe('the health view', () => {
     /^Journal, #6/,
     /^Anchor, not configured/,
     /^Today, \$0\.\d+ of \$1,000/,
-    /^settings\.yaml, none yet/,
+    /^settings\.yaml, none \(defaults/,
     /^Workspace settings, none/,
     /^VS Code settings, defaults/,
     /^Machine, /,

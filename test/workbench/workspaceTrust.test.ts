@@ -90,7 +90,7 @@ describe('a workspace that is not trusted', () => {
   test('has its settings ignored until it is trusted', async () => {
     await window.budgetLine('1,000').waitFor();
     await window.palette('TidyLLM: Open Workspace Settings File');
-    await window.notification('once the workspace is trusted').waitFor();
+    await window.notification('Trust the workspace to apply').waitFor();
     await window.palette('TidyLLM: Show Settings with Origins');
     await window.textLine('Ignored until the workspace is trusted').waitFor();
     await window.grantTrust();
