@@ -210,7 +210,7 @@ describe('one health in every picture', () => {
     expect(verdict).toBe('OPERATIONAL');
     expect(findings.find(({ id }) => id === 'clock')).toMatchObject({
       state: 'warning',
-      hint: expect.stringContaining('Set the clock') as string,
+      hint: expect.stringContaining('Set this computer’s clock') as string,
     });
   });
 });
