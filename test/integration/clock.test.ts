@@ -54,7 +54,7 @@ describe('a clock that is wrong', () => {
     expect(findings.find(({ name }) => name === 'clock')).toMatchObject({
       state: 'warning',
       evidence: expect.stringContaining(said) as string,
-      hint: expect.stringContaining('Set the clock') as string,
+      hint: expect.stringContaining('Set this computer’s clock') as string,
     });
   });
 
