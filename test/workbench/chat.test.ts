@@ -1,5 +1,5 @@
 import type { Locator } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
 import { AuditView } from './harness/auditView.ts';
@@ -12,11 +12,15 @@ describe('the chat with simulated answers', () => {
   let editor: Editor;
   let window: EditorWindow;
   let chat: ChatView;
+  /** Whether the chat was shown in this window since it was loaded. */
+  let shown = false;
 
   beforeAll(async () => {
     editor = await Editor.start();
     window = await editor.open();
   });
+
+  beforeEach(() => window.page.setViewportSize({ width: 1280, height: 800 }));
 
   afterAll(() => editor.dispose());
 
@@ -24,6 +28,7 @@ describe('the chat with simulated answers', () => {
   async function begin(reason = ''): Promise<void> {
     await window.palette('TidyLLM: New Conversation');
     chat = await ChatView.open(window);
+    shown = true;
     await expect.poll(() => chat.reason.inputValue()).toBe('');
     expect(await chat.turns.count()).toBe(0);
     await chat.question.fill('');
@@ -33,13 +38,26 @@ describe('the chat with simulated answers', () => {
     await chat.ended();
   }
 
-  // First, while the chat was not shown yet in this window.
-  test('a question from the palette, with a reason from the branch, is answered in the chat', async () => {
+  /** Hides the chat behind another container of the side bar. */
+  function showExplorer(): Promise<void> {
+    return window.page
+      .locator('.activitybar')
+      .getByRole('tab', { name: /^Explorer/ })
+      .click();
+  }
+
+  test('a question from the palette is answered in the chat, which was not shown before', async () => {
+    if (shown) {
+      await begin();
+      await showExplorer();
+      await window.reload();
+    }
     await window.palette('TidyLLM: Ask…');
     await window.quickPick('JIRA-123 fix flaky login test').click();
     await window.answer('Why does login.test.ts time out?');
     await window.tree('Health').waitFor();
     chat = await ChatView.open(window);
+    shown = true;
     const turn = await chat.ended();
     expect(await turn.locator('.question').innerText()).toBe('Why does login.test.ts time out?');
     expect(await chat.reason.inputValue()).toBe('JIRA-123 fix flaky login test');
@@ -107,7 +125,7 @@ describe('the chat with simulated answers', () => {
     ['the reason is left as it is', 'Select a reason', 'Escape'],
     ['a reason is chosen', 'Select a reason', 'Enter'],
   ])('has the keyboard again when %s', async (_what, name, key) => {
-    chat = await ChatView.open(window);
+    await begin();
     await chat.button(name).click();
     await window.page.locator('.quick-input-widget:visible input.input').waitFor();
     await window.page.keyboard.press(key);
@@ -136,6 +154,8 @@ describe('the chat with simulated answers', () => {
     await expect.poll(() => window.page.evaluate(() => navigator.clipboard.readText())).toBe(code);
     await block.getByRole('button', { name: 'Insert at Cursor' }).click();
     await window.page.locator('.view-line').filter({ hasText: 'export async function retry' }).waitFor();
+    await window.palette('View: Close Editor');
+    await window.dialog().getByRole('button', { name: "Don't Save" }).click();
   });
 
   test('shows the audit record of an answer', async () => {
@@ -143,17 +163,14 @@ describe('the chat with simulated answers', () => {
     await chat.button(/^#\d+$/).click();
     const audit = new AuditView(window);
     await audit.detail.getByText('JIRA-123 record').first().waitFor();
-    await window.palette('View: Close Editor');
+    await window.closeEditors();
   });
 
   test('is as it was after the view was hidden and the window loaded again', async () => {
     await begin('JIRA-123 reload');
     await chat.question.fill('a question that is not sent');
     const before = await chat.turns.last().innerText();
-    await window.page
-      .locator('.activitybar')
-      .getByRole('tab', { name: /^Explorer/ })
-      .click();
+    await showExplorer();
     await window.showContainer();
     await expect.poll(() => chat.question.inputValue()).toBe('a question that is not sent');
     expect(await chat.turns.last().innerText()).toBe(before);
@@ -176,9 +193,7 @@ describe('the chat with simulated answers', () => {
   test.each(['dark', 'light', 'highContrast', 'highContrastLight'] as const)(
     'nothing keeps people out in the theme %s, wide and narrow',
     async (theme) => {
-      chat = await ChatView.open(window);
-      if ((await chat.turns.count()) === 0) await begin('JIRA-123 the look');
-      await window.page.setViewportSize({ width: 1280, height: 800 });
+      await begin('JIRA-123 the look');
       await editor.changeTheme(window, theme);
       expect(await window.accessibilityFindings()).toEqual([]);
       await window.screenshot(`chat-${theme}`);
@@ -294,11 +309,10 @@ describe('the chat with Bedrock', () => {
     await chat.ask('Is the view well?');
     await chat.ended();
     const before = standIn.calls.length;
-    await chat.frame.locator('#root').evaluate((root) => root.remove());
+    const givenUp = chat.frame.locator('#root').evaluate(breakUntilTold, 'The question was not sent');
     await window.palette('TidyLLM: Ask…');
     await window.answer('Is the view broken?');
-    // The view is given some time before the question is given up.
-    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    await givenUp;
     expect(standIn.calls).toHaveLength(before);
     await window.palette('Developer: Reload Webviews');
     const turn = chat.turns.filter({ hasText: 'Is the view broken?' });
@@ -324,6 +338,16 @@ describe('the chat with Bedrock', () => {
     expect(await chat.frame.locator('body').innerText()).not.toContain('What will be erased?');
   });
 });
+
+/** Runs in the view: shows nothing any longer, and waits until the extension tells it something with this text. */
+function breakUntilTold(root: Element, text: string): Promise<void> {
+  root.remove();
+  return new Promise((resolve) => {
+    window.addEventListener('message', ({ data }) => {
+      if (JSON.stringify(data).includes(text)) resolve();
+    });
+  });
+}
 
 /** Whether it is shown before a key that was lost is pressed again. */
 function comes(locator: Locator): Promise<boolean> {
