@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FrameLocator, Locator } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatUsd } from '../../src/pricing/cost.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { formatUsd, microToUsd } from '../../src/pricing/cost.ts';
 import { recordsOf } from '../support/records.ts';
 import { afternoonZone, dailyLimit, Spending, teamSpending } from '../support/spending.ts';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
@@ -17,8 +17,6 @@ describe('the budget meter', () => {
   let spending: Spending;
   let window: EditorWindow;
   let view: FrameLocator;
-  /** A call of another process that is under way. */
-  let held: string;
 
   beforeAll(async () => {
     const zone = afternoonZone();
@@ -29,9 +27,15 @@ describe('the budget meter', () => {
     );
     spending = new Spending(join(editor.home, 'ledger', 'live'), zone);
     await spending.spend(teamSpending());
-    held = await spending.reserve({ cost: 4.6, user: 'grace', model: 'claude-haiku', branch: 'main' });
     window = await editor.open(editor.workspace, { viewport: { width: 1280, height: 2000 } });
     view = window.editorFrame();
+  });
+
+  beforeEach(async () => {
+    await window.page.setViewportSize({ width: 1280, height: 2000 });
+    const budget = view.getByRole('heading', { name: 'Budget', exact: true });
+    if (!(await budget.isVisible())) await window.palette('TidyLLM: Open Budget');
+    await budget.waitFor();
   });
 
   afterAll(async () => {
@@ -39,6 +43,39 @@ describe('the budget meter', () => {
     await editor.dispose();
     await standIn.close();
   });
+
+  /** Holds $4.60 for a call of another process. */
+  function hold(): Promise<string> {
+    return spending.reserve({ cost: 4.6, user: 'grace', model: 'claude-haiku', branch: 'main' });
+  }
+
+  /** Spends an amount in USD, of a user of whom no test says how much it was. */
+  async function spend(cost: number): Promise<void> {
+    await spending.settle(await spending.reserve({ cost, user: 'linus' }), cost);
+  }
+
+  /** Raises the day's limit to an amount in micro-USD. */
+  async function raise(limit: bigint): Promise<void> {
+    const by = { userId: 'ada', reason: 'JIRA-9 a bit more' };
+    await spending.ledger.raiseCap({ scope: 'ledger', key: '', limit }, by);
+  }
+
+  /** What the ledger says of the day, in micro-USD. */
+  async function today(): Promise<{ spent: bigint; reserved: bigint; limit: bigint }> {
+    const { spent, reserved, raised } = await spending.ledger.budget();
+    const limit = raised.find(({ scope }) => scope === 'ledger')?.limit ?? BigInt(dailyLimit) * 1_000_000n;
+    return { spent, reserved, limit };
+  }
+
+  /** The meter, once it shows what the ledger says. */
+  async function meter(): Promise<Locator> {
+    const { spent, reserved, limit } = await today();
+    const left = limit - spent - reserved;
+    const name = `${formatUsd(spent)} of ${formatUsd(limit)} spent, ${formatUsd(reserved)} reserved, ${formatUsd(left)} left`;
+    const shown = view.getByRole('img', { name });
+    await shown.waitFor();
+    return shown;
+  }
 
   /** Runs what opens a save dialog, takes the name it offers, and returns the file. */
   async function exported(button: string, ending: string): Promise<Buffer> {
@@ -62,8 +99,15 @@ describe('the budget meter', () => {
   }
 
   test('tells once that half of the budget is spent, names what is held apart, and opens from there', async () => {
+    await window.clear();
+    const held = await hold();
+    onTestFinished(() => spending.settle(held, 0.1));
+    const { spent } = await today();
+    const [after, limit] = [spent + 1_000_000n, 2n * spent + 1_000_000n];
+    await raise(limit);
+    await spend(1);
     const notification = window.notification(
-      '50% of today’s budget is spent: $31.40 of $60. $4.60 more is reserved for running calls.',
+      `50% of today’s budget is spent: ${formatUsd(after)} of ${formatUsd(limit)}. $4.60 more is reserved for running calls.`,
     );
     await notification.waitFor();
     // Grace has spent 40 % of hers; with what is held it would be 63 %.
@@ -71,17 +115,13 @@ describe('the budget meter', () => {
     await notification.getByRole('button', { name: 'Open Budget' }).click();
     await window.palette('Notifications: Clear All Notifications');
     await window.page.getByRole('tab', { name: 'Budget' }).waitFor();
-    await view
-      .getByText('$31.40 of $60 spent')
-      .or(view.getByRole('heading', { name: 'Budget' }))
-      .first()
-      .waitFor();
+    await view.getByRole('heading', { name: 'Budget' }).waitFor();
   });
 
   test('shows what is spent, reserved and left, and where the day goes', async () => {
-    const meter = view.getByRole('img', { name: '$31.40 of $60 spent, $4.60 reserved, $24 left' });
-    await meter.waitFor();
-    await meter.locator('.tick').waitFor();
+    const held = await hold();
+    onTestFinished(() => spending.settle(held, 0.1));
+    await (await meter()).locator('.tick').waitFor();
     const forecast = await view.getByText('Forecast for today').innerText();
     expect(forecast).toMatch(/\$\d\d\.\d\d/);
     await view.getByText(/mean spending in the rest of the day on the last 14 days/).waitFor();
@@ -116,19 +156,23 @@ describe('the budget meter', () => {
       await view.getByRole('region', { name }).getByRole('table').waitFor();
     const ada = view.getByRole('region', { name: 'By user' }).getByRole('row', { name: /^ada/ });
     const cells = await ada.getByRole('cell').allInnerTexts();
-    expect(cells.slice(0, 3)).toEqual(['3', '$21', '66.9%']);
+    const share = 21e8 / Number((await today()).spent);
+    expect(cells.slice(0, 3)).toEqual(['3', '$21', expect.stringMatching(/^\d+(\.\d)?%$/)]);
+    expect(Number.parseFloat(cells[2] ?? '')).toBeCloseTo(share, 0);
     expect(cells[4]).toMatch(/(more|less) than in the 7 days before\s*\d+(\.\d)?%/);
     await view.getByRole('region', { name: 'By workspace' }).getByText('shop', { exact: true }).waitFor();
   });
 
   test('names the month’s forecast and its method', async () => {
     await view.getByText(/≈ \$[\d,.]+ by the end of the month/).waitFor();
-    await view.getByText(/the mean of the last 14 days for each remaining day/).waitFor();
+    await view.getByText(/plus the mean of the last 14 days for each remaining day/).waitFor();
   });
 
   test('follows the ledger while another process writes to it', async () => {
-    await spending.settle(held, 1.6);
-    await view.getByRole('img', { name: '$33 of $60 spent, $0 reserved, $27 left' }).waitFor();
+    const held = await hold();
+    await meter();
+    await spending.settle(held, 0.5);
+    await meter();
   });
 
   test('raises a cap once it is told why, and shows who did', async () => {
@@ -157,7 +201,7 @@ describe('the budget meter', () => {
   });
 
   test('is blocked by an overrun until someone acknowledges it', async () => {
-    const callId = await spending.reserve({ cost: 0.5 });
+    const callId = await spending.reserve({ cost: 0.5, user: 'linus' });
     await spending.settle(callId, 1);
     await view.getByText('A call cost more than it reserved').waitFor();
     await view.getByText('Blocked by an overrun').waitFor();
@@ -178,8 +222,13 @@ describe('the budget meter', () => {
   });
 
   test('exports its figures and its picture', async () => {
+    await meter();
     const csv = (await exported('Export CSV', 'csv')).toString();
-    expect(csv).toContain('cap,user,grace,,,9.6,0,35');
+    const { scopes, raised } = await spending.ledger.budget();
+    const grace = ({ scope, key }: { scope: string; key: string }): boolean =>
+      scope === 'user' && key === 'grace';
+    const [spent, limit] = [scopes.find(grace)?.spent ?? 0n, raised.find(grace)?.limit ?? 20_000_000n];
+    expect(csv).toContain(`cap,user,grace,,,${microToUsd(spent)},0,${microToUsd(limit)}`);
     const png = await exported('Export PNG', 'png');
     expect(png.subarray(1, 4).toString()).toBe('PNG');
     expect(png.length).toBeGreaterThan(20_000);
@@ -204,7 +253,7 @@ describe('the budget meter', () => {
 
   test('comes back with its window', async () => {
     await window.reload();
-    await view.getByRole('img', { name: /^\$34 of \$60 spent/ }).waitFor();
+    await meter();
   });
 
   test('tells of each alert in one window only', async () => {
@@ -216,20 +265,24 @@ describe('the budget meter', () => {
       );
       return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
     };
-    await spending.settle(await spending.reserve({ cost: 15 }), 15);
+    const { limit } = await today();
+    const spendUpTo = async (share: number): Promise<void> =>
+      spend((share * Number(limit) - Number((await today()).spent)) / 1e6);
+    await spendUpTo(0.82);
     await expect.poll(() => told('80%')).toBe(1);
-    await spending.settle(await spending.reserve({ cost: 9 }), 9);
+    await spendUpTo(0.97);
     await expect.poll(() => told('95%')).toBe(1);
     // By now the other window knows of both.
     const spent = formatUsd((await spending.ledger.budget()).spent);
     for (const one of windows)
-      await expect.poll(() => one.statusItem().innerText()).toContain(`${spent} / $60`);
+      await expect.poll(() => one.statusItem().innerText()).toContain(`${spent} / ${formatUsd(limit)}`);
     expect([await told('80%'), await told('95%')]).toEqual([1, 1]);
     // Of a cap that was raised it is told anew, once.
-    const cap = { scope: 'ledger', key: '', limit: 61_000_000n } as const;
-    await spending.ledger.raiseCap(cap, { userId: 'ada', reason: 'JIRA-9 a bit more' });
+    await raise((limit * 101n) / 100n);
     await expect.poll(() => told('95%')).toBe(2);
     await other.close();
+    // Room for the other tests.
+    await raise((limit * 13n) / 10n);
   });
 
   test.each([
