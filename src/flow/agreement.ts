@@ -5,18 +5,18 @@ export type ParameterValues = Readonly<Record<string, ParameterValue>>;
 
 export const parameterTypes = ['text', 'integer', 'number', 'boolean', 'choice'] as const;
 
-/** What an agreement can be told when it is run. */
+/** A parameter of an agreement's run. */
 export interface ParameterDefinition {
   /** snake_case. */
   name: string;
   type: (typeof parameterTypes)[number];
   description: string;
-  /** Null when it has to be given. */
+  /** Null if the parameter is required. */
   default: ParameterValue | null;
-  /** Of numbers, both included. */
+  /** Limits of a number, inclusive. */
   minimum?: number | undefined;
   maximum?: number | undefined;
-  /** Of a choice. */
+  /** Values of a choice. */
   values?: readonly string[] | undefined;
 }
 
@@ -34,65 +34,65 @@ export const builtInIds = [
 export type BuiltInId = (typeof builtInIds)[number];
 
 export const implementationIds = [...builtInIds, 'prompt', 'shell'] as const;
-/** What really runs. */
+/** What runs. */
 export type ImplementationId = (typeof implementationIds)[number];
 
-/** A governed call whose text is made from a template with `{{parameter}}`. */
+/** A governed call with a template that contains `{{parameter}}`. */
 export interface PromptAction {
   template: string;
   system: string | null;
-  /** Null takes `aws.bedrock.default_model`. */
+  /** Null uses `aws.bedrock.default_model`. */
   model: string | null;
   maxTokens: number;
   temperature: number;
 }
 
-/** A command line of the user's shell. Parameters reach it as environment variables `FLOW_<NAME>`, never as its text. */
+/** A command line for the user's shell. Parameters are environment variables `FLOW_<NAME>`, never part of its text. */
 export interface ShellAction {
   command: string;
-  /** Relative to the folder of the workspace. */
+  /** Relative to the workspace folder. */
   directory: string;
 }
 
 /** Where an agreement is defined; lines and columns from 1. */
 export interface AgreementSource {
   kind: 'built-in' | 'user' | 'workspace';
-  /** Null for what is built in. */
+  /** Null for built-in agreements. */
   file: string | null;
   line: number;
   column: number;
 }
 
-/** A pre-approved operation that is run by its trigger. */
+/** A pre-approved operation, run by its trigger. */
 export interface FlowAgreement {
-  /** `action` in the file: the stable name under which it stands in the audit journal. */
+  /** `action` in the file: its stable name in the audit journal. */
   id: string;
   /** In brackets: `[Cost Analysis]`. */
   trigger: string;
   flowEncoding: FlowEncoding;
-  /** Encodings it had before, which still run it. */
+  /** Earlier encodings, which still run it. */
   earlierEncodings: readonly string[];
   expandedMeaning: string;
   implementation: ImplementationId;
-  /** What runs, and is reported beside the failure, when the implementation fails. */
+  /** Runs if the implementation fails, and is reported together with the failure. */
   fallback: BuiltInId | null;
-  /** What is asked for; the implementation's own, and values that the agreement fixes, are joined by the catalogue. */
+  /** Parameters to ask for; the catalogue adds the implementation's own and the fixed values. */
   parameters: readonly ParameterDefinition[];
-  /** Values that nobody is asked for. */
+  /** Fixed values, which nobody is asked for. */
   fixed: ParameterValues;
   expectedOutput: string;
-  /** 0 to 1; a command that matches with less is not run. */
+  /** 0 to 1; a command with a lower match isn't run. */
   confidenceThreshold: number;
-  /** Other ways to say the trigger. */
+  /** Alternatives to the trigger. */
   phrases: readonly string[];
-  /** The most a run may cost, micro-USD. */
+  /** The most that a run may cost, micro-USD. */
   costLimit: bigint;
   timeLimitSeconds: number;
-  /** Whether it may run again while it runs. */
+  /** Whether several runs may be in progress at once. */
   concurrent: boolean;
   prompt: PromptAction | null;
   shell: ShellAction | null;
   source: AgreementSource;
-  /** SHA-256 of the definition in canonical JSON, lower-case hex: which wording it was that ran. */
+  /** SHA-256 of the definition in canonical JSON, lower-case hex: identifies the version that ran. */
   definitionSha256: string;
 }

@@ -15,12 +15,12 @@ import { parameterSchema, type AgreementDefinition } from './flowFileSchema.ts';
 import { namesLike } from './matching.ts';
 import { convertParameter } from './parameters.ts';
 
-/** Whether an implementation is built in, and so brings its own parameters. */
+/** Whether an implementation is built in and defines its own parameters. */
 export function isBuiltIn(implementation: string): implementation is BuiltInId {
   return Object.hasOwn(builtIns, implementation);
 }
 
-/** The agreement that a definition without faults makes. */
+/** The agreement of a valid definition. */
 export function agreementOf(definition: AgreementDefinition, source: AgreementSource): FlowAgreement {
   const { prompt, shell } = definition;
   const flowEncoding = parseFlowEncoding(definition.flow_encoding);
@@ -57,17 +57,17 @@ export function agreementOf(definition: AgreementDefinition, source: AgreementSo
   };
 }
 
-/** Something that only one agreement can be called. */
+/** A name that must be unique. */
 export interface OwnName {
   path: readonly (string | number)[];
-  /** What no other agreement may be called. */
+  /** The name that no other agreement may have. */
   key: string;
-  /** What it may be taken for, the key among them: none of them may be another's key. */
+  /** Look-alikes of the name, including the key: none of them may be another's key. */
   like: readonly string[];
   text: string;
 }
 
-/** The names of an agreement, as far as they are there: a definition with faults has some as well. */
+/** The names in a definition, which may be invalid and incomplete. */
 export function namesOf(definition: unknown): OwnName[] {
   if (typeof definition !== 'object' || definition === null) return [];
   const { trigger, action, flow_encoding, phrases } = definition as Record<string, unknown>;
@@ -85,10 +85,10 @@ export function namesOf(definition: unknown): OwnName[] {
   return names;
 }
 
-/** What makes a name look like another one; null where nothing does. */
+/** Why a name can look like another one; null if it can't. */
 export function disguiseIn(name: string): string | null {
   const text = name.normalize('NFC');
-  if (/[\p{Cf}\p{Mn}]/u.test(text)) return 'has a character that can’t be seen';
+  if (/[\p{Cf}\p{Mn}]/u.test(text)) return 'has an invisible character';
   const words = text.match(/\p{L}+/gu) ?? [];
   const mixed = /\p{Script=Latin}(?!\p{Script=Latin})\p{L}|(?!\p{Script=Latin})\p{L}\p{Script=Latin}/u;
   const word = words.find((one) => mixed.test(one));

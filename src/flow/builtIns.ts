@@ -1,6 +1,6 @@
 import type { BuiltInId, ParameterDefinition } from './agreement.ts';
 
-/** What a built-in implementation is told, and how its work is called. */
+/** The parameters and the label of a built-in implementation. */
 export interface BuiltIn {
   title: string;
   parameters: readonly ParameterDefinition[];
@@ -33,7 +33,7 @@ function integer(
   return { name, type: 'integer', description, default: initial, minimum, maximum };
 }
 
-/** The parameters of everything that is built in: for prompts, validation and documentation. */
+/** The parameters of all built-in implementations, for prompts, validation and documentation. */
 export const builtIns: Readonly<Record<BuiltInId, BuiltIn>> = {
   performance_test: {
     title: 'Performance Test',

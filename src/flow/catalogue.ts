@@ -10,24 +10,24 @@ import type { FlowAgreement } from './agreement.ts';
 import { defaultAgreements, namesOfDefaults } from './defaultAgreements.ts';
 import { leaves, parseFlowFile } from './flowDocument.ts';
 
-/** A file of agreements, which need not be there. */
+/** An agreement file, which may not exist. */
 export interface FlowFile {
   path: string;
   kind: 'user' | 'workspace';
 }
 
-/** Every agreement that counts, and what is wrong with the files. */
+/** All valid agreements, and the faults of the files. */
 export interface Catalogue {
-  /** What is built in, then those of the files in their order. */
+  /** Built-in agreements, then those of the files, in order. */
   agreements: readonly FlowAgreement[];
   faults: readonly Fault[];
-  /** The files that were read. */
+  /** The files read. */
   files: readonly FlowFile[];
 }
 
 /**
- * Where agreements are looked for: beside the user's settings.yaml, and at `flow.files` in each folder. A name
- * that leaves the folder is a fault. Throws `settings_invalid` for a TIDYLLM_HOME that is no place.
+ * The agreement files: next to the user's settings.yaml, and at `flow.files` in each folder. A name
+ * that leaves the folder is a fault. Throws `settings_invalid` for an invalid TIDYLLM_HOME.
  */
 export function flowFiles(
   environment: Environment,
@@ -48,15 +48,15 @@ export function flowFiles(
 }
 
 /**
- * Joins what is built in with the files that are there. A trigger, phrase, encoding or action that is taken
- * already is a fault in the later file, and its agreement is left out. Never throws.
+ * Joins the built-in agreements with the existing files. A trigger, phrase, encoding or action that is already
+ * used is a fault in the later file, and its agreement is left out. Never throws.
  */
 export async function loadCatalogue({
   files,
   read: readText = readSettingsText,
 }: {
   files: readonly FlowFile[];
-  /** Text of a file; throws the system error. The editor gives what isn't saved yet. */
+  /** Text of a file; throws the system error. The editor returns unsaved text. */
   read?: (path: string) => Promise<string>;
 }): Promise<Catalogue> {
   const agreements = [...defaultAgreements];

@@ -1,7 +1,7 @@
 import { formatUsd, microToUsd, usdToMicro } from '../pricing/cost.ts';
 import type { Cell, Unit } from './report.ts';
 
-/** A cell as people read it. A percentage is 100 for the whole; bytes are told in powers of 1,000. */
+/** A cell formatted for display. 100 % is 100; bytes use powers of 1,000. */
 export function cellText(cell: Cell, unit: Unit): string {
   if (cell === null) return '–';
   const number = numberOf(cell, unit);
@@ -23,7 +23,7 @@ export function cellText(cell: Cell, unit: Unit): string {
   }
 }
 
-/** The number behind a cell, for drawing and comparing; null where it is text or nothing. */
+/** The number in a cell, for drawing and comparing; null if it is text or empty. */
 export function numberOf(cell: Cell, unit: Unit): number | null {
   if (unit === 'text') return null;
   if (typeof cell === 'number') return cell;
@@ -32,7 +32,7 @@ export function numberOf(cell: Cell, unit: Unit): number | null {
   return micro === null ? null : Number(micro) / 1e6;
 }
 
-/** What was added from one cell to another of the same unit; null where that means nothing. */
+/** The difference of two cells of the same unit; null if it has no meaning. */
 export function differenceOf(before: Cell, after: Cell, unit: Unit): Cell {
   if (unit === 'usd') {
     const [from, to] = [before, after].map((cell) => (cell === null ? null : microOf(String(cell))));
@@ -42,7 +42,7 @@ export function differenceOf(before: Cell, after: Cell, unit: Unit): Cell {
   return from === null || to === null ? null : Number((to - from).toPrecision(12));
 }
 
-/** How long something took, as short as it can be told. */
+/** A duration in its shortest form. */
 export function durationText(milliseconds: number): string {
   if (milliseconds < 10_000) return cellText(Math.round(milliseconds), 'ms');
   const seconds = Math.round(milliseconds / 1000);
@@ -57,7 +57,7 @@ function microOf(usd: string): bigint | null {
   return match[1] === '-' ? -micro : micro;
 }
 
-/** With as many decimals as tell something. */
+/** A number with its significant decimals. */
 function numberText(number: number): string {
   const magnitude = Math.abs(number);
   const digits =

@@ -129,7 +129,7 @@ const definitions: readonly AgreementDefinition[] = [
   },
 ].map((definition) => agreementSchema.parse(definition));
 
-/** The encodings of the Python package, which people have in their scripts, by trigger. */
+/** The encodings of the Python package, which existing scripts use, by trigger. */
 const earlierEncodings: Readonly<Record<string, string>> = {
   '[Performance Test]': '@performance#test!benchmark@dspy_operations',
   '[Cost Analysis]': '@cost#analysis!track@dspy_operations',
@@ -144,13 +144,13 @@ function earlierEncodingsOf(trigger: string): string[] {
   return earlier === undefined ? [] : [earlier];
 }
 
-/** What is there without a file. */
+/** The agreements that exist without a file. */
 export const defaultAgreements: readonly FlowAgreement[] = definitions.map((definition) => ({
   ...agreementOf(definition, { kind: 'built-in', file: null, line: 1, column: 1 }),
   earlierEncodings: earlierEncodingsOf(definition.trigger),
 }));
 
-/** The names that no file may take, with whose they are. */
+/** The names reserved for built-in agreements, with their owners. */
 export function namesOfDefaults(): Map<string, string> {
   return new Map(
     definitions.flatMap((definition) =>

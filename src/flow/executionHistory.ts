@@ -21,7 +21,7 @@ export interface FlowExecutionEntry {
   userId: string;
   workspace: string | null;
   confidence: number;
-  /** Null while it runs. */
+  /** Null while the run is in progress. */
   mode: ExecutionMode | null;
   outcome: RunOutcome | 'running';
   durationMs: number | null;
@@ -35,18 +35,18 @@ export interface FlowExecutionEntry {
   errorCode: string | null;
   fallback: string | null;
   reportSha256: string | null;
-  /** Of the record that ended it, or started it while it runs. */
+  /** Sequence number of the record that ended it, or started it while it is in progress. */
   sequence: number;
   hash: string;
 }
 
-/** What is asked of the ledger's index: its newest records of a kind, newest first. */
+/** A query of the ledger's index: its newest records of a kind, newest first. */
 export type EventsOf = (kind: RecordKind, limit: number) => Promise<readonly LedgerEventEntry[]>;
 
-/** Ends that may stand between those of the starts that are asked for: runs that were under way at the time. */
+/** Extra ends to read: those of other runs that were in progress at the time. */
 const underWay = 64;
 
-/** The last runs, newest first, each record proven by its hash. Throws `ledger_damaged`. */
+/** The last runs, newest first, each record verified by its hash. Throws `ledger_damaged`. */
 export async function executionHistory(
   directory: string,
   eventsOf: EventsOf,
@@ -106,11 +106,11 @@ function entryOf(start: PlacedRecord, end: PlacedRecord | undefined): FlowExecut
   };
 }
 
-/** The run with an id. Throws `invalid_request` where the last runs have none. */
+/** The run with an id. Throws `invalid_request` if it isn't among the last runs. */
 export function runById(entries: readonly FlowExecutionEntry[], runId: string): FlowExecutionEntry {
   const found = entries.find((entry) => entry.runId === runId);
   if (found) return found;
   throw new GatewayError('invalid_request', `The ledger has no run ${runId}.`, {
-    hint: 'Look it up with "tidyllm flow history".',
+    hint: 'Find it with "tidyllm flow history".',
   });
 }

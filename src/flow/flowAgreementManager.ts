@@ -30,7 +30,7 @@ import type { ReportStore } from './reportStore.ts';
 import { changeStamp } from '../changeStamp.ts';
 import type { Fault } from '../yamlDocument.ts';
 
-/** The longest reason that the gateway takes. */
+/** The maximum length of a reason. */
 const longestReason = 1000;
 
 export interface FlowDependencies {
@@ -40,16 +40,16 @@ export interface FlowDependencies {
   reports: ReportStore;
   backend: { id: string; simulated: boolean };
   user: string;
-  /** Whose doing a run is, whatever the name. */
+  /** Who makes a run, whatever the name. */
   caller: Caller;
-  /** Where agreements are defined, and what is wrong with the names of these files. */
+  /** The agreement files, and the faults of their names. */
   sources: { files: readonly FlowFile[]; faults: readonly Fault[] };
-  /** What runs for an agreement, or in its place. */
+  /** The implementations and fallbacks of agreements. */
   implementationOf: (agreement: FlowAgreement) => Promise<Implementation>;
   fallbackOf: (id: BuiltInId) => Promise<Implementation>;
 }
 
-/** A command line that somebody must have seen before it runs. */
+/** A command line that a person must see before it runs. */
 export interface ApprovalRequest {
   agreement: FlowAgreement;
   command: string;
@@ -58,33 +58,33 @@ export interface ApprovalRequest {
 }
 
 export interface ExecuteOptions {
-  /** As they were given; checked and completed by the agreement. */
+  /** Parameters as given; the agreement checks and completes them. */
   parameters?: Readonly<Record<string, unknown>>;
-  /** How well the command matched; 1 for an agreement that was picked. */
+  /** How well the command matched; 1 for a selected agreement. */
   confidence?: number;
   origin: CallOrigin;
   signal?: AbortSignal;
   onProgress?: (message: string, share?: number) => void;
-  /** Called once the run has begun, with what it holds in micro-USD. */
+  /** Called once the run has started, with its reservation in micro-USD. */
   onStart?: (runId: string, reserved: bigint) => void;
-  /** Whether the workspace may run what its files say. */
+  /** Whether the workspace is trusted. */
   trusted: boolean;
-  /** Shows a person a command line; without it none runs. */
+  /** Shows a command line to a person; without it no command runs. */
   approve?: (request: ApprovalRequest) => Promise<boolean>;
 }
 
-/** What ran in the place of an implementation that failed. */
+/** The fallback that ran after the implementation failed. */
 export interface FallbackExecution {
   implementation: string;
   report: Report | null;
   error: GatewayError | null;
 }
 
-/** How a run went. A run that fails is an execution with an error, never an exception. */
+/** The result of a run. A failed run is an execution with an error, never an exception. */
 export interface FlowExecution {
   runId: string;
   agreement: FlowAgreement;
-  /** `real` only when the implementation itself ran to its end on a real back-end. */
+  /** `real` only if the implementation itself completed on a real back-end. */
   mode: ExecutionMode;
   outcome: RunOutcome;
   confidence: number;
@@ -92,43 +92,43 @@ export interface FlowExecution {
   /** ISO 8601. */
   startedAt: string;
   durationMs: number;
-  /** Held before it started, and spent, micro-USD. */
+  /** Reserved before the start, and spent, micro-USD. */
   reserved: bigint;
   cost: bigint;
   calls: number;
   validations: readonly AgreementValidation[];
   report: Report | null;
-  /** What ran, when and with what it found, or what ran in its place did; null where nothing was found. */
+  /** The report of the implementation or the fallback; null if there is none. */
   storedReport: StoredReport | null;
-  /** Why the report could not be kept; null when it was, or there is none. */
+  /** Why the report could not be stored; null if it was stored, or there is none. */
   notKept: GatewayError | null;
   error: GatewayError | null;
   fallback: FallbackExecution | null;
-  /** Whether its answers and money are not real. */
+  /** Whether its answers and money are simulated. */
   simulated: boolean;
-  /** Of the record that ended it; null where a damaged ledger takes no records. */
+  /** Sequence number of the record that ended it; null if a damaged ledger refuses records. */
   receipt: RunReceipt | null;
 }
 
-/** What somebody wants to be run. */
+/** A request to run an agreement. */
 interface Asked {
   agreement: FlowAgreement;
   parameters: ParameterValues;
   options: ExecuteOptions;
 }
 
-/** What is known of a run while it goes. */
+/** The state of a run in progress. */
 interface Running extends Asked {
   runId: string;
   reason: string;
   signal: AbortSignal;
   startedAt: Date;
   began: number;
-  /** Whether it may go on when the ledger takes no records. */
+  /** Whether it may continue while the ledger refuses records. */
   examinesLedger: boolean;
 }
 
-/** What came of the work itself. */
+/** The outcome of the implementation. */
 interface Work {
   report: Report | null;
   error: GatewayError | null;
@@ -138,30 +138,30 @@ interface Work {
 interface Ending {
   validations: readonly AgreementValidation[];
   reserved: bigint;
-  /** Whether it was refused before it began. */
+  /** Whether it was refused before the start. */
   refused: boolean;
   work: Work;
 }
 
-/** Where a person, or what is running already, decided, nothing takes the place of what didn't run. */
+/** After a person's decision, or because another run is in progress, no fallback runs. */
 const withoutFallback: ReadonlySet<GatewayErrorCode> = new Set([
   'cancelled',
   'flow_not_approved',
   'flow_running',
 ]);
 
-/** Nothing that a workspace says runs before it is trusted, and no command. */
+/** Before the workspace is trusted, no agreement from it runs, and no command. */
 function distrustOf(
   { shell, source, trigger }: FlowAgreement,
   { trusted }: ExecuteOptions,
 ): GatewayError | null {
   if (trusted || !(shell || source.kind === 'workspace')) return null;
   const message = `${trigger} does not run: the workspace is not trusted.`;
-  const hint = 'Trust the workspace first, if you trust those who wrote it.';
+  const hint = 'Trust the workspace first, if you trust its authors.';
   return new GatewayError('flow_not_approved', message, { hint });
 }
 
-/** Pre-approved operations by name: finds the agreement a command means, and runs it with a record of its own. */
+/** Pre-approved operations by name: finds the agreement that a command means, and runs it with its own record. */
 export class FlowAgreementManager {
   readonly #dependencies: FlowDependencies;
   #loaded: { stamp: string; catalogue: Catalogue; matcher: Matcher } | null = null;
@@ -170,7 +170,7 @@ export class FlowAgreementManager {
     this.#dependencies = dependencies;
   }
 
-  /** The agreements of the files as they are now, with what is wrong in them. */
+  /** The agreements of the current files, with their faults. */
   async catalogue(): Promise<Catalogue> {
     return (await this.#load()).catalogue;
   }
@@ -187,7 +187,7 @@ export class FlowAgreementManager {
     return found;
   }
 
-  /** The agreement that a command means; none under its threshold, with the nearest instead. */
+  /** The agreement that a command means; below the threshold none, with the nearest instead. */
   async parseCommand(text: string): Promise<FlowMatch> {
     return (await this.#load()).matcher.match(text);
   }
@@ -203,7 +203,7 @@ export class FlowAgreementManager {
     return this.#loaded;
   }
 
-  /** Throws `flow_not_matched` with the nearest triggers; otherwise as `executeAgreement`. */
+  /** Throws `flow_not_matched` with the nearest triggers, and what `executeAgreement` throws. */
   async executeFlowCommand(text: string, options: ExecuteOptions): Promise<FlowExecution> {
     const match = await this.parseCommand(text);
     if (!match.agreement) throw notMatched(text, match);
@@ -211,23 +211,23 @@ export class FlowAgreementManager {
     return this.executeAgreement(match.agreement, { ...options, parameters, confidence: match.confidence });
   }
 
-  /** The last runs that the ledger has, newest first, each record proven. Throws `ledger_damaged`. */
+  /** The last runs in the ledger, newest first, each record verified. Throws `ledger_damaged`. */
   getExecutionHistory(eventsOf: EventsOf, limit: number): Promise<FlowExecutionEntry[]> {
     return executionHistory(this.#dependencies.journal.directory, eventsOf, limit);
   }
 
-  /** The most a run may cost, micro-USD. Throws `GatewayError`. */
+  /** The most that a run can cost, micro-USD. Throws `GatewayError`. */
   async worstCase(agreement: FlowAgreement, given: Readonly<Record<string, unknown>> = {}): Promise<bigint> {
     const implementation = await this.#dependencies.implementationOf(agreement);
     return implementation.worstCase(resolveParameters(agreement, given), agreement.costLimit);
   }
 
   /**
-   * Runs an agreement: validated by every gateway, within what it may cost, recorded from beginning to end.
-   * Throws for parameters that can't be, and when the ledger can't be written.
+   * Runs an agreement: validated by every gateway, within its cost limit, with its start and end recorded.
+   * Throws for invalid parameters, and if the ledger can't be written.
    */
   async executeAgreement(agreement: FlowAgreement, options: ExecuteOptions): Promise<FlowExecution> {
-    // What isn't trusted is refused as such, whatever else is wrong with it.
+    // Missing trust is reported first, whatever else is wrong.
     const distrust = distrustOf(agreement, options);
     const parameters = distrust ? {} : resolveParameters(agreement, options.parameters ?? {});
     const asked = { agreement, parameters, options };
@@ -235,7 +235,7 @@ export class FlowAgreementManager {
     const approval = error
       ? { approved: distrust && agreement.shell ? false : null, error }
       : await this.#approval(asked);
-    // From here on it takes time of its own, not that of whoever was asked.
+    // The time limit starts here, so that it doesn't include a person's approval.
     const running: Running = {
       ...asked,
       runId: randomUUID(),
@@ -256,7 +256,7 @@ export class FlowAgreementManager {
     const refused = approval.error ?? validations.find((one) => one.error)?.error ?? null;
     const refusal = await this.#start(running, refused ? 0n : reserved, approval.approved);
     const refusedBy = refused ?? refusal;
-    // There is a start now, so whatever happens has to come to its end: nothing below throws before that.
+    // The start is recorded, so the end must be too: nothing below throws before that.
     if (refusedBy) {
       const work = { report: null, error: refusedBy, fallback: await this.#fallback(running, refusedBy, 0n) };
       return this.#end(running, { validations, reserved: 0n, refused: true, work });
@@ -265,7 +265,7 @@ export class FlowAgreementManager {
     return this.#end(running, { validations, reserved, refused: false, work });
   }
 
-  /** What will run, and what it may cost. */
+  /** The implementation that will run, and the most that it can cost. */
   async #prepare({ agreement, parameters }: Asked, distrust: GatewayError | null) {
     const implementation = await this.#dependencies.implementationOf(agreement);
     if (distrust) return { implementation, reserved: 0n, error: distrust };
@@ -281,7 +281,7 @@ export class FlowAgreementManager {
     }
   }
 
-  /** No command line runs that nobody has seen. */
+  /** A command line runs only after a person has seen it. */
   async #approval({
     agreement,
     options,
@@ -304,7 +304,7 @@ export class FlowAgreementManager {
     if (directory === null) {
       const error = new GatewayError(
         'flow_not_approved',
-        `${trigger} does not run: ${shell.directory} is no folder inside ${workspace}.`,
+        `${trigger} does not run: ${shell.directory} is not a folder inside ${workspace}.`,
         { hint: 'Name a folder of the workspace in shell.directory, not a link that leads out of it.' },
       );
       return { approved, error };
@@ -312,7 +312,7 @@ export class FlowAgreementManager {
     const request = { agreement, command: shell.command, directory };
     if (await options.approve?.(request)) return { approved: true, error: null };
     const error = new GatewayError('flow_not_approved', `The command of ${trigger} was not approved.`, {
-      hint: 'Nothing was run. Approve it when you run it again, if it is right.',
+      hint: 'Nothing was run. Run it again and approve it, if it is right.',
     });
     return { approved, error };
   }
@@ -329,7 +329,7 @@ export class FlowAgreementManager {
     });
   }
 
-  /** Records the start. The error says why it may not begin. */
+  /** Records the start. The error says why it may not start. */
   async #start(running: Running, amount: bigint, approved: boolean | null): Promise<GatewayError | null> {
     const { ledger, backend, user, caller } = this.#dependencies;
     const { agreement, reason, options } = running;
@@ -351,7 +351,7 @@ export class FlowAgreementManager {
       backend: backend.id,
       concurrent: agreement.concurrent,
     };
-    // A run of a process that died must not keep this one waiting.
+    // A run of a dead process must not block this one.
     await ledger.recover();
     const { refusal } = await ledger.startRun(running.runId, input);
     return refusal && refusalError(refusal, agreement, amount, ledger.timeZone);
@@ -364,7 +364,7 @@ export class FlowAgreementManager {
       signal.throwIfAborted();
       options.onStart?.(running.runId, reserved);
       const report = await implementation.run(run);
-      // What was cancelled at the last moment was cancelled.
+      // A cancel at the last moment still counts.
       signal.throwIfAborted();
       return { report, error: null, fallback: null };
     } catch (thrown) {
@@ -372,7 +372,7 @@ export class FlowAgreementManager {
       const fallback = await this.#fallback(running, error, reserved);
       return { report: error instanceof FailedWithReport ? error.report : null, error, fallback };
     } finally {
-      // A run ends after its calls, also those that its implementation has stopped waiting for.
+      // A run ends after all its calls, including those that its implementation no longer awaits.
       await settled();
     }
   }
@@ -409,7 +409,7 @@ export class FlowAgreementManager {
     return { run, settled: () => Promise.allSettled(calls) };
   }
 
-  /** Runs what the agreement names for this case, within what the run still holds of `reserved`. */
+  /** Runs the agreement's fallback, within the rest of the run's reservation. */
   async #fallback(
     running: Running,
     { code }: GatewayError,
@@ -483,7 +483,7 @@ export class FlowAgreementManager {
     };
   }
 
-  /** What the ledger gives; null where it is damaged and the run is there to find out why. */
+  /** The ledger's result; null if the ledger is damaged and the run diagnoses it. */
   async #unlessDamaged<T>({ examinesLedger }: Running, ask: () => Promise<T>): Promise<T | null> {
     try {
       return await ask();
@@ -493,7 +493,7 @@ export class FlowAgreementManager {
     }
   }
 
-  /** Stores what a run found. One that failed leaves it to whoever started the run. Never throws. */
+  /** Stores the report of a run. A failed run's report goes only to the caller. Never throws. */
   async #keep(
     running: Running,
     report: Report | null,
@@ -518,9 +518,9 @@ export class FlowAgreementManager {
         parameters,
         report,
       };
-      // What no record vouches for isn't kept either.
+      // Without a record of the run, the report isn't stored either.
       if (mode === 'failed' || totals === null) return { stored, sha256: null, notKept: null };
-      // What a prompt or a command is filled with is a part of its text, and goes where that goes.
+      // Parameters of a prompt or command are part of its text, and are treated like it.
       const kept = prompt || shell ? { ...stored, parameters: {} } : stored;
       return { stored, ...(await reports.write(kept)), notKept: null };
     } catch (thrown) {
@@ -530,18 +530,18 @@ export class FlowAgreementManager {
   }
 }
 
-/** What a command line does is real, whatever stands in for a model. */
+/** A command line has real effects, even if models are simulated. */
 function isSimulated({ shell }: FlowAgreement, { simulated }: { simulated: boolean }): boolean {
   return simulated && !shell;
 }
 
-/** Aborts on cancel, and when the agreement's time is over, counted from now. */
+/** Aborts on cancel, and at the agreement's time limit, counted from now. */
 function signalOf({ agreement, options }: Asked): AbortSignal {
   const timeLimit = AbortSignal.timeout(agreement.timeLimitSeconds * 1000);
   return options.signal ? AbortSignal.any([options.signal, timeLimit]) : timeLimit;
 }
 
-/** What a run that failed has to show says first that it failed, and why. */
+/** The report of a failed run says first that it failed, and why. */
 function withFailure(
   report: Report | null,
   { trigger }: FlowAgreement,
@@ -558,7 +558,7 @@ function withFailure(
   return { ...report, findings: [failure, ...report.findings] };
 }
 
-/** Where a command really runs; null where that is not a folder of the workspace. */
+/** The real folder of a command; null if it is outside the workspace. */
 function directoryOf(workspace: string, { directory }: ShellAction): string | null {
   try {
     const root = realpathSync(workspace);
@@ -586,8 +586,8 @@ function refusalError(
   timeZone: string,
 ): GatewayError {
   if ('running' in refusal) {
-    return new GatewayError('flow_running', `${trigger} is running already.`, {
-      hint: 'Wait until it has ended, or stop it; an agreement with "concurrent: true" may run more than once.',
+    return new GatewayError('flow_running', `${trigger} is already running.`, {
+      hint: 'Wait until it ends, or stop it. With "concurrent: true" an agreement may run more than once at a time.',
       retryable: true,
     });
   }
@@ -597,11 +597,11 @@ function refusalError(
   return new GatewayError(
     'budget_exceeded',
     `${trigger} may cost ${formatUsd(amount)}, and ${formatUsd(left > 0n ? left : 0n)} of today's ${formatUsd(cap.limit)}${owner} is left.`,
-    { hint: `Give it less to do, or raise the cap. The day ends at midnight (${timeZone}).` },
+    { hint: `Reduce its work, or raise the cap. The day ends at midnight (${timeZone}).` },
   );
 }
 
-/** A time limit and a person's cancel abort the same signal; anything unexpected is a failure of the run. */
+/** The time limit and a cancel abort the same signal; any other error is a failure of the run. */
 function runError(
   thrown: unknown,
   { trigger, timeLimitSeconds }: FlowAgreement,
@@ -611,7 +611,7 @@ function runError(
   if (cancel?.aborted) return new GatewayError('cancelled', `${trigger} was stopped.`, { cause: thrown });
   if (signal.aborted) {
     return new GatewayError('flow_timed_out', `${trigger} was stopped after ${timeLimitSeconds} s.`, {
-      hint: 'Give it less to do, or raise time_limit_seconds of the agreement.',
+      hint: 'Reduce its work, or raise time_limit_seconds of the agreement.',
       retryable: true,
       cause: thrown,
     });

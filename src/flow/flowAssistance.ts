@@ -12,16 +12,16 @@ export interface Position {
   character: number;
 }
 
-/** Something that may be written at a place. */
+/** A completion at a place. */
 export interface Suggestion {
   label: string;
   kind: 'key' | 'value' | 'snippet';
-  /** What is written; of a snippet with `${1:…}` where the cursor goes. */
+  /** The inserted text; a snippet has `${1:…}` for the cursor. */
   insert: string;
   documentation: string;
 }
 
-/** Markdown about a part of a line, and the characters that it is about. */
+/** Markdown about a part of a line, with its range of characters. */
 export interface HoverText {
   markdown: string;
   line: number;
@@ -29,13 +29,13 @@ export interface HoverText {
   end: number;
 }
 
-/** One agreement of a file, sound or not. */
+/** One agreement of a file, valid or not. */
 export interface AgreementPlace {
-  /** As the file says; null where it says none. */
+  /** From the file; null if it is missing. */
   id: string | null;
   trigger: string | null;
   line: number;
-  /** The line after its last one. */
+  /** The line after the agreement. */
   endLine: number;
 }
 
@@ -47,7 +47,7 @@ const snippet = [
   'real_implementation: ${8|' + implementationIds.join(',') + '|}',
 ];
 
-/** Where each agreement of a file begins and ends; none for a text that is not YAML. */
+/** The line range of each agreement in a file; none for text that is not YAML. */
 export function agreementPlaces(text: string): AgreementPlace[] {
   const document = new YamlDocument('', text);
   const parsed = z.object({ agreements: z.array(z.unknown()) }).safeParse(document.contents);
@@ -66,7 +66,7 @@ export function agreementPlaces(text: string): AgreementPlace[] {
   });
 }
 
-/** What may be written at a place of a flow.yaml that is written in lines, not in brackets. */
+/** Completions at a place in a flow.yaml in block style. */
 export function suggestionsAt(text: string, position: Position): Suggestion[] {
   const lines = text.split(/\r?\n/);
   const before = (lines[position.line] ?? '').slice(0, position.character);
@@ -86,7 +86,7 @@ export function suggestionsAt(text: string, position: Position): Suggestion[] {
   return key[2] === undefined ? [wholeAgreement('- ')] : [wholeAgreement(''), ...keys];
 }
 
-/** What a key, an encoding or an implementation means; null where there is nothing to say. */
+/** The meaning of a key, encoding or implementation; null if there is none. */
 export function hoverAt(text: string, { line, character }: Position): HoverText | null {
   const lines = text.split(/\r?\n/);
   const found = /^(\s*(?:- +)?)(\w+)(:\s*)(?:"([^"]*)"|'([^']*)'|([^#\s][^#]*?)?)\s*(?:#.*)?$/.exec(
@@ -109,20 +109,20 @@ export function hoverAt(text: string, { line, character }: Position): HoverText 
 }
 
 interface Context {
-  /** Keys above, without indexes: `agreements`, `parameters`, … */
+  /** Parent keys, without indexes: `agreements`, `parameters`, … */
   path: readonly string[];
   /** Other keys of the same mapping. */
   used: readonly string[];
-  /** Of the agreement, as far as it is written. */
+  /** The implementation of the agreement, if it is written. */
   implementation: string | null;
-  /** Also keys that the implementation has no use for. */
+  /** Includes keys that the implementation doesn't use. */
   any?: boolean;
 }
 
 interface Line {
-  /** Where its key begins, after a dash. */
+  /** Column of its key, after a dash. */
   indent: number;
-  /** Where its dash stands; null without one. */
+  /** Column of its dash; null without one. */
   dash: number | null;
   key: string | null;
   value: string;
@@ -140,12 +140,12 @@ function readLine(text: string): Line | null {
   };
 }
 
-/** Read from the lines around, so that it holds while a line is being written, when the text is no YAML. */
+/** Read from the surrounding lines, because the text isn't valid YAML while a line is typed. */
 function contextOf(texts: readonly string[], at: number, indent: number): Context {
   const own = readLine(texts[at] ?? '');
   const lines = texts.map(readLine);
   const path: string[] = [];
-  /** Where the mapping begins that is looked at, and the agreement. */
+  /** The start of the current mapping and of its agreement. */
   let begin = own?.dash === null || !own ? null : at;
   let agreement = begin === null ? null : { begin: at, level: indent };
   let siblings: string[] | null = null;
@@ -172,7 +172,7 @@ function contextOf(texts: readonly string[], at: number, indent: number): Contex
   return { path, used: siblings, implementation: keys?.get('real_implementation') ?? null };
 }
 
-/** The keys of a mapping that begins at a line, with what stands behind them. */
+/** The keys and values of a mapping that starts at a line. */
 function mappingAt(
   lines: readonly (Line | null)[],
   begin: number,
@@ -207,7 +207,7 @@ function keysAt({ path: [top, section, name, ...more], implementation, any }: Co
   if (name === undefined)
     return (builtIn?.parameters ?? []).map((one) => ({ label: one.name, documentation: parameterText(one) }));
   return builtIn
-    ? [{ label: 'default', documentation: 'Default in place of the action’s own.' }]
+    ? [{ label: 'default', documentation: 'Overrides the action’s default.' }]
     : described(parameterSchema);
 }
 
@@ -240,13 +240,13 @@ function valuesOf(
   return plain(parameter?.values ?? []);
 }
 
-/** The editor indents the lines of a snippet as the first one; its dash is not part of that. */
+/** The editor indents a snippet's lines like the first line, without its dash. */
 function wholeAgreement(dash: string): Suggestion {
   return {
     label: 'agreement',
     kind: 'snippet',
     insert: `${dash}${snippet.join('\n  ')}`,
-    documentation: 'An operation that is approved by name.',
+    documentation: 'A pre-approved operation, run by name.',
   };
 }
 
@@ -270,10 +270,10 @@ function implementationText({ path }: Context, key: string, value: string): stri
   return actionText(value) || null;
 }
 
-/** What runs, and what it can be told. */
+/** What runs, and its parameters. */
 function actionText(id: string): string {
-  if (id === 'prompt') return 'A governed call, whose text is made from a template.';
-  if (id === 'shell') return 'A command of the user’s shell, in a trusted workspace and after approval.';
+  if (id === 'prompt') return 'A governed call with a template.';
+  if (id === 'shell') return 'A command for the user’s shell, in a trusted workspace and after approval.';
   if (!isBuiltIn(id)) return '';
   const { title, parameters } = builtIns[id];
   const lines = parameters.map((one) => `- \`${one.name}\`: ${parameterText(one)}`);

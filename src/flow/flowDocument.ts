@@ -25,15 +25,15 @@ import { convertParameter, templateReference } from './parameters.ts';
 type Values = Readonly<Record<string, unknown>>;
 
 const fileSchema = z.strictObject({ agreements: z.array(z.unknown()).nullable() });
-/** Faults of a file that are named: nobody mends more at once, and each takes time to find its place. */
+/** Maximum number of reported faults per file: nobody fixes more at once, and locating each takes time. */
 const mostFaults = 200;
-/** Parameters are looked at by themselves: what they may be depends on what runs. */
+/** Parameters are checked separately, because their form depends on the implementation. */
 const shapeSchema = agreementSchema.extend({ parameters: z.record(identifier, z.unknown()).default({}) });
 
 /**
- * The agreements of a flow.yaml, and all that is wrong with it at its place. An agreement with an error is
- * left out, the others count. `taken` has the names that other files and what is built in have already, with
- * where; the file's own are added to it. After 200 faults the rest of the file is left out, as a last one says.
+ * The agreements of a flow.yaml, and its faults with their places. An agreement with an error is
+ * left out; the others are valid. `taken` has the names of other files and built-in agreements, with their
+ * places; the file's own are added to it. After 200 faults the rest of the file is left out, as a last fault says.
  */
 export function parseFlowFile(
   file: string,
@@ -69,7 +69,7 @@ function limited(document: YamlDocument, faults: readonly Fault[]): Fault[] {
   return [...faults.slice(0, mostFaults), { severity: 'error', message, place }];
 }
 
-/** One agreement of a file, checked in every respect at once. */
+/** One agreement of a file, with all its checks. */
 class AgreementCheck {
   readonly faults: Fault[] = [];
   readonly #document: YamlDocument;
@@ -91,13 +91,13 @@ class AgreementCheck {
     this.#checkShell();
   }
 
-  /** Null when there is an error. */
+  /** Null if there is an error. */
   get definition(): AgreementDefinition | null {
     if (!this.#shape || this.#isFull || this.faults.some(({ severity }) => severity === 'error')) return null;
     return { ...this.#shape, parameters: this.#parameters };
   }
 
-  /** Whether there are more faults than are named. */
+  /** Whether there are more faults than the limit. */
   get #isFull(): boolean {
     return this.faults.length > mostFaults;
   }
@@ -111,7 +111,7 @@ class AgreementCheck {
     return { kind, file, line, column };
   }
 
-  /** Says which names others have already, and takes the rest. */
+  /** Reports names that are already used, and reserves the others. */
   takeNames(taken: Map<string, string>): void {
     const own = new Map<string, string>();
     for (const { path, key, like, text } of namesOf(this.#values)) {
@@ -120,10 +120,10 @@ class AgreementCheck {
       const disguise = disguiseIn(text);
       const { place } = this.#document.faultInValue([...this.#path, ...path], '');
       if (disguise !== null) this.#refuse(path, `${path.join('.')} ${disguise}`);
-      else if (owner !== undefined) this.#refuse(path, `${text} is taken already: ${owner}`);
+      else if (owner !== undefined) this.#refuse(path, `${text} is already used: ${owner}`);
       else if (place) own.set(key, `${place.file}:${place.line}:${place.column}`);
     }
-    // Only now: an agreement may have a name of its own in more than one wording.
+    // Reserved afterwards, because an agreement may repeat its own name in different wordings.
     for (const [key, place] of own) taken.set(key, place);
   }
 
@@ -140,10 +140,7 @@ class AgreementCheck {
     const { real_implementation: implementation, fallback, parameters } = this.#values;
     if (typeof implementation !== 'string') return;
     if (fallback === implementation)
-      this.#refuse(
-        ['fallback'],
-        `fallback must be something else than ${implementation}, which has failed then`,
-      );
+      this.#refuse(['fallback'], `fallback must differ from ${implementation}, which has failed by then`);
     for (const action of ['prompt', 'shell']) {
       if (implementation === action && this.#values[action] === undefined)
         this.#refuse(['real_implementation'], `${action} is missing: it says what the ${action} is`);
@@ -168,7 +165,7 @@ class AgreementCheck {
       const names = known.map((one) => one.name);
       const nearest = names.length > 0 ? closest(name, names) : undefined;
       const has = nearest === undefined ? ', which takes none' : `; did you mean "${nearest}"?`;
-      this.#refuseKey(path, `"${name}" is no parameter of ${implementation}${has}`, nearest);
+      this.#refuseKey(path, `"${name}" is not a parameter of ${implementation}${has}`, nearest);
       return;
     }
     const parsed = builtInParameterSchema.safeParse(value);
@@ -221,7 +218,7 @@ class AgreementCheck {
     this.#parameters[name] = parsed.data;
   }
 
-  /** A text that YAML takes for a number is what stands in the file: 1.10 is no 1.1. */
+  /** Text that YAML reads as a number keeps its spelling in the file: 1.10 is not 1.1. */
   #asWritten(type: ParameterDefinition['type'], path: Path, given: ParameterValue): ParameterValue {
     const isText = type === 'text' || type === 'choice';
     return (isText ? this.#document.textAt([...this.#path, ...path]) : undefined) ?? given;
@@ -239,12 +236,12 @@ class AgreementCheck {
         ? `; write {{${name.trim()}}}`
         : '; declare it in parameters';
       const part = { offset: index, length: reference.length };
-      this.#refuse(['prompt', 'template'], `${reference} is no parameter of the agreement${hint}`, part);
+      this.#refuse(['prompt', 'template'], `${reference} is not a parameter of the agreement${hint}`, part);
     }
     for (const { 0: reference, index } of referencesIn(prompt['system'])) {
       if (this.#isFull) break;
       const part = { offset: index, length: reference.length };
-      this.#refuse(['prompt', 'system'], `${reference} is filled in only in the template`, part);
+      this.#refuse(['prompt', 'system'], `${reference} is replaced only in the template`, part);
     }
     for (const name of declared.filter((one) => !used.has(one) && typeof prompt['template'] === 'string')) {
       if (this.#isFull) break;
@@ -260,7 +257,7 @@ class AgreementCheck {
     if (typeof command === 'string' && command.includes('{{')) {
       const { 0: reference, index } = /\{\{\s*(\w*)\s*(\}\})?/.exec(command) ?? { 0: '{{', index: 0 };
       const name = /\w+/.exec(reference)?.[0] ?? 'name';
-      const message = `nothing is filled into a command; use the environment variable FLOW_${name.toUpperCase()}`;
+      const message = `a command can’t contain parameters; use the environment variable FLOW_${name.toUpperCase()}`;
       this.#refuse(['shell', 'command'], message, { offset: index, length: reference.length });
     }
     if (typeof directory !== 'string') return;
@@ -270,7 +267,7 @@ class AgreementCheck {
   }
 }
 
-/** Whether a relative path leads out of where it starts, at any point. */
+/** Whether a relative path leaves its starting folder at any point. */
 export function leaves(path: string): boolean {
   let depth = 0;
   for (const name of path.split(/[/\\]/)) {
@@ -285,7 +282,7 @@ function referencesIn(template: unknown): RegExpExecArray[] {
   return typeof template === 'string' ? [...template.matchAll(templateReference)] : [];
 }
 
-/** Keys that may stand at a path of an agreement. */
+/** Valid keys at a path of an agreement. */
 function knownKeys(path: Path): string[] {
   const [section] = path;
   if (section === undefined) return Object.keys(agreementSchema.shape);
@@ -307,7 +304,9 @@ function issueFaults(
       .slice(0, mostFaults + 1)
       .map((key) => corrected(document.fault([...path, key], `unknown key "${key}"`), key, known));
   if (issue.code === 'invalid_key')
-    return [document.fault(path, `"${String(path.at(-1))}" ${issue.issues[0]?.message ?? 'is no name'}`)];
+    return [
+      document.fault(path, `"${String(path.at(-1))}" ${issue.issues[0]?.message ?? 'is not a valid name'}`),
+    ];
   const value = issue.path.reduce<unknown>(
     (node, key) => (node as Record<PropertyKey, unknown> | null | undefined)?.[key],
     root,
@@ -325,7 +324,7 @@ function issueFaults(
     : [fault];
 }
 
-/** A fault of a word, with the nearest of those that may stand in its place. */
+/** A fault of a word, with the most similar valid word. */
 function corrected(fault: Fault, word: string, known: readonly string[]): Fault {
   if (known.length === 0) return fault;
   const nearest = closest(word, known);

@@ -1,4 +1,4 @@
-/** `@domain#operation!action@target`, taken apart. */
+/** The parts of `@domain#operation!action@target`. */
 export interface FlowEncoding {
   domain: string;
   operation: string;
@@ -6,7 +6,7 @@ export interface FlowEncoding {
   target: string;
 }
 
-/** What is wrong with an encoding; offset and length count the characters of its text, from 0. */
+/** A fault of an encoding; offset and length count characters of its text, from 0. */
 export interface EncodingFault {
   message: string;
   offset: number;
@@ -22,7 +22,7 @@ const parts = [
 const form = '@domain#operation!action@target';
 const longestPart = 60;
 
-/** Takes an encoding apart, or says at which characters it departs from `@domain#operation!action@target`. */
+/** Parses an encoding, or reports where it differs from `@domain#operation!action@target`. */
 export function parseFlowEncoding(text: string): FlowEncoding | EncodingFault {
   const encoding: FlowEncoding = { domain: '', operation: '', action: '', target: '' };
   let offset = 0;
@@ -36,7 +36,7 @@ export function parseFlowEncoding(text: string): FlowEncoding | EncodingFault {
     offset += part.length;
   }
   if (offset === text.length) return encoding;
-  const message = `the encoding ends after its target; "${text.slice(offset)}" is too much`;
+  const message = `unexpected "${text.slice(offset)}" after the target of the encoding`;
   return { message, offset, length: text.length - offset };
 }
 
@@ -59,14 +59,14 @@ function partFault(part: string, name: string, offset: number): EncodingFault | 
   if (wrong) {
     const [character] = wrong;
     const at = { offset: offset + wrong.index, length: character.length };
-    if (/\s/.test(character)) return { message: `there is no space in an encoding`, ...at };
+    if (/\s/.test(character)) return { message: `an encoding can't contain spaces`, ...at };
     const lower = character.toLowerCase();
     if (/[a-z]/.test(lower))
-      return { message: `"${character}" is upper case; the ${name} is written in lower case`, ...at };
-    return { message: `"${character}" can't be in the ${name}: only a to z, 0 to 9 and _`, ...at };
+      return { message: `"${character}" is upper case; the ${name} must be lower case`, ...at };
+    return { message: `"${character}" is not allowed in the ${name}, only a to z, 0 to 9 and _`, ...at };
   }
   if (!/^[a-z]/.test(part))
-    return { message: `the ${name} must begin with a letter, not "${part[0] ?? ''}"`, offset, length: 1 };
+    return { message: `the ${name} must start with a letter, not "${part[0] ?? ''}"`, offset, length: 1 };
   if (part.length > longestPart)
     return { message: `the ${name} is longer than ${longestPart} characters`, offset, length: part.length };
   return null;

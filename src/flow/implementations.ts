@@ -23,13 +23,13 @@ export type ImplementationDependencies = CostAnalysisDependencies &
     environment: Environment;
   };
 
-/** What runs for an agreement, and in its place. */
+/** The implementations and fallbacks of agreements. */
 export interface Implementations {
   of: (agreement: FlowAgreement) => Implementation;
   builtIn: (id: BuiltInId) => Implementation;
 }
 
-/** Everything that an agreement can name, with what it works on. */
+/** All implementations that an agreement can name, with their dependencies. */
 export function createImplementations(dependencies: ImplementationDependencies): Implementations {
   const builtIns: Readonly<Record<BuiltInId, Implementation>> = {
     performance_test: performanceTest(dependencies),

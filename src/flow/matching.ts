@@ -1,9 +1,9 @@
 import type { FlowAgreement } from './agreement.ts';
 import { formatFlowEncoding } from './flowEncoding.ts';
 
-/** What a command came to. */
+/** The result of matching a command. */
 export interface FlowMatch {
-  /** Null when nothing matches well enough, or two agreements match about as well. */
+  /** Null if nothing matches well enough, or two agreements match about equally. */
   agreement: FlowAgreement | null;
   /** How well the best one matches, 0 to 1, three decimals. */
   confidence: number;
@@ -15,10 +15,10 @@ export interface FlowMatch {
   ambiguous: boolean;
 }
 
-/** A trigger or a phrase as it is compared. */
+/** A normalised trigger or phrase. */
 interface Form {
   agreement: number;
-  /** Its different words, in order, without those that mean nothing in a command. */
+  /** Its distinct words, in order, without stop words. */
   words: readonly Word[];
   /** Sum of their weights. */
   weight: number;
@@ -35,33 +35,33 @@ interface Score {
   confidence: number;
 }
 
-/** Longer texts are no commands: no form has so many words. */
+/** Longer texts are not commands: no form has so many words. */
 const mostCharacters = 400;
 const mostWords = 24;
-/** Two agreements nearer than this are not told apart. */
+/** Two scores closer than this are ambiguous. */
 const margin = 0.05;
-/** What offers nothing to go by isn't offered. */
+/** Agreements with a lower score aren't suggested. */
 const leastConfidence = 0.3;
-/** A word that is in every agreement weighs 1, one that is in a single one, or in none, this much. */
+/** Weight of a word in one or no agreement; a word in every agreement weighs 1. */
 const rareWeight = 1.5;
-/** What a match that is not word for word is worth. */
+/** Factor of a match that isn't word for word. */
 const sameStem = 0.97;
 const otherOrder = 0.95;
 const writtenTogether = 0.95;
-/** The most that an unknown encoding, a negation, a question or another target comes to: less than any threshold. */
+/** The maximum score of an unknown encoding, a negation, a question or another target: below every threshold. */
 const neverRun = 0.49;
-/** Forms that are looked at in full, by the weight of the words they share. */
+/** Maximum number of forms compared in full, chosen by the weight of shared words. */
 const mostCandidates = 48;
 
-/** Words that change nothing in a command. */
+/** Stop words of commands. */
 const emptyWords = new Set(
   'a an the of for on in to with and our my your their its me us i we you it this that please'.split(' '),
 );
-/** What a person may put before a command, and after it. */
+/** Polite openings and endings of a command. */
 const opening =
   /^(?:(?:hey|hi|hello|ok|okay|now|please|kindly|just|tidyllm|flow|can you|could you|would you|will you|i want to|i want|i would like to|i d like to|i need to|i need|we need to|we need|let s|lets|go ahead and|run|start|execute|launch|perform|do(?= (?:a|an|the) )|make|give|show|get|me|us|a|an|the) )+/;
 const closing = /(?: (?:please|pls|now|thanks|thank you|for me|for us|again))+$/;
-/** Words that make another sentence of it, unless the form has them itself. */
+/** Words that change the meaning, unless the form has them too. */
 const turningWords = new Set(
   (
     'not no never dont don doesn didn isn wasn without except instead stop halt pause suspend cancel abort skip ' +
@@ -70,21 +70,21 @@ const turningWords = new Set(
     'yesterday tomorrow failed finished was were did'
   ).split(' '),
 );
-/** Words of the opening that name something to do; the others are only polite. */
+/** Opening words that name an action; the others are only polite. */
 const openingVerbs = /\b(?:run|start|execute|launch|perform|do|make|give|show|get)\b/;
 
-/** Finds the agreement that a command means, by the measure of docs/flow-agreements.md. */
+/** Finds the agreement that a command means, as docs/flow-agreements.md defines. */
 export class Matcher {
   readonly #agreements: readonly FlowAgreement[];
   readonly #forms: Form[] = [];
-  /** Agreement by trigger, phrase or encoding as `formOf` writes it. */
+  /** Agreement by trigger, phrase or encoding, normalised by `formOf`. */
   readonly #exact = new Map<string, number>();
   /** Agreement by trigger or phrase without its spaces. */
   readonly #together = new Map<string, number>();
   /** Indexes of forms by the stem of a word. */
   readonly #formsByStem = new Map<string, number[]>();
   readonly #weights = new Map<string, number>();
-  /** The words of forms, by first letter and length: where a misspelt one is looked up. */
+  /** The words of forms by first letter and length, to look up misspelt words. */
   readonly #vocabulary = new Map<string, Set<string>>();
 
   constructor(agreements: readonly FlowAgreement[]) {
@@ -120,7 +120,7 @@ export class Matcher {
     };
   }
 
-  /** One score of each agreement that is like the command, best first. */
+  /** One score per similar agreement, best first. */
   #scores(command: string): Score[] {
     if (command.length > mostCharacters) return [];
     const encoding = command.trim().startsWith('@') ? command.replace(/\s/g, '').toLowerCase() : null;
@@ -145,7 +145,7 @@ export class Matcher {
       .sort((a, b) => b.confidence - a.confidence || a.agreement - b.agreement);
   }
 
-  /** Whose form it is, more or less of its courtesies taken off: one built in first, then the person's. */
+  /** The owner of a form, with polite words removed step by step: built-in agreements first, then the user's. */
   #exactOf(form: string): number | undefined {
     const owners = unframed(form).flatMap((inner) => this.#exact.get(inner) ?? []);
     const rank = (owner: number): number =>
@@ -153,7 +153,7 @@ export class Matcher {
     return owners.sort((a, b) => rank(a) - rank(b))[0];
   }
 
-  /** The forms that share most with the words, by weight. */
+  /** The forms that share the most words, by weight. */
   #candidates(words: readonly CommandWord[]): Form[] {
     const shared = new Float64Array(this.#forms.length);
     for (const { known } of words) {
@@ -174,7 +174,7 @@ export class Matcher {
       .map(({ form }) => form);
   }
 
-  /** The words of a command with what they may stand for: themselves, or what they are a misspelling of. */
+  /** The words of a command with their candidates: themselves, or words they may misspell. */
   #wordsOf(content: readonly string[]): CommandWord[] {
     return content.map((text) => {
       const stem = stemOf(text);
@@ -233,7 +233,7 @@ export class Matcher {
     }
   }
 
-  /** The first to have a form keeps it; the catalogue lets nothing take it again. */
+  /** The first owner keeps a form; the catalogue prevents duplicates. */
   #addExact(form: string, agreement: number): void {
     if (!this.#exact.has(form)) this.#exact.set(form, agreement);
   }
@@ -252,7 +252,7 @@ interface CommandWord {
   known: readonly Known[];
 }
 
-/** A trigger or phrase as it is compared: its words in lower case, without brackets and punctuation. */
+/** A normalised trigger or phrase: its words in lower case, without brackets and punctuation. */
 export function formOf(text: string): string {
   return (
     text
@@ -263,8 +263,8 @@ export function formOf(text: string): string {
 }
 
 /**
- * What a trigger or phrase can be taken for: its words by their stems, written together, without accents, and
- * one letter for those that look the same. The first is all of it, the others have less of its courtesies.
+ * The look-alike keys of a trigger or phrase: the stems of its words, joined, without accents, and with
+ * one letter for all that look the same. The first is complete; the others have polite words removed.
  */
 export function namesLike(text: string): string[] {
   return unframed(formOf(text.normalize('NFKD').replace(/\p{M}/gu, ''))).map((form) =>
@@ -273,9 +273,9 @@ export function namesLike(text: string): string[] {
 }
 
 /**
- * The less of two shares: what the command's words have in the form, and the form's in the command. Each word
- * counts by its weight and by how alike it is to the one it stands for. A word in the place of another one, also
- * a verb that was taken for a part of the opening, names something else.
+ * The smaller of two shares: of the command's words in the form, and of the form's words in the command. Each word
+ * counts by its weight and its similarity to the matched word. A word that replaces another one, or
+ * a verb that was removed with the opening, names something else.
  */
 function similarity(words: readonly CommandWord[], form: Form, hasVerb: boolean): number {
   const taken = new Set<number>();
@@ -311,7 +311,7 @@ function similarity(words: readonly CommandWord[], form: Form, hasVerb: boolean)
   return turned || replaced ? Math.min(confidence, neverRun) : confidence;
 }
 
-/** The command without its `name=value` parts, and those. */
+/** The command without its `name=value` parts, and those parts. */
 function splitCommand(text: string): { words: string; parameters: Record<string, string> } {
   const parameters: Record<string, string> = {};
   const words = text
@@ -326,7 +326,7 @@ function splitCommand(text: string): { words: string; parameters: Record<string,
   return { words, parameters };
 }
 
-/** The form, and what is left of it as its courtesies are taken off one by one; the longest first. */
+/** The form, and its remainders as polite words are removed one by one; longest first. */
 function unframed(form: string): string[] {
   const inner = withoutFrame(form);
   const forms = new Set([form, inner]);
@@ -339,7 +339,7 @@ function unframed(form: string): string[] {
   return [...forms].sort((a, b) => b.length - a.length);
 }
 
-/** Where the opening ends; 0 where the form is nothing but courtesy. */
+/** Where the opening ends; 0 if the form has only polite words. */
 function startOf(form: string): number {
   return withoutFrame(form) === form ? 0 : (opening.exec(form)?.[0].length ?? 0);
 }
@@ -349,14 +349,14 @@ function withoutFrame(form: string): string {
   return inner === '' ? form : inner;
 }
 
-/** The different words that mean something; all of them where none does. */
+/** The distinct words without stop words; all words if only stop words are left. */
 function contentOf(form: string): string[] {
   const words = [...new Set(form.split(' '))].filter((word) => word !== '');
   const content = words.filter((word) => !emptyWords.has(word));
   return content.length > 0 ? content : words;
 }
 
-/** The word without the endings of English that don't change what is meant. */
+/** The word without English endings that don't change the meaning. */
 function stemOf(word: string): string {
   if (word.length < 5 || /(ss|is|us)$/.test(word))
     return word.length === 4 ? word.replace(/(?<=[^s])s$/, '') : word;
@@ -364,10 +364,10 @@ function stemOf(word: string): string {
 }
 
 /**
- * How alike a misspelling is to a word, 0 where it is rather another word. The first two letters must be right,
+ * The similarity of a misspelling to a word, 0 if it is likely another word. The first two letters must be right,
  * or swapped with a neighbour, and neither may have a digit. A word of up to four letters may have two letters
- * swapped or one doubled, one of five to seven one mistake, and a longer one two. A letter in the place of
- * another counts as two mistakes: in short words it makes another word.
+ * swapped or one doubled; one of five to seven letters may have one mistake, a longer one two. A replaced
+ * letter counts as two mistakes, because in short words it makes another word.
  */
 function spellingSimilarity(text: string, word: string): number {
   const [shorter, longer] = text.length < word.length ? [text, word] : [word, text];

@@ -2,10 +2,10 @@ import { closest } from 'fastest-levenshtein';
 import { GatewayError } from '../errors.ts';
 import type { FlowAgreement, ParameterDefinition, ParameterValue, ParameterValues } from './agreement.ts';
 
-/** A reference to a parameter in the template of a prompt: `{{name}}`. */
+/** A reference to a parameter in a prompt's template: `{{name}}`. */
 export const templateReference = /\{\{([^{}\n]*)\}\}/g;
 
-/** A value as the type of a parameter, or what it must be: `must be 1 to 400`. */
+/** A value converted to a parameter's type, or its problem: `must be 1 to 400`. */
 export function convertParameter(
   { type, minimum = -Infinity, maximum = Infinity, values = [] }: ParameterDefinition,
   given: unknown,
@@ -34,8 +34,8 @@ export function convertParameter(
 }
 
 /**
- * The values of a run: those that are given, of the right type, then those that the agreement fixes, then
- * defaults. Throws `invalid_request` with everything that is wrong.
+ * The values of a run: the given ones, converted, then the agreement's fixed ones, then
+ * defaults. Throws `invalid_request` with all problems.
  */
 export function resolveParameters(
   { trigger, parameters, fixed }: Pick<FlowAgreement, 'trigger' | 'parameters' | 'fixed'>,
@@ -50,7 +50,7 @@ export function resolveParameters(
     const { name } = definition;
     const value = Object.hasOwn(given, name) ? given[name] : definition.default;
     if (value === null || value === undefined || (value === '' && definition.default === null)) {
-      problems.push(`${name} has to be given: ${definition.description || definition.type}`);
+      problems.push(`${name} is required: ${definition.description || definition.type}`);
       continue;
     }
     const converted = convertParameter(definition, value);
@@ -69,7 +69,7 @@ export function resolveParameters(
 function unknownName(name: string, names: readonly string[], fixed: ParameterValues): string {
   if (Object.hasOwn(fixed, name)) return `${name} is fixed to ${String(fixed[name])} by the agreement`;
   const known = names.length > 0 ? `; did you mean ${closest(name, names)}?` : '';
-  return `there is no parameter ${name}${known}`;
+  return `${name} is not a parameter${known}`;
 }
 
 function range(minimum: number, maximum: number): string {

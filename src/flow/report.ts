@@ -1,7 +1,7 @@
-/** What a cell of a table holds. Money is a decimal string of USD, so that no digit is lost. */
+/** The value of a table cell. Money is a decimal string in USD, so that no digit is lost. */
 export type Cell = string | number | null;
 
-/** How the numbers of a column or figure are to be read; `text` is not a number. */
+/** The unit of a column or figure; `text` is not a number. */
 export type Unit = 'text' | 'count' | 'ms' | 'usd' | 'percent' | 'per_second' | 'bytes';
 
 export interface Column {
@@ -11,11 +11,11 @@ export interface Column {
 
 export interface Table {
   columns: readonly Column[];
-  /** As many cells in each as there are columns. */
+  /** Rows with one cell per column. */
   rows: readonly (readonly Cell[])[];
 }
 
-/** A picture of a section's table: one of its columns along the axis, others as series. */
+/** A chart of a section's table: one column as the axis, others as series. */
 export interface Chart {
   type: 'columns' | 'lines';
   /** Indexes of columns. */
@@ -24,10 +24,10 @@ export interface Chart {
 }
 
 export interface Section {
-  /** Stable name, by which an earlier report's section is found: `latency_by_stage`. */
+  /** Stable name to find the same section in an earlier report: `latency_by_stage`. */
   id: string;
   title: string;
-  /** Plain text; how the numbers were come by. Empty where the table says it all. */
+  /** Plain text: how the numbers were obtained. Empty if the table is self-explanatory. */
   text: string;
   table: Table | null;
   chart: Chart | null;
@@ -35,29 +35,29 @@ export interface Section {
   private?: boolean;
 }
 
-/** One number that an earlier report can be compared by. */
+/** One number for comparison with an earlier report. */
 export interface Figure {
   id: string;
   label: string;
   value: Cell;
   unit: Unit;
-  /** Which way is an improvement; null where neither is. */
+  /** Which direction is an improvement; null if neither is. */
   better: 'lower' | 'higher' | null;
 }
 
-/** Something a person should know, and what to do about it. */
+/** Something that a person should know, and what to do about it. */
 export interface Finding {
-  /** `problem` must be mended, `warning` looked at; a `note` is no fault. */
+  /** A `problem` must be fixed, a `warning` should be checked, a `note` is not a fault. */
   severity: 'problem' | 'warning' | 'note';
   /** Stable name of the kind of finding: `unpriced_calls`. */
   id: string;
   title: string;
-  /** What was seen, with figures. */
+  /** The evidence, with figures. */
   evidence: string;
   remedy: string;
 }
 
-/** What an action found out. The names of its fields are those of its JSON. */
+/** The findings of an action. Its field names are those of the JSON. */
 export interface Report {
   title: string;
   /** One sentence with the main result; never text of a prompt or an answer. */
@@ -67,7 +67,7 @@ export interface Report {
   sections: readonly Section[];
 }
 
-/** A report as it is stored: what ran, when and on what, with what it found. */
+/** A stored report: what ran, when, with which parameters, and its findings. */
 export interface StoredReport {
   run_id: string;
   /** Id of the agreement. */

@@ -3,8 +3,8 @@ import { differenceOf, numberOf } from './cellText.ts';
 import type { Cell, Figure, Finding, StoredReport, Unit } from './report.ts';
 
 /**
- * What became of a figure. `changed` is neither good nor bad; `incomparable` stands in one report only, in another
- * unit, is of real calls in one and of simulated ones in the other, or adds up another number of days.
+ * How a figure changed. `changed` is neither good nor bad; `incomparable` is in one report only, has another
+ * unit, is real in one and simulated in the other, or covers another number of days.
  */
 export type FigureChange = 'better' | 'worse' | 'same' | 'changed' | 'incomparable';
 
@@ -16,25 +16,25 @@ export interface ComparedFigure {
   after: Cell;
   /** Null for texts. */
   difference: Cell;
-  /** After by before; null where before is nothing. */
+  /** After divided by before; null if before is zero. */
   ratio: number | null;
   change: FigureChange;
 }
 
-/** How one run's report differs from an earlier one's. The names of its fields are those of its JSON. */
+/** How a run's report differs from an earlier one. Its field names are those of the JSON. */
 export interface ReportComparison {
   before: ComparedRun;
   after: ComparedRun;
-  /** Whether one was simulated and the other real: then the figures are of different things. */
+  /** Whether one was simulated and the other real: then the figures aren't comparable. */
   modes_differ: boolean;
-  /** Names of the parameters that had another value. */
+  /** Names of parameters with different values. */
   parameters_differ: readonly string[];
-  /** In the order of the later report; what only the earlier one has stands last. */
+  /** In the order of the later report; figures of only the earlier one come last. */
   figures: readonly ComparedFigure[];
   findings: {
     new: readonly Finding[];
     gone: readonly Finding[];
-    /** As the later report has them. */
+    /** From the later report. */
     still: readonly Finding[];
   };
 }
@@ -68,7 +68,7 @@ export function compareReports(before: StoredReport, after: StoredReport): Repor
   };
 }
 
-/** Whether a report has a finding, whatever its figures were. */
+/** Whether a report has a finding, regardless of its figures. */
 export function hasFinding(findings: readonly Finding[], { id, title }: Finding): boolean {
   return findings.some((one) => one.id === id && one.title === title);
 }

@@ -10,13 +10,13 @@ const severities = [
   ['note', 'Note'],
 ] as const;
 
-/** A report as a Markdown document (GitHub's flavour), with what changed since an earlier one where that is given. */
+/** A report as a Markdown document (GitHub flavour), with the changes since an earlier report if one is given. */
 export function reportMarkdown(stored: StoredReport, comparison?: ReportComparison): string {
   const { report } = stored;
   const blocks = [
     `# ${escaped(report.title)}`,
     ...(stored.execution_mode === 'simulated'
-      ? ['> **SIMULATED**: the answers, times and money of this run are not real.']
+      ? ['> **SIMULATED**: the answers, times and costs of this run are simulated.']
       : []),
     particulars(stored),
     paragraph(report.summary),
@@ -29,7 +29,7 @@ export function reportMarkdown(stored: StoredReport, comparison?: ReportComparis
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
 
-/** What a run found, for a conversation: the result, what to mend and the figures; answers as they came. */
+/** A report for the chat: the result, the findings and the figures, with unchanged answers. */
 export function reportBrief({ report }: StoredReport): string {
   const answers = report.sections.filter((section) => section.private === true);
   const blocks = [
@@ -128,7 +128,7 @@ function figureBlocks(figures: StoredReport['report']['figures'], comparison?: R
 }
 
 function sectionBlocks({ id, title, text, table, chart, private: ofPrompts }: Section): string[] {
-  // Text of a model is Markdown already, and that of a command is as it was printed.
+  // Text of a model is already Markdown; output of a command is shown unchanged.
   if (ofPrompts) return [`## ${escaped(title)}`, id === 'answer' ? text : fenced(text)];
   return [
     `## ${escaped(title)}`,
@@ -150,7 +150,7 @@ function dataTable({ columns, rows }: Table): string {
   );
 }
 
-/** Bars, one under another; series of one unit have one scale. */
+/** Horizontal bars; series of one unit share a scale. */
 function chartText({ columns, rows }: Table, { x, series }: Chart): string {
   const unitOf = (index: number) => columns[index]?.unit ?? 'count';
   const numbers = (index: number): number[] =>
@@ -192,19 +192,19 @@ function tableText(
   ].join('\n');
 }
 
-/** Text of others as Markdown shows it as it is, on one line: no HTML, link, table or emphasis of its own. */
+/** Foreign text escaped for Markdown, on one line: without HTML, links, tables or emphasis. */
 function escaped(text: string): string {
   return oneLine(text).replace(/[\\`*[\]<>|~]|(?<!\w)_|_(?!\w)|&(?=[#\w])|\$(?!\d)/g, '\\$&');
 }
 
-/** The same at the start of a paragraph, where a mark would begin a heading or a list. */
+/** The same at the start of a paragraph, where a mark would start a heading or a list. */
 function paragraph(text: string): string {
   return escaped(text)
     .replace(/^[-+=#]/, '\\$&')
     .replace(/^(\d+)([.)])(?=\s)/, '$1\\$2');
 }
 
-/** Without line ends, other control characters, and those that turn the direction of writing. */
+/** Removes line ends, other control characters, and those that change the writing direction. */
 function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]+/gu, ' ').trim();
 }

@@ -45,7 +45,7 @@ const report = z.strictObject({
   ),
 });
 
-/** A stored report as it is read back. */
+/** The schema of a stored report. */
 export const storedReportSchema = z.strictObject({
   run_id: z.uuid(),
   agreement: z.string(),

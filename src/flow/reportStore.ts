@@ -20,7 +20,7 @@ export interface ReportStoreOptions {
   timeZone: string;
 }
 
-/** The reports of runs, a file each; the audit journal has their hashes. */
+/** The reports of runs, one file each; the audit journal has their hashes. */
 export class ReportStore {
   readonly #options: ReportStoreOptions;
 
@@ -29,15 +29,15 @@ export class ReportStore {
   }
 
   /**
-   * Keeps a report, durable when it resolves, without what its private sections hold. Gives the SHA-256 of the
-   * file, lower-case hex. Throws `invalid_request` for one above 1 MiB, and `content_unavailable`.
+   * Stores a report without the content of its private sections; durable when it resolves. Returns the SHA-256 of the
+   * file, lower-case hex. Throws `invalid_request` for a report above 1 MiB, and `content_unavailable`.
    */
   async write(stored: StoredReport): Promise<{ sha256: string }> {
     const path = this.#path(stored.run_id);
     const kept = { ...stored, report: { ...stored.report, sections: stored.report.sections.map(asKept) } };
     const bytes = Buffer.from(canonicalize(kept) ?? '');
     if (bytes.length > mostBytes)
-      throw new GatewayError('invalid_request', 'The report is above 1 MiB, so it is not kept.', {
+      throw new GatewayError('invalid_request', 'The report is larger than 1 MiB, so it is not stored.', {
         hint: 'Run the agreement over fewer days or with fewer calls.',
       });
     await replaceFile(path, bytes).catch((error: unknown) => {
@@ -46,20 +46,20 @@ export class ReportStore {
     return { sha256: hash('sha256', bytes) };
   }
 
-  /** The report of a run, proven against the hash in its record. Throws `content_unavailable`: missing or changed. */
+  /** The report of a run, verified by the hash in its record. Throws `content_unavailable` if missing or changed. */
   async read(runId: string, sha256: string): Promise<StoredReport> {
     const path = this.#path(runId);
     const bytes = await readFileBytes(path, mostBytes).catch((error: unknown) => {
-      const why = systemCodeOf(error) === 'ENOENT' ? 'it is not there any more' : messageOf(error);
+      const why = systemCodeOf(error) === 'ENOENT' ? 'it no longer exists' : messageOf(error);
       throw unavailable(path, why, error);
     });
     if (hash('sha256', bytes) !== sha256) throw unavailable(path, 'it was changed after it was written');
     const { data, error } = storedReportSchema.safeParse(jsonOf(bytes));
-    if (data?.run_id !== runId) throw unavailable(path, 'it is no report of this run', error);
+    if (data?.run_id !== runId) throw unavailable(path, 'it is not a report of this run', error);
     return data;
   }
 
-  /** Deletes the reports that were written on policy days before `day`, YYYY-MM-DD. */
+  /** Deletes the reports written on policy days before `day`, YYYY-MM-DD. */
   async removeBefore(day: string): Promise<void> {
     const { directory, timeZone } = this.#options;
     const names = await readdir(directory).catch((error: unknown) => {
@@ -67,7 +67,7 @@ export class ReportStore {
       throw unavailable(directory, messageOf(error), error);
     });
     for (const name of names) {
-      // A draft of a process that died is a report's name and more.
+      // The draft of a dead process has a report's name as its prefix.
       if (!uuid.test(name.slice(0, 36)) || !name.slice(36).startsWith(extension)) continue;
       const path = join(directory, name);
       const found = await stat(path).catch(() => null);
@@ -78,7 +78,7 @@ export class ReportStore {
   #path(runId: string): string {
     if (!uuid.test(runId))
       throw new GatewayError('invalid_request', 'A run is named by its UUID.', {
-        hint: 'Look it up with "tidyllm flow history".',
+        hint: 'Find it with "tidyllm flow history".',
       });
     return join(this.#options.directory, `${runId}${extension}`);
   }
@@ -86,7 +86,7 @@ export class ReportStore {
 
 function asKept(section: Section): Section {
   if (section.private !== true) return section;
-  const text = 'Not kept with the report: it holds text of prompts, answers or commands.';
+  const text = 'Not stored with the report: it contains text of prompts, answers or commands.';
   return { ...section, text, table: null, chart: null };
 }
 

@@ -1,6 +1,6 @@
 /**
- * A command line as a person can judge it: nothing in it can move a cursor, turn the reading direction or pass for
- * a line of its own. Each line has a mark, and a command of more than one says how many.
+ * A command line in a form that a person can judge: nothing in it can move the cursor, change the reading direction
+ * or imitate a separate line. Each line has a mark, and a command of several lines says how many.
  */
 export function shownCommand(command: string): string {
   const lines = command.split('\n').map((line) => `> ${escaped(line)}`);

@@ -1,6 +1,6 @@
 import { quantileSorted } from 'simple-statistics';
 
-/** Quantiles of durations and the like; null where there are no values. */
+/** Quantiles, such as of durations; null without values. */
 export interface Distribution {
   count: number;
   p50: number | null;
@@ -18,8 +18,8 @@ export function distribution(values: readonly number[]): Distribution {
 }
 
 /**
- * How likely so many hits, or more, are by chance where each of some trials hits with a probability: the upper tail
- * of the binomial distribution, from 0 to 1.
+ * The probability of at least so many hits by chance, given the number of trials and the probability of each: the
+ * upper tail of the binomial distribution, from 0 to 1.
  */
 export function chanceOfAtLeast(
   hits: number,
@@ -27,7 +27,7 @@ export function chanceOfAtLeast(
 ): number {
   if (hits <= 0 || probability >= 1) return 1;
   if (probability <= 0) return 0;
-  // In logarithms, because a probability to the power of many calls is none that a number can hold.
+  // In logarithms, because a probability to the power of many calls underflows.
   let logarithm = hits * Math.log(probability) + (trials - hits) * Math.log1p(-probability);
   for (let index = 1; index <= hits; index += 1) logarithm += Math.log((trials - hits + index) / index);
   let term = Math.exp(logarithm);
@@ -39,7 +39,7 @@ export function chanceOfAtLeast(
   return Math.min(1, sum);
 }
 
-/** Two decimals: enough for milliseconds, and free of the noise of binary fractions. */
+/** Rounds to two decimals: enough for milliseconds, and without the noise of binary fractions. */
 export function round(value: number): number {
   return Math.round(value * 100) / 100;
 }

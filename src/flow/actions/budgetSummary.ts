@@ -3,7 +3,7 @@ import { formatUsd, microToUsd } from '../../pricing/cost.ts';
 import { builtIns } from '../builtIns.ts';
 import type { Implementation } from '../implementation.ts';
 
-/** What today has spent, holds and has left under every cap. */
+/** Today's spent, reserved and remaining amounts under every cap. */
 export function budgetSummary({ budget }: { budget: () => Promise<BudgetStatus> }): Implementation {
   return {
     id: 'budget_summary',
@@ -24,7 +24,7 @@ export function budgetSummary({ budget }: { budget: () => Promise<BudgetStatus> 
           {
             id: 'caps',
             title: 'Caps',
-            text: 'The ledger’s own first.',
+            text: 'The ledger’s own cap comes first.',
             table: {
               columns: [
                 { label: 'Cap of', unit: 'text' },

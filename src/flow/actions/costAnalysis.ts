@@ -28,18 +28,18 @@ import { repeatedCalls, type Repeats } from './repeatedCalls.ts';
 
 /**
  * A day is unusual when its modified z-score, 0.6745 (x − median) / MAD, is above this: Iglewicz and Hoaglin,
- * How to Detect and Handle Outliers (1993). Fewer days with spending than these say nothing.
+ * How to Detect and Handle Outliers (1993). At least this many days with spending are needed.
  */
 const unusualScore = 3.5;
 const fewestDays = 7;
-/** A call is unusual above this many times the median of its model, which so many calls make. */
+/** A call is unusual above this many times its model's median, given at least so many calls. */
 const unusualTimes = 10;
 const fewestCalls = 20;
-/** Less than this is nobody's anomaly, micro-USD. */
+/** Smaller amounts are never an anomaly, micro-USD. */
 const leastAnomaly = 10_000n;
-/** Hours of earlier days that a forecast looks at. */
+/** Hours of earlier days that a forecast uses. */
 const forecastDaysBack = 120;
-/** More than this share of estimates is worth a look. */
+/** A larger share of estimates is a finding. */
 const mostEstimated = 0.05;
 const alternativesShown = 2;
 
@@ -48,12 +48,12 @@ export interface CostAnalysisDependencies {
   journal: LedgerLocation;
   catalogue: ModelCatalogue;
   content: Pick<ContentStore, 'read'>;
-  /** How long an answer would be kept: `cache.ttl_seconds`. */
+  /** Lifetime of a cached answer: `cache.ttl_seconds`. */
   cacheSeconds: number;
   now?: () => Date;
 }
 
-/** Implementations whose calls measure the gateway itself. */
+/** Implementations whose calls test the gateway itself. */
 const tests: ReadonlySet<string> = new Set<BuiltInId>([
   'performance_test',
   'scalability_test',
@@ -68,7 +68,7 @@ interface Spending {
   estimated: bigint;
 }
 
-/** What the ledger's calls cost, where that goes, and what would have cost less. Makes no call. */
+/** The cost of the ledger's calls, its breakdown, and possible savings. Makes no call. */
 export function costAnalysis(dependencies: CostAnalysisDependencies): Implementation {
   return {
     id: 'cost_analysis',
@@ -110,7 +110,7 @@ class Costs {
   readonly #byModel = new Map<string, Spending>();
   readonly #byUser = new Map<string, Spending>();
   readonly #byWorkspace = new Map<string, Spending>();
-  /** Of the days asked for, and of those before, with which the last ones are compared. */
+  /** Calls of the requested days, and of the days before for comparison. */
   readonly #byDay = new Map<string, Spending>();
   readonly #daysBefore = new Map<string, Spending>();
   readonly #hours = new Map<string, bigint>();
@@ -152,7 +152,7 @@ class Costs {
     add(this.#byDay, opening.day, spending);
   }
 
-  /** A bill knows the day and the model, nothing else. */
+  /** A bill has only the day and the model. */
   takeAdjustment({ day, model_id: model, difference_micro_usd }: AdjustRecord): void {
     const spent = BigInt(difference_micro_usd);
     const spending = { calls: 0, tokens: noTokens, spent, estimated: 0n };
@@ -173,12 +173,12 @@ class Costs {
     const total = sum(this.#byDay.values());
     const forecast = this.#forecast(at);
     const alternatives = this.#alternatives(catalogue);
-    // The best of each model comes first.
+    // The best alternative of each model comes first.
     const best = [...Map.groupBy(alternatives, ({ model }) => model).values()].flatMap(
       ([first]) => first ?? [],
     );
     const [dearest] = sorted(this.#byModel);
-    // Half of it and less is not most of it.
+    // "Most" means more than half.
     const part = dearest && dearest[1].spent * 2n > total.spent ? 'most of it' : 'the most';
     const most = dearest ? `, ${part} by ${dearest[0]} (${formatUsd(dearest[1].spent)})` : '';
     return {
@@ -207,7 +207,7 @@ class Costs {
     };
   }
 
-  /** `best` is the alternative of each model that saves most. */
+  /** `best` is the alternative with the largest saving for each model. */
   #figures(total: Spending, forecast: Forecasts, best: readonly Alternative[], repeats: Repeats): Figure[] {
     const perCall = total.calls > 0 ? microToUsd(total.spent / BigInt(total.calls)) : null;
     const saved = best.reduce((all, { saving }) => all + saving, 0n);
@@ -278,7 +278,7 @@ class Costs {
     const spread = medianAbsoluteDeviation(values);
     return days.flatMap(([day, { spent, calls }]) => {
       const difference = Number(spent) - middle;
-      // Where most days are alike, any difference would be infinitely unusual; twice the median then is.
+      // If most days are equal, MAD is zero, so a day is unusual above twice the median.
       const unusual = spread > 0 ? (0.6745 * difference) / spread > unusualScore : difference > middle;
       if (!unusual || difference < Number(leastAnomaly) || difference < middle) return [];
       const [model] = this.#modelsOn(day);
@@ -289,13 +289,13 @@ class Costs {
           title: `${day} was unusually dear`,
           evidence:
             `${formatUsd(spent)} in ${callsText(calls)}; the median day has ${formatUsd(BigInt(Math.round(middle)))}. ${model ?? ''}`.trim(),
-          remedy: `Look at the day in the audit history${day === today ? '; a cap per user or model would hold it' : ''}.`,
+          remedy: `Check the day in the audit history${day === today ? '; a cap per user or model would limit it' : ''}.`,
         },
       ];
     });
   }
 
-  /** What the dearest model and user of a day had of it. */
+  /** The amounts of the day's most expensive model and user. */
   #modelsOn(day: string): string[] {
     const ofDay = new Map<string, Spending>();
     for (const { day: of, userId, model, cost } of this.settled) {
@@ -330,7 +330,7 @@ class Costs {
     });
   }
 
-  /** What makes the sums themselves doubtful. */
+  /** Findings that put the totals in doubt. */
   #doubts(total: Spending): Finding[] {
     const findings: Finding[] = [];
     const unpriced = this.settled.filter(({ cost, usage }) => cost === 0n && totalTokens(usage) > 0);
@@ -361,13 +361,13 @@ class Costs {
         id: 'overrun',
         title: 'A call cost more than it had reserved',
         evidence: `Call ${call} on ${day}: ${formatUsd(BigInt(cost))} instead of at most ${formatUsd(BigInt(reserved))}.`,
-        remedy: 'Look at its record; the price table or the token bound is wrong.',
+        remedy: 'Check its record; the price table or the token bound is wrong.',
       });
     }
     return findings;
   }
 
-  /** What priced models of the same vendor that can be called from here would have cost, the cheapest of each first. */
+  /** The cost with other priced models of the same vendor that can be called from here, cheapest first. */
   #alternatives(catalogue: ModelCatalogue): Alternative[] {
     const candidates = catalogue.callable().map((other) => ({ other, kind: modelKind(other) }));
     const byModel = Map.groupBy(
@@ -397,7 +397,7 @@ class Costs {
         ];
       });
       cheaper.sort((a, b) => (a.cost < b.cost ? -1 : 1));
-      // Profiles of one model are one alternative: the cheapest.
+      // Profiles of one model count as one alternative: the cheapest.
       return [...Map.groupBy(cheaper, ({ bareId }) => bareId).values()]
         .flatMap(([first]) => first ?? [])
         .slice(0, alternativesShown);
@@ -416,11 +416,11 @@ interface Alternative {
   prices: string;
 }
 
-/** What the same tokens cost with another model; null where one of its classes has no price. */
+/** The cost of the same tokens with another model; null if a token class has no price. */
 function costAs({ tiers }: Model, calls: readonly CostedCall[]): bigint | null {
   let total = 0n;
   for (const { usage } of calls) {
-    // A model without a cache takes everything as input.
+    // A model without a cache counts everything as input.
     const asInput = { ...noTokens, input: contextTokens(usage), output: usage.output };
     const cached = costOf(tiers, usage);
     const cost = typeof cached === 'bigint' ? cached : costOf(tiers, asInput);
@@ -435,7 +435,7 @@ function pricesOf({ tiers }: Model): string {
   return `input $${base?.input ?? '?'}, output $${base?.output ?? '?'}`;
 }
 
-/** Whether a model takes questions and gives answers as long as these. */
+/** Whether a model supports questions and answers of these lengths. */
 function fits({ maxInputTokens, maxOutputTokens }: Model, calls: readonly CostedCall[]): boolean {
   return calls.every(
     ({ usage }) =>
@@ -447,7 +447,7 @@ function alternativesSection(alternatives: readonly Alternative[]): Section {
   return {
     id: 'cheaper_models',
     title: 'What a cheaper model would have saved',
-    text: 'The recorded tokens of each call at the prices of another model of the same vendor, USD per 1,000,000 tokens; models count tokens a little differently and answer differently, and a "global." profile may answer from any region. All models with a price that can be called from this region were looked at. Estimated calls and those of tests of the gateway are left out.',
+    text: 'The recorded tokens of each call at the prices of another model of the same vendor, USD per 1,000,000 tokens; models count tokens a little differently and answer differently, and a "global." profile may answer from any region. All priced models that can be called from this region were compared. Estimated calls and calls of gateway tests are left out.',
     table: {
       columns: [
         { label: 'Model', unit: 'text' },
@@ -456,7 +456,7 @@ function alternativesSection(alternatives: readonly Alternative[]): Section {
         { label: 'Output tokens', unit: 'count' },
         { label: 'Spent', unit: 'usd' },
         { label: 'Instead', unit: 'text' },
-        { label: 'Its prices', unit: 'text' },
+        { label: 'Prices', unit: 'text' },
         { label: 'Would cost', unit: 'usd' },
         { label: 'Saved', unit: 'usd' },
         { label: 'Share', unit: 'percent' },
@@ -502,7 +502,7 @@ function spendingSection(
   };
 }
 
-/** Of today and of this month; null where there is too little to go by. */
+/** Forecasts for today and this month; null if there is too little history. */
 interface Forecasts {
   day: Forecast | null;
   month: Forecast | null;
@@ -519,20 +519,20 @@ function forecastSection({ day, month }: Forecasts): Section {
   return {
     id: 'forecast',
     title: 'Forecast',
-    text: 'From the calls of the ledger, without corrections of bills.',
+    text: 'From the ledger’s calls, without billing corrections.',
     table: {
       columns: [
         { label: 'By the end of', unit: 'text' },
         { label: 'Amount', unit: 'usd' },
-        { label: 'Days it rests on', unit: 'count' },
-        { label: 'How', unit: 'text' },
+        { label: 'Days used', unit: 'count' },
+        { label: 'Method', unit: 'text' },
       ],
       rows: [
-        row('today', day, 'spent so far, and the mean of the rest of the last 14 days with spending'),
+        row('today', day, 'spent so far, plus the mean rest of day of the last 14 days with spending'),
         row(
           'this month',
           month,
-          'the rest of today, and for each day to come the mean of its kind, working day or week-end',
+          'the rest of today, plus the mean of each remaining day (working days and weekends apart)',
         ),
       ],
     },
@@ -540,12 +540,12 @@ function forecastSection({ day, month }: Forecasts): Section {
   };
 }
 
-/** How a week differs from the one before, or that they can't be compared. */
+/** The change against the week before, or why the weeks can't be compared. */
 function changeText(before: Period, lately: Period): string {
   if (!areComparable(before, lately) || before.spent <= 0n)
-    return `; too little for a trend: ${daysText(lately)} with calls, ${daysText(before)} in the seven before`;
+    return `; too few days for a trend: ${daysText(lately)} with calls, ${daysText(before)} in the seven days before`;
   const change = percentage(lately.spent - before.spent, before.spent) ?? 0;
-  return `, ${change > 0 ? '+' : ''}${change} % against the seven before`;
+  return `, ${change > 0 ? '+' : ''}${change} % compared with the seven days before`;
 }
 
 function daysText({ daysWithCalls }: Period): string {
@@ -584,7 +584,7 @@ function sum(all: Iterable<Spending>): Spending {
   return [...all].reduce(together, { calls: 0, tokens: noTokens, spent: 0n, estimated: 0n });
 }
 
-/** Dearest first. */
+/** Most expensive first. */
 function sorted(spending: ReadonlyMap<string, Spending>): [string, Spending][] {
   return [...spending].sort(([, a], [, b]) => (a.spent > b.spent ? -1 : 1));
 }

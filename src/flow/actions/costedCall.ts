@@ -1,17 +1,17 @@
 import type { ReserveRecord, SettleRecord } from '../../ledger/records.ts';
 import type { TokenUsage } from '../../pricing/cost.ts';
 
-/** A settled call, as far as its cost is looked at. */
+/** A settled call, with the fields that cost analysis uses. */
 export interface CostedCall {
   callId: string;
   day: string;
-  /** When it began and ended, milliseconds since the epoch. */
+  /** Start and end, milliseconds since the epoch. */
   beganAt: number;
   endedAt: number;
   userId: string;
-  /** Id, or the name that was asked for where there is none. */
+  /** Model id, or the requested name if there is none. */
   model: string;
-  /** What it was asked for by. */
+  /** The name in the request. */
   name: string;
   maxTokens: number;
   temperature: number | null;
@@ -20,7 +20,7 @@ export interface CostedCall {
   /** Micro-USD. */
   cost: bigint;
   estimated: boolean;
-  /** Whether a test of the gateway made it: nobody would do without it, or ask another model. */
+  /** Whether a gateway test made the call, for which no saving is possible. */
   ofTest: boolean;
 }
 

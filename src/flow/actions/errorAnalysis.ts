@@ -12,16 +12,16 @@ import type { Finding, Report, Section } from '../report.ts';
 import { chanceOfAtLeast } from '../statistics.ts';
 import { attemptsCommand } from './security/attempts.ts';
 
-/** A class that takes this share of the calls is a problem; below it is worth a look. */
+/** A class with at least this share of the calls is a problem, below it a warning. */
 const problemShare = 0.05;
-/** What changed at most so long before an error was first seen may have brought it. */
+/** A change within this time before the first error is a possible cause. */
 const correlationMs = 60 * 60 * 1000;
 /**
- * A class is concentrated on a value that has this share of it, is at least so much rarer in general, and would have
- * as much of it by chance less often than this.
+ * A class is concentrated on a value if the value has this share of the class, is at least so much rarer overall, and
+ * the probability of that by chance is below this.
  */
 const concentrated = { share: 0.8, lift: 1.5, chance: 0.01 };
-/** Fewer failures have anything in common by chance. */
+/** Fewer failures may have something in common by chance. */
 const fewestFailures = 3;
 const changesShown = 5;
 
@@ -31,7 +31,7 @@ export interface ErrorAnalysisDependencies {
   catalogue: ModelCatalogue;
 }
 
-/** Where a call came from and went to: what errors can be concentrated on. */
+/** The dimensions of a call that errors can be concentrated on. */
 const dimensions = ['model', 'user', 'workspace', 'branch', 'region', 'command'] as const;
 type Dimension = (typeof dimensions)[number];
 
@@ -43,13 +43,13 @@ interface Failure {
   values: Readonly<Record<Dimension, string | null>>;
 }
 
-/** Something that changed, as people read it. */
+/** A change, in words. */
 interface Change {
   time: string;
   text: string;
 }
 
-/** What failed in the last days, since when, and what changed just before. Makes no call. */
+/** The failures of the last days, since when, and what changed just before. Makes no call. */
 export function errorAnalysis(dependencies: ErrorAnalysisDependencies): Implementation {
   return {
     id: 'error_analysis',
@@ -80,15 +80,15 @@ async function analyse(
 class Errors {
   readonly #classes = new Map<string, Failure[]>();
   readonly #events: Change[] = [];
-  /** Calls by dimension and value, and when the first of these began. */
+  /** Calls by dimension and value, and the start of the first. */
   readonly #totals = new Map<string, { calls: number; since: string }>();
   /** Calls that have a value of a dimension. */
   readonly #withValue = new Map<Dimension, number>();
   readonly #callsByDay = new Map<string, number>();
-  /** Runs of the security test, whose attempts have to be refused. */
+  /** Runs of the security test, whose attempts must be refused. */
   readonly #attempting = new Set<string>();
   #calls = 0;
-  /** Null before there is one. */
+  /** Null until there is one. */
   #firstCall: string | null = null;
   #attempts = 0;
   readonly #catalogue: ModelCatalogue;
@@ -104,7 +104,7 @@ class Errors {
     if (text !== null) this.#events.push({ time: event.time, text });
   }
 
-  /** Whether a record is there because a ledger, a computer or whoever has a cap is used for the first time. */
+  /** Whether a record comes from the first use of a ledger, a computer or a capped name. */
   #isFirstUse(event: LedgerRecord): boolean {
     if (event.kind === 'key') return event.replaces === null;
     if (event.kind !== 'policy_change' || event.from_micro_usd !== null) return false;
@@ -125,12 +125,12 @@ class Errors {
     this.#firstCall = earlier(this.#firstCall ?? opening.time, opening.time);
     this.#callsByDay.set(opening.day, (this.#callsByDay.get(opening.day) ?? 0) + 1);
     const values = {
-      // A call that was refused early may only have the name it was asked by.
+      // An early refusal may have only the requested name.
       model: opening.model_id ?? this.#catalogue.idOf(opening.model) ?? opening.model,
       user: opening.user_id,
       workspace: opening.workspace ?? '(none)',
       branch: opening.branch ?? '(none)',
-      // A refused call never got as far as a region.
+      // A refused call never reached a region.
       region: opening.kind === 'RESERVE' ? opening.region : null,
       command: opening.command ?? '(none)',
     };
@@ -150,7 +150,7 @@ class Errors {
   }
 
   report(since: string): Report {
-    // Calls come in the order in which they ended.
+    // Calls are in the order of their ends.
     for (const failures of this.#classes.values()) failures.sort(byTime);
     const classes = [...this.#classes].sort(([, a], [, b]) => b.length - a.length);
     const failed = classes
@@ -167,7 +167,7 @@ class Errors {
       findings: classes.flatMap(([code, failures]) => this.#finding(code, failures)),
       figures: [
         { id: 'calls', label: 'Calls', value: this.#calls, unit: 'count', better: null },
-        { id: 'failed', label: 'Calls that failed', value: failed, unit: 'count', better: 'lower' },
+        { id: 'failed', label: 'Failed calls', value: failed, unit: 'count', better: 'lower' },
         { id: 'error_rate', label: 'Error rate', value: rate, unit: 'percent', better: 'lower' },
         { id: 'classes', label: 'Classes of errors', value: classes.length, unit: 'count', better: 'lower' },
       ],
@@ -176,7 +176,7 @@ class Errors {
   }
 
   #finding(code: string, failures: readonly Failure[]): Finding[] {
-    // Whoever stops a call has a reason.
+    // A call stopped by a person is not a failure.
     if (code === 'cancelled') return [];
     const rate = this.#rate(failures.length);
     const common = this.#common(failures);
@@ -186,11 +186,11 @@ class Errors {
     const evidence = [
       `${failures.length} of ${this.#calls} calls (${rate} %), first ${timeText(failures[0])}, last ${timeText(failures.at(-1))}.`,
       ...(where.length > 0 ? [`Concentrated on ${where.join(' and ')}.`] : []),
-      ...(isTooFew ? ['Too few to say what they have in common.'] : []),
+      ...(isTooFew ? ['Too few to find what they have in common.'] : []),
       ...(changes.length > 0
-        ? [`In the hour before it was first seen: ${changes.map(({ text }) => text).join('; ')}.`]
+        ? [`In the hour before the first error: ${changes.map(({ text }) => text).join('; ')}.`]
         : []),
-      `For instance call ${failures.at(-1)?.callId}.`,
+      `Example: call ${failures.at(-1)?.callId}.`,
     ];
     return [
       {
@@ -204,8 +204,8 @@ class Errors {
   }
 
   /**
-   * Values that most failures of a class share, and calls in general don't, among those that have a value; with how
-   * likely that is by chance.
+   * Values that most failures of a class share but calls in general don't, among those that have a value, with the
+   * probability of that by chance.
    */
   #common(failures: readonly Failure[]): { text: string; chance: number }[] {
     if (failures.length < fewestFailures) return [];
@@ -230,13 +230,13 @@ class Errors {
     });
   }
 
-  /** What changed shortly before a class was first seen; nothing for one that was there from the beginning. */
+  /** Changes shortly before the first error of a class; none for a class present from the start. */
   #changesBefore(failures: readonly Failure[]): Change[] {
     const onset = failures[0]?.time ?? '';
     if (onset === this.#firstCall) return [];
     const from = new Date(Date.parse(onset) - correlationMs).toISOString();
     const firstUses = [...this.#totals].flatMap(([key, { since }]): Change[] =>
-      // What was there from the first call on is no change.
+      // A value present since the first call is not a change.
       since === this.#firstCall ? [] : [{ time: since, text: `the first call of these days with ${key}` }],
     );
     return [...this.#events, ...firstUses]
@@ -252,12 +252,12 @@ class Errors {
   #classSection(classes: readonly [string, Failure[]][]): Section {
     const left =
       this.#attempts > 0
-        ? ` ${this.#attempts} attempts of the security test, which have to fail, are left out.`
+        ? ` ${this.#attempts} attempts of the security test, which must fail, are left out.`
         : '';
     return {
       id: 'classes',
       title: 'Classes of errors',
-      text: `Of the calls that have ended; a refused call cost nothing.${left}`,
+      text: `Among calls that have ended. A refused call costs nothing.${left}`,
       table: {
         columns: [
           { label: 'Error', unit: 'text' },
@@ -306,8 +306,8 @@ class Errors {
     );
     return {
       id: 'changes',
-      title: 'What changed before',
-      text: 'Records and first uses in the hour before an error was first seen. That it came before does not say that it was the cause.',
+      title: 'Changes before',
+      text: 'Records and first uses in the hour before the first error. They are not necessarily the cause.',
       table:
         rows.length === 0
           ? null
@@ -319,13 +319,13 @@ class Errors {
 
 const outcomeAdvice: Readonly<Record<string, string>> = {
   orphaned: 'A process died during the call; compare its charge with the bill: "tidyllm reconcile".',
-  incomplete: 'The answer broke off; what was received was charged.',
+  incomplete: 'The answer was interrupted; the received part was charged.',
 };
 
-/** What to do about a class of failures: of an error's code, or of how a call ended. */
+/** What to do about a class of failures, by error code or call outcome. */
 function adviceOn(code: string): string {
   if (isErrorCode(code)) return errorCodes[code].advice;
-  return outcomeAdvice[code] ?? 'Look at the calls in the audit history.';
+  return outcomeAdvice[code] ?? 'Check the calls in the audit history.';
 }
 
 function earlier(a: string, b: string): string {
@@ -336,12 +336,12 @@ function byTime(a: { time: string }, b: { time: string }): number {
   return a.time < b.time ? -1 : a.time > b.time ? 1 : 0;
 }
 
-/** Whatever happens so, the gateway itself is in doubt. */
+/** Errors that put the gateway itself in doubt. */
 const severe: ReadonlySet<string> = new Set<GatewayErrorCode | 'orphaned'>([
   ...(['ledger_unavailable', 'ledger_damaged', 'internal_error', 'budget_blocked', 'orphaned'] as const),
 ]);
 
-/** The class of a call that did not succeed; null for one that did. */
+/** The class of a failed call; null for a successful one. */
 function codeOf({ opening, ending }: RecordedCall): string | null {
   if (!ending) return opening.error_code;
   if (ending.outcome === 'success') return null;
@@ -357,13 +357,13 @@ function changeText(event: LedgerRecord): string | null {
       return `the cap of ${of} went from ${amount(event.from_micro_usd)} to ${amount(event.to_micro_usd)} (${event.user_id})`;
     }
     case 'key':
-      return `signing key ${event.key_id} was enrolled in place of another (${event.user_id})`;
+      return `signing key ${event.key_id} replaced another (${event.user_id})`;
     case 'clock_anomaly':
       return 'the clock was set back';
     case 'recovery':
       return 'a torn write was repaired';
     case 'OVERRUN':
-      return `call ${event.call_id} cost more than it had reserved`;
+      return `call ${event.call_id} cost more than it reserved`;
     case 'flow_start':
       return `${event.trigger} was run (${event.user_id})`;
     default:

@@ -4,7 +4,7 @@ import { verdictOf } from '../../health/verdict.ts';
 import { builtIns } from '../builtIns.ts';
 import type { Implementation } from '../implementation.ts';
 
-/** A look at everything, as the health view has it. */
+/** Runs all checks of the health view. */
 export function healthCheck(sources: HealthSources): Implementation {
   return {
     id: 'health_check',
@@ -21,7 +21,7 @@ export function healthCheck(sources: HealthSources): Implementation {
         title: 'Health check',
         summary:
           reasons.length === 0
-            ? `${verdict}: everything that is configured and installed works.`
+            ? `${verdict}: everything configured and installed works.`
             : `${verdict}: ${reasons.map(({ name }) => name).join(', ')}.`,
         findings: reasons.map(({ of, name, message, hint }) => ({
           severity: 'problem',
@@ -38,12 +38,12 @@ export function healthCheck(sources: HealthSources): Implementation {
           {
             id: 'checks',
             title: 'Checks',
-            text: 'A light call to each service and gateway, and what the rest says of itself; what is not configured or not installed is no fault.',
+            text: 'A light call to each service and gateway, and the state of all else. Not configured or not installed is not a fault.',
             table: {
               columns: [
-                { label: 'Part', unit: 'text' },
+                { label: 'Component', unit: 'text' },
                 { label: 'State', unit: 'text' },
-                { label: 'Took', unit: 'ms' },
+                { label: 'Duration', unit: 'ms' },
                 { label: 'Evidence', unit: 'text' },
               ],
               rows: checks.map(({ name, state, latencyMs, evidence, error }) => [
@@ -61,7 +61,7 @@ export function healthCheck(sources: HealthSources): Implementation {
   };
 }
 
-/** Whether it is about a part of the system, and not about what it works on. */
+/** Whether the finding is about a component of the system, not about its data. */
 function isCheck({ id }: Finding): boolean {
   return !['user', 'back_end'].includes(id);
 }

@@ -12,14 +12,14 @@ import { probeRequest } from './probe.ts';
 
 export interface IntegrationTestDependencies {
   sessions: Pick<Sessions, 'exercise'>;
-  /** Throws `gateway_unavailable` while it is not up. */
+  /** Throws `gateway_unavailable` while the gateway is not up. */
   calls: () => ModelCalls;
   journal: LedgerLocation;
   /** `aws.bedrock.default_model`. */
   defaultModel: string;
 }
 
-/** A service by its name, with how exercising it went. */
+/** A service by name, with the result of its test. */
 interface Part extends Exercise {
   id: string;
   name: string;
@@ -32,7 +32,7 @@ const serviceNames: Readonly<Record<ExercisedId, string>> = {
   mlflow: 'MLflow',
 };
 
-/** Uses every service that is configured, end to end, and takes back what it made. */
+/** Uses every configured service end to end, and removes what it created. */
 export function integrationTest(dependencies: IntegrationTestDependencies): Implementation {
   return {
     id: 'integration_test',
@@ -50,7 +50,7 @@ export function integrationTest(dependencies: IntegrationTestDependencies): Impl
   };
 }
 
-/** One governed call, and the journal's proof of it. */
+/** One governed call, and its proof in the journal. */
 async function exerciseModel(
   run: FlowRun,
   dependencies: IntegrationTestDependencies,
@@ -73,10 +73,10 @@ async function exerciseModel(
         `${modelUsed} answered with ${tokenUsage.output} tokens, the first after ${Math.round(timeToFirstTokenMs ?? 0)} ms.`,
     );
     const records = await step(
-      'Read its record back',
+      'Read its records back',
       () => recordsOf(journal.directory, segment, answered, run.signal),
       (found) =>
-        `Records ${found.map(({ record }) => `#${record.seq} ${record.kind}`).join(', ')}; the hash of the last is ${found.at(-1)?.hash ?? ''}, computed anew.`,
+        `Records ${found.map(({ record }) => `#${record.seq} ${record.kind}`).join(', ')}; the recomputed hash of the last is ${found.at(-1)?.hash ?? ''}.`,
     );
     await step(
       'Compare the cost',
@@ -88,23 +88,24 @@ async function exerciseModel(
   run.progress('Audit journal', 1 / (exercisedIds.length + 2));
   const audited = await part('journal', 'Audit journal', (step) =>
     step(
-      'Verify the chain of today',
+      'Verify today’s chain',
       () => verifyToday(journal, run.signal),
-      ({ records, head }) => `${records} records fit, up to #${head?.sequence ?? 0} ${head?.hash ?? ''}.`,
+      ({ records, head }) =>
+        `${records} records are intact, up to #${head?.sequence ?? 0} ${head?.hash ?? ''}.`,
     ),
   );
   if (!response) throw model.error ?? new GatewayError('flow_failed', 'No call was made.');
   return { response, parts: [model, audited] };
 }
 
-/** The segment that is written now; 1 where nothing is yet. */
+/** The current segment; 1 if nothing has been written. */
 function lastSegment(directory: string): number {
   return journalExists(directory) ? segmentNumber(segmentNames(directory).at(-1) ?? '') : 1;
 }
 
 type Step = <T>(name: string, work: () => Promise<T>, evidence: (result: T) => string) => Promise<T>;
 
-/** Takes steps, timed, until one fails. */
+/** Runs timed steps until one fails. */
 async function part(id: string, name: string, work: (step: Step) => Promise<unknown>): Promise<Part> {
   const steps: { step: string; ms: number; evidence: string }[] = [];
   let underWay: string | null = null;
@@ -139,13 +140,13 @@ async function recordsOf(
   }
   const last = found.at(-1);
   if (!last || last.hash !== auditTrail?.hash)
-    throw new GatewayError('ledger_damaged', 'The journal has not the record that the call was told of.', {
-      hint: 'Run "tidyllm audit verify", and see who else writes into the ledger’s folder.',
+    throw new GatewayError('ledger_damaged', 'The journal doesn’t have the record that the call reported.', {
+      hint: 'Run "tidyllm audit verify", and check who else writes to the ledger’s folder.',
     });
   return found;
 }
 
-/** What the journal settled. Throws `ledger_damaged` where the answer says otherwise. */
+/** The cost in the journal. Throws `ledger_damaged` if the answer differs. */
 function compareCost(records: readonly PlacedRecord[], { cost }: LlmResponse): bigint {
   const ending = records.at(-1)?.record;
   const settled = ending?.kind === 'SETTLE' ? BigInt(ending.cost_micro_usd) : null;
@@ -153,7 +154,7 @@ function compareCost(records: readonly PlacedRecord[], { cost }: LlmResponse): b
   const recorded = settled === null ? 'no cost' : formatUsd(settled);
   throw new GatewayError(
     'ledger_damaged',
-    `The call says that it cost ${formatUsd(cost)}, and the journal has ${recorded}.`,
+    `The call reports a cost of ${formatUsd(cost)}, but the journal has ${recorded}.`,
     { hint: 'Run "tidyllm audit verify", and compare the journal with a backup.' },
   );
 }
@@ -178,18 +179,18 @@ function report(response: LlmResponse, parts: readonly Part[]): Report {
     title: 'Integration Test',
     summary:
       failed.length === 0
-        ? `All ${configured.length} parts that are configured work end to end.${without}`
-        : `${failed.length} of ${configured.length} parts fail: ${failed.map(({ name }) => name).join(', ')}.${without}`,
+        ? `All ${configured.length} configured components work end to end.${without}`
+        : `${failed.length} of ${configured.length} components fail: ${failed.map(({ name }) => name).join(', ')}.${without}`,
     findings: failed.map(findingOf),
     figures: [
       {
         id: 'passed',
-        label: 'Parts that work',
+        label: 'Working components',
         value: configured.length - failed.length,
         unit: 'count',
         better: 'higher',
       },
-      { id: 'failed', label: 'Parts that fail', value: failed.length, unit: 'count', better: 'lower' },
+      { id: 'failed', label: 'Failing components', value: failed.length, unit: 'count', better: 'lower' },
       ...configured
         .filter(({ state }) => state === 'passed')
         .map(({ id, name, steps }) => ({
@@ -204,13 +205,13 @@ function report(response: LlmResponse, parts: readonly Part[]): Report {
     sections: [
       {
         id: 'parts',
-        title: 'Parts',
-        text: 'Each configured part was used as the gateway uses it, and what the test made was removed. What is not configured is no fault.',
+        title: 'Components',
+        text: 'Each configured component was used as the gateway uses it, and everything the test created was removed. Not configured is not a fault.',
         table: {
           columns: [
-            { label: 'Part', unit: 'text' },
+            { label: 'Component', unit: 'text' },
             { label: 'State', unit: 'text' },
-            { label: 'Took', unit: 'ms' },
+            { label: 'Duration', unit: 'ms' },
             { label: 'Evidence', unit: 'text' },
           ],
           rows: parts.map(({ name, state, steps, error, evidence }) => [
@@ -225,11 +226,11 @@ function report(response: LlmResponse, parts: readonly Part[]): Report {
       {
         id: 'steps',
         title: 'Steps',
-        text: 'In the order in which they were taken; a part ends with the step that fails.',
+        text: 'In order; the steps of a component end with the first failure.',
         table: {
           columns: [
             { label: 'Step', unit: 'text' },
-            { label: 'Took', unit: 'ms' },
+            { label: 'Duration', unit: 'ms' },
             { label: 'Evidence', unit: 'text' },
           ],
           rows: parts.flatMap(stepRows),
@@ -263,6 +264,6 @@ function findingOf({ id, name, failedStep, error }: Part): Finding {
     id: `${id}_failed`,
     title: `${name} fails`,
     evidence: `${failedStep ?? name}: ${messageOf(error)}`,
-    remedy: error?.hint || 'Look at the health view.',
+    remedy: error?.hint || 'Check the health view.',
   };
 }

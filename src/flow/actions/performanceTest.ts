@@ -7,9 +7,9 @@ import { distribution, round, type Distribution } from '../statistics.ts';
 import type { Figure, Finding, Report, Section } from '../report.ts';
 import { codesOf, probeRequest, requireAnswer, type ProbeOptions } from './probe.ts';
 
-/** A stage of the ledger that takes longer at the median is a disk worth looking at, in milliseconds. */
+/** A longer median of a ledger stage indicates a slow disk, in milliseconds. */
 const slowLedgerMs = 100;
-/** A tail beyond this many times the median, and this many milliseconds, is a finding. */
+/** A slowest call above this many times the median, and above this many milliseconds, is a finding. */
 const longTail = { times: 3, ms: 500 };
 
 const stages: readonly { id: keyof StageTimes; label: string }[] = [
@@ -24,7 +24,7 @@ export interface PerformanceTestDependencies extends ProbeOptions {
   calls: () => Pick<ModelCalls, 'worstCase'>;
 }
 
-/** Calls one after another through the whole chain, with the time each stage took. */
+/** Sequential calls through the whole chain, with the duration of each stage. */
 export function performanceTest(dependencies: PerformanceTestDependencies): Implementation {
   return {
     id: 'performance_test',
@@ -57,7 +57,7 @@ async function measure(run: FlowRun, options: ProbeOptions): Promise<Report> {
 }
 
 interface Measured {
-  /** In the order in which they were made; the others are parts of it. */
+  /** All calls in order; the other lists are subsets. */
   made: readonly LlmResponse[];
   answered: readonly (LlmResponse & { stages: StageTimes })[];
   failed: readonly LlmResponse[];
@@ -77,14 +77,14 @@ function reportOf(parameters: ParameterValues, measured: Measured): Report {
   const slowest = byStage.reduce((a, b) => ((b.p50 ?? 0) > (a.p50 ?? 0) ? b : a));
   return {
     title: 'Performance Test',
-    summary: `${answered.length} of ${answered.length + failed.length} calls answered, first token ${ms(firstToken.p50)} and whole call ${ms(whole.p50)} at the median; most of it is the stage "${slowest.label}".`,
+    summary: `${answered.length} of ${answered.length + failed.length} calls answered, median first token ${ms(firstToken.p50)}, median whole call ${ms(whole.p50)}; the slowest stage is "${slowest.label}".`,
     findings: findingsOf(parameters, measured, { byStage, whole, firstToken }),
     figures: [
       ...quantiles('latency', 'Whole call', whole),
       ...quantiles('first_token', 'First token', firstToken),
       {
         id: 'throughput',
-        label: 'Calls per second, one after another',
+        label: 'Calls per second, sequential',
         value: round(answered.length / seconds),
         unit: 'per_second',
         better: 'higher',
@@ -98,7 +98,7 @@ function reportOf(parameters: ParameterValues, measured: Measured): Report {
       },
       {
         id: 'failed_calls',
-        label: 'Calls that failed',
+        label: 'Failed calls',
         value: failed.length,
         unit: 'count',
         better: 'lower',
@@ -111,7 +111,7 @@ function reportOf(parameters: ParameterValues, measured: Measured): Report {
       {
         id: 'cache',
         title: 'Cache',
-        text: 'No cache of answers is installed, so every call reached the back-end.',
+        text: 'No answer cache is installed, so every call reached the back-end.',
         table: null,
         chart: null,
       },
@@ -123,7 +123,7 @@ function callSection(made: readonly LlmResponse[]): Section {
   return {
     id: 'calls',
     title: 'Call by call',
-    text: 'In the order in which they were made; one that failed has no times.',
+    text: 'In order; a failed call has no times.',
     table: {
       columns: [
         { label: 'Call', unit: 'count' },
@@ -147,7 +147,7 @@ function stageSection(byStage: readonly (Distribution & { label: string })[], wh
   return {
     id: 'latency_by_stage',
     title: 'Latency by stage',
-    text: 'Quantiles over the calls that were answered, measured inside the gateway; the stages of one call add up to it. Admission: reason, model, price and credentials. Reservation and settlement: records written and synced. First token and streaming: the model.',
+    text: 'Quantiles over the answered calls, measured inside the gateway; the stages add up to the whole call. Admission: reason, model, price and credentials. Reservation and settlement: records written and synced. First token and streaming: the model.',
     table: {
       columns: [
         { label: 'Stage', unit: 'text' },
@@ -189,7 +189,7 @@ function findingsOf(
       id: 'failed_calls',
       title: 'Calls failed',
       evidence: `${failed.length} of ${answered.length + failed.length} calls: ${codesOf(failed)}.`,
-      remedy: failed[0]?.error?.hint || 'Run [Error Analysis] to see when this began.',
+      remedy: failed[0]?.error?.hint || 'Run [Error Analysis] to see when this started.',
     });
   }
   const limit = (id: string, what: string, { p95 }: Distribution, name: string, remedy: string): void => {
@@ -203,7 +203,7 @@ function findingsOf(
       remedy,
     });
   };
-  const elsewhere = 'Try a region that is nearer, or a smaller model.';
+  const elsewhere = 'Try a nearer region, or a smaller model.';
   limit('slow_first_token', 'The first token', firstToken, 'first_token_limit_ms', elsewhere);
   limit('slow_call', 'The whole call', whole, 'latency_limit_ms', elsewhere);
   for (const { id, label, p50 } of byStage) {
@@ -223,7 +223,7 @@ function findingsOf(
       id: 'long_tail',
       title: 'Some calls take much longer than others',
       evidence: `The slowest call took ${ms(max)}, ${round(max / p50)} times the median of ${ms(p50)}.`,
-      remedy: 'Look at the calls in the audit history; throttling and cold models show this way.',
+      remedy: 'Check the calls in the audit history; typical causes are throttling and cold models.',
     });
   }
   return findings;

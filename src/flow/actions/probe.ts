@@ -9,7 +9,7 @@ export interface ProbeOptions {
   defaultModel: string;
 }
 
-/** A small call that measures the way to a model, not the model: a short answer to a question nobody has cached. */
+/** A small call that measures the path to a model, not the model: a short answer to a question that isn't cached. */
 export function probeRequest(parameters: ParameterValues, { defaultModel }: ProbeOptions): RunRequest {
   return {
     prompt: `Probe ${randomUUID()}: count from one to twenty in words.`,
@@ -26,7 +26,7 @@ export function codesOf(failed: readonly LlmResponse[]): string {
     .join(', ');
 }
 
-/** Throws the first failure where no call was answered: then there is nothing to measure. */
+/** Throws the first failure if no call was answered, because there is nothing to measure. */
 export function requireAnswer(answered: readonly LlmResponse[], failed: readonly LlmResponse[]): void {
   if (answered.length > 0) return;
   throw failed[0]?.error ?? new GatewayError('flow_failed', 'No call was made.');

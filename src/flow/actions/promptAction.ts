@@ -10,7 +10,7 @@ export interface PromptActionDependencies {
   defaultModel: string;
 }
 
-/** One governed call, whose text is the agreement's template with the parameters in it. */
+/** One governed call with the agreement's template, filled with the parameters. */
 export function promptAction(
   { trigger, parameters }: FlowAgreement,
   prompt: PromptAction,
@@ -51,7 +51,7 @@ export function promptAction(
   };
 }
 
-/** Values are put in as they are; what they hold is not looked at again. */
+/** Values are inserted unchanged; references inside them are not expanded. */
 function filled(template: string, values: ParameterValues): string {
   return template.replace(templateReference, (reference, name: string) => {
     const value = values[name];

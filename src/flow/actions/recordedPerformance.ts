@@ -11,7 +11,7 @@ interface RecordedPerformanceDependencies {
   journal: LedgerLocation;
 }
 
-/** How long the calls of the last days took, by model, as the ledger has it. Makes no call. */
+/** The durations of the last days' calls by model, from the ledger. Makes no call. */
 export function recordedPerformance({ ledger, journal }: RecordedPerformanceDependencies): Implementation {
   return {
     id: 'recorded_performance',
@@ -36,11 +36,11 @@ export function recordedPerformance({ ledger, journal }: RecordedPerformanceDepe
         title: 'Recorded performance',
         summary:
           all.length === 0
-            ? `No call was answered since ${since}.`
+            ? `No call has been answered since ${since}.`
             : `${all.length} calls since ${since} took ${whole.p50} ms at the median and ${whole.p95} ms at the 95th percentile.`,
         findings: [],
         figures: [
-          { id: 'calls', label: 'Calls that were answered', value: all.length, unit: 'count', better: null },
+          { id: 'calls', label: 'Answered calls', value: all.length, unit: 'count', better: null },
           { id: 'latency_p50', label: 'Whole call, p50', value: whole.p50, unit: 'ms', better: 'lower' },
           { id: 'latency_p95', label: 'Whole call, p95', value: whole.p95, unit: 'ms', better: 'lower' },
         ],
@@ -48,7 +48,7 @@ export function recordedPerformance({ ledger, journal }: RecordedPerformanceDepe
           {
             id: 'latency_by_model',
             title: 'Latency by model',
-            text: `Whole calls as they were recorded since ${since}; nothing was called to find this out.`,
+            text: `Durations of whole calls recorded since ${since}; no new calls were made.`,
             table: {
               columns: [
                 { label: 'Model', unit: 'text' },

@@ -3,10 +3,10 @@ import { formatUsd, microToUsd, totalTokens } from '../../pricing/cost.ts';
 import type { Table } from '../report.ts';
 import type { CostedCall } from './costedCall.ts';
 
-/** Texts that are compared at most. */
+/** Maximum number of compared texts. */
 const mostCompared = 5_000;
 
-/** What answers that were given before would have saved. */
+/** The saving by reusing earlier answers. */
 export interface Repeats {
   /** Micro-USD. */
   saving: bigint;
@@ -15,16 +15,16 @@ export interface Repeats {
   table: Table | null;
 }
 
-/** A call that an earlier answer could have served. */
+/** A call that an earlier answer could have replaced. */
 interface Repeat {
   call: CostedCall;
   earlier: CostedCall;
 }
 
 /**
- * Calls that repeat an earlier one of the same user so soon that a cache would have had its answer. Whether
- * two questions are the same is known where policy keeps their text. Otherwise only calls with the same model,
- * parameters and input tokens can be repeats, so what those cost is the most that a cache could have saved.
+ * Calls that repeat an earlier one of the same user while a cache would still have its answer. Whether
+ * two questions are the same is known only if policy keeps their text. Otherwise only calls with the same model,
+ * parameters and input tokens can be repeats, so their cost is the most that a cache could have saved.
  */
 export async function repeatedCalls(
   calls: readonly CostedCall[],
@@ -39,7 +39,7 @@ export async function repeatedCalls(
       signal.throwIfAborted();
       if (texts.has(callId)) continue;
       const kept = await content.read(userId, day, callId);
-      // Marks stand for what was taken out, so that different questions may look alike.
+      // Redaction marks replace text, so different questions may look the same.
       if (kept?.policy === 'full') texts.set(callId, JSON.stringify(kept.request));
     }
   }
@@ -59,7 +59,7 @@ function candidateKey({ userId, model, maxTokens, temperature, usage }: CostedCa
   return JSON.stringify([userId, model, maxTokens, temperature, totalTokens(usage) - usage.output]);
 }
 
-/** Of calls with one key, those that began after another was answered, within the life of its answer. */
+/** Among calls with the same key, those that started after another was answered, within its lifetime. */
 function repeatsAmong(
   calls: readonly CostedCall[],
   seconds: number,
@@ -74,7 +74,7 @@ function repeatsAmong(
     const fresh =
       earlier && call.beganAt >= earlier.endedAt && call.beganAt - earlier.endedAt <= seconds * 1000;
     if (fresh) repeats.push({ call, earlier });
-    // Without a hit the answer is new, and is kept from now on.
+    // Without a hit the answer is new, and is cached from now on.
     else answers.set(key, call);
   }
   return repeats;
@@ -86,7 +86,7 @@ function resultOf(repeats: readonly Repeat[], calls: number, seconds: number, ex
   const hours = Math.round(seconds / 360) / 10;
   const how = exact
     ? 'They have the same user, model, parameters and text.'
-    : 'They have the same user, model, parameters and number of input tokens. Policy keeps no texts to compare, so this is the most that can be repeats, not a forecast.';
+    : 'They have the same user, model, parameters and number of input tokens. Policy keeps no texts to compare, so this is an upper bound, not a forecast.';
   return {
     saving,
     label: exact ? 'A cache would have saved' : 'A cache would have saved at most',

@@ -8,16 +8,16 @@ import type { Finding, Report } from '../report.ts';
 import { distribution, round, type Distribution } from '../statistics.ts';
 import { codesOf, probeRequest, requireAnswer, type ProbeOptions } from './probe.ts';
 
-/** Twice the concurrency for less than this much more throughput is no gain: the knee was passed. */
+/** If doubling the concurrency gains less throughput than this share, the knee was passed. */
 const leastGain = 0.1;
-/** More failures than this share end the climb. */
+/** A larger share of failures stops the test. */
 const mostFailures = 0.1;
 
 export interface ScalabilityTestDependencies extends ProbeOptions {
   calls: () => Pick<ModelCalls, 'worstCase'>;
 }
 
-/** What one level of concurrency came to. */
+/** The results of one concurrency level. */
 interface Level {
   concurrency: number;
   answered: readonly (LlmResponse & { stages: StageTimes })[];
@@ -27,14 +27,14 @@ interface Level {
   latency: Distribution;
 }
 
-/** Why it went no further, and what to do about it. */
+/** Why the test stopped, and what to do about it. */
 interface Limit {
   id: 'throttled' | 'failures' | 'model' | 'journal' | 'gateway' | 'cost' | 'none';
   text: string;
   remedy: string;
 }
 
-/** Doubles the calls that run at the same time until more of them bring no more answers. */
+/** Doubles the number of concurrent calls until throughput no longer grows. */
 export function scalabilityTest(dependencies: ScalabilityTestDependencies): Implementation {
   const priceOf = (parameters: ParameterValues): bigint =>
     dependencies.calls().worstCase(probeRequest(parameters, dependencies));
@@ -60,7 +60,7 @@ function callsPerWorker(parameters: ParameterValues): number {
   return Number(parameters['calls_per_worker']);
 }
 
-/** 1, 2, 4, … and the most itself. */
+/** 1, 2, 4, … and the maximum itself. */
 function levelsUpTo(most: number): [number, ...number[]] {
   const levels: [number, ...number[]] = [1];
   for (let level = 2; level < most; level *= 2) levels.push(level);
@@ -83,7 +83,7 @@ async function climb(
       limit = costReached(run.reserved);
       break;
     }
-    run.progress(`${concurrency} at the same time`, levels.length / planned.length);
+    run.progress(`${concurrency} concurrent calls`, levels.length / planned.length);
     const level = await measure(run, options, concurrency);
     run.signal.throwIfAborted();
     levels.push(level);
@@ -120,7 +120,7 @@ async function measure(run: FlowRun, options: ProbeOptions, concurrency: number)
   };
 }
 
-/** What the last level ran into; null where the next one may bring more. */
+/** The limit that the last level reached; null if the next level may gain more. */
 function limitAt(levels: readonly Level[]): Limit | null {
   const last = levels.at(-1);
   if (!last) return null;
@@ -128,7 +128,7 @@ function limitAt(levels: readonly Level[]): Limit | null {
   if (throttled > 0) {
     return {
       id: 'throttled',
-      text: `the back-end throttled ${throttled} of ${last.answered.length + last.failed.length} calls at ${last.concurrency} at the same time`,
+      text: `the back-end throttled ${throttled} of ${last.answered.length + last.failed.length} calls at a concurrency of ${last.concurrency}`,
       remedy:
         'Ask AWS for a higher quota of the model, spread calls over time, or use a cross-region inference profile.',
     };
@@ -137,8 +137,8 @@ function limitAt(levels: readonly Level[]): Limit | null {
   if (failure && last.failed.length > mostFailures * (last.answered.length + last.failed.length)) {
     return {
       id: 'failures',
-      text: `${last.failed.length} calls failed at ${last.concurrency} at the same time (${failure.error?.code ?? 'unknown'})`,
-      remedy: failure.error?.hint || 'Run [Error Analysis] for what failed.',
+      text: `${last.failed.length} calls failed at a concurrency of ${last.concurrency} (${failure.error?.code ?? 'unknown'})`,
+      remedy: failure.error?.hint || 'Run [Error Analysis] to see what failed.',
     };
   }
   const before = levels.at(-2);
@@ -146,21 +146,21 @@ function limitAt(levels: readonly Level[]): Limit | null {
   return saturated(before, last);
 }
 
-/** Whether more at the same time brought more; the last step may be less than twice. */
+/** Whether more concurrency gained throughput; the last step may be less than double. */
 function gains(before: Level, level: Level): boolean {
   const doublings = Math.log2(level.concurrency / before.concurrency);
   return level.throughput >= before.throughput * (1 + leastGain * doublings);
 }
 
-/** Names what takes the additional time of a level that brought no more throughput. */
+/** Names the stage that takes the additional time at a level without more throughput. */
 function saturated(before: Level, last: Level): Limit {
   const grown = (...stages: (keyof StageTimes)[]): number =>
     stages.reduce((sum, stage) => sum + meanOf(last, stage) - meanOf(before, stage), 0);
   const causes: Limit[] = [
     {
       id: 'model',
-      text: 'the model answers more slowly when more is asked of it, or this machine is busy',
-      remedy: 'Look at the quota and the latency of the model in its region; a smaller model has more room.',
+      text: 'the model answers more slowly under load, or this machine is busy',
+      remedy: 'Check the model’s quota and latency in its region; a smaller model has more capacity.',
     },
     {
       id: 'journal',
@@ -170,7 +170,7 @@ function saturated(before: Level, last: Level): Limit {
     {
       id: 'gateway',
       text: 'admission takes longer: this process is busy',
-      remedy: 'Close what else keeps this machine busy.',
+      remedy: 'Close other programs that keep this machine busy.',
     },
   ];
   const growth: Readonly<Record<string, number>> = {
@@ -188,21 +188,21 @@ function meanOf({ answered }: Level, stage: keyof StageTimes): number {
 function costReached(reserved: bigint): Limit {
   return {
     id: 'cost',
-    text: `more would not fit into the ${formatUsd(reserved)} that were reserved`,
-    remedy: 'Raise cost_limit_usd of the agreement to go further.',
+    text: `more calls would not fit in the reserved ${formatUsd(reserved)}`,
+    remedy: 'Raise cost_limit_usd of the agreement to test more.',
   };
 }
 
 function notReached(most: number): Limit {
   return {
     id: 'none',
-    text: `no limit was met up to ${most} at the same time`,
-    remedy: 'Raise max_concurrency to look further.',
+    text: `no limit was reached up to a concurrency of ${most}`,
+    remedy: 'Raise max_concurrency to test more.',
   };
 }
 
 function reportOf(levels: readonly Level[], limit: Limit): Report {
-  // A level at which calls fail is behind the knee, however many of them were answered.
+  // A level with failures is past the knee, however many calls were answered.
   const failing = limit.id === 'throttled' || limit.id === 'failures';
   const sound = failing && levels.length > 1 ? levels.slice(0, -1) : levels;
   const knee = sound.reduce((a, b) => (gains(a, b) ? b : a));
@@ -212,26 +212,26 @@ function reportOf(levels: readonly Level[], limit: Limit): Report {
     .reduce((sum, response) => sum + response.cost, 0n);
   return {
     title: 'Scalability Test',
-    summary: `Best at ${knee.concurrency} at the same time with ${knee.throughput} calls per second; ${limit.text}.`,
+    summary: `Best concurrency: ${knee.concurrency}, with ${knee.throughput} calls per second; ${limit.text}.`,
     findings: [...findingsOf(limit, knee), ...(failing ? [] : strayFailures(levels))],
     figures: [
       {
         id: 'knee',
-        label: 'Calls at the same time at the knee',
+        label: 'Concurrency at the knee',
         value: knee.concurrency,
         unit: 'count',
         better: 'higher',
       },
       {
         id: 'throughput',
-        label: 'Calls per second there',
+        label: 'Calls per second at the knee',
         value: knee.throughput,
         unit: 'per_second',
         better: 'higher',
       },
       {
         id: 'latency_p95',
-        label: 'Whole call there, p95',
+        label: 'Whole call at the knee, p95',
         value: knee.latency.p95,
         unit: 'ms',
         better: 'lower',
@@ -243,17 +243,17 @@ function reportOf(levels: readonly Level[], limit: Limit): Report {
         unit: 'ms',
         better: 'lower',
       },
-      { id: 'failed_calls', label: 'Calls that failed', value: failed, unit: 'count', better: 'lower' },
+      { id: 'failed_calls', label: 'Failed calls', value: failed, unit: 'count', better: 'lower' },
       { id: 'cost', label: 'Cost', value: microToUsd(cost), unit: 'usd', better: 'lower' },
     ],
     sections: [
       {
         id: 'levels',
         title: 'Throughput by concurrency',
-        text: `Each level has twice the calls at the same time of the one before, the last one at most, until twice as many bring less than ${leastGain * 100} % more answers.`,
+        text: `Each level doubles the concurrency, up to the maximum, until doubling gains less than ${leastGain * 100} % throughput.`,
         table: {
           columns: [
-            { label: 'At the same time', unit: 'count' },
+            { label: 'Concurrency', unit: 'count' },
             { label: 'Calls per second', unit: 'per_second' },
             { label: 'Whole call, p50', unit: 'ms' },
             { label: 'Whole call, p95', unit: 'ms' },
@@ -270,7 +270,7 @@ function reportOf(levels: readonly Level[], limit: Limit): Report {
   };
 }
 
-/** Failures that were too few to be a limit. */
+/** Failures too few to count as a limit. */
 function strayFailures(levels: readonly Level[]): Finding[] {
   const failed = levels.flatMap((level) => level.failed);
   const [first] = failed;
@@ -282,7 +282,7 @@ function strayFailures(levels: readonly Level[]): Finding[] {
       id: 'failed_calls',
       title: 'Calls failed',
       evidence: `${failed.length} of ${calls} calls: ${codesOf(failed)}.`,
-      remedy: first.error?.hint || 'Run [Error Analysis] to see when this began.',
+      remedy: first.error?.hint || 'Run [Error Analysis] to see when this started.',
     },
   ];
 }
@@ -290,7 +290,7 @@ function strayFailures(levels: readonly Level[]): Finding[] {
 function findingsOf(limit: Limit, knee: Level): Finding[] {
   const about = {
     id: `limit_${limit.id}`,
-    evidence: `From ${knee.concurrency} at the same time on: ${limit.text}.`,
+    evidence: `From a concurrency of ${knee.concurrency}: ${limit.text}.`,
     remedy: limit.remedy,
   };
   switch (limit.id) {

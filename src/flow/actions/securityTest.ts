@@ -19,7 +19,7 @@ export interface SecurityTestDependencies extends AttemptsOn, EndpointsToCheck {
   anchorAt: (path: string) => Anchor;
 }
 
-/** Looks for what would let calls, money or secrets get past the gateway. */
+/** Checks for gaps through which calls, money or secrets could bypass the gateway. */
 export function securityTest(dependencies: SecurityTestDependencies): Implementation {
   return {
     id: 'security_test',
@@ -51,7 +51,7 @@ export function securityTest(dependencies: SecurityTestDependencies): Implementa
   };
 }
 
-/** Simulated money is anchored nowhere. */
+/** Simulated ledgers aren't anchored. */
 function backendIsSimulated({ backend }: SecurityTestDependencies): boolean {
   return backend.simulated;
 }
@@ -86,7 +86,7 @@ async function checkSecrets(
   };
 }
 
-/** The user's own agreements, which may not be there. */
+/** The user's own agreements, which may not exist. */
 function agreementsOf({ userFile }: LoadedSettings): string {
   return join(dirname(userFile), 'flow.yaml');
 }
@@ -104,20 +104,20 @@ function report(checks: readonly Checked[], files: number): Report {
     title: 'Security Test',
     summary:
       problems + warnings === 0
-        ? `Nothing is wrong: chain, files, settings, endpoints and ${attemptCount(checks)} attempts to pass the gateway were checked.`
+        ? `No problems found: chain, files, settings, endpoints and ${attemptCount(checks)} attempts to pass the gateway were checked.`
         : `${problems} problems and ${warnings} warnings were found.`,
     findings,
     figures: [
       { id: 'problems', label: 'Problems', value: problems, unit: 'count', better: 'lower' },
       { id: 'warnings', label: 'Warnings', value: warnings, unit: 'count', better: 'lower' },
       { id: 'notes', label: 'Notes', value: notes, unit: 'count', better: 'lower' },
-      { id: 'files', label: 'Files of the workspace read', value: files, unit: 'count', better: null },
+      { id: 'files', label: 'Workspace files read', value: files, unit: 'count', better: null },
     ],
     sections: checks.map(({ section }) => section),
   };
 }
 
-/** Those that were refused; what couldn’t be tried proves nothing. */
+/** The refused attempts; one that couldn’t be tried proves nothing. */
 function attemptCount([attempts]: readonly Checked[]): number {
   return attempts?.section.table?.rows.filter(([, result]) => result === 'refused').length ?? 0;
 }

@@ -8,15 +8,15 @@ import { FailedWithReport, type FlowRun, type Implementation } from '../implemen
 import type { Report } from '../report.ts';
 import { round } from '../statistics.ts';
 
-/** What is kept of each of its outputs: the end, where errors stand. */
+/** How much of each output is kept, from its end, where errors are. */
 const mostCharacters = 64 * 1024;
-/** From the request to end to the end by force. */
+/** Time between the request to end and the kill. */
 const graceMs = 5_000;
 
-/** Ways to a model and to the services that only the gateway has; Windows knows names in any case. */
+/** Access to models and services that only the gateway has. Windows ignores the case of names. */
 const ownVariables = /^(AWS_(?!(REGION|DEFAULT_REGION|CA_BUNDLE)$)\w+|MLFLOW_\w+|PG[A-Z]+|TIDYLLM_\w+)$/i;
 
-/** What a shell doesn't work without; nobody keeps a secret there. */
+/** Variables that a shell needs, which hold no secrets. */
 const ofEveryShell =
   /^(PATH|PATHEXT|HOME|USERPROFILE|USER|LOGNAME|USERNAME|SHELL|COMSPEC|SYSTEMROOT|WINDIR|TMPDIR|TEMP|TMP|LANG|LC_\w+)$/i;
 
@@ -63,9 +63,9 @@ async function execute(
   const child = spawn(command, {
     shell: true,
     cwd: resolve(run.workspace ?? '.', directory),
-    // On Windows a shell would take programs of the folder before those of PATH.
+    // On Windows a shell would prefer programs of the folder to those of PATH.
     env: { ...environment, NoDefaultCurrentDirectoryInExePath: '1', ...variablesOf(run.parameters) },
-    // A group of its own, so that what it starts ends with it.
+    // A separate process group, so that its child processes end with it.
     detached: process.platform !== 'win32',
     stdio: ['ignore', 'pipe', 'pipe'],
     windowsHide: true,
@@ -77,7 +77,7 @@ async function execute(
     end(child, 'SIGTERM');
     force = setTimeout(() => {
       end(child, 'SIGKILL');
-      // What has left the group may hold them open for ever.
+      // A process that left the group may hold them open forever.
       child.stdout.destroy();
       child.stderr.destroy();
     }, graceMs);
@@ -91,7 +91,7 @@ async function execute(
   } finally {
     run.signal.removeEventListener('abort', stop);
     clearTimeout(force);
-    // What of the group has outlived the shell.
+    // Processes of the group that outlived the shell.
     if (run.signal.aborted) end(child, 'SIGKILL');
   }
 }
@@ -108,7 +108,7 @@ function end(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, signal);
   } catch {
-    // It has ended meanwhile.
+    // The group has ended meanwhile.
   }
 }
 
@@ -122,7 +122,7 @@ function collect(stream: NodeJS.ReadableStream): () => string {
   return () => text;
 }
 
-/** The environment without what only the gateway has, nor what settings.yaml refers to, secret or not. */
+/** The environment without the gateway's access, and without the variables that settings.yaml refers to. */
 function withoutOwn(environment: Environment, references: readonly string[]): Environment {
   const read = new Set(references.map((name) => name.toUpperCase()));
   return Object.fromEntries(

@@ -144,32 +144,32 @@ describe('the cost analysis', () => {
       'days of both weeks',
       [1, 2, 3, 4, 5, 6, 7],
       [8, 9, 10, 11, 12, 13, 14],
-      ', +100 % against the seven before',
+      ', +100 % compared with the seven days before',
     ],
     [
       'the working days of both weeks',
       [1, 2, 5, 6, 7],
       [8, 9, 12, 13, 14],
-      ', +100 % against the seven before',
+      ', +100 % compared with the seven days before',
     ],
     [
       'a week and two days',
       [1, 2, 3, 4, 5, 6, 7],
       [8, 9],
-      '; too little for a trend: 7 days with calls, 2 days in the seven before',
+      '; too few days for a trend: 7 days with calls, 2 days in the seven days before',
     ],
     [
       'two days of each',
       [1, 2],
       [8, 9],
-      '; too little for a trend: 2 days with calls, 2 days in the seven before',
+      '; too few days for a trend: 2 days with calls, 2 days in the seven days before',
     ],
-    ['one day', [1], [], '; too little for a trend: 1 day with calls, 0 days in the seven before'],
+    ['one day', [1], [], '; too few days for a trend: 1 day with calls, 0 days in the seven days before'],
     [
       'the week before only',
       [],
       [8, 9, 10],
-      '; too little for a trend: 0 days with calls, 3 days in the seven before',
+      '; too few days for a trend: 0 days with calls, 3 days in the seven days before',
     ],
   ])('compares weeks with as many days of calls, not %s', async (_what, lately, before, said) => {
     const calls = [
@@ -189,7 +189,7 @@ describe('the cost analysis', () => {
     expect(report.findings).toEqual([]);
     expect(figureOf(report, 'spent')).toBe('2');
     expect(report.sections.find(({ id }) => id === 'trend')?.text).toBe(
-      'The seven days before today came to $0.70, 0 % against the seven before.',
+      'The seven days before today came to $0.70, 0 % compared with the seven days before.',
     );
   });
 
@@ -216,7 +216,7 @@ describe('the cost analysis', () => {
     expect(faultsOf(report)).toEqual(['unusual_day']);
     expect(report.findings).toHaveLength(1);
     const [finding] = report.findings;
-    expect(finding?.title).toBe(`${dayAgo(5)} was unusually dear`);
+    expect(finding?.title).toBe(`${dayAgo(5)} was unusually expensive`);
     expect(finding?.evidence).toContain('the median day has $0.10');
     expect(finding?.evidence).toContain(`Most of it: grace with ${models.sonnet}, $0.90 in 1 call.`);
   });
@@ -233,7 +233,7 @@ describe('the cost analysis', () => {
     expect(faultsOf(report)).toEqual(['unusual_calls']);
     expect(report.findings).toHaveLength(1);
     expect(findingOf(report, 'unusual_calls')).toMatchObject({
-      title: `Calls of ${models.haiku} were unusually dear`,
+      title: `Calls of ${models.haiku} were unusually expensive`,
       evidence: `1 of 26 calls cost more than 10 times the median of $0.0020; the dearest $0.30 on ${dayAgo(1)} by grace (call ${dear}).`,
     });
   });

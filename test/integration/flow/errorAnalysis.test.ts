@@ -94,7 +94,7 @@ describe('the error analysis', () => {
     expect(evidence).toContain(
       `Concentrated on model ${models.haiku} (100 % of these, 10 % of all calls) and user grace (100 % of these, 10 % of all calls) and workspace /w/billing (100 % of these, 10 % of all calls).`,
     );
-    expect(evidence).toContain(`For instance call ${last}.`);
+    expect(evidence).toContain(`Example: call ${last}.`);
     expect(remedy).toContain('quota');
     expect(findingOf(report, 'error_stream_incomplete').severity).toBe('warning');
     expect(rowsOf(report, 'by_day').at(-1)).toEqual([dayAgo(1), 14, 4, 1]);
@@ -112,7 +112,7 @@ describe('the error analysis', () => {
       await past.make({ daysAgo: 1, at: '10:40', model: 'sonnet', error: 'backend_throttled' });
     });
     expect(findingOf(report, 'error_backend_throttled').evidence).toContain(
-      'In the hour before it was first seen: the cap of the ledger went from $1,000,000 to $2,000,000 (ada).',
+      'In the hour before the first error: the cap of the ledger went from $1,000,000 to $2,000,000 (ada).',
     );
     expect(rowsOf(report, 'changes')).toEqual([
       [
@@ -130,7 +130,7 @@ describe('the error analysis', () => {
       await past.make({ daysAgo: 1, at: '10:00', error: 'backend_throttled' });
     });
     expect(findingOf(report, 'error_backend_throttled').evidence).toContain(
-      `In the hour before it was first seen: the first call of these days with model ${models.haiku}.`,
+      `In the hour before the first error: the first call of these days with model ${models.haiku}.`,
     );
   });
 
@@ -250,7 +250,7 @@ describe('the error analysis', () => {
         await past.make({ daysAgo: 1, at, model: 'haiku', user: 'grace', error: 'backend_throttled' });
     });
     const { evidence } = findingOf(report, 'error_backend_throttled');
-    expect(evidence).toContain('Too few to say what they have in common.');
+    expect(evidence).toContain('Too few to find what they have in common.');
     expect(evidence).not.toContain('Concentrated');
   });
 
@@ -269,7 +269,7 @@ describe('the error analysis', () => {
         await past.make({ daysAgo: 1, at: '10:00', model: 'sonnet', error: 'backend_throttled' });
     });
     const { evidence } = findingOf(report, 'error_backend_throttled');
-    expect(evidence).toContain('Too few to say what they have in common.');
+    expect(evidence).toContain('Too few to find what they have in common.');
     expect(evidence).not.toContain('Concentrated');
   });
 
@@ -316,7 +316,7 @@ describe('the error analysis', () => {
     expect(report.findings).toEqual([]);
     expect(figureOf(report, 'calls')).toBe(1);
     expect(report.sections.find(({ id }) => id === 'classes')?.text).toMatch(
-      /[1-9]\d* attempts of the security test, which have to fail, are left out/,
+      /[1-9]\d* attempts of the security test, which must fail, are left out/,
     );
   });
 });

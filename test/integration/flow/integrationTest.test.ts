@@ -80,12 +80,12 @@ describe('the integration test', () => {
     const { core, standIn } = await everything();
     const report = await test(core);
     expect(report.findings).toEqual([]);
-    expect(report.summary).toBe('All 6 parts that are configured work end to end.');
+    expect(report.summary).toBe('All 6 configured components work end to end.');
     expect(stepsOf(report)).toEqual([
       'Model: Call a model',
-      'Model: Read its record back',
+      'Model: Read its records back',
       'Model: Compare the cost',
-      'Audit journal: Verify the chain of today',
+      'Audit journal: Verify today’s chain',
       'AWS identity: Find credentials',
       'AWS identity: Ask AWS whose they are',
       'PostgreSQL: Connect',
@@ -119,7 +119,7 @@ describe('the integration test', () => {
     const report = await test(core);
     expect(report.findings).toEqual([]);
     expect(report.summary).toBe(
-      'All 2 parts that are configured work end to end. Not configured: AWS identity, PostgreSQL, S3, MLflow.',
+      'All 2 configured components work end to end. Not configured: AWS identity, PostgreSQL, S3, MLflow.',
     );
   });
 
@@ -174,14 +174,14 @@ describe('the integration test', () => {
       },
     });
     expect(faultsOf(report)).toEqual(['journal_failed', 'model_failed']);
-    expect(report.findings[0]?.evidence).toMatch(/^Read its record back: .* the hash does not fit/);
+    expect(report.findings[0]?.evidence).toMatch(/^Read its records back: .* the hash does not fit/);
   });
 
   it.each([
     [
       'another cost',
       (response: LlmResponse) => ({ ...response, cost: response.cost + 1n }),
-      /says that it cost/,
+      /reports a cost/,
     ],
     [
       'another record',
@@ -189,7 +189,7 @@ describe('the integration test', () => {
         ...response,
         auditTrail: response.auditTrail && { ...response.auditTrail, hash: 'f'.repeat(64) },
       }),
-      /has not the record/,
+      /doesn’t have the record/,
     ],
   ])('finds that a call tells of %s than the journal has', async (_what, change, evidence) => {
     const { core } = await everything();

@@ -129,7 +129,7 @@ describe('a run that doesn’t begin', () => {
 
   it.each([
     ['calls=0', 'calls must be 1 to 500'],
-    ['call=5', 'there is no parameter call; did you mean calls?'],
+    ['call=5', 'call is not a parameter; did you mean calls?'],
     ['calls=many', 'calls must be a whole number'],
   ])('takes no parameter that can’t be: %s', async (parameter, problem) => {
     const { core } = await gatewayOnStandIn();

@@ -16,7 +16,7 @@ describe('the scalability test', () => {
     expect([4, 8]).toContain(figureOf(report, 'knee'));
     expect(faultsOf(report)).toEqual(['limit_model']);
     expect(findingOf(report, 'limit_model').evidence).toMatch(
-      /^From [48] at the same time on: the model answers more slowly .*, or this machine is busy/,
+      /^From a concurrency of [48]: the model answers more slowly .*, or this machine is busy/,
     );
     // Four at a time, each for 400 ms: ten a second is the most there is.
     expect(figureOf(report, 'throughput')).toBeLessThanOrEqual(10.1);
@@ -39,7 +39,7 @@ describe('the scalability test', () => {
     expect(Number(answered) + Number(failed)).toBe(16);
     expect(figureOf(report, 'failed_calls')).toBe(failed);
     expect(findingOf(report, 'limit_throttled').evidence).toContain(
-      `the back-end throttled ${failed} of 16 calls at 4 at the same time`,
+      `the back-end throttled ${failed} of 16 calls at a concurrency of 4`,
     );
     expect(execution.mode).toBe('real');
   });
@@ -104,7 +104,7 @@ describe('the scalability test', () => {
     );
     expect(report.findings).toEqual([]);
     expect(figureOf(report, 'knee')).toBe(4);
-    expect(report.summary).toContain('no limit was met up to 4 at the same time');
+    expect(report.summary).toContain('no limit was reached up to a concurrency of 4');
     expect(rowsOf(report, 'levels').map(([level]) => level)).toEqual([1, 2, 4]);
   });
 

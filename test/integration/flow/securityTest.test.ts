@@ -83,15 +83,15 @@ describe('the security test on a clean system', () => {
     const report = await test(system);
     expect(report.findings.filter(({ severity }) => severity !== 'note')).toEqual([]);
     expect(report.summary).toBe(
-      'Nothing is wrong: chain, files, settings, endpoints and 7 attempts to pass the gateway were checked.',
+      'No problems found: chain, files, settings, endpoints and 7 attempts to pass the gateway were checked.',
     );
     const attempts = rowsOf(report, 'attempts');
     expect(attempts.map(([tried, result, refused]) => [tried, result, refused])).toEqual([
       ['a call without a reason', 'refused', 'audit_reason_missing'],
       ['a call with a blank reason', 'refused', 'audit_reason_missing'],
-      ['a call of a model nobody knows', 'refused', 'model_not_recognized'],
-      ['a call above what is left of the budget', 'refused', 'budget_exceeded'],
-      ['a call above what this run has reserved', 'refused', 'cost_limit_exceeded'],
+      ['a call to an unknown model', 'refused', 'model_not_recognized'],
+      ['a call above the remaining budget', 'refused', 'budget_exceeded'],
+      ['a call above this run’s reservation', 'refused', 'cost_limit_exceeded'],
       ['a changed record in a copy of the journal', 'refused', expect.stringMatching(/^\w+ at line \d+$/)],
       ['a call while the gateway is not up', 'refused', 'gateway_unavailable: NO DIRECT AWS CALLS ALLOWED'],
     ]);
@@ -181,7 +181,7 @@ describe('the security test finds', () => {
     const report = await test(system);
     expect(faultsOf(report)).toEqual(['secret_in_settings']);
     expect(report.findings.find(({ id }) => id === 'secret_in_settings')?.title).toBe(
-      `${join(home, 'settings.yaml')}:4 has a secret in plain text`,
+      `${join(home, 'settings.yaml')}:4 contains a secret in plain text`,
     );
     expect(JSON.stringify(report)).not.toContain('hunter2');
   });
@@ -321,10 +321,7 @@ describe('the security test finds', () => {
     const trusted = await test(await usedSystem({ ...uri, AWS_CA_BUNDLE: bundle }));
     expect(faultsOf(trusted)).toEqual([]);
     const row = rowsOf(trusted, 'endpoints').find(([name]) => name === 'MLflow');
-    expect(row?.slice(1)).toEqual([
-      'encrypted',
-      expect.stringMatching(/ speaks TLSv1\.3; .* \d+ days left$/),
-    ]);
+    expect(row?.slice(1)).toEqual(['encrypted', expect.stringMatching(/ uses TLSv1\.3; .* \d+ days left$/)]);
   });
 
   it.each([

@@ -80,13 +80,13 @@ describe('the catalogue', () => {
     expect(agreements.slice(6).map(({ id }) => id)).toEqual(['mine', 'ours']);
     const at = user.path;
     expect(faults.map((fault) => faultText(fault).slice(workspace.path.length + 1))).toEqual([
-      '2:14: [Security test] is taken already: [Security Test] is built in',
-      '11:13: cost_analysis is taken already: [Cost Analysis] is built in',
-      '19:15: Benchmark the gateway is taken already: [Performance Test] is built in',
-      `25:15: mine is taken already: ${at}:2:14`,
-      `26:14: [My own thing] is taken already: ${at}:7:15`,
-      `33:20: @team#work!do@mine is taken already: ${at}:3:20`,
-      `35:13: mine is taken already: ${at}:5:13`,
+      '2:14: [Security test] is already used: [Security Test] is built in',
+      '11:13: cost_analysis is already used: [Cost Analysis] is built in',
+      '19:15: Benchmark the gateway is already used: [Performance Test] is built in',
+      `25:15: mine is already used: ${at}:2:14`,
+      `26:14: [My own thing] is already used: ${at}:7:15`,
+      `33:20: @team#work!do@mine is already used: ${at}:3:20`,
+      `35:13: mine is already used: ${at}:5:13`,
     ]);
   });
 

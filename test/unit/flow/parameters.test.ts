@@ -47,8 +47,8 @@ describe('the parameters of a run', () => {
     [{ draft: 'yes' }, 'draft must be true or false'],
     [{ tone: 'loud' }, 'tone must be one of plain, proud'],
     [{ topic: ['a'] }, 'topic must be a text, a number, true or false'],
-    [{ dais: 3 }, 'there is no parameter dais; did you mean days?'],
-    [{ constructor: 3 }, 'there is no parameter constructor'],
+    [{ dais: 3 }, 'dais is not a parameter; did you mean days?'],
+    [{ constructor: 3 }, 'constructor is not a parameter'],
     [{ model: 'claude-opus' }, 'model is fixed to claude-haiku by the agreement'],
   ])('%j is refused', (given, message) => {
     expect(refusal({ topic: 'cats', ...given })).toContain(message);
@@ -56,7 +56,7 @@ describe('the parameters of a run', () => {
 
   it('are refused with everything that is wrong, and what is missing is named', () => {
     expect(refusal({ days: 'x', tone: 'y' })).toBe(
-      '[Notes]: topic has to be given: What to write about.; days must be a whole number; tone must be one of plain, proud.',
+      '[Notes]: topic is required: What to write about.; days must be a whole number; tone must be one of plain, proud.',
     );
   });
 });

@@ -47,7 +47,7 @@ describe('stored reports', () => {
     const kept = await reports.read(runId, sha256);
     expect(kept.report.sections[0]).toEqual(section);
     expect(kept.report.sections[2]).toMatchObject({ title: section.title, table: null });
-    expect(kept.report.sections[2]?.text).toMatch(/^Not kept/);
+    expect(kept.report.sections[2]?.text).toMatch(/^Not stored/);
   });
 
   it('are proven against their hash', async () => {
@@ -56,7 +56,7 @@ describe('stored reports', () => {
     writeFileSync(path, readFileSync(path, 'utf8').replace('812 ms', '8 ms'));
     await expect(reports.read(runId, sha256)).rejects.toThrow(/it was changed after it was written/);
     rmSync(path);
-    await expect(reports.read(runId, sha256)).rejects.toThrow(/it is not there any more/);
+    await expect(reports.read(runId, sha256)).rejects.toThrow(/it no longer exists/);
   });
 
   it('of another run are not taken for this one', async () => {
@@ -64,7 +64,7 @@ describe('stored reports', () => {
     const other = '0198c0de-0000-7000-8000-000000000002';
     const { sha256 } = await reports.write(report);
     writeFileSync(join(directory, `${other}.json`), readFileSync(join(directory, `${runId}.json`)));
-    await expect(reports.read(other, sha256)).rejects.toThrow(/no report of this run/);
+    await expect(reports.read(other, sha256)).rejects.toThrow(/not a report of this run/);
   });
 
   it('are named by a UUID and nothing else', async () => {
@@ -80,7 +80,7 @@ describe('stored reports', () => {
   it('above 1 MiB are refused, and leave nothing', async () => {
     const { reports, directory } = store();
     const summary = 'x'.repeat(1024 * 1024);
-    await expect(reports.write(storedReport({}, { summary }))).rejects.toThrow(/above 1 MiB/);
+    await expect(reports.write(storedReport({}, { summary }))).rejects.toThrow(/larger than 1 MiB/);
     expect(() => readdirSync(directory)).toThrow(/ENOENT/);
   });
 

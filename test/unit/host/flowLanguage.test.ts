@@ -162,7 +162,7 @@ describe('a flow.yaml in the editor', () => {
     expect(onDisk.map(({ range, message }) => [range.line, message])).toEqual([
       [6, 'flow_encoding is missing'],
       [6, 'expanded_meaning is missing'],
-      [6, '[Cost Analysis] is taken already: [Cost Analysis] is built in'],
+      [6, '[Cost Analysis] is already used: [Cost Analysis] is built in'],
       [8, 'prompt is missing: it says what the prompt is'],
     ]);
     opened(text.slice(0, text.indexOf('  - trigger: "[Cost')).replace('budget', 'bugdet'), true);

@@ -17,35 +17,35 @@ import { textSection, type Checked } from './check.ts';
 export interface AttemptsOn {
   journal: LedgerLocation;
   catalogue: ModelCatalogue;
-  /** Governed calls as they are made here, on another back-end and other prices. */
+  /** The governed calls of this installation, with another back-end and other prices. */
   callsOn: (backend: ModelBackend, catalogue: ModelCatalogue) => ModelCalls;
   backend: BackendInfo;
   /** `aws.bedrock.default_model`. */
   defaultModel: string;
 }
 
-/** Something that must be refused, and what came of it. */
+/** An attempt that must be refused, and its result. */
 interface Attempt {
   id: string;
   tried: string;
   result: 'refused' | 'passed' | 'not tried';
-  /** What refused it, or what it came to. */
+  /** The refusing error, or what happened instead. */
   outcome: string;
-  /** Where the refusal stands in the journal. */
+  /** The refusal's record in the journal. */
   record: string;
 }
 
-/** Where the records of these attempts say that they come from. */
+/** The recorded origin of these attempts. */
 export const attemptsCommand = 'security_test';
 const reason = 'Security Test: a call that must be refused';
-/** So dear that no cap has room for one token of it. */
+/** So expensive that one token exceeds every cap. */
 const dearModel = 'tidyllm.security-test';
 const dearPrice = '999999999999999';
-/** More of a segment is not copied. */
+/** At most so much of a segment is copied. */
 const mostCopied = 1024 * 1024;
 const lineFeed = 0x0a;
 
-/** Tries to get past the gateway, its budget and its journal. None of it can reach a model, and none costs anything. */
+/** Tries to bypass the gateway, its budget and its journal. No attempt can reach a model or cost anything. */
 export async function tryToPass(target: AttemptsOn, run: FlowRun): Promise<Checked> {
   const calls = await tryCalls(target, run);
   const attempts = [...calls, await changeRecord(target.journal, run.signal), await callWithoutGateway()];
@@ -59,12 +59,12 @@ export async function tryToPass(target: AttemptsOn, run: FlowRun): Promise<Check
         title: `Not refused: ${tried}`,
         evidence: `It had to be refused, and was not: ${outcome}.`,
         remedy:
-          'Make no calls with this installation: its gateway doesn’t do what it promises. Install it anew.',
+          'Don’t make calls with this installation: its gateway is not working as promised. Reinstall it.',
       })),
     section: textSection(
       'attempts',
       'Attempts to pass the gateway',
-      'Each must be refused. They go through the gateway with the ledger, caps and policy that are in force, and to a back-end that sends nothing. Refused calls stand in the journal.',
+      'Each must be refused. They go through the gateway with the current ledger, caps and policy, to a back-end that sends nothing. Refused calls are in the journal.',
       ['Attempt', 'Result', 'Refused with', 'Record'],
       attempts.map(({ tried, result, outcome, record }) => [
         tried,
@@ -102,14 +102,14 @@ async function tryCalls(target: AttemptsOn, run: FlowRun): Promise<Attempt[]> {
     ],
     [
       'unknown_model',
-      'a call of a model nobody knows',
+      'a call to an unknown model',
       'model_not_recognized',
       { ...smallest, modelId: 'no.such-model', auditReason: reason },
       catalogue,
     ],
     [
       'budget',
-      'a call above what is left of the budget',
+      'a call above the remaining budget',
       'budget_exceeded',
       { ...smallest, modelId: dearModel, auditReason: reason },
       dear,
@@ -128,11 +128,11 @@ async function tryCalls(target: AttemptsOn, run: FlowRun): Promise<Attempt[]> {
   const beyond = await run.call(smallest);
   return [
     ...tried,
-    attemptOf('reservation', 'a call above what this run has reserved', 'cost_limit_exceeded', beyond, false),
+    attemptOf('reservation', 'a call above this run’s reservation', 'cost_limit_exceeded', beyond, false),
   ];
 }
 
-/** Only the refusal that was expected is one of the attempt: any other came before it. */
+/** Only the expected refusal counts: any other happened before the attempt. */
 function attemptOf(
   id: string,
   tried: string,
@@ -159,7 +159,7 @@ function codeOf(error: GatewayError | null): GatewayErrorCode | 'no error' {
   return error?.code ?? 'no error';
 }
 
-/** Changes a record in a copy of the last segment, which verification has to notice. */
+/** Changes a record in a copy of the last segment, which verification must detect. */
 async function changeRecord(journal: LedgerLocation, signal: AbortSignal): Promise<Attempt> {
   const attempt = {
     id: 'changed_record',
@@ -173,7 +173,7 @@ async function changeRecord(journal: LedgerLocation, signal: AbortSignal): Promi
   if (segment === null)
     return { ...attempt, result: 'not tried', outcome: 'not tried: the last segment is not a file' };
   const copied = Buffer.from(segment.subarray(0, segment.lastIndexOf(lineFeed) + 1));
-  // The last character but one of the last record, and with it what the record says.
+  // The last but one character of the last record, which changes its content.
   const place = copied.length - 3;
   copied[place] = (copied[place] ?? 0) ^ 1;
   const directory = await mkdtemp(join(tmpdir(), 'tidyllm-security-'));
@@ -182,13 +182,13 @@ async function changeRecord(journal: LedgerLocation, signal: AbortSignal): Promi
     const { firstFault } = await verifyLedger({ directory, mode: journal.mode }, { signal });
     return firstFault
       ? { ...attempt, result: 'refused', outcome: `${firstFault.kind} at line ${firstFault.line}` }
-      : { ...attempt, result: 'passed', outcome: 'verification did not notice it' };
+      : { ...attempt, result: 'passed', outcome: 'verification did not detect it' };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-/** As much of a file as is copied; null when it is none. */
+/** The part of a file that is copied; null if it is not a file. */
 async function beginningOf(path: string): Promise<Buffer | null> {
   try {
     await using file = await openFile(path);
@@ -201,28 +201,28 @@ async function beginningOf(path: string): Promise<Buffer | null> {
   }
 }
 
-/** Asks a registry whose gateway did not come up for a way to a model. */
+/** Asks a registry whose gateway did not start for a way to a model. */
 async function callWithoutGateway(): Promise<Attempt> {
   const attempt = { id: 'no_gateway', tried: 'a call while the gateway is not up', record: 'none' };
-  const down = new GatewayError('ledger_unavailable', 'The ledger of the attempt is not there.');
+  const down = new GatewayError('ledger_unavailable', 'The attempt has no ledger.');
   const registry = await initGateways({ corporate_llm: () => Promise.reject(down) });
   try {
     registry.calls();
-    return { ...attempt, result: 'passed', outcome: 'there was a gateway all the same' };
+    return { ...attempt, result: 'passed', outcome: 'there was a gateway anyway' };
   } catch (error) {
     if (!GatewayError.is(error)) throw error;
     return { ...attempt, result: 'refused', outcome: `${error.code}: NO DIRECT AWS CALLS ALLOWED` };
   }
 }
 
-/** Stands in for the back-end: it takes every call, and sends none. */
+/** Replaces the back-end: it accepts every call, and sends none. */
 class SilentBackend implements ModelBackend {
   readonly id;
   readonly simulated;
   readonly location;
   readonly region;
   readonly checkHealth;
-  /** Whether a call got as far as here. */
+  /** Whether a call got here. */
   reached = false;
 
   constructor({ id, simulated, location, region, checkHealth }: BackendInfo) {
@@ -249,6 +249,6 @@ class SilentBackend implements ModelBackend {
   }
 
   dispose(): void {
-    // Nothing is held.
+    // There is nothing to dispose.
   }
 }

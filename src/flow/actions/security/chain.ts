@@ -7,7 +7,7 @@ import { textSection, type Checked } from './check.ts';
 
 export interface ChainToCheck {
   journal: LedgerLocation;
-  /** Those of the settings. */
+  /** The configured anchors. */
   anchors: readonly Anchor[];
 }
 
@@ -20,11 +20,11 @@ export async function checkChain({ journal, anchors }: ChainToCheck, signal: Abo
       id: 'chain_broken',
       title: 'The audit chain is broken',
       evidence: `${placeOf(fault)}: ${fault.detail}. ${records} records before it are intact.`,
-      remedy: 'Keep the folder as it is, and compare it with a backup and the anchors.',
+      remedy: 'Don’t change the folder, and compare it with a backup and the anchors.',
     };
     return { findings: [broken], section: section([['Chain', 'broken', broken.evidence]]) };
   }
-  const intact = `${records} records fit, up to #${head?.sequence ?? 0} ${head?.hash ?? ''}`;
+  const intact = `${records} records are intact, up to #${head?.sequence ?? 0} ${head?.hash ?? ''}`;
   const rows = [['Chain', 'intact', intact]];
   const findings: Finding[] = [];
   for (const anchor of anchors) {
@@ -48,28 +48,28 @@ async function checkAnchor(
   } catch (error) {
     return failed('anchor_unreadable', `The anchor ${at} can’t be read`, messageOf(error), {
       severity: 'problem',
-      remedy: 'Correct audit.anchor in settings.yaml, or make the place readable.',
+      remedy: 'Correct audit.anchor in settings.yaml, or make the anchor readable.',
     });
   }
   if (checkpoints.length === 0)
     return failed(
       'anchor_empty',
-      `The anchor ${at} holds no checkpoint`,
-      `${records} records stand in the ledger, and none of them is anchored there.`,
+      `The anchor ${at} has no checkpoint`,
+      `The ledger has ${records} records, and none of them is anchored there.`,
       {
         severity: 'warning',
-        remedy: 'Run "tidyllm audit anchor". If it held some before, find out who took them.',
+        remedy: 'Run "tidyllm audit anchor". If it had checkpoints before, find out who removed them.',
       },
     );
   const { firstFault: fault, anchors } = await verifyLedger(journal, { anchors: checkpoints, signal });
-  if (!fault) return { evidence: `${anchors} checkpoints fit the chain`, finding: null };
+  if (!fault) return { evidence: `${anchors} checkpoints match the chain`, finding: null };
   return failed(
     'anchor_mismatch',
-    `The anchor ${at} is of other records`,
+    `The anchor ${at} doesn’t match the records`,
     `${placeOf(fault)}: ${fault.detail}.`,
     {
       severity: 'problem',
-      remedy: 'The ledger was rewritten or cut off after it was anchored: compare it with a backup.',
+      remedy: 'The ledger was rewritten or truncated after it was anchored: compare it with a backup.',
     },
   );
 }

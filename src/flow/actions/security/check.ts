@@ -1,6 +1,6 @@
 import type { Cell, Column, Finding, Section } from '../../report.ts';
 
-/** What one kind of check found, with everything it looked at. */
+/** The findings of one kind of check, with everything it checked. */
 export interface Checked {
   findings: Finding[];
   section: Section;
@@ -8,7 +8,7 @@ export interface Checked {
 
 const textColumns = (labels: readonly string[]): Column[] => labels.map((label) => ({ label, unit: 'text' }));
 
-/** A section whose table has texts only. */
+/** A section with a table of texts. */
 export function textSection(
   id: string,
   title: string,

@@ -8,10 +8,10 @@ import type { Finding } from '../../report.ts';
 import { textSection, type Checked } from './check.ts';
 
 const dayMs = 86_400_000;
-/** A certificate that ends so soon wants somebody. */
+/** A certificate that expires within this time is a finding. */
 const soonDays = 14;
 const oldProtocols: readonly string[] = ['SSLv3', 'TLSv1', 'TLSv1.1'];
-/** How a handshake ends with a server that offers nothing newer. */
+/** Handshake errors of a server that offers only old protocols. */
 const tooOld = /^ERR_SSL_(TLSV1_ALERT_PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL)$/;
 
 export interface EndpointsToCheck {
@@ -34,7 +34,7 @@ interface Seen {
   finding: Finding | null;
 }
 
-/** Looks at how every configured service is spoken to, and shakes hands where that is over TLS. */
+/** Checks the connection to every configured service, with a handshake if it uses TLS. */
 export async function checkEndpoints(sources: EndpointsToCheck, signal: AbortSignal): Promise<Checked> {
   const seen = [
     ...certificateChecks(sources),
@@ -47,7 +47,7 @@ export async function checkEndpoints(sources: EndpointsToCheck, signal: AbortSig
     section: textSection(
       'endpoints',
       'Endpoints and TLS',
-      'What stays on this machine may be in the clear. Behind a proxy the handshake would be the proxy’s, so it is left out.',
+      'Connections within this machine may be unencrypted. Behind a proxy the handshake would be the proxy’s, so it is skipped.',
       ['What', 'Result', 'Evidence'],
       seen.map(({ name, result, evidence }) => [name, result, evidence]),
     ),
@@ -106,7 +106,7 @@ async function look(endpoint: Endpoint, { sessions }: EndpointsToCheck, signal: 
     return judged(endpoint, await sessions.handshake(url, signal));
   } catch (error) {
     if (GatewayError.is(error) && tooOld.test(systemCodeOf(error.cause) ?? ''))
-      return oldProtocol(endpoint, `${shown} speaks nothing that this machine still takes`);
+      return oldProtocol(endpoint, `${shown} offers no protocol that this machine accepts`);
     return faulty(name, 'no handshake', {
       severity: 'warning',
       id: 'no_handshake',
@@ -123,17 +123,16 @@ function oldProtocol({ name, setting }: Endpoint, evidence: string): Seen {
     id: 'old_tls',
     title: `${name} speaks an old TLS`,
     evidence: `${evidence}.`,
-    remedy: `Let the server of ${setting} offer TLS 1.2 or later.`,
+    remedy: `Enable TLS 1.2 or later on the server of ${setting}.`,
   });
 }
 
 function judged(endpoint: Endpoint, { protocol, validUntil }: Handshake): Seen {
   const { name, url } = endpoint;
   const shown = withoutPassword(url);
-  if (protocol === null)
-    return fine(name, 'behind a proxy', `${shown} is reached by a proxy: not shaken hands with`);
+  if (protocol === null) return fine(name, 'behind a proxy', `${shown} is behind a proxy: no handshake`);
   const daysLeft = validUntil && Math.floor((validUntil.getTime() - Date.now()) / dayMs);
-  const evidence = `${shown} speaks ${protocol}; its certificate has ${daysLeft ?? 'unknown'} days left`;
+  const evidence = `${shown} uses ${protocol}; its certificate has ${daysLeft ?? 'unknown'} days left`;
   if (oldProtocols.includes(protocol)) return oldProtocol(endpoint, evidence);
   if (daysLeft !== null && daysLeft < soonDays)
     return faulty(name, 'ends soon', {
@@ -141,7 +140,7 @@ function judged(endpoint: Endpoint, { protocol, validUntil }: Handshake): Seen {
       id: 'certificate_ends',
       title: `The certificate of ${name} ends soon`,
       evidence: `${evidence}.`,
-      remedy: 'Ask who runs the server to renew it.',
+      remedy: 'Ask the server’s operator to renew it.',
     });
   return fine(name, 'encrypted', evidence);
 }
@@ -150,7 +149,7 @@ function certificateChecks({ environment, sessions }: EndpointsToCheck): Seen[] 
   const name = 'Certificate checks';
   const off = environment['NODE_TLS_REJECT_UNAUTHORIZED'] === '0' ? 'NODE_TLS_REJECT_UNAUTHORIZED=0' : null;
   const because = sessions.checksCertificates ? off : (off ?? 'http.proxyStrictSSL is false');
-  if (because === null) return [fine(name, 'on', 'Certificates that nobody vouches for are refused')];
+  if (because === null) return [fine(name, 'on', 'Untrusted certificates are refused')];
   return [
     faulty(name, 'off', {
       severity: 'problem',

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import type { Finding } from '../../report.ts';
 import { textSection, type Checked } from './check.ts';
 
-/** A kind of file of this user's alone. */
+/** A kind of file that is private to this user. */
 interface Private {
   id: string;
   name: string;
   /** Folder, below the state folder. */
   folder: string;
-  /** Which of its files. */
+  /** The matching files in it. */
   files: RegExp;
-  /** Whether the folder itself, and those below it, count as well. */
+  /** Whether the folder itself and its subfolders are checked too. */
   deep: boolean;
 }
 
@@ -31,12 +31,12 @@ export interface PermissionsToCheck {
   state: string;
   /** Folder of the ledger in use. */
   ledger: string;
-  /** The user's own, which say what calls may cost and where they go. */
+  /** The user's own files, which decide what calls may cost and where they go. */
   governing: readonly string[];
   settingsWithSecrets: readonly string[];
 }
 
-/** Looks for what people besides this user may read or write; on Windows the profile's own rules guard it. */
+/** Finds files that others may read or write. On Windows the rules of the user profile protect them. */
 export async function checkPermissions({
   state,
   ledger,
@@ -46,7 +46,7 @@ export async function checkPermissions({
   if (process.platform === 'win32')
     return {
       findings: [],
-      section: section([['All', 'not checked', 'Windows guards the profile’s folders.']]),
+      section: section([['All', 'not checked', 'Windows protects the folders of the user profile.']]),
     };
   const rows: string[][] = [];
   const findings: Finding[] = [];
@@ -54,7 +54,7 @@ export async function checkPermissions({
   for (const { id, name, folder, files, deep } of privates) {
     const looked = new Set<string>();
     const seen = await look(join(state, folder), files, deep, looked);
-    // A link may have taken it elsewhere.
+    // A link may lead elsewhere.
     if (id === 'ledger') seen.push(...(await look(ledger, files, deep, looked)));
     take(id, name, seen);
   }
@@ -70,7 +70,7 @@ export async function checkPermissions({
     findings.push({
       severity: 'problem',
       id: `open_${id}`,
-      title: `${name}: others may get at it`,
+      title: `${name}: accessible to others`,
       evidence: `${openText(first, open.length)}.`,
       remedy: `Run: chmod -R go= "${first.path}"`,
     });
@@ -87,7 +87,7 @@ export async function checkPermissions({
       });
   }
 
-  /** Writes the row of a kind, and gives those that have one of the bits. */
+  /** Writes the row of a kind, and returns the files that have one of the bits. */
   function record(name: string, seen: readonly Seen[], bits: number): Present[] {
     const present = seen.filter((one): one is Present => one.found !== null);
     const open = present.filter(({ found }) => (found.mode & bits) !== 0);
@@ -95,7 +95,7 @@ export async function checkPermissions({
     rows.push([
       name,
       present.length === 0 ? 'none' : first ? 'open to others' : 'private',
-      first ? openText(first, open.length) : `looked at: ${present.length}`,
+      first ? openText(first, open.length) : `checked: ${present.length}`,
     ]);
     return open;
   }
@@ -115,13 +115,13 @@ function openText({ path, found }: Present, count: number): string {
   return `${path} has mode ${mode}${count > 1 ? `, and ${count - 1} more` : ''}`;
 }
 
-/** What a path leads to, by way of links. */
+/** The target of a path, with links resolved. */
 async function seenAt(path: string): Promise<Seen> {
   const real = await realpath(path).catch(() => path);
   return { path: real, found: await stat(real).catch(() => null) };
 }
 
-/** Follows links; a folder in `looked` isn't looked at again. */
+/** Follows links; a folder in `looked` isn't checked again. */
 async function look(folder: string, files: RegExp, deep: boolean, looked: Set<string>): Promise<Seen[]> {
   const itself = await seenAt(folder);
   if (!itself.found?.isDirectory() || looked.has(itself.path)) return [];
@@ -140,7 +140,7 @@ function section(rows: string[][]) {
   return textSection(
     'permissions',
     'File permissions',
-    'Nobody but this user may read or write these; the user’s settings.yaml and flow.yaml nobody else may write.',
+    'Only this user may read or write these; only this user may write the user’s settings.yaml and flow.yaml.',
     ['What', 'Result', 'Evidence'],
     rows,
   );

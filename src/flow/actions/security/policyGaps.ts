@@ -13,7 +13,7 @@ interface Gap {
   remedy: string;
 }
 
-/** What the settings allow that a strict policy would not. What nobody loosened is a note. */
+/** Settings that allow more than a strict policy would. Unchanged defaults are notes. */
 export function checkPolicy({ settings, originOf }: LoadedSettings, anchored: boolean): Checked {
   const gaps = gapsOf(settings, settingsSchema.parse({}), anchored);
   const originText = (key: string): string => originOf(key.split('.')).text;
@@ -28,7 +28,7 @@ export function checkPolicy({ settings, originOf }: LoadedSettings, anchored: bo
     section: textSection(
       'policy',
       'Policy',
-      'Settings that allow more than they could. Gaps that the defaults leave are notes, loosened policies are warnings.',
+      'Settings that allow more than necessary. Gaps of the defaults are notes, loosened policies are warnings.',
       ['Setting', 'Gap', 'Comes from'],
       gaps.map(({ key, title }) => [key, title, originText(key)]),
     ),

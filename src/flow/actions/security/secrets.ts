@@ -11,15 +11,15 @@ import { textSection, type Checked } from './check.ts';
 const skippedFolders: readonly string[] = ['node_modules', '.git', '.hg', '.svn'];
 const mostBytes = 1024 * 1024;
 const mostFiles = 20_000;
-/** A file is binary when it has a zero byte so early. */
+/** A file with a zero byte in its first bytes is binary. */
 const sniffed = 8192;
-/** Holds nothing but variables, and no examples of them. */
+/** Files that hold only variables, without examples. */
 const variablesFile = /^\.env(?:\.(?!example|sample|template|dist)[\w.-]+)?$/;
-/** More than these stand in the table only; more than those are counted only. */
+/** Maximum number of findings, and of rows in the table; further ones are only counted. */
 const mostFindings = 20;
 const mostRows = 500;
 
-/** A secret by its place and kind, never its value. */
+/** A secret by place and kind, never by value. */
 export interface SecretPlace {
   file: string;
   line: number;
@@ -44,31 +44,31 @@ export async function secretsInSettings(
   return found.flat().toSorted((one, other) => one.line - other.line);
 }
 
-/** Secrets in the user's agreements; none where there is no such file. */
+/** Secrets in the user's agreements; none if there is no such file. */
 export async function secretsInAgreements(file: string): Promise<SecretPlace[]> {
   const text = await textOf(file);
   return typeof text === 'string' ? placesIn(file, text) : [];
 }
 
-/** Without references to the environment, which hold no secret; everything else stays where it is. */
+/** Removes references to the environment, which hold no secret, and keeps all positions. */
 function withoutReferences(text: string): string {
   return text.replace(/\$?\$\{[^}]*\}/g, (reference) =>
     reference.startsWith('$$') ? reference : ' '.repeat(reference.length),
   );
 }
 
-/** What a search of the workspace looked at. */
+/** The scope of a workspace search. */
 export interface Scan {
   places: SecretPlace[];
-  /** That were read. */
+  /** Number of files read. */
   files: number;
-  /** Files and folders that were not, by why. */
+  /** Skipped files and folders, by cause. */
   skipped: Map<string, number>;
-  /** Whether there are more files than are looked at. */
+  /** Whether there are more files than the search limit. */
   cut: boolean;
 }
 
-/** Searches a workspace's files for secrets, what is near its top first, in bounded time and memory. Links are not followed. */
+/** Searches a workspace for secrets, top folders first, in bounded time and memory. Links are not followed. */
 export async function scanWorkspace(
   folder: string,
   known: readonly string[],
@@ -87,7 +87,7 @@ export async function scanWorkspace(
       if (entry.isDirectory()) {
         if (!skippedFolders.includes(entry.name)) folders.push(path);
         else skip(`folders named ${entry.name}`);
-        // Addresses of remotes may hold passwords.
+        // Remote URLs may contain passwords.
         const config = entry.name === '.git' ? await textOf(join(path, 'config')) : null;
         if (typeof config === 'string') {
           scan.files += 1;
@@ -129,7 +129,7 @@ function placesIn(file: string, text: string): SecretPlace[] {
   }));
 }
 
-/** What was found in settings, and in the workspace where it was searched. */
+/** Secrets found in settings, and in the workspace if it was searched. */
 export function secretsReport(settings: readonly SecretPlace[], scan: Scan | null, why: string): Checked {
   const inWorkspace = scan?.places ?? [];
   const rest = inWorkspace.length - mostFindings;
@@ -144,14 +144,14 @@ export function secretsReport(settings: readonly SecretPlace[], scan: Scan | nul
         id: 'secret_in_settings',
         title: `${textOfPlace(place)} has a secret in plain text`,
         evidence: `Kind: ${place.kind}. Its value is not repeated here.`,
-        remedy: 'Keep it in an environment variable, write "${NAME}" in its place, and replace the secret.',
+        remedy: 'Keep it in an environment variable, write "${NAME}" instead, and rotate the secret.',
       })),
       ...inWorkspace.slice(0, mostFindings).map((place): Finding => ({
         severity: 'warning',
         id: 'secret_in_workspace',
         title: `${textOfPlace(place)} may hold a secret`,
         evidence: `Kind: ${place.kind}. Its value is not repeated here.`,
-        remedy: 'Take it out of the file and its history, and replace it where it is a real one.',
+        remedy: 'Remove it from the file and its history, and rotate it if it is real.',
       })),
       ...(rest > 0
         ? [
@@ -187,6 +187,6 @@ function scanText(scan: Scan | null, why: string): string {
   return [
     `${scan.files} files of the workspace were read.`,
     ...(skipped === '' ? [] : [`Skipped: ${skipped}.`]),
-    ...(scan.cut ? [`There are more files than the ${mostFiles} that are looked at.`] : []),
+    ...(scan.cut ? [`Only the first ${mostFiles} files were searched.`] : []),
   ].join(' ');
 }
