@@ -75,7 +75,7 @@ describe('why an answer ended', () => {
       const environment = process.env as Record<string, string>;
       const command = ['chat', '--reason', 'JIRA-1 ends', `@stand-in:stop=${reason}`];
       const { code, stderr } = await tidyllm(command, { environment });
-      expect({ code, stderr }).toMatchObject({ code: 6, stderr: expect.stringContaining('broke off') });
+      expect({ code, stderr }).toMatchObject({ code: 6, stderr: expect.stringContaining('unusable output') });
       const [settled] = await recordsOf(core, 'SETTLE');
       expect(settled).toMatchObject({ outcome: 'incomplete', stop_reason: reason, estimated: false });
       expect(settled).not.toMatchObject({ cost_micro_usd: '0' });

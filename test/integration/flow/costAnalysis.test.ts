@@ -234,7 +234,7 @@ describe('the cost analysis', () => {
     expect(report.findings).toHaveLength(1);
     expect(findingOf(report, 'unusual_calls')).toMatchObject({
       title: `Calls of ${models.haiku} were unusually expensive`,
-      evidence: `1 of 26 calls cost more than 10 times the median of $0.0020; the dearest $0.30 on ${dayAgo(1)} by grace (call ${dear}).`,
+      evidence: `1 of 26 calls cost more than 10 times the median of $0.0020; the most expensive cost $0.30 on ${dayAgo(1)} by grace (call ${dear}).`,
     });
   });
 
