@@ -54,6 +54,15 @@ describe('repeated work', () => {
     await next;
   });
 
+  it('tells what the last run threw, not one that was repeated', async () => {
+    const { runs, repeated } = controlled();
+    const requests = [repeated.request(), repeated.request()];
+    runs[0]!.reject(new Error('broken'));
+    await expect.poll(() => runs.length).toBe(2);
+    runs[1]!.resolve(undefined);
+    await Promise.all(requests);
+  });
+
   it('begins no further run once it was stopped', async () => {
     const { runs, repeated } = controlled();
     void repeated.request();
@@ -61,6 +70,7 @@ describe('repeated work', () => {
     const stopped = repeated.stop();
     runs[0]!.resolve(undefined);
     await stopped;
+    await repeated.request();
     expect(runs).toHaveLength(1);
   });
 });
