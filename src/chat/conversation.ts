@@ -8,6 +8,7 @@ import type { CallOrigin } from '../gateways/callOrigin.ts';
 import { requestDefaults, type LlmRequest, type LlmResponse } from '../gateways/modelCalls.ts';
 import type { BackendInfo } from '../gateways/ports.ts';
 import { shortfallOf, type Shortfall } from '../gateways/shortfall.ts';
+import { readReason } from '../ledger/reason.ts';
 import { contextTokens, formatUsd } from '../pricing/cost.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { ChatModeId } from './chatMode.ts';
@@ -236,7 +237,7 @@ export class Conversation {
           },
         });
       });
-      if (response.error?.code === 'audit_reason_missing') return response.error;
+      if (response.error && isOfReason(response.error, turn.reason)) return response.error;
       turn.result = this.#resultOf(response);
       return null;
     } finally {
@@ -349,6 +350,11 @@ export class Conversation {
   #failureOf(error: GatewayError | null): Failure | null {
     return error && error.code !== 'cancelled' ? this.#dependencies.failureOf(error) : null;
   }
+}
+
+/** A reason that is too long is an invalid request to other callers; here it goes back like every faulty one. */
+function isOfReason({ code }: GatewayError, reason: string): boolean {
+  return code === 'audit_reason_missing' || readReason(reason, { minReasonLength: 0 }).fault !== null;
 }
 
 function newFlow(question: string): NonNullable<Turn['flow']> {

@@ -206,6 +206,9 @@ describe('a conversation', () => {
     conversation.reason = 'ab';
     expect(await conversation.askAgain(failed)).toMatchObject({ outcome: 'reason_refused' });
     expect(conversation.turns).toEqual([failed]);
+    conversation.reason = 'JIRA-1 '.repeat(200);
+    expect(await conversation.askAgain(failed)).toMatchObject({ outcome: 'reason_refused' });
+    expect(conversation.turns).toEqual([failed]);
   });
 
   it('asks for the reason that was written when it was asked', async () => {
