@@ -115,7 +115,9 @@ function ledgerJson({ ledger, journal }: Core, seen: Observations): object {
     ? `${fault.segment}:${fault.line} ${fault.kind}: ${fault.detail}`
     : (seen.ledger?.error?.message ?? null);
   const ok = detail === null;
-  const state = ok ? 'intact' : 'damaged';
+  // All of it may verify while nothing can be recorded.
+  const unusable = fault || seen.ledger?.error?.code === 'ledger_damaged' ? 'damaged' : 'unavailable';
+  const state = ok ? 'intact' : unusable;
   return { state, ok, mode: ledger.mode, path: journal.directory, records, head, detail };
 }
 

@@ -180,7 +180,12 @@ describe('one health in every picture', () => {
     mkdirSync(join(broken.home, 'ledger', 'live', 'lock.db'), { recursive: true });
     expect(await toldByAll(broken)).toMatchObject({
       ...{ verdict: 'DEGRADED', code: 7 },
-      reasons: [{ remedies: ['show_ledger'] }],
+      reasons: [{ of: 'ledger', remedies: ['show_ledger'] }],
+    });
+    const { document } = await tidyllmJson(['status'], { environment: broken.environment });
+    expect(document['ledger']).toMatchObject({ state: 'unavailable', ok: false });
+    expect(document['gateways']).toMatchObject({
+      services: [{ id: 'corporate_llm', health: { state: 'failed' } }, {}, {}],
     });
   });
 

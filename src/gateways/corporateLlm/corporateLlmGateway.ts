@@ -26,7 +26,7 @@ import { chargeOf, type Charge } from './charge.ts';
 import { shortfallOf } from '../shortfall.ts';
 import type { CallOptions, LlmRequest, LlmResponse, StageTimes } from '../modelCalls.ts';
 
-type GatewayLedger = CallLedger & Pick<LedgerReader, 'budget' | 'timeZone'>;
+type GatewayLedger = CallLedger & Pick<LedgerReader, 'budget' | 'requireRecordable' | 'timeZone'>;
 
 export interface CorporateLlmDependencies {
   backend: ModelBackend;
@@ -101,6 +101,7 @@ export class CorporateLlmGateway implements Gateway {
     const checkedAt = new Date().toISOString();
     try {
       await this.#ledger.budget();
+      await this.#ledger.requireRecordable();
     } catch (error) {
       if (!GatewayError.is(error)) throw error;
       return { state: 'failed', latencyMs: null, evidence: 'The ledger refuses calls.', error, checkedAt };
