@@ -551,7 +551,7 @@ function withFailure(
   const failure: Finding = {
     severity: 'problem',
     id: 'run_failed',
-    title: `${trigger} did not run to its end`,
+    title: `${trigger} did not complete`,
     evidence: error.message,
     remedy: error.hint,
   };

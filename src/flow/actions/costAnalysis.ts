@@ -286,7 +286,7 @@ class Costs {
         {
           severity: 'warning',
           id: 'unusual_day',
-          title: `${day} was unusually dear`,
+          title: `${day} was unusually expensive`,
           evidence:
             `${formatUsd(spent)} in ${callsText(calls)}; the median day has ${formatUsd(BigInt(Math.round(middle)))}. ${model ?? ''}`.trim(),
           remedy: `Check the day in the audit history${day === today ? '; a cap per user or model would limit it' : ''}.`,
@@ -322,9 +322,9 @@ class Costs {
         {
           severity: 'warning',
           id: 'unusual_calls',
-          title: `Calls of ${model} were unusually dear`,
-          evidence: `${unusual.length} of ${calls.length} calls cost more than ${unusualTimes} times the median of ${formatUsd(BigInt(Math.round(middle)))}; the dearest ${formatUsd(cost)} on ${day} by ${userId} (call ${callId}).`,
-          remedy: 'Look at these calls; long conversations and large attachments show this way.',
+          title: `Calls of ${model} were unusually expensive`,
+          evidence: `${unusual.length} of ${calls.length} calls cost more than ${unusualTimes} times the median of ${formatUsd(BigInt(Math.round(middle)))}; the most expensive cost ${formatUsd(cost)} on ${day} by ${userId} (call ${callId}).`,
+          remedy: 'Check these calls; typical causes are long conversations and large attachments.',
         },
       ];
     });
@@ -359,7 +359,7 @@ class Costs {
       findings.push({
         severity: 'problem',
         id: 'overrun',
-        title: 'A call cost more than it had reserved',
+        title: 'A call cost more than it reserved',
         evidence: `Call ${call} on ${day}: ${formatUsd(BigInt(cost))} instead of at most ${formatUsd(BigInt(reserved))}.`,
         remedy: 'Check its record; the price table or the token bound is wrong.',
       });

@@ -57,7 +57,7 @@ export async function tryToPass(target: AttemptsOn, run: FlowRun): Promise<Check
         severity: 'problem',
         id: `passed_${id}`,
         title: `Not refused: ${tried}`,
-        evidence: `It had to be refused, and was not: ${outcome}.`,
+        evidence: `It should have been refused, but was not: ${outcome}.`,
         remedy:
           'Don’t make calls with this installation: its gateway is not working as promised. Reinstall it.',
       })),

@@ -94,10 +94,10 @@ async function look(endpoint: Endpoint, { sessions }: EndpointsToCheck, signal: 
   const { protocol, hostname } = new URL(url);
   if (protocol === 'http:') {
     if (isLoopback(hostname)) return fine(name, 'stays here', shown);
-    return faulty(name, 'in the clear', {
+    return faulty(name, 'not encrypted', {
       severity: 'problem',
       id: 'plain_http',
-      title: `${name} is spoken to without encryption`,
+      title: `The connection to ${name} is not encrypted`,
       evidence: `${shown} is neither encrypted nor on this machine.`,
       remedy: `Use https in ${setting}.`,
     });
@@ -110,7 +110,7 @@ async function look(endpoint: Endpoint, { sessions }: EndpointsToCheck, signal: 
     return faulty(name, 'no handshake', {
       severity: 'warning',
       id: 'no_handshake',
-      title: `${name} can’t be asked for its certificate`,
+      title: `The certificate of ${name} can’t be checked`,
       evidence: messageOf(error),
       remedy: (GatewayError.is(error) && error.hint) || `Check ${setting}.`,
     });
@@ -121,7 +121,7 @@ function oldProtocol({ name, setting }: Endpoint, evidence: string): Seen {
   return faulty(name, 'old protocol', {
     severity: 'problem',
     id: 'old_tls',
-    title: `${name} speaks an old TLS`,
+    title: `${name} uses an old TLS version`,
     evidence: `${evidence}.`,
     remedy: `Enable TLS 1.2 or later on the server of ${setting}.`,
   });
@@ -135,10 +135,10 @@ function judged(endpoint: Endpoint, { protocol, validUntil }: Handshake): Seen {
   const evidence = `${shown} uses ${protocol}; its certificate has ${daysLeft ?? 'unknown'} days left`;
   if (oldProtocols.includes(protocol)) return oldProtocol(endpoint, evidence);
   if (daysLeft !== null && daysLeft < soonDays)
-    return faulty(name, 'ends soon', {
+    return faulty(name, 'expires soon', {
       severity: 'warning',
       id: 'certificate_ends',
-      title: `The certificate of ${name} ends soon`,
+      title: `The certificate of ${name} expires soon`,
       evidence: `${evidence}.`,
       remedy: 'Ask the server’s operator to renew it.',
     });
@@ -154,8 +154,8 @@ function certificateChecks({ environment, sessions }: EndpointsToCheck): Seen[] 
     faulty(name, 'off', {
       severity: 'problem',
       id: 'certificates_unchecked',
-      title: 'Any certificate is taken',
-      evidence: `${because}: who sits in between can read and change everything.`,
+      title: 'Any certificate is accepted',
+      evidence: `${because}: anyone in between can read and change everything.`,
       remedy: 'Turn it on, and set AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS to your company’s CA.',
     }),
   ];
@@ -169,21 +169,21 @@ function database({ settings: { postgres } }: LoadedSettings): Seen[] {
     return [fine(name, 'stays here', `ssl_mode ${mode} to ${host}`)];
   if (mode === 'disable' || mode === 'allow' || mode === 'prefer')
     return [
-      faulty(name, 'may be in the clear', {
+      faulty(name, 'may be unencrypted', {
         severity: 'problem',
         id: 'weak_ssl_mode',
-        title: 'PostgreSQL may be spoken to without encryption',
+        title: 'The connection to PostgreSQL may be unencrypted',
         evidence: `postgres.ssl_mode is ${mode}, and ${host} is another machine.`,
         remedy: 'Set postgres.ssl_mode to verify-full, or at least to require.',
       }),
     ];
   if (mode === 'require')
     return [
-      faulty(name, 'encrypted, not proven', {
+      faulty(name, 'encrypted, not verified', {
         severity: 'note',
         id: 'unproven_database',
-        title: 'PostgreSQL’s certificate is not looked at',
-        evidence: `postgres.ssl_mode is require, which encrypts and takes any certificate of ${host}.`,
+        title: 'PostgreSQL’s certificate is not verified',
+        evidence: `postgres.ssl_mode is require, which encrypts but accepts any certificate of ${host}.`,
         remedy: 'Set postgres.ssl_mode to verify-full.',
       }),
     ];

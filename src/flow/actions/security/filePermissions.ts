@@ -81,8 +81,8 @@ export async function checkPermissions({
       findings.push({
         severity: 'problem',
         id: 'writable_settings',
-        title: `${file.path}: others may change it`,
-        evidence: `${openText(file, 1)}: who writes it changes caps, prices, endpoints and agreements.`,
+        title: `${file.path}: writable by others`,
+        evidence: `${openText(file, 1)}: whoever writes it changes caps, prices, endpoints and agreements.`,
         remedy: `Run: chmod go-w "${file.path}"`,
       });
   }

@@ -142,14 +142,14 @@ export function secretsReport(settings: readonly SecretPlace[], scan: Scan | nul
       ...settings.map((place): Finding => ({
         severity: 'problem',
         id: 'secret_in_settings',
-        title: `${textOfPlace(place)} has a secret in plain text`,
+        title: `${textOfPlace(place)} contains a secret in plain text`,
         evidence: `Kind: ${place.kind}. Its value is not repeated here.`,
         remedy: 'Keep it in an environment variable, write "${NAME}" instead, and rotate the secret.',
       })),
       ...inWorkspace.slice(0, mostFindings).map((place): Finding => ({
         severity: 'warning',
         id: 'secret_in_workspace',
-        title: `${textOfPlace(place)} may hold a secret`,
+        title: `${textOfPlace(place)} may contain a secret`,
         evidence: `Kind: ${place.kind}. Its value is not repeated here.`,
         remedy: 'Remove it from the file and its history, and rotate it if it is real.',
       })),
@@ -158,9 +158,9 @@ export function secretsReport(settings: readonly SecretPlace[], scan: Scan | nul
             {
               severity: 'warning' as const,
               id: 'secret_in_workspace',
-              title: `${rest} more places may hold secrets`,
-              evidence: 'The table has them.',
-              remedy: 'As for the others.',
+              title: `${rest} more places may contain secrets`,
+              evidence: 'They are in the table.',
+              remedy: 'Fix them like the others.',
             },
           ]
         : []),

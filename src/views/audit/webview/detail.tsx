@@ -96,7 +96,7 @@ function Tokens({ detail: { tokens, row, charged } }: { detail: Detail }) {
         </tbody>
         <tfoot>
           <tr>
-            <th scope="row">{priced ? t('Charged, rounded up') : t('Charged, an upper bound')}</th>
+            <th scope="row">{priced ? t('Charged, rounded up') : t('Charged (upper bound)')}</th>
             <td>{row.tokens?.toLocaleString()}</td>
             {priced && <td />}
             {priced && <td>{charged}</td>}
