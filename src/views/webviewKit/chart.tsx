@@ -267,43 +267,32 @@ function Mark({ series }: { series: number }) {
   return path === undefined ? <circle class="mark" r={3.5} /> : <path class="mark" d={path} />;
 }
 
+/** Fillings of the series after the first: stripes, dots, and bars across, along and the other way. */
+const fillings = [
+  { turned: 45, shape: <rect class="full" width="3" height="6" /> },
+  { turned: 0, shape: <circle class="full" cx="3" cy="3" r="1.8" /> },
+  { turned: 0, shape: <rect class="full" width="6" height="3" /> },
+  { turned: 0, shape: <rect class="full" width="3" height="6" /> },
+  { turned: -45, shape: <rect class="full" width="3" height="6" /> },
+];
+
 function Patterns({ id }: { id: string }) {
   return (
     <defs>
-      <pattern
-        id={`${id}-1`}
-        class="series-1"
-        width="6"
-        height="6"
-        patternUnits="userSpaceOnUse"
-        patternTransform="rotate(45)"
-      >
-        <rect class="thin" width="6" height="6" />
-        <rect class="full" width="3" height="6" />
-      </pattern>
-      <pattern id={`${id}-2`} class="series-2" width="6" height="6" patternUnits="userSpaceOnUse">
-        <rect class="thin" width="6" height="6" />
-        <circle class="full" cx="3" cy="3" r="1.8" />
-      </pattern>
-      <pattern id={`${id}-3`} class="series-3" width="6" height="6" patternUnits="userSpaceOnUse">
-        <rect class="thin" width="6" height="6" />
-        <rect class="full" width="6" height="3" />
-      </pattern>
-      <pattern id={`${id}-4`} class="series-4" width="6" height="6" patternUnits="userSpaceOnUse">
-        <rect class="thin" width="6" height="6" />
-        <rect class="full" width="3" height="6" />
-      </pattern>
-      <pattern
-        id={`${id}-5`}
-        class="series-5"
-        width="6"
-        height="6"
-        patternUnits="userSpaceOnUse"
-        patternTransform="rotate(-45)"
-      >
-        <rect class="thin" width="6" height="6" />
-        <rect class="full" width="3" height="6" />
-      </pattern>
+      {fillings.map(({ turned, shape }, index) => (
+        <pattern
+          key={index}
+          id={`${id}-${index + 1}`}
+          class={`series-${index + 1}`}
+          width="6"
+          height="6"
+          patternUnits="userSpaceOnUse"
+          patternTransform={`rotate(${turned})`}
+        >
+          <rect class="thin" width="6" height="6" />
+          {shape}
+        </pattern>
+      ))}
     </defs>
   );
 }
