@@ -30,7 +30,7 @@ export function imageFacts(base64: string): ImageFacts | null {
   if (!beginnings.some(([offset, text]) => bytes.toString('latin1', offset, offset + text.length) === text))
     return null;
   try {
-    const { type = '', width, height, orientation = 1 } = imageSize(bytes);
+    const { type = '', width, height, orientation = 1 } = imageSize(alone(bytes));
     const mediaType = typesByFormat[type];
     if (!mediaType || !(width > 0) || !(height > 0)) return null;
     // From 5 on the picture lies on its side.
@@ -40,6 +40,11 @@ export function imageFacts(base64: string): ImageFacts | null {
   } catch {
     return null;
   }
+}
+
+/** Small buffers share memory, and the reader of images reads on behind the end of one that was cut. */
+function alone(bytes: Buffer): Uint8Array {
+  return bytes.byteLength < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
 }
 
 /** What all object streams of a document may come to when they are unpacked. */

@@ -1,5 +1,5 @@
 import { deflateSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { imageFacts, pdfPages } from '../../../src/content/media.ts';
 import { pdf, png } from '../../support/richRequests.ts';
 
@@ -48,6 +48,16 @@ describe('the pages of a PDF', () => {
 });
 
 describe('what an image is', () => {
+  it('is not known of one that ends before its size, whatever lies behind it in memory', () => {
+    const cut = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
+    // As small buffers lie in the memory that they share.
+    const shared = Buffer.alloc(64, 'surely some text');
+    shared.set(cut, 8);
+    vi.spyOn(Buffer, 'from').mockReturnValueOnce(shared.subarray(8, 8 + cut.length));
+    expect(imageFacts(cut.toString('base64'))).toBeNull();
+    vi.restoreAllMocks();
+  });
+
   it('is told by its bytes', () => {
     expect(imageFacts(png(640, 480))).toEqual({ type: 'image/png', width: 640, height: 480 });
     const gif = Buffer.from('GIF89a\x20\x00\x10\x00', 'latin1').toString('base64');
