@@ -306,7 +306,7 @@ async function sendable(keys: AwsKeys, { detail, placeOf }: Candidate): Promise<
     const stray = key === '' ? 'no character at all' : strayIn(key);
     if (stray === null) return key;
     const place = (await placeOf?.(part)) ?? detail;
-    const message = `The ${part.replaceAll('_', ' ')} of the AWS credentials (${place}) can’t be sent: it holds ${stray}.`;
+    const message = `The ${part.replaceAll('_', ' ')} of the AWS credentials (${place}) can’t be sent: it contains ${stray}.`;
     throw new GatewayError('credentials_missing', message, {
       hint: 'Set it anew where it comes from, as AWS gave it, on one line.',
     });

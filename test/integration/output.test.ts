@@ -159,7 +159,7 @@ describe('an output that can’t be written', () => {
         ['audit', 'export'],
         '/dev/full',
         6,
-        /\/dev\/full can’t be written: ENOSPC.*\nChoose another file with --out/,
+        /\/dev\/full can’t be written: ENOSPC.*\nUse another file with --out/,
       ],
       [
         flowRun,
