@@ -49,7 +49,7 @@ describe('the report of a FLOW run', () => {
     await view.getByText('[Integration Test]', { exact: true }).waitFor();
     const model = view.getByRole('region', { name: 'Figures' });
     expect(await model.innerText()).toMatch(/Model\s+[\d,.]+ ms/);
-    await view.getByRole('img', { name: /^Steps\. Took: / }).waitFor();
+    await view.getByRole('img', { name: /^Steps\. Duration: / }).waitFor();
     const steps = view.getByRole('region', { name: 'Steps' });
     await steps.getByText('Show Table').press('Enter');
     await steps.getByRole('rowheader', { name: 'Model: Compare the cost' }).waitFor();
