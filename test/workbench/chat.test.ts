@@ -127,7 +127,8 @@ describe('the chat with simulated answers', () => {
   ])('has the keyboard again when %s', async (_what, name, key) => {
     await begin();
     await chat.button(name).click();
-    await window.page.locator('.quick-input-widget:visible input.input').waitFor();
+    // Before an item is active, Enter takes none.
+    await window.page.locator('.quick-input-widget:visible .monaco-list-row.focused').waitFor();
     await window.page.keyboard.press(key);
     await expect
       .poll(() =>
