@@ -6,7 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const maxWorkers = '100%';
 
 /** They wait for programs, disks and answers that come word by word; others use the processors meanwhile. */
-const maxWaitingWorkers = Math.ceil(1.5 * availableParallelism());
+const maxWaitingWorkers = 2 * availableParallelism();
 
 /** What takes a second on an idle machine may take ten on a busy one. */
 const expect = { poll: { timeout: 60_000 } };

@@ -15,8 +15,8 @@ import type { Model } from '../pricing/modelCatalogue.ts';
 import { conformToConverse } from './converse/rules.ts';
 import { valueFor } from './mockValue.ts';
 
-/** Slow enough to be seen streaming, quick enough not to bore. */
-const wordDelayMs = 8;
+/** Slow enough to be seen streaming, quick enough not to be waited for. */
+const wordDelayMs = 2;
 const charactersPerToken = 4;
 
 /**

@@ -135,7 +135,7 @@ export class Editor {
     if ((await readFile(settings, 'utf8')).includes(chosen)) return;
     await window.palette('Preferences: Color Theme');
     await window.page.locator('.quick-input-widget:visible input.input').fill(label);
-    await window.quickPick(label).first().click();
+    await window.choose(label);
     await window.page.locator(`.monaco-workbench.${marker}`).waitFor();
     for (const webview of await window.page.locator('iframe.webview.ready:visible').all()) {
       const view = webview.contentFrame().frameLocator('iframe#active-frame');

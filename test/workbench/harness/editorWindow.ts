@@ -19,10 +19,14 @@ export class EditorWindow {
 
   /** Runs a command from the palette by its full title, for example `TidyLLM: Open Budget`. */
   async palette(title: string): Promise<void> {
-    const input = this.page.locator('.quick-input-widget:visible input.input');
-    // A window that still starts may close the palette that was just opened.
-    do await this.page.keyboard.press('F1');
-    while (!(await fills(input, `>${title}`)) || !(await isChosen(this.quickPick(title).first())));
+    const offered = async (timeout: number) => {
+      await this.page.keyboard.press('F1');
+      await this.#quickInput().fill(`>${title}`, { timeout });
+      await this.quickPick(title).first().waitFor({ timeout });
+    };
+    // A window that still starts may not hear the key, or may close the palette that was just opened.
+    for (let patience = 1_000; !(await happens(offered(patience))); patience *= 2);
+    await this.choose(title);
   }
 
   /** The rows of the open quick pick that hold a text. */
@@ -32,11 +36,24 @@ export class EditorWindow {
       .filter({ hasText: text });
   }
 
+  /** Takes a row of the open quick pick by the keyboard, and waits until the row is gone. */
+  async choose(text: string): Promise<void> {
+    await this.quickPick(text).first().waitFor();
+    const chosen = this.quickPick(text).and(this.page.locator('.focused'));
+    while ((await chosen.count()) === 0) await this.#quickInput().press('ArrowDown');
+    await this.#quickInput().press('Enter');
+    await chosen.waitFor({ state: 'detached' });
+  }
+
+  #quickInput(): Locator {
+    return this.page.locator('.quick-input-widget:visible input.input');
+  }
+
   /** Types into the input box that is open, or opens next, and confirms. */
   async answer(text: string): Promise<void> {
     // A pick that was answered stays until the extension host closes it, and has an input of its own.
     await this.quickPick('').first().waitFor({ state: 'hidden' });
-    const input = this.page.locator('.quick-input-widget:visible input.input');
+    const input = this.#quickInput();
     await input.fill(text);
     await input.press('Enter');
   }
@@ -164,16 +181,8 @@ async function accessibilityFaults(): Promise<string[]> {
   );
 }
 
-function fills(input: Locator, text: string): Promise<boolean> {
-  return input.fill(text, { timeout: 5_000 }).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Whether it could be clicked before it went away. */
-function isChosen(row: Locator): Promise<boolean> {
-  return row.click({ timeout: 5_000 }).then(
+function happens(action: Promise<void>): Promise<boolean> {
+  return action.then(
     () => true,
     () => false,
   );

@@ -57,11 +57,14 @@ function askForRows(): void {
   post({ type: 'rows', query: state.query, first: page * pageRows, limit: pageRows });
 }
 
-/** A running call changes, and kept content can be erased; all else is immutable. */
+/**
+ * A running call changes, and kept content can be erased: at first its key is gone, later a record says so. All else
+ * is immutable.
+ */
 function askForDetail(changed: boolean): void {
   const sequence = state.selected?.sequence ?? null;
   const { detail } = state;
-  const again = changed && (detail?.row.outcome === 'pending' || detail?.content.state === 'kept');
+  const again = changed && (detail?.row.outcome === 'pending' || detail?.content.state !== 'erased');
   if (sequence === shownDetail && !again) return;
   shownDetail = sequence;
   if (sequence !== null) post({ type: 'detail', sequence });
