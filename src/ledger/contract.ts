@@ -48,6 +48,19 @@ export interface CallLedger {
    */
   settle(callId: string, input: SettleInput, notes?: readonly Note[]): Promise<Receipt>;
 
+  /**
+   * Records a call that cost nothing because no model was asked: its beginning, its notes and its end, in one step.
+   *
+   * - It MUST check reason, caps and overruns as `reserve` does; a call that doesn't fit MUST be recorded as refused.
+   * - All of it MUST be durable before it resolves.
+   */
+  recordFree(
+    callId: string,
+    input: Omit<ReserveInput, 'amount'>,
+    ending: Omit<SettleInput, 'cost_micro_usd' | 'estimated' | 'unit_prices'>,
+    notes: readonly Note[],
+  ): Promise<Reservation>;
+
   /** Releases a reservation: nothing was spent. It MUST be durable and idempotent as `settle` is. */
   void(callId: string, input: VoidInput): Promise<Receipt>;
 

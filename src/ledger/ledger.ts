@@ -105,10 +105,46 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
   }
 
   async reserve(callId: string, input: ReserveInput, notes: readonly Note[] = []): Promise<Reservation> {
-    this.#requireReason(input.reason);
+    await this.#beforeReserving(input, notes);
+    return this.#enqueueReservation(callId, input, [
+      { kind: 'DISPATCH', call_id: callId },
+      ...notesOf(callId, notes),
+    ]);
+  }
+
+  async recordFree(
+    callId: string,
+    input: Omit<ReserveInput, 'amount'>,
+    ending: Omit<SettleInput, 'cost_micro_usd' | 'estimated' | 'unit_prices'>,
+    notes: readonly Note[],
+  ): Promise<Reservation> {
+    await this.#beforeReserving(input, notes);
+    // Queued one after the other without a pause, so that both are in one write.
+    const reserving = this.#enqueueReservation(callId, { ...input, amount: 0n }, notesOf(callId, notes));
+    const free = { cost_micro_usd: '0', estimated: false, unit_prices: null };
+    const ended = this.#steps.enqueue(
+      ({ fold }) => {
+        const call = fold.open.get(callId);
+        return call ? [{ ...ending, ...free, ...endingOf(call), kind: 'SETTLE' }] : [];
+      },
+      (receipt) => this.#endings.ended(callId, receipt),
+    );
+    const [reserved, receipt] = await Promise.all([reserving, ended]);
+    return reserved.granted ? { ...reserved, receipt } : reserved;
+  }
+
+  async #beforeReserving({ reason }: Pick<ReserveInput, 'reason'>, notes: readonly Note[]): Promise<void> {
+    this.#requireReason(reason);
     requireNotes(notes);
     await this.#beforeMoney();
-    const { amount, ...record } = input;
+  }
+
+  /** Holds a call's money under its caps, with the records that follow it. */
+  #enqueueReservation(
+    callId: string,
+    { amount, ...record }: ReserveInput,
+    following: readonly RecordDraft[],
+  ): Promise<Reservation> {
     const { user_id: userId, model_id: modelId, model_key: modelKey } = record;
     const scopes = scopesOf({ userId, modelId, modelKey, ...record, caller: callerIn(record) });
     const caps = this.#capsOf(scopes);
@@ -127,12 +163,7 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
           return [...policy, { ...refused, ...day, kind: 'REFUSE', call_id: callId }];
         }
         const held = { instance: this.#folder.instance, reserved_micro_usd: amount.toString() };
-        return [
-          ...policy,
-          { ...record, ...held, ...day, kind: 'RESERVE', call_id: callId },
-          { kind: 'DISPATCH', call_id: callId },
-          ...notesOf(callId, notes),
-        ];
+        return [...policy, { ...record, ...held, ...day, kind: 'RESERVE', call_id: callId }, ...following];
       },
       (receipt): Reservation => {
         if (refusal) return { granted: false, receipt, ...refusal };
