@@ -34,7 +34,11 @@ export class ContentKeys {
   }
 
   path(subject: string): string {
-    return join(this.#directory, `${subjectHash(subject)}.key`);
+    return this.#pathOf(subjectHash(subject));
+  }
+
+  #pathOf(subjectSha256: string): string {
+    return join(this.#directory, `${subjectSha256}.key`);
   }
 
   /** The subject's key, made when there is none. */
@@ -54,7 +58,12 @@ export class ContentKeys {
 
   /** The subject's key, or null when it was erased or never made. */
   find(subject: string): SubjectKey | null {
-    const path = this.path(subject);
+    return this.findHashed(subjectHash(subject));
+  }
+
+  /** The same, by the hash of the subject. */
+  findHashed(subject: string): SubjectKey | null {
+    const path = this.#pathOf(subject);
     try {
       const { ino, ctimeNs } = statSync(path, { bigint: true });
       const version = `${ino}-${ctimeNs}`;

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import canonicalize from 'canonicalize';
@@ -20,6 +20,7 @@ import {
 } from './messages.ts';
 import { redactedRequest, redactedTurn } from './redactedContent.ts';
 import { Redactor } from './redaction.ts';
+import { seal, unseal } from './sealing.ts';
 
 /** More than any conversation with its answer. */
 const mostSealedBytes = 200_000_000;
@@ -79,6 +80,11 @@ export class ContentStore {
     this.#keys = new ContentKeys(join(options.directory, 'keys'));
   }
 
+  /** Whether policy keeps the text of calls. */
+  get keepsText(): boolean {
+    return this.#options.policy === 'redacted' || this.#options.policy === 'full';
+  }
+
   /** Begins to keep a call. Nothing is stored yet. Throws `content_unavailable`. */
   begin(subject: string, callId: string, request: RequestContent): KeptCall {
     const { policy } = this.#options;
@@ -121,7 +127,7 @@ export class ContentStore {
       throw contentUnavailable(path, error);
     });
     if (!sealed) return null;
-    const { policy, request, answer } = unseal(key, this.#boundTo(callId), sealed, path);
+    const { policy, request, answer } = opened(key, this.#boundTo(callId), sealed, path);
     return {
       policy,
       request,
@@ -223,23 +229,9 @@ function hmacOf({ hashing }: SubjectKey, callId: string, content: string): strin
   return createHmac('sha256', hashing).update(`${callId}\0${content}`, 'utf8').digest('hex');
 }
 
-const nonceBytes = 12;
-const tagBytes = 16;
-
-/** Nonce, AES-256-GCM ciphertext, tag. */
-function seal({ encryption }: SubjectKey, boundTo: Buffer, text: string): Buffer {
-  const nonce = randomBytes(nonceBytes);
-  const cipher = createCipheriv('aes-256-gcm', encryption, nonce).setAAD(boundTo);
-  return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-}
-
-function unseal({ encryption }: SubjectKey, boundTo: Buffer, sealed: Buffer, path: string): StoredContent {
+function opened(key: SubjectKey, boundTo: Buffer, sealed: Buffer, path: string): StoredContent {
   try {
-    const decipher = createDecipheriv('aes-256-gcm', encryption, sealed.subarray(0, nonceBytes))
-      .setAAD(boundTo)
-      .setAuthTag(sealed.subarray(-tagBytes));
-    const text = Buffer.concat([decipher.update(sealed.subarray(nonceBytes, -tagBytes)), decipher.final()]);
-    return storedContent.parse(JSON.parse(text.toString('utf8')));
+    return storedContent.parse(JSON.parse(unseal(key, boundTo, sealed)));
   } catch {
     throw contentChanged(path, 'it was changed, or belongs to another call or key');
   }
