@@ -20,6 +20,8 @@ interface GatewayErrorOptions {
   place?: Place | null | undefined;
   /** Whether the same call may succeed if repeated. */
   retryable?: boolean;
+  /** How long the provider asks to wait before the call is repeated, in milliseconds. */
+  retryAfterMs?: number | undefined;
   billing?: Billing;
   /** The provider's own message. */
   detail?: string;
@@ -42,6 +44,8 @@ export class GatewayError extends Error {
   /** Where to fix it; null if that is no place in a file or the settings. */
   readonly place: Place | null;
   readonly retryable: boolean;
+  /** How long the provider asks to wait, in milliseconds; null if it doesn't say. */
+  readonly retryAfterMs: number | null;
   readonly billing: Billing;
   /**
    * The provider's own message, on one line; null if there is none. It may quote the prompt, so it is
@@ -54,6 +58,7 @@ export class GatewayError extends Error {
     this.code = code;
     this.hint = options.hint ?? '';
     this.retryable = options.retryable ?? false;
+    this.retryAfterMs = options.retryAfterMs ?? null;
     this.place = options.place ?? null;
     this.remedy = (options.remedy ?? defaultRemedy(code, this.retryable)).map((one) =>
       placed(one, this.place),

@@ -1,6 +1,7 @@
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { failedCredentials } from '../sessions/awsErrors.ts';
 import { UnboundedAnswer } from '../sessions/answerLimits.ts';
+import { retryAfterMs } from './retryAfter.ts';
 import { explain, type Explanation, type Place } from './bedrockAdvice.ts';
 
 /** A failure before the answer began; `begun` says whether anything of the request had left this computer. */
@@ -40,8 +41,14 @@ function explained(
     detail,
     cause: traceOf(error),
     retryable: retryable ?? false,
+    retryAfterMs: retryAfterMs(headersOf(error)),
     billing: billing ?? 'none',
   });
+}
+
+function headersOf(error: Error): Record<string, string> {
+  const { $response } = error as { $response?: { headers?: Record<string, string> } };
+  return $response?.headers ?? {};
 }
 
 /** The message of an exception; one that the SDK doesn't know in the middle of an answer comes as its JSON. */
