@@ -7,6 +7,7 @@ import { doctor } from './cli/doctor.ts';
 import { health } from './cli/health.ts';
 import { promptForMfaCode } from './cli/mfaCode.ts';
 import { noteBudgetAlerts } from './cli/budgetAlerts.ts';
+import { cacheClear, cacheStats, cacheStatus } from './cli/cache.ts';
 import { chat, unreachableJson } from './cli/chat.ts';
 import type { ChatOptions } from './cli/chatRequest.ts';
 import { flowHistory, flowList, flowReport, flowRun, flowValidate, type FlowRunOptions } from './cli/flow.ts';
@@ -79,6 +80,8 @@ program
   .option('--guardrail <id:version>', 'Bedrock guardrail to apply')
   .option('--fields <file>', 'additional model fields, in JSON')
   .option('--no-stream', 'wait for the whole answer')
+  .option('--no-cache', 'ask a model even if the answer is cached')
+  .option('--fallback <models>', 'none forbids fallback models')
   .action((prompt: string | undefined, options: ChatOptions) => {
     const failed = (error: GatewayError): object =>
       unreachableJson(error, options.model ?? '', program.opts<GlobalOptions>().backend);
@@ -121,6 +124,21 @@ program
   .option('--since <day>', 'first policy day, YYYY-MM-DD')
   .option('--until <day>', 'last policy day')
   .action((options: UsageOptions) => run((core, terminal) => usage(core, options, terminal)));
+
+const cache = program.command('cache').description('cached answers');
+cache
+  .command('status', { isDefault: true })
+  .description('the files of the cache, by model')
+  .action(() => run((core, terminal) => cacheStatus(core, terminal)));
+cache
+  .command('stats')
+  .description('the same with hits, misses and what they saved')
+  .action(() => run((core, terminal) => cacheStats(core, terminal)));
+cache
+  .command('clear')
+  .description('delete the answers of one model, or all')
+  .argument('[model]', 'friendly name, model id, inference-profile id or ARN')
+  .action((model: string | undefined) => run((core, terminal) => cacheClear(core, model, terminal)));
 
 const audit = program.command('audit').description('the audit history');
 /** For calls the global --user names the caller; here it selects a user's calls. */

@@ -130,6 +130,11 @@ export const errorCodes = {
     remedy: retryFirst,
     advice: 'Request a higher quota from AWS, spread calls over time, or use a cross-region profile.',
   },
+  backend_paused: {
+    exitCode: 6,
+    remedy: [{ kind: 'choose_model' }, retry],
+    advice: 'Wait, use another model, or name one in ai.fallback_models.',
+  },
   backend_unreachable: {
     exitCode: 6,
     remedy: retryFirst,

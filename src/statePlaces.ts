@@ -10,6 +10,8 @@ export const statePlaces = {
   reports: (state: string, kind: LedgerKind) => join(state, 'flow', kind),
   /** Stored prompts and answers. */
   content: (state: string) => join(state, 'content'),
+  /** Keys of users, for all that is kept of them. */
+  contentKeys: (state: string) => join(state, 'content', 'keys'),
   signingKey: (state: string) => join(state, 'signing.pem'),
   /** List of all state folders of the account. */
   homes: (state: string) => join(state, 'homes'),

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { AnswerFiles } from '../adapters/answerFiles.ts';
 import { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
 import { ContentStore } from '../content/contentStore.ts';
 import { administration } from '../core/administration.ts';
@@ -6,8 +8,12 @@ import { flowFiles } from '../flow/catalogue.ts';
 import { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import type { ImplementationDependencies } from '../flow/implementations.ts';
 import { ReportStore } from '../flow/reportStore.ts';
+import { AiProcessingGateway } from '../gateways/aiProcessing/aiProcessingGateway.ts';
+import { systemPacing } from '../gateways/aiProcessing/pacing.ts';
 import type { AdmissionPolicy } from '../gateways/corporateLlm/admission.ts';
 import { CorporateLlmGateway } from '../gateways/corporateLlm/corporateLlmGateway.ts';
+import type { Gateway } from '../gateways/gateway.ts';
+import type { GovernedCalls } from '../gateways/modelCalls.ts';
 import type { BackendInfo, ModelBackend } from '../gateways/ports.ts';
 import { initGateways, type GatewayRegistry } from '../gateways/registry.ts';
 import { budgetStatus, type BudgetStatus } from '../ledger/budgetStatus.ts';
@@ -35,17 +41,18 @@ import { settingsWarnings } from './warnings.ts';
 export async function compose(options: ComposeOptions): Promise<Core> {
   const base = await foundationOf(options);
   const { loaded, sessions, backend, simulatedBecause, user, caller, content, reports, catalogue } = base;
-  const { ledger, journal, anchoring, capOf, budget } = base;
+  const { ledger, journal, anchoring, capOf, budget, answers } = base;
   const policy = policyOf(loaded.settings, backend.simulated, user, caller);
   const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
     new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy });
   const registry = await initGateways({
     corporate_llm: () => Promise.resolve(callsOn(backend, catalogue)),
+    ai_processing: (below) => Promise.resolve(processingOn(below, loaded.settings, answers)),
   });
   const { minReasonLength } = policy;
-  const decided = { ledger, journal, anchoring, content, catalogue, capOf, budget, user, minReasonLength };
+  const decided = { ledger, journal, anchoring, content, catalogue, capOf, budget, user };
   return {
-    ...administration(decided),
+    ...administration({ ...decided, minReasonLength, answers }),
     loaded: {
       ...loaded,
       warnings: settingsWarnings(options, loaded, catalogue, journal.mode),
@@ -64,8 +71,9 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     content,
     catalogue,
     registry,
+    cache: answers,
     chat: new UnifiedChatManager(registry),
-    flow: flowOf(options, { ...base, registry, callsOn, anchorAt }),
+    flow: flowOf(options, { ...base, cache: answers, registry, callsOn, anchorAt }),
     reports,
     dispose: async () => {
       await anchoring.dispose();
@@ -100,18 +108,49 @@ async function foundationOf(options: ComposeOptions) {
     directory: statePlaces.reports(state, mode),
     timeZone: settings.budget.timezone,
   });
+  const answers = answersOf(settings, options, state);
   const catalogue = catalogueOf(settings, backend.region, profiles);
   const capOf = capsFrom({
     budget: settings.budget,
     modelKeyOf: (name) => catalogue.capKeyOf(name),
     originOf: (path) => loaded.originOf(path).text,
   });
-  const parts = { loaded, state, backend, user, capOf, content, reports };
+  const parts = { loaded, state, backend, user, capOf, content, reports, answers };
   const opened = openLedger({ ...parts, options });
   const { alerts } = settings.budget;
   const budget = async (day?: string): Promise<BudgetStatus> =>
     budgetStatus(await dayOf(opened.ledger, opened.journal, day), { capOf, alerts });
   return { ...parts, ...opened, sessions, simulatedBecause, caller, catalogue, budget };
+}
+
+/** Where answers are cached, whether caching is on or not. */
+function answersOf({ cache }: Settings, { folders = [] }: ComposeOptions, state: string): AnswerFiles {
+  const place = cache.location === 'workspace' ? (folders[0] ?? state) : state;
+  return new AnswerFiles({
+    directory: join(place, cache.directory),
+    keys: statePlaces.contentKeys(state),
+    ttlSeconds: cache.ttl_seconds,
+    maxBytes: cache.max_bytes,
+  });
+}
+
+/** Level 2, on top of the corporate gateway. */
+function processingOn(below: GovernedCalls, { ai, retry, cache }: Settings, answers: AnswerFiles): Gateway {
+  return new AiProcessingGateway({
+    below,
+    cache: cache.enabled ? answers : null,
+    policy: {
+      attempts: retry.attempts,
+      baseDelayMs: retry.base_delay_ms,
+      maxDelayMs: retry.max_delay_ms,
+      pauseAfterFailures: retry.pause_after_failures,
+      concurrency: ai.concurrency,
+      fallbackModels: ai.fallback_models,
+      cacheScope: cache.scope,
+      cacheMaxTemperature: cache.max_temperature,
+    },
+    pacing: systemPacing,
+  });
 }
 
 /** The part of the back-end that front doors see: nothing that calls a model. */

@@ -60,7 +60,7 @@ export interface FlowCommandOptions {
 }
 
 /** What changes when an earlier question is asked again. */
-export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens'>>;
+export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens' | 'cache'>>;
 
 /** The outcome of asking. Only an `asked` question joins the conversation; others are returned to the caller. */
 export type AskResult =
@@ -126,9 +126,10 @@ export class Conversation {
     return this.#ask(question, model, change, this.#turns);
   }
 
-  /** Asks a turn's question again; the new turn replaces one without an answer. */
+  /** Asks a turn's question again; the new turn replaces one without an answer, or with a cached one. */
   askAgain(turn: Turn, change: Change = {}): Promise<AskResult> {
-    const others = turn.answer === '' ? this.#turns.filter((other) => other !== turn) : this.#turns;
+    const replaces = turn.answer === '' || change.cache === false;
+    const others = replaces ? this.#turns.filter((other) => other !== turn) : this.#turns;
     return this.#ask(turn.question, turn.model, change, others);
   }
 
@@ -152,7 +153,7 @@ export class Conversation {
       });
     }
     const asked = { question, model, reason: this.#reason };
-    const request = await this.#request(asked, undefined, this.#turns);
+    const request = await this.#request(asked, {}, this.#turns);
     return this.#dependencies.use(async (core) => {
       await core.catalogue.learn(model);
       return core.chat.calls(mode).worstCase(request);
@@ -198,7 +199,7 @@ export class Conversation {
     try {
       if (await this.#isShown(turn, running.signal)) {
         if (flow) await this.#runFlow(turn, flow, running.signal);
-        else refused = await this.#call(turn, change.maxTokens, before, running.signal);
+        else refused = await this.#call(turn, change, before, running.signal);
       }
     } catch (error) {
       turn.result = { ...interrupted, status: 'failed', failure: this.#dependencies.failureOf(error) };
@@ -215,11 +216,11 @@ export class Conversation {
   /** Asks the model. Resolves with the refusal if the reason was refused. */
   async #call(
     turn: Turn,
-    maxTokens: number | undefined,
+    change: Change,
     before: readonly Turn[],
     signal: AbortSignal,
   ): Promise<GatewayError | null> {
-    const request = await this.#request(turn, maxTokens, before);
+    const request = await this.#request(turn, change, before);
     const text = new TextBuffer((piece) =>
       this.#dependencies.onEvent({ type: 'text', id: turn.id, text: piece }),
     );
@@ -277,7 +278,7 @@ export class Conversation {
 
   async #request(
     { question, model, reason }: Pick<Turn, 'question' | 'model' | 'reason'>,
-    maxTokens: number | undefined,
+    { maxTokens, cache }: Change,
     before: readonly Turn[],
   ): Promise<LlmRequest> {
     const said = before
@@ -291,6 +292,7 @@ export class Conversation {
       messages: [...said, { role: 'user', content: question }],
       modelId: model,
       ...(maxTokens === undefined ? {} : { maxTokens }),
+      ...(cache === undefined ? {} : { cache }),
       auditReason: reason,
       origin: await this.#dependencies.origin(),
     };
@@ -324,6 +326,8 @@ export class Conversation {
       cost: formatUsd(cost),
       costEstimated,
       estimatedBecause: response.costEstimatedBecause,
+      ...(response.cacheHit && { cached: true }),
+      ...(response.fallbackFrom !== null && response.success && { answeredBy: response.modelUsed }),
       ...(shortfall && { shortfall: shownShortfall(shortfall, response) }),
       record:
         response.gatewayTracked && auditTrail

@@ -27,6 +27,10 @@ const result = z.object({
   /** Formatted for display; null if unknown. */
   cost: z.nullable(z.string()),
   costEstimated: z.boolean(),
+  /** Whether the answer comes from the cache. */
+  cached: z.optional(z.boolean()),
+  /** The model that answered instead of the selected one. */
+  answeredBy: z.optional(z.string()),
   /** The durable audit record; null when the call is not tracked. */
   record: z.nullable(z.object({ ledger: z.string(), callId: z.string(), sequence: z.number() })),
   failure: z.nullable(failureSchema),

@@ -65,6 +65,8 @@ function printOutcome(response: LlmResponse, terminal: Terminal): void {
   const { input, output } = response.tokenUsage;
   const parts = [
     ...(response.simulated ? ['SIMULATED'] : []),
+    ...(response.cacheHit ? ['cached'] : []),
+    ...(response.attempts > 1 ? [`${response.attempts} attempts`] : []),
     `${(response.processingTimeMs / 1000).toFixed(1)} s`,
     ...(totalTokens(response.tokenUsage) > 0 ? [`${input} → ${output} tokens`] : []),
     `${formatUsd(response.cost)}${response.costEstimated ? ` (estimated: ${response.costEstimatedBecause})` : ''}`,
@@ -99,8 +101,10 @@ export function responseJson(response: LlmResponse): object {
     cost_estimated_because: response.costEstimatedBecause,
     stop_reason: response.stopReason,
     adjustments: response.adjustments,
-    cache_hit: false,
+    cache_hit: response.cacheHit,
     attempts: response.attempts,
+    attempt_group: response.attemptGroup,
+    fallback_from: response.fallbackFrom,
     simulated: response.simulated,
     error: response.error && errorJson(response.error),
     audit_trail: auditTrail && {
@@ -133,6 +137,9 @@ export function unreachableJson(error: GatewayError, model: string, backend: str
     stopReason: null,
     simulated: backend === 'mock',
     attempts: 0,
+    attemptGroup: null,
+    fallbackFrom: null,
+    cacheHit: false,
     error,
     auditTrail: null,
     gatewayTracked: false,

@@ -38,6 +38,8 @@ export interface ChatOptions {
   stop: string[];
   guardrail?: string;
   fields?: string;
+  cache: boolean;
+  fallback?: string;
 }
 
 /** The request for the arguments of `tidyllm chat`. Throws `invalid_request`. */
@@ -59,6 +61,9 @@ export async function requestFrom(
     auditReason: options.reason ?? '',
     modelId: options.model ?? core.loaded.settings.aws.bedrock.default_model,
     stream: options.stream,
+    // Policy decides, unless the cache is passed by.
+    ...(!options.cache && { cache: false }),
+    ...(options.fallback !== undefined && { fallback: fallbackOf(options.fallback) }),
     origin: await terminalOrigin(process.cwd(), options.messages ?? options.file[0]),
     ...(options.system !== undefined && { system: options.system }),
     ...(maxTokens !== undefined && { maxTokens: numberOf(maxTokens, '--max-tokens', /^\d+$/) }),
@@ -152,6 +157,13 @@ function guardrailOf(text: string): { id: string; version: string } {
   const [, id, version] = /^(.+):(\d{1,8}|DRAFT)$/.exec(text) ?? [];
   if (id !== undefined && version !== undefined) return { id, version };
   throw new GatewayError('invalid_request', `--guardrail must be ID:VERSION, not "${text}".`);
+}
+
+function fallbackOf(text: string): false {
+  if (text === 'none') return false;
+  throw new GatewayError('invalid_request', `--fallback must be none, not "${text}".`, {
+    hint: 'Fallback models are named in ai.fallback_models.',
+  });
 }
 
 /** `none` leaves the temperature to the model. */

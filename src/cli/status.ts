@@ -92,7 +92,7 @@ function statusJson(core: Core, seen: Observations, verdict: Verdict): object {
       files: seen.flow?.files ?? [],
       faults: faults.map(faultText),
     },
-    cache: { state: 'not_installed' },
+    cache: cacheJson(core, seen),
     configuration: {
       state: 'valid',
       file: loaded.file,
@@ -103,6 +103,12 @@ function statusJson(core: Core, seen: Observations, verdict: Verdict): object {
     },
     ledger: ledgerJson(core, seen),
   };
+}
+
+function cacheJson({ loaded, cache }: Core, { cache: found }: Observations): object {
+  const state = !loaded.settings.cache.enabled ? 'off' : found && 'error' in found ? 'unreadable' : 'on';
+  const counted = found && !('error' in found) ? found : { files: 0, bytes: 0 };
+  return { state, directory: cache.directory, files: counted.files, bytes: counted.bytes };
 }
 
 function ledgerJson({ ledger, journal }: Core, seen: Observations): object {
@@ -131,7 +137,7 @@ function print(core: Core, findings: readonly Finding[], { state, reasons }: Ver
   printLine(
     table(
       ['part', 'state', 'evidence'],
-      [...rows, ['gateways', `${initialized}/${total}`, gatewayList(core)], ['cache', 'not installed', '']],
+      [...rows, ['gateways', `${initialized}/${total}`, gatewayList(core)]],
     ),
   );
   printReasons(reasons);

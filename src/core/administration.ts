@@ -21,6 +21,8 @@ export interface AdministrationDependencies {
   journal: LedgerLocation;
   anchoring: Anchoring;
   content: Pick<ContentStore, 'erase'>;
+  /** Cached answers. */
+  answers: { erase(subject: string): Promise<void> };
   catalogue: ModelCatalogue;
   capOf: CapOf;
   budget: () => Promise<BudgetStatus>;
@@ -35,6 +37,7 @@ export function administration({
   journal,
   anchoring,
   content,
+  answers,
   catalogue,
   capOf,
   budget,
@@ -58,9 +61,12 @@ export function administration({
       // Nothing is erased if its record would be refused.
       const { userId, reason: why } = because(reason);
       const erase = (name: string) =>
-        content.erase(name, (count) =>
-          ledger.tombstone({ subject_sha256: subjectHash(name), items: count, user_id: userId, reason: why }),
-        );
+        content.erase(name, async (count) => {
+          // Their answers are unreadable already, without the key.
+          await answers.erase(name);
+          const subject_sha256 = subjectHash(name);
+          return ledger.tombstone({ subject_sha256, items: count, user_id: userId, reason: why });
+        });
       const { items, recorded } = await erase(subject);
       if (userNameFault(subject) !== null || userNameOf(subject) === subject)
         return { items, receipt: recorded };

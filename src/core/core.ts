@@ -33,6 +33,15 @@ export interface ComposeOptions extends SettingsOverrides {
   olderSigningKeys?: (() => Promise<Signer[]>) | undefined;
 }
 
+/** The cache as people see it. */
+export interface CacheFiles {
+  readonly directory: string;
+  /** The files of each model, most bytes first. */
+  models(): Promise<{ model: string; files: number; bytes: number }[]>;
+  /** Deletes the answers of one model, or all. */
+  clear(model?: string): Promise<{ files: number; bytes: number }>;
+}
+
 /** The assembled product that every front door works with. */
 export interface Core {
   readonly loaded: LoadedSettings;
@@ -47,6 +56,8 @@ export interface Core {
   /** The ledger's folder, for code that reads its records as files. */
   readonly journal: LedgerLocation;
   readonly registry: GatewayRegistry;
+  /** Cached answers. */
+  readonly cache: CacheFiles;
   /** Answers questions in the chat's modes. */
   readonly chat: UnifiedChatManager;
   /** Folders whose agreements and settings apply. */

@@ -20,7 +20,7 @@ export interface FlowRun {
   readonly workspace: string | null;
 }
 
-export type RunRequest = Omit<LlmRequest, 'userId' | 'auditReason' | 'origin' | 'flow'>;
+export type RunRequest = Omit<LlmRequest, 'userId' | 'auditReason' | 'origin' | 'flow' | 'attempt'>;
 
 /** The implementation of an agreement. */
 export interface Implementation {

@@ -5,10 +5,12 @@ import type {
   JsonObject,
   OutputSchema,
   Reasoning,
+  RequestContent,
   TextBlock,
   Tool,
   ToolChoice,
 } from '../content/messages.ts';
+import type { GatewayErrorCode } from '../errorCodes.ts';
 import type { GatewayError } from '../errors.ts';
 import type { CallOutcome } from '../ledger/records.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
@@ -63,8 +65,29 @@ export interface LlmRequest {
   serviceTier?: RequestServiceTier;
   /** False requests the whole answer at once. */
   stream?: boolean;
+  /**
+   * Whether a cached answer may be used. Left out, policy decides; true caches at any temperature; false asks a model
+   * and replaces the cached answer.
+   */
+  cache?: boolean;
+  /** False forbids models that policy names as fallbacks. */
+  fallback?: boolean;
   origin?: CallOrigin;
   flow?: FlowOrigin;
+  /** The earlier attempts that a repeated call belongs to; set by the gateway that repeats it. */
+  attempt?: AttemptOrigin;
+}
+
+/** Why a call is made again. */
+export interface AttemptOrigin {
+  /** Call id of the first attempt. */
+  group: string;
+  /** From 2. */
+  number: number;
+  /** Error code of the attempt before. */
+  after: GatewayErrorCode;
+  /** The model that was requested, if this attempt asks another; null otherwise. */
+  fallbackFrom: string | null;
 }
 
 export const requestDefaults = {
@@ -86,7 +109,7 @@ export interface AuditTrail {
 
 /** The duration of each part of a call, in milliseconds. */
 export interface StageTimes {
-  /** Reason, model, price and credentials. */
+  /** Reason, model, price and credentials; before that, waits and earlier attempts. */
   admission: number;
   /** The intent, written and synced. */
   reservation: number;
@@ -124,7 +147,14 @@ export interface LlmResponse {
   /** Why, in one phrase; null if the cost is exact. */
   costEstimatedBecause: string | null;
   simulated: boolean;
+  /** Calls that reached a model; cost and duration are those of all together. */
   attempts: number;
+  /** Call id of the first attempt; null if it isn't recorded. */
+  attemptGroup: string | null;
+  /** The requested model, if another one answered. */
+  fallbackFrom: string | null;
+  /** Whether the answer comes from the cache, at no cost. */
+  cacheHit: boolean;
   error: GatewayError | null;
   auditTrail: AuditTrail | null;
   /** True only if the record of how the call ended is durable. */
@@ -176,4 +206,43 @@ export interface ModelCalls {
    * would refuse it with, if that is known without a network call. MUST NOT reserve or record anything.
    */
   worstCase(request: LlmRequest): bigint;
+}
+
+/** What a call would send, and for whom: all that its answer and its price depend on. */
+export interface CallPlan {
+  backend: BackendId;
+  region: string;
+  simulated: boolean;
+  /** Model id, inference-profile id or ARN. */
+  modelId: string;
+  /** In the form that the service takes. */
+  content: RequestContent;
+  temperature: number | null;
+  maxTokens: number;
+  serviceTier: ServiceTier;
+  userId: string;
+  workspace: string | null;
+}
+
+/** An answer that was given before. */
+export interface CachedAnswer {
+  /** The call that it comes from. */
+  callId: string;
+  /** The model that gave it. */
+  modelUsed: string;
+  message: ChatMessage;
+  stopReason: string | null;
+  tokenUsage: TokenUsage;
+  /** What the call cost, micro-USD. */
+  cost: bigint;
+}
+
+/** What the level above the corporate gateway needs of it besides calls. */
+export interface GovernedCalls extends ModelCalls {
+  /** What `execute` would send. Throws the `GatewayError` that it would refuse the request with. */
+  plan(request: LlmRequest): Promise<CallPlan>;
+  /** Answers a request with an earlier answer. It is checked and recorded as `execute` does, and costs nothing. */
+  replay(request: LlmRequest, answer: CachedAnswer, options?: CallOptions): Promise<LlmResponse>;
+  /** Records that a request was not sent, and why. Never throws. */
+  refuse(request: LlmRequest, error: GatewayError): Promise<LlmResponse>;
 }

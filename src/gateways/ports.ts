@@ -2,7 +2,7 @@ import type { RequestContent } from '../content/messages.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import type { Model } from '../pricing/modelCatalogue.ts';
 import type { Health } from './gateway.ts';
-import type { AnswerDelta, BackendId } from './modelCalls.ts';
+import type { AnswerDelta, BackendId, CachedAnswer } from './modelCalls.ts';
 
 /** One attempt at a model, passed to a back-end: already admitted, priced and recorded. */
 export interface ModelCall {
@@ -68,3 +68,23 @@ export interface ModelBackend {
 
 /** A back-end without its way to call a model. */
 export type BackendInfo = Pick<ModelBackend, 'id' | 'simulated' | 'location' | 'region' | 'checkHealth'>;
+
+/** Which answer a request asks for. */
+export interface CacheKey {
+  /** Model id, inference-profile id or ARN. */
+  model: string;
+  /** SHA-256 of everything that the answer depends on, lower-case hex. */
+  hash: string;
+  /** The user whose key seals it. */
+  subject: string;
+}
+
+/**
+ * Answers given before. Whatever can't be read, is too old, or was changed is not there; no method throws or rejects
+ * because of a file.
+ */
+export interface AnswerCache {
+  find(key: CacheKey): Promise<CachedAnswer | null>;
+  /** MUST be whole or absent, also for readers in other processes. */
+  put(key: CacheKey, answer: CachedAnswer): Promise<void>;
+}

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import type { Remedy } from '../remedies.ts';
-import type { ModelCalls } from './modelCalls.ts';
+import type { GovernedCalls, ModelCalls } from './modelCalls.ts';
 import { gatewayIds, type AgreementContext, type Gateway, type GatewayId, type Health } from './gateway.ts';
 
 interface KnownService {
@@ -21,8 +21,8 @@ const knownServices: Readonly<Record<GatewayId, KnownService>> = {
 
 /** Creates each installed gateway on top of the level below. Throws `GatewayError` if it can't start. */
 export interface GatewayFactories {
-  corporate_llm?: () => Promise<Gateway>;
-  ai_processing?: (below: ModelCalls) => Promise<Gateway>;
+  corporate_llm?: () => Promise<Gateway & GovernedCalls>;
+  ai_processing?: (below: GovernedCalls) => Promise<Gateway>;
   workflow_optimizer?: (below: ModelCalls) => Promise<Gateway>;
 }
 
@@ -70,7 +70,7 @@ export class GatewayRegistry {
       try {
         this.#requireDependencies(id);
         // The lowest level gets no `below` and takes none.
-        this.#gateways.set(id, await make(this.#top() as ModelCalls));
+        this.#gateways.set(id, await make(this.#top() as Gateway & GovernedCalls));
       } catch (error) {
         if (!GatewayError.is(error)) throw error;
         this.#failures.set(id, error);

@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts';
+import { GatewayError, messageOf } from '../errors.ts';
 import { gatewayIds, type GatewayId, type Health } from '../gateways/gateway.ts';
 import type { BackendInfo } from '../gateways/ports.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
@@ -32,6 +32,7 @@ export interface HealthSources {
   readonly anchoring: Anchoring;
   readonly user: string;
   readonly caller: Caller;
+  readonly cache: { readonly directory: string; models(): Promise<{ files: number; bytes: number }[]> };
   readonly flow: {
     catalogue(): Promise<{
       agreements: readonly unknown[];
@@ -52,6 +53,8 @@ export interface Observations {
   ledger: { head: Receipt | null; budget: BudgetStatus; error: null } | { error: GatewayError } | null;
   /** The verification of every record, if one was run. */
   verification: VerificationResult | null;
+  /** What the cache holds, or why that can't be read. */
+  cache: { files: number; bytes: number } | { error: string } | null;
   /** Agreements that can run, and the faults in their files. */
   flow: { agreements: number; files: readonly string[]; faults: readonly Fault[] } | null;
 }
@@ -63,6 +66,7 @@ export const nothingObserved: Observations = {
   gateways: {},
   ledger: null,
   verification: null,
+  cache: null,
   flow: null,
 };
 
@@ -120,6 +124,15 @@ const checks: readonly Check[] = [
     return { gateways: Object.fromEntries(gatewayIds.map((id) => [id, since(of(id), before.gateways[id])])) };
   },
   async (sources) => ({ ledger: await readLedger(sources) }),
+  async ({ cache }) => {
+    try {
+      const models = await cache.models();
+      const sum = (of: 'files' | 'bytes'): number => models.reduce((total, model) => total + model[of], 0);
+      return { cache: { files: sum('files'), bytes: sum('bytes') } };
+    } catch (error) {
+      return { cache: { error: messageOf(error) } };
+    }
+  },
   async ({ flow }) => {
     const { agreements, files, faults } = await flow.catalogue();
     return { flow: { agreements: agreements.length, files: files.map(({ path }) => path), faults } };

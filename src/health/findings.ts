@@ -17,6 +17,7 @@ export type FindingId =
   | 'anchor'
   | 'back_end'
   | 'budget'
+  | 'cache'
   | 'clock'
   | 'credentials'
   | 'flow'
@@ -81,6 +82,7 @@ export function findingsOf(installation: Installation, seen: Observations): Find
     ...ledgerFindings(sources, seen),
     ...anchorFindings(sources),
     ...(seen.ledger && !seen.ledger.error ? [budgetFinding(seen.ledger.budget)] : []),
+    ...(seen.cache ? [cacheFinding(sources, seen.cache)] : []),
     ...(seen.flow ? [flowFinding(seen.flow)] : []),
   ];
 }
@@ -219,6 +221,23 @@ export function budgetFinding({ level, spent, limit, day, overruns, clockAheadMs
   }
   if (level === 'ok') return finding('budget', 'budget', 'healthy', evidence);
   return warning(`${evidence} (${level})`, 'See "tidyllm budget raise".', { kind: 'open_budget' });
+}
+
+/** What is cached; a cache that can't be read answers nothing, and calls go on without it. */
+export function cacheFinding(
+  { loaded, cache: { directory } }: Pick<HealthSources, 'loaded' | 'cache'>,
+  found: NonNullable<Observations['cache']>,
+): Finding {
+  const place = { key: 'cache' };
+  const remedy: Mend[] = [{ kind: 'open_settings', place }];
+  if (!loaded.settings.cache.enabled)
+    return finding('cache', 'cache', 'not_configured', 'off (cache.enabled)', { remedy, place });
+  if ('error' in found) {
+    const hint = 'Check the permissions of the folder, or name another in cache.directory.';
+    return finding('cache', 'cache', 'warning', `${directory}: ${found.error}`, { hint, remedy, place });
+  }
+  const megabytes = (found.bytes / 1_000_000).toFixed(1);
+  return finding('cache', 'cache', 'healthy', `${found.files} answers, ${megabytes} MB in ${directory}`);
 }
 
 /** The agreements that can run, or why some can't. */

@@ -34,6 +34,8 @@ export interface HistoryCall {
   /** Micro-USD; the reservation while the call runs. */
   cost: bigint;
   costEstimated: boolean;
+  /** What the cached answer had cost when a model gave it, micro-USD; null if no cached answer was used. */
+  saved: bigint | null;
   /** Null if nothing was counted. */
   tokens: TokenCounts | null;
   processingTimeMs: number | null;
@@ -108,7 +110,7 @@ export function callJson(call: HistoryCall): Record<string, unknown> {
     cost_usd: microToUsd(call.cost),
     cost_estimated: call.costEstimated,
     processing_time_ms: call.processingTimeMs,
-    cache_hit: false,
+    cache_hit: call.saved !== null,
     workspace: call.workspace,
     branch: call.branch,
     account: call.account,

@@ -245,6 +245,15 @@ export class HistoryIndex {
     return readHours(this.#database, (number) => this.#writer.strings.text(number), days);
   }
 
+  /** Successful calls that the cache answered, those that a model answered, and what the first had cost, micro-USD. */
+  cacheUse(): { hits: number; misses: number; saved: bigint } {
+    const row = this.#statement(
+      `SELECT count(saved) AS hits, count(*) - count(saved) AS misses, CAST(coalesce(sum(saved), 0) AS TEXT) AS saved
+       FROM call WHERE outcome = ?`,
+    ).get(callOutcomes.indexOf('success')) as { hits: number; misses: number; saved: string };
+    return { ...row, saved: BigInt(row.saved) };
+  }
+
   facets(): Facets {
     const known = (by: UsageDimension, ofCall: (call: HistoryCall) => string | null): string[] => {
       const rows = this.usage(by).sort((a, b) => b.calls + b.refusals - a.calls - a.refusals);
@@ -568,7 +577,7 @@ export class HistoryIndex {
     const row = this.#statement(
       `SELECT sequence, call_id, lower(hex(hash)) AS hash, time, day, outcome, user, model, model_id, backend,
          workspace, branch, command, account, caller_arn, error_code, CAST(cost AS TEXT) AS cost, estimated, input, output, cache_read,
-         cache_write_5m, cache_write_1h, processing_ms, first_token_ms, reason, records
+         cache_write_5m, cache_write_1h, processing_ms, first_token_ms, reason, records, CAST(saved AS TEXT) AS saved
        FROM call WHERE n = ?`,
     ).get(n) as StoredCall | undefined;
     if (!row) throw new RangeError('a block of the index names a call that is not there');
@@ -592,6 +601,7 @@ export class HistoryIndex {
       callerArn: strings.text(row.caller_arn),
       cost: BigInt(row.cost),
       costEstimated: row.estimated === 1,
+      saved: row.saved === null ? null : BigInt(row.saved),
       tokens:
         row.input === null
           ? null
@@ -662,6 +672,7 @@ interface StoredCall {
   first_token_ms: number | null;
   reason: string;
   records: string;
+  saved: string | null;
 }
 
 /** A record that is in the chain but doesn't match its kind. */

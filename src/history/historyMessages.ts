@@ -15,6 +15,7 @@ export type HistoryQueries = Pick<
   | 'usage'
   | 'hours'
   | 'facets'
+  | 'cacheUse'
 >;
 
 export type HistoryMethod = keyof HistoryQueries;

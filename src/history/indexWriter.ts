@@ -6,6 +6,7 @@ import type {
   ExpiredChargedRecord,
   HeaderRecord,
   LedgerRecord,
+  NoteRecord,
   RefuseRecord,
   SettleRecord,
   VoidRecord,
@@ -22,7 +23,7 @@ import { callOutcomes, type CallInZone, type HistoryCall, type StoredPlace } fro
 import { UsageTotals } from './usageTotals.ts';
 
 /** Changing this number rebuilds every index. */
-const schemaVersion = 3;
+const schemaVersion = 4;
 
 const schema = `
 CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL);
@@ -35,7 +36,7 @@ CREATE TABLE call (
   workspace INTEGER NOT NULL, branch INTEGER NOT NULL, command INTEGER NOT NULL, account INTEGER NOT NULL, caller_arn INTEGER NOT NULL, error_code INTEGER NOT NULL,
   cost INTEGER NOT NULL, estimated INTEGER NOT NULL, input INTEGER, output INTEGER, cache_read INTEGER,
   cache_write_5m INTEGER, cache_write_1h INTEGER, processing_ms INTEGER, first_token_ms INTEGER,
-  reason TEXT NOT NULL, records TEXT NOT NULL
+  reason TEXT NOT NULL, records TEXT NOT NULL, saved INTEGER
 );
 CREATE INDEX call_by_sequence ON call (sequence);
 -- What calls are filtered by, ${blockCapacity} of them in a row: block 0 has n 1 to ${blockCapacity}.
@@ -116,8 +117,9 @@ export class IndexWriter {
     this.progress = IndexWriter.progress(database);
     this.count = countCalls(database);
     for (const { call } of database.prepare('SELECT call FROM open_call').all() as { call: string }[]) {
-      const stored = JSON.parse(call) as Omit<CallInZone, 'cost'> & { cost: string };
-      this.open.set(stored.callId, { ...stored, cost: BigInt(stored.cost) });
+      const stored = JSON.parse(call) as StoredOpenCall;
+      const saved = stored.saved === null ? null : BigInt(stored.saved);
+      this.open.set(stored.callId, { ...stored, cost: BigInt(stored.cost), saved });
     }
     this.#block = readBlock(database, Math.floor(this.count / blockCapacity)) ?? new CallBlock();
   }
@@ -162,6 +164,7 @@ export class IndexWriter {
           timeZone: record.timezone,
           cost: BigInt(record.reserved_micro_usd),
           costEstimated: true,
+          saved: null,
           errorCode: null,
           records: [placeOf(placed)],
         });
@@ -189,7 +192,8 @@ export class IndexWriter {
         return;
       case 'note': {
         const call = this.open.get(record.call_id ?? '');
-        if (call) this.#setOpen({ ...call, records: [...call.records, placeOf(placed)] });
+        const records = [...(call?.records ?? []), placeOf(placed)];
+        if (call) this.#setOpen({ ...call, records, saved: savedBy(record) ?? call.saved });
         else this.#takeEvent(placed);
         return;
       }
@@ -203,7 +207,7 @@ export class IndexWriter {
     const { setProgress, putOpen, dropOpen } = this.#statements;
     for (const callId of this.#changedOpen) {
       const call = this.open.get(callId);
-      if (call) putOpen.run(callId, JSON.stringify({ ...call, cost: call.cost.toString() }));
+      if (call) putOpen.run(callId, storedOpenCall(call));
       else dropOpen.run(callId);
     }
     this.#changedOpen.clear();
@@ -238,6 +242,7 @@ export class IndexWriter {
         callerArn: call.caller_arn ?? null,
         cost: BigInt(call.reserved_micro_usd),
         costEstimated: true,
+        saved: null,
         errorCode: null,
         records: [],
       });
@@ -278,6 +283,7 @@ export class IndexWriter {
       timeZone: record.timezone,
       cost: 0n,
       costEstimated: false,
+      saved: null,
       errorCode: record.error_code,
       records: [placeOf(placed)],
     };
@@ -337,6 +343,7 @@ export class IndexWriter {
       call.timeToFirstTokenMs,
       call.reason,
       packPlaces(call.records),
+      call.saved,
     );
     this.#block.add(filterValues(call, (text) => this.#number(text)));
     this.#usage.addCall(call, refused, number);
@@ -366,7 +373,7 @@ function prepare(database: DatabaseSync) {
   return {
     setProgress: one('UPDATE progress SET value = ?'),
     addString: one('INSERT INTO string VALUES (?, ?)'),
-    addCall: one(`INSERT INTO call VALUES (${Array<string>(29).fill('?').join(', ')})`),
+    addCall: one(`INSERT INTO call VALUES (${Array<string>(30).fill('?').join(', ')})`),
     findCall: one('SELECT n, records FROM call WHERE call_id = ? ORDER BY n DESC LIMIT 1'),
     setRecords: one('UPDATE call SET records = ? WHERE n = ?'),
     putBlock: one(`INSERT OR REPLACE INTO block VALUES (?, ?, ${columnNames.map(() => '?').join(', ')}, ?)`),
@@ -409,6 +416,19 @@ export function filterValues(call: HistoryCall, number: (text: string) => number
     branch: call.branch === null ? 0 : number(call.branch),
     reason: call.reason,
   };
+}
+
+type StoredOpenCall = Omit<CallInZone, 'cost' | 'saved'> & { cost: string; saved: string | null };
+
+function storedOpenCall(call: CallInZone): string {
+  const { cost, saved } = call;
+  return JSON.stringify({ ...call, cost: cost.toString(), saved: saved?.toString() ?? null });
+}
+
+/** What a cached answer had cost, micro-USD; null for notes on anything else. */
+function savedBy({ topic, data }: NoteRecord): bigint | null {
+  const saved = topic === 'call.cached' ? data['saved_micro_usd'] : null;
+  return typeof saved === 'string' && /^\d{1,15}$/.test(saved) ? BigInt(saved) : null;
 }
 
 type PackedPlace = [sequence: number, segment: string, line: number, offset: number, length: number];

@@ -203,13 +203,25 @@ export const settingsSchema = z.strictObject({
       .min(1)
       .default(['bedrock', 'mock'])
       .describe('Back-ends that policy allows.'),
-    concurrency: z.int().min(1).max(1000).default(8).describe('Concurrent calls.'),
-    fallback_models: z.record(text, z.array(text)).default({}).describe('Models to fall back to, in order.'),
+    concurrency: z.int().min(1).max(1000).default(8).describe('Concurrent calls of one window or command.'),
+    fallback_models: z
+      .record(text, z.array(text))
+      .default({})
+      .describe('Models to ask, in order, while the named one is not available.')
+      .meta({ examples: [{ 'claude-opus': ['claude-sonnet'] }] }),
   }),
   retry: section({
     attempts: z.int().min(1).max(10).default(3).describe('Maximum attempts per call.'),
     base_delay_ms: milliseconds.default(250).describe('First delay between attempts, in milliseconds.'),
     max_delay_ms: milliseconds.default(8000).describe('Longest delay between attempts, in milliseconds.'),
+    pause_after_failures: z
+      .int()
+      .min(0)
+      .max(1000)
+      .default(5)
+      .describe(
+        'Failures in a row after which calls to a model are paused for 30 s and more; 0 never pauses.',
+      ),
     idle_timeout_ms: z
       .int()
       .min(100)
@@ -221,8 +233,21 @@ export const settingsSchema = z.strictObject({
     enabled: z.boolean().default(true).describe('Whether answers are cached.'),
     ttl_seconds: z.int().min(0).default(86_400).describe('How long an answer is cached, in seconds.'),
     max_bytes: z.int().min(0).default(268_435_456).describe('Maximum size of the cache on disk, in bytes.'),
-    directory: text.default('.bedrock_cache').describe('Cache folder.'),
-    scope: z.enum(['user', 'workspace']).default('user').describe('Who shares cached answers.'),
+    location: z
+      .enum(['state', 'workspace'])
+      .default('state')
+      .describe('Where the cache folder is: in this user’s state folder, or in the workspace folder.'),
+    directory: text.default('.bedrock_cache').describe('Cache folder, relative to that place.'),
+    scope: z
+      .enum(['user', 'workspace', 'shared'])
+      .default('user')
+      .describe('Who shares cached answers: nobody, users of one workspace, or all users of the folder.'),
+    max_temperature: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.7)
+      .describe('Requests with a higher temperature are cached only when they ask for it.'),
   }),
   compliance: section({
     level: z.enum(['standard', 'enterprise']).default('enterprise').describe('Rule set that is checked.'),
@@ -287,12 +312,6 @@ export type Settings = z.output<typeof settingsSchema>;
 
 /** Keys without effect yet: their parts are not installed. They are accepted so that one file fits every version. */
 export const laterKeys: readonly string[] = [
-  'ai.concurrency',
-  'ai.fallback_models',
-  'retry.attempts',
-  'retry.base_delay_ms',
-  'retry.max_delay_ms',
-  'cache',
   'compliance',
   'mlflow.experiment',
   'mlflow.backend_store_uri',

@@ -26,6 +26,7 @@ export const workspaceRules: Readonly<Record<string, Tighten>> = {
   'cache.enabled': both,
   'cache.ttl_seconds': lower,
   'cache.max_bytes': lower,
+  'cache.max_temperature': lower,
   'compliance.level': (own: string, asked: string) => (asked === 'enterprise' ? asked : own),
   'compliance.secrets': stricter,
   'compliance.personal_data': stricter,

@@ -73,6 +73,8 @@ describe('tidyllm chat', () => {
       adjustments: [],
       cache_hit: false,
       attempts: 1,
+      attempt_group: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+      fallback_from: null,
       simulated: false,
       error: null,
       audit_trail: {
@@ -161,7 +163,7 @@ describe('tidyllm chat', () => {
       success: false,
       error: { code: errorCode, message: expect.any(String) as string },
     });
-    expect(Object.keys(document)).toHaveLength(21);
+    expect(Object.keys(document)).toHaveLength(23);
   });
 
   it('sends nothing without a reason', async () => {
@@ -320,27 +322,32 @@ describe('tidyllm budget and audit', () => {
 });
 
 describe('tidyllm status and gateways', () => {
-  it('show one gateway of three at work and the others as not installed', async () => {
+  it('show two gateways of three at work and the third as not installed', async () => {
     const { environment } = await onStandIn();
     const { code, document } = await tidyllmJson(['status'], { environment });
     expect(code).toBe(0);
     expect(document).toMatchObject({
       verdict: 'OPERATIONAL',
       simulated: false,
-      gateways: { initialized: 1, total: 3 },
+      gateways: { initialized: 2, total: 3 },
       infrastructure: { bedrock: { state: 'healthy' } },
     });
     const { document: list } = await tidyllmJson(['gateways'], { environment });
     expect(list).toMatchObject({
       services: [
         { id: 'corporate_llm', state: 'initialized', health: { state: 'healthy' } },
-        { id: 'ai_processing', state: 'not_installed', depends_on: ['corporate_llm'] },
+        {
+          id: 'ai_processing',
+          state: 'initialized',
+          depends_on: ['corporate_llm'],
+          health: { state: 'healthy' },
+        },
         { id: 'workflow_optimizer', state: 'not_installed', depends_on: ['corporate_llm', 'ai_processing'] },
       ],
-      available: ['corporate_llm'],
+      available: ['corporate_llm', 'ai_processing'],
     });
     const { document: stats } = await tidyllmJson(['gateways', 'stats'], { environment });
-    expect(stats).toEqual({ total: 3, initialized: 1, failed: 0, not_installed: 2 });
+    expect(stats).toEqual({ total: 3, initialized: 2, failed: 0, not_installed: 1 });
   });
 
   it('are degraded, with the reason, when the back-end can’t be reached', async () => {
@@ -380,9 +387,12 @@ describe('a terminal', () => {
 
   it('is told which settings have no effect yet', async () => {
     const { environment, home } = simulated();
-    writeFileSync(join(home, 'settings.yaml'), 'compliance: { secrets: block }\ncache: { enabled: true }\n');
+    writeFileSync(
+      join(home, 'settings.yaml'),
+      'compliance: { secrets: block }\nteam: { organisation: ours }\n',
+    );
     const { stderr } = await tidyllm(['budget'], { environment });
-    expect(stderr).toContain('Not used by this version: cache, compliance');
+    expect(stderr).toContain('Not used by this version: compliance, team');
   });
 });
 

@@ -400,7 +400,10 @@ describe('a call that is stopped', () => {
 
 describe('calls at once', () => {
   it('never hold more than the limit', async () => {
-    const gateway = await gatewayOnStandIn({ TIDYLLM_BUDGET_DAILY_LIMIT_USD: '0.5' });
+    const gateway = await gatewayOnStandIn({
+      TIDYLLM_BUDGET_DAILY_LIMIT_USD: '0.5',
+      TIDYLLM_AI_CONCURRENCY: '30',
+    });
     const responses = await Promise.all(
       Array.from({ length: 30 }, () => ask(gateway, { prompt: '@stand-in:stall' })).map((call) =>
         Promise.race([

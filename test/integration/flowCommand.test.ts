@@ -151,7 +151,7 @@ describe('tidyllm flow run', () => {
       calls: 2,
       gateways: [
         { gateway: 'corporate_llm', level: 1, state: 'approved', error: null },
-        { gateway: 'ai_processing', level: 2, state: 'not_installed', error: null },
+        { gateway: 'ai_processing', level: 2, state: 'approved', error: null },
         { gateway: 'workflow_optimizer', level: 3, state: 'not_installed', error: null },
       ],
       result: expect.objectContaining({ title: 'Performance Test' }) as object,

@@ -6,6 +6,7 @@ import type { ComposeOptions, Core } from '../../src/core/core.ts';
 import { startAwsIdentityStandIn, type AwsIdentityStandIn } from '../standIn/awsIdentity.ts';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { setEnvironment } from './gateways.ts';
+import { singleCalls } from './singleCalls.ts';
 import { temporaryFolder } from './temporary.ts';
 
 export interface Machine {
@@ -33,6 +34,7 @@ export async function machine(): Promise<Machine> {
   };
   const start: Machine['start'] = async (environment = {}, options = {}) => {
     setEnvironment({
+      ...singleCalls,
       ...{ TIDYLLM_HOME: home, HOME: home, AWS_REGION: 'us-east-1' },
       AWS_ENDPOINT_URL_BEDROCK_RUNTIME: bedrock.url,
       AWS_ENDPOINT_URL_STS: identity.url,

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
+import { singleCalls } from './singleCalls.ts';
 
 /** The built `tidyllm`. */
 export const command = join(import.meta.dirname, '../../dist/cli.js');
@@ -23,7 +24,12 @@ export interface RunOptions {
 export async function tidyllm(args: readonly string[], options: RunOptions): Promise<Finished> {
   const child = spawn(process.execPath, [command, ...args], {
     cwd: options.cwd,
-    env: { PATH: process.env['PATH'], HOME: options.environment['TIDYLLM_HOME'], ...options.environment },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: options.environment['TIDYLLM_HOME'],
+      ...singleCalls,
+      ...options.environment,
+    },
   });
   options.started?.(child);
   child.stdin.end(options.stdin ?? '');

@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import { compose } from '../../src/app/compose.ts';
 import type { ComposeOptions, Core } from '../../src/core/core.ts';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { singleCalls } from './singleCalls.ts';
 import { temporaryFolder } from './temporary.ts';
 
 /** Keeps a test away from the AWS files and instance metadata of the machine it runs on. */
@@ -14,6 +15,7 @@ export function isolatedEnvironment(home: string): Record<string, string> {
     AWS_CONFIG_FILE: join(home, 'aws-config'),
     AWS_SHARED_CREDENTIALS_FILE: join(home, 'aws-credentials'),
     AWS_EC2_METADATA_DISABLED: 'true',
+    ...singleCalls,
   };
 }
 

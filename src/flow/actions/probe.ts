@@ -16,6 +16,7 @@ export function probeRequest(parameters: ParameterValues, { defaultModel }: Prob
     modelId: String(parameters['model'] ?? '') || defaultModel,
     maxTokens: Number(parameters['max_tokens'] ?? 16),
     temperature: 0,
+    cache: false,
   };
 }
 

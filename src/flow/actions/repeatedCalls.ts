@@ -90,7 +90,7 @@ function resultOf(repeats: readonly Repeat[], calls: number, seconds: number, ex
   return {
     saving,
     label: exact ? 'A cache would have saved' : 'A cache would have saved at most',
-    text: `No cache is installed. ${repeats.length} of ${calls} calls, for ${formatUsd(saving)}, came within ${hours} hours of an earlier one ${exact ? 'that they repeat' : 'that they may repeat'}. ${how}`,
+    text: `${repeats.length} of ${calls} calls, for ${formatUsd(saving)}, came within ${hours} hours of an earlier one ${exact ? 'that they repeat' : 'that they may repeat'}. ${how}`,
     table:
       repeats.length === 0
         ? null

@@ -21,7 +21,7 @@ import { guardrailCost, guardrailPriceOf, mostCharactersOfToken } from './guardr
 import { inputTokenBound } from './tokenBound.ts';
 
 /** A name for the record; any other text may be a misplaced prompt, and is left out. */
-function modelName(name: string): string {
+export function modelName(name: string): string {
   return /^[\w.:/@-]{1,200}$/.test(name) ? name : '(not a model name)';
 }
 

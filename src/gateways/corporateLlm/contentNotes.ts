@@ -1,5 +1,7 @@
 import { blocksOf, type ContentBlock, type RequestContent } from '../../content/messages.ts';
 import type { Note, NoteValue } from '../../ledger/records.ts';
+import type { AttemptOrigin, CachedAnswer } from '../modelCalls.ts';
+import { modelName } from './admission.ts';
 import { messageOf, type Answer } from './answer.ts';
 
 /** Maximum number of names in a note. */
@@ -33,6 +35,36 @@ export function answerNotes(answer: Answer): Note[] {
       0,
     ),
   });
+}
+
+/** What a repeated call belongs to. */
+export function attemptNotes(attempt: AttemptOrigin | undefined): Note[] {
+  if (!attempt) return [];
+  const { group, number, after, fallbackFrom } = attempt;
+  const from = fallbackFrom === null ? null : modelName(fallbackFrom);
+  return [{ topic: 'call.attempt', data: { first_call_id: group, number, after, fallback_from: from } }];
+}
+
+/** Where the answer of a call without a model comes from. */
+export function cacheNotes({
+  callId,
+  modelUsed,
+  cost,
+  tokenUsage,
+}: Omit<CachedAnswer, 'message' | 'stopReason'>): Note[] {
+  const { input, output } = tokenUsage;
+  return [
+    {
+      topic: 'call.cached',
+      data: {
+        from_call_id: callId,
+        model_id: modelUsed,
+        saved_micro_usd: cost.toString(),
+        input_tokens: input,
+        output_tokens: output,
+      },
+    },
+  ];
 }
 
 function partsOf(block: ContentBlock): { type: string }[] {

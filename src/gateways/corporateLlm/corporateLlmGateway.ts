@@ -3,7 +3,7 @@ import { GatewayError } from '../../errors.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
 import type { CallLedger, LedgerReader, Receipt, Reservation } from '../../ledger/contract.ts';
 import { readReason, requireReason } from '../../ledger/reason.ts';
-import type { CallDescription, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
+import type { CallDescription, Note, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import { formatUsd, noTokens, tierFor, type PriceTier, type TokenUsage } from '../../pricing/cost.ts';
 import { bareIdOf, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import type { AgreementContext, Gateway, Health } from '../gateway.ts';
@@ -21,10 +21,19 @@ import { BudgetExceeded, budgetBlocked, costLimitExceeded } from '../budgetRefus
 import { budgetOffer } from './budgetOffer.ts';
 import { emptyAnswer, messageOf, take, type Answer } from './answer.ts';
 import { AnswerEvents } from './answerEvents.ts';
-import { answerNotes, requestNotes } from './contentNotes.ts';
+import { eventsOfAnswer } from './answerReplay.ts';
+import { answerNotes, attemptNotes, cacheNotes, requestNotes } from './contentNotes.ts';
 import { chargeOf, type Charge } from './charge.ts';
 import { shortfallOf } from '../shortfall.ts';
-import type { CallOptions, LlmRequest, LlmResponse, StageTimes } from '../modelCalls.ts';
+import type {
+  CachedAnswer,
+  CallOptions,
+  CallPlan,
+  GovernedCalls,
+  LlmRequest,
+  LlmResponse,
+  StageTimes,
+} from '../modelCalls.ts';
 
 type GatewayLedger = CallLedger & Pick<LedgerReader, 'budget' | 'requireRecordable' | 'timeZone'>;
 
@@ -42,6 +51,8 @@ interface Attempt {
   startedAt: number;
   description: CallDescription;
   adjustments: readonly string[];
+  /** Why the reason isn't good enough; null if it is. */
+  reasonFault: GatewayError | null;
   /** End times of the stages before the dispatch. */
   admittedAt?: number;
   reservedAt?: number;
@@ -64,7 +75,7 @@ interface ReservedCall extends PreparedCall {
  * Level 1 and the choke point: the only caller of a model. Each call is admitted, its worst case is
  * reserved and recorded, then it is dispatched, streamed and settled. NO DIRECT AWS CALLS ALLOWED.
  */
-export class CorporateLlmGateway implements Gateway {
+export class CorporateLlmGateway implements Gateway, GovernedCalls {
   // Another extension in the same process could replace the deciding methods with its own.
   static {
     Object.freeze(this.prototype);
@@ -132,32 +143,11 @@ export class CorporateLlmGateway implements Gateway {
   /** Makes one governed call. Never throws for a call that fails: the response says how it ended. */
   async execute(request: LlmRequest, options: CallOptions = {}): Promise<LlmResponse> {
     const signal = options.signal ?? new AbortController().signal;
-    const reason = readReason(request.auditReason ?? '', this.#policy);
-    const attempt: Attempt = {
-      callId: randomUUID(),
-      startedAt: performance.now(),
-      adjustments: [],
-      description: describeRequest(request, this.#backend.id, {
-        reason: reason.recorded,
-        policy: this.#policy,
-        catalogue: this.#catalogue,
-      }),
-    };
+    const attempt = this.#begin(request);
     let admitted: PreparedCall;
     let reserved: ReservedCall;
     try {
-      if (reason.fault) throw reason.fault;
-      requireUser(request, this.#policy);
-      await this.#catalogue.learn(modelOf(request));
-      const { model, call, ...rest } = admit(attempt.callId, request, {
-        catalogue: this.#catalogue,
-        backend: this.#backend,
-      });
-      attempt.description.model = model.name;
-      attempt.description.model_id = model.modelId;
-      attempt.adjustments = rest.adjustments;
-      const kept = this.#content.begin(attempt.description.user_id, attempt.callId, call.content);
-      admitted = { model, call, ...rest, kept };
+      admitted = this.#keep(attempt, await this.#admit(attempt, request));
       signal.throwIfAborted();
       await this.#backend.prepare(signal);
       attempt.admittedAt = performance.now();
@@ -165,7 +155,8 @@ export class CorporateLlmGateway implements Gateway {
       return this.#refuse(attempt, asGatewayError(error, signal));
     }
     try {
-      const reservation = await this.#reserve(attempt, admitted);
+      const notes = [...requestNotes(admitted.call.content), ...attemptNotes(request.attempt)];
+      const reservation = await this.#reserve(attempt, admitted, notes);
       if (!reservation.granted) return this.#overBudget(attempt, admitted, reservation);
       reserved = { ...admitted, day: reservation.day };
       attempt.reservedAt = performance.now();
@@ -175,23 +166,130 @@ export class CorporateLlmGateway implements Gateway {
     return this.#dispatch(attempt, reserved, signal, options.onEvent);
   }
 
-  #reserve({ callId, description }: Attempt, prepared: PreparedCall) {
-    const { call, model, inputTokensBound, worstCase, kept } = prepared;
+  async plan(request: LlmRequest): Promise<CallPlan> {
+    const attempt = this.#begin(request);
+    const { call } = await this.#admit(attempt, request);
+    const { modelId, content, temperature, maxTokens, serviceTier } = call;
+    const { id: backend, region, simulated } = this.#backend;
+    const { user_id: userId, workspace } = attempt.description;
+    const sent = { modelId, content, temperature, maxTokens, serviceTier };
+    return { backend, region, simulated, ...sent, userId, workspace };
+  }
+
+  refuse(request: LlmRequest, error: GatewayError): Promise<LlmResponse> {
+    const attempt = this.#begin(request);
+    return this.#refuse(attempt, attempt.reasonFault ?? error);
+  }
+
+  async replay(
+    request: LlmRequest,
+    cached: CachedAnswer,
+    { onEvent, signal = new AbortController().signal }: CallOptions = {},
+  ): Promise<LlmResponse> {
+    const attempt = this.#begin(request);
+    let admitted: PreparedCall;
+    try {
+      admitted = this.#keep(attempt, await this.#admit(attempt, request));
+      signal.throwIfAborted();
+    } catch (error) {
+      return this.#refuse(attempt, asGatewayError(error, signal));
+    }
+    try {
+      const recorded = await this.#recordReplay(attempt, admitted, cached);
+      if (!recorded.granted) return this.#overBudget(attempt, admitted, recorded);
+      const answer = emptyAnswer();
+      const events = new AnswerEvents(answer, (event) => onEvent?.(event));
+      for (const event of eventsOfAnswer(cached)) {
+        take(answer, event, performance.now() - attempt.startedAt);
+        events.tell(event);
+      }
+      const charge = { cost: 0n, estimatedBecause: null, usage: cached.tokenUsage, tiers: [] };
+      const ended = { status: 'success' as const, error: null, answer, receipt: recorded.receipt, charge };
+      const { modelUsed } = cached;
+      return { ...this.#response(attempt, ended), modelUsed, attempts: 0, cacheHit: true };
+    } catch (error) {
+      return this.#response(attempt, { status: 'failed', error: asGatewayError(error, signal) });
+    }
+  }
+
+  /** Records a call that an earlier answer ends, and keeps of both what policy says. */
+  async #recordReplay(
+    attempt: Attempt,
+    prepared: PreparedCall,
+    { message, stopReason, ...cached }: CachedAnswer,
+  ): Promise<Reservation> {
+    const { kept } = prepared;
+    // A text is kept before its record is written, under the day that the record will have.
+    const day = this.#content.keepsText ? (await this.#ledger.budget()).day : '';
+    await kept.storeRequest(day);
+    const ending = {
+      outcome: 'success' as const,
+      tokens: tokenCounts(noTokens),
+      processing_time_ms: Math.round(performance.now() - attempt.startedAt),
+      time_to_first_token_ms: null,
+      stop_reason: stopReason,
+      error_code: null,
+      response_hmac: await kept.storeAnswer(day, message.content),
+    };
+    const input = { ...this.#reservationOf(attempt, prepared), request_hmac: kept.requestHmac };
+    const notes = [...requestNotes(prepared.call.content), ...cacheNotes(cached)];
+    const recorded = await this.#ledger.recordFree(attempt.callId, input, ending, notes);
+    if (this.#content.keepsText && recorded.granted && recorded.day !== day)
+      await kept.storeAnswer(recorded.day, message.content);
+    return recorded;
+  }
+
+  #begin(request: LlmRequest): Attempt {
+    const reason = readReason(request.auditReason ?? '', this.#policy);
+    return {
+      callId: randomUUID(),
+      startedAt: performance.now(),
+      adjustments: [],
+      reasonFault: reason.fault,
+      description: describeRequest(request, this.#backend.id, {
+        reason: reason.recorded,
+        policy: this.#policy,
+        catalogue: this.#catalogue,
+      }),
+    };
+  }
+
+  /** Checks a request and completes its description. Throws `GatewayError`. */
+  async #admit(attempt: Attempt, request: LlmRequest): Promise<AdmittedCall> {
+    if (attempt.reasonFault) throw attempt.reasonFault;
+    requireUser(request, this.#policy);
+    await this.#catalogue.learn(modelOf(request));
+    const admitted = admit(attempt.callId, request, { catalogue: this.#catalogue, backend: this.#backend });
+    attempt.description.model = admitted.model.name;
+    attempt.description.model_id = admitted.model.modelId;
+    attempt.adjustments = admitted.adjustments;
+    return admitted;
+  }
+
+  #keep({ callId, description }: Attempt, admitted: AdmittedCall): PreparedCall {
+    return { ...admitted, kept: this.#content.begin(description.user_id, callId, admitted.call.content) };
+  }
+
+  #reservationOf({ description }: Attempt, { call, model, inputTokensBound }: AdmittedCall) {
     const modelKey = bareIdOf(model.baseId);
+    return {
+      ...description,
+      ...(modelKey !== description.model_id && { model_key: modelKey }),
+      region: this.#backend.region,
+      price_key: model.priceKey,
+      input_tokens_bound: inputTokensBound,
+      max_tokens: call.maxTokens,
+      temperature: call.temperature,
+    };
+  }
+
+  #reserve(attempt: Attempt, prepared: PreparedCall, notes: readonly Note[]): Promise<Reservation> {
+    const { worstCase, kept } = prepared;
+    const input = this.#reservationOf(attempt, prepared);
     return this.#ledger.reserve(
-      callId,
-      {
-        ...description,
-        ...(modelKey !== description.model_id && { model_key: modelKey }),
-        amount: worstCase,
-        region: this.#backend.region,
-        price_key: model.priceKey,
-        input_tokens_bound: inputTokensBound,
-        max_tokens: call.maxTokens,
-        temperature: call.temperature,
-        request_hmac: kept.requestHmac,
-      },
-      requestNotes(call.content),
+      attempt.callId,
+      { ...input, amount: worstCase, request_hmac: kept.requestHmac },
+      notes,
     );
   }
 
@@ -335,6 +433,9 @@ export class CorporateLlmGateway implements Gateway {
       costEstimatedBecause: charge?.estimatedBecause ?? null,
       simulated: this.#backend.simulated,
       attempts: answer ? 1 : 0,
+      attemptGroup: receipt ? callId : null,
+      fallbackFrom: null,
+      cacheHit: false,
       error,
       auditTrail: receipt
         ? { callId, sequence: receipt.sequence, hash: receipt.hash, ledger: receipt.ledgerId }

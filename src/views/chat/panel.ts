@@ -201,6 +201,11 @@ export class ChatPanel implements vscode.Disposable {
         return this.#runCommand(message.command);
       case 'fix':
         return this.#applyFix(message.turn, message.index);
+      case 'askModel': {
+        const turn = this.#conversation.turn(message.turn);
+        if (turn) await this.#asked(() => this.#conversation.askAgain(turn, { cache: false }));
+        return;
+      }
       case 'goOn': {
         const turn = this.#conversation.turn(message.turn);
         if (turn) await this.#asked(async () => this.#conversation.goOn(turn, await this.#model()));

@@ -66,6 +66,8 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('fix'), turn: z.nullable(z.string()), index: z.number() }),
   /** Continues an answer that was cut off. */
   z.object({ type: z.literal('goOn'), turn: z.string() }),
+  /** Asks a model instead of the cache. */
+  z.object({ type: z.literal('askModel'), turn: z.string() }),
   z.object({ type: z.literal('showRecord'), turn: z.string() }),
   z.object({ type: z.literal('showReport'), turn: z.string() }),
   z.object({ type: z.literal('copy'), text: z.string() }),

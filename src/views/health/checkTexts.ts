@@ -14,6 +14,7 @@ export function nameOf(id: FindingId): string {
     back_end: vscode.l10n.t('Back-end'),
     bedrock: 'Bedrock',
     budget: vscode.l10n.t('Today'),
+    cache: vscode.l10n.t('Cache'),
     clock: vscode.l10n.t('Clock'),
     credentials: vscode.l10n.t('Credentials'),
     flow: vscode.l10n.t('FLOW agreements'),

@@ -7,6 +7,7 @@ import type { CredentialSource, ServiceHealth, ServiceId } from '../../gateways/
 import {
   anchorFindings,
   budgetFinding,
+  cacheFinding,
   checkFinding,
   clockFindings,
   credentialsFinding,
@@ -145,9 +146,23 @@ export function flowNode({ flow }: Seen): HealthNode {
   };
 }
 
-/** What a later version will add. */
-export function cacheNode(): HealthNode {
-  return line('cache', vscode.l10n.t('Cache'), vscode.l10n.t('not installed'), 'absent');
+export function cacheNode(core: Core, { cache }: Seen): HealthNode {
+  const label = vscode.l10n.t('Cache');
+  if (!cache) return line('cache', label, vscode.l10n.t('reading …'), 'checking');
+  const found = cacheFinding(core, cache);
+  const answers =
+    'error' in cache
+      ? vscode.l10n.t('unreadable')
+      : cache.files === 1
+        ? vscode.l10n.t('1 answer')
+        : vscode.l10n.t('{0} answers', cache.files.toLocaleString(vscode.env.language));
+  const text = found.state === 'not_configured' ? vscode.l10n.t('off') : answers;
+  return {
+    ...line('cache', label, text, toneOf(found)),
+    evidence: [[vscode.l10n.t('Found'), found.evidence]],
+    actions: ['open'],
+    place: { key: 'cache' },
+  };
 }
 
 export function infrastructureGroup(core: Core, seen: Seen): HealthNode {

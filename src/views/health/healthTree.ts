@@ -161,7 +161,7 @@ export class HealthTree implements vscode.TreeDataProvider<Line>, vscode.Disposa
           infrastructureGroup(core, seen),
           gatewayGroup(core, seen),
           flowNode(seen),
-          cacheNode(),
+          cacheNode(core, seen),
           ledgerGroup(core, seen, this.#verification()),
         ]
       : [startGroup(state.kind === 'failed' ? state.error : null)];

@@ -8,7 +8,7 @@ import { writeFlowFile } from '../../support/flowFiles.ts';
 
 describe('the scalability test', () => {
   it('finds the knee where the model serves no more at the same time', async () => {
-    const { core, standIn } = await gatewayOnStandIn();
+    const { core, standIn } = await gatewayOnStandIn({ TIDYLLM_AI_CONCURRENCY: '100' });
     standIn.atOnce = 4;
     standIn.behave = () => ({ firstTokenDelayMs: 400 });
     const report = reportOf(await runCommand(core, '[Scalability Test] calls_per_worker=3'));

@@ -83,6 +83,7 @@ function tell(records: readonly Placed[]): { call: HistoryCall; timeZone: string
     account: first.account ?? null,
     callerArn: first.caller_arn ?? null,
     cost: 0n,
+    saved: null,
     costEstimated: false,
     tokens: null,
     processingTimeMs: null,

@@ -60,6 +60,7 @@ const wellFound: Seen = {
   gateways: { corporate_llm: check('healthy'), ai_processing: check('not_installed') },
   ledger: { head: null, budget, error: null },
   verification: null,
+  cache: { files: 2, bytes: 2_048 },
   flow: { agreements: 6, files: [], faults: [] },
   settingsFile: '/home/ada/settings.yaml',
 };
@@ -72,6 +73,7 @@ const core = {
       s3: { bucket: null },
       postgres: { host: 'db', port: 5432, db_name: 'team' },
       mlflow: { enabled: true, tracking_uri: 'http://localhost:5000' },
+      cache: { enabled: true },
     },
     ...{ file: '/home/ada/settings.yaml', workspaceFiles: [], unused: [], warnings: [] },
     originOf: ([section]: string[]) =>
@@ -81,6 +83,7 @@ const core = {
   },
   ledger: { mode: 'live' },
   journal: { directory: '/ledger' },
+  cache: { directory: '/cache' },
   anchoring: { status: [] },
   ...{ user: 'ada', caller: { account: 'ada' } },
   registry: new GatewayRegistry({}),

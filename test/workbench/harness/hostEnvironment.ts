@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { singleCalls } from '../../support/singleCalls.ts';
 
 /** AWS variables of the machine must not reach a test. */
 const noCredentials = {
@@ -11,5 +12,10 @@ const noCredentials = {
 
 /** Environment of an extension host that keeps all its state in a folder. */
 export function hostEnvironment(folder: string): Record<string, string> {
-  return { ...noCredentials, TIDYLLM_HOME: join(folder, 'home'), XDG_STATE_HOME: join(folder, 'state') };
+  return {
+    ...noCredentials,
+    ...singleCalls,
+    TIDYLLM_HOME: join(folder, 'home'),
+    XDG_STATE_HOME: join(folder, 'state'),
+  };
 }

@@ -54,7 +54,13 @@ export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; 
           onGoOn={isLast ? () => post({ type: 'goOn', turn: id }) : null}
         />
       )}
-      {result && <Footer result={result} onShowRecord={() => post({ type: 'showRecord', turn: id })} />}
+      {result && (
+        <Footer
+          result={result}
+          onShowRecord={() => post({ type: 'showRecord', turn: id })}
+          onAskModel={isLast && result.cached ? () => post({ type: 'askModel', turn: id }) : null}
+        />
+      )}
     </article>
   );
 }
@@ -112,7 +118,15 @@ function ShortfallCard({
   );
 }
 
-function Footer({ result, onShowRecord }: { result: TurnResult; onShowRecord: () => void }) {
+function Footer({
+  result,
+  onShowRecord,
+  onAskModel,
+}: {
+  result: TurnResult;
+  onShowRecord: () => void;
+  onAskModel: (() => void) | null;
+}) {
   const { record } = result;
   if (result.status === 'interrupted') {
     return (
@@ -135,6 +149,11 @@ function Footer({ result, onShowRecord }: { result: TurnResult; onShowRecord: ()
       ) : (
         <span class="untracked">{t('not recorded')}</span>
       )}
+      {onAskModel && (
+        <button type="button" class="ask-model" onClick={onAskModel}>
+          {t('Ask Again Without the Cache')}
+        </button>
+      )}
     </p>
   );
 }
@@ -146,6 +165,8 @@ function facts({
   cost,
   costEstimated,
   estimatedBecause,
+  cached,
+  answeredBy,
 }: TurnResult): string[] {
   // Estimated counts are upper bounds, not usage.
   const counted = tokens && !costEstimated && tokens.input + tokens.output > 0 ? tokens : null;
@@ -156,7 +177,8 @@ function facts({
     ...(counted
       ? [t('{0} → {1} tokens', counted.input.toLocaleString(), counted.output.toLocaleString())]
       : []),
-    ...(cost === null ? [] : [costText(cost, status, costEstimated)]),
+    ...(answeredBy === undefined ? [] : [t('answered by {0}', answeredBy)]),
+    ...(cost === null ? [] : [cached ? t('cached {0}', cost) : costText(cost, status, costEstimated)]),
     ...(estimatedBecause ? [t(estimatedBecause)] : []),
   ];
 }
