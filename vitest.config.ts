@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { patience } from './test/support/patience.ts';
 
 /** By default one processor is left idle: of two, half. */
 const maxWorkers = '100%';
@@ -8,8 +9,7 @@ const maxWorkers = '100%';
 /** They wait for programs, disks and answers that come word by word; others use the processors meanwhile. */
 const maxWaitingWorkers = 2 * availableParallelism();
 
-/** What takes a second on an idle machine may take ten on a busy one. */
-const expect = { poll: { timeout: 60_000 } };
+const expect = { poll: { timeout: patience } };
 
 /** They take long for their size, and vitest begins with the largest where it doesn't know how long each takes. */
 const slow = /\/integration\/(output|hostileLedger|closedLedger)\.test\.ts$/;

@@ -188,7 +188,7 @@ describe('tidyllm chat', () => {
       environment,
       started: (child) => {
         void expect
-          .poll(() => standIn.calls.length, { timeout: 20_000 })
+          .poll(() => standIn.calls.length)
           .toBe(1)
           .then(() => child.kill('SIGINT'));
       },

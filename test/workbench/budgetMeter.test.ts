@@ -206,9 +206,7 @@ describe('the budget meter', () => {
     await view.getByText('A call cost more than it reserved').waitFor();
     await view.getByText('Blocked by an overrun').waitFor();
     await expect.poll(() => window.statusItem().innerText()).toContain('blocked');
-    await window.statusItem().hover();
-    const tooltip = window.page.locator('.monaco-hover:visible');
-    await tooltip.getByText('A call cost more than it reserved').waitFor();
+    const tooltip = await window.tooltip(window.statusItem(), 'A call cost more than it reserved');
     await tooltip.getByRole('link', { name: 'Acknowledge…' }).waitFor();
     await window.page.keyboard.press('Escape');
     await window.palette('TidyLLM: Refresh Health');

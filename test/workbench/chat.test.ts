@@ -1,11 +1,10 @@
-import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
 import { AuditView } from './harness/auditView.ts';
 import { ChatView } from './harness/chatView.ts';
 import { Editor } from './harness/editor.ts';
-import type { EditorWindow } from './harness/editorWindow.ts';
+import { appears, type EditorWindow } from './harness/editorWindow.ts';
 import { startOnStandIn } from './harness/standIn.ts';
 
 describe('the chat with simulated answers', () => {
@@ -243,7 +242,7 @@ describe('the chat with Bedrock', () => {
   async function asksToClear(): Promise<void> {
     const question = window.dialog().getByText('Stop the answer and start a new conversation?');
     do await chat.question.press('Control+l');
-    while (!(await comes(question)));
+    while (!(await appears(question)));
   }
 
   test('is cleared in mid-answer only by who says so', async () => {
@@ -348,12 +347,4 @@ function breakUntilTold(root: Element, text: string): Promise<void> {
       if (JSON.stringify(data).includes(text)) resolve();
     });
   });
-}
-
-/** Whether it is shown before a key that was lost is pressed again. */
-function comes(locator: Locator): Promise<boolean> {
-  return locator.waitFor({ timeout: 5_000 }).then(
-    () => true,
-    () => false,
-  );
 }

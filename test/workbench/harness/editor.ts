@@ -6,6 +6,7 @@ import { expect, inject } from 'vitest';
 import { calmSettings, folderUrl, startEditor, writeSettings } from '../../../tools/editor.mjs';
 import { processes } from '../../../tools/processes.mjs';
 import { copySample } from '../../../tools/sample.mjs';
+import { patience } from '../../support/patience.ts';
 import { EditorWindow } from './editorWindow.ts';
 import { hostEnvironment } from './hostEnvironment.ts';
 
@@ -112,7 +113,7 @@ export class Editor {
   /** Opens a folder, the sample by default, in a window of its own and waits until it can be used. */
   async open(folder = this.workspace, options: OpenOptions = {}): Promise<EditorWindow> {
     const page = await this.#browser.newPage();
-    page.setDefaultTimeout(60_000);
+    page.setDefaultTimeout(patience);
     await page.setViewportSize(options.viewport ?? { width: 1280, height: 800 });
     await options.prepare?.(page);
     const window = new EditorWindow(page);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import axe from 'axe-core';
 import type { FrameLocator, Locator, Page } from 'playwright-core';
+import { patience } from '../../support/patience.ts';
 
 const extensionId = 'tidyllm.tidyllm-gateway';
 
@@ -19,14 +20,14 @@ export class EditorWindow {
 
   /** Runs a command from the palette by its full title, for example `TidyLLM: Open Budget`. */
   async palette(title: string): Promise<void> {
-    const offered = async (timeout: number) => {
+    const taken = async (timeout: number) => {
       await this.page.keyboard.press('F1');
       await this.#quickInput().fill(`>${title}`, { timeout });
-      await this.quickPick(title).first().waitFor({ timeout });
+      await this.#take(title, timeout);
     };
-    // A window that still starts may not hear the key, or may close the palette that was just opened.
-    for (let patience = 1_000; !(await happens(offered(patience))); patience *= 2);
-    await this.choose(title);
+    // A window that still starts may not hear the key; whatever takes the focus closes the palette.
+    for (let timeout = 1_000; !(await happens(taken(timeout))); timeout *= 2);
+    await this.#taken(title).waitFor({ state: 'detached' });
   }
 
   /** The rows of the open quick pick that hold a text. */
@@ -38,11 +39,19 @@ export class EditorWindow {
 
   /** Takes a row of the open quick pick by the keyboard, and waits until the row is gone. */
   async choose(text: string): Promise<void> {
-    await this.quickPick(text).first().waitFor();
-    const chosen = this.quickPick(text).and(this.page.locator('.focused'));
-    while ((await chosen.count()) === 0) await this.#quickInput().press('ArrowDown');
-    await this.#quickInput().press('Enter');
-    await chosen.waitFor({ state: 'detached' });
+    await this.#take(text);
+    await this.#taken(text).waitFor({ state: 'detached' });
+  }
+
+  async #take(text: string, timeout = patience): Promise<void> {
+    await this.quickPick(text).first().waitFor({ timeout });
+    while ((await this.#taken(text).count()) === 0) await this.#quickInput().press('ArrowDown', { timeout });
+    await this.#quickInput().press('Enter', { timeout });
+  }
+
+  /** The row that Enter takes, if it holds the text. */
+  #taken(text: string): Locator {
+    return this.quickPick(text).and(this.page.locator('.focused'));
   }
 
   #quickInput(): Locator {
@@ -117,6 +126,16 @@ export class EditorWindow {
       .filter({ hasText: new RegExp(pattern.join('\\s+')) });
   }
 
+  /** The tooltip of an element, with a text. An element that is drawn again loses it, so the mouse comes again. */
+  async tooltip(element: Locator, text: string): Promise<Locator> {
+    const tooltip = this.page.locator('.monaco-hover:visible');
+    do {
+      await this.page.mouse.move(0, 0);
+      await element.hover();
+    } while (!(await appears(tooltip.getByText(text).first())));
+    return tooltip;
+  }
+
   notification(text: string | RegExp): Locator {
     return this.page.locator('.notification-list-item').filter({ hasText: text });
   }
@@ -133,6 +152,15 @@ export class EditorWindow {
       .getByRole('button', { name: 'Trust', exact: true })
       .click();
     await this.page.locator('[id="status.workspaceTrust"]').waitFor({ state: 'detached' });
+  }
+
+  /** Takes the trust back, which starts the extension host again. */
+  async withdrawTrust(): Promise<void> {
+    await this.palette('Workspaces: Manage Workspace Trust');
+    const folder = this.page.locator('.workspace-trust-editor .monaco-list-row');
+    await folder.hover();
+    await folder.getByRole('button', { name: 'Delete Path' }).click();
+    await this.page.locator('[id="status.workspaceTrust"]').waitFor();
   }
 
   /** Loads the window again, as after a change of settings, and waits for the extension. */
@@ -179,6 +207,11 @@ async function accessibilityFaults(): Promise<string[]> {
   return violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ target }) => `${id}: ${help} (${target.join(' ')})`),
   );
+}
+
+/** Whether an element appears; if it doesn't soon, a caller repeats what should show it. */
+export function appears(element: Locator): Promise<boolean> {
+  return happens(element.waitFor({ timeout: 5_000 }));
 }
 
 function happens(action: Promise<void>): Promise<boolean> {
