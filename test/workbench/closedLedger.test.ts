@@ -1,14 +1,15 @@
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { segmentNames } from '../../src/ledger/journal.ts';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { tidyllmJson } from '../support/commandLine.ts';
 import { recordsOf } from '../support/records.ts';
 import { ChatView } from './harness/chatView.ts';
 import type { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
-import { startOnStandIn } from './harness/standIn.ts';
+import { environmentOf, startOnStandIn } from './harness/standIn.ts';
 
 describe('a ledger that is found damaged under an open window', () => {
   let editor: Editor;
@@ -31,21 +32,33 @@ describe('a ledger that is found damaged under an open window', () => {
     await standIn.close();
   });
 
+  beforeEach(async () => {
+    await window.clear();
+    await window.page.setViewportSize({ width: 1400, height: 2000 });
+  });
+
   const journalPath = (): string => join(directory, segmentNames(directory).at(-1) ?? '');
   const journal = (): Buffer => readFileSync(journalPath());
+  const broken = 'The audit trail is broken at 00000001.journal:';
 
-  /** Changes one letter of a reason; the result puts it back. */
-  function change(): () => void {
-    const [path, before] = [journalPath(), journal()];
+  /** Changes one letter of a reason, which the window finds. Returns what was before. */
+  async function damage(): Promise<Buffer> {
+    const before = journal();
     const changed = Buffer.from(before);
     changed[changed.indexOf('JIRA-123')] = 'K'.charCodeAt(0);
-    writeFileSync(path, changed);
-    return () => writeFileSync(path, before);
+    writeFileSync(journalPath(), changed);
+    await window.palette('TidyLLM: Verify Audit Trail');
+    await window.notification(broken).waitFor();
+    return before;
   }
 
-  async function openPanels(): Promise<void> {
-    await window.palette('TidyLLM: Open Health Dashboard');
-    await window.editorFrame().getByRole('status').waitFor();
+  /** Puts a journal back, and opens its ledger from the terminal. */
+  async function restore(before: Buffer): Promise<void> {
+    writeFileSync(journalPath(), before);
+    const environment = { TIDYLLM_HOME: editor.home, ...environmentOf(standIn) };
+    const reopen = ['audit', 'reopen', '--reason', 'JIRA-9 it is whole again'];
+    expect(await tidyllmJson(reopen, { environment })).toMatchObject({ code: 0 });
+    await window.statusItem().filter({ hasText: '/ $1,000' }).waitFor();
   }
 
   async function asked(question: string): Promise<Locator> {
@@ -54,7 +67,7 @@ describe('a ledger that is found damaged under an open window', () => {
   }
 
   async function reopen(decision: string): Promise<void> {
-    const { dialog } = { dialog: window.dialog() };
+    const dialog = window.dialog();
     await dialog.getByText('The ledger refuses calls until you decide.').waitFor();
     await dialog.getByRole('button', { name: decision }).click();
     await window.answer('JIRA-9 looked into it');
@@ -78,14 +91,13 @@ describe('a ledger that is found damaged under an open window', () => {
     },
   );
 
-  let restore = (): void => undefined;
-
   test('is said with its place, everywhere, and every door refuses with the same', async () => {
-    await openPanels();
-    restore = change();
+    const calls = standIn.calls.length;
+    await window.palette('TidyLLM: Open Health Dashboard');
+    await window.editorFrame().getByRole('status').waitFor();
+    const whole = await damage();
+    onTestFinished(() => restore(whole));
     const changed = journal();
-    await window.palette('TidyLLM: Verify Audit Trail');
-    await window.notification('The audit trail is broken at 00000001.journal:').waitFor();
     await expect.poll(() => window.statusItem().innerText()).toContain('TidyLLM blocked');
     await window.treeItem('Health', /^Journal, .*is damaged at 00000001\.journal:/).waitFor();
     await window.treeItem('Health', /^corporate_llm, failed/).waitFor();
@@ -112,46 +124,57 @@ describe('a ledger that is found damaged under an open window', () => {
     await window.palette('TidyLLM: Run [Cost Analysis]');
     await window.notification(/is damaged at 00000001\.journal:/).waitFor();
     await window.screenshot('closed-flow');
-    expect(standIn.calls).toHaveLength(1);
+    expect(standIn.calls).toHaveLength(calls);
     expect(journal()).toEqual(changed);
   });
 
-  test.each(['dark', 'light', 'highContrast'] as const)(
-    'can be read in the theme %s, wide and narrow',
-    async (theme) => {
-      await window.closeEditors();
-      await window.palette('Notifications: Clear All Notifications');
-      await window.page.setViewportSize({ width: 1400, height: 1000 });
-      await editor.changeTheme(window, theme);
-      for (const [command, said] of [
-        ['TidyLLM: Open Health Dashboard', 'DEGRADED'],
-        ['TidyLLM: Open Budget', 'The budget can’t be shown'],
-      ] as const) {
-        await window.palette(command);
-        const view = window.editorFrame();
-        await view.getByText(said, { exact: true }).waitFor();
-        for (const width of [1400, 700]) {
-          await window.page.setViewportSize({ width, height: 1000 });
-          await window.screenshot(
-            `closed-${said.split(' ').length > 1 ? 'budget' : 'dashboard'}-${theme}-${width}`,
-          );
-          const fits = await view.locator('body').evaluate((body) => body.scrollWidth <= body.clientWidth);
-          expect([command, width, fits]).toEqual([command, width, true]);
+  describe('and stays so', () => {
+    let whole: Buffer;
+
+    beforeAll(async () => {
+      await window.clear();
+      whole = await damage();
+    });
+
+    afterAll(() => restore(whole));
+
+    test.each(['dark', 'light', 'highContrast'] as const)(
+      'can be read in the theme %s, wide and narrow',
+      async (theme) => {
+        await window.page.setViewportSize({ width: 1400, height: 1000 });
+        await editor.changeTheme(window, theme);
+        for (const [command, said] of [
+          ['TidyLLM: Open Health Dashboard', 'DEGRADED'],
+          ['TidyLLM: Open Budget', 'The budget can’t be shown'],
+        ] as const) {
+          await window.palette(command);
+          const view = window.editorFrame();
+          await view.getByText(said, { exact: true }).waitFor();
+          for (const width of [1400, 700]) {
+            await window.page.setViewportSize({ width, height: 1000 });
+            await window.screenshot(
+              `closed-${said.split(' ').length > 1 ? 'budget' : 'dashboard'}-${theme}-${width}`,
+            );
+            const fits = await view.locator('body').evaluate((body) => body.scrollWidth <= body.clientWidth);
+            expect([command, width, fits]).toEqual([command, width, true]);
+          }
         }
-      }
-      expect(await window.accessibilityFindings()).toEqual([]);
-      await window.palette('TidyLLM: Reopen Ledger…');
-      await window.dialog().getByText('The ledger refuses calls until you decide.').waitFor();
-      await window.screenshot(`closed-modal-${theme}`);
-      await window.page.keyboard.press('Escape');
-      await window.dialog().waitFor({ state: 'detached' });
-    },
-  );
+        expect(await window.accessibilityFindings()).toEqual([]);
+        await window.palette('TidyLLM: Reopen Ledger…');
+        await window.dialog().getByText('The ledger refuses calls until you decide.').waitFor();
+        await window.screenshot(`closed-modal-${theme}`);
+        await window.page.keyboard.press('Escape');
+        await window.dialog().waitFor({ state: 'detached' });
+      },
+    );
+  });
 
   test('goes on, once it is whole, when a person says so and why', async () => {
-    await window.page.setViewportSize({ width: 1400, height: 2000 });
-    restore();
-    const whole = journal();
+    const reopenings = (await recordsOf({ journal: { directory } }, 'reopening')).length;
+    const whole = await damage();
+    await window.palette('TidyLLM: Open Budget');
+    await window.editorFrame().getByText('The budget can’t be shown').waitFor();
+    writeFileSync(journalPath(), whole);
     const refused = await asked('Is it open again?');
     expect(await refused.innerText()).toContain('is damaged at 00000001.journal:');
     expect(journal()).toEqual(whole);
@@ -166,19 +189,17 @@ describe('a ledger that is found damaged under an open window', () => {
     await window.palette('TidyLLM: Open Audit History');
     await window.editorFrame().getByText('Not verified in this window yet.').waitFor();
     expect(await (await asked('And now?')).innerText()).toContain('stand-in');
-    expect(await recordsOf({ journal: { directory } }, 'reopening')).toMatchObject([
+    const reopened = (await recordsOf({ journal: { directory } }, 'reopening')).slice(reopenings);
+    expect(reopened).toMatchObject([
       { finding: 'hash_mismatch', set_aside: null, reason: 'JIRA-9 looked into it' },
     ]);
   });
 
   test('is set aside for a new one when a person says so, which every view follows', async () => {
     const calls = standIn.calls.length;
-    change();
+    await damage();
     const changed = journal();
-    await window.palette('Notifications: Clear All Notifications');
-    await window.palette('TidyLLM: Verify Audit Trail');
-    const told = window.notification('The audit trail is broken at 00000001.journal:');
-    await told.getByRole('button', { name: 'Reopen Ledger…' }).click();
+    await window.notification(broken).getByRole('button', { name: 'Reopen Ledger…' }).click();
     await reopen('Start a New Ledger');
     await window.notification(/The old ledger is in .*live-set-aside-/).waitFor();
     await expect.poll(() => window.statusItem().innerText()).toMatch(/\$0 \/ \$1,000/);

@@ -1,24 +1,23 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BudgetFold } from '../../src/ledger/budgetFold.ts';
 import { naiveHistory } from '../unit/history/naiveHistory.ts';
+import { formatUsd } from '../../src/pricing/cost.ts';
 import { readRecords, verifyLedger } from '../../src/ledger/readJournal.ts';
-import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
-import { Editor } from './harness/editor.ts';
+import { ChatView } from './harness/chatView.ts';
+import type { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
+import { environmentOf, startOnStandIn } from './harness/standIn.ts';
 
 const reason = 'JIRA-123 fix flaky login test';
-/** Holds one call of the default model and answer length, not two. */
-const limit = 100_000n;
 
 async function ask(window: EditorWindow, question: string): Promise<void> {
-  await window.showContainer();
-  const chat = window.chatFrame();
-  await chat.getByLabel('Reason', { exact: true }).fill(reason);
-  await chat.getByLabel('Question').fill(question);
-  await chat.getByLabel('Question').press('Enter');
+  const chat = await ChatView.open(window);
+  await chat.reason.fill(reason);
+  await chat.ask(question);
 }
 
 describe('on Bedrock', () => {
@@ -27,25 +26,23 @@ describe('on Bedrock', () => {
   let editor: Editor;
   let directory: string;
   let window: EditorWindow;
+  /** Micro-USD. */
+  let limit: bigint;
 
   beforeAll(async () => {
-    standIn = await startBedrockStandIn();
-    editor = await Editor.start({
-      env: {
-        AWS_ACCESS_KEY_ID: 'AKIASTANDIN',
-        AWS_SECRET_ACCESS_KEY: 'secret',
-        AWS_ENDPOINT_URL_BEDROCK_RUNTIME: standIn.url,
-      },
-    });
-    writeFileSync(join(editor.home, 'settings.yaml'), 'budget: { daily_limit_usd: "0.1" }\n');
-    environment = {
-      TIDYLLM_HOME: editor.home,
-      AWS_ACCESS_KEY_ID: 'AKIASTANDIN',
-      AWS_SECRET_ACCESS_KEY: 'secret',
-      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: standIn.url,
-    };
+    ({ editor, standIn } = await startOnStandIn());
+    environment = { TIDYLLM_HOME: editor.home, ...environmentOf(standIn) };
     directory = join(editor.home, 'ledger', 'live');
     window = await editor.open();
+  });
+
+  beforeEach(async () => {
+    const { document: budget } = await tidyllmJson(['budget'], { environment });
+    // Room for one call of the default model and answer length, not for two.
+    limit = BigInt(Math.round((Number(budget['spent_usd']) + 0.1) * 1e6));
+    const settings = `budget: { daily_limit_usd: "${Number(limit) / 1e6}" }\n`;
+    writeFileSync(join(editor.home, 'settings.yaml'), settings);
+    await expect.poll(() => window.statusItem().innerText()).toContain(`/ ${formatUsd(limit)}`);
   });
 
   afterAll(async () => {
@@ -54,9 +51,12 @@ describe('on Bedrock', () => {
   });
 
   test('two windows and the terminal share one budget and never pass it', async () => {
+    const calls = standIn.calls.length;
     const other = await editor.open();
     await ask(window, '@stand-in:gate');
-    await expect.poll(() => standIn.calls.length).toBe(1);
+    await expect.poll(() => standIn.calls.length).toBe(calls + 1);
+    const answered = (): number => naiveHistory(directory).search({ outcomes: ['success'] }).matching.length;
+    const before = answered();
     await ask(other, 'does it fit?');
     await other
       .chatFrame()
@@ -64,10 +64,10 @@ describe('on Bedrock', () => {
       .waitFor();
     const terminal = await tidyllmJson(['chat', '--reason', reason, 'does it fit?'], { environment });
     expect(terminal.code).toBe(3);
-    expect(standIn.calls).toHaveLength(1);
+    expect(standIn.calls).toHaveLength(calls + 1);
 
     standIn.openGate();
-    await expect.poll(() => naiveHistory(directory).calls.map(({ outcome }) => outcome)).toContain('success');
+    await expect.poll(answered).toBe(before + 1);
     const after = await tidyllmJson(['chat', '--reason', reason, 'and now?'], { environment });
     expect(after.code).toBe(0);
     const { document: budget } = await tidyllmJson(['budget'], { environment });

@@ -1,14 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FrameLocator, Locator } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllm } from '../support/commandLine.ts';
+import { recordsOf } from '../support/records.ts';
 import { startMlflow, startPostgres, startS3, type Server } from '../support/servers.ts';
 import { ChatView } from './harness/chatView.ts';
 import type { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
-import { startOnStandIn } from './harness/standIn.ts';
+import { environmentOf, startOnStandIn } from './harness/standIn.ts';
 
 /** What fails shows within this. */
 const shownWithinMs = 5_000;
@@ -56,9 +57,19 @@ mlflow:
 `,
     );
     window = await editor.open(editor.workspace, { viewport: { width: 1500, height: 1000 } });
-    await window.showContainer();
     await window.palette('TidyLLM: Open Health Dashboard');
     view = window.editorFrame();
+    // Only a new ledger has neither runs nor calls.
+    await view.getByText('6 agreements can be run · no runs yet').waitFor();
+    await view.getByText(/^Live ledger · .* · \$0 of \$50 spent today$/).waitFor();
+  });
+
+  beforeEach(async () => {
+    await window.page.setViewportSize({ width: 1500, height: 1000 });
+    await window.showContainer();
+    const shown = view.getByRole('table', { name: 'Infrastructure' });
+    if (!(await shown.isVisible())) await window.palette('TidyLLM: Open Health Dashboard');
+    await verdict('OPERATIONAL').waitFor();
   });
 
   afterAll(async () => {
@@ -69,6 +80,17 @@ mlflow:
 
   function row(name: string): Locator {
     return view.getByRole('row').filter({ has: view.getByRole('rowheader', { name, exact: true }) });
+  }
+
+  /** Runs an agreement that calls no model, in the terminal, and waits for it. Returns the table of runs. */
+  async function run(): Promise<Locator> {
+    const environment = { TIDYLLM_HOME: editor.home, DB_PASSWORD: 'secret', ...environmentOf(standIn) };
+    expect((await tidyllm(['flow', 'run', '[Cost Analysis]'], { environment })).code).toBe(0);
+    const journal = { directory: join(editor.home, 'ledger', 'live') };
+    const { length } = await recordsOf({ journal }, 'flow_start');
+    const runs = length === 1 ? '1 run' : `${length} runs`;
+    await view.getByText(`6 agreements can be run · ${runs} in the last hour`).waitFor();
+    return view.getByRole('table', { name: 'Recent runs' });
   }
 
   function verdict(text: string): Locator {
@@ -86,9 +108,7 @@ mlflow:
     await row('AWS credentials').getByText('AWS_ACCESS_KEY_ID (environment)').waitFor();
     await verdict('OPERATIONAL').waitFor();
     await window.treeItem('Health', /^OPERATIONAL/).waitFor();
-    await view.getByText('6 agreements can be run · no runs yet').waitFor();
-    await view.getByText(/^Live ledger · .* · \$0 of \$50 spent today$/).waitFor();
-    expect(await window.page.locator('.activitybar .badge:visible').count()).toBe(0);
+    await window.page.locator('.activitybar .badge:visible').waitFor({ state: 'detached' });
   });
 
   test.each([
@@ -163,15 +183,9 @@ mlflow:
   });
 
   test('a run of an agreement, here or in the terminal, stands there with its report', async () => {
-    const runs = view.getByRole('table', { name: 'Recent runs' });
-    const environment = {
-      ...{ TIDYLLM_HOME: editor.home, AWS_ACCESS_KEY_ID: 'AKIASTANDIN', AWS_SECRET_ACCESS_KEY: 'secret' },
-      ...{ AWS_ENDPOINT_URL_BEDROCK_RUNTIME: standIn.url, DB_PASSWORD: 'secret' },
-    };
-    expect((await tidyllm(['flow', 'run', '[Cost Analysis]'], { environment })).code).toBe(0);
-    await view.getByText('6 agreements can be run · 1 run in the last hour').waitFor();
-    await runs.getByRole('row', { name: /^\[Cost Analysis\] nothing found .* just now$/ }).waitFor();
-    await runs.getByRole('button', { name: '[Cost Analysis]' }).click();
+    const runs = await run();
+    const newest = runs.getByRole('row', { name: /^\[Cost Analysis\] nothing found .* just now$/ }).first();
+    await newest.getByRole('button', { name: '[Cost Analysis]' }).click();
     await window.page.getByRole('tab', { name: /Cost Analysis/ }).waitFor();
     await window.palette('View: Close Editor');
     await window.palette('TidyLLM: Open Health Dashboard');
@@ -179,6 +193,7 @@ mlflow:
   });
 
   test('has each column under its heading', async () => {
+    await run();
     for (const [table, heading, cell] of [
       ['Infrastructure', 'State', 'healthy'],
       ['Gateways', 'State', 'healthy'],
