@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FrameLocator } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { StoredReport } from '../../src/flow/report.ts';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import type { Editor } from './harness/editor.ts';
@@ -26,6 +26,18 @@ describe('the report of a FLOW run', () => {
     await standIn.close();
   });
 
+  beforeEach(() => window.clear());
+
+  /** Runs an agreement that makes calls, and waits for its report in a new tab. */
+  async function run(): Promise<void> {
+    const tabs = window.page.getByRole('tab', { name: 'Integration Test' });
+    const before = await tabs.count();
+    await window.palette('TidyLLM: Run [Integration Test]');
+    await window.dialog().getByRole('button', { name: 'Run', exact: true }).click();
+    await expect.poll(() => tabs.count()).toBe(before + 1);
+    await view.getByRole('heading', { name: 'Integration Test', level: 1 }).waitFor();
+  }
+
   /** Takes the name that the save dialog offers, with another ending where one is given. */
   async function save(ending: string): Promise<string> {
     await view.getByRole('button', { name: 'Save…' }).click();
@@ -43,9 +55,7 @@ describe('the report of a FLOW run', () => {
   }
 
   test('shows what was found, the figures, and a chart with its table behind', async () => {
-    await window.palette('TidyLLM: Run [Integration Test]');
-    await window.dialog().getByRole('button', { name: 'Run', exact: true }).click();
-    await view.getByRole('heading', { name: 'Integration Test', level: 1 }).waitFor();
+    await run();
     await view.getByText('[Integration Test]', { exact: true }).waitFor();
     const model = view.getByRole('region', { name: 'Figures' });
     expect(await model.innerText()).toMatch(/Model\s+[\d,.]+ ms/);
@@ -58,21 +68,23 @@ describe('the report of a FLOW run', () => {
   });
 
   test('is saved to the workspace as Markdown or JSON', async () => {
+    await run();
     expect(await save('md')).toMatch(/^# Integration Test\n/);
     const saved = JSON.parse(await save('json')) as StoredReport;
     expect(saved).toMatchObject({ agreement: 'integration_test', execution_mode: 'real' });
-    await window.palette('Notifications: Clear All Notifications');
+  });
+
+  test('of the first run has none to be compared with', async () => {
+    // No other test runs this agreement.
+    await window.palette('TidyLLM: Run [Error Analysis]');
+    await view.getByRole('heading', { name: 'Error Analysis', level: 1 }).waitFor();
+    await view.getByRole('button', { name: 'Compare with Earlier Run…' }).click();
+    await window.notification('There is no earlier run of [Error Analysis] with a report.').waitFor();
   });
 
   test('is compared with an earlier run, and says so after the window was loaded again', async () => {
-    await view.getByRole('button', { name: 'Compare with Earlier Run…' }).click();
-    await window.notification('There is no earlier run of [Integration Test] with a report.').waitFor();
-    await window.palette('Notifications: Clear All Notifications');
-    await window.palette('TidyLLM: Run [Integration Test]');
-    await window.dialog().getByRole('button', { name: 'Run', exact: true }).click();
-    await expect
-      .poll(() => window.page.getByRole('tab', { name: 'Integration Test' }).count())
-      .toBeGreaterThan(1);
+    await run();
+    await run();
     await view.getByRole('button', { name: 'Compare with Earlier Run…' }).click();
     await window.page.locator('.quick-input-widget:visible input.input').press('Enter');
     const comparison = view.getByRole('region', { name: /^Compared with the run of / });
@@ -87,11 +99,10 @@ describe('the report of a FLOW run', () => {
   });
 
   test('leads to its record, and runs again', async () => {
-    const tabs = window.page.getByRole('tab', { name: 'Integration Test' });
-    const before = await tabs.count();
+    await run();
     await view.getByRole('button', { name: 'Run Again' }).click();
     await window.quickPick('Run [Integration Test]').click();
-    await expect.poll(() => tabs.count()).toBe(before + 1);
+    await expect.poll(() => window.page.getByRole('tab', { name: 'Integration Test' }).count()).toBe(2);
     await view.getByRole('button', { name: 'Open Record' }).click();
     await window.page.getByRole('tab', { name: 'Audit History' }).waitFor();
   });

@@ -1,22 +1,45 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ChatView } from './harness/chatView.ts';
 import type { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
 import { startOnStandIn } from './harness/standIn.ts';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 
+/** The steps, with a text of the picture of each. */
+const inPicture = {
+  'Connect AWS': 'Bedrock',
+  'Set the Budget': 'reserved',
+  'Make a First Call': 'JIRA-123',
+  'See the Record': '#3',
+  'Run a FLOW Agreement': '[Cost Analysis]',
+};
+const titles = Object.keys(inPicture);
+
 describe('the walkthrough', () => {
   let editor: Editor;
   let standIn: BedrockStandIn;
   let window: EditorWindow;
+  let file: string;
+  /** What was done when the window was new: the editor marks a step once, and for good. */
+  let doneAtFirst: readonly string[];
 
   beforeAll(async () => {
     ({ editor, standIn } = await startOnStandIn());
+    file = join(editor.home, 'settings.yaml');
     window = await editor.open(editor.workspace, { viewport: { width: 1400, height: 900 } });
     await open();
+    await completed('Connect AWS').waitFor();
+    const done = await Promise.all(titles.map((title) => completed(title).count()));
+    doneAtFirst = titles.filter((_, index) => done[index] !== 0);
+  });
+
+  beforeEach(async () => {
+    await window.clear();
+    rmSync(file, { force: true });
+    await expect.poll(() => window.statusItem().innerText()).toContain('/ $1,000');
   });
 
   afterAll(async () => {
@@ -38,14 +61,13 @@ describe('the walkthrough', () => {
     return step(title).locator('.codicon-getting-started-step-checked');
   }
 
-  test('knows what is done already, and nothing else', async () => {
-    await completed('Connect AWS').waitFor();
-    for (const title of ['Set the Budget', 'Make a First Call', 'See the Record', 'Run a FLOW Agreement'])
-      expect(await completed(title).count()).toBe(0);
+  test('knows what is done already, and nothing else', () => {
+    expect(doneAtFirst).toEqual(['Connect AWS']);
   });
 
   test('asks for the limit, refuses what is no amount, writes it, and is done', async () => {
-    const file = join(editor.home, 'settings.yaml');
+    await open();
+    const [spent] = (await window.statusItem().innerText()).trim().split(' / ');
     await step('Set the Budget').click();
     await step('Set the Budget').getByRole('button', { name: 'Set the Daily Limit' }).click();
     const input = window.page.locator('.quick-input-widget:visible input.input');
@@ -58,7 +80,7 @@ describe('the walkthrough', () => {
     expect(existsSync(file)).toBe(false);
     await input.fill('$20.50');
     await input.press('Enter');
-    await window.notification('The daily limit is $20.50; $0 is spent today.').waitFor();
+    await window.notification(`The daily limit is $20.50; ${spent} is spent today.`).waitFor();
     const lines = readFileSync(file, 'utf8').split('\n');
     expect(lines.filter((line) => line !== '' && !line.startsWith('#'))).toEqual([
       'budget:',
@@ -69,7 +91,6 @@ describe('the walkthrough', () => {
   });
 
   test('keeps the rest of a file in which the limit is set again', async () => {
-    const file = join(editor.home, 'settings.yaml');
     const before =
       '# ours\naudit:\n  min_reason_length: 4 # short\nbudget: { daily_limit_usd: 20 } # a day\n';
     writeFileSync(file, before);
@@ -87,6 +108,7 @@ describe('the walkthrough', () => {
   });
 
   test('is done with the first call once there is one', async () => {
+    await open();
     await step('Make a First Call').click();
     await step('Make a First Call').getByRole('button', { name: 'Open Chat' }).click();
     // The picture of a step is a webview too.
@@ -99,6 +121,7 @@ describe('the walkthrough', () => {
   });
 
   test('shows the record', async () => {
+    await open();
     await step('See the Record').click();
     await step('See the Record').getByRole('button', { name: 'Open Audit History' }).click();
     await window.page.getByRole('tab', { name: 'Audit History' }).waitFor();
@@ -116,16 +139,8 @@ describe('the walkthrough', () => {
   });
 
   test.each(['dark', 'light', 'highContrast'] as const)('looks right: %s', async (theme) => {
-    await window.closeEditors();
     await editor.changeTheme(window, theme);
     await open();
-    const inPicture = {
-      'Connect AWS': 'Bedrock',
-      'Set the Budget': 'reserved',
-      'Make a First Call': 'JIRA-123',
-      'See the Record': '#3',
-      'Run a FLOW Agreement': '[Cost Analysis]',
-    };
     for (const [title, text] of Object.entries(inPicture)) {
       await step(title).click();
       const media = window.page.locator('.getting-started-media iframe.webview.ready').contentFrame();
