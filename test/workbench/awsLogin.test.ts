@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startAwsIdentityStandIn } from '../standIn/awsIdentity.ts';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { ChatView } from './harness/chatView.ts';
@@ -51,6 +51,8 @@ describe('AWS logins, on a machine whose home folder, sign-on and Bedrock are it
     window = await editor.open();
   });
 
+  beforeEach(() => window.clear());
+
   afterAll(async () => {
     await editor.dispose();
     await Promise.all([identity.close(), bedrock.close()]);
@@ -67,7 +69,12 @@ describe('AWS logins, on a machine whose home folder, sign-on and Bedrock are it
 
   /** Starts the gateway on these files of the home folder, and with a profile where one is named. */
   async function start(files: Record<string, string>, profile?: string): Promise<void> {
-    for (const path of [join(home, '.aws'), join(home, 'bin'), join(editor.home, 'settings.yaml')])
+    for (const path of [
+      join(home, '.aws'),
+      join(home, 'bin'),
+      join(home, 'ran'),
+      join(editor.home, 'settings.yaml'),
+    ])
       rmSync(path, { recursive: true, force: true });
     write(files);
     if (existsSync(join(home, 'bin/aws'))) chmodSync(join(home, 'bin/aws'), 0o755);

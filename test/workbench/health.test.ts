@@ -1,6 +1,8 @@
-import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { segmentNames } from '../../src/ledger/journal.ts';
+import { tidyllmJson } from '../support/commandLine.ts';
 import { ChatView } from './harness/chatView.ts';
 import { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
@@ -18,7 +20,17 @@ describe('the health view', () => {
     await chat.ended();
   });
 
+  beforeEach(async () => {
+    await window.clear();
+    await window.showContainer();
+  });
+
   afterAll(() => editor.dispose());
+
+  const directory = (): string => join(editor.home, 'ledger', 'simulated');
+  const journal = (): string => join(directory(), segmentNames(directory()).at(-1) ?? '');
+  /** How many records the ledger has. */
+  const records = (): number => readFileSync(journal(), 'utf8').trimEnd().split('\n').length;
 
   test.each([
     /^OPERATIONAL, simulated/,
@@ -36,7 +48,6 @@ describe('the health view', () => {
     /^FLOW agreements, 6 can be run/,
     /^Cache, off/,
     /^Ledger, simulated/,
-    /^Journal, #6/,
     /^Anchor, not configured/,
     /^Today, \$0\.\d+ of \$1,000/,
     /^settings\.yaml, none \(defaults/,
@@ -45,6 +56,10 @@ describe('the health view', () => {
     /^Machine, /,
   ])('has the line %s', async (line) => {
     await window.treeItem('Health', line).waitFor();
+  });
+
+  test('has the line of the journal with its last record', async () => {
+    await window.treeItem('Health', new RegExp(`^Journal, #${records()}`)).waitFor();
   });
 
   test('has a fix for a line', async () => {
@@ -56,14 +71,8 @@ describe('the health view', () => {
   });
 
   test('has evidence for a line', async () => {
-    await window
-      .treeItem('Health', /^Journal/)
-      .getByText('Journal', { exact: true })
-      .hover();
-    await window.page
-      .locator('.monaco-hover:visible')
-      .getByText(join(editor.home, 'ledger', 'simulated'))
-      .waitFor();
+    const line = window.treeItem('Health', /^Journal/).getByText('Journal', { exact: true });
+    await window.tooltip(line, directory());
   });
 
   test('offers to configure a service where settings.yaml has its section', async () => {
@@ -72,7 +81,6 @@ describe('the health view', () => {
     await line.getByRole('button', { name: 'Open Settings File' }).click();
     await window.page.getByRole('tab', { name: 'settings.yaml' }).waitFor();
     await window.page.locator('.view-line').getByText('s3:').first().waitFor();
-    await window.palette('View: Close Editor');
   });
 
   test('opens the dashboard from the verdict, which says that answers are simulated', async () => {
@@ -86,35 +94,39 @@ describe('the health view', () => {
     await s3.getByText('s3.bucket names no bucket.').waitFor();
     await s3.getByRole('button', { name: 'S3: Open Settings File' }).waitFor();
     await window.screenshot('health-simulated');
-    await window.palette('View: Close Editor');
   });
 
   test('verifies the audit trail', async () => {
     await window.palette('TidyLLM: Verify Audit Trail');
-    await window.notification('6 records in 1 segment(s) are intact').waitFor();
-    await window.treeItem('Health', /^Journal, #6 · 6 records intact/).waitFor();
+    await window.notification(`${records()} records in 1 segment(s) are intact`).waitFor();
+    await window
+      .treeItem('Health', new RegExp(`^Journal, #${records()} · ${records()} records intact`))
+      .waitFor();
   });
 
   test('names the exact record that was changed', async () => {
-    const [segment] = globSync('ledger/simulated/*.journal', { cwd: editor.home });
-    const path = join(editor.home, segment!);
+    const path = journal();
     const whole = readFileSync(path, 'utf8');
+    onTestFinished(async () => {
+      writeFileSync(path, whole);
+      const environment = { TIDYLLM_HOME: editor.home, AWS_EC2_METADATA_DISABLED: 'true' };
+      const reopen = ['--backend', 'mock', 'audit', 'reopen', '--reason', 'JIRA-9 it is whole again'];
+      expect(await tidyllmJson(reopen, { environment })).toMatchObject({ code: 0 });
+      await window.treeItem('Health', /^OPERATIONAL, simulated/).waitFor();
+    });
     writeFileSync(path, whole.replace('"outcome":"success"', '"outcome":"failure"'));
-    // The editor drops the toast of a fourth notification within a second.
-    await window.palette('Notifications: Clear All Notifications');
     await window.palette('TidyLLM: Verify Audit Trail');
     const broken = window.notification('00000001.journal:6');
     await broken.getByRole('button', { name: 'Open Record' }).click();
     await window.page.getByRole('button', { name: 'Ln 6, Col 1' }).waitFor();
     // The editor takes the focus last, and would close a palette.
     await window.page.locator('.editor-instance .monaco-editor.focused').waitFor();
-    writeFileSync(path, whole);
   });
 
   test('says what came of connecting again, although the view is hidden', async () => {
     await window.palette('View: Toggle Primary Side Bar Visibility');
+    onTestFinished(() => window.palette('View: Toggle Primary Side Bar Visibility'));
     await window.palette('TidyLLM: Reconnect');
     await window.notification('The gateway is running; answers are simulated.').waitFor();
-    await window.palette('View: Toggle Primary Side Bar Visibility');
   });
 });

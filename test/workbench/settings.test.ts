@@ -4,7 +4,7 @@ import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { ChatView } from './harness/chatView.ts';
 import { Editor } from './harness/editor.ts';
-import type { EditorWindow } from './harness/editorWindow.ts';
+import { appears, type EditorWindow } from './harness/editorWindow.ts';
 
 /** High enough for every line of the health view. */
 const viewport = { width: 1280, height: 3000 };
@@ -34,6 +34,8 @@ describe('settings.yaml', () => {
   });
 
   beforeEach(async () => {
+    await window.clear();
+    await window.showContainer();
     write(file, 'budget:\n  daily_limit_usd: 5\n');
     await window.budgetLine('5').waitFor();
   });
@@ -96,7 +98,6 @@ describe('settings.yaml', () => {
   test('a new file begins with every key in a comment', async () => {
     rmSync(file);
     await window.budgetLine('1,000').waitFor();
-    await window.palette('View: Close All Editors');
     await window.palette('TidyLLM: Open Settings File');
     await window.textLine('daily_limit_usd: "1000"').waitFor();
     expect(existsSync(file)).toBe(true);
@@ -105,8 +106,6 @@ describe('settings.yaml', () => {
   test('of a workspace tightens, and is warned about where it would loosen', async () => {
     const file = join(editor.workspace, '.tidyllm', 'settings.yaml');
     onTestFinished(() => rmSync(dirname(file), { recursive: true, force: true }));
-    await window.palette('View: Close All Editors');
-    await window.palette('Notifications: Clear All Notifications');
     write(file, 'budget:\n  daily_limit_usd: 3\n');
     await window.budgetLine('3').waitFor();
     write(file, 'budget:\n  daily_limit_usd: 900\n');
@@ -125,7 +124,6 @@ describe('settings.yaml', () => {
 
   test('with a fault at the start shows it everywhere, and nothing is called until it is mended', async () => {
     write(file, 'budget:\n  daily_limit: 5\n');
-    await window.palette('View: Close All Editors');
     await window.reload();
     await window.showContainer();
     const chat = window.chatFrame();
@@ -139,10 +137,3 @@ describe('settings.yaml', () => {
     await expect.poll(() => window.statusItem().innerText()).toContain('simulated $0');
   });
 });
-
-function appears(locator: Locator): Promise<boolean> {
-  return locator.waitFor({ timeout: 5_000 }).then(
-    () => true,
-    () => false,
-  );
-}

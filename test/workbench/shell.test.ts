@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
 
@@ -10,6 +10,8 @@ describe('the extension in the editor', () => {
     editor = await Editor.start();
     window = await editor.open();
   });
+
+  beforeEach(() => window.clear());
 
   afterAll(() => editor.dispose());
 

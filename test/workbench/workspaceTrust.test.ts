@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { recordsOf } from '../support/records.ts';
 import { ChatView } from './harness/chatView.ts';
 import { Editor } from './harness/editor.ts';
@@ -44,6 +44,10 @@ describe('a workspace that is not trusted', () => {
     writeFileSync(join(folder, 'flow.yaml'), ofTheWorkspace);
     writeFileSync(join(folder, 'settings.yaml'), 'budget:\n  daily_limit_usd: 2\n');
     window = await editor.open(editor.workspace, { viewport: { width: 1280, height: 3000 } });
+  });
+
+  beforeEach(async () => {
+    await window.clear();
     await window.showContainer();
   });
 
@@ -69,10 +73,12 @@ describe('a workspace that is not trusted', () => {
     const chat = await ChatView.open(window);
     await window.treeItem('FLOW', /^\[Greeting\], can run once the workspace is trusted/).waitFor();
     const before = (await recorded('flow_end')).length;
+    const turns = await chat.turns.count();
     for (const [index, command] of ['[Greeting]', '[Greeting] name=Ada', '[Make a File]'].entries()) {
       await chat.ask(command);
-      await chat.turns.nth(index).getByText('does not run: the workspace is not trusted').waitFor();
-      await chat.turns.nth(index).locator('.footer').waitFor();
+      const turn = chat.turns.nth(turns + index);
+      await turn.getByText('does not run: the workspace is not trusted').waitFor();
+      await turn.locator('.footer').waitFor();
       expect(await recorded('flow_end', before)).toHaveLength(index + 1);
     }
     const starts = await recorded('flow_start', before);
@@ -86,13 +92,13 @@ describe('a workspace that is not trusted', () => {
     expect(existsSync(join(editor.workspace, 'made.txt'))).toBe(false);
   });
 
-  // Last: trust can't be taken back.
   test('has its settings ignored until it is trusted', async () => {
     await window.budgetLine('1,000').waitFor();
     await window.palette('TidyLLM: Open Workspace Settings File');
     await window.notification('Trust the workspace to apply').waitFor();
     await window.palette('TidyLLM: Show Settings with Origins');
     await window.textLine('Ignored until the workspace is trusted').waitFor();
+    onTestFinished(() => window.withdrawTrust());
     await window.grantTrust();
     await window.budgetLine('2').waitFor();
   });
