@@ -34,6 +34,7 @@ export default defineConfig({
           maxWorkers,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect,
         },
       },
       {

@@ -22,6 +22,7 @@ import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn, isolatedEnvironment } from '../support/gateways.ts';
 import { storedRecords } from '../support/ledgers.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { patience } from '../support/patience.ts';
 
 // Each runs many commands, and others run beside it.
 vi.setConfig({ testTimeout: 120_000 });
@@ -258,7 +259,7 @@ describe('a record that was changed', () => {
     expect(readFileSync(path)).toEqual(before);
     const {
       corporate_llm: { state },
-    } = await core.registry.healthCheck(AbortSignal.timeout(5_000));
+    } = await core.registry.healthCheck(AbortSignal.timeout(patience));
     expect(state).toBe('failed');
     restore();
     expect((await call()).error?.code).toBe('ledger_damaged');

@@ -7,6 +7,7 @@ import { verifyLedger } from '../../src/ledger/readJournal.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { storedRecords } from '../support/ledgers.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { patience } from '../support/patience.ts';
 
 const reason = 'JIRA-1 test the gateway';
 
@@ -321,7 +322,7 @@ describe('a call that fails', () => {
 describe('the health of Bedrock', () => {
   it('is failed after AWS refused the credentials, and healthy after the next answer', async () => {
     const gateway = await gatewayOnStandIn();
-    const check = () => gateway.core.backend.checkHealth(AbortSignal.timeout(5000));
+    const check = () => gateway.core.backend.checkHealth(AbortSignal.timeout(patience));
     expect(await check()).toMatchObject({
       state: 'healthy',
       evidence: expect.stringContaining('no call was made'),

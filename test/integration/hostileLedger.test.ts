@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tidyllm, type Finished } from '../support/commandLine.ts';
 import { isolatedEnvironment } from '../support/gateways.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { patience } from '../support/patience.ts';
 
 const chat = ['chat', '--reason', 'JIRA-1 files', 'hello'];
 const doors: readonly (readonly string[])[] = [
@@ -97,7 +98,7 @@ afterAll(() => rmSync(whole, { recursive: true }));
 /** Runs a command to its end, which has to come by itself. */
 async function ends(door: readonly string[], environment: Record<string, string>): Promise<Finished> {
   let child: ChildProcess | null = null;
-  const late = setTimeout(() => child?.kill('SIGKILL'), 60_000);
+  const late = setTimeout(() => child?.kill('SIGKILL'), patience);
   // The security test reads the folder it runs in: an empty one says nothing about the machine's load.
   const cwd = temporaryFolder();
   const finished = await tidyllm(door, { environment, cwd, started: (started) => (child = started) });

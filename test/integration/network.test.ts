@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { Network, type NetworkOptions } from '../../src/sessions/network.ts';
 import { setEnvironment } from '../support/gateways.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { patience } from '../support/patience.ts';
 
 const fixture = (name: string): string => join(import.meta.dirname, '../fixtures', name);
 const certificate = readFileSync(fixture('localhost.certificate.pem'), 'utf8');
@@ -50,7 +51,7 @@ async function proxyServer(): Promise<{ url: string; asked: string[] }> {
 async function get(url: string, options: Partial<NetworkOptions> = {}): Promise<string> {
   const network = new Network({ environment: process.env, ...options });
   onTestFinished(() => network.dispose());
-  const { status, body } = await network.request(url, { signal: AbortSignal.timeout(5_000) });
+  const { status, body } = await network.request(url, { signal: AbortSignal.timeout(patience) });
   return `${status} ${body}`;
 }
 

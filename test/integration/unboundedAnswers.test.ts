@@ -12,6 +12,7 @@ import { Network } from '../../src/sessions/network.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { portOf } from '../support/listeningPort.ts';
 import { recordsOf } from '../support/records.ts';
+import { patience } from '../support/patience.ts';
 
 const mebibyte = 1024 * 1024;
 /** What this process may grow by, with the server that means harm inside it; without limits it is some 2 GB. */
@@ -110,7 +111,7 @@ describe('an answer without end of any other service is not read on', () => {
       AWS_ENDPOINT_URL_STS: url,
     });
     const before = peak();
-    const signal = AbortSignal.timeout(60_000);
+    const signal = AbortSignal.timeout(patience);
     const found = [
       await core.sessions.checkHealth('mlflow'),
       await core.sessions.exercise('mlflow', signal),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { programPath, runProgram } from '../../src/program.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { patience } from '../support/patience.ts';
 
 describe('on Windows a program is looked for', () => {
   const found = (path: string, there: readonly string[], name = 'Path'): string | null =>
@@ -51,8 +52,12 @@ describe.runIf(process.platform !== 'win32')('elsewhere a program', () => {
       process.chdir(work);
       onTestFinished(() => process.chdir(before));
       const environment = { PATH: `${relative}:${own}:/bin` };
-      expect(await runProgram('tool', [], { timeout: 5_000, cwd: work, environment })).toBe('ours\n');
-      const nowhere = runProgram('tool', [], { timeout: 5_000, cwd: work, environment: { PATH: relative } });
+      expect(await runProgram('tool', [], { timeout: patience, cwd: work, environment })).toBe('ours\n');
+      const nowhere = runProgram('tool', [], {
+        timeout: patience,
+        cwd: work,
+        environment: { PATH: relative },
+      });
       await expect(nowhere).rejects.toThrow('tool is not in a folder of PATH');
     },
   );
@@ -70,7 +75,7 @@ describe.runIf(process.platform !== 'win32')('elsewhere a program', () => {
   it('that fails says what it said, not how it was called', async () => {
     const own = temporaryFolder();
     script(own, 'echo broken >&2; exit 1');
-    const run = runProgram('tool', ['argument'], { timeout: 5_000, environment: { PATH: `${own}:/bin` } });
+    const run = runProgram('tool', ['argument'], { timeout: patience, environment: { PATH: `${own}:/bin` } });
     await expect(run).rejects.toThrow(/^tool: broken$/);
   });
 });

@@ -4,6 +4,7 @@ import type { Gateway } from '../../../src/gateways/gateway.ts';
 import type { GovernedCalls, ModelCalls } from '../../../src/gateways/modelCalls.ts';
 import { initGateways } from '../../../src/gateways/registry.ts';
 import { gatewayOnMock } from '../../support/gateways.ts';
+import { patience } from '../../support/patience.ts';
 
 describe('the gateway registry', () => {
   it('brings up what is installed and never calls the rest healthy', async () => {
@@ -11,7 +12,7 @@ describe('the gateway registry', () => {
     const { registry } = core;
     expect(registry.getAvailableServices()).toEqual(['corporate_llm', 'ai_processing']);
     expect(registry.getRegistryStats()).toEqual({ total: 3, initialized: 2, failed: 0, notInstalled: 1 });
-    const health = await registry.healthCheck(AbortSignal.timeout(5000));
+    const health = await registry.healthCheck(AbortSignal.timeout(patience));
     expect(health.corporate_llm.state).toBe('healthy');
     expect(health.ai_processing.state).toBe('healthy');
     expect(health.workflow_optimizer).toMatchObject({
@@ -26,7 +27,7 @@ describe('the gateway registry', () => {
     });
     const registry = await initGateways({ corporate_llm: () => Promise.reject(cause) });
     expect(registry.listServices()[0]).toMatchObject({ state: 'failed', error: cause });
-    const health = await registry.healthCheck(AbortSignal.timeout(5000));
+    const health = await registry.healthCheck(AbortSignal.timeout(patience));
     expect(health.corporate_llm).toMatchObject({ state: 'failed', error: cause });
     expect(() => registry.calls()).toThrow(/^NO DIRECT AWS CALLS ALLOWED: .*Policy allows no back-end/);
     expect(() => registry.calls()).toThrow(expect.objectContaining({ cause, hint: 'Ask your lead.' }));
@@ -81,7 +82,7 @@ describe('the gateway registry', () => {
       cause,
     });
     expect(below.getAvailableServices()).toEqual([]);
-    const health = await below.healthCheck(AbortSignal.timeout(5000));
+    const health = await below.healthCheck(AbortSignal.timeout(patience));
     expect(health.ai_processing).toMatchObject({ state: 'failed', error: { hint: 'Mount it.' } });
   });
 });

@@ -1,12 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Mocha from 'mocha';
+import { patience } from '../../support/patience.ts';
 
 /** The extension host calls this; the report goes to the folder HOST_TEST_RESULTS. */
 export async function run(): Promise<void> {
   const mocha = new Mocha({
     ui: 'bdd',
-    timeout: 60_000,
+    timeout: patience,
     reporter: 'json',
     reporterOptions: { output: join(process.env.HOST_TEST_RESULTS ?? '.', 'host.json') },
   });
