@@ -6,12 +6,15 @@ import { baseOfProfile, isApplicationProfile, type ProfileDirectory } from './in
 import { modelKind } from './modelFamily.ts';
 import {
   dearestPrices,
+  directIds,
+  directPrices,
   entryOf,
   pricedModelIds,
   pricesAt,
   publishedPrices,
   type FoundPrices,
   type PricesByServiceTier,
+  type Vendor,
 } from './priceTable.ts';
 
 /** Without a prototype: a model called "constructor" is not known. */
@@ -36,6 +39,33 @@ const builtInAliases: Readonly<Record<string, string>> = named({
   'nova-pro': 'us.amazon.nova-pro-v1:0',
 });
 
+/**
+ * Whose ids the models have: those of Bedrock, those of a vendor's own service, or names that only the server knows,
+ * so that settings.yaml has to say what is behind them.
+ */
+export type ModelOffer = 'bedrock' | Vendor | 'named';
+
+/** Friendly names that work without a mapping at a vendor's own service. */
+const directAliases: Readonly<Record<Vendor, Readonly<Record<string, string>>>> = {
+  anthropic: named({
+    'claude-sonnet': 'claude-sonnet-4-6',
+    'claude-3-sonnet': 'claude-sonnet-4-6',
+    'claude-haiku': 'claude-haiku-4-5',
+    'claude-3-haiku': 'claude-haiku-4-5',
+    'claude-opus': 'claude-opus-4-8',
+  }),
+  openai: named({
+    gpt: 'gpt-5.4',
+    'gpt-mini': 'gpt-5.4-mini',
+    'gpt-nano': 'gpt-5.4-nano',
+  }),
+};
+
+function aliasesOf(offer: ModelOffer): Readonly<Record<string, string>> {
+  if (offer === 'bedrock') return builtInAliases;
+  return offer === 'named' ? named({}) : directAliases[offer];
+}
+
 /** Prices written in settings.yaml, USD per 1,000,000 tokens. */
 export type PriceOverrides = Readonly<
   Record<
@@ -51,7 +81,9 @@ export type PriceOverrides = Readonly<
 >;
 
 export interface CatalogueOptions {
-  /** `bedrock.model_mapping` of settings.yaml. */
+  /** Whose models these are; Bedrock's by default. */
+  offer?: ModelOffer;
+  /** `bedrock.model_mapping` of settings.yaml, or `ai.model_mapping` for others than Bedrock's. */
   mapping: Readonly<Record<string, string>>;
   /** `models` of settings.yaml: the model behind a name, id or ARN. */
   bases?: Readonly<Record<string, { base: string }>>;
@@ -71,7 +103,7 @@ export interface CatalogueOptions {
 export interface Model {
   /** The requested name. */
   name: string;
-  /** The id sent to Bedrock: model id, inference-profile id or ARN. */
+  /** The id that is sent: model id, inference-profile id or ARN. */
   modelId: string;
   /** The model or profile behind it, which sets limits, prices and capabilities. */
   baseId: string;
@@ -96,6 +128,8 @@ const askAgainMs = 60_000;
 /** Names, ids and prices of models in one region. */
 export class ModelCatalogue {
   readonly #options: CatalogueOptions;
+  readonly #offer: ModelOffer;
+  readonly #aliases: Readonly<Record<string, string>>;
   /** The base from the settings, by id. */
   readonly #bases: ReadonlyMap<string, string>;
   /** Profiles that AWS lists for this region; null if not asked yet or AWS can't be asked. */
@@ -107,6 +141,8 @@ export class ModelCatalogue {
 
   constructor(options: CatalogueOptions) {
     this.#options = { ...options, mapping: named(options.mapping), prices: named(options.prices) };
+    this.#offer = options.offer ?? 'bedrock';
+    this.#aliases = aliasesOf(this.#offer);
     const bases = Object.entries(options.bases ?? {});
     this.#bases = new Map(bases.map(([name, { base }]) => [this.modelIdOf(name), this.modelIdOf(base)]));
   }
@@ -117,7 +153,7 @@ export class ModelCatalogue {
 
   /** Every friendly name, the user's first. */
   names(): string[] {
-    return [...new Set([...Object.keys(this.#options.mapping), ...Object.keys(builtInAliases)])];
+    return [...new Set([...Object.keys(this.#options.mapping), ...Object.keys(this.#aliases)])];
   }
 
   /** The models a person may select; names that can't be called now are omitted. */
@@ -131,18 +167,24 @@ export class ModelCatalogue {
    */
   callable(now = new Date()): Model[] {
     const today = now.toISOString().slice(0, 10);
-    const current = pricedModelIds().filter((id) => (entryOf(id)?.deprecationDate ?? '9999') > today);
+    const current = this.#pricedIds().filter((id) => (entryOf(id)?.deprecationDate ?? '9999') > today);
     const byId = this.#resolvable([...Object.keys(this.#options.prices), ...current])
       .filter(({ tiers }) => tiers.every(({ input, output }) => input !== undefined && output !== undefined))
       .map((model) => ({ model, kind: modelKind(model) }));
     const profiled = new Set(byId.flatMap(({ kind }) => (kind.geography === null ? [] : [kind.bareId])));
     const ids = byId.filter(
       ({ kind: { vendor, geography, bareId } }) =>
+        this.#offer !== 'bedrock' ||
         // "@" occurs in ids of other clouds.
-        vendor !== null && !bareId.includes('@') && (geography !== null || !profiled.has(bareId)),
+        (vendor !== null && !bareId.includes('@') && (geography !== null || !profiled.has(bareId))),
     );
     const models = [...this.available(), ...ids.map(({ model }) => model)];
     return [...Map.groupBy(models, ({ modelId }) => modelId).values()].flatMap(([first]) => first ?? []);
+  }
+
+  #pricedIds(): string[] {
+    if (this.#offer === 'bedrock') return pricedModelIds();
+    return this.#offer === 'named' ? [...this.#bases.keys()] : directIds(this.#offer);
   }
 
   #resolvable(names: readonly string[]): Model[] {
@@ -193,10 +235,14 @@ export class ModelCatalogue {
     await Promise.all([...names].map((name) => this.learn(name)));
   }
 
-  /** The id sent to Bedrock for a name, even if it can't be called; null for an unknown name. */
+  /** The id sent for a name, even if it can't be called; null for an unknown name. */
   idOf(name: string): string | null {
     const modelId = this.modelIdOf(name);
-    return this.#isVouched(name, modelId) || knownIds.has(idInArn(modelId)) ? modelId : null;
+    return this.#isVouched(name, modelId) || this.#isKnown(idInArn(modelId)) ? modelId : null;
+  }
+
+  #isKnown(id: string): boolean {
+    return this.#offer === 'bedrock' ? knownIds.has(id) : this.#pricedIds().includes(id);
   }
 
   /**
@@ -242,7 +288,7 @@ export class ModelCatalogue {
   /** The id behind a name, whether or not it can be called. */
   modelIdOf(name: string): string {
     const mapped = this.#options.mapping[name] ?? name;
-    return builtInAliases[mapped] ?? mapped;
+    return this.#aliases[mapped] ?? mapped;
   }
 
   /** The model or profile behind a name, id or ARN; an unknown ARN is its own base. */
@@ -268,6 +314,7 @@ export class ModelCatalogue {
   #requireKnown(name: string, modelId: string): void {
     if (this.#isVouched(name, modelId) || this.#isCallable(modelId)) return;
     const id = idInArn(modelId);
+    if (this.#offer !== 'bedrock') throw this.#notOffered(name);
     if (knownIds.has(id) || this.#listed?.has(id)) throw this.#notInRegion(name, id);
     throw this.#notRecognized(name, id);
   }
@@ -275,6 +322,7 @@ export class ModelCatalogue {
   /** Whether Bedrock knows an id and it may be called from this region; AWS's own list overrides the table. */
   #isCallable(modelId: string): boolean {
     const id = idInArn(modelId);
+    if (this.#offer !== 'bedrock') return this.#isKnown(id);
     if (profileOf(id) === null) return knownIds.has(id);
     return this.#listed?.has(id) ?? (knownIds.has(id) && isSourceRegion(id, this.#options.region));
   }
@@ -289,6 +337,14 @@ export class ModelCatalogue {
         : `Nearest known: ${nearestNames(name, known).join(', ')}.`;
     return new GatewayError('model_not_recognized', `Model ID not recognized: "${name}".`, {
       hint: `${hint} Or add it to bedrock.model_mapping in settings.yaml.`,
+    });
+  }
+
+  #notOffered(name: string): GatewayError {
+    const nearest = nearestNames(name, [...this.names(), ...this.#pricedIds()]);
+    const known = nearest.length > 0 ? `Nearest known: ${nearest.join(', ')}. ` : '';
+    return new GatewayError('model_not_recognized', `Model ID not recognized: "${name}".`, {
+      hint: `${known}Map it in ai.model_mapping, or name the model behind it as models."${name}".base in settings.yaml.`,
     });
   }
 
@@ -313,12 +369,13 @@ export class ModelCatalogue {
   #price(modelId: string, baseId: string): FoundPrices & { estimatedBecause: string | null } {
     const { region, unknownPrice } = this.#options;
     const own = this.#ownPrices(modelId) ?? this.#ownPrices(baseId);
-    const exact = own ?? publishedPrices(baseId, region);
+    const published = this.#offer === 'bedrock' ? publishedPrices(baseId, region) : directPrices(baseId);
+    const exact = own ?? published;
     if (exact) return { ...exact, estimatedBecause: null };
     const policy = this.#ownPrices(unknownPrice) ?? pricesAt(unknownPrice);
     // `refuse`, and any other name without prices.
     if (!policy) throw this.#priceUnknown(modelId, baseId);
-    const dearest = dearestPrices(baseId);
+    const dearest = this.#offer === 'bedrock' ? dearestPrices(baseId) : undefined;
     const where = profileOf(baseId) ? 'for this profile' : `for ${region}`;
     if (dearest)
       return {

@@ -23,7 +23,8 @@ export type Kinship = (typeof kinships)[number];
 export function modelKind({ modelId, name }: { modelId: string; name: string }): ModelKind {
   const id = modelId.startsWith('arn:') ? modelId.slice(modelId.indexOf('/') + 1) : modelId;
   const { geography, baseId: bareId } = profileOf(id) ?? { geography: null, baseId: id };
-  const [, vendor = null, model = name] = /^([a-z][a-z0-9]*)\.(.+)$/.exec(bareId) ?? [];
+  const unnamed = modelId.startsWith('arn:') ? name : bareId;
+  const [, vendor = null, model = unnamed] = /^([a-z][a-z0-9]*)\.(.+)$/.exec(bareId) ?? [];
   return {
     geography,
     vendor: vendor === null ? null : (otherSpellings[vendor] ?? vendor),

@@ -1,4 +1,5 @@
 import table from './bedrockPrices.json' with { type: 'json' };
+import directTable from './directPrices.json' with { type: 'json' };
 import { isCommercialRegion, profileOf } from './availability.ts';
 import { serviceTiers, parseDecimal, priceClasses, type PriceTier, type ServiceTier } from './cost.ts';
 import { regionalRule, scaled } from './regionalPriceRules.ts';
@@ -24,7 +25,13 @@ export interface FoundPrices {
   prices: PricesByServiceTier;
 }
 
-const entries = new Map(Object.entries(table.models as Record<string, PriceEntry>));
+/** The vendors whose own services can be called; their keys in the table are `VENDOR/ID`. */
+export const vendors = ['anthropic', 'openai'] as const;
+export type Vendor = (typeof vendors)[number];
+
+const entries = new Map(
+  Object.entries<PriceEntry>({ ...(table.models as Record<string, PriceEntry>), ...directTable.models }),
+);
 
 /** Keys of the table that aren't ids: regional prices and prices of other services. */
 function isId(key: string): boolean {
@@ -36,9 +43,29 @@ export function pricedModelIds(): string[] {
   return [...entries.keys()].filter(isId);
 }
 
+/** Ids of the models that a vendor's own service has. */
+export function directIds(vendor: Vendor): string[] {
+  return [...entries.keys()].flatMap((key) =>
+    key.startsWith(`${vendor}/`) ? key.slice(vendor.length + 1) : [],
+  );
+}
+
+/** Prices of a model at its vendor's own service; undefined if it has none. */
+export function directPrices(modelId: string): FoundPrices | undefined {
+  const key = directKey(modelId);
+  return key === undefined ? undefined : pricesAt(key);
+}
+
+function directKey(modelId: string): string | undefined {
+  return vendors.map((vendor) => `${vendor}/${modelId}`).find((key) => entries.has(key));
+}
+
 /** The table entry of a model or profile, or of the model behind an unlisted profile; its price is its own. */
 export function entryOf(modelId: string): PriceEntry | undefined {
-  return isId(modelId) ? (entries.get(modelId) ?? entries.get(profileOf(modelId)?.baseId ?? '')) : undefined;
+  const bedrock = isId(modelId)
+    ? (entries.get(modelId) ?? entries.get(profileOf(modelId)?.baseId ?? ''))
+    : undefined;
+  return bedrock ?? entries.get(directKey(modelId) ?? '');
 }
 
 /** Regions for which the prices of bare ids are published; others have their own entries. */
