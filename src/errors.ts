@@ -23,8 +23,6 @@ interface GatewayErrorOptions {
   /** How long the provider asks to wait before the call is repeated, in milliseconds. */
   retryAfterMs?: number | undefined;
   billing?: Billing;
-  /** How long the provider asks to wait before the call is repeated, in milliseconds. */
-  retryAfterMs?: number | undefined;
   /** The provider's own message. */
   detail?: string;
   cause?: unknown;
@@ -49,8 +47,6 @@ export class GatewayError extends Error {
   /** How long the provider asks to wait, in milliseconds; null if it doesn't say. */
   readonly retryAfterMs: number | null;
   readonly billing: Billing;
-  /** How long the provider asks to wait before the call is repeated, in milliseconds; undefined if it doesn't say. */
-  readonly retryAfterMs: number | undefined;
   /**
    * The provider's own message, on one line; null if there is none. It may quote the prompt, so it is
    * shown to the caller, but neither logged nor recorded.
@@ -68,7 +64,6 @@ export class GatewayError extends Error {
       placed(one, this.place),
     );
     this.billing = options.billing ?? 'none';
-    this.retryAfterMs = options.retryAfterMs;
     this.detail = shown(options.detail ?? '') || null;
   }
 

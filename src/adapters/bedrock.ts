@@ -8,7 +8,6 @@ import {
 } from '@aws-sdk/client-bedrock-runtime';
 import { getEndpointFromInstructions } from '@smithy/core/endpoints';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
-import type { GatewayErrorCode } from '../errorCodes.ts';
 import { GatewayError, type Billing } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
 import { clockFault, refusedFromMs } from '../gateways/clock.ts';
@@ -21,33 +20,13 @@ import { UnboundedAnswer, withinLimits } from '../sessions/answerLimits.ts';
 import { check, unlessAborted } from '../sessions/check.ts';
 import { departing, type Departure } from '../sessions/departure.ts';
 import { clockOffset, type Network } from '../sessions/network.ts';
-import {
-  brokenStream,
-  failedCall,
-  incompleteStream,
-  lateAnswer,
-  notConnected,
-  overlongAnswer,
-  stalledStream,
-  unreadableUsage,
-} from './bedrockErrors.ts';
+import { incompleteStream, overlongAnswer, unreadableUsage } from './answerErrors.ts';
+import { boundedAnswer, wireLimits, type AnswerWatchdog } from './answerWatchdog.ts';
+import { brokenStream, failedCall } from './bedrockErrors.ts';
+import { LastCall } from './lastCall.ts';
+import { readableUsage } from './readableUsage.ts';
 import { conformToConverse } from './converse/rules.ts';
 import { converseInput, eventsOfBlock, eventsOfStream } from './converse/wire.ts';
-
-/** A whole answer at once is silent until it is there; the longest take minutes. */
-const wholeAnswerTimeoutMs = 600_000;
-/** A connection whose answer is complete gets this long to end by itself. */
-const endTimeoutMs = 1_000;
-/** What one token may take to be made, in milliseconds; the slowest models need a tenth of it. */
-const mostMsOfToken = 250;
-/** Bytes of text or of hidden output that one token may stand for; the longest tokens of published vocabularies have 128. */
-const mostBytesOfToken = 256;
-/** The same with what is around it on the wire, when each token comes in an event of its own. */
-const mostWireBytesOfToken = 1_024;
-/** What is there besides, such as the signature of what a model thought; errors fit into it. */
-const bytesBesides = 200_000;
-/** No context is near this; more is a fault of whoever counted. */
-const mostTokens = 1_000_000_000;
 
 /** How Bedrock is reached and paid for. */
 export interface BedrockOptions {
@@ -127,8 +106,7 @@ class BedrockBackend implements ModelBackend {
   #client: { client: BedrockRuntimeClient; keys: AwsKeys | null } | null = null;
   /** How far this computer's clock is behind AWS's, as far as signatures need it. */
   #clockOffsetMs = 0;
-  /** How the last call ended: what no check without a call can know. */
-  #lastCall: { error: GatewayError | null; at: Date } | null = null;
+  readonly #lastCall = new LastCall();
 
   constructor(endpoint: string, options: BedrockOptions) {
     this.region = options.region;
@@ -200,32 +178,12 @@ class BedrockBackend implements ModelBackend {
   }
 
   async *converse(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelEvent> {
-    try {
-      yield* this.#converse(call, signal);
-      this.#lastCall = { error: null, at: new Date() };
-    } catch (error) {
-      if (GatewayError.is(error) && error.code !== 'cancelled') this.#lastCall = { error, at: new Date() };
-      throw error;
-    }
-  }
-
-  async *#converse(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelEvent> {
-    const idleTimeoutMs = call.stream
-      ? this.#options.idleTimeoutMs
-      : Math.max(this.#options.idleTimeoutMs, wholeAnswerTimeoutMs);
-    const deadlineMs = 2 * idleTimeoutMs + call.maxTokens * mostMsOfToken;
-    const watchdog = new AnswerWatchdog({ idleTimeoutMs, deadlineMs }, signal);
-    const most = bytesBesides + call.maxTokens * mostBytesOfToken;
-    let received = 0;
-    try {
-      for await (const event of call.stream ? this.#stream(call, watchdog) : this.#whole(call, watchdog)) {
-        received += sizeOfEvent(event);
-        if (received > most) throw overlongAnswer(call.maxTokens);
-        yield event;
-      }
-    } finally {
-      watchdog.stop();
-    }
+    const { idleTimeoutMs } = this.#options;
+    const limits = { service: 'Bedrock', idleTimeoutMs };
+    const answer = boundedAnswer(call, limits, signal, (watchdog) =>
+      call.stream ? this.#stream(call, watchdog) : this.#whole(call, watchdog),
+    );
+    yield* this.#lastCall.of(answer);
   }
 
   /** Waits for the answer to begin. A call that fails before anything of it left costs nothing, whatever failed. */
@@ -238,11 +196,9 @@ class BedrockBackend implements ModelBackend {
     const departure = { begun: false };
     const { signal } = watchdog;
     try {
-      const limits = {
-        bytes: 5 * bytesBesides + call.maxTokens * mostWireBytesOfToken,
-        milliseconds: Infinity,
-      };
-      return await withinLimits(limits, () => this.#send(departure, (client) => send(client, signal)));
+      return await withinLimits(wireLimits(call), () =>
+        this.#send(departure, (client) => send(client, signal)),
+      );
     } catch (error) {
       const { begun } = departure;
       if (error instanceof UnboundedAnswer && error.$metadata.httpStatusCode === 200)
@@ -328,9 +284,7 @@ class BedrockBackend implements ModelBackend {
           : credentialsOutstanding(error),
     );
     const health = { ...found, ...(clockOffsetMs !== null && { clockOffsetMs }) };
-    const last = this.#lastCall?.error;
-    if (found.error || !last || !refusals.includes(last.code)) return health;
-    return { ...health, state: 'failed', error: last };
+    return this.#lastCall.applyTo(health);
   }
 
   /** The evidence that the endpoint is there, and how far this computer's clock is behind. */
@@ -347,7 +301,7 @@ class BedrockBackend implements ModelBackend {
     }
     const fault = clockFault(clockOffsetMs);
     const clock = fault === null ? '' : `; ${fault}, which calls correct for`;
-    const evidence = `Credentials found; ${this.#endpoint} answers; ${describeLast(this.#lastCall)}${clock}.`;
+    const evidence = `Credentials found; ${this.#endpoint} answers; ${this.#lastCall.text}${clock}.`;
     return { evidence, clockOffsetMs };
   }
 
@@ -367,37 +321,6 @@ function credentialsOutstanding(cause: unknown): GatewayError {
   });
 }
 
-/** Failures that the next call would meet again. */
-const refusals: readonly GatewayErrorCode[] = ['credentials_expired', 'access_denied'];
-
-function describeLast(last: { error: GatewayError | null; at: Date } | null): string {
-  if (!last) return 'no call was made yet';
-  return last.error
-    ? `the last call failed at ${last.at.toISOString()}: ${last.error.message}`
-    : `the last call succeeded at ${last.at.toISOString()}`;
-}
-
-/** How much of an answer an event is, in bytes. */
-function sizeOfEvent(event: ModelEvent): number {
-  switch (event.type) {
-    case 'hidden':
-      return event.bytes;
-    case 'text':
-    case 'thinking':
-      return Buffer.byteLength(event.text);
-    case 'tool_use_input':
-      return Buffer.byteLength(event.json);
-    case 'signature':
-      return event.signature.length;
-    case 'redacted_thinking':
-      return event.data.length;
-    case 'citation':
-      return Buffer.byteLength(JSON.stringify(event.citation));
-    default:
-      return 0;
-  }
-}
-
 /** Reserved capacity is paid for by the hour; its tokens count as standard ones, the most they can be. */
 function servedIn(serviceTier: BedrockServiceTier | undefined): ServiceTier | undefined {
   const type = serviceTier?.type;
@@ -411,80 +334,11 @@ function usageOf(usage: BedrockUsage | undefined): TokenUsage {
   const oneHour = (usage.cacheDetails ?? [])
     .filter(({ ttl }) => ttl === '1h')
     .reduce((sum, { inputTokens }) => sum + (inputTokens ?? 0), 0);
-  const counted = {
+  return readableUsage({
     input: usage.inputTokens ?? -1,
     output: usage.outputTokens ?? -1,
     cacheRead: usage.cacheReadInputTokens ?? 0,
     cacheWrite5m: written - oneHour,
     cacheWrite1h: oneHour,
-  };
-  const possible = Object.values(counted).every(
-    (count) => Number.isSafeInteger(count) && count >= 0 && count < mostTokens,
-  );
-  if (!possible) throw unreadableUsage();
-  return counted;
-}
-
-/** Ends a call that stays silent or goes on for ever, and tells that apart from a caller who stopped it. */
-class AnswerWatchdog {
-  readonly #idleTimeoutMs: number;
-  readonly #deadlineMs: number;
-  readonly #caller: AbortSignal;
-  readonly #controller = new AbortController();
-  readonly #deadline: NodeJS.Timeout;
-  #timer: NodeJS.Timeout;
-  #stalled = false;
-  #late = false;
-
-  /** Limits in milliseconds: of silence, and of all. */
-  constructor(
-    { idleTimeoutMs, deadlineMs }: { idleTimeoutMs: number; deadlineMs: number },
-    caller: AbortSignal,
-  ) {
-    this.#idleTimeoutMs = idleTimeoutMs;
-    this.#deadlineMs = deadlineMs;
-    this.#caller = caller;
-    this.#timer = this.#start(idleTimeoutMs);
-    this.#deadline = setTimeout(() => {
-      this.#late = true;
-      this.#controller.abort();
-    }, deadlineMs);
-  }
-
-  #start(timeoutMs: number): NodeJS.Timeout {
-    return setTimeout(() => {
-      this.#stalled = true;
-      this.#controller.abort();
-    }, timeoutMs);
-  }
-
-  /** The answer is complete: from now on silence is short. */
-  expectEnd(): void {
-    clearTimeout(this.#timer);
-    this.#timer = this.#start(endTimeoutMs);
-  }
-
-  get signal(): AbortSignal {
-    return AbortSignal.any([this.#caller, this.#controller.signal]);
-  }
-
-  reset(): void {
-    this.#timer.refresh();
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#deadline);
-  }
-
-  /** The error of a call that was stopped or stalled; null when neither happened. */
-  explain(cause: unknown, billing: Billing): GatewayError | null {
-    if (this.#late && billing !== 'none') return lateAnswer(this.#deadlineMs, cause);
-    if (this.#stalled || this.#late) {
-      return billing === 'none' ? notConnected(cause) : stalledStream(this.#idleTimeoutMs, cause);
-    }
-    if (this.#caller.aborted)
-      return new GatewayError('cancelled', 'The call was stopped.', { billing, cause });
-    return null;
-  }
+  });
 }

@@ -14,6 +14,8 @@ export interface Departure {
    * Without that nobody can have read, or charged for, anything of it.
    */
   begun: boolean;
+  /** Whether it was sent on a connection that had carried another: the server may have closed it meanwhile. */
+  reused?: boolean;
 }
 
 const underWay = new AsyncLocalStorage<Departure>();
@@ -21,6 +23,7 @@ const underWay = new AsyncLocalStorage<Departure>();
 /** Does work that sends one request through a watched agent, and notes whether it left. */
 export function departing<T>(departure: Departure, work: () => Promise<T>): Promise<T> {
   departure.begun = false;
+  departure.reused = false;
   return underWay.run(departure, work);
 }
 
@@ -37,7 +40,7 @@ export function watched<Watched extends Agent>(agent: Watched): Watched {
   };
   agent.reuseSocket = (socket, request) => {
     const departure = underWay.getStore();
-    if (departure) departure.begun = true;
+    if (departure) Object.assign(departure, { begun: true, reused: true });
     reuseSocket(socket, request);
   };
   return agent;

@@ -1,5 +1,10 @@
 import { addAbortListener } from 'node:events';
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import tls, {
@@ -29,6 +34,13 @@ export interface NetworkOptions {
   noProxy?: readonly string[] | undefined;
   /** False takes any certificate. */
   strictCertificates?: boolean | undefined;
+}
+
+export interface HttpRequest {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string;
+  signal: AbortSignal;
 }
 
 export interface HttpAnswer {
@@ -70,30 +82,35 @@ export class Network {
    * One request to a service. Throws the system error of a connection that fails, the abort's reason, or
    * `service_failed` for a proxy that wants a login.
    */
-  async request(
+  async request(url: string, request: HttpRequest): Promise<HttpAnswer> {
+    const sentAt = Date.now();
+    const response = await this.open(url, request);
+    const clockOffsetMs = clockOffset(response.headers, (sentAt + Date.now()) / 2);
+    let body = '';
+    for await (const chunk of response.setEncoding('utf8')) body += chunk as string;
+    return { status: response.statusCode ?? 0, body, clockOffsetMs };
+  }
+
+  /** The same, until the answer begins: its body is still to be read. */
+  async open(
     url: string,
-    {
-      method = 'GET',
-      headers = {},
-      body: sentBody = '',
-      signal,
-    }: { method?: string; headers?: Record<string, string>; body?: string; signal: AbortSignal },
-  ): Promise<HttpAnswer> {
+    { method = 'GET', headers = {}, body = '', signal }: HttpRequest,
+  ): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const secure = url.startsWith('https:');
     const agent = secure ? this.#httpsAgent(url) : this.#httpAgent(url);
     const send = secure ? httpsRequest : httpRequest;
     const sent = withinSomeLimits(() => send(url, { method, headers, signal, agent }, resolve));
     sent.on('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error));
-    const sentAt = Date.now();
-    sent.end(sentBody);
+    limitConnecting(sent);
+    sent.end(body);
     const response = await promise;
-    const clockOffsetMs = clockOffset(response.headers, (sentAt + Date.now()) / 2);
-    let body = '';
-    for await (const chunk of response.setEncoding('utf8')) body += chunk as string;
     const proxy = this.#proxyFor(url);
-    if (response.statusCode === 407 && proxy !== null) throw refusedByProxy(new URL(proxy), 407);
-    return { status: response.statusCode ?? 0, body, clockOffsetMs };
+    if (response.statusCode === 407 && proxy !== null) {
+      response.destroy();
+      throw refusedByProxy(new URL(proxy), 407);
+    }
+    return response;
   }
 
   /** Speaks TLS to the server of an address; not by way of a proxy. Throws the system error or the abort's reason. */
@@ -166,6 +183,19 @@ export class Network {
     );
     return direct ? null : proxyAddress(proxy, 'http.proxy');
   }
+}
+
+/** A server that doesn't take the connection would be waited for as long as for an answer. */
+function limitConnecting(sent: ClientRequest): void {
+  sent.once('socket', (socket) => {
+    if (!socket.connecting) return;
+    const late = (): void => {
+      const message = `No connection was established within ${connectionTimeoutMs / 1000} s.`;
+      sent.destroy(Object.assign(new Error(message), { code: 'ETIMEDOUT' }));
+    };
+    const timer = setTimeout(late, connectionTimeoutMs);
+    for (const event of ['connect', 'close']) socket.once(event, () => clearTimeout(timer));
+  });
 }
 
 /**

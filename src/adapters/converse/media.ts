@@ -1,8 +1,8 @@
 import type { ContentBlock, DocumentBlock, ImageBlock, ResultBlock } from '../../content/messages.ts';
 import { imageFacts } from '../../content/media.ts';
 import type { Model } from '../../pricing/modelCatalogue.ts';
-import { refused } from './refused.ts';
-import type { Turn } from './turns.ts';
+import { refused } from '../rules/refused.ts';
+import type { Turn } from '../rules/turns.ts';
 
 const mostImages = 20;
 const mostDocuments = 5;

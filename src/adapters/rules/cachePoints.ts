@@ -13,7 +13,7 @@ interface CacheableParts {
   turns: readonly Turn[];
 }
 
-/** The parts of a request with the cache points that Converse takes; without the others a call only costs more. */
+/** The parts of a request with the cache points that the model takes; without the others a call only costs more. */
 export function placeCachePoints(
   { tools, system, turns }: CacheableParts,
   { cachePoints }: FamilyRules,

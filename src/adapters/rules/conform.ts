@@ -7,31 +7,49 @@ import {
 } from '../../gateways/ports.ts';
 import type { Model } from '../../pricing/modelCatalogue.ts';
 import { placeCachePoints } from './cachePoints.ts';
-import { familyRules, type FamilyRules } from './families.ts';
-import { turnsWithMedia } from './media.ts';
+import type { FamilyRules } from './families.ts';
 import { reasoningFor } from './reasoning.ts';
-import { refused } from './refused.ts';
+import { byTheRulesOf, refused } from './refused.ts';
 import { toolsFor, withToolAliases } from './tools.ts';
-import { turnsFrom } from './turns.ts';
+import { turnsFrom, type Turn } from './turns.ts';
 
-const mostStopSequences = 2_500;
+/** What a service takes, where services differ. */
+export interface ServiceRules {
+  /** As people know it. */
+  name: string;
+  familyOf: (model: Model) => FamilyRules;
+  /** Checks images and documents. */
+  turnsWithMedia: (turns: readonly Turn[], model: Model, adjust: (sentence: string) => void) => Turn[];
+  mostStopSequences: number;
+  guardrails: boolean;
+  /** Fields of its requests that additional fields may not set: they would change what is sent, kept or billed. */
+  ownFields: ReadonlySet<string>;
+}
 
 /**
- * Brings a call into the form that Converse takes for a model: what can be mended without changing what is asked is
- * mended, the rest is refused before anything is reserved. The rules are those of Bedrock's API reference and user
- * guide, and of what it was seen to refuse.
+ * Brings a call into the form that a service takes for a model: what can be mended without changing what is asked is
+ * mended, the rest is refused before anything is reserved. Throws `invalid_request`, naming the rule.
  */
-export function conformToConverse(call: ModelCall, model: Model): ConformedCall {
+export function conformTo(service: ServiceRules, call: ModelCall, model: Model): ConformedCall {
+  return byTheRulesOf(service.name, () => conformed(service, call, model));
+}
+
+function conformed(service: ServiceRules, call: ModelCall, model: Model): ConformedCall {
   const adjustments = new Set<string>();
   const adjust = (sentence: string): void => void adjustments.add(sentence);
-  const family = familyRules(model);
+  const family = service.familyOf(model);
   const { content } = call;
-  requireStopSequences(content);
+  requireStopSequences(content, service);
+  requireFields(content, service);
   const reasoning = reasoningFor(call, family, adjust);
   const prefill = model.supports['assistantPrefill'] === true && !reasoning.active;
-  const turns = turnsWithMedia(turnsFrom(content.messages, { family, prefill, adjust }), model, adjust);
+  const turns = service.turnsWithMedia(
+    turnsFrom(content.messages, { family, prefill, adjust }),
+    model,
+    adjust,
+  );
   const tools = withToolAliases(toolsFor(content, turns, { model, family }));
-  if (reasoning.active && tools.choice && tools.choice.type !== 'auto')
+  if (reasoning.active && !family.forcedWhileReasoning && tools.choice && tools.choice.type !== 'auto')
     throw refused(
       'a model that reasons can’t be made to use a tool',
       'Take tool_choice auto, or leave reasoning out.',
@@ -63,10 +81,25 @@ export function conformToConverse(call: ModelCall, model: Model): ConformedCall 
   };
 }
 
-function requireStopSequences({ stop_sequences: sequences = [] }: RequestContent): void {
+function requireStopSequences(
+  { stop_sequences: sequences = [] }: RequestContent,
+  { mostStopSequences }: ServiceRules,
+): void {
+  if (sequences.length > 0 && mostStopSequences === 0) throw refused('it takes no stop sequences');
   if (sequences.length > mostStopSequences)
     throw refused(`a call takes at most ${mostStopSequences} stop sequences`);
   if (sequences.some((one) => one.trim() === '')) throw refused('a stop sequence must not be blank');
+}
+
+function requireFields(
+  { additional_fields: fields = {}, guardrail }: RequestContent,
+  { ownFields, guardrails }: ServiceRules,
+): void {
+  if (guardrail && !guardrails)
+    throw refused('it has no guardrails', 'Leave the guardrail out, or use Bedrock.');
+  const own = Object.keys(fields).find((name) => ownFields.has(name));
+  if (own !== undefined)
+    throw refused(`the additional field ${own} would change what is sent, kept or billed`, 'Leave it out.');
 }
 
 function requireNoCitationsInForm({ output_schema: form, messages }: RequestContent): void {
@@ -104,7 +137,7 @@ function samplingOf(
     if (topP !== null) adjust('The model takes no top_p; it was left out.');
     return { temperature: null, topP: null };
   }
-  if (reasons && (family.claudeVersion !== null || family.reasoning === 'nova')) {
+  if (reasons && !family.sampledWhileReasoning) {
     if (temperature !== null) adjust(noTemperatureBesideReasoning);
     // Claude takes top_p from 0.95 on while it reasons.
     const kept = family.claudeVersion !== null && topP !== null && topP >= 0.95 ? topP : null;

@@ -8,7 +8,7 @@ const leastBudget = 1_024;
 /** What the words come to for models that want a number, in tokens. */
 const budgetOf = { low: 2_048, medium: 8_192, high: 16_384 } as const;
 /** Fields by which models are asked to reason. */
-const fieldNames = ['thinking', 'reasoningConfig', 'reasoning_config', 'reasoning_effort'];
+const fieldNames = ['thinking', 'reasoning', 'reasoningConfig', 'reasoning_config', 'reasoning_effort'];
 
 /** How a call asks for reasoning on the wire; `asked` is null where it doesn't, or there is no room for it. */
 export interface ReasoningOfCall {
@@ -61,7 +61,11 @@ export function reasoningFor(
       const reasoningConfig = { type: 'enabled', maxReasoningEffort: effortOf(reasoning) };
       return { asked: reasoning, fields: { ...fields, reasoningConfig }, active: true };
     }
-    case 'gpt-oss':
+    case 'responses': {
+      const asked = { effort: effortOf(reasoning) };
+      return { asked: reasoning, fields: { ...fields, reasoning: asked }, active: true };
+    }
+    case 'effort':
       return { asked: reasoning, fields: { ...fields, reasoning_effort: effortOf(reasoning) }, active: true };
     case 'qwen':
       return { asked: reasoning, fields: { ...fields, reasoning_config: effortOf(reasoning) }, active: true };

@@ -14,13 +14,13 @@ export interface ToolsOfCall {
 
 const toolName = /^[a-zA-Z0-9_-]{1,64}$/;
 
-/** The tools in the form that Converse takes. Throws `invalid_request`, naming the rule. */
+/** The tools in the form that services take. Throws `invalid_request`, naming the rule. */
 export function toolsFor(
   { tools: given = [], tool_choice: choice }: RequestContent,
   turns: readonly Turn[],
   { model, family }: { model: Model; family: FamilyRules },
 ): ToolsOfCall {
-  // Converse has no way to forbid tools that it is told of: it is told of none.
+  // Converse can’t forbid tools that it is told of: no service is told of any.
   if (choice?.type === 'none') return { tools: [], choice: null, turns: turns.map(withoutTools) };
   const tools = (given.length > 0 ? given : toolsInHistory(turns)).map(withoutBlanks);
   requireNames(tools);
@@ -73,7 +73,7 @@ function asText(block: ContentBlock): ContentBlock[] {
   return [{ type: 'text', text: head }, ...parts];
 }
 
-/** Gives names that Converse doesn't take an alias, in tools, choice and history; with the name of each alias. */
+/** Gives names that services don't take an alias, in tools, choice and history; with the name of each alias. */
 export function withToolAliases({ tools, choice, turns }: ToolsOfCall): ToolsOfCall & {
   toolNames: Record<string, string>;
 } {

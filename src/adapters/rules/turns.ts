@@ -8,7 +8,7 @@ import {
 import type { FamilyRules } from './families.ts';
 import { refused } from './refused.ts';
 
-/** A turn as Converse has it. */
+/** A turn in which roles alternate. */
 export interface Turn {
   role: 'user' | 'assistant';
   content: ContentBlock[];
@@ -22,12 +22,12 @@ export interface TurnRules {
   adjust: (sentence: string) => void;
 }
 
-/** What stands in the place of nothing, which Converse takes neither as a text nor as a result. */
+/** What stands in the place of nothing, which no service takes, neither as a text nor as a result. */
 const noOutput = '(no output)';
 /** The assistant's turn between two of the user's. */
 const between = '(The results were received.)';
 
-/** The turns of a conversation in the form that Converse takes. Throws `invalid_request`, naming the rule. */
+/** The turns of a conversation in the form that services take. Throws `invalid_request`, naming the rule. */
 export function turnsFrom(messages: readonly ChatMessage[], rules: TurnRules): Turn[] {
   const turns = merged(
     messages.map(({ role, content }) => ({
@@ -50,9 +50,7 @@ function sendable(block: ContentBlock, { family, adjust }: TurnRules): ContentBl
       return block.text.trim() === '' ? [] : [block];
     case 'thinking':
     case 'redacted_thinking': {
-      const signed = block.type === 'redacted_thinking' || Boolean(block.signature);
-      const readable = family.reasoning === 'nova' || family.claudeVersion !== null;
-      if (signed && readable) return [block];
+      if (family.readsReasoning(block)) return [block];
       adjust('Reasoning without a signature that this model can check was left out.');
       return [];
     }
