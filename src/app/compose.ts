@@ -25,7 +25,7 @@ import { requireSqlite } from '../ledger/kernelLock.ts';
 import { dayInJournal } from '../ledger/pastDay.ts';
 import type { Caller } from '../ledger/records.ts';
 import type { ProfileDirectory } from '../pricing/inferenceProfiles.ts';
-import { ModelCatalogue } from '../pricing/modelCatalogue.ts';
+import { ModelCatalogue, type ModelOffer } from '../pricing/modelCatalogue.ts';
 import { requireCleanVariables } from '../sessions/awsVariables.ts';
 import type { UnifiedSessionManager } from '../sessions/unifiedSessionManager.ts';
 import { loadSettings, type LoadedSettings } from '../settings/loadSettings.ts';
@@ -93,8 +93,12 @@ async function foundationOf(options: ComposeOptions) {
   requireCleanVariables(options.environment);
   const patience = new Patience();
   const sessions = await openSessions(options, loaded, patience);
-  const { backend, simulatedBecause, profiles } = await chooseBackend(settings, options, sessions);
-  sessions.useBedrock(simulatedBecause ?? ((signal) => backend.checkHealth(signal)));
+  const { backend, simulatedBecause, offer, profiles } = await chooseBackend(settings, options, sessions);
+  sessions.useBedrock(
+    backend.id === 'bedrock'
+      ? (signal) => backend.checkHealth(signal)
+      : (simulatedBecause ?? `Calls go to the back-end ${backend.id}.`),
+  );
   const { user, caller } = await callerOf(options, backend.simulated ? null : sessions, patience);
 
   const { state } = userDirectories(options.environment);
@@ -109,7 +113,7 @@ async function foundationOf(options: ComposeOptions) {
     timeZone: settings.budget.timezone,
   });
   const answers = answersOf(settings, options, state);
-  const catalogue = catalogueOf(settings, backend.region, profiles);
+  const catalogue = catalogueOf(settings, offer, backend.region, profiles);
   const capOf = capsFrom({
     budget: settings.budget,
     modelKeyOf: (name) => catalogue.capKeyOf(name),
@@ -160,12 +164,14 @@ function infoOf(backend: ModelBackend): BackendInfo {
 }
 
 function catalogueOf(
-  { bedrock, models, budget, prices }: Settings,
+  { ai, bedrock, models, budget, prices }: Settings,
+  offer: ModelOffer,
   region: string,
   profiles: ProfileDirectory | undefined,
 ): ModelCatalogue {
   return new ModelCatalogue({
-    mapping: bedrock.model_mapping,
+    offer,
+    mapping: offer === 'bedrock' ? bedrock.model_mapping : ai.model_mapping,
     bases: models,
     capped: Object.keys(budget.per_model_usd),
     prices,

@@ -2,7 +2,7 @@ import { blocksOf, type JsonObject } from '../content/messages.ts';
 import type { Core } from '../core/core.ts';
 import type { GatewayError } from '../errors.ts';
 import { shortfallOf } from '../gateways/shortfall.ts';
-import type { AnswerEvent, LlmResponse } from '../gateways/modelCalls.ts';
+import { backendIds, type AnswerEvent, type LlmResponse } from '../gateways/modelCalls.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
 import { requestFrom, type ChatOptions } from './chatRequest.ts';
 import { writeOutput } from './output.ts';
@@ -125,7 +125,7 @@ export function unreachableJson(error: GatewayError, model: string, backend: str
     success: false,
     status: 'failed',
     modelUsed: model,
-    backend: backend === 'mock' ? 'mock' : 'bedrock',
+    backend: backendIds.find((id) => id === backend) ?? 'bedrock',
     processingTimeMs: 0,
     timeToFirstTokenMs: null,
     stages: null,

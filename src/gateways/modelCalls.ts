@@ -16,7 +16,8 @@ import type { CallOutcome } from '../ledger/records.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import type { CallOrigin } from './callOrigin.ts';
 
-export const backendIds = ['bedrock', 'mock'] as const;
+/** The back-ends, in the order in which one is looked for among those that policy allows. */
+export const backendIds = ['anthropic', 'bedrock', 'mock'] as const;
 export type BackendId = (typeof backendIds)[number];
 
 export type Priority = 'low' | 'normal' | 'high';

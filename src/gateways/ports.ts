@@ -41,7 +41,14 @@ export type ModelEvent =
   | { type: 'hidden'; bytes: number }
   | { type: 'stop'; reason: string }
   /** With the provider's total and service tier, if it reports them. */
-  | { type: 'usage'; usage: TokenUsage; total?: number | undefined; serviceTier?: ServiceTier | undefined };
+  | {
+      type: 'usage';
+      usage: TokenUsage;
+      total?: number | undefined;
+      serviceTier?: ServiceTier | undefined;
+      /** A decimal by which the published prices are multiplied, because of where the call was served. */
+      priceFactor?: string | undefined;
+    };
 
 /**
  * A provider of models. Only the corporate gateway calls `converse`, inside a reservation.

@@ -340,6 +340,7 @@ const foreignVariables = Object.entries({
   'aws.region': ['AWS_REGION', 'AWS_DEFAULT_REGION'],
   'aws.bedrock.region': ['AWS_REGION', 'AWS_DEFAULT_REGION'],
   'aws.profile': ['AWS_PROFILE'],
+  'ai.anthropic.endpoint': ['ANTHROPIC_BASE_URL'],
   'postgres.host': ['PGHOST'],
   'postgres.port': ['PGPORT'],
   'postgres.db_name': ['PGDATABASE'],

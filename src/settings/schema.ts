@@ -199,10 +199,22 @@ export const settingsSchema = z.strictObject({
   }),
   ai: section({
     backends: z
-      .array(z.enum(['bedrock', 'mock']))
+      .array(z.enum(['anthropic', 'bedrock', 'mock']))
       .min(1)
       .default(['bedrock', 'mock'])
-      .describe('Back-ends that policy allows.'),
+      .describe(
+        'Back-ends that policy allows. The first that is configured is used, in the order anthropic, bedrock, mock.',
+      ),
+    model_mapping: z
+      .record(text, text)
+      .default({})
+      .describe('Maps friendly names to model ids, for back-ends other than Bedrock.')
+      .meta({ examples: [{ 'claude-sonnet': 'claude-sonnet-5' }] }),
+    anthropic: section({
+      endpoint: webAddress
+        .default('https://api.anthropic.com')
+        .describe('Address of Anthropic’s API; the key is in ANTHROPIC_API_KEY.'),
+    }),
     concurrency: z.int().min(1).max(1000).default(8).describe('Concurrent calls of one window or command.'),
     fallback_models: z
       .record(text, z.array(text))

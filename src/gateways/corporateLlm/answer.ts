@@ -38,6 +38,8 @@ export interface Answer {
   usageContradicted: string | null;
   /** Null if the provider doesn't report how it served the call. */
   serviceTier: ServiceTier | null;
+  /** A decimal by which the published prices are multiplied; null for those prices. */
+  priceFactor: string | null;
   stopReason: string | null;
   firstTokenMs: number | null;
 }
@@ -52,6 +54,7 @@ export function emptyAnswer(): Answer {
     usage: null,
     usageContradicted: null,
     serviceTier: null,
+    priceFactor: null,
     stopReason: null,
     firstTokenMs: null,
   };
@@ -190,7 +193,7 @@ export function messageOf({ blocks }: Answer): ChatMessage | null {
 
 function takeUsage(
   answer: Answer,
-  { usage, total, serviceTier }: Extract<ModelEvent, { type: 'usage' }>,
+  { usage, total, serviceTier, priceFactor }: Extract<ModelEvent, { type: 'usage' }>,
 ): void {
   const { usage: before } = answer;
   if (before && JSON.stringify(before) !== JSON.stringify(usage))
@@ -200,6 +203,7 @@ function takeUsage(
   // Of two figures the more expensive one counts.
   answer.usage = before ? largest(before, usage) : usage;
   answer.serviceTier = serviceTier ?? null;
+  answer.priceFactor = priceFactor ?? null;
 }
 
 function largest(one: TokenUsage, other: TokenUsage): TokenUsage {

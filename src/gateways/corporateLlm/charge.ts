@@ -8,6 +8,7 @@ import {
   type PriceTier,
   type TokenUsage,
 } from '../../pricing/cost.ts';
+import { scaled } from '../../pricing/regionalPriceRules.ts';
 import type { AdmittedCall } from './admission.ts';
 import type { Answer } from './answer.ts';
 import { guardrailCost } from './guardrailCost.ts';
@@ -39,7 +40,10 @@ export function chargeOf(admitted: AdmittedCall, answer: Answer, error: GatewayE
 function modelCharge(admitted: AdmittedCall, answer: Answer, error: GatewayError | null): Charge {
   const { model, worstCase } = admitted;
   // A call may be served and billed in another tier than requested.
-  const tiers = (answer.serviceTier === null ? undefined : model.prices[answer.serviceTier]) ?? model.tiers;
+  const published =
+    (answer.serviceTier === null ? undefined : model.prices[answer.serviceTier]) ?? model.tiers;
+  const { priceFactor } = answer;
+  const tiers = priceFactor === null ? published : published.map((tier) => scaled(tier, priceFactor));
   const { usage } = answer;
   if (usage === null) return unmeasured(admitted, answer, error, tiers);
   const { input, cacheRead, cacheWrite5m, cacheWrite1h, output } = usage;

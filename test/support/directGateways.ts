@@ -1,0 +1,73 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { compose } from '../../src/app/compose.ts';
+import type { Core } from '../../src/core/core.ts';
+import type { LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
+import { anthropicKey, startAnthropicStandIn } from '../standIn/anthropic/anthropicStandIn.ts';
+import type { DirectStandIn } from '../standIn/direct/server.ts';
+import { isolatedEnvironment, setEnvironment } from './gateways.ts';
+import { temporaryFolder } from './temporary.ts';
+
+/** A back-end that is called over HTTP, with a stand-in of its service. */
+export interface DirectService {
+  id: string;
+  /** As messages show it. */
+  name: string;
+  model: string;
+  key: string;
+  /** The variable that holds the key. */
+  keyVariable: string;
+  start: () => Promise<DirectStandIn>;
+  /** The lines of settings.yaml that use the stand-in. */
+  settings: (url: string) => string;
+}
+
+export const anthropic: DirectService = {
+  id: 'anthropic',
+  name: 'Anthropic',
+  model: 'claude-sonnet-4-6',
+  key: anthropicKey,
+  keyVariable: 'ANTHROPIC_API_KEY',
+  start: startAnthropicStandIn,
+  settings: (url) => `ai:\n  backends: [anthropic]\n  anthropic:\n    endpoint: ${url}\n`,
+};
+
+export const directServices: readonly DirectService[] = [anthropic];
+
+export interface DirectGateway {
+  core: Core;
+  home: string;
+  standIn: DirectStandIn;
+  ask: (request: LlmRequest, signal?: AbortSignal) => Promise<LlmResponse>;
+}
+
+/** The real core on a stand-in of a service, with a home of its own. */
+export async function gatewayOn(
+  service: DirectService,
+  environment: Record<string, string> = {},
+  moreSettings = '',
+): Promise<DirectGateway> {
+  const home = temporaryFolder();
+  const standIn = await service.start();
+  writeFileSync(join(home, 'settings.yaml'), service.settings(standIn.url) + moreSettings);
+  setEnvironment({
+    ...isolatedEnvironment(home),
+    ...{ ANTHROPIC_BASE_URL: '', OPENAI_BASE_URL: '' },
+    [service.keyVariable]: service.key,
+    ...environment,
+  });
+  const core = await compose({ environment: process.env, user: 'ada' });
+  onTestFinished(async () => {
+    await core.dispose();
+    await standIn.close();
+  });
+  const ask: DirectGateway['ask'] = (request, signal) =>
+    core.registry
+      .calls()
+      .execute(
+        { auditReason: 'JIRA-1 direct', modelId: service.model, maxTokens: 2000, ...request },
+        signal ? { signal } : {},
+      );
+  return { core, home, standIn, ask };
+}
