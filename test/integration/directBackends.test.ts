@@ -76,7 +76,7 @@ describe.each(directServices.map((service) => [service.name, service] as const))
     standIn.headers = headers;
     const { error } = await ask({ prompt: '@stand-in:refuse=429 rate_limit_error slow down' });
     expect(error).toMatchObject({ retryable });
-    expect(error?.retryAfterMs).toBe(retryAfterMs);
+    expect(error?.retryAfterMs).toBe(retryAfterMs ?? null);
   });
 
   it('takes a refusal that should be tried again as one that may be', async () => {

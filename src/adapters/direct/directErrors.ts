@@ -1,3 +1,4 @@
+import { retryAfterMs } from '../retryAfter.ts';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { GatewayErrorCode } from '../../errorCodes.ts';
 import { GatewayError, type Billing } from '../../errors.ts';
@@ -41,8 +42,7 @@ function saidIn(body: unknown, status: number | null): Said | null {
   const error = all['error'] ?? all['detail'] ?? (all['type'] === 'error' ? all : undefined);
   if (error === undefined) return null;
   const found = fieldsIn(error);
-  const message =
-    typeof error === 'string' ? error : textIn(found['message']) || JSON.stringify(error);
+  const message = typeof error === 'string' ? error : textIn(found['message']) || JSON.stringify(error);
   const names = [found['type'], found['code'], fieldsIn(found['details'])['error_code']];
   const kind = names.filter((name) => typeof name === 'string').join(' ');
   const [, inWords] = /^(\d{3}): /.exec(message) ?? [];
@@ -185,14 +185,4 @@ function withoutKeys(message: string): string {
 function shouldRetry(headers: IncomingHttpHeaders): boolean | undefined {
   const told = headers['x-should-retry'];
   return told === 'true' ? true : told === 'false' ? false : undefined;
-}
-
-/** How long a service asks to wait, in milliseconds; undefined if it doesn't say. */
-export function retryAfterMs(headers: IncomingHttpHeaders, now = Date.now()): number | undefined {
-  const exact = Number.parseFloat(String(headers['retry-after-ms'] ?? ''));
-  if (exact >= 0) return Math.ceil(exact);
-  const told = headers['retry-after'];
-  if (told === undefined) return undefined;
-  const wait = /^\d+(\.\d+)?$/.test(told) ? Number(told) * 1000 : Date.parse(told) - now;
-  return Number.isFinite(wait) ? Math.max(0, Math.ceil(wait)) : undefined;
 }
