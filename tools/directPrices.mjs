@@ -98,15 +98,13 @@ const all = JSON.parse(
 const models = Object.entries(all)
   .filter(([id, entry]) => vendors.includes(entry.litellm_provider) && !otherwiseBilled.test(id))
   .filter(([, { mode }]) => mode === 'chat' || mode === 'responses')
-  .map(([id, entry]) => [`${entry.litellm_provider}/${id}`, entryOf(entry)])
-  .filter(
-    ([
-      ,
-      {
-        tiers: [tier],
-      },
-    ]) => tier.input !== undefined && tier.output !== undefined,
-  )
+  .flatMap(([id, entry]) => {
+    const {
+      tiers: [{ input, output }],
+    } = entryOf(entry);
+    const priced = input !== undefined && output !== undefined;
+    return priced ? [[`${entry.litellm_provider}/${id}`, entryOf(entry)]] : [];
+  })
   .toSorted(([one], [other]) => (one < other ? -1 : 1));
 const document = {
   about: `Prices and limits of models that are called at Anthropic and OpenAI themselves, as published by the LiteLLM project (MIT licence), release ${release}, file ${table}. Made by tools/directPrices.mjs. Not checked against an invoice.`,
