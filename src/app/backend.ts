@@ -7,7 +7,9 @@ import type { ModelBackend } from '../gateways/ports.ts';
 import type { ProfileDirectory } from '../pricing/inferenceProfiles.ts';
 import type { ModelOffer } from '../pricing/modelCatalogue.ts';
 import type { AwsKeys } from '../sessions/awsCredentials.ts';
+import { authorization } from '../sessions/mlflow.ts';
 import type { UnifiedSessionManager } from '../sessions/unifiedSessionManager.ts';
+import type { LoadedSettings } from '../settings/loadSettings.ts';
 import type { Settings } from '../settings/schema.ts';
 import { strayIn, withoutStray } from '../strayCharacters.ts';
 
@@ -23,6 +25,7 @@ interface Chosen {
 /** What is needed to look for a back-end. */
 interface Sources {
   settings: Settings;
+  originOf: LoadedSettings['originOf'];
   environment: Environment;
   sessions: UnifiedSessionManager;
 }
@@ -37,7 +40,7 @@ interface Candidate {
 
 /** The first back-end that is allowed and configured; if none is, the first that is allowed. */
 export async function chooseBackend(
-  settings: Settings,
+  { settings, originOf }: LoadedSettings,
   { backend: requested, environment }: ComposeOptions,
   sessions: UnifiedSessionManager,
 ): Promise<Chosen> {
@@ -48,7 +51,7 @@ export async function chooseBackend(
     });
   }
   const ids = allowed.filter((id) => requested === undefined || id === requested);
-  const sources = { settings, environment, sessions };
+  const sources = { settings, originOf, environment, sessions };
   const reasons: string[] = [];
   for (const id of ids) {
     if (id === 'mock') return mock(reasons.join(' ') || 'The mock back-end was selected.');
@@ -61,29 +64,80 @@ export async function chooseBackend(
 
 const candidates: Readonly<Record<Exclude<BackendId, 'mock'>, Candidate>> = {
   anthropic: {
-    missing: ({ environment }) => (keyIn(environment, 'ANTHROPIC_API_KEY') ? null : noKey('Anthropic')),
-    make: async ({ settings, environment, sessions }) => {
+    missing: ({ environment }) => noKey('Anthropic', environment, 'ANTHROPIC_API_KEY'),
+    make: async (sources) => {
       const { anthropicWire } = await import('../adapters/anthropic/wire.ts');
-      const variable = 'ANTHROPIC_API_KEY';
-      const key = sendable(keyIn(environment, variable), variable);
-      return direct('anthropic', settings, sessions, {
+      const { endpoint } = sources.settings.ai.anthropic;
+      const key = keyIn(sources.environment, 'ANTHROPIC_API_KEY');
+      return direct('anthropic', sources, {
         id: 'anthropic',
         wire: anthropicWire,
-        service: serviceOf('Anthropic', 'ai.anthropic.endpoint', variable),
-        url: `${base(settings.ai.anthropic.endpoint)}/v1/messages`,
+        service: serviceOf('Anthropic', 'ai.anthropic.endpoint', 'Set ANTHROPIC_API_KEY to a valid key.'),
+        url: `${base(endpoint)}/v1/messages`,
         authorization: key === null ? null : { 'x-api-key': key },
+      });
+    },
+  },
+  openai: {
+    missing: ({ environment }) => noKey('OpenAI', environment, 'OPENAI_API_KEY'),
+    make: async (sources) => {
+      const { responsesWire } = await import('../adapters/openAi/responses.ts');
+      const { endpoint } = sources.settings.ai.openai;
+      const key = keyIn(sources.environment, 'OPENAI_API_KEY');
+      return direct('openai', sources, {
+        id: 'openai',
+        wire: responsesWire,
+        service: serviceOf('OpenAI', 'ai.openai.endpoint', 'Set OPENAI_API_KEY to a valid key.'),
+        url: `${base(endpoint)}/responses`,
+        authorization: key === null ? null : bearer(key),
+      });
+    },
+  },
+  compatible: {
+    missing: ({ settings }) =>
+      settings.ai.compatible.endpoint ? null : 'ai.compatible.endpoint is not set.',
+    make: async (sources) => {
+      const { chatWire } = await import('../adapters/openAi/chatCompletions.ts');
+      const { name, endpoint } = sources.settings.ai.compatible;
+      if (endpoint === null) throw noEndpoint();
+      const key = keyIn(sources.environment, 'COMPATIBLE_API_KEY');
+      return direct('named', sources, {
+        id: 'compatible',
+        wire: chatWire(name),
+        service: serviceOf(name, 'ai.compatible.endpoint', 'Set COMPATIBLE_API_KEY to a valid key.'),
+        url: `${base(endpoint)}/chat/completions`,
+        authorization: key === null ? {} : bearer(key),
       });
     },
   },
   bedrock: {
     missing: async ({ settings, environment, sessions }) => {
       const token = tokenIn(environment);
-      if ((token !== null && settings.aws.bedrock.bearer_token) || (await sessions.credentials.find()))
-        return null;
+      const allowed = token !== null && settings.aws.bedrock.bearer_token;
+      if (allowed || (await sessions.credentials.find())) return null;
       const ignored = ' AWS_BEARER_TOKEN_BEDROCK is set, but aws.bedrock.bearer_token does not allow it.';
       return `No AWS credentials were found.${token === null ? '' : ignored}`;
     },
     make: bedrock,
+  },
+  mlflow: {
+    missing: ({ originOf }) =>
+      originOf(['mlflow', 'tracking_uri']).source === 'default' ? 'mlflow.tracking_uri is not set.' : null,
+    make: async (sources) => {
+      const { chatWire } = await import('../adapters/openAi/chatCompletions.ts');
+      const { tracking_uri: address } = sources.settings.mlflow;
+      const { authorization: login } = authorization(sources.environment);
+      const advice =
+        'Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, and check the key that MLflow has for the endpoint.';
+      return direct('named', sources, {
+        id: 'mlflow',
+        wire: chatWire('MLflow'),
+        service: serviceOf('MLflow', 'mlflow.tracking_uri', advice),
+        url: `${base(address)}/gateway/mlflow/v1/chat/completions`,
+        // The gateway takes its own login from this header and leaves the usual one to the provider.
+        authorization: login === undefined ? {} : { 'x-mlflow-authorization': login },
+      });
+    },
   },
 };
 
@@ -91,8 +145,19 @@ function mock(simulatedBecause: string): Chosen {
   return { backend: new MockBackend(), simulatedBecause, offer: 'bedrock' };
 }
 
-function noKey(service: string): string {
-  return `No API key for ${service} was found.`;
+function noKey(service: string, environment: Environment, variable: string): string | null {
+  return keyIn(environment, variable) === null ? `No API key for ${service} was found.` : null;
+}
+
+function noEndpoint(): GatewayError {
+  return new GatewayError('settings_invalid', 'The back-end "compatible" has no address.', {
+    hint: 'Set ai.compatible.endpoint in settings.yaml, such as "http://localhost:11434/v1".',
+    place: { key: 'ai' },
+  });
+}
+
+function bearer(key: string): Record<string, string> {
+  return { authorization: `Bearer ${key}` };
 }
 
 /** An address without the slash at its end. */
@@ -100,12 +165,12 @@ function base(endpoint: string): string {
   return endpoint.replace(/\/+$/, '');
 }
 
+/**
+ * A key of the environment; null without one. Throws `settings_invalid`, without showing the key, for one that no
+ * request can carry.
+ */
 function keyIn(environment: Environment, variable: string): string | null {
-  return withoutStray(environment[variable] ?? '') || null;
-}
-
-/** Throws `settings_invalid`, without showing the key, for a key that no request can carry. */
-function sendable(key: string | null, variable: string): string | null {
+  const key = withoutStray(environment[variable] ?? '') || null;
   const stray = key === null ? null : strayIn(key);
   if (stray === null) return key;
   throw new GatewayError('settings_invalid', `${variable} can’t be sent: it contains ${stray}.`, {
@@ -113,19 +178,18 @@ function sendable(key: string | null, variable: string): string | null {
   });
 }
 
-function serviceOf(name: string, setting: string, variable: string): DirectOptions['service'] {
+function serviceOf(name: string, setting: string, keyAdvice: string): DirectOptions['service'] {
   return {
     name,
     check: 'the endpoint and the proxy',
     unknownHost: `Correct ${setting}, or check the network.`,
-    keyAdvice: `Set ${variable} to a valid key.`,
+    keyAdvice,
   };
 }
 
 async function direct(
   offer: ModelOffer,
-  settings: Settings,
-  { network }: UnifiedSessionManager,
+  { settings, sessions: { network } }: Sources,
   options: Omit<DirectOptions, 'network' | 'idleTimeoutMs'>,
 ): Promise<Chosen> {
   const { DirectBackend } = await import('../adapters/direct/directBackend.ts');
@@ -134,17 +198,17 @@ async function direct(
   return { backend, simulatedBecause: null, offer };
 }
 
+/** Whatever it contains: only one that is used must be sendable. */
 function tokenIn(environment: Environment): string | null {
-  return keyIn(environment, 'AWS_BEARER_TOKEN_BEDROCK');
+  return withoutStray(environment['AWS_BEARER_TOKEN_BEDROCK'] ?? '') || null;
 }
 
 async function bedrock({ settings, environment, sessions }: Sources): Promise<Chosen> {
   const { createBedrockBackend } = await import('../adapters/bedrock.ts');
   const { BedrockProfiles } = await import('../adapters/bedrockProfiles.ts');
-  const token = settings.aws.bedrock.bearer_token ? tokenIn(environment) : null;
   const keys = (): Promise<AwsKeys> => sessions.credentials.keys();
   const reached = {
-    bearerToken: sendable(token, 'AWS_BEARER_TOKEN_BEDROCK'),
+    bearerToken: settings.aws.bedrock.bearer_token ? keyIn(environment, 'AWS_BEARER_TOKEN_BEDROCK') : null,
     network: sessions.network,
     profile: settings.aws.profile,
     region: settings.aws.bedrock.region ?? (await sessions.region()),

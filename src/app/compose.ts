@@ -93,7 +93,7 @@ async function foundationOf(options: ComposeOptions) {
   requireCleanVariables(options.environment);
   const patience = new Patience();
   const sessions = await openSessions(options, loaded, patience);
-  const { backend, simulatedBecause, offer, profiles } = await chooseBackend(settings, options, sessions);
+  const { backend, simulatedBecause, offer, profiles } = await chooseBackend(loaded, options, sessions);
   sessions.useBedrock(
     backend.id === 'bedrock'
       ? (signal) => backend.checkHealth(signal)

@@ -17,7 +17,7 @@ import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import type { CallOrigin } from './callOrigin.ts';
 
 /** The back-ends, in the order in which one is looked for among those that policy allows. */
-export const backendIds = ['anthropic', 'bedrock', 'mock'] as const;
+export const backendIds = ['anthropic', 'openai', 'compatible', 'bedrock', 'mlflow', 'mock'] as const;
 export type BackendId = (typeof backendIds)[number];
 
 export type Priority = 'low' | 'normal' | 'high';

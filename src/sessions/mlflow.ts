@@ -222,8 +222,8 @@ function isJsonObject(body: string): boolean {
   }
 }
 
-/** The variables that every MLflow client reads. */
-function authorization(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+/** The login by the variables that every MLflow client reads. */
+export function authorization(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const token = environment['MLFLOW_TRACKING_TOKEN'];
   if (token) return { authorization: `Bearer ${token}` };
   const user = environment['MLFLOW_TRACKING_USERNAME'];

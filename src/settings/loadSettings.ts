@@ -341,6 +341,7 @@ const foreignVariables = Object.entries({
   'aws.bedrock.region': ['AWS_REGION', 'AWS_DEFAULT_REGION'],
   'aws.profile': ['AWS_PROFILE'],
   'ai.anthropic.endpoint': ['ANTHROPIC_BASE_URL'],
+  'ai.openai.endpoint': ['OPENAI_BASE_URL'],
   'postgres.host': ['PGHOST'],
   'postgres.port': ['PGPORT'],
   'postgres.db_name': ['PGDATABASE'],

@@ -199,11 +199,11 @@ export const settingsSchema = z.strictObject({
   }),
   ai: section({
     backends: z
-      .array(z.enum(['anthropic', 'bedrock', 'mock']))
+      .array(z.enum(['anthropic', 'openai', 'compatible', 'bedrock', 'mlflow', 'mock']))
       .min(1)
       .default(['bedrock', 'mock'])
       .describe(
-        'Back-ends that policy allows. The first that is configured is used, in the order anthropic, bedrock, mock.',
+        'Back-ends that policy allows. The first that is configured is used, in the order anthropic, openai, compatible, bedrock, mlflow, mock.',
       ),
     model_mapping: z
       .record(text, text)
@@ -214,6 +214,21 @@ export const settingsSchema = z.strictObject({
       endpoint: webAddress
         .default('https://api.anthropic.com')
         .describe('Address of Anthropic’s API; the key is in ANTHROPIC_API_KEY.'),
+    }),
+    openai: section({
+      endpoint: webAddress
+        .default('https://api.openai.com/v1')
+        .describe('Address of OpenAI’s API, up to its version; the key is in OPENAI_API_KEY.'),
+    }),
+    compatible: section({
+      name: text.default('the compatible server').describe('Name of the server, as messages show it.'),
+      endpoint: webAddress
+        .nullable()
+        .default(null)
+        .describe(
+          'Address of a server that speaks OpenAI’s Chat Completions, up to its version; a key is in COMPATIBLE_API_KEY.',
+        )
+        .meta({ examples: ['http://localhost:11434/v1'] }),
     }),
     concurrency: z.int().min(1).max(1000).default(8).describe('Concurrent calls of one window or command.'),
     fallback_models: z

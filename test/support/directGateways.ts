@@ -6,6 +6,7 @@ import type { Core } from '../../src/core/core.ts';
 import type { LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { anthropicKey, startAnthropicStandIn } from '../standIn/anthropic/anthropicStandIn.ts';
 import type { DirectStandIn } from '../standIn/direct/server.ts';
+import { openAiKey, startOpenAiStandIn } from '../standIn/openAi/openAiStandIn.ts';
 import { isolatedEnvironment, setEnvironment } from './gateways.ts';
 import { temporaryFolder } from './temporary.ts';
 
@@ -18,6 +19,8 @@ export interface DirectService {
   key: string;
   /** The variable that holds the key. */
   keyVariable: string;
+  /** Whether calls without a key are refused. */
+  keyNeeded: boolean;
   start: () => Promise<DirectStandIn>;
   /** The lines of settings.yaml that use the stand-in. */
   settings: (url: string) => string;
@@ -29,11 +32,35 @@ export const anthropic: DirectService = {
   model: 'claude-sonnet-4-6',
   key: anthropicKey,
   keyVariable: 'ANTHROPIC_API_KEY',
+  keyNeeded: true,
   start: startAnthropicStandIn,
   settings: (url) => `ai:\n  backends: [anthropic]\n  anthropic:\n    endpoint: ${url}\n`,
 };
 
-export const directServices: readonly DirectService[] = [anthropic];
+export const openai: DirectService = {
+  id: 'openai',
+  name: 'OpenAI',
+  model: 'gpt-5.4',
+  key: openAiKey,
+  keyVariable: 'OPENAI_API_KEY',
+  keyNeeded: true,
+  start: startOpenAiStandIn,
+  settings: (url) => `ai:\n  backends: [openai]\n  openai:\n    endpoint: ${url}/v1\n`,
+};
+
+export const compatible: DirectService = {
+  id: 'compatible',
+  name: 'Team server',
+  model: 'team-model',
+  key: openAiKey,
+  keyVariable: 'COMPATIBLE_API_KEY',
+  keyNeeded: false,
+  start: startOpenAiStandIn,
+  settings: (url) =>
+    `ai:\n  backends: [compatible]\n  compatible:\n    name: Team server\n    endpoint: ${url}/v1\nmodels:\n  team-model:\n    base: gpt-4o\n`,
+};
+
+export const directServices: readonly DirectService[] = [anthropic, openai, compatible];
 
 export interface DirectGateway {
   core: Core;

@@ -15,7 +15,7 @@ const graceMs = 5_000;
 
 /** Access to models and services that only the gateway has. Windows ignores the case of names. */
 const ownVariables =
-  /^(AWS_(?!(REGION|DEFAULT_REGION|CA_BUNDLE)$)\w+|ANTHROPIC_\w+|MLFLOW_\w+|PG[A-Z]+|TIDYLLM_\w+)$/i;
+  /^(AWS_(?!(REGION|DEFAULT_REGION|CA_BUNDLE)$)\w+|(ANTHROPIC|OPENAI)_\w+|COMPATIBLE_API_KEY|MLFLOW_\w+|PG[A-Z]+|TIDYLLM_\w+)$/i;
 
 /** Variables that a shell needs, which hold no secrets. */
 const ofEveryShell =

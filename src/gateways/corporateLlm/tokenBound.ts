@@ -159,6 +159,9 @@ function imageRule(kind: ModelKind): ImageRule | undefined {
   if (['pixtral', 'mistral', 'magistral', 'ministral'].includes(family)) return { patch: null, most: 4_200 };
   // Qwen-VL: 28 pixels a token and 16,384 at most (its published processor).
   if (family === 'qwen') return { patch: 28, most: 16_384 };
+  // OpenAI's guide to vision: 4o-mini counts 5,667 for each of at most 8 tiles; others at most 10,000 patches, times 2.46.
+  if (/^(gpt|o\d|chatgpt)/.test(bareId))
+    return { patch: null, most: bareId.startsWith('gpt-4o-mini') ? 49_000 : 25_000 };
   // Gemma 3: 256 tokens for the image and for each of the four crops of pan and scan.
   if (family === 'gemma') return { patch: null, most: 1_300 };
   return undefined;
@@ -188,7 +191,7 @@ function noImageRule({ bareId }: ModelKind): GatewayError {
     'invalid_request',
     `The cost of an image is unknown for ${bareId}, so none can be sent.`,
     {
-      hint: 'Use a Claude, Nova, Llama, Mistral, Qwen or Gemma model that takes images.',
+      hint: 'Use a Claude, GPT, Nova, Llama, Mistral, Qwen or Gemma model that takes images.',
     },
   );
 }

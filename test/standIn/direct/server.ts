@@ -49,6 +49,8 @@ export interface DirectStandIn {
   transport: Transport;
   /** Headers of every answer. */
   headers: Record<string, string>;
+  /** What every call is answered with, in place of what its prompt asks for. */
+  override: Reply | null;
   /** How many connections are open. */
   readonly open: number;
   /** How many connections there were. */
@@ -69,7 +71,7 @@ export async function startDirectStandIn(
       const body = request.method === 'POST' ? ((await json(request)) as SeenRequest['body']) : {};
       const call = { path: request.url ?? '', headers: request.headers, body };
       if (request.method === 'POST') standIn.calls.push(call);
-      const reply = answer(call);
+      const reply = standIn.override ?? answer(call);
       if (reply === null) request.socket.resetAndDestroy();
       else if (reply !== 'hang') await send(response, reply, standIn);
     })().catch(() => request.socket.destroy());
@@ -87,6 +89,7 @@ export async function startDirectStandIn(
     calls: [],
     transport: plain,
     headers: {},
+    override: null,
     get open() {
       return sockets.size;
     },
