@@ -96,6 +96,7 @@ async function endpointOf(client: BedrockRuntimeClient, region: string): Promise
 
 class BedrockBackend implements ModelBackend {
   readonly id = 'bedrock';
+  readonly name = 'Bedrock';
   readonly simulated = false;
   readonly region: string;
   readonly location: string;

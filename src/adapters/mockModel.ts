@@ -25,6 +25,7 @@ const charactersPerToken = 4;
  */
 export class MockBackend implements ModelBackend {
   readonly id = 'mock';
+  readonly name = 'the mock back-end';
   readonly simulated = true;
   readonly location = 'simulated answers, no network';
   readonly region = 'us-east-1';

@@ -97,7 +97,7 @@ async function foundationOf(options: ComposeOptions) {
   sessions.useBedrock(
     backend.id === 'bedrock'
       ? (signal) => backend.checkHealth(signal)
-      : (simulatedBecause ?? `Calls go to the back-end ${backend.id}.`),
+      : (simulatedBecause ?? `Calls go to ${backend.name}.`),
   );
   const { user, caller } = await callerOf(options, backend.simulated ? null : sessions, patience);
 
@@ -159,8 +159,8 @@ function processingOn(below: GovernedCalls, { ai, retry, cache }: Settings, answ
 
 /** The part of the back-end that front doors see: nothing that calls a model. */
 function infoOf(backend: ModelBackend): BackendInfo {
-  const { id, simulated, location, region } = backend;
-  return { id, simulated, location, region, checkHealth: (signal) => backend.checkHealth(signal) };
+  const { id, name, simulated, location, region } = backend;
+  return { id, name, simulated, location, region, checkHealth: (signal) => backend.checkHealth(signal) };
 }
 
 function catalogueOf(

@@ -71,10 +71,15 @@ const header = ['service', 'state', 'latency', 'evidence'];
 function print(
   { backend }: Core,
   { state, reasons }: Verdict,
-  { credentials, services, simulated, gateways }: Observations,
+  { credentials, services, simulated, direct, gateways }: Observations,
 ): void {
   const found = credentials?.found;
-  const checks = { ...(simulated && { mock: simulated }), ...services, ...gateways };
+  const checks = {
+    ...(simulated && { mock: simulated }),
+    ...(direct && { [backend.name]: direct }),
+    ...services,
+    ...gateways,
+  };
   const rows = Object.entries(checks).map(([id, checked]) => row(id, checked));
   printLine(`${state}${backend.simulated ? ', SIMULATED' : ''}`);
   printLine(`Credentials: ${found ? `${found.detail} (${found.source.replace('_', ' ')})` : 'none'}`);

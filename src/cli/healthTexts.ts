@@ -22,18 +22,19 @@ export function healthJson(health: Health | ServiceHealth): object {
   };
 }
 
-/** The services, and the mock if it replaces Bedrock. */
-export function infrastructureJson({ backend }: Core, { services, simulated }: Observations): object {
-  const { location } = backend;
+/** The services, with the mock or the service that answers in place of Bedrock. */
+export function infrastructureJson({ backend }: Core, { services, simulated, direct }: Observations): object {
+  const { id: backendId, location } = backend;
   const shown = serviceIds.map((id) => [
     id,
     {
-      ...(id === 'bedrock' && !backend.simulated && { location }),
+      ...(id === backendId && id === 'bedrock' && { location }),
       ...(services[id] && healthJson(services[id])),
     },
   ]);
   return {
     ...(simulated && { mock: { location, ...healthJson(simulated) } }),
+    ...(direct && { answering_service: { id: backendId, location, ...healthJson(direct) } }),
     ...(Object.fromEntries(shown) as object),
   };
 }

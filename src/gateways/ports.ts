@@ -56,6 +56,8 @@ export type ModelEvent =
  */
 export interface ModelBackend {
   readonly id: BackendId;
+  /** As people know it. */
+  readonly name: string;
   /** True if answers and money are simulated. */
   readonly simulated: boolean;
   /** Where calls go: region and endpoint, in one line. */
@@ -74,7 +76,10 @@ export interface ModelBackend {
 }
 
 /** A back-end without its way to call a model. */
-export type BackendInfo = Pick<ModelBackend, 'id' | 'simulated' | 'location' | 'region' | 'checkHealth'>;
+export type BackendInfo = Pick<
+  ModelBackend,
+  'id' | 'name' | 'simulated' | 'location' | 'region' | 'checkHealth'
+>;
 
 /** Which answer a request asks for. */
 export interface CacheKey {

@@ -49,6 +49,8 @@ export interface Observations {
   services: Readonly<Partial<Record<ServiceId, ServiceHealth>>>;
   /** The check of the mock, if it replaces Bedrock. */
   simulated: ServiceHealth | null;
+  /** The check of the service that answers, if it is neither Bedrock nor the mock. */
+  direct?: ServiceHealth | null;
   gateways: Readonly<Partial<Record<GatewayId, ServiceHealth>>>;
   ledger: { head: Receipt | null; budget: BudgetStatus; error: null } | { error: GatewayError } | null;
   /** The verification of every record, if one was run. */
@@ -100,6 +102,11 @@ export async function look(sources: HealthSources, options: LookOptions = {}): P
   return verify ? { ...seen, ...(await verified(verify)) } : seen;
 }
 
+/** Whether answers come from a service that is not one of AWS. */
+export function isDirect({ id, simulated }: Pick<BackendInfo, 'id' | 'simulated'>): boolean {
+  return !simulated && id !== 'bedrock';
+}
+
 type Check = (
   sources: HealthSources,
   signal: AbortSignal,
@@ -116,6 +123,11 @@ const checks: readonly Check[] = [
   async ({ backend }, signal, before) => ({
     simulated: backend.simulated
       ? since(await inTime(backend.checkHealth(signal), signal), before.simulated ?? undefined)
+      : null,
+  }),
+  async ({ backend }, signal, before) => ({
+    direct: isDirect(backend)
+      ? since(await inTime(backend.checkHealth(signal), signal), before.direct ?? undefined)
       : null,
   }),
   async ({ registry }, signal, before) => {

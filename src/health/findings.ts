@@ -8,13 +8,14 @@ import { clockText } from '../ledger/reopenLedger.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import type { Mend, Place } from '../remedies.ts';
 import { faultText } from '../yamlDocument.ts';
-import type { HealthSources, Observations } from './checks.ts';
+import { isDirect, type HealthSources, type Observations } from './checks.ts';
 
 /** The subject of a finding. */
 export type FindingId =
   | ServiceId
   | GatewayId
   | 'anchor'
+  | 'answering_service'
   | 'back_end'
   | 'budget'
   | 'cache'
@@ -69,13 +70,14 @@ export const sectionOf: Readonly<Record<ServiceId, string>> = {
 export function findingsOf(installation: Installation, seen: Observations): Finding[] {
   if (installation.sources === null) return [startFinding(installation.error)];
   const { sources, settingsError } = installation;
-  const { services, gateways, simulated } = seen;
+  const { services, gateways, simulated, direct } = seen;
   return [
     ...settingsFindings(sources, settingsError),
     ...(seen.credentials ? [credentialsFinding(sources, seen.credentials)] : []),
     finding('user', 'user', 'healthy', userText(sources)),
     finding('back_end', 'back-end', 'healthy', backEndText(sources)),
     ...(simulated ? [checkFinding('simulated', 'simulated answers', simulated)] : []),
+    ...(direct ? [checkFinding('answering_service', sources.backend.name, direct)] : []),
     ...serviceIds.flatMap((id) => (services[id] ? [serviceFinding(id, services[id])] : [])),
     ...clockFindings(services.bedrock?.clockOffsetMs),
     ...gatewayIds.flatMap((id) => (gateways[id] ? [checkFinding(id, id, gateways[id])] : [])),
@@ -119,10 +121,12 @@ function settingsWarning(evidence: string, hint: string, place: Place | null): F
 }
 
 export function credentialsFinding(
-  { simulatedBecause }: Pick<HealthSources, 'simulatedBecause'>,
+  { backend, simulatedBecause }: Pick<HealthSources, 'backend' | 'simulatedBecause'>,
   { found, expiresAt, arn, error }: CredentialStatus,
 ): Finding {
   const name = 'AWS credentials';
+  if (!found && isDirect(backend))
+    return finding('credentials', name, 'not_configured', `none found; ${backend.name} needs none`);
   if (!found)
     return finding('credentials', name, 'not_configured', simulatedBecause ?? 'none found', {
       hint: 'Run "aws configure" or "aws configure sso" and name the profile with --profile or aws.profile; until then answers are simulated.',

@@ -223,7 +223,9 @@ function isJsonObject(body: string): boolean {
 }
 
 /** The login by the variables that every MLflow client reads. */
-export function authorization(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+export function authorization(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
   const token = environment['MLFLOW_TRACKING_TOKEN'];
   if (token) return { authorization: `Bearer ${token}` };
   const user = environment['MLFLOW_TRACKING_USERNAME'];

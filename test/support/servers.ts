@@ -101,6 +101,9 @@ export async function startMlflow(): Promise<Server> {
     LITELLM_LOCAL_MODEL_COST_MAP: 'True',
     MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false',
     MLFLOW_MODEL_CATALOG_URI: '',
+    // Its gateway may call stand-ins on this machine.
+    MLFLOW_GATEWAY_API_BASE_ALLOWED_SCHEMES: 'http,https',
+    MLFLOW_GATEWAY_API_BASE_ALLOW_PRIVATE_IPS: 'true',
   };
   const server = serverOf(port, `http://127.0.0.1:${port}`, () =>
     spawn(

@@ -38,6 +38,7 @@ export interface DirectOptions {
 /** A service that is asked over HTTP with a key and answers in JSON or server-sent events. */
 export class DirectBackend implements ModelBackend {
   readonly id: BackendId;
+  readonly name: string;
   readonly simulated = false;
   readonly region = 'global';
   readonly location: string;
@@ -46,6 +47,7 @@ export class DirectBackend implements ModelBackend {
 
   constructor(options: DirectOptions) {
     this.id = options.id;
+    this.name = options.service.name;
     this.#options = options;
     this.location = withoutPassword(options.url);
   }

@@ -173,7 +173,7 @@ export function failedRequest(error: unknown, service: DirectService, begun: boo
 /** What a log may hold of a failure: its words may quote the prompt. */
 function traceOf({ status, kind }: Said, headers: IncomingHttpHeaders): string {
   const id = headers['request-id'] ?? headers['x-request-id'];
-  const safe = /^[\w-]{1,100}$/.test(String(id)) ? `request ${String(id)}` : '';
+  const safe = typeof id === 'string' && /^[\w-]{1,100}$/.test(id) ? `request ${id}` : '';
   return [`HTTP ${status}`, /^[\w. -]{1,100}$/.test(kind) ? kind : '', safe].filter(Boolean).join(', ');
 }
 

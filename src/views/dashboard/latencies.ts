@@ -14,8 +14,14 @@ export class Latencies {
     return this.#latencies.get(part) ?? [];
   }
 
-  take({ services, gateways, simulated }: Pick<Observations, 'services' | 'gateways' | 'simulated'>): void {
-    const checks = Object.entries({ ...services, ...gateways, ...(simulated && { simulated }) });
+  take({
+    services,
+    gateways,
+    simulated,
+    direct,
+  }: Pick<Observations, 'services' | 'gateways' | 'simulated' | 'direct'>): void {
+    const others = { ...(simulated && { simulated }), ...(direct && { answering_service: direct }) };
+    const checks = Object.entries({ ...services, ...gateways, ...others });
     for (const [part, health] of checks) {
       if (this.#checkedAt.get(part) === health.checkedAt) continue;
       this.#checkedAt.set(part, health.checkedAt);

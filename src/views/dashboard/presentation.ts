@@ -4,7 +4,7 @@ import { durationText } from '../../flow/cellText.ts';
 import type { FlowExecutionEntry } from '../../flow/executionHistory.ts';
 import { gatewayIds } from '../../gateways/gateway.ts';
 import { serviceIds } from '../../gateways/services.ts';
-import type { Observations } from '../../health/checks.ts';
+import { isDirect, type Observations } from '../../health/checks.ts';
 import {
   checkFinding,
   clockFindings,
@@ -159,17 +159,23 @@ function presentVerdict(verdict: Verdict): Dashboard['verdict'] {
 }
 
 function infrastructureParts(core: Core, seen: Observations): PartWithFixes[] {
-  const { services, simulated } = seen;
+  const { services, simulated, direct } = seen;
   return [
     credentialsPart(core, seen),
     ...(core.backend.simulated
       ? [foundPart('simulated', simulated && checkFinding('simulated', 'simulated answers', simulated))]
       : []),
+    ...(isDirect(core.backend) ? [directPart(core, direct)] : []),
     ...serviceIds.map((id) => foundPart(id, services[id] && serviceFinding(id, services[id]))),
     ...clockFindings(services.bedrock?.clockOffsetMs)
       .filter(({ state }) => state !== 'healthy')
       .map((found) => foundPart('clock', found)),
   ];
+}
+
+function directPart({ backend }: Core, direct: Observations['direct']): PartWithFixes {
+  const found = direct && checkFinding('answering_service', backend.name, direct);
+  return { ...foundPart('answering_service', found), name: backend.name };
 }
 
 function credentialsPart(core: Core, { credentials }: Observations): PartWithFixes {

@@ -12,6 +12,7 @@ export function nameOf(id: FindingId): string {
   const names: Record<Exclude<FindingId, GatewayId>, string> = {
     anchor: vscode.l10n.t('Anchor'),
     back_end: vscode.l10n.t('Back-end'),
+    answering_service: vscode.l10n.t('Answering service'),
     bedrock: 'Bedrock',
     budget: vscode.l10n.t('Today'),
     cache: vscode.l10n.t('Cache'),

@@ -19,6 +19,7 @@ import {
   startFinding,
   type Finding,
 } from '../../health/findings.ts';
+import { isDirect } from '../../health/checks.ts';
 import type { Verification } from '../../host/auditTrail.ts';
 import { composeOptions, ignoredWorkspaceFiles } from '../../host/configuration.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
@@ -223,6 +224,7 @@ export function sourceText(source: CredentialSource): string {
 
 function bedrockNodes(core: Core, seen: Seen): HealthNode[] {
   const { backend, simulatedBecause } = core;
+  if (isDirect(backend)) return [directNode(core, seen)];
   if (simulatedBecause === null) return [serviceNode('bedrock', core, seen)];
   const why: Evidence[] = [[vscode.l10n.t('Why'), simulatedBecause]];
   const label = vscode.l10n.t('Simulated answers');
@@ -238,6 +240,14 @@ function bedrockNodes(core: Core, seen: Seen): HealthNode[] {
       evidence: [[vscode.l10n.t('Where'), backend.location], ...why],
     },
   ];
+}
+
+/** The service that answers in place of Bedrock. */
+function directNode({ backend }: Core, { direct }: Seen): HealthNode {
+  const found = direct ? checkFinding('answering_service', backend.name, direct) : undefined;
+  const where: Evidence[] = [[vscode.l10n.t('Where'), backend.location]];
+  const node = checked('infrastructure.answering_service', backend.name, found, where);
+  return { ...node, actions: unique([...node.actions, 'open']), place: node.place ?? { key: 'ai' } };
 }
 
 function serviceNode(id: ServiceId, { backend }: Core, { services }: Seen): HealthNode {

@@ -218,6 +218,7 @@ async function callWithoutGateway(): Promise<Attempt> {
 /** Replaces the back-end: it accepts every call, and sends none. */
 class SilentBackend implements ModelBackend {
   readonly id;
+  readonly name;
   readonly simulated;
   readonly location;
   readonly region;
@@ -225,8 +226,9 @@ class SilentBackend implements ModelBackend {
   /** Whether a call got here. */
   reached = false;
 
-  constructor({ id, simulated, location, region, checkHealth }: BackendInfo) {
+  constructor({ id, name, simulated, location, region, checkHealth }: BackendInfo) {
     this.id = id;
+    this.name = name;
     this.simulated = simulated;
     this.location = location;
     this.region = region;

@@ -1,5 +1,6 @@
 import { GatewayError, messageOf, systemCodeOf } from '../../../errors.ts';
 import type { BackendInfo } from '../../../gateways/ports.ts';
+import { isDirect } from '../../../health/checks.ts';
 import type { Handshake, Sessions } from '../../../gateways/services.ts';
 import type { LoadedSettings } from '../../../settings/loadSettings.ts';
 import type { Environment } from '../../../settings/settingsDocument.ts';
@@ -61,7 +62,8 @@ function endpointsOf({ loaded: { settings, originOf }, environment, backend }: E
   const sts = environment['AWS_ENDPOINT_URL_STS'] || all;
   const tracked = mlflow.enabled && originOf(['mlflow', 'tracking_uri']).source !== 'default';
   return [
-    ...(backend.simulated
+    ...(isDirect(backend) ? [{ name: backend.name, url: backend.location, setting: 'ai' }] : []),
+    ...(backend.id !== 'bedrock'
       ? []
       : [
           {
