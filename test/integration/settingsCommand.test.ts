@@ -103,7 +103,7 @@ describe('tidyllm settings', () => {
 
   it('validate names every fault at its place and exits with 2', async () => {
     const { home, environment } = folderWith({
-      'bad.yaml': 'budget:\n  daly_limit_usd: 5\nretry: { attempts: 99 }\n',
+      'bad.yaml': 'budget:\n  daly_limit_usd: 5\nretry: { attempts: 99 }\nteam: {}\n',
     });
     const file = join(home, 'bad.yaml');
     const { code, document } = await tidyllmJson(['settings', 'validate', file], { environment });
@@ -119,7 +119,7 @@ describe('tidyllm settings', () => {
           message: expect.stringContaining('daily_limit_usd') as string,
         },
         { severity: 'error', file, line: 3, column: 10 },
-        { severity: 'warning', line: 3 },
+        { severity: 'warning', line: 4 },
       ],
     });
     const { stderr } = await tidyllm(['settings', 'validate', file], { environment });
