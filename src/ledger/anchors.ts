@@ -5,7 +5,7 @@ import type { LedgerHead, LedgerReader } from './contract.ts';
 import { damageError, firstSequence, ledgerIdIn, verifyLedger, type LedgerLocation } from './readJournal.ts';
 import { parseCheckpoint, type SignedCheckpoint } from './signing.ts';
 
-/** A place outside the ledger that keeps checkpoints, so that what was anchored can't be cut off or rewritten unseen. */
+/** A place outside the ledger that keeps checkpoints, so that truncating or rewriting what was anchored is detected. */
 export interface Anchor {
   /** Where it is, in one line. */
   readonly location: string;
@@ -18,7 +18,7 @@ export interface Anchor {
 export interface KeptCheckpoints {
   /** Signed notes, in no order. */
   checkpoints: string[];
-  /** When the last was kept; null when there is none. */
+  /** When the last one was published; null when there is none. */
   changed: Date | null;
 }
 
@@ -27,21 +27,21 @@ export interface AnchorSchedule {
   everyMinutes: number;
 }
 
-/** What is known of an anchor, for people to see. */
+/** The state of an anchor, for people. */
 export interface AnchorStatus {
   location: string;
-  /** The last of this ledger; null while nothing of it was anchored. */
+  /** The last checkpoint of this ledger; null before the first. */
   last: { sequence: number; time: Date } | null;
-  /** Why it can't be used now, or what is wrong with the ledger by it. */
+  /** Why it can't be used now, or how the ledger contradicts it. */
   error: Error | null;
 }
 
 type AnchoredLedger = Pick<LedgerReader, 'head' | 'onDidChange'>;
 
 /**
- * Keeps the ledger's head in every anchor: on demand, and when it has moved far or long enough. Compares the ledger
- * with them before the first call, with every publication and with each verification: one that is behind its
- * anchor, or another than was anchored, is closed until a person decides.
+ * Publishes the ledger's head to every anchor: on demand, and after enough records or time. Compares the ledger
+ * with them before the first call, with every publication and with each verification: a ledger that is behind its
+ * anchor, or contradicts it, is closed until a person decides.
  */
 export class Anchoring {
   readonly #ledger: AnchoredLedger;
@@ -82,25 +82,25 @@ export class Anchoring {
     };
   }
 
-  /** Compares once in this process: what happens later is found with the next publication. Throws `ledger_damaged`. */
+  /** Compares once per process: the next publication finds later changes. Throws `ledger_damaged`. */
   compareOnce(): Promise<void> {
     if (this.#anchors.size === 0) return Promise.resolve();
     this.#compared ??= this.#inTurn(async () => {
       for (const [anchor, status] of this.#anchors)
         await this.#attempt(anchor, status, () => Promise.resolve());
     });
-    // Once a person has decided, it is compared again.
+    // After a person's decision it is compared again.
     this.#compared.catch(() => (this.#compared = null));
     return this.#compared;
   }
 
-  /** Compares now, and closes a ledger that doesn't fit; an anchor that can't be read says so in `status`. */
+  /** Compares now, and closes a ledger that doesn't match; an anchor that can't be read is reported in `status`. */
   async compare(): Promise<void> {
     this.#compared = null;
     await this.compareOnce().catch(() => undefined);
   }
 
-  /** What the anchors that can be read keep of this ledger, closed or not. */
+  /** This ledger's checkpoints in the readable anchors, whether the ledger is closed or not. */
   async ownCheckpoints(): Promise<SignedCheckpoint[]> {
     const kept = await Promise.allSettled([...this.#anchors.keys()].map(checkpointsOf));
     const ledgerId = ledgerIdIn(this.#journal.directory);
@@ -109,19 +109,19 @@ export class Anchoring {
       .filter((checkpoint) => checkpoint.ledgerId === ledgerId);
   }
 
-  /** The last checkpoint of each ledger that the anchors that can be read keep, each in one line. */
+  /** The last checkpoint of each ledger in the readable anchors, each in one line. */
   async latest(): Promise<string[]> {
     const kept = await Promise.allSettled([...this.#anchors.keys()].map(checkpointsOf));
     return kept.flatMap((read) => (read.status === 'fulfilled' ? latestOf(read.value).map(nameOf) : []));
   }
 
-  /** Publishes the head to every anchor now. Throws the first failure, after all were tried. */
+  /** Publishes the head to every anchor now. Throws the first failure after trying all. */
   async publish(): Promise<void> {
     await this.#publishTo(() => true);
     for (const { error } of this.status) if (error) throw error;
   }
 
-  /** Publishes to the anchors that are due; a failure stands in `status`. */
+  /** Publishes to the anchors that are due; `status` has the failures. */
   async publishDue(now = Date.now()): Promise<void> {
     const { everyRecords, everyMinutes } = this.#schedule;
     const isDue = ({ last }: AnchorStatus, sequence: number): boolean => {
@@ -129,7 +129,7 @@ export class Anchoring {
       const behind = sequence - last.sequence;
       return behind >= everyRecords || (behind > 0 && now - last.time.getTime() >= everyMinutes * 60_000);
     };
-    // A ledger that refuses says so itself, with the next call and in every view.
+    // A refusing ledger is reported by the next call and in every view.
     await this.#publishTo(isDue).catch(() => undefined);
   }
 
@@ -140,7 +140,7 @@ export class Anchoring {
   }
 
   async #publishTo(isDue: (status: AnchorStatus, sequence: number) => boolean): Promise<void> {
-    // One at a time: what is due is decided after what runs has ended.
+    // One at a time: what is due is decided after the running publication.
     await this.#inTurn(async () => {
       const head = await this.#ledger.head();
       if (!head?.checkpoint) return;
@@ -155,7 +155,7 @@ export class Anchoring {
     });
   }
 
-  /** Compares with an anchor and then works with it. Throws `ledger_damaged`; what the anchor says stands in `status`. */
+  /** Compares with an anchor, then uses it. Throws `ledger_damaged`; the anchor's own errors go to `status`. */
   async #attempt(
     anchor: Anchor,
     status: AnchorStatus,
@@ -164,7 +164,7 @@ export class Anchoring {
     try {
       const { checkpoints, changed } = await anchor.kept();
       const notes = parsed(checkpoints);
-      // After the anchor was read: what another process anchors meanwhile is not ahead of it.
+      // Read after the anchor: otherwise a checkpoint published meanwhile would be ahead of it.
       const head = await this.#ledger.head();
       status.error = await this.#requireFit(notes, head).then(() => null, asError);
       if (status.error) throw status.error;
@@ -174,12 +174,12 @@ export class Anchoring {
       await work(head);
     } catch (error) {
       status.error = asError(error);
-      // An anchor out of reach is said in every view; a ledger that doesn't fit refuses.
+      // An unreachable anchor is shown in every view; a ledger that doesn't match refuses calls.
       if (GatewayError.is(error, 'ledger_damaged')) throw error;
     }
   }
 
-  /** Closes the ledger when it isn't what an anchor keeps, and throws `ledger_damaged`. */
+  /** Closes the ledger when it contradicts an anchor, and throws `ledger_damaged`. */
   async #requireFit(notes: readonly SignedCheckpoint[], head: LedgerHead | null): Promise<void> {
     const fault = await misfit(this.#journal, notes, head);
     if (fault === null) return;
@@ -194,7 +194,7 @@ export class Anchoring {
   }
 }
 
-/** What is wrong with a ledger by the checkpoints of one anchor; null when it fits. */
+/** How a ledger contradicts the checkpoints of one anchor; null when it matches. */
 async function misfit(
   journal: LedgerLocation,
   notes: readonly SignedCheckpoint[],
@@ -214,7 +214,7 @@ async function misfit(
   if (!last) {
     const other = notes.at(-1);
     if (!other) return null;
-    // A person has seen what was anchored there, and let this one go on.
+    // A person has accepted this ledger knowing what was anchored.
     if (latestOf(notes).every((note) => head?.accepted.includes(nameOf(note)))) return null;
     const here = head ? `this is the ledger ${head.ledgerId}` : 'there is none here';
     return fault(`another ledger, ${other.ledgerId}, was anchored at record ${other.size}, and ${here}`);
@@ -234,7 +234,7 @@ async function misfit(
   return firstFault;
 }
 
-/** The largest of each ledger. */
+/** The largest checkpoint of each ledger. */
 function latestOf(notes: readonly SignedCheckpoint[]): SignedCheckpoint[] {
   const latest = new Map<string, SignedCheckpoint>();
   for (const note of notes)
@@ -247,7 +247,7 @@ function nameOf({ ledgerId, size, root }: SignedCheckpoint): string {
   return `${ledgerId} ${size} ${root}`;
 }
 
-/** The checkpoints that an anchor keeps, of whatever ledger. Throws `anchor_failed`. */
+/** The checkpoints in an anchor, of any ledger. Throws `anchor_failed`. */
 export async function checkpointsOf(anchor: Anchor): Promise<SignedCheckpoint[]> {
   return parsed((await anchor.kept()).checkpoints);
 }

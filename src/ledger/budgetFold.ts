@@ -13,7 +13,7 @@ import type {
   TokenCounts,
 } from './records.ts';
 
-/** A call that holds money: reserved and neither settled nor released. */
+/** A call that holds money: reserved, and not yet settled or released. */
 export interface OpenCall extends CallScopes {
   callId: string;
   /** Lower-case hex of the RESERVE record's hash. */
@@ -25,11 +25,11 @@ export interface OpenCall extends CallScopes {
   reserved: bigint;
   /** Where it counts besides the ledger. */
   scopes: readonly ScopeTotals[];
-  /** The run of a FLOW agreement that it is a part of. */
+  /** The FLOW run that it belongs to. */
   run: OpenRun | null;
 }
 
-/** A run of a FLOW agreement that has not ended, with money of its own. Micro-USD. */
+/** A FLOW run that has not ended, with its own money. Micro-USD. */
 export interface OpenRun extends RunScopes {
   runId: string;
   /** Lower-case hex of the flow_start record's hash. */
@@ -37,9 +37,9 @@ export interface OpenRun extends RunScopes {
   agreement: string;
   instance: string;
   day: string;
-  /** Of what it holds, what no call of it has taken. */
+  /** The part of its money that none of its calls has taken. */
   left: bigint;
-  /** What its calls came to. */
+  /** What its calls cost. */
   spent: bigint;
   calls: number;
   /** Where it counts besides the ledger. */
@@ -51,16 +51,16 @@ export interface CallScopes {
   userId: string;
   model: string;
   modelId: string | null;
-  /** What its model's cap and totals are kept under, where that is not its id. */
+  /** The key of its model's cap and totals, where that is not its id. */
   modelKey?: string | undefined;
   workspace: string | null;
-  /** As in the record: whose doing it is beyond the name that was claimed. */
+  /** As in the record: who made the call, beyond the claimed name. */
   caller: Caller;
 }
 
 /** Money of one scope on one policy day, in micro-USD. */
 export interface ScopeTotals extends ScopeKey {
-  /** As people know it: for a model the name that was last asked for. */
+  /** For people: for a model, the name last asked for. */
   name: string;
   calls: number;
   tokens: number;
@@ -104,7 +104,7 @@ class Day {
       .map(({ scope, key }) => this.scope(scope, key, key));
   }
 
-  /** Holds an amount, or lets go of one below zero. */
+  /** Holds an amount; a negative one is released. */
   hold(amount: bigint, scopes: readonly ScopeTotals[]): void {
     this.reserved += amount;
     for (const scope of scopes) scope.reserved += amount;
@@ -128,7 +128,7 @@ export class BudgetFold {
   readonly runs = new Map<string, OpenRun>();
   /** Standing caps, as policy_change records set them. */
   readonly policy = new Map<string, Cap>();
-  /** Calls whose cost was above their reservation, and whose OVERRUN is not written yet. */
+  /** Calls that cost more than they reserved and whose OVERRUN is not written yet. */
   readonly unrecordedOverruns = new Map<string, FoldedFields<'OVERRUN'>>();
   /** The last policy day on which a call was reserved, and its zone. */
   lastDay: { day: string; timezone: string } | null = null;
@@ -183,7 +183,7 @@ export class BudgetFold {
     return this.#days.get(day) ?? new Day();
   }
 
-  /** What is left under a cap on a day, in micro-USD; below zero when more was spent. */
+  /** A cap's remaining money on a day, in micro-USD; negative when more was spent. */
   left(cap: Cap, day: string): bigint {
     const totals = this.day(day);
     const counted = cap.scope === 'ledger' ? totals : totals.scopes.get(idOf(cap));
@@ -299,7 +299,7 @@ export class BudgetFold {
     const caller = callerIn(record);
     const scopes = totals.scopesOfRun({ userId, workspace, caller });
     const left = BigInt(record.reserved_micro_usd);
-    // What holds nothing is under no cap.
+    // No cap applies to a call that holds nothing.
     if (left > 0n) this.#requireRoom(what, left, totals, scopes, seq);
     this.#holdRun({
       runId,
@@ -340,7 +340,7 @@ export class BudgetFold {
     this.runs.delete(runId);
   }
 
-  /** The run that a call is a part of. */
+  /** The run that a call belongs to. */
   #runOf(
     { run_id: runId, agreement }: RunOfCall,
     { call_id: callId, user_id: userId, workspace, seq }: FoldedFields<'RESERVE'>,
@@ -351,7 +351,7 @@ export class BudgetFold {
     return run;
   }
 
-  /** Takes money from what a run holds; below zero it is given back. */
+  /** Takes money from what a run holds; a negative amount is returned. */
   #take(run: OpenRun, amount: bigint, sequence: number): void {
     if (amount > run.left)
       throw inconsistent(`run ${run.runId}`, 'holds less than its call reserves', sequence);
@@ -436,7 +436,7 @@ export class BudgetFold {
     });
   }
 
-  /** What a call of a run didn't cost is the run's again; what it cost beyond its reservation comes off the rest. */
+  /** A run gets back what its call didn't cost, and pays what the call cost beyond its reservation. */
   #giveBack(run: OpenRun, reserved: bigint, spent: bigint, sequence: number): void {
     run.spent += spent;
     run.calls += 1;
@@ -473,7 +473,7 @@ export class BudgetFold {
         'inconsistent',
         `the difference in record ${record.seq} is not that of its amounts`,
       );
-    // Days that were forgotten take no more calls, so nothing hangs on their totals.
+    // Forgotten days take no more calls, so their totals no longer matter.
     const day = this.#days.get(record.day);
     if (!day) return;
     day.spent += difference;
@@ -509,7 +509,7 @@ export function runScopesOf({ userId, workspace, caller }: RunScopes): [ScopeKey
   return [everybody, { scope: 'user', key: userId }, ...callers, ...inWorkspace];
 }
 
-/** What a caller counts under besides the name that was claimed: account, ARN, and the role behind a session's. */
+/** What a caller counts under besides the claimed name: account, ARN, and the role behind a session's. */
 function callerKeys({ account, caller_arn: arn }: Caller): string[] {
   const role = /^(arn:[^:]*:sts::\d*:assumed-role\/[^/]+)\/./.exec(arn ?? '')?.[1];
   return [
@@ -524,7 +524,7 @@ export function isCallerKey({ scope, key }: ScopeKey): boolean {
   return scope === 'user' && /^(?:account:|arn:)/.test(key);
 }
 
-/** The part of a record that says whose doing it is. */
+/** The part of a record that says who acted. */
 export function callerIn({ account, caller_arn: arn }: Caller): Caller {
   return { ...(account !== undefined && { account }), ...(arn !== undefined && { caller_arn: arn }) };
 }

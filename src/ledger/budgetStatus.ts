@@ -2,7 +2,7 @@ import { everybody, idOf, isCallerKey, type Cap } from './budgetFold.ts';
 import type { CapOf } from './capSettings.ts';
 import type { DayBudget } from './contract.ts';
 
-/** How far a day's money is spent: by the alerts of settings.yaml, highest last. */
+/** How much of a day's money is spent, by the alerts in settings.yaml, highest last. */
 export type BudgetLevel = 'ok' | 'warning' | 'critical' | 'exceeded';
 
 export interface BudgetStatus extends DayBudget {
@@ -32,7 +32,7 @@ export interface BudgetPolicy {
 
 /**
  * A day's money against its limit. With alerts at 0.5, 0.8 and 0.95, `warning` begins at the second
- * highest and `critical` at the highest. Only what was spent counts: what calls under way hold may come back.
+ * highest and `critical` at the highest. Only spent money counts: running calls may release what they hold.
  */
 export function budgetStatus(budget: DayBudget, policy: BudgetPolicy): BudgetStatus {
   const raised = new Map(budget.raised.map((cap) => [idOf(cap), cap]));
@@ -48,7 +48,7 @@ export function budgetStatus(budget: DayBudget, policy: BudgetPolicy): BudgetSta
   const capped = new Set(scoped.map(idOf));
   return {
     ...budget,
-    // Accounts and ARNs are the same money once more: they are looked at where they have a cap.
+    // Accounts and ARNs count the same money again, so only those with a cap are shown.
     scopes: budget.scopes.filter((scope) => !isCallerKey(scope) || capped.has(idOf(scope))),
     limit,
     origin: forDay ? null : (standing?.origin ?? null),
@@ -58,7 +58,7 @@ export function budgetStatus(budget: DayBudget, policy: BudgetPolicy): BudgetSta
   };
 }
 
-/** The alerts, shares from 0 to 1, that what was spent under a cap has reached; lowest first. */
+/** The alerts (shares from 0 to 1) that a cap's spending has reached, lowest first. */
 export function reachedAlerts(
   { spent, limit }: Pick<CapStatus, 'spent' | 'limit'>,
   alerts: readonly number[],

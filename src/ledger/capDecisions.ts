@@ -5,7 +5,7 @@ import type { LedgerState } from './ledgerState.ts';
 import type { PolicyChangeRecord, RecordDraft, RefuseRecord, ScopeKey } from './records.ts';
 import { keyIdOf, policyText, type Signer } from './signing.ts';
 
-/** What money is asked for, and under which caps. */
+/** A request for money, and its caps. */
 export interface Wanted {
   scopes: readonly ScopeKey[];
   /** Micro-USD. */
@@ -14,7 +14,7 @@ export interface Wanted {
   caps: readonly Cap[];
   /** Policy day. */
   day: string;
-  /** The run whose money it takes. */
+  /** The run that pays. */
   run: OpenRun | null;
 }
 
@@ -37,13 +37,13 @@ export function refusalOf(
   return { ...tightest, leftForOtherModels: forOthers?.left ?? 0n };
 }
 
-/** What the record of a refused call says of why. */
+/** Why a call was refused, for its record. */
 export function refusedBy(refusal: CallRefusal): Pick<RefuseRecord, 'error_code' | 'cap'> {
   if ('cap' in refusal) return { error_code: 'budget_exceeded', cap: capRecord(refusal.cap) };
   return { error_code: 'overruns' in refusal ? 'budget_blocked' : 'cost_limit_exceeded', cap: null };
 }
 
-/** Changes of the standing caps that bring them to what the settings say for these scopes. */
+/** The changes that bring these scopes' standing caps to their settings. */
 export function policyDrafts(
   state: LedgerState,
   scopes: readonly ScopeKey[],
@@ -63,7 +63,7 @@ export function policyDrafts(
   return drafts;
 }
 
-/** A change of a cap, signed: of one day, or of what stands. */
+/** A signed change of a cap: for one day, or from now on. */
 export function policyChange(
   state: LedgerState,
   { scope, key }: ScopeKey,

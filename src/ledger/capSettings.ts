@@ -5,7 +5,7 @@ import { workspaceKey } from '../workspaceKey.ts';
 import { isCallerKey, type Cap } from './budgetFold.ts';
 import type { ScopeKey } from './records.ts';
 
-/** A daily cap that the settings give, and where they give it. */
+/** A daily cap from the settings, and where it is set. */
 export interface CapSetting extends Cap {
   origin: string;
 }
@@ -15,16 +15,16 @@ export type CapOf = (scope: ScopeKey) => CapSetting | undefined;
 
 interface CapSources {
   budget: Settings['budget'];
-  /** What caps of a model are kept under, by whatever name; it may change when AWS says what a profile stands for. */
+  /** The key of a model's caps, for any of its names; it may change when AWS resolves a profile. */
   modelKeyOf: (name: string) => string;
   /** Where a setting comes from, for the record of a changed cap. */
   originOf: (path: readonly string[]) => string;
 }
 
-/** The name that stands for every user, model or workspace without an entry of its own. */
+/** The name of the entry for every user, model or workspace without its own. */
 const everyOther = 'default';
 
-/** Reads the caps of the settings; those of models anew for each call, as AWS may have said what a profile is. */
+/** Reads the caps of the settings; a model's again for each call, because AWS may have resolved a profile. */
 export function capsFrom({ budget, modelKeyOf, originOf }: CapSources): CapOf {
   const sections = {
     user: limitsOf('per_user_usd', userCapKey),
@@ -45,7 +45,7 @@ export function capsFrom({ budget, modelKeyOf, originOf }: CapSources): CapOf {
       const key = name === everyOther ? everyOther : keyOf(name);
       const limit = usdToMicro(usd);
       const before = limits.get(key);
-      // Two names may stand for one model or user: the lower cap holds.
+      // Two names may mean one model or user: the lower cap applies.
       if (before && before.limit <= limit) continue;
       limits.set(key, { limit, origin: originOf(['budget', section, name]) });
     }
@@ -55,7 +55,7 @@ export function capsFrom({ budget, modelKeyOf, originOf }: CapSources): CapOf {
   return ({ scope, key }) => {
     if (scope === 'ledger') return { scope, key, ...ledger };
     const limits = scope === 'model' ? limitsOf('per_model_usd', modelKeyOf) : sections[scope];
-    // An account is no user without an entry: its users have theirs.
+    // The default for users doesn't apply to an account: it applies to the account's users.
     const found = limits.get(key) ?? (isCallerKey({ scope, key }) ? undefined : limits.get(everyOther));
     return found && { scope, key, ...found };
   };

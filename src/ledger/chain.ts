@@ -15,7 +15,7 @@ export interface Head {
 
 export const emptyHead: Head = { sequence: 0, hash: '0'.repeat(64), time: '' };
 
-/** A line is never longer, so that a file of no lines can't fill the memory. */
+/** The longest line, so that a file without line breaks can't fill the memory. */
 export const mostLineBytes = 16 << 20;
 const hashLength = 64;
 const bodyStart = hashLength + 1;
@@ -24,7 +24,7 @@ const lineFeed = 0x0a;
 /** 0x00, 16 bytes of ledger id, 32 bytes of the previous hash; the body follows. */
 const prefixLength = 1 + 16 + 32;
 let input = Buffer.alloc(1 << 16);
-/** The ledger whose id stands in it: verification hashes millions of records of one. */
+/** The ledger whose id the prefix contains: verification hashes millions of records of one ledger. */
 let inputLedgerId = '';
 
 /** SHA-256(0x00 ‖ ledgerId ‖ prev ‖ body) over the exact bytes stored, lower-case hex. */

@@ -6,8 +6,8 @@ import { readFileTextSync } from '../readFile.ts';
 import { faultKinds, type Fault, type FaultKind } from './fault.ts';
 
 /**
- * What some part of the product has found wrong with a ledger. It lies beside the journal, so that every front door
- * of every process refuses, and says the same, until a person has decided.
+ * What any part of the product found wrong with a ledger. The file is next to the journal, so that every front door
+ * of every process refuses with the same message until a person has decided.
  */
 export interface Closure {
   /** ISO 8601, UTC. */
@@ -15,7 +15,7 @@ export interface Closure {
   fault: Fault;
   /**
    * Whether it was seen under the ledger's lock, or in an anchor. What was read while others wrote may be half a
-   * write: the next process to hold the lock looks again.
+   * write: the next process to hold the lock checks again.
    */
   certain: boolean;
 }
@@ -40,7 +40,7 @@ export function closureOf(directory: string): Closure | null {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (!there) return null;
   try {
-    // A link to nothing would let nobody close the ledger.
+    // With a dangling link the ledger could not be closed.
     if (!there.isFile()) throw new TypeError(`${fileName} is not a file`);
     return requireClosure(JSON.parse(readFileTextSync(path, mostBytes)) as Partial<Closure>);
   } catch (error) {
@@ -51,13 +51,13 @@ export function closureOf(directory: string): Closure | null {
   }
 }
 
-/** What was found for certain; null where nothing was, or it may have been half a write. */
+/** The certain fault; null where there is none, or it may have been half a write. */
 export function certainFault(directory: string): Fault | null {
   const closure = closureOf(directory);
   return closure?.certain ? closure.fault : null;
 }
 
-/** What isn't as this program writes it closes the ledger all the same: its words go into a record. */
+/** A file in another form closes the ledger too: its text goes into a record. */
 function requireClosure({ found, fault, certain }: Partial<Closure>): Closure {
   const { segment, line, sequence, kind, detail }: Partial<Fault> = fault ?? {};
   const texts = [found, segment, detail].every((text) => typeof text === 'string');
@@ -67,7 +67,7 @@ function requireClosure({ found, fault, certain }: Partial<Closure>): Closure {
   return { found, fault: { segment, line, sequence, kind, detail }, certain } as Closure;
 }
 
-/** Closes a ledger for every process. What was found first stays, unless this is certain and that was not. */
+/** Closes a ledger for every process. The first fault stays, unless only the new one is certain. */
 export function closeLedger(directory: string, fault: Fault, certain: boolean): void {
   // Any file may be given as an anchor; only a configured one closes the ledger.
   if (passing.has(fault.kind) || (!certain && fault.kind === 'anchor_mismatch')) return;
@@ -77,7 +77,7 @@ export function closeLedger(directory: string, fault: Fault, certain: boolean): 
   try {
     createFile(join(directory, fileName), `${JSON.stringify(closure)}\n`);
   } catch (error) {
-    // An auditor's copy can't be written; each process sees its faults for itself.
+    // An auditor's copy may be read-only; each process finds its faults itself.
     if (systemCodeOf(error) === undefined) throw error;
   }
 }

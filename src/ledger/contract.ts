@@ -14,8 +14,8 @@ import type {
 } from './records.ts';
 
 /*
- * What the rest of the program needs of a ledger, and what each ledger promises. The words MUST and MUST NOT are those
- * of RFC 2119. For every port:
+ * What the rest of the program needs from a ledger, and what every ledger guarantees. MUST and MUST NOT are used as in
+ * RFC 2119. For every port:
  *
  * - A ledger MUST NOT acknowledge a record before it is durable: what resolves is recorded, whatever happens next.
  * - A ledger in doubt about its records MUST refuse with `ledger_damaged`, and MUST NOT guess.
@@ -73,14 +73,14 @@ export interface RunLedger {
   /**
    * Records that an agreement begins to run, and holds what it may cost.
    *
-   * - It MUST be atomic over all caps as `reserve` is, those of models aside, which hold for each call.
+   * - It MUST be atomic over all caps as `reserve` is, except those of models, which apply to each call.
    * - When it doesn't fit, or its agreement runs already and may not twice, it MUST NOT hold anything, and MUST say why:
-   *   then the run has a beginning and has to be ended as refused.
+   *   then the run has started and must be ended as refused.
    * - Its calls MUST take what they reserve out of what it holds.
    */
   startRun(runId: string, input: StartRunInput): Promise<{ receipt: Receipt; refusal: RunRefusal | null }>;
 
-  /** What the calls of a run that goes on have come to; nothing for one that doesn't. */
+  /** What the calls of a running run have cost so far; nothing for an ended one. */
   runTotals(runId: string): Promise<{ calls: number; cost: bigint }>;
 
   /**
@@ -90,13 +90,13 @@ export interface RunLedger {
   endRun(runId: string, input: EndRunInput): Promise<RunReceipt>;
 }
 
-/** What can be seen of a ledger. None of it changes anything. */
+/** Reading a ledger. Nothing here changes it. */
 export interface LedgerReader {
   readonly mode: LedgerMode;
   /** IANA zone in which policy days begin, by the settings. */
   readonly timeZone: string;
 
-  /** Which ledger it is: `Receipt.ledgerId`; null before its first record. It MUST change when another takes its place. */
+  /** Which ledger it is: `Receipt.ledgerId`; null before its first record. It MUST change when another replaces it. */
   identity(): Promise<string | null>;
 
   /** Today's money. It MUST count what every process has recorded so far. */
@@ -118,7 +118,7 @@ export interface LedgerReader {
   onDidChange(listener: () => void): () => void;
 }
 
-/** What a person decides, and what is done for them. Each MUST be recorded with who and why, where it takes a `By`. */
+/** Decisions of a person, and maintenance. Each that takes a `By` MUST be recorded with who and why. */
 export interface LedgerAdministration {
   /**
    * Sets a cap for today above the one before, signed. It MUST hold for this day only. Throws `audit_reason_missing`,
@@ -164,7 +164,7 @@ export interface Receipt {
   sequence: number;
   /** Lower-case hex. */
   hash: string;
-  /** Names the ledger among all: lower-case hex of its UUID. */
+  /** Identifies the ledger: lower-case hex of its UUID. */
   ledgerId: string;
 }
 
@@ -198,21 +198,21 @@ export type Reservation =
   /** With the policy day of the RESERVE. */
   { granted: true; receipt: Receipt; day: string } | ({ granted: false; receipt: Receipt } & CallRefusal);
 
-/** Why a call may not be made: its caps, an overrun that nobody has acknowledged, or what its run has left, micro-USD. */
+/** Why a call is refused: a cap, an unacknowledged overrun, or its run's remaining micro-USD. */
 export type CallRefusal = CapRefusal | { overruns: number } | { leftOfRun: bigint };
 
 /** The tightest cap a call doesn't fit under, in micro-USD. */
 export interface CapRefusal {
   cap: Cap;
   left: bigint;
-  /** What all other caps than the model's would leave a call of another model. */
+  /** What the caps other than the model's would leave for a call of another model. */
   leftForOtherModels: bigint;
 }
 
 /** Why a run that was started holds no money, and may only be ended. */
 export type RunRefusal = CapRefusal | { overruns: number } | { running: true };
 
-/** How a run ended, with what its calls came to, micro-USD. */
+/** How a run ended, with the cost of its calls in micro-USD. */
 export interface RunReceipt extends Receipt {
   calls: number;
   cost: bigint;
@@ -220,11 +220,11 @@ export interface RunReceipt extends Receipt {
 
 /** The chain's end. */
 export interface LedgerHead extends Receipt {
-  /** Null while nobody could verify it: this installation's key is not enrolled. */
+  /** Null while it can't be verified: this installation's key is not enrolled. */
   checkpoint: string | null;
   /** What signed the checkpoint. */
   key: { id: string; publicKey: string } | null;
-  /** Checkpoints that a person has accepted when the ledger was let go on. */
+  /** Checkpoints that a person accepted when the ledger was reopened. */
   accepted: readonly string[];
 }
 
@@ -241,7 +241,7 @@ export interface DayBudget {
   raised: readonly Cap[];
   /** Calls that cost more than they reserved; the day takes no calls until they are acknowledged. */
   overruns: number;
-  /** How far the clock is ahead of the time that is held, in milliseconds; 0 where it is taken as it is. */
+  /** How far the clock is ahead of the held time, in milliseconds; 0 when it is not held. */
   clockAheadMs: number;
 }
 
@@ -251,7 +251,7 @@ export interface By {
   reason: string;
 }
 
-/** What a person has to decide on, or has: what was found, with its place. */
+/** A finding for a person to decide on, or decided, with its place. */
 export interface ReopeningFound {
   kind: ReopeningFinding;
   detail: string;
@@ -265,6 +265,6 @@ export interface ReopeningWay {
 }
 
 export interface ReopeningReceipt extends Receipt {
-  /** Where the ledger before is kept, in words for people; null where it goes on. */
+  /** Where the old ledger is kept, for people; null where it continues. */
   setAside: string | null;
 }

@@ -8,7 +8,7 @@ export function dayOf(time: Date, timeZone: string): string {
   return dayOfRecord(time.toISOString(), timeZone);
 }
 
-/** The policy day of a record's time, as it is stored. Throws `RangeError` for a zone nobody knows. */
+/** The policy day of a record's time, as it is stored. Throws `RangeError` for an unknown zone. */
 export function dayOfRecord(time: string, timeZone: string): string {
   const hour = time.slice(0, 'YYYY-MM-DDThh'.length);
   const quarter = Math.floor(Number(time.slice('YYYY-MM-DDThh:'.length, 'YYYY-MM-DDThh:mm'.length)) / 15);

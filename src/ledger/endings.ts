@@ -2,26 +2,26 @@ import type { Receipt } from './contract.ts';
 import type { LedgerState } from './ledgerState.ts';
 import type { RecordDraft } from './records.ts';
 
-/** Endings of this many calls are remembered, so that ending a call twice gives the first receipt. */
+/** How many endings are remembered, so that ending a call twice returns the first receipt. */
 const endingsKept = 1000;
 
-/** What ends a call or a run; null when that is not open. */
+/** The record that ends a call or a run; null when it is not open. */
 export type DraftEnding = (state: LedgerState) => RecordDraft[] | null;
 
 /** Calls and runs of this process: each ends once, and none is forgotten while its ending is not durable. */
 export class Endings {
-  // Another extension of the same process could put its own in the place of what decides.
+  // Another extension in the same process must not replace these methods.
   static {
     Object.freeze(this.prototype);
   }
 
   /** What is reserved, acknowledged and not ended. */
   readonly #inFlight = new Set<string>();
-  /** Endings that could not be written; they go first when the ledger can be written again. */
+  /** Endings that could not be written; they come first when the ledger is writable again. */
   readonly #owed = new Map<string, DraftEnding>();
   readonly #receipts = new Map<string, Promise<Receipt>>();
 
-  /** A call or run that goes on from here. */
+  /** Adds a call or run that is now open. */
   begin(id: string): void {
     this.#inFlight.add(id);
   }
@@ -30,7 +30,7 @@ export class Endings {
     return this.#inFlight.size > 0;
   }
 
-  /** Whether it goes on, or its ending is still to be written. */
+  /** Whether it is open, or its ending is not written yet. */
   isKnown(id: string): boolean {
     return this.#inFlight.has(id) || this.#owed.has(id);
   }

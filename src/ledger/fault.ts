@@ -9,7 +9,7 @@ export type FaultKind = (typeof faultKinds)[number];
 export const reopeningFindings = [...faultKinds, 'clock_ahead'] as const;
 export type ReopeningFinding = (typeof reopeningFindings)[number];
 
-/** The first thing that is wrong with a journal, and exactly where. */
+/** The first fault of a journal, and its exact place. */
 export interface Fault {
   segment: string;
   /** From 1. */

@@ -59,7 +59,7 @@ export class FolderWatch {
       this.#watcher.on('error', () => undefined);
       this.#watched = statSync(this.#directory).ino;
     } catch {
-      // A folder that can't be watched is named by the first call that uses it.
+      // If the folder can't be watched, the first call that uses it reports the error.
       this.#watcher = null;
     }
   }

@@ -10,9 +10,9 @@ type KeyOptions = Pick<LedgerOptions, 'directory' | 'signingKeys' | 'user' | 'pi
 const notEnrolledHint =
   'Put signing.pem back from a backup. If this ledger was begun by VS Code, open a window of VS Code once: its key vouches for the command’s. Otherwise move the ledger’s folder away to begin another; the old one can still be verified.';
 
-/** This installation's signing key, and how a ledger comes to know it. */
+/** This installation's signing key, and its enrolment in a ledger. */
 export class InstallationKey {
-  // Another extension of the same process could put its own in the place of what decides.
+  // Another extension in the same process must not replace these methods.
   static {
     Object.freeze(this.prototype);
   }
@@ -25,7 +25,7 @@ export class InstallationKey {
     this.#options = options;
   }
 
-  /** The key as it was used last, whether or not the ledger knows it. Throws `ledger_unavailable`. */
+  /** The key as last used, enrolled or not. Throws `ledger_unavailable`. */
   async current(): Promise<Signer> {
     return (this.#signer ??= await this.#options.signingKeys.load());
   }
@@ -45,8 +45,8 @@ export class InstallationKey {
   }
 
   /**
-   * The key that vouches for a signer which is about to be enrolled; null where none has to. Throws
-   * `ledger_unavailable` where none does: a key that nobody endorsed signs nothing.
+   * The key that endorses a signer before its enrolment; null where none has to. Throws
+   * `ledger_unavailable` where none can: an unendorsed key signs nothing.
    */
   async endorserOf(signer: Signer, state: LedgerState): Promise<Signer | null> {
     const own = stateOf(signer, state);
@@ -76,8 +76,8 @@ export class InstallationKey {
   }
 
   /**
-   * Puts another key in the place of this one. `write` records its enrolment, which this one endorses; until that is
-   * durable both are kept.
+   * Replaces this key. `write` records the new key's enrolment, endorsed by this one; both are kept until that is
+   * durable.
    */
   async rotate<T>(write: (draft: Draft, done: () => void) => Promise<T>): Promise<T> {
     const { signingKeys } = this.#options;

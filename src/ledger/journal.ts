@@ -28,7 +28,7 @@ import type { Signer } from './signing.ts';
 const fdatasyncAsync = promisify(fdatasync);
 const readSize = 1 << 20;
 const lineFeed = 0x0a;
-/** Opening a ledger reads its last segment, so that this bounds how long it takes. */
+/** Opening a ledger reads its last segment, so this bounds the time to open. */
 const segmentBytes = 16 << 20;
 /** The smallest piece of a file that a disk writes whole. */
 const sectorBytes = 512;
@@ -82,11 +82,11 @@ interface Segment {
 }
 
 /**
- * The journal of one ledger as this process knows it, from its last segment on, whose header carries what
- * the segments before come to. `catchUp` may run at any time; all that writes only under the ledger's lock.
+ * The journal of one ledger in this process, from its last segment on, whose header carries the state of the
+ * segments before. `catchUp` may run at any time; all that writes only under the ledger's lock.
  */
 export class Journal {
-  // Another extension of the same process could put its own in the place of what decides.
+  // Another extension in the same process must not replace these methods.
   static {
     Object.freeze(this.prototype);
   }
@@ -169,7 +169,7 @@ export class Journal {
     return pending.length;
   }
 
-  /** Whether a fault is what a power loss leaves of a write that was never acknowledged. */
+  /** Whether a fault is the remains of an unacknowledged write after a power loss. */
   #isTorn({ kind }: ChainFault, size: number): boolean {
     const { descriptor, offset } = this.#segment;
     const rest = Buffer.alloc(Math.min(size - offset, mostLineBytes + 1));
@@ -226,7 +226,7 @@ export class Journal {
   }
 
   #stageHeader(time: string, signer: Signer): void {
-    // Here and not where the file is made: when this fails it has to be done again.
+    // Here, not where the file is created: after a failure it must run again.
     syncDirectory(this.#options.directory);
     const { mode, running } = this.#options;
     this.stage([this.state.nextHeader(randomUUID(), mode, signer, running?.() ?? null)], time);
@@ -255,7 +255,7 @@ export class Journal {
 
   /**
    * Gives records their place in the chain and folds them; they become durable with the next `flush`. Returns the place
-   * of the last that is no note, which only stand beside what happened.
+   * of the last one that is not a note: notes only accompany events.
    */
   stage(drafts: readonly RecordDraft[], time: string): Receipt {
     let { receipt } = this.state;
@@ -268,7 +268,7 @@ export class Journal {
 
   /**
    * Writes what is staged in one write and one fdatasync. When that fails, the file is cut back to what
-   * was durable before, since nobody can say what of the rest is, and the journal must be opened again.
+   * was durable before, since the state of the rest is unknown, and the journal must be opened again.
    */
   async flush(): Promise<void> {
     if (this.#staged.length === 0) return;
@@ -302,9 +302,9 @@ export class Journal {
 }
 
 /**
- * Whether the bytes from the first faulty line, at `position` of its file, to the end are what a power loss
- * leaves of the last write, which nobody was told of: whole sectors that did not reach the disk read as zeros,
- * and all that is left is of one moment, since each write has the time it was made.
+ * Whether the bytes from the first faulty line, at `position` of its file, to the end are the remains of the last,
+ * unacknowledged write after a power loss: whole sectors that did not reach the disk read as zeros, and all
+ * other bytes have one time, since each write has the time it was made.
  */
 export function isTorn(kind: FaultKind, rest: Buffer, position: number): boolean {
   if ((kind !== 'malformed_line' && kind !== 'hash_mismatch') || !rest.includes(0)) return false;
@@ -354,7 +354,7 @@ function openForWriting(path: string, create: boolean): number {
     return openOrdinary(path, constants.O_RDWR);
   } catch (error) {
     const code = systemCodeOf(error) ?? '';
-    // An auditor's copy can be read; what would write says so then.
+    // An auditor's copy can be read; writing it fails later.
     if (['EROFS', 'EACCES', 'EPERM'].includes(code)) return openOrdinary(path, constants.O_RDONLY);
     if (!create || code !== 'ENOENT') throw error;
   }
@@ -370,7 +370,7 @@ function openOrdinary(path: string, access: number): number {
   }
 }
 
-/** Says of a fault in the first line of a segment where it is. */
+/** Adds the place to a fault in the first line of a segment. */
 function inSegment<T>(segment: string, work: () => T): T {
   try {
     return work();

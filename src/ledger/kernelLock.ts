@@ -6,7 +6,7 @@ import { GatewayError, messageOf } from '../errors.ts';
 import { requireFile } from '../readFile.ts';
 
 const sqliteBusy = 5;
-/** Constant and short: random or growing back-off starves whoever lost last time. */
+/** Constant and short: random or growing back-off starves the process that lost last time. */
 const pollMs = 1;
 
 /**
@@ -79,7 +79,7 @@ export class KernelLock {
   }
 }
 
-/** What locks the ledger and holds its index. Throws `ledger_unavailable` where this runtime has none. */
+/** SQLite, which locks the ledger and holds its index. Throws `ledger_unavailable` where this runtime has none. */
 export function requireSqlite(): typeof import('node:sqlite') {
   // Node.js before 20.16 can't even be asked.
   const { getBuiltinModule } = process as Partial<typeof process>;
@@ -91,7 +91,7 @@ export function requireSqlite(): typeof import('node:sqlite') {
   });
 }
 
-/** Whether the process that owns a lock file is gone. A file that can't be used as a lock says nothing: not gone. */
+/** Whether the process that owns a lock file is gone. For a file that can't be used as a lock: not gone. */
 export function isReleased(path: string): boolean {
   let lock: KernelLock | null = null;
   try {

@@ -52,7 +52,7 @@ import type { LedgerMode, Note, RecordDraft, ScopeKey } from './records.ts';
 import { keyIdOf, signCheckpoint } from './signing.ts';
 import { StepQueue } from './stepQueue.ts';
 
-/** A clock that is ahead is looked up elsewhere this often at most. */
+/** The least interval between comparisons of a clock that is ahead with another clock. */
 const confirmEveryMs = 60_000;
 
 /**
@@ -61,7 +61,7 @@ const confirmEveryMs = 60_000;
  * about the file closes the ledger: calls are refused, nothing is guessed.
  */
 export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdministration {
-  // Another extension of the same process could put its own in the place of what decides.
+  // Another extension in the same process must not replace these methods.
   static {
     Object.freeze(this.prototype);
   }
@@ -347,7 +347,7 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
   }
 
   recover(): Promise<void> {
-    // Done before the next batch is planned, where no new reservation can be taken for an orphan.
+    // Before the next batch is planned, so that no new reservation is mistaken for an orphan.
     this.#locked.recoverAgain();
     return this.#steps.enqueue(
       () => [],
@@ -407,7 +407,7 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
     this.#folder.endLife(this.#endings.underWay);
   }
 
-  /** The state as the journal has it now, other processes' records included; null while there is none. */
+  /** The journal's current state, with other processes' records; null while there is none. */
   async #read(): Promise<LedgerState | null> {
     const journal = await this.#steps.exclusive(() => {
       this.#watch.again();
@@ -426,7 +426,7 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
     return scopes.flatMap((scope) => this.#options.capOf(scope) ?? []);
   }
 
-  /** Throws `audit_reason_missing`, whoever asks. */
+  /** Throws `audit_reason_missing`. */
   #requireReason(reason: string): string {
     return requireReason(reason, { minReasonLength: this.#options.minReasonLength ?? 1 });
   }
@@ -451,7 +451,7 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
     if (this.#clock.aheadMs(state) === 0 || performance.now() - this.#confirmedAt < confirmEveryMs) return;
     this.#confirmedAt = performance.now();
     const offset = await clockOffset();
-    // A virtual machine that was asleep didn't run, and its clock is right.
+    // A suspended virtual machine didn't run, yet its clock is right.
     if (offset === null || Math.abs(offset) > aheadToleranceMs) return;
     this.#clock.confirm();
     await this.recover();

@@ -46,7 +46,7 @@ export class LedgerClock {
     this.#confirmed = true;
   }
 
-  /** How far the clock is ahead of what the running time allows; 0 where it isn't, or nobody can tell. */
+  /** How far the clock is ahead of what the running time allows; 0 where it isn't, or that is unknown. */
   aheadMs(state: LedgerState | null): number {
     const expected = this.#expected(state);
     if (this.#confirmed || expected === null) return 0;
@@ -73,7 +73,7 @@ export class LedgerClock {
       : { day: before, timezone: last.timezone };
   }
 
-  /** What the clock has to say for itself before the next records. */
+  /** The clock's own records, which come before the next ones. */
   records(state: LedgerState): RecordDraft[] {
     return [...this.#anomalies(state), ...this.#readings(state)];
   }
@@ -86,7 +86,7 @@ export class LedgerClock {
     const isNew = ahead && !this.#saidAhead;
     this.#saidAhead = ahead;
     const behind = Date.parse(time) - wall.getTime();
-    // While it is behind, every record has the time of the last one before.
+    // While it is behind, every record has the time of the previous one.
     const wasSetBack = behind > behindToleranceMs && state.clockAnomaly !== time;
     return isNew || wasSetBack
       ? [{ kind: 'clock_anomaly', call_id: null, wall_time: wall.toISOString() }]

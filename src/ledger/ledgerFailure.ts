@@ -4,11 +4,11 @@ import { ChainFault } from './fault.ts';
 import { JournalDamaged } from './journal.ts';
 import { damageError } from './readJournal.ts';
 
-/** What went wrong with a ledger's files, as people are told. Damage that was seen under the lock closes the ledger. */
+/** An error of a ledger's files, for people. Damage seen under the lock closes the ledger. */
 export function asLedgerError(directory: string, error: unknown): GatewayError {
   if (GatewayError.is(error)) return error;
   if (error instanceof JournalDamaged) {
-    // Seen under the lock, so that it was nobody's half write.
+    // Seen under the lock, so it was no half write.
     closeLedger(directory, error.fault, true);
     return damageError(directory, error.fault);
   }

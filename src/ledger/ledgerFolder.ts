@@ -12,9 +12,9 @@ import type { LedgerMode } from './records.ts';
 
 const lockTimeoutMs = 15_000;
 
-/** The files that this process has open of a ledger's folder: its journal, the lock of all, and a lock of its own. */
+/** This process's open files of a ledger's folder: the journal, the shared lock, and its own lock. */
 export class LedgerFolder {
-  // Another extension of the same process could put its own in the place of what decides.
+  // Another extension in the same process must not replace these methods.
   static {
     Object.freeze(this.prototype);
   }
@@ -60,7 +60,7 @@ export class LedgerFolder {
     }
   }
 
-  /** Throws `ledger_unavailable` for a lock that nobody can take; one that another process holds is well. Makes nothing. */
+  /** Throws `ledger_unavailable` for an unusable lock; one that another process holds is fine. Creates nothing. */
   requireLock(): void {
     if (!existsSync(this.#lockPath)) return;
     const kernel = this.#openLock();
@@ -83,7 +83,7 @@ export class LedgerFolder {
     return this.#lock.kernel;
   }
 
-  /** Closes the journal and the ledger's lock; they are opened again by whoever needs them. */
+  /** Closes the journal and the ledger's lock; the next use opens them again. */
   close(): void {
     this.#journal?.close();
     this.#journal = null;
@@ -92,7 +92,7 @@ export class LedgerFolder {
     this.#lock = null;
   }
 
-  /** Held from the first write until the process ends: others tell by it whether calls are orphans. */
+  /** Held from the first write until the process ends: it tells others whether calls are orphans. */
   holdAlive(): void {
     if (this.#alive && existsSync(this.#alivePath(this.instance))) return;
     this.#alive?.close();
@@ -101,7 +101,7 @@ export class LedgerFolder {
       throw new GatewayError('ledger_unavailable', 'The liveness lock of this process is taken.');
   }
 
-  /** This process works here no longer. While its calls are open the lock's file stays, for the next to find released. */
+  /** Ends this process's work here. While its calls are open, the lock's file stays for the next process to find. */
   endLife(callsOpen: boolean): void {
     if (!this.#alive) return;
     this.#alive.release();
@@ -122,7 +122,7 @@ export class LedgerFolder {
     return !existsSync(path) || isReleased(path);
   }
 
-  /** Liveness locks are made under the ledger's lock, so one that is free here belongs to nobody. */
+  /** Liveness locks are created under the ledger's lock, so a free one here has no owner. */
   removeDeadLocks(): void {
     for (const name of readdirSync(this.directory)) {
       const instance = /^alive-(.+)\.db$/.exec(name)?.[1];
@@ -136,8 +136,8 @@ export class LedgerFolder {
   }
 
   /**
-   * Renames the folder, so that another ledger can begin; null when there is none. The other is closed until its record
-   * of that is written: a process that dies in between leaves no budget that nobody gave a reason for.
+   * Renames the folder, so that another ledger can begin; null when there is none. The new ledger is closed until its
+   * record of that is written: a process that dies in between leaves no budget without a recorded reason.
    */
   async setAside({ kind, detail }: ReopeningFound, when: Date): Promise<string | null> {
     const { directory } = this;

@@ -6,17 +6,17 @@ import type { SigningKeyStore } from './signingKey.ts';
 export interface LedgerOptions {
   directory: string;
   mode: LedgerMode;
-  /** Who works here, for records that no call brings. */
+  /** The user, for records that belong to no call. */
   user: string;
   /** IANA zone in which policy days begin. */
   timeZone: string;
-  /** The daily caps of the settings: asked anew for each call and run. */
+  /** The daily caps of the settings, asked again for each call and run. */
   capOf: CapOf;
   /** Variables that govern more loosely than the files, as `NAME=value`. */
   overrides?: readonly string[];
   /** Where this installation's key is, which signs checkpoints and changes of policy. */
   signingKeys: SigningKeyStore;
-  /** Characters that a reason has at least; one in any case. */
+  /** The least characters of a reason; at least one. */
   minReasonLength?: number;
   /** The key that the ledger must be of, as in `LedgerState`; null takes any. */
   pinnedKey?: string | null;

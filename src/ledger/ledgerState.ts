@@ -29,11 +29,11 @@ import {
 } from './signing.ts';
 
 /**
- * A ledger after some of its records: where the chain stands, the tree over it, who may sign, and what the
- * budget is. Writer and verifier take records through it, so that they accept exactly the same ledgers.
+ * A ledger after some of its records: the head of its chain, the tree over it, who may sign, and the
+ * budget. Writer and verifier take records through it, so that they accept exactly the same ledgers.
  */
 export class LedgerState {
-  // Another extension of the same process could put its own in the place of what decides.
+  // Another extension in the same process must not replace these methods.
   static {
     Object.freeze(this.prototype);
   }
@@ -41,7 +41,7 @@ export class LedgerState {
   readonly fold = new BudgetFold();
   readonly #keys = new Map<string, EnrolledKey>();
   readonly #pinnedKey: string | null;
-  /** Whether a key is enrolled only in the place of one that endorses it. */
+  /** Whether a key is enrolled only as the successor of one that endorses it. */
   #endorsedKeys = false;
   #mode: LedgerMode | null;
   #ledgerId: string | null = null;
@@ -96,7 +96,7 @@ export class LedgerState {
     for (const { key_id: keyId, public_key: publicKey } of carried.enrolled) {
       if (publicKey !== null && keyIdOf(this.ledgerId, publicKey) !== keyId)
         throw new ChainFault('bad_header', `the header carries another key than ${keyId}`);
-      // Who endorsed it stood in records that are not read.
+      // Its endorsement is in records that are not read.
       this.#keys.set(keyId, {
         publicKey,
         endorsed: this.#pinnedKey === null || this.#isPinned(keyId, publicKey),
@@ -144,7 +144,7 @@ export class LedgerState {
     return this.#firstSegment;
   }
 
-  /** What a person has let it take calls in spite of, in the last record of that since the header that was read first. */
+  /** What a person has accepted, in the last `reopening` since the first header that was read. */
   get reopened(): Reopening | null {
     return this.#reopened;
   }
@@ -183,7 +183,7 @@ export class LedgerState {
     return [pinnedKey, keyIdOf(this.ledgerId, pinnedKey)].some((keyId) => this.#keys.has(keyId));
   }
 
-  /** Ids of keys that descend neither from the first nor from the pinned: who enrolled them had nobody's consent. */
+  /** Ids of keys that descend neither from the first nor from the pinned key: no key consented to them. */
   get unendorsedKeys(): string[] {
     return [...this.#keys].flatMap(([keyId, { endorsed }]) => (endorsed ? [] : [keyId]));
   }
@@ -397,7 +397,7 @@ function uuidOf(hex: string): string {
 interface EnrolledKey {
   /** Base64; null for one that was replaced, which signs nothing any more. */
   publicKey: string | null;
-  /** Whether it is the first or the pinned key, or came in the place of one that descends from it. */
+  /** Whether it is the first or the pinned key, or a successor of one that descends from it. */
   endorsed: boolean;
 }
 

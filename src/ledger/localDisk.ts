@@ -2,7 +2,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { GatewayError } from '../errors.ts';
 
-/** File systems between machines: a lock that one kernel holds there, another doesn't see. */
+/** Network file systems: a lock of one machine isn't seen by another. */
 const sharedFileSystems =
   /^(nfs\d*|cifs|smb\d*|smbfs|9p|afs|ncpfs|ceph|lustre|glusterfs|gpfs|beegfs|vboxsf|prl_fs|fuse\.(sshfs|rclone|s3fs|gcsfuse|davfs2|glusterfs|ceph|smbnetfs|curlftpfs|vmhgfs-fuse))$/;
 

@@ -21,7 +21,7 @@ interface LockedJournalParts {
 
 /** The journal as it may be written: under the lock, up to date, whole, of the ledger and the key that it has to be of. */
 export class LockedJournal {
-  // Another extension of the same process could put its own in the place of what decides.
+  // Another extension in the same process must not replace these methods.
   static {
     Object.freeze(this.prototype);
   }
@@ -32,7 +32,7 @@ export class LockedJournal {
   #recovered: Journal | null = null;
   /** Whether a person's decision is being recorded in a ledger that is closed until then. */
   #reopening = false;
-  /** Id of the ledger this process began with; another one in its place is not accepted. */
+  /** Id of the ledger this process began with; a replacement is not accepted. */
   #ledgerId: string | null = null;
 
   constructor(parts: LockedJournalParts) {
@@ -46,8 +46,8 @@ export class LockedJournal {
   }
 
   /**
-   * Runs `work` under the lock. What dead processes left open has been ended, and what this one owes written. Throws
-   * whatever goes wrong, as it is.
+   * Runs `work` under the lock, after ending what dead processes left open and writing this process's late endings.
+   * Throws every error as it is.
    */
   async locked<T>(work: (journal: Journal, signer: Signer) => Promise<T>): Promise<T> {
     const { folder, clock, key } = this.#parts;
@@ -70,7 +70,7 @@ export class LockedJournal {
     }
   }
 
-  /** Looks again for what dead processes left open, before anything else is written. */
+  /** Checks again for what dead processes left open, before anything else is written. */
   recoverAgain(): void {
     this.#recovered = null;
   }
@@ -102,7 +102,7 @@ export class LockedJournal {
     const { folder } = this.#parts;
     const closure = closureOf(folder.directory);
     if (closure?.certain) throw damageError(folder.directory, closure.fault);
-    // What may have been half a write is looked at again under the lock.
+    // A possible half write is checked again under the lock.
     if (closure) return this.#refreshLocked();
     try {
       if (!folder.journal && !folder.exists) return null;
@@ -112,7 +112,7 @@ export class LockedJournal {
       return journal;
     } catch (error) {
       folder.close();
-      // A write may have been seen half done; only what is wrong under the lock is wrong.
+      // It may have been a write under way; only faults seen under the lock count.
       if (error instanceof JournalDamaged) return this.#refreshLocked();
       throw asLedgerError(folder.directory, error);
     }
@@ -138,7 +138,7 @@ export class LockedJournal {
     }
   }
 
-  /** Puts the ledger aside, so that another can begin in its place. As `LedgerFolder.setAside`; throws `GatewayError`. */
+  /** Sets the ledger aside, so that a new one can begin. As `LedgerFolder.setAside`; throws `GatewayError`. */
   async setAside(found: ReopeningFound): Promise<string | null> {
     const { folder, clock } = this.#parts;
     try {
@@ -168,7 +168,7 @@ export class LockedJournal {
     const { ledgerId, reopened, head } = journal.state;
     if (ledgerId === '') return;
     this.#parts.key.requirePinned(journal.state);
-    // A person may have set the one before aside.
+    // A person may have set the previous ledger aside.
     const wasReplaced = reopened?.replaces === this.#ledgerId;
     if (this.#ledgerId === null || wasReplaced) this.#ledgerId = ledgerId;
     if (this.#ledgerId === ledgerId || this.#reopening) return;

@@ -6,13 +6,13 @@ import type { Note, NoteData } from './records.ts';
 export const noteTopic = '[a-z][a-z0-9_.]{0,63}';
 /** Of its data in canonical JSON. */
 const mostBytes = 4_096;
-/** Of objects and lists in one another, the data itself included. */
+/** The nesting depth of objects and lists, counting the data itself. */
 const mostDepth = 4;
 /** `time` is left out: by the times that stand in it, a write that was torn is told from a record that was changed. */
 const memberName = /^(?!time$)[a-z][a-z0-9_]{0,63}$/;
 const topic = new RegExp(`^${noteTopic}$`);
 
-/** Whether a value may be what a note holds: an object, bounded in size and depth, of texts, integers and the like. */
+/** Whether a note may hold a value: an object, bounded in size and depth, of texts, integers and the like. */
 export function isNoteData(value: unknown): value is NoteData {
   if (!isObject(value) || !fits(value, 0)) return false;
   return Buffer.byteLength(canonicalize(value) ?? '') <= mostBytes;
@@ -31,7 +31,7 @@ function isObject(value: unknown): value is object {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
-/** Throws `invalid_request` for a note that no reader would take. */
+/** Throws `invalid_request` for a note that readers would reject. */
 export function requireNotes(notes: readonly Note[]): void {
   for (const note of notes) {
     if (topic.test(note.topic) && isNoteData(note.data)) continue;

@@ -22,11 +22,11 @@ export function otherHomes(
   known: readonly string[],
   now = Date.now(),
 ): string[] {
-  // However it is written: a link to this folder is no other.
+  // Compared by its real path: a link to this folder is the same folder.
   const own = realPath(state);
   try {
     const entry = join(registry, createHash('sha256').update(own).digest('hex').slice(0, 32));
-    // Each start comes by here, and a file is synced.
+    // Every start runs this, and a write syncs a file.
     if (!existsSync(entry)) createFile(entry, own);
     const noted = readdirSync(registry).map((name) => homeIn(join(registry, name)));
     const homes = [...new Set([...known, ...noted])];

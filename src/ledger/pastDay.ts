@@ -2,7 +2,7 @@ import { BudgetFold } from './budgetFold.ts';
 import type { DayBudget } from './contract.ts';
 import { readRecords } from './readJournal.ts';
 
-/** A day's money as the whole journal comes to. Reads all of it; today's is at hand in `Ledger.budget`. */
+/** A day's money, computed from the whole journal. For today use `Ledger.budget`, which doesn't read it all. */
 export async function dayInJournal(directory: string, day: string, timeZone: string): Promise<DayBudget> {
   const fold = new BudgetFold();
   let first = true;

@@ -50,7 +50,7 @@ export interface HeaderRecord extends LedgerEvent {
   carried: CarriedState | null;
   /** C2SP checkpoint of all records before, signed by an enrolled key; null in the first segment. */
   checkpoint: string | null;
-  /** From here on a key is enrolled only in the place of one that endorses it; left out by earlier versions. */
+  /** From here on a key is enrolled only as the successor of one that endorses it; left out by earlier versions. */
   endorsed_keys?: true;
 }
 
@@ -77,7 +77,7 @@ export interface CarriedDay {
   scopes: CarriedScope[];
   /** Caps that hold for this day instead of those of the settings. */
   raised: CapRecord[];
-  /** Calls that cost more than they reserved, which nobody has acknowledged. */
+  /** Unacknowledged calls that cost more than they reserved. */
   overruns: string[];
 }
 
@@ -126,7 +126,7 @@ export interface CarriedKey {
   public_key: string | null;
 }
 
-/** Whose doing it is beyond the name that was claimed; left out where it isn't known, and by earlier versions. */
+/** Who acted, beyond the claimed name; left out where it isn't known, and by earlier versions. */
 export interface Caller {
   /** The operating system's account of the process. */
   account?: string;
@@ -150,7 +150,7 @@ export interface CallDescription extends Caller {
   command: string | null;
   /** Path inside the workspace of the file that the call is about; left out where there is none. */
   file?: string;
-  /** The run of a FLOW agreement that the call is a part of; left out where it is of none. */
+  /** The FLOW run that the call belongs to; left out where there is none. */
   flow?: CallOfRun;
 }
 
@@ -170,7 +170,7 @@ export interface CallOfRun {
 export interface ReserveRecord extends RecordBase, CallDescription {
   kind: 'RESERVE';
   call_id: string;
-  /** What its model's cap and totals are kept under; left out where that is `model_id`. */
+  /** The key of its model's cap and totals; left out where that is `model_id`. */
   model_key?: string;
   /** The process that holds the call; its liveness lock is `alive-<instance>.db`. */
   instance: string;
@@ -211,7 +211,7 @@ export interface UnitPrices {
   cache_write_1h: string | null;
 }
 
-/** What ends a call repeats the hash of its RESERVE: reason, prompt hash, cost and outcome are one proof. */
+/** The record that ends a call repeats its RESERVE's hash: reason, prompt hash, cost and outcome are one proof. */
 interface EndingBase extends RecordBase {
   call_id: string;
   day: string;
@@ -309,7 +309,7 @@ export const tokenClasses = [
 /** `cache_write` where a bill doesn't tell 5 minutes from 1 hour. */
 export type TokenClass = (typeof tokenClasses)[number];
 
-/** A bill differs from what was recorded for a model, day and token class; the day's spend is corrected by it. */
+/** Corrects a day's spend where a bill differs from the records of a model, day and token class. */
 export interface AdjustRecord extends LedgerEvent {
   kind: 'ADJUST';
   day: string;
@@ -370,7 +370,7 @@ export interface KeyRecord extends LedgerEvent {
   endorsement: string | null;
 }
 
-/** What was kept of a subject's prompts and answers, and the key of their hashes, was erased. */
+/** A subject's kept prompts and answers, and the key of their hashes, were erased. */
 export interface TombstoneRecord extends LedgerEvent {
   kind: 'tombstone';
   /** SHA-256 of the subject's name, lower-case hex. */
@@ -440,7 +440,7 @@ export interface FlowEndRecord extends LedgerEvent {
   execution_mode: ExecutionMode;
   outcome: RunOutcome;
   error_code: string | null;
-  /** What ran in its place, and how that went; null where nothing did. */
+  /** The fallback that ran, and its result; null where none did. */
   fallback: string | null;
   fallback_outcome: 'success' | 'failed' | null;
   /** The gateways that validated the agreement, lowest level first. */
@@ -465,13 +465,13 @@ export interface OverrideRecord extends LedgerEvent {
   user_id: string;
 }
 
-/** A person has looked at what was wrong with the ledger, or its anchors, and lets it take calls. */
+/** A person has reviewed the fault of the ledger or its anchors, and reopens the ledger. */
 export interface ReopeningRecord extends LedgerEvent {
   kind: 'reopening';
   /** What was found. */
   finding: ReopeningFinding;
   detail: string;
-  /** Folder in which the ledger before was set aside, and its id; null when this one goes on. */
+  /** Folder in which the old ledger was set aside, and its id; null when this one continues. */
   set_aside: string | null;
   replaces: string | null;
   /** The last checkpoint of each ledger that the anchors had: these, and no others, were accepted. */

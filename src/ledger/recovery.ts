@@ -3,17 +3,17 @@ import type { EndRunInput } from './contract.ts';
 import type { LedgerState } from './ledgerState.ts';
 import type { RecordDraft } from './records.ts';
 
-/** What is known of the processes that hold calls and runs. */
+/** The processes that hold calls and runs. */
 export interface Liveness {
   /** This process. */
   instance: string;
-  /** Whether a call or run of this process goes on, or its ending is still to be written. */
+  /** Whether a call or run of this process is open, or its ending is not written yet. */
   isKnown: (id: string) => boolean;
   /** Whether another process has ended. */
   isGone: (instance: string) => boolean;
 }
 
-/** What a torn write left out, and endings of calls that nobody will end. */
+/** The records missing after a torn write, and the endings of orphaned calls. */
 export function recoveryDrafts({ fold }: LedgerState, liveness: Liveness): RecordDraft[] {
   const overruns = [...fold.unrecordedOverruns.values()].map(
     ({ call_id, day, reserved_micro_usd, cost_micro_usd }): RecordDraft => ({
@@ -40,12 +40,12 @@ export function recoveryDrafts({ fold }: LedgerState, liveness: Liveness): Recor
   return [...overruns, ...endings];
 }
 
-/** Endings of runs that nobody will end. What they cost is known once their calls have ended. */
+/** Endings of orphaned runs. Their cost is known once their calls have ended. */
 export function orphanedRuns({ fold }: LedgerState, liveness: Liveness): RecordDraft[] {
   return orphans(fold.runs, liveness).map((run) => ({ ...unknownEnd, ...endOfRun(run) }));
 }
 
-/** What is open although its process is gone, or this one never heard that it is. */
+/** What is open although its process is gone, or this process was never told that it is open. */
 function orphans<Open extends { instance: string }>(
   open: ReadonlyMap<string, Open>,
   { instance: own, isKnown, isGone }: Liveness,

@@ -17,7 +17,7 @@ export async function undecidedOf({
   journal,
   anchoring,
 }: LedgerInUse): Promise<ReopeningFound | null> {
-  // A fault that nobody has met yet is found here.
+  // Finds a fault that was not found before.
   await anchoring.compare();
   const closure = closureOf(journal.directory);
   if (closure) {
@@ -29,8 +29,8 @@ export async function undecidedOf({
 }
 
 /**
- * A person's decision: a ledger that was closed goes on when every record of it, and of its anchors, fits now;
- * otherwise only a new one in its place does. A clock that is held is taken as right. Throws `invalid_request` when
+ * A person's decision: a closed ledger continues if all its records now match each other and the anchors;
+ * otherwise only a new ledger can replace it. A held clock is accepted as right. Throws `invalid_request` when
  * there is nothing to decide, and `ledger_damaged`.
  */
 export async function reopenLedger(
@@ -59,7 +59,7 @@ export async function reopenLedger(
   return reopened;
 }
 
-/** What is wrong with a clock that is held. */
+/** Why a clock is held. */
 export function clockText(aheadMs: number): string {
   const minutes = Math.round(aheadMs / 60_000);
   return `the clock is ${minutes} minutes ahead of the time that this computer has been running; days begin by that time`;

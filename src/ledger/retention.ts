@@ -44,7 +44,7 @@ type RetentionOptions = Pick<LedgerOptions, 'retentionDays' | 'timeZone' | 'onRe
 
 /** Drops closed segments that policy no longer keeps. */
 export class Retention {
-  // Another extension of the same process could put its own in the place of what decides.
+  // Another extension in the same process must not replace these methods.
   static {
     Object.freeze(this.prototype);
   }

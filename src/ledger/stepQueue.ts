@@ -11,7 +11,7 @@ import type { RecordDraft } from './records.ts';
 import { Retention } from './retention.ts';
 import type { Signer } from './signing.ts';
 
-/** Looks at the state under the lock and says what to record at that time. */
+/** Reads the state under the lock and returns what to record at that time. */
 export type Plan = (state: LedgerState, time: string, signer: Signer) => RecordDraft[];
 
 /** One step under the lock, and who learns how it went. */
@@ -36,7 +36,7 @@ interface StepQueueParts {
 
 /** Steps that wait for the lock: those that wait together share one write and one sync. */
 export class StepQueue {
-  // Another extension of the same process could put its own in the place of what decides.
+  // Another extension in the same process must not replace these methods.
   static {
     Object.freeze(this.prototype);
   }
@@ -72,7 +72,7 @@ export class StepQueue {
     });
   }
 
-  /** One thing at a time touches the files of this process. */
+  /** Serializes this process's access to the files. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(work, work);
     this.#queue = result.catch(() => undefined);

@@ -4,8 +4,8 @@ import type { LedgerLocation, VerificationResult } from './readJournal.ts';
 import type { SignedCheckpoint } from './signing.ts';
 
 /**
- * Verifies a ledger by its records, its configured anchors and what any process has found before: what it says is
- * what every front door says. `verify` checks the records. Throws `ledger_unavailable`.
+ * Verifies a ledger by its records, its configured anchors and earlier findings of any process: every front door
+ * gives this result. `verify` checks the records. Throws `ledger_unavailable`.
  */
 export async function verifyTrail<Result extends VerificationResult | null>(
   { journal, anchoring }: { journal: LedgerLocation; anchoring: Anchoring },

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { verifyLedger, type LedgerLocation } from './readJournal.ts';
 import type { SignedCheckpoint } from './signing.ts';
 
-/** What the worker is given. */
+/** The worker's input. */
 export interface VerifyWorkerData {
   location: LedgerLocation;
   /** Checkpoints that the ledger must contain. */
