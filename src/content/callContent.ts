@@ -2,27 +2,27 @@ import type { LedgerRecord } from '../ledger/records.ts';
 import type { ContentStore } from './contentStore.ts';
 import type { AnswerContent, RequestContent } from './messages.ts';
 
-/** What can be shown of a call's prompt and answer. */
+/** A call's kept prompt and answer, as far as they can be shown. */
 export type ShownContent =
   | ({
       state: 'kept';
       policy: 'redacted' | 'full';
       answer: AnswerContent | null;
-      /** Whether it is what the call's records have the hashes of; null where it was redacted. */
+      /** Whether it matches the hashes in the call's records; null where it was redacted. */
       matches_records: boolean | null;
     } & RequestContent)
   /** When its subject was erased, ISO 8601. */
   | { state: 'erased'; erased: string }
   | { state: 'none' };
 
-/** The request within what is shown of a call. */
+/** The request in a call's content. */
 export function requestIn(kept: Extract<ShownContent, { state: 'kept' }>): RequestContent {
   const { state: _state, policy: _policy, answer: _answer, matches_records: _matches, ...request } = kept;
   return request;
 }
 
 /**
- * What was kept of a call's prompt and answer. `erasedAt` says when a subject was erased after a record,
+ * A call's kept prompt and answer. `erasedAt` gives the time when a subject was erased after a record,
  * null when it wasn't. Throws `content_unavailable` when the content was changed.
  */
 export async function contentOf(

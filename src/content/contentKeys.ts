@@ -10,19 +10,19 @@ const keyBytes = 32;
 
 /** A subject's keys: one of its own for each use, all from the one file that erasure deletes. */
 export interface SubjectKey {
-  /** Tells this key file from one that was made after it was erased. */
+  /** Distinguishes this key file from one made after its erasure. */
   version: string;
   hashing: KeyObject;
   encryption: KeyObject;
 }
 
-/** SHA-256 of a subject's name, lower-case hex: what stands for it in paths and records. */
+/** SHA-256 of a subject's name, lower-case hex: used for it in paths and records. */
 export function subjectHash(subject: string): string {
   return createHash('sha256').update(subject).digest('hex');
 }
 
 /**
- * One key file per subject. Keys are looked up anew with each use, so that no process goes on with a key
+ * One key file per subject. Each use looks the key up again, so that no process keeps using a key
  * that another has erased. Throws `content_unavailable`.
  */
 export class ContentKeys {
@@ -41,7 +41,7 @@ export class ContentKeys {
     return join(this.#directory, `${subjectSha256}.key`);
   }
 
-  /** The subject's key, made when there is none. */
+  /** The subject's key, created when there is none. */
   of(subject: string): SubjectKey {
     const path = this.path(subject);
     const present = this.find(subject);
@@ -81,7 +81,7 @@ export class ContentKeys {
   }
 }
 
-/** Throws `content_unavailable` for what is no key. */
+/** Throws `content_unavailable` for an invalid key. */
 function derive(secret: Buffer, path: string): Omit<SubjectKey, 'version'> {
   if (secret.length !== keyBytes)
     throw contentChanged(path, `it has ${secret.length} bytes instead of ${keyBytes}`);

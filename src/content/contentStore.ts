@@ -27,12 +27,12 @@ const mostSealedBytes = 200_000_000;
 
 export type ContentPolicy = Settings['audit']['content'];
 
-/** What was kept of a call. */
+/** The kept content of a call. */
 export interface KeptContent {
   /** `redacted` where secrets and personal data were taken out before it was stored. */
   policy: 'redacted' | 'full';
   request: RequestContent;
-  /** Null when the call ended without one that could be stored. */
+  /** Null when the call ended without an answer that could be stored. */
   answer: AnswerContent | null;
   /** Hashes of what is stored; with `full` they are those of the call's records. */
   requestHmac: string;
@@ -54,11 +54,11 @@ export interface ContentStoreOptions {
   mode: LedgerMode;
 }
 
-/** What is kept of one call while it is under way. */
+/** The content of one running call. */
 export interface KeptCall {
   /** HMAC of the request under the subject's key; null by policy. */
   readonly requestHmac: string | null;
-  /** Makes what policy keeps of the request durable, under the policy day of its RESERVE. Throws `content_unavailable`. */
+  /** Stores the request as policy says, durably, under the policy day of its RESERVE. Throws `content_unavailable`. */
   storeRequest(day: string): Promise<void>;
   /** Adds the answer, and gives its HMAC; null by policy, or when the subject was erased meanwhile. Throws `content_unavailable`. */
   storeAnswer(day: string, answer: AnswerContent): Promise<string | null>;
@@ -68,8 +68,8 @@ const extension = '.enc';
 const dayFolder = /^\d{4}-\d\d-\d\d$/;
 
 /**
- * Keeps of prompts and answers what policy says: nothing, keyed hashes, or the text itself in a file per
- * call, sealed under a key of the subject. Erasing a subject deletes its key, so that copies are lost too.
+ * Keeps prompts and answers as policy says: not at all, as keyed hashes, or as text in one file per
+ * call, encrypted with a key of the subject. Erasing a subject deletes its key, so copies become unreadable too.
  */
 export class ContentStore {
   readonly #options: ContentStoreOptions;
@@ -91,13 +91,13 @@ export class ContentStore {
     if (policy === 'none') return keepsNothing;
     const key = this.#keys.of(subject);
     const requestHmac = hmacOf(key, callId, requestText(request));
-    // One for the whole call: what was found in the question is taken out of the answer too.
+    // One for the whole call: a value found in the question is also removed from the answer.
     const redactor = new Redactor();
     const redacts = policy === 'redacted';
     const store = async (day: string, answer: AnswerContent | null): Promise<void> => {
       if (policy === 'hash') return;
       const answered = answer !== null && redacts ? redactedTurn(answer, redactor) : answer;
-      // After the answer, so that a value which only the answer gives away is taken out of the question.
+      // After the answer, so that a value found only in the answer is also removed from the question.
       const asked = redacts ? redactedRequest(request, redactor) : request;
       const kept: StoredContent = { policy, request: asked, answer: answered };
       const path = this.#path(day, subject, callId);
@@ -115,7 +115,7 @@ export class ContentStore {
   }
 
   /**
-   * What was kept of a call whose RESERVE is of this policy day; null when nothing was, or it was erased.
+   * The kept content of a call whose RESERVE has this policy day; null when there is none, or it was erased.
    * Throws `content_unavailable` when it was changed.
    */
   async read(subject: string, day: string, callId: string): Promise<KeptContent | null> {
@@ -139,7 +139,7 @@ export class ContentStore {
 
   /**
    * Deletes a subject's key and everything that was kept, then calls `record` with the number of calls.
-   * From its first step on nothing can be read; when it is cut short, doing it again finishes it and still
+   * After its first step nothing can be read; if it is interrupted, running it again finishes and
    * records it. Throws `invalid_request` when nothing is kept of the subject.
    */
   async erase<T>(
@@ -159,7 +159,7 @@ export class ContentStore {
         counts.reduce((sum, count) => sum + count, 0),
       );
       if (!keyFound && begun === null && items === 0) throw nothingKept(subject);
-      // The key's bytes go, and the number stays for whoever has to finish this.
+      // The key's bytes are deleted; the number stays for a later run that finishes this.
       await writeDurably(pending, Buffer.from(String(items)));
       for (const folder of folders) await rm(folder, { recursive: true, force: true });
       const recorded = await record(items);
@@ -206,8 +206,8 @@ const keepsNothing: KeptCall = {
 };
 
 /**
- * The bytes a request's hash is over: the JSON of system and messages where they are texts alone, otherwise the canonical
- * JSON of all (RFC 8785), which doesn't depend on the order of members.
+ * The bytes that a request's hash covers: the JSON of system and messages if they are only texts, otherwise the
+ * canonical JSON of all (RFC 8785), which doesn't depend on the order of members.
  */
 function requestText(request: RequestContent): string {
   const { system, messages, ...rest } = request;
@@ -217,10 +217,10 @@ function requestText(request: RequestContent): string {
   return canonicalize(request) ?? '';
 }
 
-/** The bytes an answer's hash is over: a text itself, otherwise the canonical JSON of its blocks. */
+/** The bytes that an answer's hash covers: a text itself, otherwise the canonical JSON of its blocks. */
 function answerText(answer: AnswerContent): string {
   if (typeof answer === 'string') return answer;
-  // Half a character, which a model may end with, has no canonical form.
+  // Half a surrogate pair, with which an answer may end, has no canonical form.
   return canonicalize(mapTexts(answer as unknown as Json, (text) => text.toWellFormed())) ?? '';
 }
 
@@ -237,7 +237,7 @@ function opened(key: SubjectKey, boundTo: Buffer, sealed: Buffer, path: string):
   }
 }
 
-/** Whole or not at all, and on the disk when it returns. Throws `content_unavailable`. */
+/** Writes atomically, and durably when it returns. Throws `content_unavailable`. */
 async function writeDurably(path: string, content: Buffer): Promise<void> {
   await replaceFile(path, content).catch((error: unknown) => {
     throw contentUnavailable(path, error);

@@ -1,6 +1,6 @@
 import { GatewayError, messageOf } from '../errors.ts';
 
-/** What policy keeps of prompts and answers, or its key, can't be written or read. */
+/** Kept prompts and answers, or their key, can't be written or read. */
 export function contentUnavailable(path: string, error: unknown): GatewayError {
   return new GatewayError(
     'content_unavailable',
@@ -12,7 +12,7 @@ export function contentUnavailable(path: string, error: unknown): GatewayError {
   );
 }
 
-/** A content file or key is there and is not what was written. */
+/** A content file or key was changed since it was written. */
 export function contentChanged(path: string, what: string): GatewayError {
   return new GatewayError('content_unavailable', `The content file ${path} can't be used: ${what}.`, {
     hint: 'Restore the file, and the key of its user in content/keys, from a backup of the same time.',

@@ -2,7 +2,7 @@ import { inflateSync } from 'node:zlib';
 import { imageSize } from 'image-size';
 import type { ImageType } from './messages.ts';
 
-/** What an image is by its bytes, in pixels. */
+/** An image's format and size in pixels, from its bytes. */
 export interface ImageFacts {
   type: ImageType;
   width: number;
@@ -16,7 +16,7 @@ const typesByFormat: Readonly<Record<string, ImageType | undefined>> = {
   webp: 'image/webp',
 };
 
-/** How each of the formats begins; readers of others are not asked. */
+/** The first bytes of each supported format. */
 const beginnings: readonly (readonly [offset: number, text: string])[] = [
   [0, '\x89PNG\r\n\x1a\n'],
   [0, '\xff\xd8\xff'],
@@ -24,7 +24,7 @@ const beginnings: readonly (readonly [offset: number, text: string])[] = [
   [8, 'WEBP'],
 ];
 
-/** What an image in base64 is; null for one that no model takes, or whose size can't be read. */
+/** An image's format and size, from base64; null for one that no model takes, or whose size can't be read. */
 export function imageFacts(base64: string): ImageFacts | null {
   const bytes = Buffer.from(base64, 'base64');
   if (!beginnings.some(([offset, text]) => bytes.toString('latin1', offset, offset + text.length) === text))
@@ -33,7 +33,7 @@ export function imageFacts(base64: string): ImageFacts | null {
     const { type = '', width, height, orientation = 1 } = imageSize(alone(bytes));
     const mediaType = typesByFormat[type];
     if (!mediaType || !(width > 0) || !(height > 0)) return null;
-    // From 5 on the picture lies on its side.
+    // From 5 on the picture is rotated by 90°.
     return orientation > 4
       ? { type: mediaType, width: height, height: width }
       : { type: mediaType, width, height };
@@ -42,17 +42,17 @@ export function imageFacts(base64: string): ImageFacts | null {
   }
 }
 
-/** Small buffers share memory, and the reader of images reads on behind the end of one that was cut. */
+/** Small buffers share memory, and the image reader reads beyond the end of a truncated one. */
 function alone(bytes: Buffer): Uint8Array {
   return bytes.byteLength < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
 }
 
-/** What all object streams of a document may come to when they are unpacked. */
+/** The most bytes of all object streams of a document together, unpacked. */
 const mostUnpackedBytes = 50_000_000;
 
 /**
- * How many pages a PDF in base64 has at most; null where that can't be known, as of an encrypted one. Page objects
- * stand in the file itself or, packed, in its object streams (ISO 32000-2, 7.5.7 and 7.7.3.3).
+ * The most pages that a PDF in base64 can have; null where that can't be known, as for an encrypted one. Page objects
+ * are in the file itself or, packed, in its object streams (ISO 32000-2, 7.5.7 and 7.7.3.3).
  */
 export function pdfPages(base64: string): number | null {
   const bytes = Buffer.from(base64, 'base64');
@@ -82,7 +82,7 @@ export function pdfPages(base64: string): number | null {
   return pages > 0 ? pages : null;
 }
 
-/** Pages by their objects, or by what a tree of them says it holds, whichever is more. */
+/** The number of page objects, or the count in a page tree, whichever is more. */
 function countPages(text: string): number {
   const objects = [...text.matchAll(/\/Type\s*\/Page(?![\w#])/g)].length;
   const counts = [...text.matchAll(/\/Count\s+(\d{1,9})/g)].map(([, count]) => Number(count));

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 /**
- * What is sent to a model and comes back: the messages, as they are in files, in the journal's content and in `--json`.
+ * The messages to and from a model, as in files, in the journal's content and in `--json`.
  * The names are those of Anthropic's Messages API, which most tools write; a result in JSON is ours.
  */
 
@@ -11,7 +11,7 @@ export interface JsonObject {
   readonly [name: string]: Json;
 }
 
-/** Deeper than this nothing is that people or models write. */
+/** Deeper than anything that people or models write. */
 const mostDepth = 64;
 
 /** Whether a value is JSON, not too deep to be handled safely. */
@@ -34,14 +34,14 @@ const jsonObject = z.custom<JsonObject>(
   `must be a JSON object, at most ${mostDepth} levels deep`,
 );
 
-/** Base64 with its padding and no line breaks: one text for each sequence of bytes, so that it comes back unchanged. */
+/** Base64 with its padding and no line breaks: one text per sequence of bytes, so that it round-trips unchanged. */
 function isBase64(text: string): boolean {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return false;
   return Buffer.from(text.slice(-4), 'base64').toString('base64') === text.slice(-4);
 }
 const base64 = z.string().check(z.refine(isBase64, 'must be base64 with padding, on one line'));
 
-/** Where a provider may cache what it has read up to the end of a block. */
+/** A point up to which a provider may cache its input: the end of a block. */
 const cacheControl = z.strictObject({
   type: z.literal('ephemeral'),
   /** How long it keeps; left out, five minutes. */
@@ -53,7 +53,7 @@ const cached = { cache_control: z.optional(cacheControl) };
 export const imageTypes = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'] as const;
 export type ImageType = (typeof imageTypes)[number];
 
-/** Media types of documents, with what Converse calls them. */
+/** Media types of documents, with Converse's names for them. */
 export const documentFormats = {
   'application/pdf': 'pdf',
   'text/plain': 'txt',
@@ -71,7 +71,7 @@ const documentTypes = Object.keys(documentFormats) as [DocumentType, ...Document
 const textBlock = z.strictObject({
   type: z.literal('text'),
   text: z.string(),
-  /** Of an answer: where each statement comes from, as the provider says it. */
+  /** Of an answer: the source of each statement, as the provider gives it. */
   citations: z.optional(z.nullable(z.array(jsonObject))),
   ...cached,
 });
@@ -88,7 +88,7 @@ const imageBlock = z.strictObject({
 const documentBlock = z.strictObject({
   type: z.literal('document'),
   title: z.optional(z.nullable(z.string())),
-  /** What it is, for the model; not cited. */
+  /** A description for the model; not cited. */
   context: z.optional(z.nullable(z.string())),
   citations: z.optional(z.nullable(z.strictObject({ enabled: z.boolean() }))),
   source: z.union([
@@ -195,7 +195,7 @@ export const toolChoiceForm = toolChoice;
 export const reasoningForm = reasoning;
 export const outputSchemaForm = outputSchema;
 
-/** What a model is asked, as it is hashed and kept. What isn't asked for is left out. */
+/** A model's request, as it is hashed and kept. Options that are not set are left out. */
 export const requestContentForm = z.strictObject({
   system: z.nullable(systemForm),
   messages: messagesForm,
@@ -226,7 +226,7 @@ export function textOf(content: ChatMessage['content']): string {
     : content.map((block) => (block.type === 'text' ? block.text : '')).join('');
 }
 
-/** A text alone as a text: the shortest form of blocks, and the only one for it. */
+/** A single text block as a text: the shortest form, and the only one for it. */
 export function shortest(blocks: readonly ContentBlock[]): ChatMessage['content'] {
   const [first, ...others] = blocks;
   const alone = first?.type === 'text' && others.length === 0 && !first.citations && !first.cache_control;

@@ -6,13 +6,13 @@ import {
   type ResultBlock,
 } from './messages.ts';
 
-/** A part of what was kept of a call, for people. `role` is `system`, `user`, `assistant` or `request`. */
+/** A part of a call's kept content, for people. `role` is `system`, `user`, `assistant` or `request`. */
 export interface ReadablePart {
   role: string;
   text: string;
 }
 
-/** What a model was asked, as people read it: system, what was asked for besides, and each turn. */
+/** A model's request for people: system, options, and each turn. */
 export function readableRequest({ system, messages, ...rest }: RequestContent): ReadablePart[] {
   const asked = Object.entries(rest).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
   return [
@@ -22,7 +22,7 @@ export function readableRequest({ system, messages, ...rest }: RequestContent): 
   ];
 }
 
-/** A turn as people read it; what is no text says what it is. */
+/** A turn for people; blocks other than text are described. */
 export function readableTurn(content: ChatMessage['content']): string {
   return typeof content === 'string' ? content : content.map(readableBlock).join('\n');
 }

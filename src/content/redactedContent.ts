@@ -49,7 +49,7 @@ function redactedBlock(block: ContentBlock, redactor: Redactor): ContentBlock {
             );
       return { ...block, content: redacted };
     }
-    // Its signature is of the words that were taken out.
+    // Its signature covers the removed words.
     case 'thinking':
       return { type: 'thinking', thinking: redactor.redact(block.thinking) };
     case 'redacted_thinking':

@@ -61,7 +61,7 @@ const detectors: readonly Detector[] = [
   {
     kind: 'ip',
     pattern: /(?<![\w:.])[\da-f:]{1,4}(?::[\da-f]{0,4}){2,8}(?![\w:])/gi,
-    // "::" and "::1" are nobody's address.
+    // "::" and "::1" identify no machine.
     pick: (found) => (isIPv6(found) && found.length > 5 ? [found] : []),
   },
   {
@@ -75,8 +75,8 @@ const detectors: readonly Detector[] = [
 const secretKinds: readonly string[] = ['private key', 'token', 'aws key', 'secret'];
 
 /**
- * Where secrets stand in a text, by kind, in its order; personal data is none. Stricter than redaction with what
- * only its name gives away: there a word too many is taken out, here a person is asked to look at each.
+ * The places of secrets in a text, by kind, in order; personal data doesn't count. Stricter than redaction about values
+ * found only by their name: redaction may remove a word too many, but here a person checks each finding.
  * With `words`, whatever is assigned to the name of a secret counts, as in a file of variables.
  */
 export function secretsIn(text: string, { words = false } = {}): { kind: string; index: number }[] {
@@ -122,7 +122,7 @@ const marks = new RegExp(`(\\[(?:${[...new Set(detectors.map(({ kind }) => kind)
 
 /**
  * Takes secrets and personal data out of texts and puts marks such as `[email]` in their place. A value
- * that was found once is taken out of every later text as well, whatever stands around it.
+ * that was found once is removed from every later text as well, in any context.
  */
 export class Redactor {
   readonly #kinds = new Map<string, string>();
@@ -172,7 +172,7 @@ function random(value: string): string[] {
   return bits >= enough ? [value] : [];
 }
 
-/** The longest beginning whose check digits hold: what follows an IBAN may look like more of it. */
+/** The longest prefix with valid check digits: text after an IBAN may look like more of it. */
 function ibans(found: string): string[] {
   for (let end = found.length; end >= 15; end -= 1) {
     const value = found.slice(0, end).trimEnd();

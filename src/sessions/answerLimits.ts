@@ -4,8 +4,8 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { GatewayError } from '../errors.ts';
 
 /**
- * The most that one answer over HTTP may be, whoever sends it: its body is read into memory. Of its head Node.js
- * takes no more than 16 KiB.
+ * The limits of one HTTP answer from any server, because its body is read into memory. Node.js limits its
+ * headers to 16 KiB.
  */
 export interface AnswerLimits {
   /** Of the body, as it comes over the wire. */
@@ -14,10 +14,10 @@ export interface AnswerLimits {
   milliseconds: number;
 }
 
-/** For answers that are small by nature: what services say of themselves, credentials, lists, errors. */
+/** For answers that are small by nature: service information, credentials, lists, errors. */
 export const smallAnswer: AnswerLimits = { bytes: 4_000_000, milliseconds: 30_000 };
 
-/** An answer that went on beyond its limits, and was given up. */
+/** An answer that exceeded its limits and was aborted. */
 export class UnboundedAnswer extends GatewayError {
   /** Where the AWS SDK looks for the status of an answer; without it, words for programmers would be added. */
   readonly $metadata: { httpStatusCode?: number };
@@ -40,12 +40,12 @@ export function withinLimits<T>(limits: AnswerLimits, work: () => T): T {
   return underWay.run(limits, work);
 }
 
-/** The same, where nobody said how much may come. */
+/** The same, where no limit was given. */
 export function withinSomeLimits<T>(work: () => T): T {
   return withinLimits(underWay.getStore() ?? smallAnswer, work);
 }
 
-// Libraries that ask for credentials take no agent of ours; this tells of every request as it is sent.
+// Libraries that ask for credentials don't take our agent; this reports every request as it is sent.
 subscribe('http.client.request.start', (message) => {
   const limits = underWay.getStore();
   if (limits) limit((message as { request: ClientRequest }).request, limits);

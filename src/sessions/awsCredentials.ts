@@ -40,7 +40,7 @@ export interface AwsCredentialOptions {
   environment: Readonly<Record<string, string | undefined>>;
   /** The profile in effect; null takes `default`. */
   profile: string | null;
-  /** Whether a person named the profile for this window or call: then nothing else is looked for. */
+  /** Whether a person named the profile for this window or call: then no other source is tried. */
   profileChosen: boolean;
   /** Keys that settings.yaml refers to; a null part is not set. */
   settings: { access_key_id: string | null; secret_access_key: string | null; session_token: string | null };
@@ -52,15 +52,15 @@ export interface AwsCredentialOptions {
 
 type Candidate = FoundCredentials & {
   resolve: () => Promise<AwsKeys>;
-  /** Where a part of the keys stands, such as a variable's name; null where it is made on the way. */
+  /** Where a part of the keys is set, such as a variable's name; null where it is generated. */
   placeOf?: (part: KeyPart) => Promise<string | null> | string | null;
 };
 
 type KeyPart = 'access_key_id' | 'secret_access_key' | 'session_token';
 
-/** A place without instance credentials must say so quickly. */
+/** A machine without instance credentials must be recognized quickly. */
 const metadataTimeoutMs = 500;
-/** What it says of the credentials is a few hundred bytes. */
+/** Its answer about credentials is a few hundred bytes. */
 const metadataAnswer: AnswerLimits = { bytes: 100_000, milliseconds: 5_000 };
 /** Credentials are renewed this long before they expire. */
 const renewBeforeMs = 5 * 60_000;
@@ -101,13 +101,13 @@ export class AwsCredentials {
       if (this.#keys === keys) this.#expiration = found.expiration ?? null;
       return found;
     } catch (error) {
-      // A failure is not kept: the next call may find a login.
+      // A failure is not cached: the next call may find a login.
       if (this.#keys === keys) this.#keys = null;
       throw error;
     }
   }
 
-  /** Looks everything up again on the next need. */
+  /** Looks everything up again at the next use. */
   forget(): void {
     this.#found = null;
     this.#keys = null;
@@ -140,7 +140,7 @@ export class AwsCredentials {
       this.#environmentKeys() ??
       (await this.#configuredProfile()) ??
       this.#settingsKeys() ??
-      // Elsewhere than on Linux nothing tells an instance apart but asking, which can take its time.
+      // Other systems than Linux recognize an instance only by a request, which can be slow.
       (likelyInstance || process.platform === 'linux' ? null : await this.#instance())
     );
   }
@@ -177,11 +177,11 @@ export class AwsCredentials {
     };
   }
 
-  /** The one source that can only be found by asking: what doesn't answer isn't there. */
+  /** The one source that is found only by a request: no answer means there is none. */
   async #instance(): Promise<Candidate | null> {
     const { environment } = this.#options;
     if (/^true$/i.test(environment['AWS_EC2_METADATA_DISABLED'] ?? '')) return null;
-    // Where there is one, a slow moment must not make a machine without a role of it.
+    // On an instance, one slow answer must not count as having no role.
     const maxRetries = isLikelyInstance(environment) ? 2 : 0;
     const ask = fromInstanceMetadata({ timeout: metadataTimeoutMs, maxRetries });
     const resolve = () => withinLimits(metadataAnswer, ask);
@@ -211,7 +211,7 @@ export class AwsCredentials {
     };
   }
 
-  /** The profile of the settings, right or wrong, or the default one where it logs in somehow. */
+  /** The profile of the settings, valid or not, or the default one if it has a login. */
   async #configuredProfile(): Promise<Candidate | null> {
     const { profile } = this.#options;
     if (profile !== null && profile !== 'default') return this.#profile(profile);
@@ -275,7 +275,7 @@ export class AwsCredentials {
     };
   }
 
-  /** What clients that log in fall back on: of regions, that of their profile, then that of the settings. */
+  /** The fallback of clients that log in: the region of their profile, then that of the settings. */
   #client(ownRegion?: string): { region: () => Promise<string>; requestHandler: NodeHttpHandler } {
     const { region, requestHandler } = this.#options;
     return {
@@ -284,12 +284,12 @@ export class AwsCredentials {
     };
   }
 
-  /** What they are made with. A region here would stand above their own, such as sso_region. */
+  /** Their options. A region here would override their own, such as sso_region. */
   #inner(): { clientConfig: { requestHandler: NodeHttpHandler } } {
     return { clientConfig: { requestHandler: this.#options.requestHandler() } };
   }
 
-  /** A login, a new key or another profile in the files counts at once. */
+  /** A login, a new key or another profile in the files takes effect at once. */
   #forgetChanged(): void {
     const files = credentialFiles(this.#options.environment);
     const stamp = files.map(changeStamp).join();
@@ -319,7 +319,7 @@ async function sendable(keys: AwsKeys, { detail, placeOf }: Candidate): Promise<
   };
 }
 
-/** What logins write to: both files, and the folder with a file for each single sign-on. */
+/** The files that logins write: both configuration files, and the folder with a file for each single sign-on. */
 export function credentialFiles(
   environment: Readonly<Record<string, string | undefined>>,
 ): [config: string, credentials: string, logins: string] {

@@ -4,7 +4,7 @@ import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 export function failedCredentials(error: unknown, profile: string | null): GatewayError {
   const message = messageOf(error);
   const named = profile === null ? '' : ` of the profile "${profile}"`;
-  // Not every fault of single sign-on is a login: its place may be out of reach, or half configured.
+  // Not every single sign-on error needs a login: the service may be unreachable, or half configured.
   if (
     systemCodeOf(error) === undefined &&
     /\baws sso login\b|\bSSO session\b|\bSSO token\b|^UnauthorizedException\b/i.test(message)
@@ -39,7 +39,7 @@ export function failedCredentials(error: unknown, profile: string | null): Gatew
   });
 }
 
-/** Whether AWS said that a token had its time: looking the credentials up again may find a new one. */
+/** Whether AWS said that a token has expired: looking the credentials up again may find a new one. */
 export function isExpired(error: unknown): boolean {
   return (
     error instanceof Error &&

@@ -3,7 +3,7 @@ import { withoutStray } from '../strayCharacters.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Variables that the gateway reads for itself, free of white space and quotes. */
+/** Variables that the gateway reads itself, without white space and quotes. */
 export const readHere = [
   ...['AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_PROFILE', 'AWS_BEARER_TOKEN_BEDROCK'],
   ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
@@ -28,7 +28,7 @@ export const readBySdk = [
 
 /**
  * Throws `settings_invalid` for a variable that the AWS SDK would read with a line's end, quotes or spaces
- * around its value: it would look for files and addresses of such names, and say nothing of it.
+ * around its value: it would silently use files and addresses of such names.
  */
 export function requireCleanVariables(environment: Environment): void {
   for (const name of Object.keys(environment)) {

@@ -2,7 +2,7 @@ import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import type { AwsKeys } from './awsCredentials.ts';
 import type { Network } from './network.ts';
 
-/** Who AWS says the credentials are of. */
+/** The owner of the credentials, according to AWS. */
 export interface CallerIdentity {
   account: string;
   arn: string;
@@ -10,7 +10,7 @@ export interface CallerIdentity {
   name: string | null;
 }
 
-/** Asks AWS whose the credentials are: a free call that needs no permission. Throws what the SDK throws. */
+/** Asks AWS who owns the credentials: a free call that needs no permission. Throws what the SDK throws. */
 export async function callerIdentity(
   credentials: AwsKeys,
   { region, network }: { region: string; network: Network },
@@ -20,7 +20,7 @@ export async function callerIdentity(
     region,
     credentials,
     requestHandler: network.requestHandler(`https://sts.${region}.amazonaws.com`),
-    // The SDK's second attempt sets a wrong clock right.
+    // The SDK's second attempt corrects a wrong clock.
     maxAttempts: 2,
   });
   const { Account: account = '', Arn: arn = '' } = await client.send(new GetCallerIdentityCommand({}), {
@@ -29,7 +29,7 @@ export async function callerIdentity(
   return { account, arn, name: nameIn(arn) };
 }
 
-/** `assumed-role/Developer/ada@example.com` → `ada@example.com`; names that tools make up are nobody's. */
+/** `assumed-role/Developer/ada@example.com` → `ada@example.com`; names that tools generate are no person's. */
 export function nameIn(arn: string): string | null {
   const [, kind, rest] =
     /^arn:[^:]*:(?:sts|iam)::\d*:(assumed-role|user|federated-user)\/(.+)$/.exec(arn) ?? [];

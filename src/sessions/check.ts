@@ -2,7 +2,7 @@ import { addAbortListener } from 'node:events';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
 
-/** Times a light call that returns its evidence; what it throws is explained as the service's failure. */
+/** Times a light call that returns its evidence; its errors become the service's failure. */
 export async function check(
   signal: AbortSignal,
   call: () => Promise<string>,
@@ -19,7 +19,7 @@ export async function check(
   }
 }
 
-/** A service that nobody asked for. */
+/** A service that isn't configured. */
 export function notConfigured(evidence: string): Health {
   return {
     state: 'not_configured',
@@ -31,8 +31,8 @@ export function notConfigured(evidence: string): Health {
 }
 
 /**
- * What a connection that failed means to the person who configured it; `setting` names what may be wrong, in words, and
- * `section` where settings.yaml has it.
+ * Explains a failed connection to the person who configured it; `setting` names in words what may be wrong, and
+ * `section` its section in settings.yaml.
  */
 export function unreachable(
   section: string | null,
@@ -102,7 +102,7 @@ function describe(error: unknown): string {
   return messageOf(error) || (error instanceof Error ? error.name : 'unknown');
 }
 
-/** Some calls go on for ever whatever the signal says; the caller need not wait for them. */
+/** Some calls ignore the signal and never end; the caller need not wait for them. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();

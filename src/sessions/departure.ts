@@ -4,14 +4,14 @@ import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { GatewayError } from '../errors.ts';
 
-/** Longer than this no server, however far behind whatever proxies, needs to agree on TLS. */
+/** The longest time that a server needs for the TLS handshake, through any proxies. */
 const agreementTimeoutMs = 10_000;
 
-/** What is known of one request on its way out. */
+/** The state of one request being sent. */
 export interface Departure {
   /**
-   * Whether a byte of it was handed to a connection that stands: with the proxy's consent and through TLS.
-   * Without that nobody can have read, or charged for, anything of it.
+   * Whether a byte of it was written to an established connection: accepted by the proxy and through TLS.
+   * Otherwise no server can have read it or charged for it.
    */
   begun: boolean;
   /** Whether it was sent on a connection that had carried another: the server may have closed it meanwhile. */
@@ -27,7 +27,7 @@ export function departing<T>(departure: Departure, work: () => Promise<T>): Prom
   return underWay.run(departure, work);
 }
 
-/** An agent whose requests are told when their connection stands, and don’t wait for ever until it does. */
+/** An agent that tells its requests when their connection is established, and limits the wait for it. */
 export function watched<Watched extends Agent>(agent: Watched): Watched {
   const createConnection = agent.createConnection.bind(agent);
   const reuseSocket = agent.reuseSocket.bind(agent);
@@ -46,15 +46,15 @@ export function watched<Watched extends Agent>(agent: Watched): Watched {
   return agent;
 }
 
-/** What is written before is kept back: until TCP connects, and where there is TLS until it is agreed. */
+/** Holds back what is written until TCP is connected and, with TLS, until the handshake is done. */
 function whenStanding(socket: Socket, then: () => void): void {
   if (socket instanceof TLSSocket) socket.once('secureConnect', then);
   else if (socket.connecting) socket.once('connect', then);
-  // What a proxy's refusal is played back on was never connected, and can't be written to.
+  // The socket that replays a proxy's refusal was never connected, and can't be written to.
   else if (socket.writable) then();
 }
 
-/** A server that takes the connection and then says nothing would be waited for as long as for an answer. */
+/** Without this a server that accepts the connection and stays silent gets as long as an answer. */
 function limitAgreement(socket: TLSSocket): void {
   const timer = setTimeout(() => {
     const message = `No secure connection came to be within ${agreementTimeoutMs / 1000} s.`;

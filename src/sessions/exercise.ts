@@ -2,18 +2,18 @@ import { GatewayError } from '../errors.ts';
 import type { Exercise, ExercisedStep } from '../gateways/services.ts';
 import { unlessAborted } from './check.ts';
 
-/** What is left behind is taken back within this, also after a cancel. */
+/** The time limit of the clean-up, also after a cancel. */
 export const cleanUpTimeoutMs = 5_000;
 const stepTimeoutMs = 15_000;
 
-/** Does one step, timed, and gives its result; `evidence` says what was seen. */
+/** Runs and times one step and returns its result; `evidence` says what was seen. */
 export type Step = <T>(
   name: string,
   work: (signal: AbortSignal) => Promise<T>,
   evidence: (result: T) => string,
 ) => Promise<T>;
 
-/** Runs steps until one fails; what it throws is explained as the service's failure. Throws the signal's reason. */
+/** Runs steps until one fails; their errors become the service's failure. Throws the signal's reason. */
 export async function exercise(
   signal: AbortSignal,
   work: (step: Step) => Promise<void>,
@@ -39,7 +39,7 @@ export async function exercise(
   }
 }
 
-/** A service that nobody asked for. */
+/** A service that isn't configured. */
 export function nothingToExercise(evidence: string): Exercise {
   return { state: 'not_configured', steps: [], failedStep: null, error: null, evidence };
 }

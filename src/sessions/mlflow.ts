@@ -17,7 +17,7 @@ export interface MlflowAccess {
   environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Asks for one experiment: the server's own health page is well while its database is not. */
+/** Asks for one experiment: the server's own health page is OK even while its database is not. */
 export async function checkMlflow(
   { tracking_uri: address }: Settings['mlflow'],
   access: MlflowAccess,
@@ -113,7 +113,7 @@ const foundRun = z.object({
 const foundExperiment = z.object({ experiment: z.object({ experiment_id: z.string() }) });
 const createdExperiment = z.object({ experiment_id: z.string() });
 
-/** The experiment of a name, which is made where there is none: calls are tracked in it. */
+/** The experiment that calls are tracked in, by its name; created if missing. */
 async function experimentOf(
   server: TrackingServer,
   name: string,
@@ -134,7 +134,7 @@ async function removeRun(server: TrackingServer, runId: string): Promise<void> {
   try {
     await server.post('runs/delete', { run_id: runId }, anything, AbortSignal.timeout(cleanUpTimeoutMs));
   } catch {
-    // What failed before is told.
+    // The earlier failure is reported.
   }
 }
 
@@ -212,7 +212,7 @@ function refused(shown: string, status: number): GatewayError {
   );
 }
 
-/** A login page or another program says 200 too, but not so. */
+/** A login page or another program also answers 200, but not with this body. */
 function isJsonObject(body: string): boolean {
   try {
     const parsed: unknown = JSON.parse(body);

@@ -22,13 +22,13 @@ import { watched } from './departure.ts';
 import { ProxyAgent, proxyAddress, proxyOfEnvironment, refusedByProxy, TunnelAgent } from './proxy.ts';
 
 const connectionTimeoutMs = 5_000;
-/** All that operating systems trust is a quarter of a megabyte. */
+/** An operating system's trusted certificates are a quarter of a megabyte. */
 const mostBundleBytes = 10_000_000;
 
 /** How this machine reaches others, beyond what the environment says. */
 export interface NetworkOptions {
   environment: Readonly<Record<string, string | undefined>>;
-  /** Proxy that stands above HTTP_PROXY and HTTPS_PROXY. */
+  /** Proxy that overrides HTTP_PROXY and HTTPS_PROXY. */
   proxy?: string | undefined;
   /** Hosts that are reached without it. */
   noProxy?: readonly string[] | undefined;
@@ -50,7 +50,7 @@ export interface HttpAnswer {
   clockOffsetMs: number | null;
 }
 
-/** What the AWS SDK's clients send through: none of them bounds an answer by itself. */
+/** The AWS SDK's request handlers: none of them limits an answer itself. */
 class LimitedHandler extends NodeHttpHandler {
   override handle(...given: Parameters<NodeHttpHandler['handle']>): ReturnType<NodeHttpHandler['handle']> {
     return withinSomeLimits(() => super.handle(...given));
@@ -60,7 +60,7 @@ class LimitedHandler extends NodeHttpHandler {
 /** Connections by way of the proxy and with the certificates that this machine is configured for. */
 export class Network {
   readonly #options: NetworkOptions;
-  /** Reading hundreds of certificates takes its time, so it is done once. */
+  /** Reading hundreds of certificates is slow, so it is done once. */
   #trust: SecureContext | null = null;
   readonly #agents = new Map<string, HttpAgent>();
 
@@ -162,7 +162,7 @@ export class Network {
       const options = { keepAlive: true, ...this.tls() };
       if (proxy === null) return new HttpsAgent(options);
       const tunnel = new TunnelAgent(proxy, options);
-      // Its options are for the way to the proxy; these are for the way through it.
+      // Its options are for the connection to the proxy; these are for the connection through it.
       Object.assign(tunnel.options, this.tls());
       return tunnel;
     }) as HttpsAgent;
@@ -208,7 +208,7 @@ export function clockOffset(headers: Record<string, unknown>, now: number): numb
   return Number.isNaN(serverTime) ? null : Math.round(serverTime - now);
 }
 
-/** What Node.js trusts, NODE_EXTRA_CA_CERTS included, what the operating system does, and the bundle. */
+/** The certificates trusted by Node.js (with NODE_EXTRA_CA_CERTS), the operating system and the bundle. */
 function trusted(bundle: string | undefined): string[] | undefined {
   // Node.js before 22.15 can't list them, and adds NODE_EXTRA_CA_CERTS only where nothing is listed.
   const { getCACertificates } = tls as Partial<typeof tls>;

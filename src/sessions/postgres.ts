@@ -15,11 +15,11 @@ type Place = Settings['postgres'];
 
 const connectionTimeoutMs = 3_000;
 const idleTimeoutMs = 30_000;
-/** A connection whose answer does not come is given up, so that it can't hold its place in the pool. */
+/** The time limit of an answer, after which the connection is dropped to free its place in the pool. */
 const answerTimeoutMs = 10_000;
 const mostConnections = 4;
 
-/** What our questions are answered with is a few hundred bytes. */
+/** The answers to our queries are a few hundred bytes. */
 const mostBytes = 4_000_000;
 
 interface Wire extends EventEmitter {
@@ -27,7 +27,7 @@ interface Wire extends EventEmitter {
   stream: Duplex;
 }
 
-/** A connection that takes no endless answer: what a server sends is otherwise kept until it says that it is whole. */
+/** A connection that limits an answer, which is otherwise buffered until the server says that it is complete. */
 class LimitedClient extends pg.Client {
   #received = 0;
 
@@ -92,10 +92,10 @@ function poolOf(
   return pool;
 }
 
-/** As libpq has it: only the verifying modes look at the certificate, and only one at the name in it. */
+/** As in libpq: only the verifying modes check the certificate, and only one checks its name. */
 function tlsOf({ ssl_mode: mode }: Place, network: Network): pg.PoolConfig['ssl'] {
   if (mode === 'disable') return false;
-  // "allow" encrypts where it can too: nobody is worse off for that.
+  // "allow" encrypts if possible too, which does no harm.
   if (mode === 'allow' || mode === 'prefer' || mode === 'require') return { rejectUnauthorized: false };
   const tls = network.tls();
   return mode === 'verify-full' ? tls : { ...tls, checkServerIdentity: () => undefined };
@@ -122,7 +122,7 @@ export async function checkPostgres(
   );
 }
 
-/** Writes a row into a temporary table, reads it back and rolls all of it back: nothing is left. */
+/** Writes a row into a temporary table, reads it back and rolls everything back. */
 export function exercisePostgres(
   pool: () => Promise<pg.Pool>,
   place: Place,
@@ -144,7 +144,7 @@ export function exercisePostgres(
         await useTable(client, table, address, step);
         finished = true;
       } finally {
-        // A connection that is closed takes its transaction with it; one that comes too late goes as well.
+        // Closing a connection ends its transaction; a late connection is closed too.
         void connecting.then(
           (client) => client.release(!finished),
           () => undefined,
@@ -155,7 +155,7 @@ export function exercisePostgres(
   );
 }
 
-/** Makes the table, uses it and takes it back, in one transaction. */
+/** Creates the table, uses it and rolls it back, in one transaction. */
 async function useTable(client: pg.PoolClient, table: string, address: string, step: Step): Promise<void> {
   await step(
     'Create a temporary table',

@@ -6,13 +6,13 @@ import { GatewayError, messageOf } from '../errors.ts';
 import { withoutPassword } from '../withoutPassword.ts';
 import { withoutStray } from '../strayCharacters.ts';
 
-/** A proxy that begins to answer and never ends would be read for ever. */
+/** The time limit of a proxy's answer, which could otherwise be endless. */
 const openingTimeoutMs = 10_000;
 const quiet = 'Correct it, or unset it to connect without a proxy.';
 
 /**
  * The proxy that the environment names for an address; null for none. Without a scheme it is http, as the
- * AWS CLI and curl take it. Throws `settings_invalid` for what is no address of one.
+ * AWS CLI and curl take it. Throws `settings_invalid` for an invalid address.
  */
 export function proxyOfEnvironment(url: string): string | null {
   if (!getProxyForUrl(url)) return null;
@@ -73,7 +73,7 @@ export class TunnelAgent extends HttpsProxyAgent<string> {
   }
 }
 
-/** A proxy that answered, but not by opening the way. */
+/** A proxy that answered without opening the tunnel. */
 export function refusedByProxy({ host }: URL, status: number): GatewayError {
   const [what, hint] =
     status === 407

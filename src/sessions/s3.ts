@@ -23,12 +23,12 @@ export function openS3(
 ): S3Client {
   return new S3Client({
     region,
-    // Other servers than Amazon's have no name for each bucket.
+    // Servers other than Amazon's have no host name for each bucket.
     ...(endpoint !== null && { endpoint, forcePathStyle: true }),
     ...(process.env['AWS_ENDPOINT_URL_S3'] && { forcePathStyle: true }),
     credentials,
     requestHandler: network.requestHandler(endpoint ?? `https://s3.${region}.amazonaws.com`),
-    // The SDK's second attempt sets a wrong clock right.
+    // The SDK's second attempt corrects a wrong clock.
     maxAttempts: 2,
   });
 }
@@ -71,7 +71,7 @@ export function exerciseS3(
         await step(
           'Put an object',
           async (abortSignal) => {
-            // It may be there although the answer never came.
+            // It may have been stored although no answer came.
             written = true;
             const put = new PutObjectCommand({ ...object, Body: body });
             await (await client()).send(put, { abortSignal });
@@ -114,7 +114,7 @@ async function removeObject(
   try {
     await (await client()).send(new DeleteObjectCommand(object), { abortSignal });
   } catch {
-    // What failed before is told; a service that is down keeps nothing.
+    // The earlier failure is reported; a service that is down stores nothing.
   }
 }
 

@@ -3,13 +3,13 @@ import { readFileTextSync } from '../readFile.ts';
 import { withoutStray } from '../strayCharacters.ts';
 import { NotUtf8 } from '../utf8Text.ts';
 
-/** What a section of the AWS files is of. */
+/** The kind of a section of the AWS files. */
 export type SectionKind = 'profile' | 'sso-session';
 
-/** A line of an AWS file that begins as the header of a section does. */
+/** A line of an AWS file that looks like the header of a section. */
 export interface SectionHeader {
   kind: SectionKind;
-  /** The name as it was meant, whether or not the AWS SDK reads it so. */
+  /** The intended name, whether or not the AWS SDK reads it so. */
   name: string;
   /** The line as it stands. */
   text: string;
@@ -17,7 +17,7 @@ export interface SectionHeader {
   line: number;
 }
 
-/** The headers of an AWS file, read with more goodwill than the AWS SDK has; or why it can't be read. */
+/** The headers of an AWS file, read more leniently than by the AWS SDK; or why it can't be read. */
 export function headersIn(path: string): { headers: SectionHeader[]; fault: string | null } {
   let text: string;
   try {

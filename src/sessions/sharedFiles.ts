@@ -8,7 +8,7 @@ import { headersIn, type SectionKind } from './sectionHeaders.ts';
 
 type Sections = Readonly<Record<string, Readonly<Record<string, string | undefined>>>>;
 
-/** What logs in by itself. Other options of a profile, such as its region or the pager, say nothing of a login. */
+/** The keys that start a login. Other options of a profile, such as its region or the pager, do not. */
 const logins = [
   ...['aws_access_key_id', 'aws_secret_access_key', 'credential_process', 'credential_source'],
   ...['login_session', 'role_arn', 'source_profile', 'web_identity_token_file'],
@@ -21,9 +21,9 @@ const plain = [
   ...['sso_account_id', 'sso_region', 'sso_role_name', 'sso_session', 'sso_start_url'],
 ];
 const singleSignOn = ['sso_start_url', 'sso_account_id', 'sso_session', 'sso_region', 'sso_role_name'];
-/** What a session of single sign-on says for its profiles. */
+/** The keys that a single sign-on session sets for its profiles. */
 const ofSession = ['sso_region', 'sso_start_url'];
-/** What counts only with another key beside it. */
+/** Keys that only work together with another key. */
 const parts: readonly (readonly [there: string, missing: string])[] = [
   ['aws_access_key_id', 'aws_secret_access_key'],
   ['aws_secret_access_key', 'aws_access_key_id'],
@@ -59,7 +59,7 @@ export class SharedFiles {
     return this.#credentials[profile]?.[key] ?? this.#config[profile]?.[key];
   }
 
-  /** Where a key stands that this profile has itself; null where it has none. */
+  /** Where this profile itself sets a key; null where it doesn't. */
   placeOfKey(profile: string, key: string): string | null {
     if (this.valueOf(profile, key) === undefined) return null;
     const { file, name } = this.#placeOf(profile, key);
@@ -100,7 +100,7 @@ export class SharedFiles {
     return Boolean(this.#config[profile] ?? this.#credentials[profile]);
   }
 
-  /** What a role is assumed with. */
+  /** Checks the source of the credentials that a role is assumed with. */
   #requireSource(profile: string, sources: readonly string[]): void {
     const place = this.valueOf(profile, 'credential_source');
     if (place !== undefined) {
@@ -152,7 +152,7 @@ export class SharedFiles {
     }
   }
 
-  /** Of a profile that says a part of a login, or nothing of one. */
+  /** The error for a profile with an incomplete login, or none. */
   #halfWritten(profile: string, says: (key: string) => boolean): GatewayError {
     if (says('role_arn')) {
       const without = says('source_profile')
@@ -232,7 +232,7 @@ export class SharedFiles {
     });
   }
 
-  /** The file that a key of a section stands in, and the section's name there. */
+  /** The file that contains a key of a section, and the section's name there. */
   #placeOf(section: string, key?: string): { file: string; name: string } {
     const inCredentials =
       key !== undefined && this.#credentials[section]?.[key] !== undefined
@@ -246,8 +246,8 @@ export class SharedFiles {
 }
 
 /**
- * Refuses what the AWS SDK would read for ever, such as a pipe in the place of one of its files; `paths` need not be
- * there. Throws `credentials_missing`.
+ * Refuses what the AWS SDK would read without end, such as a pipe instead of one of its files; `paths` need not
+ * exist. Throws `credentials_missing`.
  */
 export function requireAwsFiles(paths: readonly string[]): void {
   for (const path of paths) {
@@ -263,7 +263,7 @@ export function requireAwsFiles(paths: readonly string[]): void {
   }
 }
 
-/** What logins left in a folder; nothing where there is none. */
+/** The login files in a folder; none if it doesn't exist. */
 export function filesIn(folder: string): string[] {
   try {
     return readdirSync(folder).map((name) => join(folder, name));

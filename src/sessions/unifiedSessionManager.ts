@@ -73,7 +73,7 @@ export class UnifiedSessionManager implements Sessions {
     });
   }
 
-  /** How Bedrock's health is found; or why it isn't in use. */
+  /** Bedrock's health check; or why it isn't in use. */
   useBedrock(check: BedrockCheck | string): void {
     this.#checkBedrock = check;
   }
@@ -92,7 +92,7 @@ export class UnifiedSessionManager implements Sessions {
       ...NODE_REGION_CONFIG_FILE_OPTIONS,
       ...(aws.profile !== null && { profile: aws.profile }),
     };
-    // The settings have the environment's already; set to nothing, it would count here.
+    // The settings already contain the environment's region; an empty variable would count here.
     const selectors = { ...NODE_REGION_CONFIG_OPTIONS, environmentVariableSelector: () => undefined };
     const region = await loadConfig({ ...selectors, default: fallbackRegion }, file)();
     if (isRegion(region)) return region;
@@ -102,7 +102,7 @@ export class UnifiedSessionManager implements Sessions {
     });
   }
 
-  /** Whose the credentials are, asked once for each key. Throws what the AWS SDK throws. */
+  /** The owner of the credentials, asked once for each key. Throws what the AWS SDK throws. */
   async identity(signal: AbortSignal): Promise<CallerIdentity> {
     const keys = await unlessAborted(this.credentials.keys(), signal);
     if (!this.#identity || !sameKeys(this.#identity.keys, keys)) {
@@ -139,7 +139,7 @@ export class UnifiedSessionManager implements Sessions {
     this.#postgres ??= import('./postgres.ts')
       .then(({ openPool }) => openPool(postgres, this.network))
       .catch((error: unknown) => {
-        // The next use tries anew.
+        // The next use tries again.
         this.#postgres = null;
         throw error;
       });
@@ -198,7 +198,7 @@ export class UnifiedSessionManager implements Sessions {
     }
   }
 
-  /** As the last check found it; what isn't configured is no one's fault. */
+  /** The result of the last check; a service that isn't configured is no failure. */
   isHealthy(id?: ServiceId): boolean {
     const seen = id === undefined ? [...this.#last.values()] : [this.#last.get(id)];
     return seen.length > 0 && seen.every((health) => health !== undefined && health.state !== 'failed');
@@ -248,7 +248,7 @@ export class UnifiedSessionManager implements Sessions {
         );
       },
       (error) =>
-        // Not to be reached says nothing of the credentials.
+        // A connection failure says nothing about the credentials.
         systemCodeOf(error) !== undefined || (error instanceof Error && error.name === 'TimeoutError')
           ? unreachable('aws', 'AWS STS', 'AWS STS', 'aws.region', error)
           : failedCredentials(error, found?.profile ?? null),
