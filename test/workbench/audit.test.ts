@@ -282,7 +282,7 @@ describe('the audit history', () => {
     beforeAll(async () => {
       chat = await ChatView.open(window);
       writeFileSync(settings(), 'audit: { content: full }\nbudget: { daily_limit_usd: 500 }\n');
-      await chat.button(/^\$4\d\d(\.\d+)? left/).waitFor();
+      await chat.button(/^\$(4\d\d(\.\d+)?|500) left/).waitFor();
     });
 
     afterAll(() => {

@@ -87,7 +87,11 @@ export class EditorWindow {
   /** Shows the extension's container in the side bar. */
   async showContainer(): Promise<void> {
     const tab = this.page.locator('.activitybar').getByRole('tab', { name: 'TidyLLM' });
-    if ((await tab.getAttribute('aria-selected')) !== 'true') await tab.click();
+    const shown = tab.and(this.page.locator('[aria-selected="true"]'));
+    if ((await shown.count()) > 0) return;
+    // A click hides a container that the extension has just shown itself; another one shows it.
+    do await tab.click();
+    while (!(await appears(shown)));
   }
 
   /** The content of the chat view, once `showContainer` has shown it. */
