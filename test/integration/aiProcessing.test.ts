@@ -173,6 +173,20 @@ describe('fallback models', () => {
     expect(await ask(gateway.core, { fallback: false })).toMatchObject({ success: false, attempts: 2 });
   });
 
+  test('give no answer to an identical request that waits for the first', async () => {
+    const { core, standIn } = await withFallback();
+    let second: Promise<LlmResponse> | null = null;
+    standIn.behave = (_call, index) => {
+      // The other request comes while the first is under way, and the fallback leaves it time to join.
+      second ??= ask(core, { fallback: false });
+      return index < 2 ? { refusal: 'unavailable' } : { firstTokenDelayMs: index === 2 ? 300 : 0 };
+    };
+    expect((await ask(core)).fallbackFrom).toBe('claude-sonnet');
+    const response = await (second as Promise<LlmResponse> | null);
+    expect(response).toMatchObject({ success: true, cacheHit: false, fallbackFrom: null });
+    expect(response?.modelUsed).toContain('claude-sonnet');
+  });
+
   test('give no answer to later requests for the named model', async () => {
     const gateway = await withFallback();
     refusing(gateway, 'unavailable', 'unavailable');

@@ -151,7 +151,7 @@ export class AiProcessingGateway implements Gateway {
     if (same) {
       const answer = await untilAborted(same, options.signal).catch(() => null);
       if (options.signal?.aborted) return this.#below.refuse(request, stopped());
-      const kept = answer && answerToKeep(answer);
+      const kept = answer && ownAnswerOf(answer);
       // What failed for another caller is tried again for this one.
       return kept ? this.#replay(request, plan, kept, options) : this.#askOnce(request, plan, key, options);
     }
@@ -182,9 +182,8 @@ export class AiProcessingGateway implements Gateway {
     options: CallOptions,
   ): Promise<LlmResponse> {
     const response = await this.#ask(request, plan, options);
-    const kept = answerToKeep(response);
-    // The answer of a fallback is that of another model, so it answers no later request for this one.
-    if (kept && response.fallbackFrom === null) await this.#cache?.put(key, kept);
+    const kept = ownAnswerOf(response);
+    if (kept) await this.#cache?.put(key, kept);
     return response;
   }
 
@@ -278,6 +277,11 @@ export class AiProcessingGateway implements Gateway {
       passage.end(outcome);
     }
   }
+}
+
+/** What is kept of an answer of the requested model. That of a fallback answers no other request for this one. */
+function ownAnswerOf(response: LlmResponse): CachedAnswer | null {
+  return response.fallbackFrom === null ? answerToKeep(response) : null;
 }
 
 /** A back-end's model: what retries, circuits and limits are kept for. */
