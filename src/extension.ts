@@ -25,13 +25,15 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   context.subscriptions.push(log);
   const core = new CoreHolder((options) => composeWith(context, options), log);
   holder = core;
-  const { extensionUri, workspaceState: storage } = context;
+  const { extensionUri, secrets, workspaceState: storage } = context;
   const git = store.add(new GitContext());
   const histories = store.add(new Histories());
   const runs = store.add(new FlowRuns(core, histories, git));
   const services = { extensionUri, storage, holder: core, git, histories, runs, log };
 
-  const settings = store.add(contributeSettings({ ...services, onFlowFiles: (): void => flow.refresh() }));
+  const settings = store.add(
+    contributeSettings({ ...services, secrets, onFlowFiles: (): void => flow.refresh() }),
+  );
   const { settingsFile } = settings;
   const audit = store.add(
     contributeAudit({ ...services, onErased: (user): Promise<void> => chat.forget(user) }),
@@ -59,12 +61,18 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
 
 /** Loaded by the first start of the gateway: an activation registers and reads no more code than that needs. */
 async function composeWith({ secrets }: vscode.ExtensionContext, options: ComposeOptions): Promise<Core> {
-  const [{ compose }, { keyOfEarlierVersions }] = await Promise.all([
+  const [{ compose }, { keyOfEarlierVersions }, { storedApiKey }] = await Promise.all([
     import('./app/compose.ts'),
     import('./host/signingKey.ts'),
+    import('./host/setApiKey.ts'),
   ]);
   const mfaCode = mfaCodePrompt();
-  return compose({ ...options, mfaCode, olderSigningKeys: () => keyOfEarlierVersions(secrets) });
+  return compose({
+    ...options,
+    mfaCode,
+    apiKey: (service) => storedApiKey(secrets, service),
+    olderSigningKeys: () => keyOfEarlierVersions(secrets),
+  });
 }
 
 /** Stops what runs, so that its cost is settled, and closes the ledger. */

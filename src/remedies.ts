@@ -32,6 +32,7 @@ export const remedySchema = z.discriminatedUnion('kind', [
       'raise_cap',
       'reconnect',
       'reopen_ledger',
+      'set_api_key',
       'show_ledger',
       'show_output',
       'verify_ledger',

@@ -1,3 +1,4 @@
+import { apiKeyVariables, type KeyedService } from '../apiKeys.ts';
 import type { DirectOptions } from '../adapters/direct/directBackend.ts';
 import { MockBackend } from '../adapters/mockModel.ts';
 import type { ComposeOptions } from '../core/core.ts';
@@ -14,6 +15,8 @@ import type { Settings } from '../settings/schema.ts';
 import { strayIn, withoutStray } from '../strayCharacters.ts';
 
 type Environment = ComposeOptions['environment'];
+type DirectService = DirectOptions['service'];
+type KeyHelp = Pick<DirectService, 'keyAdvice' | 'keyRemedy'>;
 
 interface Chosen {
   backend: ModelBackend;
@@ -27,6 +30,7 @@ interface Sources {
   settings: Settings;
   originOf: LoadedSettings['originOf'];
   environment: Environment;
+  apiKey: ComposeOptions['apiKey'];
   sessions: UnifiedSessionManager;
 }
 
@@ -41,7 +45,7 @@ interface Candidate {
 /** The first back-end that is allowed and configured; if none is, the first that is allowed. */
 export async function chooseBackend(
   { settings, originOf }: LoadedSettings,
-  { backend: requested, environment }: ComposeOptions,
+  { backend: requested, environment, apiKey }: ComposeOptions,
   sessions: UnifiedSessionManager,
 ): Promise<Chosen> {
   const allowed = backendIds.filter((id) => settings.ai.backends.includes(id));
@@ -51,7 +55,7 @@ export async function chooseBackend(
     });
   }
   const ids = allowed.filter((id) => requested === undefined || id === requested);
-  const sources = { settings, originOf, environment, sessions };
+  const sources = { settings, originOf, environment, apiKey, sessions };
   const reasons: string[] = [];
   for (const id of ids) {
     if (id === 'mock') return mock(reasons.join(' ') || 'The mock back-end was selected.');
@@ -64,30 +68,30 @@ export async function chooseBackend(
 
 const candidates: Readonly<Record<Exclude<BackendId, 'mock'>, Candidate>> = {
   anthropic: {
-    missing: ({ environment }) => noKey('Anthropic', environment, 'ANTHROPIC_API_KEY'),
+    missing: (sources) => noKey('Anthropic', sources, 'anthropic'),
     make: async (sources) => {
       const { anthropicWire } = await import('../adapters/anthropic/wire.ts');
       const { endpoint } = sources.settings.ai.anthropic;
-      const key = keyIn(sources.environment, 'ANTHROPIC_API_KEY');
+      const key = await keyOf('anthropic', sources);
       return direct('anthropic', sources, {
         id: 'anthropic',
         wire: anthropicWire,
-        service: serviceOf('Anthropic', 'ai.anthropic.endpoint', 'Set ANTHROPIC_API_KEY to a valid key.'),
+        service: serviceOf('Anthropic', 'ai.anthropic.endpoint', keyHelp('anthropic')),
         url: `${base(endpoint)}/v1/messages`,
         authorization: key === null ? null : { 'x-api-key': key },
       });
     },
   },
   openai: {
-    missing: ({ environment }) => noKey('OpenAI', environment, 'OPENAI_API_KEY'),
+    missing: (sources) => noKey('OpenAI', sources, 'openai'),
     make: async (sources) => {
       const { responsesWire } = await import('../adapters/openAi/responses.ts');
       const { endpoint } = sources.settings.ai.openai;
-      const key = keyIn(sources.environment, 'OPENAI_API_KEY');
+      const key = await keyOf('openai', sources);
       return direct('openai', sources, {
         id: 'openai',
         wire: responsesWire,
-        service: serviceOf('OpenAI', 'ai.openai.endpoint', 'Set OPENAI_API_KEY to a valid key.'),
+        service: serviceOf('OpenAI', 'ai.openai.endpoint', keyHelp('openai')),
         url: `${base(endpoint)}/responses`,
         authorization: key === null ? null : bearer(key),
       });
@@ -100,11 +104,11 @@ const candidates: Readonly<Record<Exclude<BackendId, 'mock'>, Candidate>> = {
       const { chatWire } = await import('../adapters/openAi/chatCompletions.ts');
       const { name, endpoint } = sources.settings.ai.compatible;
       if (endpoint === null) throw noEndpoint();
-      const key = keyIn(sources.environment, 'COMPATIBLE_API_KEY');
+      const key = await keyOf('compatible', sources);
       return direct('named', sources, {
         id: 'compatible',
         wire: chatWire(name),
-        service: serviceOf(name, 'ai.compatible.endpoint', 'Set COMPATIBLE_API_KEY to a valid key.'),
+        service: serviceOf(name, 'ai.compatible.endpoint', keyHelp('compatible')),
         url: `${base(endpoint)}/chat/completions`,
         authorization: key === null ? {} : bearer(key),
       });
@@ -127,12 +131,12 @@ const candidates: Readonly<Record<Exclude<BackendId, 'mock'>, Candidate>> = {
       const { chatWire } = await import('../adapters/openAi/chatCompletions.ts');
       const { tracking_uri: address } = sources.settings.mlflow;
       const { authorization: login } = authorization(sources.environment);
-      const advice =
+      const keyAdvice =
         'Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, and check the key that MLflow has for the endpoint.';
       return direct('named', sources, {
         id: 'mlflow',
         wire: chatWire('MLflow'),
-        service: serviceOf('MLflow', 'mlflow.tracking_uri', advice),
+        service: serviceOf('MLflow', 'mlflow.tracking_uri', { keyAdvice, keyRemedy: [] }),
         url: `${base(address)}/gateway/mlflow/v1/chat/completions`,
         // The gateway takes its own login from this header and leaves the usual one to the provider.
         authorization: login === undefined ? {} : { 'x-mlflow-authorization': login },
@@ -145,8 +149,19 @@ function mock(simulatedBecause: string): Chosen {
   return { backend: new MockBackend(), simulatedBecause, offer: 'bedrock' };
 }
 
-function noKey(service: string, environment: Environment, variable: string): string | null {
-  return keyIn(environment, variable) === null ? `No API key for ${service} was found.` : null;
+async function noKey(name: string, sources: Sources, service: KeyedService): Promise<string | null> {
+  return (await keyOf(service, sources)) === null ? `No API key for ${name} was found.` : null;
+}
+
+/** The key of the environment, or the one that is kept; null without any. Throws `settings_invalid`. */
+async function keyOf(service: KeyedService, { environment, apiKey }: Sources): Promise<string | null> {
+  const variable = apiKeyVariables[service];
+  return keyIn(environment, variable) ?? keyIn({ [variable]: await apiKey?.(service) }, variable);
+}
+
+function keyHelp(service: KeyedService): KeyHelp {
+  const keyAdvice = `Set ${apiKeyVariables[service]} to a valid key, or run "TidyLLM: Set API Key…" in VS Code.`;
+  return { keyAdvice, keyRemedy: [{ kind: 'set_api_key' }] };
 }
 
 function noEndpoint(): GatewayError {
@@ -178,12 +193,12 @@ function keyIn(environment: Environment, variable: string): string | null {
   });
 }
 
-function serviceOf(name: string, setting: string, keyAdvice: string): DirectOptions['service'] {
+function serviceOf(name: string, setting: string, help: KeyHelp): DirectService {
   return {
     name,
     check: 'the endpoint and the proxy',
     unknownHost: `Correct ${setting}, or check the network.`,
-    keyAdvice,
+    ...help,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { KeyedService } from '../apiKeys.ts';
 import type { ContentStore } from '../content/contentStore.ts';
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
 import type { Anchor, Anchoring } from '../ledger/anchors.ts';
@@ -25,6 +26,8 @@ export interface ComposeOptions extends SettingsOverrides {
     { proxy?: string | undefined; noProxy?: readonly string[]; strictCertificates?: boolean } | undefined;
   /** Asks a person for the code of an MFA device. */
   mfaCode?: ((serial: string) => Promise<string>) | undefined;
+  /** The key that is kept for a service, if the environment has none. */
+  apiKey?: ((service: KeyedService) => Promise<string | undefined>) | undefined;
   /** Folders whose agreements and settings apply. */
   folders?: readonly string[] | undefined;
   /** Folders whose agreements are known, so that running one can be refused for trust; default `folders`. */

@@ -12,6 +12,7 @@ export const commandIds = [
   'tidyllm.acknowledgeOverruns',
   'tidyllm.reconnect',
   'tidyllm.connectAws',
+  'tidyllm.setApiKey',
   'tidyllm.logInToAws',
   'tidyllm.openSettingsFile',
   'tidyllm.openWorkspaceSettingsFile',

@@ -42,6 +42,7 @@ function buttons(): Readonly<Record<Mend['kind'], Button>> {
     raise_cap: { command: 'tidyllm.raiseCap', label: t('Raise Cap…') },
     reconnect: { command: 'tidyllm.reconnect', label: t('Reconnect') },
     reopen_ledger: { command: 'tidyllm.reopenLedger', label: t('Reopen Ledger…') },
+    set_api_key: { command: 'tidyllm.setApiKey', label: t('Set API Key…') },
     show_ledger: { command: 'tidyllm.revealLedger', label: t('Reveal Ledger Folder') },
     show_output: { command: 'tidyllm.showOutput', label: t('Show Output') },
     verify_ledger: { command: 'tidyllm.verifyAuditTrail', label: t('Verify Audit Trail') },

@@ -7,6 +7,7 @@ import { DisposableStore } from './disposables.ts';
 import { logInToAws } from './awsLogin.ts';
 import { connectAws } from './connectAws.ts';
 import { inBackground } from './failures.ts';
+import { onApiKeyChange, setApiKey } from './setApiKey.ts';
 import { SettingsFile } from './settingsFile.ts';
 import { SettingsInEffectDocument } from './settingsInEffectDocument.ts';
 import { tellOfSettingsFaults } from './settingsNotice.ts';
@@ -14,13 +15,14 @@ import { WalkthroughProgress } from './walkthroughProgress.ts';
 
 interface Dependencies {
   holder: CoreHolder;
+  secrets: vscode.SecretStorage;
   /** Fires after the agreement files were read. */
   onFlowFiles: () => void;
   log: vscode.LogOutputChannel;
 }
 
 /** The settings and credentials of the core: their files, faults and changes. */
-export function contributeSettings({ holder, onFlowFiles, log }: Dependencies) {
+export function contributeSettings({ holder, secrets, onFlowFiles, log }: Dependencies) {
   const store = new DisposableStore();
   const reconnect = (): void => void holder.reconnect();
   const settingsFile = store.add(new SettingsFile(reconnect));
@@ -30,6 +32,7 @@ export function contributeSettings({ holder, onFlowFiles, log }: Dependencies) {
       if (affectsComposition(change)) reconnect();
     }),
   );
+  store.add(onApiKeyChange(secrets, reconnect));
   store.add(vscode.workspace.onDidGrantWorkspaceTrust(reconnect));
   store.add(vscode.workspace.onDidChangeWorkspaceFolders(reconnect));
   store.add(tellOfSettingsFaults(holder, log));
@@ -43,6 +46,7 @@ export function contributeSettings({ holder, onFlowFiles, log }: Dependencies) {
     commands: {
       'tidyllm.reconnect': async () => (await import('./reconnect.ts')).reconnect(holder),
       'tidyllm.connectAws': () => connectAws(holder, log),
+      'tidyllm.setApiKey': () => setApiKey(secrets),
       'tidyllm.logInToAws': () => logInToAws(holder),
       'tidyllm.openSettingsFile': (from?: { place?: Place }) => settingsFile.open(from?.place),
       'tidyllm.openWorkspaceSettingsFile': () => settingsFile.openOfWorkspace(),

@@ -67,7 +67,7 @@ export class DirectBackend implements ModelBackend {
     if (authorization) return authorization;
     throw new GatewayError('credentials_missing', `There is no API key for ${service.name}.`, {
       hint: service.keyAdvice,
-      remedy: [],
+      remedy: service.keyRemedy,
     });
   }
 

@@ -11,6 +11,8 @@ import { fieldsIn, textIn } from './wire.ts';
 export interface DirectService extends Service {
   /** How its key is given, in one sentence. */
   keyAdvice: string;
+  /** The remedy for a key that is missing or refused. */
+  keyRemedy: readonly Remedy[];
 }
 
 /** What a service says of a failure, as far as it can be read. */
@@ -63,7 +65,10 @@ interface Explanation {
 
 const later = 'Try again later; fewer calls at a time help.';
 
-function explain({ status, kind, message }: Said, { name, keyAdvice }: DirectService): Explanation {
+function explain(
+  { status, kind, message }: Said,
+  { name, keyAdvice, keyRemedy }: DirectService,
+): Explanation {
   const words = `${kind} ${message}`;
   if (status === 402 || /insufficient_quota|spend_limit|billing_|credit balance/i.test(words))
     return {
@@ -78,7 +83,7 @@ function explain({ status, kind, message }: Said, { name, keyAdvice }: DirectSer
         code: 'access_denied',
         message: `${name} does not accept the API key.`,
         hint: keyAdvice,
-        remedy: [],
+        remedy: keyRemedy,
       };
     case 403:
       return {

@@ -77,6 +77,7 @@ type Action =
   | 'records'
   | 'reopen'
   | 'reveal'
+  | 'setKey'
   | 'verify'
   | 'workspace';
 
@@ -534,6 +535,7 @@ const actionOf: Readonly<Record<Mend['kind'], Action | null>> = {
   raise_cap: null,
   reconnect: 'reconnect',
   reopen_ledger: 'reopen',
+  set_api_key: 'setKey',
   show_ledger: 'reveal',
   show_output: 'output',
   verify_ledger: 'verify',
