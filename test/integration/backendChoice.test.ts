@@ -58,6 +58,21 @@ describe('the back-end', () => {
     expect(simulatedBecause).toBe('No API key for Anthropic was found. No AWS credentials were found.');
   });
 
+  it('is configured by a kept key as well, after that of the environment', async () => {
+    const gateway = await gatewayOn(anthropic, { ANTHROPIC_API_KEY: '' });
+    const asked: string[] = [];
+    const apiKey = (service: string): Promise<string> => {
+      asked.push(service);
+      return Promise.resolve(anthropic.key);
+    };
+    const core = await compose({ environment: process.env, user: 'ada', apiKey });
+    onTestFinished(() => core.dispose());
+    const request = { prompt: 'hello', modelId: anthropic.model, auditReason: 'JIRA-1 kept key' };
+    expect(await core.registry.calls().execute(request)).toMatchObject({ success: true });
+    expect(gateway.standIn.calls[0]?.headers['x-api-key']).toBe(anthropic.key);
+    expect(new Set(asked)).toEqual(new Set(['anthropic']));
+  });
+
   it('is the first allowed one where none is configured and nothing may be simulated', async () => {
     expect((await chosen(['openai', 'bedrock'], [])).backend.id).toBe('openai');
   });
