@@ -1,4 +1,4 @@
-// The fault tests as often as a night allows. FAULT_SCALE=0.01 does a hundredth of it; the last line is what it came to.
+// The fault tests as often as a night allows. FAULT_SCALE=0.01 does a hundredth of it; the last line has the result.
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { capture } from './processes.mjs';

@@ -33,7 +33,7 @@ export async function capture(command, parameters, { limit, ...options } = {}) {
     endGroup();
   }, limit);
   groups.add(child.pid);
-  // What the command leaves behind would keep its output open.
+  // Processes that the command left behind would keep its output open.
   child.on('exit', endGroup);
   const code = await closed;
   clearTimeout(timer);
@@ -57,13 +57,13 @@ export async function twoAtOnce(tasks) {
   return results;
 }
 
-/** Every running process, where /proc tells: none on other systems than Linux. */
+/** Every running process, from /proc: none on other systems than Linux. */
 export function processes() {
   if (!existsSync('/proc/self/stat')) return [];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map((name) => {
-      // The command's name stands in parentheses and may hold anything; state, parent and group follow.
+      // The command's name is in parentheses and may contain anything; state, parent and group follow.
       const [state, , group] = readProcess(name, 'stat')
         .replace(/^.*\) /s, '')
         .split(' ');
@@ -86,7 +86,7 @@ function readProcess(pid, file) {
   }
 }
 
-/** Sends a signal; whoever is gone already needs none. */
+/** Sends a signal; a process that has ended is ignored. */
 export function signal(pid, name) {
   try {
     process.kill(pid, name);

@@ -23,7 +23,7 @@ const postgresVersion = '18.4.0-beta.17';
 const pythonPackages = ['mlflow==3.17.2', 'moto[s3,server]==5.2.*'];
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
-/** Something that a tool could not do; its message tells the person what to mend. */
+/** Something that a tool could not do; its message tells the person what to fix. */
 export class ToolError extends Error {}
 
 /** Installs the packages of package-lock.json when node_modules holds other ones. */
@@ -172,7 +172,7 @@ export function isMain(url) {
   return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(url);
 }
 
-/** Runs a tool's main function; an expected failure is told in plain words and sets the exit code. */
+/** Runs a tool's main function; an expected failure is printed as its message only, and sets the exit code. */
 export async function main(work) {
   try {
     await work();

@@ -7,7 +7,7 @@
 // Checked are the chain, the form of every record, sequence and times, keys, signatures and checkpoints, and the money:
 // that what is reserved is below every cap, that each call and run ends once, as it began, and that what a segment's
 // header carries is what the records before it come to. Shares no code with `tidyllm audit verify`, and accepts the
-// same ledgers, but no folder without records. Without CHECKPOINTS nobody can see an end that was cut off, or
+// same ledgers, but no folder without records. Without CHECKPOINTS a truncated end can't be detected, nor one
 // rewritten and signed with the same key. No dependencies.
 import { isUtf8 } from 'node:buffer';
 import { createHash, createPublicKey, verify as verifySignature } from 'node:crypto';
@@ -66,7 +66,7 @@ const description = {
   ...all(text, 'user_id', 'reason', 'model', 'priority'),
   ...all(orNull(text), 'model_id', 'backend', 'workspace', 'branch', 'command'),
 };
-/** Whose doing it is beyond the name that was claimed. */
+/** Who acted, beyond the claimed name. */
 const caller = all(text, 'account', 'caller_arn');
 /** What the call is about, besides. */
 const about = { file: text };
@@ -88,7 +88,7 @@ const prices = object({
 });
 const tokenClass = oneOf('input', 'output', 'cache_read', 'cache_write_5m', 'cache_write_1h', 'cache_write');
 
-/** What a header carries: the state that the records before it come to. */
+/** What a header carries: the state after the records before it. */
 const capRecord = object({ scope, key: text, limit_micro_usd: money });
 const totals = { name: text, calls: count, tokens: count, spent_micro_usd: signed };
 const carriedDay = object({
@@ -243,7 +243,7 @@ const kinds = {
     },
   ],
   recovery: [{ bytes: count, sha256: hash, quarantine: text }],
-  // Never looked into: no budget, cap, key or run hangs on what it holds.
+  // Its content is ignored: no budget, cap, key or run depends on it.
   note: [{ call_id: orNull(text), topic: like(/^[a-z][a-z0-9_.]{0,63}$/), data: noteData }],
 };
 const checks = new Map(
@@ -295,7 +295,7 @@ function isSigned(publicKey, words, signature) {
 }
 
 const noteForm = /^(tidyllm\/ledger\/[\da-f]{32})\n(0|[1-9]\d{0,14})\n([A-Za-z\d+/]{43}=)\n$/;
-/** A signed note; null for what is none. */
+/** A signed note; null if the text isn't one. */
 function parseNote(note) {
   const end = note.indexOf('\n\n');
   const [words, origin, size, root] = noteForm.exec(note.slice(0, end + 1)) ?? [];
@@ -317,7 +317,7 @@ function notesIn(file) {
   return words.match(/^tidyllm\/ledger\/[^\n]*\n[^\n]*\n[^\n]*\n\n(?:\u2014 [^\n]*(?:\n|$))+/gm) ?? [];
 }
 
-/** Whose doing it is beyond the name that was claimed, as far as it is known. */
+/** Who acted, beyond the claimed name, as far as known. */
 const callerIn = ({ account, caller_arn }) => ({
   ...(account !== undefined && { account }),
   ...(caller_arn !== undefined && { caller_arn }),
@@ -368,7 +368,7 @@ class Books {
     for (const totals of [this.day(day), ...scopes]) totals.reserved += amount;
   }
 
-  /** Takes an amount from what a run holds; below zero it is given back. */
+  /** Takes an amount from what a run holds; a negative one is returned. */
   take(run, amount) {
     must(amount <= run.left, 'a call reserves more than its run holds');
     run.left -= amount;

@@ -26,7 +26,7 @@ const notActedOn: ReadonlySet<number> = new Set([
   ...[400, 401, 404, 405, 407, 411, 413, 414, 415, 417, 421, 426, 428, 429, 431],
   511,
 ]);
-/** Statuses of something that passed. */
+/** Statuses of a temporary failure. */
 const passing: ReadonlySet<number> = new Set([408, 425, 429, 499]);
 
 /**
@@ -84,7 +84,7 @@ function causesOf(error: unknown): string {
   return error instanceof AggregateError ? error.errors.map(messageOf).join(', ') : messageOf(error);
 }
 
-/** The time was over before there was a connection: nothing was sent. */
+/** The time limit passed before there was a connection: nothing was sent. */
 export function notConnected(service: string, cause: unknown): GatewayError {
   return new GatewayError('backend_unreachable', `No connection to ${service} came to be in time.`, {
     hint: 'Nothing was sent. Check the network, the proxy and the endpoint.',
@@ -97,7 +97,7 @@ function isCertificateError(code: string): boolean {
   return /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/.test(code);
 }
 
-/** The connection ended, but the answer hadn't: how far the model went is unknown. */
+/** The connection ended before the answer: how far the model got is unknown. */
 export function incompleteStream(cause?: unknown): GatewayError {
   return new GatewayError('stream_incomplete', 'The answer was cut off before its end.', {
     hint: 'What arrived is shown, and the worst case is charged until a bill says otherwise; try again.',
@@ -107,7 +107,7 @@ export function incompleteStream(cause?: unknown): GatewayError {
   });
 }
 
-/** The answer came to its end, but what it used wasn't said in figures that can be. */
+/** The answer is complete, but its usage figures are impossible. */
 export function unreadableUsage(): GatewayError {
   return new GatewayError('stream_incomplete', 'The answer is here, but what it used can’t be read.', {
     hint: 'The worst case is charged until a bill says otherwise.',
@@ -115,7 +115,7 @@ export function unreadableUsage(): GatewayError {
   });
 }
 
-/** More came than the tokens that were allowed can stand for. */
+/** The answer is longer than its allowed tokens can be. */
 export function overlongAnswer(maxTokens: number): GatewayError {
   return new GatewayError(
     'stream_incomplete',

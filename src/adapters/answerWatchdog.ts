@@ -3,7 +3,7 @@ import type { ModelCall, ModelEvent } from '../gateways/ports.ts';
 import type { AnswerLimits } from '../sessions/answerLimits.ts';
 import { lateAnswer, notConnected, overlongAnswer, stalledStream } from './answerErrors.ts';
 
-/** A whole answer at once is silent until it is there; the longest take minutes. */
+/** An answer that isn't streamed is silent until it is complete; the longest take minutes. */
 const wholeAnswerTimeoutMs = 600_000;
 /** A connection whose answer is complete gets this long to end by itself. */
 const endTimeoutMs = 1_000;
@@ -47,7 +47,7 @@ export async function* boundedAnswer(
   }
 }
 
-/** How much of an answer an event is, in bytes. */
+/** The size of an event's part of an answer, in bytes. */
 function sizeOfEvent(event: ModelEvent): number {
   switch (event.type) {
     case 'hidden':
@@ -68,7 +68,7 @@ function sizeOfEvent(event: ModelEvent): number {
   }
 }
 
-/** Ends a call that stays silent or goes on for ever, and tells that apart from a caller who stopped it. */
+/** Ends a call that is silent or too long, and distinguishes that from a call stopped by its caller. */
 export class AnswerWatchdog {
   readonly #service: string;
   readonly #idleTimeoutMs: number;

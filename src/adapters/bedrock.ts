@@ -33,10 +33,10 @@ export interface BedrockOptions {
   credentials: {
     /** Valid keys; throws `credentials_missing` or `credentials_expired`. */
     keys: () => Promise<AwsKeys>;
-    /** Looks them up again on the next need. */
+    /** Looks them up again at the next use. */
     forget: () => void;
   };
-  /** A key that stands in for credentials; null signs every request. */
+  /** A bearer key that replaces credentials; null signs every request. */
   bearerToken: string | null;
   network: Network;
   profile: string | null;
@@ -138,7 +138,7 @@ class BedrockBackend implements ModelBackend {
     return client;
   }
 
-  /** Sends, and again where AWS refused it for a clock that is wrong or for keys whose time is over. */
+  /** Sends, and once more if AWS refused the request for a wrong clock or expired keys. */
   async #send<Output>(
     departure: Departure,
     send: (client: BedrockRuntimeClient) => Promise<Output>,
@@ -157,7 +157,7 @@ class BedrockBackend implements ModelBackend {
     }
   }
 
-  /** Goes by the clock of a refusal from now on, as the SDK does; false where the call already did. */
+  /** Adopts the server's clock from a refusal, as the SDK does; false if the call already used it. */
   #setClock(error: unknown, used: number): boolean {
     const { $metadata, $response } = (error ?? {}) as Partial<ServiceException>;
     if (![401, 403].includes($metadata?.httpStatusCode ?? 0)) return false;
@@ -168,7 +168,7 @@ class BedrockBackend implements ModelBackend {
     return true;
   }
 
-  /** Whether a refusal says that the time of the keys that were used is over, and there are others now. */
+  /** Whether a refusal says that the keys have expired, and there are new ones. */
   async #renewKeys(error: unknown, used: AwsKeys | null): Promise<boolean> {
     if (!isExpired(error) || this.#options.bearerToken !== null) return false;
     this.#options.credentials.forget();
@@ -249,7 +249,7 @@ class BedrockBackend implements ModelBackend {
             serviceTier: servedIn(event.metadata.serviceTier),
           };
         }
-        // All is said; a connection that stays open need not end.
+        // The answer is complete; the connection may stay open.
         if (stopped && measured) watchdog.expectEnd();
       }
     } catch (error) {

@@ -47,7 +47,7 @@ const expired = (message: string, hint: string): Explanation => ({
  * are looked for goes by the exception's name, then by its status, because the words may quote the request.
  */
 
-/** Of an account that may not use a model. */
+/** For an account that may not use a model. */
 const accessCases: readonly Case[] = [
   [
     /use[- ]case (details|form)|FTUFormNotFilled/i,
@@ -86,7 +86,7 @@ const accessCases: readonly Case[] = [
   ],
 ];
 
-/** Of models that are not for this account, or for nobody any more. */
+/** For models that this account can't use, or that were retired. */
 const offerCases: readonly Case[] = [
   [
     /data retention/i,
@@ -255,7 +255,7 @@ const casesOfCode: Partial<Record<GatewayErrorCode, readonly Case[]>> = {
   credentials_expired: [...signatureCases, ...keyCases],
 };
 
-/** For names that no one knows; null for a refused request. */
+/** For unknown names; null for a refused request. */
 function casesOfStatus(status: number): readonly Case[] | null {
   if (status === 429 || status >= 500) return busyCases;
   if (status === 401 || status === 403)
@@ -330,7 +330,7 @@ function sameFor(names: readonly string[], explanation: Explanation): Record<str
   return Object.fromEntries(names.map((name) => [name, explanation]));
 }
 
-/** Of exceptions that no one knows, what their status says; whether the model worked is not known behind a failure. */
+/** For unknown exceptions, by their status; after a failure it is unknown whether the model worked. */
 function byStatus(status: number, { region, modelId }: Place): Explanation {
   if (status === 403 || status === 401) return byName['AccessDeniedException'] as Explanation;
   if (status === 429) return byName['ThrottlingException'] as Explanation;
@@ -346,8 +346,8 @@ function byStatus(status: number, { region, modelId }: Place): Explanation {
 }
 
 /**
- * Explains an exception of AWS by its name, or its status where nobody knows the name, and by its words as far as
- * those allow. What may be billed goes by the name: words that AWS quotes must not make a call free.
+ * Explains an exception of AWS by its name, or by its status if the name is unknown, and by its words as far as
+ * possible. Only the name decides what may be billed: words that AWS quotes must not make a call free.
  */
 export function explain(
   { name, message, status }: { name: string; message: string; status: number },

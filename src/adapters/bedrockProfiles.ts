@@ -7,13 +7,13 @@ import type { ProfileDirectory } from '../pricing/inferenceProfiles.ts';
 import type { AwsKeys } from '../sessions/awsCredentials.ts';
 import type { Network } from '../sessions/network.ts';
 
-/** What is only nice to know gets this long. */
+/** The time limit of these optional requests. */
 const timeoutMs = 3_000;
 const mostPages = 20;
 
 export interface BedrockProfilesOptions {
   keys: () => Promise<AwsKeys>;
-  /** A key that stands in for credentials; null signs every request. */
+  /** A bearer key that replaces credentials; null signs every request. */
   bearerToken: string | null;
   network: Network;
   profile: string | null;
@@ -56,7 +56,7 @@ export class BedrockProfiles implements ProfileDirectory {
     });
   }
 
-  /** Null for whatever fails: an account that may not ask goes on with what is known without it. */
+  /** Null for any failure: an account without this permission works without the answer. */
   async #ask<Answer>(
     question: (client: BedrockClient, signal: AbortSignal) => Promise<Answer>,
   ): Promise<Answer | null> {

@@ -8,8 +8,8 @@ const timeoutMs = 30_000;
 const largestOutput = 1 << 28;
 
 /**
- * Keeps checkpoints in notes on a repository's current commit, under refs/notes/tidyllm. Pushed with the
- * repository they are out of this user's reach.
+ * Keeps checkpoints in notes on a repository's current commit, under refs/notes/tidyllm. Once pushed, they are
+ * out of this user's reach.
  */
 export class GitNoteAnchor implements Anchor {
   readonly location: string;

@@ -2,7 +2,7 @@ import type { GatewayErrorCode } from '../errorCodes.ts';
 import { GatewayError } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
 
-/** Failures that the next call would meet again. */
+/** Failures that the next call would have too. */
 const refusals: readonly GatewayErrorCode[] = ['credentials_expired', 'access_denied'];
 
 /** How a back-end's last call ended: what no check without a call can know. */

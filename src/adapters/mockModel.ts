@@ -15,7 +15,7 @@ import type { Model } from '../pricing/modelCatalogue.ts';
 import { conformToConverse } from './converse/rules.ts';
 import { valueFor } from './mockValue.ts';
 
-/** Slow enough to be seen streaming, quick enough not to be waited for. */
+/** Slow enough to show streaming, quick enough not to delay anyone. */
 const wordDelayMs = 2;
 const charactersPerToken = 4;
 
@@ -30,7 +30,7 @@ export class MockBackend implements ModelBackend {
   readonly location = 'simulated answers, no network';
   readonly region = 'us-east-1';
 
-  /** By the rules of Bedrock: what works here works there. */
+  /** By Bedrock's rules: a call that works here works there. */
   conform(call: ModelCall, model: Model): ConformedCall {
     return conformToConverse(call, model);
   }
@@ -87,7 +87,7 @@ type Part =
   | { kind: 'thinking'; text: string; signature: string }
   | { kind: 'tool_use'; text: string; id: string; name: string };
 
-/** It reasons where that is asked for, uses a tool that it was given, and then answers, in the form that is wanted. */
+/** Reasons if asked to, uses a given tool, and then answers in the requested form. */
 function answerFor(call: ModelCall): { parts: Part[]; stop: string } {
   const { content } = call;
   const { messages, tools = [], tool_choice: choice, output_schema: form } = content;

@@ -1,9 +1,9 @@
 import { isJsonObject, type Json, type JsonObject } from '../content/messages.ts';
 
-/** Deeper than this a schema that refers to itself is not followed. */
+/** The depth to which a recursive schema is followed. */
 const mostDepth = 8;
 
-/** A value that a JSON schema allows, always the same one. Patterns and dependencies of members are not looked at. */
+/** A value that a JSON schema allows, always the same one. Patterns and dependencies of members are ignored. */
 export function valueFor(schema: JsonObject, root: JsonObject = schema, depth = mostDepth): Json {
   const { enum: choices, const: constant, $ref: reference, default: initial, examples } = schema;
   if (constant !== undefined) return constant;
@@ -45,7 +45,7 @@ function valueOfType(schema: JsonObject, inner: (one: Json | undefined) => Json)
   }
 }
 
-/** What a reference within the schema points at (RFC 6901). */
+/** The target of a reference within the schema (RFC 6901). */
 function referred(root: JsonObject, reference: string): Json | undefined {
   if (!reference.startsWith('#')) return undefined;
   const names = reference.slice(1).split('/').slice(1);

@@ -1,7 +1,7 @@
 import type { TokenUsage } from '../pricing/cost.ts';
 import { unreadableUsage } from './answerErrors.ts';
 
-/** No context is near this; more is a fault of whoever counted. */
+/** Far above every context size; a larger count is a bug of the service. */
 const mostTokens = 1_000_000_000;
 
 /** Usage whose counts can be. Throws `stream_incomplete` for others: what they would cost is unknown. */

@@ -247,7 +247,7 @@ export function eventsOfStream(event: ConverseStreamOutput, names: ModelCall['to
   return [{ type: 'hidden', bytes: sizeOf(delta) }];
 }
 
-/** As JSON, without what is left out; a place of a kind that the SDK doesn't know under its own name. */
+/** As JSON, without omitted members; a place of a kind that the SDK doesn't know keeps its own name. */
 function citationOf(citation: object): JsonObject {
   const { location, ...rest } = JSON.parse(JSON.stringify(citation)) as JsonObject & {
     location?: JsonObject;

@@ -160,7 +160,7 @@ export class DirectBackend implements ModelBackend {
           begun = true;
           yield event;
         }
-        // All is said; a connection that stays open need not end.
+        // The answer is complete; the connection may stay open.
         if (reader.complete) watchdog.expectEnd();
       }
     } catch (error) {

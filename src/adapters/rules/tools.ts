@@ -47,7 +47,7 @@ function requireNames(tools: readonly Tool[]): void {
   if (twice !== undefined) throw refused(`two tools have the name ${twice.slice(0, 64)}`);
 }
 
-/** A conversation in which tools were used can't go on without any. */
+/** A conversation in which tools were used can't continue without any. */
 function toolsInHistory(turns: readonly Turn[]): Tool[] {
   const names = turns.flatMap(({ content }) =>
     content.flatMap((block) => (block.type === 'tool_use' ? block.name : [])),
