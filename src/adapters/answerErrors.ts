@@ -86,7 +86,7 @@ function causesOf(error: unknown): string {
 
 /** The time limit passed before there was a connection: nothing was sent. */
 export function notConnected(service: string, cause: unknown): GatewayError {
-  return new GatewayError('backend_unreachable', `No connection to ${service} came to be in time.`, {
+  return new GatewayError('backend_unreachable', `Connecting to ${service} took too long.`, {
     hint: 'Nothing was sent. Check the network, the proxy and the endpoint.',
     retryable: true,
     cause,

@@ -14,8 +14,6 @@ export interface Departure {
    * Otherwise no server can have read it or charged for it.
    */
   begun: boolean;
-  /** Whether it was sent on a connection that had carried another: the server may have closed it meanwhile. */
-  reused?: boolean;
 }
 
 const underWay = new AsyncLocalStorage<Departure>();
@@ -23,7 +21,6 @@ const underWay = new AsyncLocalStorage<Departure>();
 /** Does work that sends one request through a watched agent, and notes whether it left. */
 export function departing<T>(departure: Departure, work: () => Promise<T>): Promise<T> {
   departure.begun = false;
-  departure.reused = false;
   return underWay.run(departure, work);
 }
 
@@ -40,7 +37,7 @@ export function watched<Watched extends Agent>(agent: Watched): Watched {
   };
   agent.reuseSocket = (socket, request) => {
     const departure = underWay.getStore();
-    if (departure) Object.assign(departure, { begun: true, reused: true });
+    if (departure) departure.begun = true;
     reuseSocket(socket, request);
   };
   return agent;
@@ -57,7 +54,7 @@ function whenStanding(socket: Socket, then: () => void): void {
 /** Without this a server that accepts the connection and stays silent gets as long as an answer. */
 function limitAgreement(socket: TLSSocket): void {
   const timer = setTimeout(() => {
-    const message = `No secure connection came to be within ${agreementTimeoutMs / 1000} s.`;
+    const message = `The secure connection took longer than ${agreementTimeoutMs / 1000} s.`;
     const hint = 'Check the network, and the proxy and the endpoint if there are any.';
     socket.destroy(new GatewayError('service_failed', message, { hint, retryable: true }));
   }, agreementTimeoutMs);

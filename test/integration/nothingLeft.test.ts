@@ -75,7 +75,7 @@ const tunnels: Record<string, [behave: (socket: Socket) => void, said: RegExp]> 
   resets: [(socket) => socket.resetAndDestroy(), /The proxy 127\.0\.0\.1:\d+ can’t be used/],
   'sends rubbish': [(socket) => socket.end('220 smtp ready\r\n\r\n'), /does not|can’t be used/],
   'speaks another protocol': [(socket) => socket.end('\u0015\u0003\u0001\r\n\r\n'), /does not speak HTTP/],
-  'never answers': [() => undefined, /in time|no connection was established within 5 s/],
+  'never answers': [() => undefined, /took too long|no connection was established within 5 s/],
   'opens the way, then closes': [
     (socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n'),
     /Bedrock can’t be reached/,
@@ -86,7 +86,7 @@ const tunnels: Record<string, [behave: (socket: Socket) => void, said: RegExp]> 
   ],
   'opens the way to silence': [
     (socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\n'),
-    /No connection to Bedrock came to be in time|No secure connection came to be within 10 s/,
+    /Connecting to Bedrock took too long|The secure connection took longer than 10 s/,
   ],
 };
 
@@ -219,7 +219,7 @@ describe('TLS that is not agreed', () => {
     ['that closes', (socket) => socket.end(), /can’t be reached/],
     ['that resets', (socket) => socket.resetAndDestroy(), /can’t be reached/],
     ['that speaks something else', (socket) => socket.end('HTTP/1.1 400 Bad\r\n\r\n'), /can’t be reached/],
-    ['that says nothing', () => undefined, /No connection to Bedrock came to be in time/],
+    ['that says nothing', () => undefined, /Connecting to Bedrock took too long/],
   ])('with a server %s costs nothing', async (_which, behave, said) => {
     const port = await portOf(createServer((socket) => socket.once('data', () => behave(socket))));
     const endpoint = `https://localhost:${port}`;

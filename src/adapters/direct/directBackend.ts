@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { GatewayError, systemCodeOf, type Billing } from '../../errors.ts';
+import { GatewayError, type Billing } from '../../errors.ts';
 import type { Health } from '../../gateways/gateway.ts';
 import type { BackendId } from '../../gateways/modelCalls.ts';
 import type { ConformedCall, ModelBackend, ModelCall, ModelEvent } from '../../gateways/ports.ts';
@@ -17,9 +17,6 @@ import { LastCall } from '../lastCall.ts';
 import { failedAnswer, failedRequest, refusal, type DirectService } from './directErrors.ts';
 import { OverlongStream, serverSentEvents } from './serverSentEvents.ts';
 import { fieldsIn, StreamedFailure, type StreamReader, type Wire } from './wire.ts';
-
-/** A connection that the server had closed breaks at once; what breaks later may have been acted on. */
-const staleWithinMs = 1_000;
 
 /** How a service is reached. */
 export interface DirectOptions {
@@ -105,8 +102,7 @@ export class DirectBackend implements ModelBackend {
     }
   }
 
-  /** Sends, and again where the server had closed the connection before it could read anything. */
-  async #send(call: ModelCall, departure: Departure, signal: AbortSignal): Promise<IncomingMessage> {
+  #send(call: ModelCall, departure: Departure, signal: AbortSignal): Promise<IncomingMessage> {
     const { wire, url, network } = this.#options;
     const headers = {
       'content-type': 'application/json',
@@ -116,16 +112,7 @@ export class DirectBackend implements ModelBackend {
       ...this.#authorization(),
     };
     const request = { method: 'POST', headers, body: JSON.stringify(wire.body(call)), signal };
-    for (;;) {
-      const sentAt = performance.now();
-      try {
-        return await departing(departure, () => network.open(url, request));
-      } catch (error) {
-        const broke = ['ECONNRESET', 'EPIPE'].includes(systemCodeOf(error) ?? '');
-        const stale = broke && departure.reused && performance.now() - sentAt < staleWithinMs;
-        if (!stale || signal.aborted) throw error;
-      }
-    }
+    return departing(departure, () => network.open(url, request));
   }
 
   async *#whole(call: ModelCall, watchdog: AnswerWatchdog): AsyncGenerator<ModelEvent> {
