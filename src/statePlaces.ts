@@ -12,6 +12,8 @@ export const statePlaces = {
   content: (state: string) => join(state, 'content'),
   /** Keys of users, for all that is kept of them. */
   contentKeys: (state: string) => join(state, 'content', 'keys'),
+  /** Slots for calls that run at once. */
+  slots: (state: string, kind: LedgerKind) => join(state, 'slots', kind),
   signingKey: (state: string) => join(state, 'signing.pem'),
   /** List of all state folders of the account. */
   homes: (state: string) => join(state, 'homes'),

@@ -9,6 +9,7 @@ import { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import type { ImplementationDependencies } from '../flow/implementations.ts';
 import { ReportStore } from '../flow/reportStore.ts';
 import { AiProcessingGateway } from '../gateways/aiProcessing/aiProcessingGateway.ts';
+import { MachineSlots } from '../gateways/aiProcessing/machineSlots.ts';
 import { systemPacing } from '../gateways/aiProcessing/pacing.ts';
 import type { AdmissionPolicy } from '../gateways/corporateLlm/admission.ts';
 import { CorporateLlmGateway } from '../gateways/corporateLlm/corporateLlmGateway.ts';
@@ -41,13 +42,13 @@ import { settingsWarnings } from './warnings.ts';
 export async function compose(options: ComposeOptions): Promise<Core> {
   const base = await foundationOf(options);
   const { loaded, sessions, backend, simulatedBecause, user, caller, content, reports, catalogue } = base;
-  const { ledger, journal, anchoring, capOf, budget, answers } = base;
+  const { ledger, journal, anchoring, capOf, budget, answers, slots } = base;
   const policy = policyOf(loaded.settings, backend.simulated, user, caller);
   const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
     new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy });
   const registry = await initGateways({
     corporate_llm: () => Promise.resolve(callsOn(backend, catalogue)),
-    ai_processing: (below) => Promise.resolve(processingOn(below, loaded.settings, answers)),
+    ai_processing: (below) => Promise.resolve(processingOn(below, loaded.settings, answers, slots)),
   });
   const { minReasonLength } = policy;
   const decided = { ledger, journal, anchoring, content, catalogue, capOf, budget, user };
@@ -79,6 +80,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       await anchoring.dispose();
       await ledger.dispose();
       backend.dispose();
+      slots.dispose();
       await sessions.dispose();
     },
   };
@@ -113,6 +115,7 @@ async function foundationOf(options: ComposeOptions) {
     timeZone: settings.budget.timezone,
   });
   const answers = answersOf(settings, options, state);
+  const slots = new MachineSlots(statePlaces.slots(state, mode), settings.ai.concurrency);
   const catalogue = catalogueOf(settings, offer, backend.region, profiles);
   const capOf = capsFrom({
     budget: settings.budget,
@@ -124,7 +127,7 @@ async function foundationOf(options: ComposeOptions) {
   const { alerts } = settings.budget;
   const budget = async (day?: string): Promise<BudgetStatus> =>
     budgetStatus(await dayOf(opened.ledger, opened.journal, day), { capOf, alerts });
-  return { ...parts, ...opened, sessions, simulatedBecause, caller, catalogue, budget };
+  return { ...parts, ...opened, sessions, simulatedBecause, caller, catalogue, budget, slots };
 }
 
 /** Where answers are cached, whether caching is on or not. */
@@ -139,10 +142,16 @@ function answersOf({ cache }: Settings, { folders = [] }: ComposeOptions, state:
 }
 
 /** Level 2, on top of the corporate gateway. */
-function processingOn(below: GovernedCalls, { ai, retry, cache }: Settings, answers: AnswerFiles): Gateway {
+function processingOn(
+  below: GovernedCalls,
+  { ai, retry, cache }: Settings,
+  answers: AnswerFiles,
+  slots: MachineSlots,
+): Gateway {
   return new AiProcessingGateway({
     below,
     cache: cache.enabled ? answers : null,
+    slots,
     policy: {
       attempts: retry.attempts,
       baseDelayMs: retry.base_delay_ms,

@@ -17,14 +17,16 @@ export function asLedgerError(directory: string, error: unknown): GatewayError {
       cause: error,
     });
   }
-  const [what, hint] = systemFailures[systemCodeOf(error) ?? ''] ?? [
-    messageOf(error),
-    'See the output for details.',
-  ];
+  const [what, hint] = systemFailureOf(error);
   return new GatewayError('ledger_unavailable', `The ledger in ${directory} can't be written: ${what}.`, {
     hint: `${hint} No call is made without its record.`,
     cause: error,
   });
+}
+
+/** What a system error means, and how to fix it. */
+export function systemFailureOf(error: unknown): [what: string, hint: string] {
+  return systemFailures[systemCodeOf(error) ?? ''] ?? [messageOf(error), 'See the output for details.'];
 }
 
 const systemFailures: Readonly<Record<string, [what: string, hint: string]>> = {
@@ -40,6 +42,7 @@ const systemFailures: Readonly<Record<string, [what: string, hint: string]>> = {
   ],
   EROFS: ['the file system is read-only', 'Set TIDYLLM_HOME to a folder that can be written.'],
   ENOENT: ['the folder is missing', 'Put the folder back, or set TIDYLLM_HOME to another.'],
+  EEXIST: ['a file is in place of a folder', 'Move the file away.'],
   ENOTDIR: ['a part of the path is not a folder', 'Set TIDYLLM_HOME to a folder that can be written.'],
   EMFILE: ['too many files are open', 'Close some windows and try again.'],
   EIO: ['the disk reports an error', 'Check the disk; nothing recorded is lost.'],

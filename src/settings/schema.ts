@@ -230,7 +230,7 @@ export const settingsSchema = z.strictObject({
         )
         .meta({ examples: ['http://localhost:11434/v1'] }),
     }),
-    concurrency: z.int().min(1).max(1000).default(8).describe('Concurrent calls of one window or command.'),
+    concurrency: z.int().min(1).max(100).default(8).describe('Calls at once, over all windows and commands.'),
     fallback_models: z
       .record(text, z.array(text))
       .default({})

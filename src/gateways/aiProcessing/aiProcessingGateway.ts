@@ -14,13 +14,14 @@ import { answerToKeep, cacheKeyOf, type CacheScope } from './cacheKey.ts';
 import { AttemptTally } from './attemptTally.ts';
 import { CircuitBreaker, type AttemptOutcome } from './circuitBreaker.ts';
 import { ConcurrencyLimit, type LoadSignal } from './concurrencyLimit.ts';
+import type { Slots } from './machineSlots.ts';
 import { Metrics, type ServiceMetrics } from './metrics.ts';
 import { retryDelay, RetryBudget, type Pacing, type RetrySettings } from './pacing.ts';
 
 export interface ProcessingPolicy extends RetrySettings {
   /** Failures in a row after which a model is paused; 0 never pauses. */
   pauseAfterFailures: number;
-  /** Calls at once. */
+  /** Calls at once: how many slots there are. */
   concurrency: number;
   /** Models to ask instead, in order, by requested name. */
   fallbackModels: Readonly<Record<string, readonly string[]>>;
@@ -35,6 +36,7 @@ export interface AiProcessingDependencies {
   policy: ProcessingPolicy;
   /** Null if caching is off. */
   cache: AnswerCache | null;
+  slots: Slots;
   pacing: Pacing;
 }
 
@@ -69,13 +71,13 @@ export class AiProcessingGateway implements Gateway {
   /** Calls whose answer will be cached, by the hash of their key. */
   readonly #underWay = new Map<string, Promise<LlmResponse>>();
 
-  constructor({ below, policy, cache, pacing }: AiProcessingDependencies) {
+  constructor({ below, policy, cache, slots, pacing }: AiProcessingDependencies) {
     this.#below = below;
     this.#policy = policy;
     this.#cache = cache;
     this.#pacing = pacing;
     this.#breaker = new CircuitBreaker(policy.pauseAfterFailures, () => pacing.now());
-    this.#limit = new ConcurrencyLimit(policy.concurrency, () => pacing.now());
+    this.#limit = new ConcurrencyLimit(policy.concurrency, slots, () => pacing.now());
   }
 
   getCapabilities(): { cacheEnabled: boolean; retryEnabled: boolean } {

@@ -3,7 +3,7 @@ import type { GatewayError } from '../../errors.ts';
 
 /** Time and chance, so that tests can replay a run. */
 export interface Pacing {
-  /** Milliseconds from any start, never going back. */
+  /** Milliseconds since the epoch, by a clock that never goes back while the process runs. */
   now(): number;
   /** Rejects with the signal's reason as soon as it aborts. */
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
@@ -12,7 +12,7 @@ export interface Pacing {
 }
 
 export const systemPacing: Pacing = {
-  now: () => performance.now(),
+  now: () => performance.timeOrigin + performance.now(),
   sleep: (milliseconds, signal) => delay(milliseconds, undefined, { signal }),
   random: Math.random,
 };

@@ -5,6 +5,7 @@ import { CircuitBreaker } from '../../../src/gateways/aiProcessing/circuitBreake
 import { ConcurrencyLimit } from '../../../src/gateways/aiProcessing/concurrencyLimit.ts';
 import { retryDelay, RetryBudget } from '../../../src/gateways/aiProcessing/pacing.ts';
 import type { Priority } from '../../../src/gateways/modelCalls.ts';
+import { slotsInMemory } from '../../support/slotsInMemory.ts';
 
 const service = 'bedrock model';
 const settings = { attempts: 5, baseDelayMs: 100, maxDelayMs: 1_000 };
@@ -120,7 +121,7 @@ describe('the limit of calls at once', () => {
 
   test('starts the most urgent first, and those of one urgency in their order', async () => {
     let now = 0;
-    const limit = new ConcurrencyLimit(1, () => now);
+    const limit = new ConcurrencyLimit(1, slotsInMemory(1), () => now);
     const leave = await limit.enter(service, 'normal', never);
     const started: string[] = [];
     const queue = (['low', 'normal', 'high', 'normal'] as Priority[]).map(async (priority, index) => {
@@ -136,7 +137,7 @@ describe('the limit of calls at once', () => {
 
   test('lets a low call that has waited go before a high one that comes later', async () => {
     let now = 0;
-    const limit = new ConcurrencyLimit(1, () => now);
+    const limit = new ConcurrencyLimit(1, slotsInMemory(1), () => now);
     const leave = await limit.enter(service, 'normal', never);
     const started: string[] = [];
     const enter = async (priority: Priority): Promise<void> => {
@@ -153,7 +154,7 @@ describe('the limit of calls at once', () => {
   });
 
   test('forgets a call that was stopped while it waited', async () => {
-    const limit = new ConcurrencyLimit(1, () => 0);
+    const limit = new ConcurrencyLimit(1, slotsInMemory(1), () => 0);
     const leave = await limit.enter(service, 'normal', never);
     const stop = new AbortController();
     const waiting = limit.enter(service, 'high', stop.signal);
@@ -165,7 +166,7 @@ describe('the limit of calls at once', () => {
   });
 
   test('halves for a service that throttles, and grows again with what it serves', async () => {
-    const limit = new ConcurrencyLimit(8, () => 0);
+    const limit = new ConcurrencyLimit(8, slotsInMemory(8), () => 0);
     const one = async (load: 'served' | 'throttled'): Promise<void> =>
       (await limit.enter(service, 'normal', never))(load);
     for (let time = 0; time < 5; time += 1) await one('throttled');
@@ -176,7 +177,7 @@ describe('the limit of calls at once', () => {
   });
 
   test('does not hold back other services for one at its limit', async () => {
-    const limit = new ConcurrencyLimit(2, () => 0);
+    const limit = new ConcurrencyLimit(2, slotsInMemory(2), () => 0);
     (await limit.enter(service, 'normal', never))('throttled');
     const leave = await limit.enter(service, 'normal', never);
     const second = limit.enter(service, 'high', never);
