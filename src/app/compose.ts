@@ -10,10 +10,9 @@ import type { ImplementationDependencies } from '../flow/implementations.ts';
 import { ReportStore } from '../flow/reportStore.ts';
 import { AiProcessingGateway } from '../gateways/aiProcessing/aiProcessingGateway.ts';
 import { MachineSlots } from '../gateways/aiProcessing/machineSlots.ts';
-import { systemPacing } from '../gateways/aiProcessing/pacing.ts';
+import { systemPacing, type Pacing } from '../gateways/aiProcessing/pacing.ts';
 import type { AdmissionPolicy } from '../gateways/corporateLlm/admission.ts';
 import { CorporateLlmGateway } from '../gateways/corporateLlm/corporateLlmGateway.ts';
-import type { Gateway } from '../gateways/gateway.ts';
 import type { GovernedCalls } from '../gateways/modelCalls.ts';
 import type { BackendInfo, ModelBackend } from '../gateways/ports.ts';
 import { initGateways, type GatewayRegistry } from '../gateways/registry.ts';
@@ -48,7 +47,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy });
   const registry = await initGateways({
     corporate_llm: () => Promise.resolve(callsOn(backend, catalogue)),
-    ai_processing: (below) => Promise.resolve(processingOn(below, loaded.settings, answers, slots)),
+    ai_processing: (below) =>
+      Promise.resolve(processingOn(below, { ...base, pacing: options.pacing ?? systemPacing })),
   });
   const { minReasonLength } = policy;
   const decided = { ledger, journal, anchoring, content, catalogue, capOf, budget, user };
@@ -144,10 +144,9 @@ function answersOf({ cache }: Settings, { folders = [] }: ComposeOptions, state:
 /** Level 2, on top of the corporate gateway. */
 function processingOn(
   below: GovernedCalls,
-  { ai, retry, cache }: Settings,
-  answers: AnswerFiles,
-  slots: MachineSlots,
-): Gateway {
+  { loaded, answers, slots, pacing }: ProcessingParts,
+): AiProcessingGateway {
+  const { ai, retry, cache } = loaded.settings;
   return new AiProcessingGateway({
     below,
     cache: cache.enabled ? answers : null,
@@ -162,8 +161,15 @@ function processingOn(
       cacheScope: cache.scope,
       cacheMaxTemperature: cache.max_temperature,
     },
-    pacing: systemPacing,
+    pacing,
   });
+}
+
+interface ProcessingParts {
+  loaded: LoadedSettings;
+  answers: AnswerFiles;
+  slots: MachineSlots;
+  pacing: Pacing;
 }
 
 /** The part of the back-end that front doors see: nothing that calls a model. */

@@ -13,6 +13,7 @@ import type { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import type { ReportStore } from '../flow/reportStore.ts';
 import type { BackendInfo } from '../gateways/ports.ts';
 import type { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
+import type { Pacing } from '../gateways/aiProcessing/pacing.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
 import type { Sessions } from '../gateways/services.ts';
 
@@ -32,6 +33,8 @@ export interface ComposeOptions extends SettingsOverrides {
   folders?: readonly string[] | undefined;
   /** Folders whose agreements are known, so that running one can be refused for trust; default `folders`. */
   flowFolders?: readonly string[] | undefined;
+  /** Time and chance of retries, pauses and turns; by default the system's. */
+  pacing?: Pacing | undefined;
   /** Further signing keys of this installation, besides the one in its file. */
   olderSigningKeys?: (() => Promise<Signer[]>) | undefined;
 }

@@ -49,6 +49,8 @@ export interface BedrockStandIn {
   behave: ((call: SeenCall, index: number, underWay: number) => Behaviour) | null;
   /** So many calls are answered at the same time; others wait for their turn. */
   atOnce: number;
+  /** Headers of every answer. */
+  readonly headers: Record<string, string>;
   close: () => Promise<void>;
 }
 
@@ -106,12 +108,12 @@ function frame(headers: Record<string, string>, payload: object): Buffer {
  * where NAME is a refusal above, or one of: slow, stall, cut, early-end, no-metadata, exception, gate,
  * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=…, halves=…, served=TIER; stop=REASON, or
  * stop=REASON/silent without a word; blocks=[…JSON…], content blocks of Converse; use-tool, a tool loop; lie={…JSON…}, a usage that doesn't fit the answer; twice={…JSON…}, a second one;
- * refuse=STATUS EXCEPTION MESSAGE, break=EXCEPTION MESSAGE; hostile=KIND, an answer without bounds.
+ * refuse=STATUS EXCEPTION MESSAGE, break=EXCEPTION MESSAGE in the middle, fail=EXCEPTION MESSAGE as the first event; hostile=KIND, an answer without bounds.
  */
 export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
   const seen: Seen = {
     ...{ calls: [], refused: 0, clockAheadMs: 0, expiredKeys: new Set(['EXPIRED']) },
-    ...{ behave: null, underWay: 0, served: new Turns(), profiles: null, asked: [] },
+    ...{ behave: null, underWay: 0, served: new Turns(), profiles: null, asked: [], headers: {} },
   };
   const sockets = new Set<Socket>();
   let openGate = (): void => undefined;
@@ -146,6 +148,7 @@ export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     asked: seen.asked,
+    headers: seen.headers,
     get profiles() {
       return seen.profiles;
     },
@@ -194,6 +197,7 @@ interface Seen {
   served: Turns;
   profiles: BedrockStandIn['profiles'];
   asked: string[];
+  headers: Record<string, string>;
 }
 
 /** Lets so many pass at the same time, first come first. */
@@ -223,6 +227,7 @@ async function answer(
 ): Promise<void> {
   const now = Date.now() + seen.clockAheadMs;
   response.setHeader('date', new Date(now).toUTCString());
+  for (const [name, value] of Object.entries(seen.headers)) response.setHeader(name, value);
   if (request.url?.startsWith('/inference-profiles')) {
     controlPlane(request.url, response, seen);
     return;
@@ -454,9 +459,11 @@ async function stream(
     case 'open-end':
       response.write(Buffer.concat([start, ...deltas, ...end]));
       return;
+    case 'fail':
     case 'break': {
       const [exception = '', ...words] = value.split(' ');
-      response.end(Buffer.concat([half, exceptionFrame(exception, words.join(' '))]));
+      const failure = exceptionFrame(exception, words.join(' '));
+      response.end(mode === 'fail' ? failure : Buffer.concat([half, failure]));
       return;
     }
     case 'exception':

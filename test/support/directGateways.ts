@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { compose } from '../../src/app/compose.ts';
-import type { Core } from '../../src/core/core.ts';
+import type { ComposeOptions, Core } from '../../src/core/core.ts';
 import type { LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { anthropicKey, startAnthropicStandIn } from '../standIn/anthropic/anthropicStandIn.ts';
 import type { DirectStandIn } from '../standIn/direct/server.ts';
@@ -74,6 +74,7 @@ export async function gatewayOn(
   service: DirectService,
   environment: Record<string, string> = {},
   moreSettings = '',
+  options: Partial<ComposeOptions> = {},
 ): Promise<DirectGateway> {
   const home = temporaryFolder();
   const standIn = await service.start();
@@ -84,7 +85,7 @@ export async function gatewayOn(
     [service.keyVariable]: service.key,
     ...environment,
   });
-  const core = await compose({ environment: process.env, user: 'ada' });
+  const core = await compose({ environment: process.env, user: 'ada', ...options });
   onTestFinished(async () => {
     await core.dispose();
     await standIn.close();
