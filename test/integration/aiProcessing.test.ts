@@ -8,6 +8,7 @@ import { microToUsd } from '../../src/pricing/cost.ts';
 import type { Behaviour } from '../standIn/bedrockStandIn.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { recordsOf } from '../support/records.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 
 const quick = { TIDYLLM_RETRY_BASE_DELAY_MS: '1', TIDYLLM_RETRY_MAX_DELAY_MS: '5' };
 const retrying = { ...quick, TIDYLLM_RETRY_ATTEMPTS: '3' };
@@ -130,6 +131,15 @@ describe('a call that fails for a while', () => {
     expect(await spent(gateway.core)).toEqual({ spent: worst, reserved: 0n });
   });
 
+  test('does not pause a model that refuses, however often', async () => {
+    const gateway = await gatewayOnStandIn({ ...quick, TIDYLLM_RETRY_PAUSE_AFTER_FAILURES: '2' });
+    const refused = ['validation', 'denied', 'not-found', 'throttled', 'quota'] as const;
+    refusing(gateway, ...refused);
+    for (let call = 0; call < refused.length; call += 1)
+      expect(await ask(gateway.core)).toMatchObject({ success: false, attempts: 1 });
+    expect(await ask(gateway.core)).toMatchObject({ success: true });
+  });
+
   test('pauses a model that keeps failing, and records the calls that were not sent', async () => {
     const gateway = await gatewayOnStandIn({ ...quick, TIDYLLM_RETRY_PAUSE_AFTER_FAILURES: '5' });
     gateway.standIn.behave = () => ({ refusal: 'internal' });
@@ -141,6 +151,54 @@ describe('a call that fails for a while', () => {
     expect(await recordsOf(gateway.core, 'REFUSE')).toHaveLength(1);
     const health = await gateway.core.registry.healthCheck(AbortSignal.timeout(5_000));
     expect(health.ai_processing.state).toBe('degraded');
+  });
+});
+
+describe('the limit of calls at once', () => {
+  const one = { ...quick, TIDYLLM_AI_CONCURRENCY: '1', TIDYLLM_RETRY_IDLE_TIMEOUT_MS: '300' };
+
+  async function stopped(
+    core: Core,
+    prompt: string,
+    when: 'at once' | 'in the answer',
+  ): Promise<LlmResponse> {
+    const stop = new AbortController();
+    if (when === 'at once') stop.abort();
+    return core.registry
+      .calls()
+      .execute({ ...request, prompt }, { signal: stop.signal, onEvent: () => stop.abort() });
+  }
+
+  test('has room again after every end of a call', async () => {
+    const { core } = await gatewayOnStandIn(one);
+    const ends = [
+      await ask(core),
+      await ask(core, { stream: false }),
+      await ask(core, { prompt: '@stand-in:stall' }),
+      await ask(core, { prompt: '@stand-in:reset' }),
+      await ask(core, { prompt: '@stand-in:denied' }),
+      await ask(core, { auditReason: '' }),
+      await stopped(core, '@stand-in:slow', 'in the answer'),
+      await stopped(core, 'hello', 'at once'),
+    ];
+    expect(ends.map(({ status }) => status)).toEqual([
+      ...['success', 'success', 'incomplete', 'failed', 'failed', 'refused', 'cancelled', 'cancelled'],
+    ]);
+    expect(await ask(core)).toMatchObject({ success: true });
+  });
+
+  test('drops a call that was stopped while it waited, and records it', async () => {
+    const { core, standIn } = await gatewayOnStandIn(one);
+    const running = ask(core, { prompt: '@stand-in:gate' });
+    await expect.poll(() => standIn.calls).toHaveLength(1);
+    const stop = new AbortController();
+    const waiting = core.registry.calls().execute(request, { signal: stop.signal });
+    stop.abort();
+    expect(await waiting).toMatchObject({ status: 'cancelled', attempts: 0, gatewayTracked: true });
+    standIn.openGate();
+    expect(await running).toMatchObject({ success: true });
+    expect(standIn.calls).toHaveLength(1);
+    expect(await ask(core)).toMatchObject({ success: true });
   });
 });
 
@@ -248,6 +306,17 @@ describe('the cache', () => {
     const { core } = await gatewayOnStandIn(caching);
     await ask(core);
     expect((await ask(core, changes)).cacheHit).toBe(false);
+  });
+
+  test('has no answer for another workspace where policy keeps them apart', async () => {
+    const { core } = await gatewayOnStandIn({ ...caching, TIDYLLM_CACHE_SCOPE: 'workspace' });
+    const [here, there] = [temporaryFolder(), temporaryFolder()];
+    const from = (folder: string): Partial<LlmRequest> => ({
+      origin: { door: 'test', folder, branch: null },
+    });
+    await ask(core, from(here));
+    expect((await ask(core, { ...from(here), userId: 'bob' })).cacheHit).toBe(true);
+    expect((await ask(core, from(there))).cacheHit).toBe(false);
   });
 
   test('is passed by when the request says so, and keeps the newer answer', async () => {

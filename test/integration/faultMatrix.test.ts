@@ -154,3 +154,37 @@ describe.each(backends)('$name', ({ model, throttled, faults, open }) => {
     expect(response.error?.retryAfterMs).toBe(61_000);
   });
 });
+
+/** The same failure as each service says it in its first event. */
+const failure = {
+  type: 'error',
+  error: { type: 'overloaded_error', message: 'busy', code: null },
+};
+
+describe.each([
+  [anthropic, 'claude-haiku-4-5'],
+  [openai, 'gpt-5.4-mini'],
+] as const)('fallback models of $name', (service, other) => {
+  async function withFallback() {
+    const settings = (url: string): string =>
+      service.settings(url).replace('ai:\n', `ai:\n  fallback_models: { ${service.model}: [${other}] }\n`);
+    return gatewayOn({ ...service, settings }, { TIDYLLM_RETRY_ATTEMPTS: '1' });
+  }
+
+  test('answer when the first event is a failure', async () => {
+    const { ask, standIn } = await withFallback();
+    const fails = { events: [{ event: 'error', data: JSON.stringify(failure) }] };
+    standIn.override = ({ body }) => (body['model'] === service.model ? fails : null);
+    const response = await ask({ prompt: '@stand-in:text=Hello' });
+    expect(response).toMatchObject({ success: true, content: 'Hello', fallbackFrom: service.model });
+    expect(response.modelUsed).toContain(other);
+  });
+
+  test('are not asked once a part of the answer was shown', async () => {
+    const { ask, standIn } = await withFallback();
+    const response = await ask({ prompt: '@stand-in:break=529 overloaded_error busy' });
+    expect(response).toMatchObject({ status: 'incomplete', attempts: 1, fallbackFrom: null });
+    expect(response.content).not.toBe('');
+    expect(standIn.calls).toHaveLength(1);
+  });
+});

@@ -49,8 +49,8 @@ export interface DirectStandIn {
   transport: Transport;
   /** Headers of every answer. */
   headers: Record<string, string>;
-  /** What every call is answered with, in place of what its prompt asks for. */
-  override: Reply | null;
+  /** What a call is answered with, in place of what its prompt asks for; null for that. */
+  override: Reply | null | ((call: SeenRequest) => Reply | null);
   /** How many connections are open. */
   readonly open: number;
   /** How many connections there were. */
@@ -71,7 +71,8 @@ export async function startDirectStandIn(
       const body = request.method === 'POST' ? ((await json(request)) as SeenRequest['body']) : {};
       const call = { path: request.url ?? '', headers: request.headers, body };
       if (request.method === 'POST') standIn.calls.push(call);
-      const reply = standIn.override ?? answer(call);
+      const { override } = standIn;
+      const reply = (typeof override === 'function' ? override(call) : override) ?? answer(call);
       if (reply === null) request.socket.resetAndDestroy();
       else if (reply !== 'hang') await send(response, reply, standIn);
     })().catch(() => request.socket.destroy());
