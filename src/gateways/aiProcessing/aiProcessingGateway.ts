@@ -248,33 +248,42 @@ export class AiProcessingGateway implements Gateway {
     return retryable && exitCode === 6 && !tally.answering;
   }
 
-  /** One governed call, when its circuit and the limit let it through. */
-  async #attempt(service: string, { request, plan, signal, onEvent }: Asked): Promise<LlmResponse> {
+  /** One governed call, once the limit and its circuit let it through. */
+  async #attempt(service: string, asked: Asked): Promise<LlmResponse> {
+    const { request, plan, signal } = asked;
+    const pausedMs = this.#breaker.pausedMs(service);
+    // What is paused now doesn't wait for its turn.
+    if (pausedMs > 0) return this.#below.refuse(request, paused(plan.modelId, pausedMs));
+    const queuedAt = this.#pacing.now();
+    let leave: (load: LoadSignal) => void;
+    try {
+      leave = await this.#limit.enter(service, request.priority ?? requestDefaults.priority, signal);
+    } catch (error) {
+      if (signal.aborted) return this.#below.refuse(request, stopped());
+      if (GatewayError.is(error)) return this.#below.refuse(request, error);
+      throw error;
+    }
+    this.#metrics.waited(service, this.#pacing.now() - queuedAt);
+    let load: LoadSignal = 'unknown';
+    try {
+      const response = await this.#throughCircuit(service, asked);
+      load = loadOf(response);
+      return response;
+    } finally {
+      leave(load);
+    }
+  }
+
+  async #throughCircuit(service: string, { request, plan, signal, onEvent }: Asked): Promise<LlmResponse> {
     const passage = this.#breaker.enter(service);
     if ('pausedMs' in passage) return this.#below.refuse(request, paused(plan.modelId, passage.pausedMs));
     let outcome: AttemptOutcome = 'neutral';
     try {
-      const queuedAt = this.#pacing.now();
-      const leave = await this.#limit.enter(service, request.priority ?? requestDefaults.priority, signal);
-      this.#metrics.waited(service, this.#pacing.now() - queuedAt);
-      let load: LoadSignal = 'unknown';
-      try {
-        const response = await this.#below.execute(request, { signal, ...(onEvent && { onEvent }) });
-        outcome = outcomeOf(response);
-        load = response.success
-          ? 'served'
-          : response.error?.code === 'backend_throttled'
-            ? 'throttled'
-            : load;
-        if (response.success) this.#budget.succeeded(service);
-        this.#metrics.attempted(service, response);
-        return response;
-      } finally {
-        leave(load);
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      return await this.#below.refuse(request, stopped());
+      const response = await this.#below.execute(request, { signal, ...(onEvent && { onEvent }) });
+      outcome = outcomeOf(response);
+      if (response.success) this.#budget.succeeded(service);
+      this.#metrics.attempted(service, response);
+      return response;
     } finally {
       passage.end(outcome);
     }
@@ -289,6 +298,11 @@ function ownAnswerOf(response: LlmResponse): CachedAnswer | null {
 /** A back-end's model: what retries, circuits and limits are kept for. */
 function serviceOf({ backend, modelId }: CallPlan): string {
   return `${backend} ${modelId}`;
+}
+
+function loadOf({ success, error }: LlmResponse): LoadSignal {
+  if (success) return 'served';
+  return error?.code === 'backend_throttled' ? 'throttled' : 'unknown';
 }
 
 /** Only a service that is down counts as failing: one that refuses or throttles is up. */

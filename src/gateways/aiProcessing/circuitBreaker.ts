@@ -36,17 +36,23 @@ export class CircuitBreaker {
   enter(service: string): { end: (outcome: AttemptOutcome) => void } | { pausedMs: number } {
     const circuit = this.#circuit(service);
     if (circuit.openUntil === null) return { end: (outcome) => this.#count(circuit, outcome) };
-    const pausedMs = circuit.openUntil - this.#now();
+    const pausedMs = this.pausedMs(service);
     if (pausedMs > 0) return { pausedMs };
     if (circuit.probing) return { pausedMs: 0 };
     circuit.probing = true;
     return { end: (outcome) => this.#endProbe(circuit, outcome) };
   }
 
+  /** How long a service is paused still, in milliseconds; 0 if it isn't, or if it may be tested. */
+  pausedMs(service: string): number {
+    const { openUntil } = this.#circuit(service);
+    return openUntil === null ? 0 : Math.max(0, openUntil - this.#now());
+  }
+
   /** Every circuit that was used. */
   states(): { service: string; state: CircuitState; failures: number; pausedMs: number }[] {
     return [...this.#circuits].map(([service, { failures, openUntil }]) => {
-      const pausedMs = openUntil === null ? 0 : Math.max(0, openUntil - this.#now());
+      const pausedMs = this.pausedMs(service);
       const state = openUntil === null ? 'closed' : pausedMs > 0 ? 'open' : 'half_open';
       return { service, state, failures, pausedMs };
     });
