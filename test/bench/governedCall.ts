@@ -1,6 +1,6 @@
 /**
- * What governance adds to a call: the governed call against the bare SDK call, alternating, on the same
- * stand-in in the same run. The stand-in runs in a process of its own.
+ * What governance adds to a call: the governed call, with the cache and three attempts on, against the bare SDK call,
+ * alternating, on the same stand-in in the same run. The stand-in runs in a process of its own.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { BedrockRuntimeClient, ConverseStreamCommand } from '@aws-sdk/client-bedrock-runtime';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { compose } from '../../src/app/compose.ts';
+import { percentile } from './percentiles.ts';
 
 const warmUps = 200;
 const rounds = 2000;
@@ -45,13 +46,21 @@ interface Timing {
   total: number;
 }
 
+let prompts = 0;
+
+/** A new one each time, so that no answer comes from the cache. */
+function nextPrompt(): string {
+  prompts += 1;
+  return `hello ${prompts}`;
+}
+
 async function bareCall(): Promise<Timing> {
   const startedAt = performance.now();
   let first = 0;
   const { stream } = await bare.send(
     new ConverseStreamCommand({
       modelId,
-      messages: [{ role: 'user', content: [{ text: 'hello' }] }],
+      messages: [{ role: 'user', content: [{ text: nextPrompt() }] }],
       inferenceConfig: { maxTokens: 4000, temperature: 0.7 },
     }),
   );
@@ -65,7 +74,7 @@ async function governedCall(): Promise<Timing> {
   const startedAt = performance.now();
   let first = 0;
   const response = await gateway.execute(
-    { prompt: 'hello', auditReason: 'JIRA-1 bench', modelId },
+    { prompt: nextPrompt(), auditReason: 'JIRA-1 bench', modelId },
     { onEvent: () => (first ||= performance.now() - startedAt) },
   );
   if (!response.success) throw response.error ?? new Error('the call failed');
@@ -78,11 +87,6 @@ function syncedWrite(descriptor: number, bytes: Buffer): number {
   writeSync(descriptor, bytes);
   fdatasyncSync(descriptor);
   return performance.now() - startedAt;
-}
-
-function percentile(values: number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
 for (let index = 0; index < warmUps; index += 1) {
