@@ -8,8 +8,8 @@ import { health } from './cli/health.ts';
 import { promptForMfaCode } from './cli/mfaCode.ts';
 import { noteBudgetAlerts } from './cli/budgetAlerts.ts';
 import { cacheClear, cacheStats, cacheStatus } from './cli/cache.ts';
-import { chat, unreachableJson } from './cli/chat.ts';
-import type { ChatOptions } from './cli/chatRequest.ts';
+import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
+import { compare, notComparedJson, type CompareOptions } from './cli/compare.ts';
 import { flowHistory, flowList, flowReport, flowRun, flowValidate, type FlowRunOptions } from './cli/flow.ts';
 import { auditErase, type EraseOptions } from './cli/erase.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
@@ -58,35 +58,46 @@ const program = new Command('tidyllm')
   .configureOutput({ writeOut: writeOutput, writeErr: writeErrors })
   .showHelpAfterError('(see --help)');
 
-program
-  .command('chat')
-  .description('make one governed call and stream the answer')
-  .argument('[prompt]', 'the prompt; - reads standard input')
-  .option('--reason <text>', 'why the call is made (mandatory)')
+/** The options of a request: `chat` sends it to one model, `compare` to several. */
+const withRequest = (command: Command): Command =>
+  command
+    .argument('[prompt]', 'the prompt; - reads standard input')
+    .option('--reason <text>', 'why the call is made (mandatory)')
+    .option('--max-tokens <n>', 'maximum answer length, in tokens')
+    .option('--temperature <t>', '0 to 1, or none to leave it to the model')
+    .addOption(new Option('--service-tier <tier>', 'service tier of Bedrock').choices(requestServiceTiers))
+    .option('--file <path>', 'text, image, PDF or Office file to attach (repeatable)', repeatable, [])
+    .option('--messages <file>', 'a conversation in JSON, instead of a prompt')
+    .option('--system <text>', 'system prompt')
+    .option('--tools <file>', 'tools that the model may ask for, in JSON')
+    .option('--tool-choice <choice>', 'auto, any, none or the name of a tool')
+    .option('--reasoning <effort>', 'low, medium, high or a number of tokens')
+    .option('--schema <file>', 'JSON schema that the answer must fit')
+    .option('--stop <text>', 'stop sequence (repeatable)', repeatable, [])
+    .option('--top-p <p>', 'above 0, up to 1; replaces the temperature')
+    .option('--guardrail <id:version>', 'Bedrock guardrail to apply')
+    .option('--fields <file>', 'additional model fields, in JSON')
+    .option('--no-cache', 'ask a model even if the answer is cached')
+    .option('--fallback <models>', 'none forbids fallback models');
+withRequest(program.command('chat').description('make one governed call and stream the answer'))
   .option('-m, --model <name>', 'friendly name, model id, inference-profile id or ARN')
-  .option('--max-tokens <n>', 'maximum answer length, in tokens')
-  .option('--temperature <t>', '0 to 1, or none to leave it to the model')
-  .addOption(new Option('--service-tier <tier>', 'service tier of Bedrock').choices(requestServiceTiers))
   .option('--mode <mode>', 'chat mode', 'direct')
-  .option('--file <path>', 'text, image, PDF or Office file to attach (repeatable)', repeatable, [])
-  .option('--messages <file>', 'a conversation in JSON, instead of a prompt')
-  .option('--system <text>', 'system prompt')
-  .option('--tools <file>', 'tools that the model may ask for, in JSON')
-  .option('--tool-choice <choice>', 'auto, any, none or the name of a tool')
-  .option('--reasoning <effort>', 'low, medium, high or a number of tokens')
-  .option('--schema <file>', 'JSON schema that the answer must fit')
-  .option('--stop <text>', 'stop sequence (repeatable)', repeatable, [])
-  .option('--top-p <p>', 'above 0, up to 1; replaces the temperature')
-  .option('--guardrail <id:version>', 'Bedrock guardrail to apply')
-  .option('--fields <file>', 'additional model fields, in JSON')
   .option('--no-stream', 'wait for the whole answer')
-  .option('--no-cache', 'ask a model even if the answer is cached')
-  .option('--fallback <models>', 'none forbids fallback models')
   .action((prompt: string | undefined, options: ChatOptions) => {
     const failed = (error: GatewayError): object =>
       unreachableJson(error, options.model ?? '', program.opts<GlobalOptions>().backend);
     return run(
       withAlerts((core, terminal) => chat(core, prompt, options, terminal)),
+      failed,
+    );
+  });
+withRequest(program.command('compare').description('ask several models the same and compare their answers'))
+  .requiredOption('--models <names>', '2 to 8 models, separated by commas')
+  .action((prompt: string | undefined, options: CompareOptions) => {
+    const failed = (error: GatewayError): object =>
+      notComparedJson(error, options, program.opts<GlobalOptions>().backend);
+    return run(
+      withAlerts((core, terminal) => compare(core, prompt, options, terminal)),
       failed,
     );
   });

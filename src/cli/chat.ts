@@ -1,10 +1,10 @@
 import { blocksOf, type JsonObject } from '../content/messages.ts';
 import type { Core } from '../core/core.ts';
-import type { GatewayError } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import { shortfallOf } from '../gateways/shortfall.ts';
 import { backendIds, type AnswerEvent, type LlmResponse } from '../gateways/modelCalls.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
-import { requestFrom, type ChatOptions } from './chatRequest.ts';
+import { requestFrom, type RequestOptions } from './chatRequest.ts';
 import { writeOutput } from './output.ts';
 import { stopSignal } from './stopSignal.ts';
 import {
@@ -17,6 +17,12 @@ import {
   type Terminal,
 } from './terminal.ts';
 
+export interface ChatOptions extends RequestOptions {
+  model?: string;
+  mode: string;
+  stream: boolean;
+}
+
 /** `tidyllm chat`: one governed call. Returns the exit code. */
 export async function chat(
   core: Core,
@@ -24,7 +30,10 @@ export async function chat(
   options: ChatOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const request = await requestFrom(core, prompt, options);
+  const { mode, model: modelId = core.loaded.settings.aws.bedrock.default_model, stream } = options;
+  if (mode !== 'direct')
+    throw new GatewayError('invalid_request', `The chat mode "${mode}" is not installed; use direct.`);
+  const request = { ...(await requestFrom(prompt, options)), modelId, stream };
   if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
   const stop = stopSignal();
   const response = await core.chat.calls('direct').execute(request, {
@@ -54,10 +63,16 @@ function toolCalls({ message }: LlmResponse): { id: string; name: string; input:
   );
 }
 
+/** The tool calls that the model requests, a line for each. */
+export function toolCallLines(response: LlmResponse): string[] {
+  return toolCalls(response).map(
+    ({ id, name, input }) => `[tool use ${id}] ${name} ${JSON.stringify(input)}`,
+  );
+}
+
 function printOutcome(response: LlmResponse, terminal: Terminal): void {
   if (response.content) writeOutput('\n');
-  for (const { id, name, input } of toolCalls(response))
-    printLine(`[tool use ${id}] ${name} ${JSON.stringify(input)}`);
+  for (const line of toolCallLines(response)) printLine(line);
   if (response.error) printError(response.error);
   for (const adjustment of response.adjustments) note(terminal, adjustment);
   const shortfall = shortfallOf(response.stopReason, response.content);

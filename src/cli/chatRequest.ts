@@ -12,23 +12,20 @@ import {
   type ToolChoice,
 } from '../content/messages.ts';
 import { imageFacts } from '../content/media.ts';
-import type { Core } from '../core/core.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { LlmRequest, RequestServiceTier } from '../gateways/modelCalls.ts';
 import { faultIn, schemaWords } from '../schemaWords.ts';
 import { readBytes, readStandardInput, readTextFile, textIn } from './readText.ts';
 import { terminalOrigin } from './terminalOrigin.ts';
 
-export interface ChatOptions {
+/** The options of a request, whatever models it is for. */
+export interface RequestOptions {
   reason?: string;
-  model?: string;
   maxTokens?: string;
   temperature?: string;
   topP?: string;
   serviceTier?: RequestServiceTier;
-  mode: string;
   file: string[];
-  stream: boolean;
   system?: string;
   messages?: string;
   tools?: string;
@@ -42,25 +39,13 @@ export interface ChatOptions {
   fallback?: string;
 }
 
-/** The request for the arguments of `tidyllm chat`. Throws `invalid_request`. */
-export async function requestFrom(
-  core: Core,
-  prompt: string | undefined,
-  options: ChatOptions,
-): Promise<LlmRequest> {
-  if (options.mode !== 'direct') {
-    throw new GatewayError(
-      'invalid_request',
-      `The chat mode "${options.mode}" is not installed; use direct.`,
-    );
-  }
+/** The request for the arguments of a command, without its model. Throws `invalid_request`. */
+export async function requestFrom(prompt: string | undefined, options: RequestOptions): Promise<LlmRequest> {
   const { maxTokens, temperature, topP, serviceTier } = options;
   return {
     ...(await questionFrom(prompt, options)),
     ...(await toolsFrom(options)),
     auditReason: options.reason ?? '',
-    modelId: options.model ?? core.loaded.settings.aws.bedrock.default_model,
-    stream: options.stream,
     // Policy decides, unless the cache is passed by.
     ...(!options.cache && { cache: false }),
     ...(options.fallback !== undefined && { fallback: fallbackOf(options.fallback) }),
@@ -83,7 +68,7 @@ export async function requestFrom(
 /** Either a prompt with the files that go with it, or a whole conversation. */
 async function questionFrom(
   prompt: string | undefined,
-  { messages, file: paths }: ChatOptions,
+  { messages, file: paths }: RequestOptions,
 ): Promise<Pick<LlmRequest, 'prompt' | 'messages'>> {
   if ((prompt === undefined) === (messages === undefined))
     throw new GatewayError('invalid_request', 'Give either a prompt or --messages.', {
@@ -132,7 +117,7 @@ function documentType(path: string, bytes: Buffer): DocumentType | null {
 async function toolsFrom({
   tools,
   toolChoice,
-}: ChatOptions): Promise<Pick<LlmRequest, 'tools' | 'toolChoice'>> {
+}: RequestOptions): Promise<Pick<LlmRequest, 'tools' | 'toolChoice'>> {
   return {
     ...(tools !== undefined && { tools: await jsonFile(tools, toolsForm) }),
     ...(toolChoice !== undefined && { toolChoice: choiceOf(toolChoice) }),

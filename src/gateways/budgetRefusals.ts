@@ -70,6 +70,21 @@ export function costLimitExceeded(worstCase: bigint, left: bigint): GatewayError
   );
 }
 
+/** The models of a comparison can cost more, all together, than is left of the day's limit. */
+export function comparisonExceeded(
+  worstCase: bigint,
+  { left, limit, timeZone }: { left: bigint; limit: bigint; timeZone: string },
+): GatewayError {
+  return new GatewayError(
+    'budget_exceeded',
+    `The comparison may cost ${formatUsd(worstCase)}, and ${formatUsd(left)} of today's ${formatUsd(limit)} is left.`,
+    {
+      hint: `Nothing was sent. Compare fewer models, or allow shorter answers. The day ends at midnight (${timeZone}); the limit is budget.daily_limit_usd.`,
+      remedy: [{ kind: 'raise_cap' }],
+    },
+  );
+}
+
 /** Calls are blocked until someone acknowledges that some cost more than they reserved. */
 export function budgetBlocked(overruns: number, timeZone: string): GatewayError {
   const calls = overruns === 1 ? '1 call' : `${overruns} calls`;

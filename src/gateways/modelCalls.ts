@@ -77,6 +77,8 @@ export interface LlmRequest {
   flow?: FlowOrigin;
   /** The earlier attempts that a repeated call belongs to; set by the gateway that repeats it. */
   attempt?: AttemptOrigin;
+  /** The comparison that the call belongs to; set by `Comparison`. */
+  comparison?: ComparisonOrigin;
 }
 
 /** Why a call is made again. */
@@ -89,6 +91,14 @@ export interface AttemptOrigin {
   after: GatewayErrorCode;
   /** The model that was requested, if this attempt asks another; null otherwise. */
   fallbackFrom: string | null;
+}
+
+/** What joins the calls of a comparison. */
+export interface ComparisonOrigin {
+  /** A UUID. */
+  id: string;
+  /** How many models are compared. */
+  models: number;
 }
 
 export const requestDefaults = {

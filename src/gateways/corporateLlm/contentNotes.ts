@@ -1,6 +1,6 @@
 import { blocksOf, type ContentBlock, type RequestContent } from '../../content/messages.ts';
 import type { Note, NoteValue } from '../../ledger/records.ts';
-import type { AttemptOrigin, CachedAnswer } from '../modelCalls.ts';
+import type { CachedAnswer, LlmRequest } from '../modelCalls.ts';
 import { modelName } from './admission.ts';
 import { messageOf, type Answer } from './answer.ts';
 
@@ -37,12 +37,19 @@ export function answerNotes(answer: Answer): Note[] {
   });
 }
 
-/** What a repeated call belongs to. */
-export function attemptNotes(attempt: AttemptOrigin | undefined): Note[] {
-  if (!attempt) return [];
-  const { group, number, after, fallbackFrom } = attempt;
-  const from = fallbackFrom === null ? null : modelName(fallbackFrom);
-  return [{ topic: 'call.attempt', data: { first_call_id: group, number, after, fallback_from: from } }];
+/** What a call belongs to: earlier attempts, a comparison. */
+export function groupNotes({ attempt, comparison }: LlmRequest): Note[] {
+  const notes: Note[] = [];
+  if (attempt) {
+    const { group, number, after, fallbackFrom } = attempt;
+    const from = fallbackFrom === null ? null : modelName(fallbackFrom);
+    notes.push({ topic: 'call.attempt', data: { first_call_id: group, number, after, fallback_from: from } });
+  }
+  if (comparison) {
+    const { id, models } = comparison;
+    notes.push({ topic: 'call.compared', data: { comparison_id: id, models } });
+  }
+  return notes;
 }
 
 /** Where the answer of a call without a model comes from. */

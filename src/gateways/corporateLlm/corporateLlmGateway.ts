@@ -22,7 +22,7 @@ import { budgetOffer } from './budgetOffer.ts';
 import { emptyAnswer, messageOf, take, type Answer } from './answer.ts';
 import { AnswerEvents } from './answerEvents.ts';
 import { eventsOfAnswer } from './answerReplay.ts';
-import { answerNotes, attemptNotes, cacheNotes, requestNotes } from './contentNotes.ts';
+import { answerNotes, cacheNotes, groupNotes, requestNotes } from './contentNotes.ts';
 import { chargeOf, type Charge } from './charge.ts';
 import { shortfallOf } from '../shortfall.ts';
 import type {
@@ -155,7 +155,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
       return this.#refuse(attempt, asGatewayError(error, signal));
     }
     try {
-      const notes = [...requestNotes(admitted.call.content), ...attemptNotes(request.attempt)];
+      const notes = [...requestNotes(admitted.call.content), ...groupNotes(request)];
       const reservation = await this.#reserve(attempt, admitted, notes);
       if (!reservation.granted) return this.#overBudget(attempt, admitted, reservation);
       reserved = { ...admitted, day: reservation.day };
@@ -195,7 +195,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
       return this.#refuse(attempt, asGatewayError(error, signal));
     }
     try {
-      const recorded = await this.#recordReplay(attempt, admitted, cached);
+      const recorded = await this.#recordReplay(attempt, admitted, cached, groupNotes(request));
       if (!recorded.granted) return this.#overBudget(attempt, admitted, recorded);
       const answer = emptyAnswer();
       const events = new AnswerEvents(answer, (event) => onEvent?.(event));
@@ -217,6 +217,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     attempt: Attempt,
     prepared: PreparedCall,
     { message, stopReason, ...cached }: CachedAnswer,
+    group: readonly Note[],
   ): Promise<Reservation> {
     const { kept } = prepared;
     // A text is kept before its record is written, under the day that the record will have.
@@ -232,7 +233,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
       response_hmac: await kept.storeAnswer(day, message.content),
     };
     const input = { ...this.#reservationOf(attempt, prepared), request_hmac: kept.requestHmac };
-    const notes = [...requestNotes(prepared.call.content), ...cacheNotes(cached)];
+    const notes = [...requestNotes(prepared.call.content), ...group, ...cacheNotes(cached)];
     const recorded = await this.#ledger.recordFree(attempt.callId, input, ending, notes);
     if (this.#content.keepsText && recorded.granted && recorded.day !== day)
       await kept.storeAnswer(recorded.day, message.content);

@@ -108,6 +108,7 @@ function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['f
     [vscode.l10n.t('Branch'), call.branch],
     [vscode.l10n.t('File'), file],
     [vscode.l10n.t('Front door'), call.command],
+    [vscode.l10n.t('Comparison'), comparisonOf(records)],
     [vscode.l10n.t('Reserved'), reserve ? formatUsd(BigInt(reserve.reserved_micro_usd)) : null],
     [call.outcome === 'pending' ? vscode.l10n.t('Held') : vscode.l10n.t('Charged'), charged],
     [vscode.l10n.t('Duration'), milliseconds(call.processingTimeMs)],
@@ -117,6 +118,17 @@ function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['f
     [vscode.l10n.t('Error'), call.errorCode],
   ];
   return facts.flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
+}
+
+/** The comparison that a call belongs to, which its models' calls share. */
+function comparisonOf(records: readonly ProvenRecord[]): string | null {
+  for (const { record } of records) {
+    if (record.kind !== 'note' || record.topic !== 'call.compared') continue;
+    const { comparison_id: id, models } = record.data;
+    if (typeof id === 'string' && typeof models === 'number')
+      return vscode.l10n.t('{0} ({1} models)', id, models);
+  }
+  return null;
 }
 
 function tokenRows(tokens: TokenCounts, prices: UnitPrices | null): Detail['tokens'] {
