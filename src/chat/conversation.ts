@@ -5,16 +5,16 @@ import type { FlowAgreement } from '../flow/agreement.ts';
 import type { FlowAgreementManager, FlowExecution } from '../flow/flowAgreementManager.ts';
 import { reportBrief } from '../flow/reportMarkdown.ts';
 import type { CallOrigin } from '../gateways/callOrigin.ts';
-import { requestDefaults, type LlmRequest, type LlmResponse } from '../gateways/modelCalls.ts';
+import { requestDefaults, type LlmRequest } from '../gateways/modelCalls.ts';
 import type { BackendInfo } from '../gateways/ports.ts';
-import { shortfallOf, type Shortfall } from '../gateways/shortfall.ts';
 import { readReason } from '../ledger/reason.ts';
-import { contextTokens, formatUsd } from '../pricing/cost.ts';
+import { formatUsd } from '../pricing/cost.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { ChatModeId } from './chatMode.ts';
 import { isFlowCommand } from './flowCommand.ts';
 import { TextBuffer } from './textBuffer.ts';
 import type { Failure, Turn, TurnResult } from './turn.ts';
+import { turnResultOf } from './turnResult.ts';
 import type { UnifiedChatManager } from './unifiedChatManager.ts';
 
 const turnsKept = 100;
@@ -239,7 +239,7 @@ export class Conversation {
         });
       });
       if (response.error && isOfReason(response.error, turn.reason)) return response.error;
-      turn.result = this.#resultOf(response);
+      turn.result = turnResultOf(response, this.#failureOf(response.error));
       return null;
     } finally {
       text.flush();
@@ -316,27 +316,6 @@ export class Conversation {
     this.#dependencies.onDidChange();
   }
 
-  #resultOf(response: LlmResponse): TurnResult {
-    const { status, processingTimeMs, tokenUsage, cost, costEstimated, auditTrail, error } = response;
-    const shortfall = error ? null : shortfallOf(response.stopReason, response.content);
-    return {
-      status,
-      processingTimeMs,
-      tokens: { input: contextTokens(tokenUsage), output: tokenUsage.output },
-      cost: formatUsd(cost),
-      costEstimated,
-      estimatedBecause: response.costEstimatedBecause,
-      ...(response.cacheHit && { cached: true }),
-      ...(response.fallbackFrom !== null && response.success && { answeredBy: response.modelUsed }),
-      ...(shortfall && { shortfall: shownShortfall(shortfall, response) }),
-      record:
-        response.gatewayTracked && auditTrail
-          ? { ledger: auditTrail.ledger, callId: auditTrail.callId, sequence: auditTrail.sequence }
-          : null,
-      failure: this.#failureOf(error),
-    };
-  }
-
   #resultOfRun(execution: FlowExecution): TurnResult {
     const { error, outcome, durationMs, cost, receipt, runId } = execution;
     return {
@@ -363,15 +342,6 @@ function isOfReason({ code }: GatewayError, reason: string): boolean {
 
 function newFlow(question: string): NonNullable<Turn['flow']> {
   return { trigger: question.trim(), progress: '', reportOf: null };
-}
-
-/** Only an answer cut at its token limit can continue: a full context has no room. */
-function shownShortfall(
-  { message, hint }: Shortfall,
-  { stopReason, content }: LlmResponse,
-): TurnResult['shortfall'] {
-  const cut = stopReason === 'max_tokens';
-  return { message, hint, goOn: cut ? (content.trim() === '' ? 'longer' : 'continue') : null };
 }
 
 const interrupted: TurnResult = {

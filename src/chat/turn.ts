@@ -20,7 +20,7 @@ export const failureSchema = z.object({
 });
 
 /** How an answer ended, and its cost. */
-const result = z.object({
+export const turnResultSchema = z.object({
   status: z.enum(['success', 'refused', 'failed', 'cancelled', 'incomplete', 'interrupted']),
   processingTimeMs: z.nullable(z.number()),
   tokens: z.nullable(z.object({ input: z.number(), output: z.number() })),
@@ -58,7 +58,7 @@ export const turnSchema = z.object({
   /** The Markdown received so far. */
   answer: z.string(),
   /** Null while the answer is running. */
-  result: z.nullable(result),
+  result: z.nullable(turnResultSchema),
   /** Set if an agreement was run instead of asking a model. */
   flow: z.optional(
     z.object({
@@ -72,5 +72,5 @@ export const turnSchema = z.object({
 });
 
 export type Turn = z.infer<typeof turnSchema>;
-export type TurnResult = NonNullable<Turn['result']>;
+export type TurnResult = z.infer<typeof turnResultSchema>;
 export type Failure = z.infer<typeof failureSchema>;

@@ -3,11 +3,11 @@ import { ChatMemory } from '../../chat/chatMemory.ts';
 import { Conversation, type AskResult, type Change } from '../../chat/conversation.ts';
 import { reasonFromBranch } from '../../chat/reasons.ts';
 import type { Failure } from '../../chat/turn.ts';
-import { GatewayError, messageOf } from '../../errors.ts';
+import { GatewayError } from '../../errors.ts';
 import type { Core } from '../../core/core.ts';
 import type { CommandId } from '../../host/commandIds.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
-import { briefMessage, errorText } from '../../host/errorText.ts';
+import { errorText } from '../../host/errorText.ts';
 import { inBackground } from '../../host/failures.ts';
 import { applyRemedy, commandOf, remedyLabel } from '../../host/remedies.ts';
 import type { FlowRuns } from '../../host/flowRuns.ts';
@@ -15,8 +15,10 @@ import type { GitContext } from '../../host/gitContext.ts';
 import type { Histories } from '../../host/histories.ts';
 import { erasedAfter, tombstonesRead } from '../../history/erasures.ts';
 import { subjectHash } from '../../content/contentKeys.ts';
+import { insertAtCursor } from '../../host/insertAtCursor.ts';
 import { pickModel } from '../../host/pickModel.ts';
 import { pickReason } from '../../host/pickReason.ts';
+import { shownFailure } from '../../host/shownFailure.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import type { Mend, Remedy } from '../../remedies.ts';
 import { Repeated } from '../../repeated.ts';
@@ -430,14 +432,6 @@ export class ChatPanel implements vscode.Disposable {
   }
 }
 
-/** An error as the view shows it, with buttons. */
-function shownFailure(error: unknown): Failure {
-  if (!GatewayError.is(error)) return { message: messageOf(error), hint: '', fixes: [] };
-  const fixes = error.remedy.map((remedy) => ({ label: remedyLabel(remedy), remedy }));
-  const { hint, detail } = error;
-  return { message: briefMessage(error), hint, fixes, ...(detail !== null && { detail }) };
-}
-
 function setContext(name: string, value: boolean): Thenable<unknown> {
   return vscode.commands.executeCommand('setContext', name, value);
 }
@@ -451,17 +445,4 @@ async function confirmsStop(): Promise<boolean> {
     stop,
   );
   return chosen === stop;
-}
-
-async function insertAtCursor(text: string): Promise<void> {
-  const editor = vscode.window.activeTextEditor;
-  const inserted = await editor?.edit((edit) => {
-    for (const selection of editor.selections) edit.replace(selection, text);
-  });
-  if (!editor || !inserted) {
-    // No editor is open, or it is read-only.
-    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content: text }));
-    return;
-  }
-  await vscode.window.showTextDocument(editor.document, editor.viewColumn);
 }

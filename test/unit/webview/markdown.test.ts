@@ -4,7 +4,7 @@ let html: (text: string) => string;
 
 beforeAll(async () => {
   vi.stubGlobal('document', { body: { dataset: {} } });
-  const { blockHtml, markdownBlocks } = await import('../../../src/views/chat/webview/markdown.ts');
+  const { blockHtml, markdownBlocks } = await import('../../../src/views/webviewKit/markdown.ts');
   html = (text) => markdownBlocks(text).map(blockHtml).join('');
 });
 

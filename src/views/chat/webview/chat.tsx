@@ -1,10 +1,11 @@
 import type { TargetedKeyboardEvent } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { FailureCard } from '../../webviewKit/failureCard.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { Surroundings, ViewMessage } from '../protocol.ts';
 import { isAnswering, type ChatState, type Edit } from './state.ts';
-import { FailureCard, TurnView } from './turn.tsx';
+import { TurnView } from './turn.tsx';
 
 export interface ChatProperties {
   state: ChatState;

@@ -5,6 +5,7 @@ import { t } from '../../webviewKit/l10n.ts';
 import { hostMessageSchema, type HostMessage, type ViewMessage } from '../protocol.ts';
 import { Chat } from './chat.tsx';
 import '../../webviewKit/base.css';
+import '../../webviewKit/answer.css';
 import './chat.css';
 import { turnElement } from './turn.tsx';
 import { initialState, isAnswering, reduce, type Edit } from './state.ts';

@@ -1,8 +1,10 @@
-import type { Failure, Turn, TurnResult } from '../../../chat/turn.ts';
+import type { Turn, TurnResult } from '../../../chat/turn.ts';
+import { Answer } from '../../webviewKit/answer.tsx';
+import { costText, duration } from '../../webviewKit/callFacts.ts';
+import { FailureCard } from '../../webviewKit/failureCard.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { ViewMessage } from '../protocol.ts';
-import { Answer } from './answer.tsx';
 
 type Post = (message: ViewMessage) => void;
 
@@ -62,33 +64,6 @@ export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; 
         />
       )}
     </article>
-  );
-}
-
-/** An error: what happened, what to do, and the buttons that do it. */
-export function FailureCard({ failure, onFix }: { failure: Failure; onFix: (index: number) => void }) {
-  return (
-    <div class="card failure">
-      <p class="card-message">
-        <Icon name="error" /> <span>{failure.message}</span>
-      </p>
-      {failure.detail && <p class="card-detail">AWS: {failure.detail}</p>}
-      {failure.hint && <p class="card-hint">{failure.hint}</p>}
-      {failure.fixes.length > 0 && (
-        <p class="card-actions">
-          {failure.fixes.map(({ label }, index) => (
-            <button
-              key={label}
-              type="button"
-              class={index === 0 ? 'button' : 'button secondary'}
-              onClick={() => onFix(index)}
-            >
-              {label}
-            </button>
-          ))}
-        </p>
-      )}
-    </div>
   );
 }
 
@@ -178,19 +153,7 @@ function facts({
       ? [t('{0} → {1} tokens', counted.input.toLocaleString(), counted.output.toLocaleString())]
       : []),
     ...(answeredBy === undefined ? [] : [t('answered by {0}', answeredBy)]),
-    ...(cost === null ? [] : [cached ? t('cached {0}', cost) : costText(cost, status, costEstimated)]),
+    ...(cost === null ? [] : [costText({ cost, cached, status, costEstimated })]),
     ...(estimatedBecause ? [t(estimatedBecause)] : []),
   ];
-}
-
-function duration(milliseconds: number): string {
-  if (milliseconds < 1000) return t('{0} ms', Math.round(milliseconds));
-  const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
-  return t('{0} s', (milliseconds / 1000).toLocaleString(undefined, digits));
-}
-
-function costText(cost: string, status: TurnResult['status'], estimated: boolean): string {
-  if (estimated) return t('charged {0} (estimated)', cost);
-  if (status === 'success') return cost;
-  return cost === '$0' ? t('nothing charged') : t('charged {0}', cost);
 }

@@ -1,6 +1,6 @@
 import hljs from 'highlight.js/lib/common';
 import { Marked, type Token } from 'marked';
-import { t } from '../../webviewKit/l10n.ts';
+import { t } from './l10n.ts';
 
 /** Longer code isn't highlighted, so that streaming stays smooth. */
 const highlightedCharacters = 50_000;

@@ -1,0 +1,35 @@
+import type { LlmResponse } from '../gateways/modelCalls.ts';
+import { shortfallOf, type Shortfall } from '../gateways/shortfall.ts';
+import { contextTokens, formatUsd } from '../pricing/cost.ts';
+import type { Failure, TurnResult } from './turn.ts';
+
+/** How a call ended, for a view; its error is already worded. */
+export function turnResultOf(response: LlmResponse, failure: Failure | null): TurnResult {
+  const { status, processingTimeMs, tokenUsage, cost, costEstimated, auditTrail, error } = response;
+  const shortfall = error ? null : shortfallOf(response.stopReason, response.content);
+  return {
+    status,
+    processingTimeMs,
+    tokens: { input: contextTokens(tokenUsage), output: tokenUsage.output },
+    cost: formatUsd(cost),
+    costEstimated,
+    estimatedBecause: response.costEstimatedBecause,
+    ...(response.cacheHit && { cached: true }),
+    ...(response.fallbackFrom !== null && response.success && { answeredBy: response.modelUsed }),
+    ...(shortfall && { shortfall: shownShortfall(shortfall, response) }),
+    record:
+      response.gatewayTracked && auditTrail
+        ? { ledger: auditTrail.ledger, callId: auditTrail.callId, sequence: auditTrail.sequence }
+        : null,
+    failure,
+  };
+}
+
+/** Only an answer cut at its token limit can continue: a full context has no room. */
+function shownShortfall(
+  { message, hint }: Shortfall,
+  { stopReason, content }: LlmResponse,
+): TurnResult['shortfall'] {
+  const cut = stopReason === 'max_tokens';
+  return { message, hint, goOn: cut ? (content.trim() === '' ? 'longer' : 'continue') : null };
+}
