@@ -13,6 +13,7 @@ import { contributeSettings } from './host/settingsContribution.ts';
 import { contributeAudit } from './views/audit/contribution.ts';
 import { contributeBudget } from './views/budget/contribution.ts';
 import { contributeChat } from './views/chat/contribution.ts';
+import { contributeComparison } from './views/comparison/contribution.ts';
 import { contributeFlow } from './views/flow/contribution.ts';
 import { contributeHealth } from './views/health/contribution.ts';
 
@@ -36,19 +37,27 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   );
   const { settingsFile } = settings;
   const audit = store.add(
-    contributeAudit({ ...services, onErased: (user): Promise<void> => chat.forget(user) }),
+    contributeAudit({
+      ...services,
+      onErased: async (user): Promise<void> => {
+        await Promise.all([chat.forget(user), comparison.forget(user)]);
+      },
+    }),
   );
   const { auditTrail, showCall } = audit;
   const budget = store.add(contributeBudget({ ...services, settingsFile }));
   const health = store.add(contributeHealth({ ...services, settingsFile, auditTrail }));
   const flow = store.add(contributeFlow({ ...services, showCall }));
-  const chat = store.add(contributeChat({ ...services, showReport: flow.showReport, showCall }));
+  const comparison = store.add(contributeComparison({ ...services, showCall }));
+  const { compare } = comparison;
+  const chat = store.add(contributeChat({ ...services, showReport: flow.showReport, showCall, compare }));
   const commands = {
     ...settings.commands,
     ...audit.commands,
     ...budget.commands,
     ...health.commands,
     ...flow.commands,
+    ...comparison.commands,
     ...chat.commands,
     'tidyllm.showOutput': () => log.show(),
   };

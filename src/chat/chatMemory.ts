@@ -55,12 +55,20 @@ export class ChatMemory {
 
   /** Used reasons, latest first. */
   get reasons(): string[] {
-    const kept = this.#storage.get('reasons');
-    return Array.isArray(kept) ? kept.filter((one) => typeof one === 'string') : [];
+    return texts(this.#storage.get('reasons'));
   }
 
   async addReason(reason: string): Promise<void> {
     await this.#storage.update('reasons', rememberReason(this.reasons, reason));
+  }
+
+  /** The models of the last comparison. */
+  get comparedModels(): string[] {
+    return texts(this.#storage.get('comparedModels'));
+  }
+
+  async keepComparedModels(names: readonly string[]): Promise<void> {
+    await this.#storage.update('comparedModels', names);
   }
 
   /** The last selected model. */
@@ -75,4 +83,8 @@ export class ChatMemory {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 }

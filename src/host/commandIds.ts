@@ -3,6 +3,7 @@ export const commandIds = [
   'tidyllm.openChat',
   'tidyllm.newConversation',
   'tidyllm.ask',
+  'tidyllm.compareModels',
   'tidyllm.chooseModel',
   'tidyllm.chooseReason',
   'tidyllm.stopAnswer',

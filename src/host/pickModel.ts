@@ -1,15 +1,63 @@
 import * as vscode from 'vscode';
 import type { Core } from '../core/core.ts';
+import { fewestModels, mostModels } from '../gateways/comparison.ts';
 import type { Model } from '../pricing/modelCatalogue.ts';
 
 /** Lets the user select one of the callable models, with its prices and context size. */
-export async function pickModel({ catalogue }: Core, current: string): Promise<string | undefined> {
+export async function pickModel(core: Core, current: string): Promise<string | undefined> {
+  const chosen = await vscode.window.showQuickPick(await modelItems(core, current), {
+    title: vscode.l10n.t('Model'),
+    placeHolder: priceUnit(),
+    matchOnDetail: true,
+  });
+  return chosen?.label;
+}
+
+/** Lets the user select the models of a comparison; those compared before are selected. */
+export async function pickModels(core: Core, before: readonly string[]): Promise<string[] | undefined> {
+  const picker = vscode.window.createQuickPick();
+  picker.title = vscode.l10n.t('Compare Models: select {0} to {1}', fewestModels, mostModels);
+  picker.placeholder = priceUnit();
+  picker.canSelectMany = true;
+  picker.matchOnDetail = true;
+  picker.ignoreFocusOut = true;
+  picker.items = await modelItems(core, null);
+  picker.selectedItems = picker.items.filter(({ label }) => before.includes(label));
+  picker.show();
+  return new Promise((resolve) => {
+    picker.onDidAccept(() => {
+      const names = picker.selectedItems.map(({ label }) => label);
+      if (names.length >= fewestModels && names.length <= mostModels) {
+        resolve(names);
+        picker.hide();
+        return;
+      }
+      picker.title = vscode.l10n.t(
+        'Compare Models: select {0} to {1}, not {2}',
+        fewestModels,
+        mostModels,
+        names.length,
+      );
+    });
+    picker.onDidHide(() => {
+      resolve(undefined);
+      picker.dispose();
+    });
+  });
+}
+
+function priceUnit(): string {
+  return vscode.l10n.t('Prices are in USD per 1,000,000 tokens, input → output');
+}
+
+/** The callable models, once per id; `current` is marked. */
+async function modelItems({ catalogue }: Core, current: string | null): Promise<vscode.QuickPickItem[]> {
   await catalogue.learnAll();
   const models = Map.groupBy(catalogue.available(), ({ modelId }) => modelId);
-  const items = [...models.values()].flatMap(([model, ...aliases]): vscode.QuickPickItem[] => {
+  return [...models.values()].flatMap(([model, ...aliases]): vscode.QuickPickItem[] => {
     if (!model) return [];
     const names = [model, ...aliases].map(({ name }) => name);
-    const inUse = names.includes(current) ? vscode.l10n.t('in use') : '';
+    const inUse = current !== null && names.includes(current) ? vscode.l10n.t('in use') : '';
     const also = aliases.length > 0 ? vscode.l10n.t('also {0}', names.slice(1).join(', ')) : '';
     return [
       {
@@ -19,12 +67,6 @@ export async function pickModel({ catalogue }: Core, current: string): Promise<s
       },
     ];
   });
-  const chosen = await vscode.window.showQuickPick(items, {
-    title: vscode.l10n.t('Model'),
-    placeHolder: vscode.l10n.t('Prices are in USD per 1,000,000 tokens, input → output'),
-    matchOnDetail: true,
-  });
-  return chosen?.label;
 }
 
 /** Prices of the lowest tier; long contexts may cost more. */

@@ -1,14 +1,16 @@
 import * as vscode from 'vscode';
 import { ChatMemory } from '../../chat/chatMemory.ts';
+import { comparedQuestion } from '../../chat/compareCommand.ts';
 import { Conversation, type AskResult, type Change } from '../../chat/conversation.ts';
 import { reasonFromBranch } from '../../chat/reasons.ts';
 import type { Failure } from '../../chat/turn.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Core } from '../../core/core.ts';
+import type { ComparisonSeed } from '../../host/askComparison.ts';
 import type { CommandId } from '../../host/commandIds.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import { errorText } from '../../host/errorText.ts';
-import { inBackground } from '../../host/failures.ts';
+import { inBackground, showFailure } from '../../host/failures.ts';
 import { applyRemedy, commandOf, remedyLabel } from '../../host/remedies.ts';
 import type { FlowRuns } from '../../host/flowRuns.ts';
 import type { GitContext } from '../../host/gitContext.ts';
@@ -50,6 +52,8 @@ export interface ChatPanelDependencies {
   histories: Histories;
   /** Shows the report of a FLOW run. */
   showReport: (runId: string) => Promise<void>;
+  /** Compares models, and resolves with whether that was started. */
+  compare: (seed: ComparisonSeed) => Promise<boolean>;
   /** Shows a call's audit record. */
   showCall: (ledgerId: string, call: { sequence: number }) => Promise<void>;
   log: vscode.LogOutputChannel;
@@ -264,9 +268,22 @@ export class ChatPanel implements vscode.Disposable {
   /** A question that was not asked goes back to the question field. */
   async #ask(question: string): Promise<void> {
     const { reason } = this.#conversation;
+    const compared = comparedQuestion(question);
+    if (compared !== null) return this.#compare(question, compared, reason);
     const result = await this.#asked(async () => this.#conversation.ask(question, await this.#model()));
     if (result.outcome !== 'asked') this.#giveBack(question);
     else if (!result.turn.flow && reason.trim() !== '') await this.#memory.addReason(reason.trim());
+  }
+
+  async #compare(message: string, question: string, reason: string): Promise<void> {
+    let started = false;
+    try {
+      started = await this.#dependencies.compare({ question, reason });
+    } catch (error) {
+      // What refuses it is shown; the question stays.
+      void showFailure(this.#dependencies.log, error);
+    }
+    if (!started) this.#giveBack(message);
   }
 
   /** The draft keeps it too: the view forgets what it shows when it is hidden. */
@@ -336,7 +353,9 @@ export class ChatPanel implements vscode.Disposable {
   async #priceDraft(): Promise<void> {
     const draft = this.#draft;
     await this.#memory.keepDraft(draft);
-    const cost = draft.trim() === '' ? null : await this.#worstCase(draft);
+    // A comparison is priced once its models are known.
+    const unpriced = draft.trim() === '' || comparedQuestion(draft) !== null;
+    const cost = unpriced ? null : await this.#worstCase(draft);
     if (draft === this.#draft) this.#post({ type: 'worstCase', cost });
   }
 

@@ -1,0 +1,217 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import type { FrameLocator, Locator } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { ChatView } from './harness/chatView.ts';
+import type { Editor } from './harness/editor.ts';
+import type { EditorWindow } from './harness/editorWindow.ts';
+import { startOnStandIn } from './harness/standIn.ts';
+
+const three = ['claude-sonnet', 'nova-lite', 'nova-pro'];
+
+describe('a comparison of models', () => {
+  let editor: Editor;
+  let standIn: BedrockStandIn;
+  let window: EditorWindow;
+  let view: FrameLocator;
+
+  beforeAll(async () => {
+    ({ editor, standIn } = await startOnStandIn({ TIDYLLM_CACHE_ENABLED: 'true' }));
+    window = await editor.open(editor.workspace, { viewport: { width: 1400, height: 900 } });
+    view = window.editorFrame();
+  });
+
+  afterAll(async () => {
+    await editor.dispose();
+    await standIn.close();
+  });
+
+  beforeEach(async () => {
+    standIn.behave = null;
+    await window.clear();
+  });
+
+  /** Selects exactly these models in the open pick. */
+  async function selectModels(names: readonly string[]): Promise<void> {
+    await window.quickPick('claude-sonnet').first().waitFor();
+    for (const row of await window.quickPick('').all()) {
+      const name = await row.locator('.label-name').first().innerText();
+      const box = row.getByRole('checkbox').or(row.locator('input[type=checkbox], .monaco-checkbox')).first();
+      const checked = (await row.locator('[aria-checked="true"], .checked').count()) > 0;
+      if (checked !== names.includes(name)) await box.click();
+    }
+    await window.page.locator('.quick-input-widget:visible').getByRole('button', { name: 'OK' }).click();
+  }
+
+  function compareButton(): Locator {
+    return window.dialog().getByRole('button', { name: 'Compare', exact: true });
+  }
+
+  /** Starts a comparison from the palette. */
+  async function compare(question: string, names: readonly string[] = three): Promise<void> {
+    await window.palette('TidyLLM: Compare Models…');
+    await window.answer(question);
+    await window.choose('JIRA-123 fix flaky login test');
+    await selectModels(names);
+    await compareButton().click();
+    await view.getByRole('heading', { name: 'Comparison', level: 1 }).waitFor();
+  }
+
+  function column(model: string): Locator {
+    return view.getByRole('article', { name: model });
+  }
+
+  function ended(count = three.length): Promise<void> {
+    return view.getByText(`${count} of ${count} ended`).waitFor();
+  }
+
+  /** Takes the name that the save dialog offers, with this ending. */
+  async function saved(ending: string): Promise<string> {
+    await view.getByRole('button', { name: 'Export…' }).click();
+    const input = window.page.locator('.quick-input-widget:visible input.input');
+    await expect.poll(() => input.inputValue()).toMatch(/\/workspace\/comparison-[0-9a-f]{8}\.md$/);
+    await input.fill((await input.inputValue()).replace(/md$/, ending));
+    await input.press('Enter');
+    const file = (): string | undefined =>
+      readdirSync(editor.workspace).find((name) => name.startsWith('comparison-') && name.endsWith(ending));
+    await expect.poll(file).toBeTruthy();
+    return readFileSync(join(editor.workspace, file() ?? ''), 'utf8');
+  }
+
+  test('shows one worst case and makes no call before it is confirmed', async () => {
+    const before = standIn.calls.length;
+    await window.palette('TidyLLM: Compare Models…');
+    await window.answer('Why is the sky blue?');
+    await window.choose('JIRA-123 fix flaky login test');
+    await selectModels(['nova-lite']);
+    await window.page.getByText('Compare Models: select 2 to 8, not 1').waitFor();
+    await selectModels(three);
+    const dialog = window.dialog();
+    await dialog.getByText('Compare 3 models?').waitFor();
+    const text = await dialog.innerText();
+    expect(text).toMatch(/All answers together cost at most \$0\.0\d/);
+    for (const model of three) expect(text).toMatch(new RegExp(`${model}: at most \\$0\\.\\d`));
+    expect(text).toContain('Reason: JIRA-123 fix flaky login test');
+    await window.screenshot('comparison-confirmation');
+    await window.page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    expect(standIn.calls.length).toBe(before);
+  });
+
+  test('streams the answers side by side with their figures, in every theme and width', async () => {
+    standIn.behave = ({ modelId }) =>
+      modelId.includes('nova-pro')
+        ? { delayMs: 600_000 }
+        : modelId.includes('nova-lite')
+          ? { refusal: 'denied' }
+          : {};
+    await compare('What does this stand-in say, and how does it look?');
+    await view.getByText('2 of 3 ended').waitFor();
+    await column('nova-pro').getByText('This answer comes from').waitFor();
+    expect(await column('nova-pro').innerText()).toContain('Answering …');
+    const sonnet = await column('claude-sonnet').innerText();
+    expect(sonnet).toMatch(/Answered\s+#\d+/);
+    expect(sonnet).toMatch(/Time\s+\d+ ms\s+First token\s+\d+ ms\s+Tokens\s+\d+ → 38\s+Cost\s+\$0\.0\d+/);
+    expect(await column('nova-lite').innerText()).toMatch(/Failed/);
+    const boxes = await Promise.all(three.map(async (model) => column(model).boundingBox()));
+    expect(new Set(boxes.map((box) => box?.y)).size).toBe(1);
+    for (const theme of ['dark', 'light', 'highContrast', 'highContrastLight'] as const) {
+      await editor.changeTheme(window, theme);
+      expect(await window.accessibilityFindings()).toEqual([]);
+      await window.screenshot(`comparison-${theme}`);
+    }
+    await editor.changeTheme(window, 'dark');
+    await window.page.setViewportSize({ width: 760, height: 900 });
+    await expect
+      .poll(
+        async () =>
+          new Set(await Promise.all(three.map(async (one) => (await column(one).boundingBox())?.x))).size,
+      )
+      .toBe(1);
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await window.screenshot('comparison-narrow');
+    await window.page.setViewportSize({ width: 1400, height: 900 });
+    await view.getByRole('button', { name: 'Cancel All' }).press('Enter');
+    await ended();
+  });
+
+  test('stops one model while the others go on', async () => {
+    standIn.behave = ({ modelId }) => (modelId.includes('nova-lite') ? { firstTokenDelayMs: 600_000 } : {});
+    await compare('Stop one of them');
+    await view.getByText('2 of 3 ended').waitFor();
+    await view.getByRole('button', { name: 'Cancel nova-lite' }).press('Enter');
+    await ended();
+    expect(await column('nova-lite').innerText()).toContain('Cancelled');
+    expect(await column('nova-pro').innerText()).toContain('Answered');
+  });
+
+  test('tells a screen reader when an answer ends, and not each piece of it', async () => {
+    await compare('Say it aloud');
+    await ended();
+    const status = view.getByRole('status');
+    expect(await status.innerText()).toMatch(/: Answered\..*3 of 3 ended/s);
+    expect(await column('nova-pro').locator('[aria-live], [role=log], [role=status]').count()).toBe(0);
+  });
+
+  test('marks cached answers, leads to a record that names the comparison, and closes with its editor', async () => {
+    await compare('Answer this twice');
+    await ended();
+    await compare('Answer this twice');
+    await ended();
+    expect(await column('nova-pro').innerText()).toContain('cached $0');
+    await column('nova-pro').getByTitle('Show Audit Record').click();
+    await window.page.getByRole('tab', { name: 'Audit History' }).waitFor();
+    const detail = window.editorFrame().getByRole('complementary');
+    await detail.getByText('Comparison', { exact: true }).waitFor();
+    await detail.getByText(/^[0-9a-f-]{36} \(3 models\)$/).waitFor();
+  });
+
+  test('shows the difference of two answers in the editor’s own diff', async () => {
+    standIn.behave = ({ modelId }) => (modelId.includes('nova-lite') ? { delayMs: 600_000 } : {});
+    await compare('Show me a difference');
+    await column('nova-lite').getByText('This answer comes from').waitFor();
+    await view.getByRole('button', { name: 'Cancel nova-lite' }).press('Enter');
+    await ended();
+    await view.getByLabel('Second answer').selectOption('nova-lite');
+    await view.getByRole('button', { name: 'Show Difference' }).press('Enter');
+    await window.page.getByRole('tab', { name: 'claude-sonnet ↔ nova-lite' }).waitFor();
+    const sides = window.page.locator('.monaco-diff-editor .editor');
+    await sides.nth(0).getByText('reports them').waitFor();
+    await sides.nth(1).getByText('This answer comes from').waitFor();
+    expect(await sides.nth(1).innerText()).not.toContain('typescript');
+    await window.screenshot('comparison-difference');
+  });
+
+  test('is exported as Markdown and as CSV', async () => {
+    await compare('=1+1 exported');
+    await ended();
+    const markdown = await saved('md');
+    expect(markdown).toMatch(/^# Comparison of models\n/);
+    expect(markdown).toContain('=1+1 exported');
+    const lines = parse<Record<string, string>>(await saved('csv'), { columns: true });
+    expect(lines.map(({ model, outcome }) => [model, outcome])).toEqual(
+      three.map((model) => [model, 'success']),
+    );
+  });
+
+  test('starts in the chat with its question and reason', async () => {
+    const chat = await ChatView.open(window);
+    await chat.reason.fill('JIRA-9 from the chat');
+    await chat.question.fill('/compare Which of you is faster?');
+    await chat.question.press('Enter');
+    await selectModels(three);
+    await window.dialog().getByText('Reason: JIRA-9 from the chat').waitFor();
+    await window.page.keyboard.press('Escape');
+    await window.dialog().waitFor({ state: 'detached' });
+    await expect.poll(() => chat.question.inputValue()).toBe('/compare Which of you is faster?');
+    await chat.question.press('Enter');
+    await selectModels(three);
+    await compareButton().click();
+    await view.getByText('Which of you is faster?', { exact: true }).waitFor();
+    await ended();
+    expect(await chat.question.inputValue()).toBe('');
+    expect(await chat.turns.count()).toBe(0);
+  });
+});
