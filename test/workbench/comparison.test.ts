@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import type { FrameLocator, Locator } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { Spending } from '../support/spending.ts';
 import { ChatView } from './harness/chatView.ts';
 import type { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
@@ -155,7 +156,7 @@ describe('a comparison of models', () => {
     expect(await column('nova-pro').locator('[aria-live], [role=log], [role=status]').count()).toBe(0);
   });
 
-  test('marks cached answers, leads to a record that names the comparison, and closes with its editor', async () => {
+  test('marks cached answers and leads to a record that names the comparison', async () => {
     await compare('Answer this twice');
     await ended();
     await compare('Answer this twice');
@@ -166,6 +167,56 @@ describe('a comparison of models', () => {
     const detail = window.editorFrame().getByRole('complementary');
     await detail.getByText('Comparison', { exact: true }).waitFor();
     await detail.getByText(/^[0-9a-f-]{36} \(3 models\)$/).waitFor();
+  });
+
+  test('ends its calls when its editor is closed', async () => {
+    const { ledger } = new Spending(join(editor.home, 'ledger', 'live'), 'UTC');
+    onTestFinished(() => ledger.dispose());
+    standIn.behave = () => ({ firstTokenDelayMs: 600_000 });
+    const before = standIn.calls.length;
+    await compare('Nobody waits for this');
+    await expect.poll(() => standIn.calls.length).toBe(before + 3);
+    expect((await ledger.budget()).reserved).toBeGreaterThan(0n);
+    await window.closeEditors();
+    await expect.poll(async () => (await ledger.budget()).reserved).toBe(0n);
+  });
+
+  test('sends the selection of the active editor below the question', async () => {
+    const { keyboard } = window.page;
+    await keyboard.press('Control+P');
+    await window.page.locator('.quick-input-widget:visible input.input').fill('login.ts');
+    await window.quickPick('login.ts').first().waitFor();
+    await keyboard.press('Enter');
+    await window.textLine('export').first().click();
+    await keyboard.press('Control+A');
+    await window.palette('TidyLLM: Compare Models…');
+    await window.page.getByText(/The selection \(\d+ characters\) is sent below the question/).waitFor();
+    await window.answer('What does this do?');
+    await window.choose('JIRA-123 fix flaky login test');
+    await selectModels(three);
+    await compareButton().click();
+    await ended();
+    const prompt = view.locator('.question p');
+    expect(await prompt.textContent()).toMatch(/^What does this do\?\n\n.*export/s);
+  });
+
+  test('is refused as a whole if the day can’t pay for it, before it is confirmed', async () => {
+    const settings = join(editor.home, 'settings.yaml');
+    const before = standIn.calls.length;
+    writeFileSync(settings, 'budget: { daily_limit_usd: "0.07" }\n');
+    onTestFinished(async () => {
+      rmSync(settings);
+      await expect.poll(() => window.statusItem().innerText()).toContain('/ $1,000');
+    });
+    await expect.poll(() => window.statusItem().innerText()).toContain('/ $0.07');
+    await window.palette('TidyLLM: Compare Models…');
+    await window.answer('Too dear together');
+    await window.choose('JIRA-123 fix flaky login test');
+    await selectModels(three);
+    const refused = window.notification('The comparison may cost $0.08');
+    await refused.getByRole('button', { name: 'Raise Cap…' }).waitFor();
+    expect(await window.dialog().count()).toBe(0);
+    expect(standIn.calls.length).toBe(before);
   });
 
   test('shows the difference of two answers in the editor’s own diff', async () => {
