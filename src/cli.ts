@@ -1,4 +1,4 @@
-import { Argument, Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { auditExport, auditList, auditShow, type FilterOptions } from './cli/audit.ts';
 import { auditAnchor, auditHead, auditReopen, auditRotateKey, auditVerify } from './cli/auditChain.ts';
@@ -14,7 +14,8 @@ import { flowHistory, flowList, flowReport, flowRun, flowValidate, type FlowRunO
 import { auditErase, type EraseOptions } from './cli/erase.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
 import { settingsInit, settingsShow, settingsValidate } from './cli/settings.ts';
-import { gateways, gatewayStats, status } from './cli/status.ts';
+import { gatewayStats } from './cli/gatewayStats.ts';
+import { gateways, status } from './cli/status.ts';
 import { OutputFailed, outputFault, watchOutput, writeErrors, writeOutput } from './cli/output.ts';
 import { requireWellReadArguments } from './cli/readText.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
@@ -238,15 +239,15 @@ program
     run(withAlerts((core, terminal) => reconcileCommand(core, files, options, terminal))),
   );
 
-program
+const gatewayCommands = program
   .command('gateways')
   .description('known gateways and their state')
-  .addArgument(new Argument('[what]', 'for counts').choices(['stats']))
-  .action((what: string | undefined) =>
-    run((core, terminal) =>
-      what ? Promise.resolve(gatewayStats(core, terminal)) : gateways(core, terminal),
-    ),
-  );
+  .action(() => run(gateways));
+gatewayCommands
+  .command('stats')
+  .description('their number, and what recorded calls came to by back-end and model')
+  .option('--since <day>', 'first policy day, YYYY-MM-DD')
+  .action((options: { since?: string }) => run((core, terminal) => gatewayStats(core, options, terminal)));
 
 program
   .command('health')

@@ -160,6 +160,7 @@ function processingOn(
       fallbackModels: ai.fallback_models,
       cacheScope: cache.scope,
       cacheMaxTemperature: cache.max_temperature,
+      backends: ai.backends,
     },
     pacing,
   });

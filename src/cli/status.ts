@@ -1,4 +1,5 @@
 import type { Core } from '../core/core.ts';
+import { capabilitiesJson } from '../gateways/capabilities.ts';
 import { checkTimeoutMs, look, type Observations } from '../health/checks.ts';
 import { verifyHere } from '../health/examine.ts';
 import { findingsOf, type Finding } from '../health/findings.ts';
@@ -19,13 +20,14 @@ export async function gateways(core: Core, terminal: Terminal): Promise<number> 
   const services = core.registry.listServices();
   if (terminal.json) {
     printJson({
-      services: services.map(({ id, level, description, state, dependsOn }) => ({
+      services: services.map(({ id, level, description, state, dependsOn, capabilities }) => ({
         id,
         level,
         description,
         state,
         initialized: state === 'initialized',
         depends_on: dependsOn,
+        capabilities: capabilities && capabilitiesJson(capabilities),
         health: healthJson(health[id]),
       })),
       available: core.registry.getAvailableServices(),
@@ -41,20 +43,6 @@ export async function gateways(core: Core, terminal: Terminal): Promise<number> 
     health[id].error?.message ?? health[id].evidence,
   ]);
   printLine(table(['gateway', 'level', 'state', 'latency', 'depends on', 'evidence'], rows, ['latency']));
-  return 0;
-}
-
-/** `tidyllm gateways stats`. */
-export function gatewayStats(core: Core, terminal: Terminal): number {
-  const { total, initialized, failed, notInstalled } = core.registry.getRegistryStats();
-  const stats = { total, initialized, failed, not_installed: notInstalled };
-  if (terminal.json) printJson(stats);
-  else
-    printLine(
-      Object.entries(stats)
-        .map(([name, count]) => `${name.replace('_', ' ')} ${count}`)
-        .join(', '),
-    );
   return 0;
 }
 

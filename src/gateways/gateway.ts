@@ -1,4 +1,5 @@
 import type { GatewayError } from '../errors.ts';
+import type { Capabilities } from './capabilities.ts';
 import type { ModelCalls } from './modelCalls.ts';
 
 export const gatewayIds = ['corporate_llm', 'ai_processing', 'workflow_optimizer'] as const;
@@ -18,6 +19,26 @@ export interface Health {
   clockOffsetMs?: number;
 }
 
+/** Whether calls to a model go through (`closed`), are paused (`open`), or one tests it (`half_open`). */
+export type CircuitState = 'closed' | 'open' | 'half_open';
+
+/** What calls of one back-end and model came to, since this process started. */
+export interface ServiceMetrics {
+  /** Back-end and model id. */
+  service: string;
+  attempts: number;
+  failures: number;
+  cacheHits: number;
+  /** Share of answers from the cache; null before the first answer. */
+  hitRate: number | null;
+  /** Means over the answers, in milliseconds; null before the first answer. */
+  processingTimeMs: number | null;
+  timeToFirstTokenMs: number | null;
+  /** Time spent waiting for a turn or before a retry, in milliseconds. */
+  waitedMs: number;
+  circuit: CircuitState;
+}
+
 /** A FLOW run as each gateway sees it before the start. */
 export interface AgreementContext {
   /** Id of the agreement. */
@@ -34,6 +55,9 @@ export interface AgreementContext {
 /** One of the three levels that a call passes through. */
 export interface Gateway extends ModelCalls {
   readonly id: GatewayId;
+  getCapabilities(): Capabilities;
+  /** What calls of this process came to, by back-end and model, if this level counts them. */
+  metrics?(): ServiceMetrics[];
   checkHealth(signal: AbortSignal): Promise<Health>;
   /** Throws `GatewayError` if this level would refuse the agreement's calls. */
   validateAgreement(context: AgreementContext): Promise<void>;

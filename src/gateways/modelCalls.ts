@@ -250,6 +250,8 @@ export interface CachedAnswer {
 
 /** What the level above the corporate gateway needs of it besides calls. */
 export interface GovernedCalls extends ModelCalls {
+  /** Back-ends and models that it can call. */
+  getCapabilities(): { providers: readonly string[]; models: readonly string[] };
   /** What `execute` would send. Throws the `GatewayError` that it would refuse the request with. */
   plan(request: LlmRequest): Promise<CallPlan>;
   /** Answers a request with an earlier answer. It is checked and recorded as `execute` does, and costs nothing. */

@@ -1,7 +1,15 @@
 import { GatewayError } from '../errors.ts';
 import type { Remedy } from '../remedies.ts';
+import type { Capabilities } from './capabilities.ts';
 import type { GovernedCalls, ModelCalls } from './modelCalls.ts';
-import { gatewayIds, type AgreementContext, type Gateway, type GatewayId, type Health } from './gateway.ts';
+import {
+  gatewayIds,
+  type AgreementContext,
+  type Gateway,
+  type GatewayId,
+  type Health,
+  type ServiceMetrics,
+} from './gateway.ts';
 
 interface KnownService {
   level: 1 | 2 | 3;
@@ -31,6 +39,8 @@ export interface ServiceInfo extends KnownService {
   state: 'initialized' | 'failed' | 'not_installed';
   /** Why it isn't running. */
   error: GatewayError | null;
+  /** Null if it isn't running. */
+  capabilities: Capabilities | null;
 }
 
 /** One level's decision on an agreement. */
@@ -99,9 +109,16 @@ export class GatewayRegistry {
   listServices(): ServiceInfo[] {
     return gatewayIds.map((id) => {
       const error = this.#failures.get(id) ?? null;
-      const state = this.#gateways.has(id) ? 'initialized' : error ? 'failed' : 'not_installed';
-      return { id, ...knownServices[id], state, error };
+      const gateway = this.#gateways.get(id);
+      const state = gateway ? 'initialized' : error ? 'failed' : 'not_installed';
+      const capabilities = gateway?.getCapabilities() ?? null;
+      return { id, ...knownServices[id], state, error, capabilities };
     });
+  }
+
+  /** What calls of this process came to, by back-end and model. */
+  metrics(): ServiceMetrics[] {
+    return [...this.#gateways.values()].flatMap((gateway) => gateway.metrics?.() ?? []);
   }
 
   /** The health of every known gateway; one that isn't installed is never healthy. */

@@ -36,6 +36,8 @@ export interface HistoryCall {
   costEstimated: boolean;
   /** What the cached answer had cost when a model gave it, micro-USD; null if no cached answer was used. */
   saved: bigint | null;
+  /** Number of the attempt at its request, from 1. */
+  attempt: number;
   /** Null if nothing was counted. */
   tokens: TokenCounts | null;
   processingTimeMs: number | null;

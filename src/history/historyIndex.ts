@@ -17,6 +17,7 @@ import {
 import { NoOrdinaryFile, openFileSync } from '../readFile.ts';
 import { callOutcomes, searchForm, type HistoryCall, type HistoryFilter, type StoredPlace } from './calls.ts';
 import { filterValues, IndexWriter, unpackPlaces, type Progress } from './indexWriter.ts';
+import { readModelUse, type ModelUse } from './modelUse.ts';
 import { readHours, readUsage, type HourSpending, type UsageDays, type UsageRow } from './usage.ts';
 import type { UsageDimension } from './usageTotals.ts';
 import { userNameFault, userNameOf } from '../userName.ts';
@@ -252,6 +253,11 @@ export class HistoryIndex {
        FROM call WHERE outcome = ?`,
     ).get(callOutcomes.indexOf('success')) as { hits: number; misses: number; saved: string };
     return { ...row, saved: BigInt(row.saved) };
+  }
+
+  /** What finished calls came to, by back-end and model, most calls first. */
+  modelUse(days: UsageDays = {}): ModelUse[] {
+    return readModelUse(this.#database, (number) => this.#writer.strings.text(number), days);
   }
 
   facets(): Facets {
@@ -577,7 +583,7 @@ export class HistoryIndex {
     const row = this.#statement(
       `SELECT sequence, call_id, lower(hex(hash)) AS hash, time, day, outcome, user, model, model_id, backend,
          workspace, branch, command, account, caller_arn, error_code, CAST(cost AS TEXT) AS cost, estimated, input, output, cache_read,
-         cache_write_5m, cache_write_1h, processing_ms, first_token_ms, reason, records, CAST(saved AS TEXT) AS saved
+         cache_write_5m, cache_write_1h, processing_ms, first_token_ms, reason, records, CAST(saved AS TEXT) AS saved, attempt
        FROM call WHERE n = ?`,
     ).get(n) as StoredCall | undefined;
     if (!row) throw new RangeError('a block of the index names a call that is not there');
@@ -602,6 +608,7 @@ export class HistoryIndex {
       cost: BigInt(row.cost),
       costEstimated: row.estimated === 1,
       saved: row.saved === null ? null : BigInt(row.saved),
+      attempt: row.attempt,
       tokens:
         row.input === null
           ? null
@@ -673,6 +680,7 @@ interface StoredCall {
   reason: string;
   records: string;
   saved: string | null;
+  attempt: number;
 }
 
 /** A record that is in the chain but doesn't match its kind. */

@@ -23,7 +23,7 @@ import { callOutcomes, type CallInZone, type HistoryCall, type StoredPlace } fro
 import { UsageTotals } from './usageTotals.ts';
 
 /** Changing this number rebuilds every index. */
-const schemaVersion = 4;
+const schemaVersion = 5;
 
 const schema = `
 CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL);
@@ -36,7 +36,7 @@ CREATE TABLE call (
   workspace INTEGER NOT NULL, branch INTEGER NOT NULL, command INTEGER NOT NULL, account INTEGER NOT NULL, caller_arn INTEGER NOT NULL, error_code INTEGER NOT NULL,
   cost INTEGER NOT NULL, estimated INTEGER NOT NULL, input INTEGER, output INTEGER, cache_read INTEGER,
   cache_write_5m INTEGER, cache_write_1h INTEGER, processing_ms INTEGER, first_token_ms INTEGER,
-  reason TEXT NOT NULL, records TEXT NOT NULL, saved INTEGER
+  reason TEXT NOT NULL, records TEXT NOT NULL, saved INTEGER, attempt INTEGER NOT NULL
 );
 CREATE INDEX call_by_sequence ON call (sequence);
 -- What calls are filtered by, ${blockCapacity} of them in a row: block 0 has n 1 to ${blockCapacity}.
@@ -165,6 +165,7 @@ export class IndexWriter {
           cost: BigInt(record.reserved_micro_usd),
           costEstimated: true,
           saved: null,
+          attempt: 1,
           errorCode: null,
           records: [placeOf(placed)],
         });
@@ -193,8 +194,10 @@ export class IndexWriter {
       case 'note': {
         const call = this.open.get(record.call_id ?? '');
         const records = [...(call?.records ?? []), placeOf(placed)];
-        if (call) this.#setOpen({ ...call, records, saved: savedBy(record) ?? call.saved });
-        else this.#takeEvent(placed);
+        if (call) {
+          const saved = savedBy(record) ?? call.saved;
+          this.#setOpen({ ...call, records, saved, attempt: attemptOf(record) ?? call.attempt });
+        } else this.#takeEvent(placed);
         return;
       }
       default:
@@ -243,6 +246,7 @@ export class IndexWriter {
         cost: BigInt(call.reserved_micro_usd),
         costEstimated: true,
         saved: null,
+        attempt: 1,
         errorCode: null,
         records: [],
       });
@@ -284,6 +288,7 @@ export class IndexWriter {
       cost: 0n,
       costEstimated: false,
       saved: null,
+      attempt: 1,
       errorCode: record.error_code,
       records: [placeOf(placed)],
     };
@@ -344,6 +349,7 @@ export class IndexWriter {
       call.reason,
       packPlaces(call.records),
       call.saved,
+      call.attempt,
     );
     this.#block.add(filterValues(call, (text) => this.#number(text)));
     this.#usage.addCall(call, refused, number);
@@ -373,7 +379,7 @@ function prepare(database: DatabaseSync) {
   return {
     setProgress: one('UPDATE progress SET value = ?'),
     addString: one('INSERT INTO string VALUES (?, ?)'),
-    addCall: one(`INSERT INTO call VALUES (${Array<string>(30).fill('?').join(', ')})`),
+    addCall: one(`INSERT INTO call VALUES (${Array<string>(31).fill('?').join(', ')})`),
     findCall: one('SELECT n, records FROM call WHERE call_id = ? ORDER BY n DESC LIMIT 1'),
     setRecords: one('UPDATE call SET records = ? WHERE n = ?'),
     putBlock: one(`INSERT OR REPLACE INTO block VALUES (?, ?, ${columnNames.map(() => '?').join(', ')}, ?)`),
@@ -429,6 +435,12 @@ function storedOpenCall(call: CallInZone): string {
 function savedBy({ topic, data }: NoteRecord): bigint | null {
   const saved = topic === 'call.cached' ? data['saved_micro_usd'] : null;
   return typeof saved === 'string' && /^\d{1,15}$/.test(saved) ? BigInt(saved) : null;
+}
+
+/** The number of a repeated attempt, from 2; null for notes on anything else. */
+function attemptOf({ topic, data }: NoteRecord): number | null {
+  const number = topic === 'call.attempt' ? data['number'] : null;
+  return typeof number === 'number' && Number.isSafeInteger(number) && number > 1 ? number : null;
 }
 
 type PackedPlace = [sequence: number, segment: string, line: number, offset: number, length: number];

@@ -16,6 +16,8 @@ export interface TidyLlmApi {
   readonly version: string;
   /** Whether calls are possible. Never rejects. */
   readonly status: () => Promise<ApiStatus>;
+  /** The three gateways, lowest first. Rejects with an `ApiError` while the gateway has failed. */
+  readonly gateways: () => Promise<ApiGateway[]>;
   /** Today's budget. Rejects with an `ApiError` while it is unknown. */
   readonly budget: () => Promise<ApiBudget>;
   /**
@@ -30,6 +32,13 @@ export interface ApiStatus {
   /** Whether answers are simulated; null while the gateway has failed. */
   simulated: boolean | null;
   error: ApiError | null;
+}
+
+export interface ApiGateway {
+  id: 'corporate_llm' | 'ai_processing' | 'workflow_optimizer';
+  state: 'initialized' | 'failed' | 'not_installed';
+  /** `providers`, `models`, `backends`, `cache_enabled` and so on, by level; null if it isn't running. */
+  capabilities: Readonly<Record<string, boolean | readonly string[]>> | null;
 }
 
 /** Amounts are decimal strings in USD. */

@@ -9,10 +9,19 @@ import {
   toolsForm,
 } from '../content/messages.ts';
 import { GatewayError, messageOf } from '../errors.ts';
+import { capabilitiesJson } from '../gateways/capabilities.ts';
 import type { LlmResponse } from '../gateways/modelCalls.ts';
 import { microToUsd } from '../pricing/cost.ts';
 import { faultIn, schemaWords } from '../schemaWords.ts';
-import type { ApiBudget, ApiCallOptions, ApiError, ApiRequest, ApiResponse, ApiStatus } from './api.ts';
+import type {
+  ApiBudget,
+  ApiCallOptions,
+  ApiError,
+  ApiGateway,
+  ApiRequest,
+  ApiResponse,
+  ApiStatus,
+} from './api.ts';
 import type { CoreHolder } from './coreHolder.ts';
 import type { GitContext } from './gitContext.ts';
 
@@ -45,6 +54,19 @@ export async function status(holder: CoreHolder): Promise<ApiStatus> {
     return { state: 'ready', simulated: backend.simulated, error: null };
   } catch (error) {
     return { state: 'failed', simulated: null, error: errorOf(error) };
+  }
+}
+
+export async function gateways(holder: CoreHolder): Promise<ApiGateway[]> {
+  try {
+    const { registry } = await holder.whenReady();
+    return registry.listServices().map(({ id, state, capabilities }) => ({
+      id,
+      state,
+      capabilities: capabilities && capabilitiesJson(capabilities),
+    }));
+  } catch (error) {
+    throw toThrow(errorOf(error));
   }
 }
 

@@ -9,6 +9,7 @@ export function createApi(holder: CoreHolder, git: GitContext, version: string):
   return Object.freeze({
     version,
     status: async () => (await calls()).status(holder),
+    gateways: async () => (await calls()).gateways(holder),
     budget: async () => (await calls()).budget(holder),
     execute: async (request: ApiRequest, options?: ApiCallOptions) =>
       (await calls()).execute(holder, git, request, options),

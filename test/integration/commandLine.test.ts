@@ -347,7 +347,10 @@ describe('tidyllm status and gateways', () => {
       available: ['corporate_llm', 'ai_processing'],
     });
     const { document: stats } = await tidyllmJson(['gateways', 'stats'], { environment });
-    expect(stats).toEqual({ total: 3, initialized: 2, failed: 0, not_installed: 1 });
+    expect(stats).toEqual({
+      ...{ total: 3, initialized: 2, failed: 0, not_installed: 1 },
+      ...{ since: null, ledger: 'live', models: [] },
+    });
   });
 
   it('are degraded, with the reason, when the back-end can’t be reached', async () => {

@@ -1,7 +1,8 @@
 import { GatewayError } from '../../errors.ts';
-import type { AgreementContext, Gateway, Health } from '../gateway.ts';
+import type { AgreementContext, Gateway, Health, ServiceMetrics } from '../gateway.ts';
 import {
   requestDefaults,
+  type BackendId,
   type CachedAnswer,
   type CallOptions,
   type CallPlan,
@@ -15,7 +16,7 @@ import { AttemptTally } from './attemptTally.ts';
 import { CircuitBreaker, type AttemptOutcome } from './circuitBreaker.ts';
 import { ConcurrencyLimit, type LoadSignal } from './concurrencyLimit.ts';
 import type { Slots } from './machineSlots.ts';
-import { Metrics, type ServiceMetrics } from './metrics.ts';
+import { Metrics } from './metrics.ts';
 import { retryDelay, RetryBudget, type Pacing, type RetrySettings } from './pacing.ts';
 
 export interface ProcessingPolicy extends RetrySettings {
@@ -28,6 +29,8 @@ export interface ProcessingPolicy extends RetrySettings {
   cacheScope: CacheScope;
   /** Requests with a higher temperature are cached only when asked. */
   cacheMaxTemperature: number;
+  /** Those that policy allows; the one in use is of the level below. */
+  backends: readonly BackendId[];
 }
 
 export interface AiProcessingDependencies {
@@ -80,8 +83,10 @@ export class AiProcessingGateway implements Gateway {
     this.#limit = new ConcurrencyLimit(policy.concurrency, slots, () => pacing.now());
   }
 
-  getCapabilities(): { cacheEnabled: boolean; retryEnabled: boolean } {
-    return { cacheEnabled: this.#cache !== null, retryEnabled: this.#policy.attempts > 1 };
+  getCapabilities() {
+    const { models } = this.#below.getCapabilities();
+    const { backends, attempts } = this.#policy;
+    return { backends, models, cacheEnabled: this.#cache !== null, retryEnabled: attempts > 1 };
   }
 
   /** What calls of this process came to, by back-end and model. */

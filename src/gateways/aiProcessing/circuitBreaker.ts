@@ -1,10 +1,10 @@
+import type { CircuitState } from '../gateway.ts';
+
 const firstPauseMs = 30_000;
 const longestPauseMs = 300_000;
 
 /** How an attempt went, for its circuit. `neutral` says nothing about the service: refused, throttled or stopped. */
 export type AttemptOutcome = 'success' | 'failure' | 'neutral';
-
-export type CircuitState = 'closed' | 'open' | 'half_open';
 
 interface Circuit {
   failures: number;

@@ -1,22 +1,5 @@
+import type { CircuitState, ServiceMetrics } from '../gateway.ts';
 import type { LlmResponse } from '../modelCalls.ts';
-import type { CircuitState } from './circuitBreaker.ts';
-
-/** What calls of one back-end and model came to, since this process started. */
-export interface ServiceMetrics {
-  /** Back-end and model id. */
-  service: string;
-  attempts: number;
-  failures: number;
-  cacheHits: number;
-  /** Share of answers from the cache; null before the first answer. */
-  hitRate: number | null;
-  /** Means over the answers, in milliseconds; null before the first answer. */
-  processingTimeMs: number | null;
-  timeToFirstTokenMs: number | null;
-  /** Time spent waiting for a turn or before a retry, in milliseconds. */
-  waitedMs: number;
-  circuit: CircuitState;
-}
 
 interface Counted {
   attempts: number;

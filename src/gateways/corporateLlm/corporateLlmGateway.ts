@@ -96,7 +96,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     this.#policy = policy;
   }
 
-  getCapabilities(): { providers: string[]; models: string[]; mlflowEnabled: boolean } {
+  getCapabilities() {
     const models = this.#catalogue.available().map(({ name }) => name);
     return { providers: [this.#backend.id], models, mlflowEnabled: false };
   }

@@ -2,10 +2,11 @@ import * as vscode from 'vscode';
 import type { Core } from '../../core/core.ts';
 import { durationText } from '../../flow/cellText.ts';
 import type { FlowExecutionEntry } from '../../flow/executionHistory.ts';
-import { gatewayIds } from '../../gateways/gateway.ts';
+import { gatewayIds, type CircuitState, type ServiceMetrics } from '../../gateways/gateway.ts';
 import { serviceIds } from '../../gateways/services.ts';
 import { isDirect, type Observations } from '../../health/checks.ts';
 import {
+  cacheFinding,
   checkFinding,
   clockFindings,
   credentialsFinding,
@@ -83,7 +84,8 @@ export function presentDashboard(
     gateways: shown(gateways),
     flow: flowLine(seen, runs),
     runs: (runs ?? []).slice(0, runsShown).map(runRow),
-    cache: vscode.l10n.t('Not installed.'),
+    models: core ? core.registry.metrics().map(modelRow) : [],
+    cache: core ? cacheLine(core, seen) : { tone: 'absent', text: '' },
     configuration: core ? configuration(core) : [],
     ledger: ledgerLine(core, seen, verification),
   };
@@ -199,6 +201,37 @@ function gatewayParts({ registry }: Core, { gateways }: Observations): PartWithF
     const description = known.find((one) => one.id === id)?.description ?? '';
     return health?.state === 'healthy' ? { ...part, evidence: `${description}. ${part.evidence}` } : part;
   });
+}
+
+/** What the model's calls in this window came to. */
+function modelRow(metrics: ServiceMetrics): Dashboard['models'][number] {
+  const { service, attempts, failures, cacheHits, hitRate, circuit } = metrics;
+  const states: Record<CircuitState, [Tone, string]> = {
+    closed: ['healthy', vscode.l10n.t('available')],
+    open: ['failed', vscode.l10n.t('paused')],
+    half_open: ['degraded', vscode.l10n.t('being tested')],
+  };
+  const [tone, state] = states[circuit];
+  const failed = failures === 0 ? '' : vscode.l10n.t('{0} failed', failures);
+  const share = hitRate === null ? '' : ` (${Math.round(hitRate * 100)} %)`;
+  const times = [metrics.processingTimeMs, metrics.timeToFirstTokenMs, metrics.waitedMs];
+  const [time = '', firstToken = '', waited = ''] = times.map((ms) => (ms === null ? '' : durationText(ms)));
+  return {
+    name: service,
+    tone,
+    state,
+    attempts: [String(attempts), failed].filter(Boolean).join(' · '),
+    time,
+    firstToken,
+    waited,
+    cacheHits: `${cacheHits}${share}`,
+  };
+}
+
+function cacheLine(core: Core, { cache }: Observations): Dashboard['cache'] {
+  if (!cache) return { tone: 'checking', text: vscode.l10n.t('reading …') };
+  const found = cacheFinding(core, cache);
+  return { tone: toneOfFinding(found), text: found.evidence };
 }
 
 /** The only row while there is no core. */

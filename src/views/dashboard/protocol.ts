@@ -53,8 +53,20 @@ export const dashboardSchema = z.object({
       hasReport: z.boolean(),
     }),
   ),
-  /** What a later version will add. */
-  cache: z.string(),
+  /** What calls of this window came to, by back-end and model. */
+  models: z.array(
+    z.object({
+      name: z.string(),
+      tone,
+      state: z.string(),
+      attempts: z.string(),
+      time: z.string(),
+      firstToken: z.string(),
+      waited: z.string(),
+      cacheHits: z.string(),
+    }),
+  ),
+  cache: z.object({ tone, text: z.string() }),
   configuration: z.array(
     z.object({
       name: z.string(),

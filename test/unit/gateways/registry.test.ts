@@ -47,6 +47,7 @@ describe('the gateway registry', () => {
       refuse: () => Promise.reject(new Error('never asked')),
       checkHealth: () => Promise.reject(new Error('never asked')),
       validateAgreement: () => Promise.resolve(),
+      getCapabilities: () => ({ providers: [], models: [] }),
     });
     const registry = await initGateways({
       corporate_llm: () => Promise.resolve(level('corporate_llm')),
@@ -64,6 +65,7 @@ describe('the gateway registry', () => {
       worstCase: () => 0n,
       checkHealth: () => Promise.reject(new Error('never asked')),
       validateAgreement: () => Promise.reject(new Error('never asked')),
+      getCapabilities: () => ({}),
     };
     const alone = await initGateways({ ai_processing: () => Promise.resolve(level2) });
     expect(alone.listServices()[1]).toMatchObject({

@@ -84,6 +84,7 @@ function tell(records: readonly Placed[]): { call: HistoryCall; timeZone: string
     callerArn: first.caller_arn ?? null,
     cost: 0n,
     saved: null,
+    attempt: 1,
     costEstimated: false,
     tokens: null,
     processingTimeMs: null,

@@ -3,6 +3,7 @@ import { GatewayError } from '../../../src/errors.ts';
 import type { Core } from '../../../src/core/core.ts';
 import type { FlowExecutionEntry } from '../../../src/flow/executionHistory.ts';
 import type { ServiceHealth } from '../../../src/gateways/services.ts';
+import type { ServiceMetrics } from '../../../src/gateways/gateway.ts';
 import { GatewayRegistry } from '../../../src/gateways/registry.ts';
 import type { CoreState } from '../../../src/host/coreHolder.ts';
 import { nothingSeen, type Seen } from '../../../src/host/healthMonitor.ts';
@@ -380,6 +381,30 @@ describe('the dashboard', () => {
       fixes: [{ label: 'Open Settings File' }],
     });
     expect(fixes.get('postgres')).toEqual([{ kind: 'open_settings', place: { key: 'postgres' } }]);
+  });
+
+  it('shows what this window’s calls came to, what is paused, and the cache', () => {
+    const measured: ServiceMetrics = {
+      ...{
+        service: 'bedrock sonnet',
+        attempts: 4,
+        failures: 1,
+        cacheHits: 1,
+        hitRate: 0.25,
+        waitedMs: 12_400,
+      },
+      ...{ processingTimeMs: 1234.5, timeToFirstTokenMs: null, circuit: 'open' },
+    };
+    const registry = { listServices: () => [], metrics: () => [measured] } as unknown as GatewayRegistry;
+    const busy: CoreState = { kind: 'ready', core: { ...core, registry }, settingsError: null };
+    const { dashboard } = presentDashboard(busy, wellFound, nothingElse);
+    expect(dashboard.models).toEqual([
+      {
+        ...{ name: 'bedrock sonnet', tone: 'failed', state: 'paused', attempts: '4 · 1 failed' },
+        ...{ time: '1,235 ms', firstToken: '', waited: '12 s', cacheHits: '1 (25 %)' },
+      },
+    ]);
+    expect(dashboard.cache).toEqual({ tone: 'healthy', text: '2 answers, 0.0 MB in /cache' });
   });
 
   it('shows why there is no gateway', () => {

@@ -42,6 +42,12 @@ describe('the extension’s API', () => {
   it('says how the gateway stands, and what the day has spent', async () => {
     assert.equal(api.version, vscode.extensions.getExtension(id)?.packageJSON.version);
     assert.deepEqual(await api.status(), { state: 'ready', simulated: true, error: null });
+    const [corporate, processing, workflow] = await api.gateways();
+    assert.ok(corporate?.capabilities && processing?.capabilities);
+    assert.deepEqual(corporate.capabilities['providers'], ['mock']);
+    assert.deepEqual(processing.capabilities['backends'], ['bedrock', 'mock']);
+    assert.equal(processing.capabilities['retry_enabled'], true);
+    assert.deepEqual(workflow, { id: 'workflow_optimizer', state: 'not_installed', capabilities: null });
     const budget = await api.budget();
     assert.match(budget.day, /^\d{4}-\d{2}-\d{2}$/);
     assert.match(budget.limit_usd, /^\d/);

@@ -15,7 +15,8 @@ const icons: Record<Tone, string> = {
 
 /** The whole view, for the latest findings. */
 export function DashboardView({ dashboard, post }: { dashboard: Dashboard; post: Post }) {
-  const { verdict, simulated, checked, infrastructure, gateways, cache, configuration, ledger } = dashboard;
+  const { verdict, simulated, checked, infrastructure, gateways, models, cache, configuration, ledger } =
+    dashboard;
   return (
     <main>
       <header>
@@ -42,6 +43,7 @@ export function DashboardView({ dashboard, post }: { dashboard: Dashboard; post:
       <VerdictBanner verdict={verdict} />
       {infrastructure.length > 0 && <Parts title={t('Infrastructure')} parts={infrastructure} post={post} />}
       <Parts title={t('Gateways')} parts={gateways} post={post} />
+      {models.length > 0 && <Models models={models} />}
       <Flow dashboard={dashboard} post={post} />
       <section aria-label={t('Ledger')}>
         <h2>{t('Ledger')}</h2>
@@ -68,7 +70,7 @@ export function DashboardView({ dashboard, post }: { dashboard: Dashboard; post:
       <section aria-label={t('Cache')}>
         <h2>{t('Cache')}</h2>
         <p class="ledger">
-          <StateIcon tone="absent" /> <span class="quiet">{cache}</span>
+          <StateIcon tone={cache.tone} /> <span>{cache.text}</span>
         </p>
       </section>
       {configuration.length > 0 && <Configuration rows={configuration} post={post} />}
@@ -164,6 +166,43 @@ function PartRow({ part, post }: { part: Part; post: Post }) {
         {since}
       </td>
     </tr>
+  );
+}
+
+function Models({ models }: { models: Dashboard['models'] }) {
+  const title = t('Models called in this window');
+  return (
+    <section aria-label={title}>
+      <h2>{title}</h2>
+      <table class="models" aria-label={title}>
+        <thead>
+          <tr>
+            <th scope="col">{t('Model')}</th>
+            <th scope="col">{t('State')}</th>
+            <th scope="col">{t('Attempts')}</th>
+            <th scope="col">{t('Mean time')}</th>
+            <th scope="col">{t('First token')}</th>
+            <th scope="col">{t('Waited')}</th>
+            <th scope="col">{t('From the cache')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {models.map(({ name, tone, state, attempts, time, firstToken, waited, cacheHits }) => (
+            <tr key={name} class={tone}>
+              <th scope="row">{name}</th>
+              <td class="state">
+                <StateIcon tone={tone} /> {state}
+              </td>
+              <td data-label={t('Attempts')}>{attempts}</td>
+              <td data-label={t('Mean time')}>{time}</td>
+              <td data-label={t('First token')}>{firstToken}</td>
+              <td data-label={t('Waited')}>{waited}</td>
+              <td data-label={t('From the cache')}>{cacheHits}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
   );
 }
 
