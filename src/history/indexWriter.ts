@@ -20,6 +20,7 @@ import {
   type StoredColumns,
 } from './callBlock.ts';
 import { callOutcomes, type CallInZone, type HistoryCall, type StoredPlace } from './calls.ts';
+import { savedBy } from './recordedCalls.ts';
 import { UsageTotals } from './usageTotals.ts';
 
 /** Changing this number rebuilds every index. */
@@ -429,12 +430,6 @@ type StoredOpenCall = Omit<CallInZone, 'cost' | 'saved'> & { cost: string; saved
 function storedOpenCall(call: CallInZone): string {
   const { cost, saved } = call;
   return JSON.stringify({ ...call, cost: cost.toString(), saved: saved?.toString() ?? null });
-}
-
-/** What a cached answer had cost, micro-USD; null for notes on anything else. */
-function savedBy({ topic, data }: NoteRecord): bigint | null {
-  const saved = topic === 'call.cached' ? data['saved_micro_usd'] : null;
-  return typeof saved === 'string' && /^\d{1,15}$/.test(saved) ? BigInt(saved) : null;
 }
 
 /** The number of a repeated attempt, from 2; null for notes on anything else. */

@@ -3,16 +3,20 @@ import { headerIn, positionBefore, readFrom, type JournalPosition } from '../led
 import type {
   ExpiredChargedRecord,
   LedgerRecord,
+  NoteRecord,
   RefuseRecord,
   ReserveRecord,
   SettleRecord,
   VoidRecord,
 } from '../ledger/records.ts';
 
-/** A call with its opening record and its ending; a refused call has only the refusal. */
+/**
+ * A call with its opening record and its ending; a refused call has only the refusal. `saved` is what a cached answer had
+ * cost, micro-USD; null if no cached answer was used.
+ */
 export type RecordedCall =
-  | { opening: ReserveRecord; ending: SettleRecord | VoidRecord | ExpiredChargedRecord }
-  | { opening: RefuseRecord; ending: null };
+  | { opening: ReserveRecord; ending: SettleRecord | VoidRecord | ExpiredChargedRecord; saved: bigint | null }
+  | { opening: RefuseRecord; ending: null; saved: null };
 
 /** Journal content since the start of a day: calls as they end, and records without a call. */
 export type JournalEntry = { call: RecordedCall } | { event: LedgerRecord };
@@ -33,6 +37,7 @@ export async function* entriesSince(
   { signal, onProgress }: ScanOptions = {},
 ): AsyncGenerator<JournalEntry> {
   const open = new Map<string, ReserveRecord>();
+  const saved = new Map<string, bigint>();
   let read = 0;
   for await (const { records } of readFrom(directory, beginningBefore(directory, day), signal)) {
     for (const { record } of records) {
@@ -45,15 +50,21 @@ export async function* entriesSince(
         case 'EXPIRED_CHARGED': {
           const opening = open.get(record.call_id);
           open.delete(record.call_id);
-          if (opening && opening.day >= day) yield { call: { opening, ending: record } };
+          const savedByCall = saved.get(record.call_id) ?? null;
+          saved.delete(record.call_id);
+          if (opening && opening.day >= day) yield { call: { opening, ending: record, saved: savedByCall } };
           break;
         }
         case 'REFUSE':
-          if (record.day >= day) yield { call: { opening: record, ending: null } };
+          if (record.day >= day) yield { call: { opening: record, ending: null, saved: null } };
           break;
+        case 'note': {
+          const amount = savedBy(record);
+          if (amount !== null && record.call_id !== null) saved.set(record.call_id, amount);
+          break;
+        }
         case 'DISPATCH':
         case 'header':
-        case 'note':
           break;
         default:
           // A day begins in no zone later than this.
@@ -63,6 +74,12 @@ export async function* entriesSince(
     read += records.length;
     onProgress?.(read);
   }
+}
+
+/** What a cached answer had cost, micro-USD; null for notes on anything else. */
+export function savedBy({ topic, data }: NoteRecord): bigint | null {
+  const saved = topic === 'call.cached' ? data['saved_micro_usd'] : null;
+  return typeof saved === 'string' && /^\d{1,15}$/.test(saved) ? BigInt(saved) : null;
 }
 
 /** The start of the last segment that began before the day began in any zone; null for the first one. */

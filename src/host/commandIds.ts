@@ -27,6 +27,7 @@ export const commandIds = [
   'tidyllm.refreshHealth',
   'tidyllm.openHealthDashboard',
   'tidyllm.runDoctor',
+  'tidyllm.clearCache',
   'tidyllm.runFlow',
   'tidyllm.openFlowFile',
   'tidyllm.showFlowReport',

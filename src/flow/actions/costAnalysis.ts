@@ -60,6 +60,13 @@ const tests: ReadonlySet<string> = new Set<BuiltInId>([
   'integration_test',
 ]);
 
+/** A call that the cache answered. */
+interface CachedCall {
+  model: string;
+  /** Micro-USD. */
+  saved: bigint;
+}
+
 interface Spending {
   calls: number;
   tokens: TokenUsage;
@@ -102,6 +109,7 @@ async function analyse(run: FlowRun, dependencies: CostAnalysisDependencies): Pr
 
 class Costs {
   readonly settled: CostedCall[] = [];
+  readonly #cached: CachedCall[] = [];
   /** Runs that test the gateway, by their id. */
   readonly #tests = new Set<string>();
   readonly overruns: OverrunRecord[] = [];
@@ -126,7 +134,7 @@ class Costs {
     if (tests.has(implementation)) this.#tests.add(runId);
   }
 
-  takeCall({ opening, ending }: RecordedCall): void {
+  takeCall({ opening, ending, saved }: RecordedCall): void {
     if (!ending || ending.kind === 'VOID') return;
     const cost = BigInt(ending.cost_micro_usd);
     const hour = `${opening.day} ${hourOf(opening.time, this.#timeZone)}`;
@@ -138,7 +146,9 @@ class Costs {
     const settled = ending.kind === 'SETTLE' ? ending : null;
     const ofTest = this.#tests.has(opening.flow?.run_id ?? '');
     const call = settled && costedCall(opening, settled, { cost, ofTest });
-    if (call) this.settled.push(call);
+    // A cached answer is no price of its model.
+    if (saved !== null) this.#cached.push({ model: opening.model_id ?? opening.model, saved });
+    else if (call) this.settled.push(call);
     else this.#orphaned += 1;
     const spending: Spending = {
       calls: 1,
@@ -196,6 +206,7 @@ class Costs {
         this.#trendSection(at.today),
         forecastSection(forecast),
         alternativesSection(alternatives),
+        this.#cacheSection(),
         {
           id: 'cache',
           title: 'What a cache would have saved',
@@ -221,7 +232,59 @@ class Costs {
       usd('forecast_month', 'Forecast for this month', amountOf(forecast.month), null),
       usd('saving_model', 'Cheaper models would have saved up to', microToUsd(saved), null),
       usd('saving_cache', repeats.label, microToUsd(repeats.saving), null),
+      {
+        id: 'cache_hits',
+        label: 'Answers from the cache',
+        value: this.#cached.length,
+        unit: 'count',
+        better: null,
+      },
+      {
+        id: 'cache_hit_rate',
+        label: 'Share of all answers',
+        value: this.#hitRate(),
+        unit: 'percent',
+        better: null,
+      },
+      usd('cache_saved', 'Saved by the cache', microToUsd(savedBy(this.#cached)), null),
     ];
+  }
+
+  /** Percent of the answers that came from the cache; null without an answer. */
+  #hitRate(model?: string): number | null {
+    const ofModel = (call: { model: string }): boolean => model === undefined || call.model === model;
+    const hits = this.#cached.filter(ofModel).length;
+    const asked = this.settled.filter((call) => call.succeeded && ofModel(call)).length;
+    return percentage(BigInt(hits), BigInt(hits + asked));
+  }
+
+  #cacheSection(): Section {
+    const byModel = [...Map.groupBy(this.#cached, ({ model }) => model)];
+    const rate = this.#hitRate();
+    const text =
+      byModel.length === 0
+        ? 'No answer came from the cache.'
+        : `${callsText(this.#cached.length)}, ${rate ?? 0} % of all answers, cost nothing: a model had been asked the same before.`;
+    return {
+      id: 'cache_use',
+      title: 'What the cache saved',
+      text,
+      table:
+        byModel.length === 0
+          ? null
+          : {
+              columns: [
+                { label: 'Model', unit: 'text' },
+                { label: 'From the cache', unit: 'count' },
+                { label: 'Share of answers', unit: 'percent' },
+                { label: 'Saved', unit: 'usd' },
+              ],
+              rows: byModel.map(([model, hits]) => [
+                ...[model, hits.length, this.#hitRate(model), microToUsd(savedBy(hits))],
+              ]),
+            },
+      chart: null,
+    };
   }
 
   #forecast({ today, timeZone, now }: { today: string; timeZone: string; now: Date }) {
@@ -500,6 +563,11 @@ function spendingSection(
     },
     chart: { type: 'columns', x: 0, series: [4] },
   };
+}
+
+/** Micro-USD. */
+function savedBy(cached: readonly CachedCall[]): bigint {
+  return cached.reduce((all, { saved }) => all + saved, 0n);
 }
 
 /** Forecasts for today and this month; null if there is too little history. */

@@ -11,7 +11,7 @@ interface RecordedPerformanceDependencies {
   journal: LedgerLocation;
 }
 
-/** The durations of the last days' calls by model, from the ledger. Makes no call. */
+/** The durations of the last days' calls of models, from the ledger; cached answers are none. Makes no call. */
 export function recordedPerformance({ ledger, journal }: RecordedPerformanceDependencies): Implementation {
   return {
     id: 'recorded_performance',
@@ -67,8 +67,12 @@ export function recordedPerformance({ ledger, journal }: RecordedPerformanceDepe
   };
 }
 
-function answeredCall({ opening, ending }: RecordedCall): { model: string; ending: SettleRecord } | null {
-  return ending?.kind === 'SETTLE' && ending.outcome === 'success'
+function answeredCall({
+  opening,
+  ending,
+  saved,
+}: RecordedCall): { model: string; ending: SettleRecord } | null {
+  return ending?.kind === 'SETTLE' && ending.outcome === 'success' && saved === null
     ? { model: opening.model_id ?? opening.model, ending }
     : null;
 }

@@ -103,7 +103,9 @@ export class AiProcessingGateway implements Gateway {
   checkHealth(): Promise<Health> {
     const paused = this.#breaker.states().filter(({ state }) => state === 'open');
     const names = paused.map(({ service, pausedMs }) => `${service} for ${Math.ceil(pausedMs / 1000)} s`);
-    const evidence = `Cache ${this.#cache ? 'on' : 'off'}, up to ${this.#policy.attempts} attempts per call.`;
+    const { attempts } = this.#policy;
+    const many = attempts === 1 ? 'one attempt' : `up to ${attempts} attempts`;
+    const evidence = `Cache ${this.#cache ? 'on' : 'off'}, ${many} per call.`;
     return Promise.resolve({
       state: paused.length > 0 ? 'degraded' : 'healthy',
       latencyMs: null,

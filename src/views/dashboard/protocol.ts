@@ -96,6 +96,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('report'), runId: z.string() }),
   runMessage([
     'tidyllm.runDoctor',
+    'tidyllm.clearCache',
     'tidyllm.runFlow',
     'tidyllm.refreshHealth',
     'tidyllm.openBudget',

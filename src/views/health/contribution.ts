@@ -29,6 +29,8 @@ export function contributeHealth(dependencies: Dependencies) {
       'tidyllm.openHealthDashboard': async () => (await dashboard()).open(),
       'tidyllm.runDoctor': async () =>
         (await import('../../host/runDoctor.ts')).runDoctor(holder, auditTrail),
+      'tidyllm.clearCache': async () =>
+        (await import('../../host/clearCache.ts')).clearCache(await holder.whenReady()),
     },
     dispose: () => store.dispose(),
   } satisfies Contribution;

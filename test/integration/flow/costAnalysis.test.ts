@@ -345,6 +345,27 @@ describe('the cost analysis', () => {
     expect(JSON.stringify(report)).not.toContain('cat?');
   });
 
+  it('says what the cache saved, and sees no price of a model in it', async () => {
+    const { core } = await gatewayOnStandIn({
+      TIDYLLM_CACHE_ENABLED: 'true',
+      TIDYLLM_CACHE_MAX_TEMPERATURE: '1',
+    });
+    const ask = async (prompt: string) =>
+      core.registry.calls().execute({ prompt, auditReason: 'JIRA-1 ask twice', modelId: 'claude-haiku' });
+    const { cost } = await ask('What is a cat?');
+    await ask('What is a dog?');
+    expect(await ask('What is a cat?')).toMatchObject({ cacheHit: true });
+    expect(await ask('What is a cat?')).toMatchObject({ cacheHit: true });
+    const report = reportOf(await runCommand(core, '[Cost Analysis]'));
+    const saved = (Number(2n * cost) / 1e6).toString();
+    expect(
+      ['calls', 'cache_hits', 'cache_hit_rate', 'cache_saved'].map((id) => figureOf(report, id)),
+    ).toEqual([4, 2, 50, saved]);
+    expect(rowsOf(report, 'cache_use')).toEqual([[models.haiku, 2, 50, saved]]);
+    // Two were paid for. Policy keeps no text, so the second may repeat the first.
+    expect(rowsOf(report, 'cache').map(([, repeated]) => repeated)).toEqual([1]);
+  });
+
   it('says that there is nothing in an empty ledger', async () => {
     const report = await analysisOf([]);
     expect(report.findings).toEqual([]);

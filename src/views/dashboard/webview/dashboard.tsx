@@ -1,9 +1,18 @@
+import type { ComponentChildren } from 'preact';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { Dashboard, Part, Tone, ViewMessage } from '../protocol.ts';
 import { Sparkline } from './sparkline.tsx';
 
 type Post = (message: ViewMessage) => void;
+type CommandOfView = Extract<ViewMessage, { type: 'run' }>['command'];
+
+interface LineProperties {
+  title: string;
+  tone: Tone;
+  text: string;
+  children: ComponentChildren;
+}
 
 const icons: Record<Tone, string> = {
   healthy: 'pass',
@@ -45,36 +54,36 @@ export function DashboardView({ dashboard, post }: { dashboard: Dashboard; post:
       <Parts title={t('Gateways')} parts={gateways} post={post} />
       {models.length > 0 && <Models models={models} />}
       <Flow dashboard={dashboard} post={post} />
-      <section aria-label={t('Ledger')}>
-        <h2>{t('Ledger')}</h2>
-        <p class="ledger">
-          <StateIcon tone={ledger.tone} /> <span>{ledger.text}</span>
-          <span class="links">
-            <button
-              type="button"
-              class="link"
-              onClick={() => post({ type: 'run', command: 'tidyllm.openBudget' })}
-            >
-              {t('Open Budget')}
-            </button>
-            <button
-              type="button"
-              class="link"
-              onClick={() => post({ type: 'run', command: 'tidyllm.openAuditHistory' })}
-            >
-              {t('Open Audit History')}
-            </button>
-          </span>
-        </p>
-      </section>
-      <section aria-label={t('Cache')}>
-        <h2>{t('Cache')}</h2>
-        <p class="ledger">
-          <StateIcon tone={cache.tone} /> <span>{cache.text}</span>
-        </p>
-      </section>
+      <Line title={t('Ledger')} {...ledger}>
+        <Command label={t('Open Budget')} command="tidyllm.openBudget" post={post} />
+        <Command label={t('Open Audit History')} command="tidyllm.openAuditHistory" post={post} />
+      </Line>
+      <Line title={t('Cache')} {...cache}>
+        <Command label={t('Clear Cache…')} command="tidyllm.clearCache" post={post} />
+      </Line>
       {configuration.length > 0 && <Configuration rows={configuration} post={post} />}
     </main>
+  );
+}
+
+/** A component in one line, with what can be opened from it. */
+function Line({ title, tone, text, children }: LineProperties) {
+  return (
+    <section aria-label={title}>
+      <h2>{title}</h2>
+      <p class="ledger">
+        <StateIcon tone={tone} /> <span>{text}</span>
+        <span class="links">{children}</span>
+      </p>
+    </section>
+  );
+}
+
+function Command({ label, command, post }: { label: string; command: CommandOfView; post: Post }) {
+  return (
+    <button type="button" class="link" onClick={() => post({ type: 'run', command })}>
+      {label}
+    </button>
   );
 }
 
