@@ -10,6 +10,7 @@ import { noteBudgetAlerts } from './cli/budgetAlerts.ts';
 import { cacheClear, cacheStats, cacheStatus } from './cli/cache.ts';
 import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
 import { compare, notComparedJson, type CompareOptions } from './cli/compare.ts';
+import { embedCommand, type EmbedOptions } from './cli/embed.ts';
 import { flowHistory, flowList, flowReport, flowRun, flowValidate, type FlowRunOptions } from './cli/flow.ts';
 import { auditErase, type EraseOptions } from './cli/erase.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
@@ -102,6 +103,19 @@ withRequest(program.command('compare').description('ask several models the same 
       failed,
     );
   });
+
+program
+  .command('embed')
+  .description('embed a text with one governed call and print its vector')
+  .argument('<text>', 'the text; - reads standard input')
+  .option('--reason <text>', 'why the call is made (mandatory)')
+  .option('-m, --model <name>', 'embedding model; Titan Text Embeddings V2 by default')
+  .option('--dimensions <n>', 'length of the vector, for models that let it be chosen')
+  .option('--input-type <type>', 'what the vector is for, for models that distinguish it')
+  .option('--no-cache', 'ask a model even if the vector is cached')
+  .action((text: string, options: EmbedOptions) =>
+    run(withAlerts((core, terminal) => embedCommand(core, text, options, terminal))),
+  );
 
 const budgets = program
   .command('budget')

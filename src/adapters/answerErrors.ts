@@ -115,6 +115,15 @@ export function unreadableUsage(): GatewayError {
   });
 }
 
+/** Vectors of another number or length than was asked for. They are billed, and a retry may help. */
+export function unreadableVectors(): GatewayError {
+  return new GatewayError('backend_failed', 'The embeddings that came can’t be used.', {
+    hint: 'Ask again, or use another model. What the provider counted is charged.',
+    retryable: true,
+    billing: 'unknown',
+  });
+}
+
 /** The answer is longer than its allowed tokens can be. */
 export function overlongAnswer(maxTokens: number): GatewayError {
   return new GatewayError(

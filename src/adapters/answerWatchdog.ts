@@ -13,12 +13,21 @@ const mostMsOfToken = 250;
 const mostBytesOfToken = 256;
 /** The same with what is around it on the wire, when each token comes in an event of its own. */
 const mostWireBytesOfToken = 1_024;
+/** Longest vector of any model, and the longest text of one of its numbers. */
+const mostDimensions = 4_096;
+const mostBytesOfNumber = 32;
 /** What is there besides, such as the signature of what a model thought; errors fit into it. */
 const bytesBesides = 200_000;
 
 /** The most that an answer may be on the wire. */
-export function wireLimits({ maxTokens }: ModelCall): AnswerLimits {
-  return { bytes: 5 * bytesBesides + maxTokens * mostWireBytesOfToken, milliseconds: Infinity };
+export function wireLimits(call: ModelCall): AnswerLimits {
+  const bytes = 5 * bytesBesides + call.maxTokens * mostWireBytesOfToken + 2 * bytesOfVectors(call);
+  return { bytes, milliseconds: Infinity };
+}
+
+/** The most that the vectors of an embedding are as text. Some models send them twice. */
+function bytesOfVectors({ content: { embedding, messages } }: ModelCall): number {
+  return embedding ? messages.length * mostDimensions * mostBytesOfNumber : 0;
 }
 
 /**
@@ -34,7 +43,7 @@ export async function* boundedAnswer(
   const idleTimeoutMs = call.stream ? patience : Math.max(patience, wholeAnswerTimeoutMs);
   const deadlineMs = 2 * idleTimeoutMs + call.maxTokens * mostMsOfToken;
   const watchdog = new AnswerWatchdog({ service, idleTimeoutMs, deadlineMs }, signal);
-  const most = bytesBesides + call.maxTokens * mostBytesOfToken;
+  const most = bytesBesides + call.maxTokens * mostBytesOfToken + bytesOfVectors(call);
   let received = 0;
   try {
     for await (const event of answer(watchdog)) {

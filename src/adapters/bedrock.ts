@@ -2,6 +2,7 @@ import {
   BedrockRuntimeClient,
   ConverseCommand,
   ConverseStreamCommand,
+  InvokeModelCommand,
   type BedrockRuntimeServiceException as ServiceException,
   type ServiceTier as BedrockServiceTier,
   type TokenUsage as BedrockUsage,
@@ -23,6 +24,7 @@ import { clockOffset, type Network } from '../sessions/network.ts';
 import { incompleteStream, overlongAnswer, unreadableUsage } from './answerErrors.ts';
 import { boundedAnswer, wireLimits, type AnswerWatchdog } from './answerWatchdog.ts';
 import { brokenStream, failedCall } from './bedrockErrors.ts';
+import { conformToEmbedding, embeddingBody, eventsOfEmbedding } from './embeddings.ts';
 import { LastCall } from './lastCall.ts';
 import { readableUsage } from './readableUsage.ts';
 import { conformToConverse } from './converse/rules.ts';
@@ -47,7 +49,7 @@ export interface BedrockOptions {
   idleTimeoutMs: number;
 }
 
-/** Amazon Bedrock through the AWS SDK's Converse and ConverseStream. */
+/** Amazon Bedrock through the AWS SDK's Converse and ConverseStream, and InvokeModel for embeddings. */
 export async function createBedrockBackend(options: BedrockOptions): Promise<ModelBackend> {
   if (options.endpoint === null) requireEndpointOfEnvironment();
   const probe = clientOf(options);
@@ -97,6 +99,7 @@ async function endpointOf(client: BedrockRuntimeClient, region: string): Promise
 class BedrockBackend implements ModelBackend {
   readonly id = 'bedrock';
   readonly name = 'Bedrock';
+  readonly embeds = true;
   readonly simulated = false;
   readonly region: string;
   readonly location: string;
@@ -117,7 +120,7 @@ class BedrockBackend implements ModelBackend {
   }
 
   conform(call: ModelCall, model: Model): ConformedCall {
-    return conformToConverse(call, model);
+    return call.content.embedding ? conformToEmbedding(call, model) : conformToConverse(call, model);
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
@@ -182,7 +185,11 @@ class BedrockBackend implements ModelBackend {
     const { idleTimeoutMs } = this.#options;
     const limits = { service: 'Bedrock', idleTimeoutMs };
     const answer = boundedAnswer(call, limits, signal, (watchdog) =>
-      call.stream ? this.#stream(call, watchdog) : this.#whole(call, watchdog),
+      call.content.embedding
+        ? this.#embedding(call, watchdog)
+        : call.stream
+          ? this.#stream(call, watchdog)
+          : this.#whole(call, watchdog),
     );
     yield* this.#lastCall.of(answer);
   }
@@ -222,6 +229,26 @@ class BedrockBackend implements ModelBackend {
       total: response.usage?.totalTokens,
       serviceTier: servedIn(response.serviceTier),
     };
+  }
+
+  async *#embedding(call: ModelCall, watchdog: AnswerWatchdog): AsyncGenerator<ModelEvent> {
+    const input = { modelId: call.modelId, contentType: 'application/json', accept: 'application/json' };
+    const command = new InvokeModelCommand({ ...input, body: embeddingBody(call) });
+    let counted: string | null = null;
+    // The SDK's result has no headers, and only they count the tokens of some models.
+    command.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args);
+        const { headers = {} } = result.response as { headers?: Record<string, string> };
+        counted = headers['x-amzn-bedrock-input-token-count'] ?? null;
+        return result;
+      },
+      { step: 'deserialize', name: 'countedTokens' },
+    );
+    const { body } = await this.#answered(call, watchdog, 'unknown', (client, abortSignal) =>
+      client.send(command, { abortSignal }),
+    );
+    yield* eventsOfEmbedding(call, body, counted);
   }
 
   async *#stream(call: ModelCall, watchdog: AnswerWatchdog): AsyncGenerator<ModelEvent> {

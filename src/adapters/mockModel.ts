@@ -13,11 +13,14 @@ import type { ConformedCall, ModelBackend, ModelCall, ModelEvent } from '../gate
 import { noTokens } from '../pricing/cost.ts';
 import type { Model } from '../pricing/modelCatalogue.ts';
 import { conformToConverse } from './converse/rules.ts';
+import { conformToEmbedding, eventsOfVectors } from './embeddings.ts';
 import { valueFor } from './mockValue.ts';
 
 /** Slow enough to show streaming, quick enough not to delay anyone. */
 const wordDelayMs = 2;
 const charactersPerToken = 4;
+/** Of models with vectors of one length. */
+const simulatedDimensions = 1024;
 
 /**
  * Answers without a model: the same request gives the same answer, word by word, and says that it is
@@ -27,12 +30,13 @@ export class MockBackend implements ModelBackend {
   readonly id = 'mock';
   readonly name = 'the mock back-end';
   readonly simulated = true;
+  readonly embeds = true;
   readonly location = 'simulated answers, no network';
   readonly region = 'us-east-1';
 
   /** By Bedrock's rules: a call that works here works there. */
   conform(call: ModelCall, model: Model): ConformedCall {
-    return conformToConverse(call, model);
+    return call.content.embedding ? conformToEmbedding(call, model) : conformToConverse(call, model);
   }
 
   prepare(): Promise<void> {
@@ -40,6 +44,12 @@ export class MockBackend implements ModelBackend {
   }
 
   async *converse(call: ModelCall, signal: AbortSignal): AsyncGenerator<ModelEvent> {
+    const { embedding, messages } = call.content;
+    if (embedding) {
+      yield* eventsOfVectors(messages.map(({ content }) => vectorOf(call, textOf(content))));
+      yield { type: 'usage', usage: { ...noTokens, input: tokensOf(call) } };
+      return;
+    }
     const { parts, stop } = answerFor(call);
     let left = call.maxTokens;
     for (const [index, part] of parts.entries()) {
@@ -62,8 +72,7 @@ export class MockBackend implements ModelBackend {
     }
     const all = parts.reduce((sum, { text }) => sum + (text.match(/\S+/g)?.length ?? 0), 0);
     yield { type: 'stop', reason: all > call.maxTokens ? 'max_tokens' : stop };
-    const input = Math.ceil(askedText(call.content).length / charactersPerToken);
-    yield { type: 'usage', usage: { ...noTokens, input, output: call.maxTokens - left } };
+    yield { type: 'usage', usage: { ...noTokens, input: tokensOf(call), output: call.maxTokens - left } };
   }
 
   checkHealth(): Promise<Health> {
@@ -79,6 +88,25 @@ export class MockBackend implements ModelBackend {
   dispose(): void {
     // Nothing is held.
   }
+}
+
+function tokensOf({ content }: ModelCall): number {
+  return Math.ceil(askedText(content).length / charactersPerToken);
+}
+
+/** A vector of length 1 that only the model and the text decide; it says nothing about the meaning. */
+function vectorOf({ modelId, content: { embedding } }: ModelCall, text: string): number[] {
+  const { dimensions = simulatedDimensions, input_type = '' } = embedding ?? {};
+  const numbers: number[] = [];
+  for (let block = 0; numbers.length < dimensions; block += 1) {
+    const hash = createHash('sha256')
+      .update(JSON.stringify([modelId, input_type, text, block]))
+      .digest();
+    for (let at = 0; at < hash.length && numbers.length < dimensions; at += 4)
+      numbers.push(hash.readInt32BE(at) / 2 ** 31);
+  }
+  const length = Math.hypot(...numbers);
+  return numbers.map((number) => Number((number / length).toFixed(6)));
 }
 
 /** A block of a simulated answer, by the words that it is made of. */

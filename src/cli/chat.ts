@@ -9,6 +9,7 @@ import { writeOutput } from './output.ts';
 import { stopSignal } from './stopSignal.ts';
 import {
   answerPrinter,
+  auditTrailJson,
   errorJson,
   note,
   printError,
@@ -122,12 +123,7 @@ export function responseJson(response: LlmResponse): object {
     fallback_from: response.fallbackFrom,
     simulated: response.simulated,
     error: response.error && errorJson(response.error),
-    audit_trail: auditTrail && {
-      call_id: auditTrail.callId,
-      sequence: auditTrail.sequence,
-      hash: auditTrail.hash,
-      ledger: auditTrail.ledger,
-    },
+    audit_trail: auditTrail && auditTrailJson(auditTrail),
     gateway_tracked: response.gatewayTracked,
   };
 }

@@ -1,4 +1,5 @@
 import type { GatewayError } from '../errors.ts';
+import type { AuditTrail } from '../gateways/modelCalls.ts';
 import { contextLength, visibleJson, visibleLine } from '../visibleText.ts';
 import { writeErrors, writeOutput } from './output.ts';
 
@@ -35,6 +36,11 @@ export function errorJson({ code, message, hint, detail }: GatewayError): {
   detail: string | null;
 } {
   return { code, message, hint, detail };
+}
+
+/** A call's place in the journal, in the JSON form that every command shares. */
+export function auditTrailJson({ callId, sequence, hash, ledger }: AuditTrail): object {
+  return { call_id: callId, sequence, hash, ledger };
 }
 
 export function printError(error: GatewayError): void {

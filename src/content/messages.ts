@@ -195,6 +195,23 @@ export const toolChoiceForm = toolChoice;
 export const reasoningForm = reasoning;
 export const outputSchemaForm = outputSchema;
 
+export const embeddingInputTypes = [
+  'search_document',
+  'search_query',
+  'classification',
+  'clustering',
+] as const;
+/** What vectors of texts are to be like. Left out, the model's default applies. */
+const embedding = z.strictObject({
+  /** Length of each vector. */
+  dimensions: z.optional(z.int().min(1)),
+  /** Whether each vector has the Euclidean length 1. */
+  normalize: z.optional(z.boolean()),
+  /** What the vectors are for, for models that distinguish it. */
+  input_type: z.optional(z.enum(embeddingInputTypes)),
+});
+export type EmbeddingOptions = z.infer<typeof embedding>;
+
 /** A model's request, as it is hashed and kept. Options that are not set are left out. */
 export const requestContentForm = z.strictObject({
   system: z.nullable(systemForm),
@@ -207,6 +224,8 @@ export const requestContentForm = z.strictObject({
   output_schema: z.optional(outputSchema),
   guardrail: z.optional(guardrail),
   additional_fields: z.optional(jsonObject),
+  /** If set, each message is a text to embed, and the answer is their vectors. */
+  embedding: z.optional(embedding),
 });
 export type RequestContent = z.infer<typeof requestContentForm>;
 

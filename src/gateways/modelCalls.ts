@@ -1,6 +1,7 @@
 import type {
   ChatMessage,
   ContentBlock,
+  EmbeddingOptions,
   Guardrail,
   JsonObject,
   OutputSchema,
@@ -35,10 +36,12 @@ export interface FlowOrigin {
   costLimit: bigint;
 }
 
-/** A caller's request. Give either `prompt` or `messages`. */
+/** A caller's request. Give one of `prompt`, `messages` and `embedding`. */
 export interface LlmRequest {
   prompt?: string;
   messages?: readonly ChatMessage[];
+  /** Texts to embed, as many as the model takes in one call; nothing of a conversation goes with them. */
+  embedding?: EmbeddingOptions & { texts: readonly string[] };
   system?: string | readonly TextBlock[];
   /** Tools that the model may request; `toolChoice` says whether it must. */
   tools?: readonly Tool[];

@@ -60,6 +60,8 @@ export interface ModelBackend {
   readonly name: string;
   /** True if answers and money are simulated. */
   readonly simulated: boolean;
+  /** True if it makes embeddings. */
+  readonly embeds?: boolean;
   /** Where calls go: region and endpoint, in one line. */
   readonly location: string;
   readonly region: string;

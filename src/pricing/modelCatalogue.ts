@@ -39,6 +39,12 @@ const builtInAliases: Readonly<Record<string, string>> = named({
   'nova-pro': 'us.amazon.nova-pro-v1:0',
 });
 
+/** The same of models that make embeddings. */
+const embeddingAliases: Readonly<Record<string, string>> = named({
+  'titan-embed': 'amazon.titan-embed-text-v2:0',
+  'cohere-embed': 'cohere.embed-multilingual-v3',
+});
+
 /**
  * Whose ids the models have: those of Bedrock, those of a vendor's own service, or names that only the server knows,
  * so that settings.yaml has to say what is behind them.
@@ -151,7 +157,7 @@ export class ModelCatalogue {
     return this.#options.guardrailPrice ?? null;
   }
 
-  /** Every friendly name, the user's first. */
+  /** Every friendly name of a model that answers, the user's first. */
   names(): string[] {
     return [...new Set([...Object.keys(this.#options.mapping), ...Object.keys(this.#aliases)])];
   }
@@ -247,21 +253,20 @@ export class ModelCatalogue {
 
   /**
    * Finds the model behind a friendly name, model id, inference-profile id or ARN, priced for its service tier.
-   * Throws `model_not_recognized`, `model_retired`, `model_not_in_region` or `price_unknown`.
+   * Throws `model_not_recognized`, `model_retired`, `model_not_in_region` or `price_unknown`, also if the model isn't
+   * made for the use.
    */
-  resolve(name: string, serviceTier: ServiceTier = 'standard'): Model {
+  resolve(
+    name: string,
+    serviceTier: ServiceTier = 'standard',
+    use: 'answer' | 'embedding' = 'answer',
+  ): Model {
     const modelId = this.modelIdOf(name);
     const baseId = this.#baseOf(modelId);
     const entry = entryOf(baseId);
     if (entry?.retired) throw retired(name, baseId);
     this.#requireKnown(name, modelId);
-    if (entry?.mode === 'embedding') {
-      throw new GatewayError(
-        'model_not_recognized',
-        `The model ${baseId} only creates embeddings; it can't answer.`,
-        { hint: `Use one of: ${this.names().join(', ')}.` },
-      );
-    }
+    this.#requireUse(baseId, isForEmbeddings(baseId), use);
     const { key, prices, estimatedBecause } = this.#price(modelId, baseId);
     const tiers = prices[serviceTier];
     if (!tiers) {
@@ -285,10 +290,21 @@ export class ModelCatalogue {
     };
   }
 
+  #requireUse(baseId: string, embeds: boolean, use: 'answer' | 'embedding'): void {
+    if (embeds === (use === 'embedding')) return;
+    const fault = embeds ? "only creates embeddings; it can't answer" : 'creates no embeddings';
+    const names = embeds ? this.names() : Object.keys(embeddingAliases);
+    throw new GatewayError('model_not_recognized', `The model ${baseId} ${fault}.`, {
+      hint: `Use one of: ${names.join(', ')}.`,
+    });
+  }
+
   /** The id behind a name, whether or not it can be called. */
   modelIdOf(name: string): string {
     const mapped = this.#options.mapping[name] ?? name;
-    return this.#aliases[mapped] ?? mapped;
+    return (
+      this.#aliases[mapped] ?? (this.#offer === 'bedrock' ? embeddingAliases[mapped] : undefined) ?? mapped
+    );
   }
 
   /** The model or profile behind a name, id or ARN; an unknown ARN is its own base. */
@@ -409,6 +425,10 @@ export class ModelCatalogue {
         )
       : priceUnknown(modelId, baseId === idInArn(modelId) ? '' : `, whose base is ${baseId}`);
   }
+}
+
+function isForEmbeddings(baseId: string): boolean {
+  return entryOf(baseId)?.mode === 'embedding';
 }
 
 export function priceUnknown(modelId: string, detail = ''): GatewayError {

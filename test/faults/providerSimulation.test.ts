@@ -41,7 +41,7 @@ async function simulate(seed: number) {
     },
     policy: {
       ...{ attempts, baseDelayMs: 1_000, maxDelayMs: 20_000, pauseAfterFailures: 5, concurrency: atOnce },
-      ...{ fallbackModels: {}, cacheScope: 'user', cacheMaxTemperature: 0 },
+      ...{ backends: ['bedrock'], fallbackModels: {}, cacheScope: 'user', cacheMaxTemperature: 0 },
     },
   });
 

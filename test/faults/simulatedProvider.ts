@@ -46,6 +46,10 @@ export class SimulatedProvider implements GovernedCalls {
     this.#cap = cap;
   }
 
+  getCapabilities(): { providers: string[]; models: string[] } {
+    return { providers: ['bedrock'], models: ['model'] };
+  }
+
   worstCase(): bigint {
     return worstCost;
   }

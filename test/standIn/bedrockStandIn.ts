@@ -9,11 +9,12 @@ import { eventsOf, stopReasonOf, toolLoop } from './converse/answers.ts';
 import { countTokens } from './converse/count.ts';
 import { refusalOf } from './converse/refusal.ts';
 import type { ConverseRequest, WireBlock } from './converse/request.ts';
+import { replyToEmbedding, textsIn, type EmbeddingBody, type EmbeddingReply } from './embeddings.ts';
 import { answerWithoutBounds } from './withoutBounds.ts';
 
 /** A call as it arrived. */
 export interface SeenCall {
-  operation: 'converse' | 'converse-stream';
+  operation: 'converse' | 'converse-stream' | 'invoke';
   modelId: string;
   httpVersion: string;
   authorization: string;
@@ -22,6 +23,8 @@ export interface SeenCall {
   /** `requestMetadata` of the request. */
   metadata: Record<string, string>;
   body: ConverseRequest;
+  /** The body of InvokeModel, which has another form. */
+  invoked?: EmbeddingBody;
 }
 
 interface Usage {
@@ -103,12 +106,13 @@ function frame(headers: Record<string, string>, payload: object): Buffer {
 }
 
 /**
- * Speaks Bedrock's Converse and ConverseStream over HTTP/1.1 and cleartext HTTP/2 on one port, to the
- * real AWS SDK. What it does is chosen by a directive in the prompt: `@stand-in:NAME` or `NAME=VALUE`,
+ * Speaks Bedrock's Converse and ConverseStream, and InvokeModel for embeddings, over HTTP/1.1 and cleartext HTTP/2 on
+ * one port, to the real AWS SDK. What it does is chosen by a directive in the prompt: `@stand-in:NAME` or `NAME=VALUE`,
  * where NAME is a refusal above, or one of: slow, stall, cut, early-end, no-metadata, exception, gate,
  * reasoning, open-end, hang, html, proxy-failure, reset, usage={…JSON…}, text=…, halves=…, served=TIER; stop=REASON, or
  * stop=REASON/silent without a word; blocks=[…JSON…], content blocks of Converse; use-tool, a tool loop; lie={…JSON…}, a usage that doesn't fit the answer; twice={…JSON…}, a second one;
- * refuse=STATUS EXCEPTION MESSAGE, break=EXCEPTION MESSAGE in the middle, fail=EXCEPTION MESSAGE as the first event; hostile=KIND, an answer without bounds.
+ * refuse=STATUS EXCEPTION MESSAGE, break=EXCEPTION MESSAGE in the middle, fail=EXCEPTION MESSAGE as the first event; hostile=KIND, an answer without bounds;
+ * of embeddings also uncounted, header=TOKENS and fewer-vectors.
  */
 export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
   const seen: Seen = {
@@ -232,12 +236,12 @@ async function answer(
     controlPlane(request.url, response, seen);
     return;
   }
-  const match = /^\/model\/([^/]+)\/(converse|converse-stream)$/.exec(request.url ?? '');
+  const match = /^\/model\/([^/]+)\/(converse|converse-stream|invoke)$/.exec(request.url ?? '');
   if (!match || request.method !== 'POST') {
     response.writeHead(404).end();
     return;
   }
-  const body = JSON.parse(await bodyOf(request)) as ConverseRequest;
+  const given = JSON.parse(await bodyOf(request)) as object;
   const authorization = request.headers.authorization ?? '';
   const [, accessKeyId = ''] = /^AWS4-HMAC-SHA256 Credential=([^/]+)/.exec(authorization) ?? [];
   if (accessKeyId === '' && !authorization.startsWith('Bearer ')) {
@@ -256,6 +260,8 @@ async function answer(
     return;
   }
   const operation = match[2] as SeenCall['operation'];
+  const invoked: EmbeddingBody | null = operation === 'invoke' ? given : null;
+  const body: ConverseRequest = invoked ? {} : given;
   const call: SeenCall = {
     operation,
     authorization,
@@ -264,12 +270,14 @@ async function answer(
     httpVersion: request.httpVersion,
     metadata: body.requestMetadata ?? {},
     body,
+    ...(invoked && { invoked }),
   };
   seen.calls.push(call);
   seen.underWay += 1;
   response.once('close', () => (seen.underWay -= 1));
-  const prompt = promptOf(body);
-  const refusal = refusalOf(call.modelId, body);
+  const embedded = invoked && replyToEmbedding(call.modelId, invoked);
+  const prompt = invoked ? textsIn(invoked).join('\n') : promptOf(body);
+  const refusal = embedded ? refusalIn(embedded) : refusalOf(call.modelId, body);
   if (refusal !== null) {
     refuse(response, [400, 'ValidationException', refusal]);
     return;
@@ -309,6 +317,10 @@ async function answer(
     response.writeHead(504).end('gateway time-out');
     return;
   }
+  if (embedded && 'reply' in embedded) {
+    answerEmbedding(response, directive, embedded);
+    return;
+  }
   const { words, blocks, ...report } = replyTo(directive, call, prompt);
   const closed = new AbortController();
   response.once('close', () => closed.abort());
@@ -333,6 +345,27 @@ async function answer(
   const mode = behaviour?.delayMs ? { name: 'pause', value: '' } : directive;
   const pause = (): Promise<unknown> => wait(behaviour?.delayMs ?? 0);
   await stream(response, request, mode, words, report, { gate, pause });
+}
+
+function refusalIn(reply: EmbeddingReply): string | null {
+  return 'refusal' in reply ? reply.refusal : null;
+}
+
+/** Tokens are counted in a header, and by some models in the body too. */
+function answerEmbedding(
+  response: ServerResponse,
+  { name, value }: Directive,
+  { reply, tokens }: Extract<EmbeddingReply, { tokens: number }>,
+): void {
+  const { inputTextTokenCount, ...uncounted } = reply;
+  const counted = name === 'header' ? value : String(tokens);
+  const headers = {
+    'content-type': 'application/json',
+    ...(name !== 'uncounted' && { 'x-amzn-bedrock-input-token-count': counted }),
+  };
+  const inBody = name === 'uncounted' ? uncounted : reply;
+  const answered = name === 'fewer-vectors' ? { embeddings: [], inputTextTokenCount } : inBody;
+  response.writeHead(200, headers).end(JSON.stringify(answered));
 }
 
 interface Reply {

@@ -434,7 +434,10 @@ class Costs {
   #alternatives(catalogue: ModelCatalogue): Alternative[] {
     const candidates = catalogue.callable().map((other) => ({ other, kind: modelKind(other) }));
     const byModel = Map.groupBy(
-      this.settled.filter(({ cost, estimated, ofTest }) => cost > 0n && !estimated && !ofTest),
+      // Embeddings have no output tokens, and no other model makes comparable ones.
+      this.settled.filter(
+        ({ cost, estimated, ofTest, maxTokens }) => cost > 0n && !estimated && !ofTest && maxTokens > 0,
+      ),
       ({ model }) => model,
     );
     return [...byModel].flatMap(([model, calls]) => {

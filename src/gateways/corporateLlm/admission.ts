@@ -109,19 +109,22 @@ export function requireCaller({ caller, callerNeeded = false }: AdmissionPolicy)
 export function admit(
   callId: string,
   request: LlmRequest,
-  { catalogue, backend }: { catalogue: ModelCatalogue; backend: Pick<ModelBackend, 'conform'> },
+  { catalogue, backend }: { catalogue: ModelCatalogue; backend: Pick<ModelBackend, 'conform' | 'embeds'> },
 ): AdmittedCall {
-  const content = contentOf(request);
+  const { embedding } = request;
+  if (embedding && !backend.embeds) throw embedsNot();
+  const content = embedding ? embeddingContentOf(request, embedding) : contentOf(request);
   const serviceTier = request.serviceTier ?? requestDefaults.serviceTier;
-  const model = catalogue.resolve(modelOf(request), serviceTier);
+  const model = catalogue.resolve(modelOf(request), serviceTier, embedding ? 'embedding' : 'answer');
   const asked: ModelCall = {
     callId,
     modelId: model.modelId,
     content,
     toolNames: {},
-    temperature: temperatureOf(request),
-    maxTokens: maxTokensOf(request, model),
-    stream: request.stream ?? true,
+    temperature: embedding ? null : temperatureOf(request),
+    // Vectors are no tokens.
+    maxTokens: embedding ? 0 : maxTokensOf(request, model),
+    stream: !embedding && (request.stream ?? true),
     serviceTier,
     metadata: { tidyllm_call_id: callId },
   };
@@ -150,6 +153,32 @@ function guardrailBound(
   return guardrailCost(price, { texts: messages.length, input: inputTokensBound, output });
 }
 
+function embedsNot(): GatewayError {
+  return new GatewayError('invalid_request', 'The back-end in use makes no embeddings.', {
+    hint: 'Nothing was sent. Use Bedrock: --backend bedrock, and bedrock in ai.backends of settings.yaml.',
+  });
+}
+
+/** What belongs to a conversation, and would be ignored. */
+const ofConversations = [
+  ...(['prompt', 'messages', 'system', 'tools', 'toolChoice', 'reasoning', 'outputSchema'] as const),
+  ...(['stopSequences', 'topP', 'guardrail', 'additionalFields', 'temperature', 'maxTokens'] as const),
+];
+
+/** The texts to embed, validated. */
+function embeddingContentOf(
+  request: LlmRequest,
+  { texts, ...options }: NonNullable<LlmRequest['embedding']>,
+): RequestContent {
+  const other = ofConversations.find((name) => request[name] !== undefined);
+  if (other !== undefined)
+    throw new GatewayError('invalid_request', `An embedding takes texts, and no ${other}.`, {
+      hint: 'Nothing was sent. Leave it out.',
+    });
+  const messages = texts.map((text) => ({ role: 'user', content: text }));
+  return validated({ system: null, messages, embedding: options });
+}
+
 /** The messages to the model, validated and without unknown fields. */
 function contentOf(request: LlmRequest): RequestContent {
   const { prompt, messages, system, tools, toolChoice, stopSequences, topP } = request;
@@ -168,9 +197,8 @@ function contentOf(request: LlmRequest): RequestContent {
     ...(request.guardrail && { guardrail: request.guardrail }),
     ...(request.additionalFields && { additional_fields: request.additionalFields }),
   };
-  const { data, error } = requestContentForm.safeParse(asked, { error: schemaWords });
-  if (error) throw malformed(error);
-  if (data.messages.every(({ content }) => isBlank(content))) {
+  const content = validated(asked);
+  if (content.messages.every(({ content }) => isBlank(content))) {
     throw new GatewayError('invalid_request', 'The prompt is empty.', {
       hint: 'Enter a question for the model.',
     });
@@ -178,7 +206,14 @@ function contentOf(request: LlmRequest): RequestContent {
   if (topP !== undefined && !(topP > 0 && topP <= 1)) {
     throw new GatewayError('invalid_request', `top_p must be above 0 and at most 1, not ${topP}.`);
   }
-  requirePriceKept(data.additional_fields ?? {});
+  requirePriceKept(content.additional_fields ?? {});
+  return content;
+}
+
+/** Without unknown fields, and in whole characters. */
+function validated(asked: object): RequestContent {
+  const { data, error } = requestContentForm.safeParse(asked, { error: schemaWords });
+  if (error) throw malformed(error);
   return mapTexts(data as unknown as JsonObject, (text) => text.toWellFormed()) as unknown as RequestContent;
 }
 

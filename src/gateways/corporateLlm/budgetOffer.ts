@@ -17,6 +17,8 @@ export function budgetOffer(
   catalogue: ModelCatalogue,
 ): BudgetOffer {
   const { model: asked, call } = admitted;
+  // Vectors of different models can't be compared, and have no length to shorten.
+  if (call.content.embedding) return { maxTokens: null, models: [] };
   const askedKind = modelKind(asked);
   const known = new Set(catalogue.names());
   const models = catalogue.callable().flatMap((model) => {

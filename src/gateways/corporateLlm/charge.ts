@@ -53,7 +53,8 @@ function modelCharge(admitted: AdmittedCall, answer: Answer, error: GatewayError
     const estimatedBecause = 'the provider reported more output than was allowed';
     return { ...boundOf(admitted, admitted.outputTokensBound, tiers), estimatedBecause };
   }
-  const doubt = doubtOfUsage(answer);
+  // The text of vectors is no output.
+  const doubt = admitted.call.content.embedding ? doubtOfInput(usage) : doubtOfUsage(answer);
   if (doubt !== null) {
     const bound = boundOf(admitted, receivedBound(admitted, answer), tiers);
     // The figures may be too high or too low.
@@ -108,6 +109,11 @@ function boundOf(
 const mostBytesOfToken = 256;
 /** Words per token: published tokens end at word boundaries; this allows for a few with two words. */
 const mostWordsOfToken = 2;
+
+/** Every text has a token at least. */
+function doubtOfInput({ input }: TokenUsage): string | null {
+  return input === 0 ? 'the provider reported no input tokens' : null;
+}
 
 /** Why a reported usage is impossible, in one phrase; null if it is plausible. */
 function doubtOfUsage({ content, hiddenBytes, usage, usageContradicted, stopReason }: Answer): string | null {

@@ -9,7 +9,7 @@ const mostNames = 40;
 
 /** The non-text content of a request for its audit record: kinds, counts, tool names. None for text alone. */
 export function requestNotes(content: RequestContent): Note[] {
-  const { messages, tools = [], reasoning, output_schema: form, guardrail } = content;
+  const { messages, tools = [], reasoning, output_schema: form, guardrail, embedding } = content;
   const blocks = messages.flatMap((message) => blocksOf(message.content));
   const inside = blocks.flatMap((block) => [block, ...partsOf(block)]);
   const count = (type: string): number => inside.filter((block) => block.type === type).length;
@@ -21,6 +21,7 @@ export function requestNotes(content: RequestContent): Note[] {
     reasoning: reasoning !== undefined,
     output_schema: form !== undefined,
     guardrail: guardrail !== undefined,
+    embedded_texts: embedding ? messages.length : 0,
   });
 }
 
