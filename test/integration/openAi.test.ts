@@ -483,7 +483,7 @@ describe('servers that speak Chat Completions in their own way', () => {
       'in the middle',
       [delta({ content: 'hi' }), { error: { code: 502, message: 'gone' } }],
       'backend_failed',
-      'received',
+      'unknown',
     ],
     ['with its status in words', [{ error: { message: '429: slow down' } }], 'backend_throttled', 'none'],
     ['as a text', [{ error: 'model not loaded' }], 'backend_failed', 'none'],

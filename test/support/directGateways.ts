@@ -22,6 +22,8 @@ export interface DirectService {
   /** Whether calls without a key are refused. */
   keyNeeded: boolean;
   start: () => Promise<DirectStandIn>;
+  /** Whether its streams show that a model reasoned. */
+  showsReasoning: boolean;
   /** The lines of settings.yaml that use the stand-in. */
   settings: (url: string) => string;
 }
@@ -34,6 +36,7 @@ export const anthropic: DirectService = {
   keyVariable: 'ANTHROPIC_API_KEY',
   keyNeeded: true,
   start: startAnthropicStandIn,
+  showsReasoning: true,
   settings: (url) => `ai:\n  backends: [anthropic]\n  anthropic:\n    endpoint: ${url}\n`,
 };
 
@@ -45,6 +48,7 @@ export const openai: DirectService = {
   keyVariable: 'OPENAI_API_KEY',
   keyNeeded: true,
   start: startOpenAiStandIn,
+  showsReasoning: true,
   settings: (url) => `ai:\n  backends: [openai]\n  openai:\n    endpoint: ${url}/v1\n`,
 };
 
@@ -56,6 +60,7 @@ export const compatible: DirectService = {
   keyVariable: 'COMPATIBLE_API_KEY',
   keyNeeded: false,
   start: startOpenAiStandIn,
+  showsReasoning: false,
   settings: (url) =>
     `ai:\n  backends: [compatible]\n  compatible:\n    name: Team server\n    endpoint: ${url}/v1\nmodels:\n  team-model:\n    base: gpt-4o\n`,
 };

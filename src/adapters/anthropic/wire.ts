@@ -28,6 +28,7 @@ const apiVersion = '2023-06-01';
 
 /** Anthropic's Messages. */
 export const anthropicWire: Wire = {
+  billingOfStopped: 'received',
   conform: conformToAnthropic,
   headers: ({ content }) => {
     const beta = content.additional_fields?.['anthropic_beta'];

@@ -128,13 +128,15 @@ export class DirectBackend implements ModelBackend {
       return wire.whole(fieldsIn(body), call);
     } catch (error) {
       if (!(error instanceof StreamedFailure)) throw error;
-      throw failedAnswer(error.body, { accepted: true, begun: false }, service);
+      throw failedAnswer(error.body, { billing: wire.billingOfStopped, begun: false }, service);
     }
   }
 
   async *#stream(call: ModelCall, watchdog: AnswerWatchdog): AsyncGenerator<ModelEvent> {
     const { wire } = this.#options;
-    const response = await this.#answered(call, watchdog, 'received', (answer) => Promise.resolve(answer));
+    const response = await this.#answered(call, watchdog, wire.billingOfStopped, (answer) =>
+      Promise.resolve(answer),
+    );
     if (!/^text\/event-stream\b/i.test(response.headers['content-type'] ?? '')) {
       yield* await this.#unstreamed(call, response, watchdog);
       return;
@@ -160,7 +162,7 @@ export class DirectBackend implements ModelBackend {
 
   /** Some ways to stop end the stream without an error. */
   #ended(reader: StreamReader, watchdog: AnswerWatchdog): ModelEvent[] {
-    const interrupted = watchdog.explain(null, 'received');
+    const interrupted = watchdog.explain(null, this.#options.wire.billingOfStopped);
     if (interrupted && !reader.complete) throw interrupted;
     return reader.end();
   }
@@ -173,8 +175,11 @@ export class DirectBackend implements ModelBackend {
   ): unknown {
     if (error instanceof OverlongStream || error instanceof UnboundedAnswer) return overlongAnswer(maxTokens);
     if (GatewayError.is(error)) return error;
-    if (error instanceof StreamedFailure) return failedAnswer(error.body, state, this.#options.service);
-    return watchdog.explain(error, 'received') ?? incompleteStream(error);
+    const { service, wire } = this.#options;
+    const { accepted, begun } = state;
+    const billing = accepted ? wire.billingOfStopped : 'none';
+    if (error instanceof StreamedFailure) return failedAnswer(error.body, { billing, begun }, service);
+    return watchdog.explain(error, wire.billingOfStopped) ?? incompleteStream(error);
   }
 
   /** A server that answers at once, or fails, although it was asked for a stream. */

@@ -153,13 +153,12 @@ export function refusal(
 /** A failure that a service reports in an answer that had begun with HTTP 200. */
 export function failedAnswer(
   body: unknown,
-  { accepted, begun }: { accepted: boolean; begun: boolean },
+  { billing, begun }: { billing: Billing; begun: boolean },
   service: DirectService,
 ): GatewayError {
   const said = saidIn(body, null);
   if (!said) return unreadable(service, 200, null);
   const explained = explain(said, service);
-  const billing: Billing = accepted ? 'received' : 'none';
   return new GatewayError(explained.code, `${explained.message}${begun ? ' The answer was cut off.' : ''}`, {
     ...explained,
     billing,

@@ -1,4 +1,5 @@
 import type { EventSourceMessage } from 'eventsource-parser';
+import type { Billing } from '../../errors.ts';
 import type { ConformedCall, ModelCall, ModelEvent } from '../../gateways/ports.ts';
 import type { Model } from '../../pricing/modelCatalogue.ts';
 
@@ -12,6 +13,8 @@ export interface Wire {
   /** The events of a whole answer. Throws `StreamedFailure` if it says that it failed. */
   whole(answer: Fields, call: ModelCall): ModelEvent[];
   reader(call: ModelCall): StreamReader;
+  /** What is billed of a stream that was stopped: `unknown` if it shows nothing of a model's reasoning. */
+  billingOfStopped: Billing;
 }
 
 /** Reads one streamed answer. */

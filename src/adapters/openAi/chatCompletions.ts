@@ -25,6 +25,7 @@ import { conformToChat } from './rules.ts';
 /** OpenAI's Chat Completions, as the server with this name speaks it. */
 export function chatWire(name: string): Wire {
   return {
+    billingOfStopped: 'unknown',
     conform: conformToChat(name),
     headers: () => ({}),
     body: requestBody,

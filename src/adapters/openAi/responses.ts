@@ -26,6 +26,7 @@ import { conformToResponses } from './rules.ts';
 
 /** OpenAI's Responses; nothing is stored there. */
 export const responsesWire: Wire = {
+  billingOfStopped: 'received',
   conform: conformToResponses,
   headers: () => ({}),
   body: requestBody,
