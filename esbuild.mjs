@@ -54,7 +54,10 @@ const node = {
   },
 };
 
-/** @type {import('esbuild').BuildOptions} */
+/**
+ * Split into chunks too: what shows an answer is large, and several views do.
+ * @type {import('esbuild').BuildOptions}
+ */
 const webviews = {
   ...common,
   entryPoints: [
@@ -66,7 +69,9 @@ const webviews = {
   loader: { '.ttf': 'file' },
   platform: 'browser',
   target: 'chrome138',
-  format: 'iife',
+  format: 'esm',
+  splitting: true,
+  chunkNames: '[name]-[hash]',
   jsx: 'automatic',
   jsxImportSource: 'preact',
 };

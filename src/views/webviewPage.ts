@@ -34,7 +34,7 @@ export function webviewPage(
   </head>
   <body data-translations="${escapeAttribute(JSON.stringify(vscode.l10n.bundle ?? {}))}">
     <div id="root"></div>
-    <script nonce="${nonce}" src="${address(`${name}.js`)}"></script>
+    <script type="module" nonce="${nonce}" src="${address(`${name}.js`)}"></script>
   </body>
 </html>`;
 }
