@@ -21,6 +21,7 @@ const reason = ['--reason', 'JIRA-1 output'];
 /** Every command, with parameters that let it do something. */
 const commands: Record<string, string[]> = {
   chat: ['chat', ...reason, 'hello'],
+  compare: ['compare', '--models', 'nova-pro,nova-lite', ...reason, 'hello'],
   budget: ['budget'],
   'budget raise': ['budget', 'raise', '--limit', '2000', ...reason],
   'budget acknowledge': ['budget', 'acknowledge', ...reason],
