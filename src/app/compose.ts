@@ -4,6 +4,7 @@ import { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
 import { ContentStore } from '../content/contentStore.ts';
 import { administration } from '../core/administration.ts';
 import type { ComposeOptions, Core } from '../core/core.ts';
+import { InfrastructureDelegate } from '../core/infrastructureDelegate.ts';
 import { flowFiles } from '../flow/catalogue.ts';
 import { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import type { ImplementationDependencies } from '../flow/implementations.ts';
@@ -73,6 +74,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     catalogue,
     registry,
     cache: answers,
+    infrastructure: new InfrastructureDelegate(registry, backend),
     chat: new UnifiedChatManager(registry),
     flow: flowOf(options, { ...base, cache: answers, registry, callsOn, anchorAt }),
     reports,

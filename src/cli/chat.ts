@@ -1,6 +1,7 @@
 import { blocksOf, type JsonObject } from '../content/messages.ts';
 import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
+import { unreachable } from '../gateways/unreachable.ts';
 import { shortfallOf } from '../gateways/shortfall.ts';
 import { backendIds, type AnswerEvent, type LlmResponse } from '../gateways/modelCalls.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
@@ -130,29 +131,6 @@ export function responseJson(response: LlmResponse): object {
 
 /** The document of `chat --json` for a call that never reached a gateway. */
 export function unreachableJson(error: GatewayError, model: string, backend: string | undefined): object {
-  return responseJson({
-    content: '',
-    message: null,
-    success: false,
-    status: 'failed',
-    modelUsed: model,
-    backend: backendIds.find((id) => id === backend) ?? 'bedrock',
-    processingTimeMs: 0,
-    timeToFirstTokenMs: null,
-    stages: null,
-    tokenUsage: { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 },
-    cost: 0n,
-    costEstimated: false,
-    costEstimatedBecause: null,
-    adjustments: [],
-    stopReason: null,
-    simulated: backend === 'mock',
-    attempts: 0,
-    attemptGroup: null,
-    fallbackFrom: null,
-    cacheHit: false,
-    error,
-    auditTrail: null,
-    gatewayTracked: false,
-  });
+  const id = backendIds.find((one) => one === backend) ?? 'bedrock';
+  return responseJson(unreachable(error, model, { id, simulated: id === 'mock' }));
 }

@@ -8,6 +8,7 @@ import type { LedgerLocation } from '../ledger/readJournal.ts';
 import type { Caller } from '../ledger/records.ts';
 import type { Signer } from '../ledger/signing.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
+import type { InfrastructureDelegate } from './infrastructureDelegate.ts';
 import type { LoadedSettings, SettingsOverrides } from '../settings/loadSettings.ts';
 import type { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import type { ReportStore } from '../flow/reportStore.ts';
@@ -64,6 +65,8 @@ export interface Core {
   readonly registry: GatewayRegistry;
   /** Cached answers. */
   readonly cache: CacheFiles;
+  /** Model calls for code outside the chat, such as other extensions. */
+  readonly infrastructure: InfrastructureDelegate;
   /** Answers questions in the chat's modes. */
   readonly chat: UnifiedChatManager;
   /** Folders whose agreements and settings apply. */

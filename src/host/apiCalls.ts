@@ -106,7 +106,7 @@ export async function execute(
   const origin = await git.callOrigin(`extension ${caller} (unverified)`);
   try {
     const response = await holder.use((core) =>
-      core.registry.calls().execute(
+      core.infrastructure.invokeBedrock(
         {
           ...(request.prompt !== undefined && { prompt: request.prompt }),
           ...(request.messages && { messages: request.messages }),
