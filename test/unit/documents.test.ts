@@ -99,4 +99,13 @@ describe('what a document names', () => {
       [],
     );
   });
+
+  it('is a test where a table says that there is one', () => {
+    const rows = [
+      ...read('docs/processing.md').matchAll(/^\| .+ \| (.+?) +\| `((?:unit|integration)\/.+?)` +\|$/gm),
+    ];
+    expect(rows.length).toBeGreaterThan(15);
+    const missing = rows.filter(([, title = '', file]) => !read(`test/${file}.test.ts`).includes(title));
+    expect(missing.map(([, title]) => title)).toEqual([]);
+  });
 });
