@@ -7,7 +7,7 @@ import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import { responseJson, toolCallLines, unreachableJson } from './chat.ts';
 import { requestFrom, type RequestOptions } from './chatRequest.ts';
 import { stopSignal } from './stopSignal.ts';
-import { note, printError, printJson, printLine, table, type Terminal } from './terminal.ts';
+import { errorJson, note, printError, printJson, printLine, table, type Terminal } from './terminal.ts';
 
 export interface CompareOptions extends RequestOptions {
   models: string;
@@ -103,6 +103,7 @@ function comparisonJson(comparison: Comparison, reason: string, responses: reado
       ...responseJson(response),
     })),
     cost_usd: microToUsd(totalCost(responses)),
+    error: null,
   };
 }
 
@@ -113,5 +114,6 @@ export function notComparedJson(error: GatewayError, options: CompareOptions, ba
     reason: options.reason ?? '',
     results: namesIn(options).map((model) => ({ model, ...unreachableJson(error, model, backend) })),
     cost_usd: '0',
+    error: errorJson(error),
   };
 }

@@ -135,7 +135,7 @@ describe('tidyllm compare', () => {
     writeFileSync(join(machine.home, 'settings.yaml'), 'budget: { daily_limit_usd: "0.01" }\n');
     const { code, document } = await compared(['--models', 'claude-sonnet,nova-lite', 'hello'], machine);
     expect(code).toBe(3);
-    expect(document).toMatchObject({ group: null, cost_usd: '0' });
+    expect(document).toMatchObject({ group: null, cost_usd: '0', error: { code: 'budget_exceeded' } });
     expect(document.results.map(({ error }) => error?.code)).toEqual(['budget_exceeded', 'budget_exceeded']);
     expect(machine.standIn.calls).toEqual([]);
   });
