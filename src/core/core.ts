@@ -12,9 +12,8 @@ import type { InfrastructureDelegate } from './infrastructureDelegate.ts';
 import type { LoadedSettings, SettingsOverrides } from '../settings/loadSettings.ts';
 import type { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import type { ReportStore } from '../flow/reportStore.ts';
-import type { BackendInfo } from '../gateways/ports.ts';
+import type { BackendInfo, Pacing } from '../gateways/ports.ts';
 import type { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
-import type { Pacing } from '../gateways/aiProcessing/pacing.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
 import type { Sessions } from '../gateways/services.ts';
 

@@ -102,3 +102,13 @@ export interface AnswerCache {
   /** MUST be whole or absent, also for readers in other processes. */
   put(key: CacheKey, answer: CachedAnswer): Promise<void>;
 }
+
+/** Time and chance, so that tests can replay a run. */
+export interface Pacing {
+  /** Milliseconds since the epoch, by a clock that never goes back while the process runs. */
+  now(): number;
+  /** Rejects with the signal's reason as soon as it aborts. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+  /** From 0 up to, not including, 1. */
+  random(): number;
+}

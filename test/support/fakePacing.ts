@@ -1,4 +1,4 @@
-import type { Pacing } from '../../src/gateways/aiProcessing/pacing.ts';
+import type { Pacing } from '../../src/gateways/ports.ts';
 
 /** A clock that waits take forward at once, and chance that is always one half. */
 export function fakePacing(): Pacing & { waits: number[] } {

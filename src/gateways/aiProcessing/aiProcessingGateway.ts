@@ -10,14 +10,14 @@ import {
   type LlmRequest,
   type LlmResponse,
 } from '../modelCalls.ts';
-import type { AnswerCache, CacheKey } from '../ports.ts';
+import type { AnswerCache, CacheKey, Pacing } from '../ports.ts';
 import { answerToKeep, cacheKeyOf, type CacheScope } from './cacheKey.ts';
 import { AttemptTally } from './attemptTally.ts';
 import { CircuitBreaker, type AttemptOutcome } from './circuitBreaker.ts';
 import { ConcurrencyLimit, type LoadSignal } from './concurrencyLimit.ts';
 import type { Slots } from './machineSlots.ts';
 import { Metrics } from './metrics.ts';
-import { retryDelay, RetryBudget, type Pacing, type RetrySettings } from './pacing.ts';
+import { retryDelay, RetryBudget, type RetrySettings } from './pacing.ts';
 
 export interface ProcessingPolicy extends RetrySettings {
   /** Failures in a row after which a model is paused; 0 never pauses. */

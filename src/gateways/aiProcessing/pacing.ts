@@ -1,15 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GatewayError } from '../../errors.ts';
-
-/** Time and chance, so that tests can replay a run. */
-export interface Pacing {
-  /** Milliseconds since the epoch, by a clock that never goes back while the process runs. */
-  now(): number;
-  /** Rejects with the signal's reason as soon as it aborts. */
-  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
-  /** From 0 up to, not including, 1. */
-  random(): number;
-}
+import type { Pacing } from '../ports.ts';
 
 export const systemPacing: Pacing = {
   now: () => performance.timeOrigin + performance.now(),
