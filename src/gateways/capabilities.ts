@@ -1,8 +1,11 @@
 /** What a gateway can do; each level has its own entries. */
 export type Capabilities = Readonly<Record<string, boolean | readonly string[]>>;
 
-/** The same in the form of files and documents. */
+/** The same in the form of files and documents. A copy: whoever gets it can change no setting through it. */
 export function capabilitiesJson(capabilities: Capabilities): Capabilities {
-  const inWords = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  return Object.fromEntries(Object.entries(capabilities).map(([name, value]) => [inWords(name), value]));
+  const entries = Object.entries(capabilities).map(([name, value]) => [
+    name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    typeof value === 'boolean' ? value : [...value],
+  ]);
+  return Object.fromEntries(entries) as Capabilities;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Core } from '../../src/core/core.ts';
+import { capabilitiesJson } from '../../src/gateways/capabilities.ts';
 import { HistoryIndex } from '../../src/history/historyIndex.ts';
 import type { ModelUse } from '../../src/history/modelUse.ts';
 import { gatewayOnMock, gatewayOnStandIn } from '../support/gateways.ts';
@@ -70,5 +71,9 @@ describe('capabilities', () => {
       retryEnabled: true,
     });
     expect(workflow?.capabilities).toBeNull();
+    const document = capabilitiesJson(processing?.capabilities ?? {});
+    expect(document).toMatchObject({ cache_enabled: true, retry_enabled: true });
+    // The list of a policy must not be lent out.
+    expect(document['backends']).not.toBe(processing?.capabilities?.['backends']);
   });
 });
