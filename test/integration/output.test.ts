@@ -37,6 +37,8 @@ const commands: Record<string, string[]> = {
   'audit rotate-key': ['audit', 'rotate-key'],
   reconcile: ['reconcile', '--dry-run', 'bill.csv'],
   gateways: ['gateways'],
+  'gateways stats': ['gateways', 'stats'],
+  embed: ['embed', ...reason, 'a cat'],
   'cache status': ['cache', 'status'],
   'cache stats': ['cache', 'stats'],
   'cache clear': ['cache', 'clear'],
@@ -90,8 +92,8 @@ function commandsIn(parents: readonly string[], folder: string): string[] {
   return names.flatMap((name) => {
     const path = [...parents, name];
     const below = commandsIn(path, folder);
-    // A group without parameters of its own is no command, but budget is one too.
-    return below.length > 0 && name !== 'budget' ? below : [path.join(' '), ...below];
+    // A group without parameters of its own is no command, but these are.
+    return below.length > 0 && !['budget', 'gateways'].includes(name) ? below : [path.join(' '), ...below];
   });
 }
 
