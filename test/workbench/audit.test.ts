@@ -291,11 +291,7 @@ describe('the audit history', () => {
 
     /** Makes a call in a conversation of its own and shows its record. */
     async function record(question: string): Promise<void> {
-      if ((await chat.reason.inputValue()) !== '') {
-        await window.palette('TidyLLM: New Conversation');
-        // Turns may be gone before, where their content was erased; the reason goes with the conversation.
-        await expect.poll(() => chat.reason.inputValue()).toBe('');
-      }
+      await chat.startOver();
       await chat.ask(question);
       await (await chat.ended()).locator('.record').click();
     }

@@ -35,8 +35,7 @@ describe('the day’s budget', () => {
   beforeEach(async () => {
     await window.clear();
     // What a call may cost grows with its conversation.
-    await window.palette('TidyLLM: New Conversation');
-    await expect.poll(() => chat.reason.inputValue()).toBe('');
+    await chat.startOver();
   });
 
   afterAll(async () => {

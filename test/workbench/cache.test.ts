@@ -22,10 +22,10 @@ describe('the cache and the models of a window', () => {
     window = await editor.open(editor.workspace, { viewport: { width: 1500, height: 1000 } });
     const chat = await ChatView.open(window);
     for (const question of ['Why is the sky blue?', 'Why is the sky blue?']) {
+      // The same question with an earlier turn is another request.
+      await chat.startOver();
       await chat.ask(question);
       await chat.ended();
-      // The same question with an earlier turn is another request.
-      await window.palette('TidyLLM: New Conversation');
     }
     await window.palette('TidyLLM: Open Health Dashboard');
     view = window.editorFrame();

@@ -25,11 +25,9 @@ describe('the chat with simulated answers', () => {
 
   /** Begins a conversation, with one answered question where a reason is given. */
   async function begin(reason = ''): Promise<void> {
-    await window.palette('TidyLLM: New Conversation');
     chat = await ChatView.open(window);
+    await chat.startOver();
     shown = true;
-    await expect.poll(() => chat.reason.inputValue()).toBe('');
-    expect(await chat.turns.count()).toBe(0);
     await chat.question.fill('');
     if (reason === '') return;
     await chat.reason.fill(reason);

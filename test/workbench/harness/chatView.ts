@@ -9,7 +9,10 @@ export class ChatView {
   /** Questions with their answers, oldest first. */
   readonly turns: Locator;
 
-  private constructor(frame: FrameLocator) {
+  readonly #window: EditorWindow;
+
+  private constructor(window: EditorWindow, frame: FrameLocator) {
+    this.#window = window;
     this.frame = frame;
     this.reason = frame.getByRole('textbox', { name: 'Reason' });
     this.question = frame.getByRole('textbox', { name: 'Question' });
@@ -19,9 +22,18 @@ export class ChatView {
   /** Shows the view and waits until questions are taken. */
   static async open(window: EditorWindow): Promise<ChatView> {
     await window.showContainer();
-    const view = new ChatView(window.chatFrame());
+    const view = new ChatView(window, window.chatFrame());
     await view.frame.locator('.model').waitFor();
     return view;
+  }
+
+  /** Begins a conversation, unless this one has neither a turn nor a reason: then nothing would show that it is new. */
+  async startOver(): Promise<void> {
+    if ((await this.turns.count()) === 0 && (await this.reason.inputValue()) === '') return;
+    await this.#window.palette('TidyLLM: New Conversation');
+    // Turns may be gone before, where their content was erased; the reason goes with the conversation.
+    await this.reason.and(this.frame.locator(':placeholder-shown')).waitFor();
+    await this.turns.first().waitFor({ state: 'detached' });
   }
 
   button(name: string | RegExp): Locator {
