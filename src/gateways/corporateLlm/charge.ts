@@ -1,5 +1,6 @@
 import type { RequestContent } from '../../content/messages.ts';
 import type { GatewayError } from '../../errors.ts';
+import type { TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import {
   contextTokens,
   costOf,
@@ -128,4 +129,27 @@ function doubtOfUsage({ content, hiddenBytes, usage, usageContradicted, stopReas
   if (usage.output < least) return 'the provider reported fewer output tokens than its answer has';
   if (contextTokens(usage) === 0 && usage.output > 0) return 'the provider reported no input tokens';
   return null;
+}
+
+/** A usage as records have it. */
+export function tokenCounts(usage: TokenUsage): TokenCounts {
+  return {
+    input_tokens: usage.input,
+    output_tokens: usage.output,
+    cache_read_input_tokens: usage.cacheRead,
+    cache_write_5m_input_tokens: usage.cacheWrite5m,
+    cache_write_1h_input_tokens: usage.cacheWrite1h,
+  };
+}
+
+/** The prices of a tier as records have them. */
+export function unitPrices(tier: PriceTier): UnitPrices {
+  return {
+    above_input_tokens: tier.aboveInputTokens,
+    input: tier.input ?? null,
+    output: tier.output ?? null,
+    cache_read: tier.cacheRead ?? null,
+    cache_write_5m: tier.cacheWrite5m ?? null,
+    cache_write_1h: tier.cacheWrite1h ?? null,
+  };
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
-import type { CallLedger, LedgerReader, Receipt, Reservation } from '../../ledger/contract.ts';
+import type { CallLedger, LedgerReader, Reservation } from '../../ledger/contract.ts';
 import { readReason, requireReason } from '../../ledger/reason.ts';
-import type { CallDescription, Note, SettledOutcome, TokenCounts, UnitPrices } from '../../ledger/records.ts';
-import { formatUsd, noTokens, tierFor, type PriceTier, type TokenUsage } from '../../pricing/cost.ts';
+import type { Note, SettledOutcome } from '../../ledger/records.ts';
+import { formatUsd, noTokens, tierFor } from '../../pricing/cost.ts';
 import { bareIdOf, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import type { AgreementContext, Gateway, Health } from '../gateway.ts';
 import type { ModelBackend } from '../ports.ts';
@@ -23,7 +23,8 @@ import { emptyAnswer, messageOf, take, type Answer } from './answer.ts';
 import { AnswerEvents } from './answerEvents.ts';
 import { eventsOfAnswer } from './answerReplay.ts';
 import { answerNotes, cacheNotes, groupNotes, requestNotes } from './contentNotes.ts';
-import { chargeOf, type Charge } from './charge.ts';
+import { chargeOf, tokenCounts, unitPrices } from './charge.ts';
+import { responseTo, type Attempt, type AttemptEnd } from './response.ts';
 import { shortfallOf } from '../shortfall.ts';
 import type {
   CachedAnswer,
@@ -32,7 +33,6 @@ import type {
   GovernedCalls,
   LlmRequest,
   LlmResponse,
-  StageTimes,
 } from '../modelCalls.ts';
 
 type GatewayLedger = CallLedger & Pick<LedgerReader, 'budget' | 'requireRecordable' | 'timeZone'>;
@@ -43,21 +43,6 @@ export interface CorporateLlmDependencies {
   catalogue: ModelCatalogue;
   content: ContentStore;
   policy: AdmissionPolicy;
-}
-
-/** The common part of every response to one request. */
-interface Attempt {
-  callId: string;
-  startedAt: number;
-  description: CallDescription;
-  adjustments: readonly string[];
-  /** Why the reason isn't good enough; null if it is. */
-  reasonFault: GatewayError | null;
-  /** End times of the stages before the dispatch. */
-  admittedAt?: number;
-  reservedAt?: number;
-  /** When the answer ended. */
-  answeredAt?: number;
 }
 
 /** An admitted call, and what policy keeps of it. */
@@ -403,61 +388,9 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     }
   }
 
-  #response(
-    attempt: Attempt,
-    end: {
-      status: LlmResponse['status'];
-      error: GatewayError | null;
-      receipt?: Receipt;
-      answer?: Answer;
-      charge?: Charge;
-    },
-  ): LlmResponse {
-    const { callId, startedAt, description } = attempt;
-    const { status, error, receipt, answer, charge } = end;
-    const endedAt = performance.now();
-    return {
-      content: answer?.content ?? '',
-      message: answer ? messageOf(answer) : null,
-      success: status === 'success',
-      status,
-      modelUsed: description.model_id ?? description.model,
-      backend: this.#backend.id,
-      processingTimeMs: endedAt - startedAt,
-      timeToFirstTokenMs: answer?.firstTokenMs ?? null,
-      stages: stagesOf(attempt, answer?.firstTokenMs ?? null, endedAt),
-      adjustments: attempt.adjustments,
-      stopReason: answer?.stopReason ?? null,
-      tokenUsage: charge?.usage ?? noTokens,
-      cost: charge?.cost ?? 0n,
-      costEstimated: (charge?.estimatedBecause ?? null) !== null,
-      costEstimatedBecause: charge?.estimatedBecause ?? null,
-      simulated: this.#backend.simulated,
-      attempts: answer ? 1 : 0,
-      attemptGroup: receipt ? callId : null,
-      fallbackFrom: null,
-      cacheHit: false,
-      error,
-      auditTrail: receipt
-        ? { callId, sequence: receipt.sequence, hash: receipt.hash, ledger: receipt.ledgerId }
-        : null,
-      gatewayTracked: receipt !== undefined,
-    };
+  #response(attempt: Attempt, end: AttemptEnd): LlmResponse {
+    return responseTo(attempt, end, this.#backend);
   }
-}
-
-function stagesOf(attempt: Attempt, firstTokenMs: number | null, endedAt: number): StageTimes | null {
-  const { startedAt, admittedAt, reservedAt, answeredAt } = attempt;
-  if (admittedAt === undefined || reservedAt === undefined || answeredAt === undefined) return null;
-  if (firstTokenMs === null) return null;
-  const firstTokenAt = startedAt + firstTokenMs;
-  return {
-    admission: admittedAt - startedAt,
-    reservation: reservedAt - admittedAt,
-    firstToken: firstTokenAt - reservedAt,
-    streaming: answeredAt - firstTokenAt,
-    settlement: endedAt - answeredAt,
-  };
 }
 
 /** An answer that can't be kept is settled anyway, because it is billed. */
@@ -485,27 +418,6 @@ function settledOutcome(error: GatewayError | null, answer: Answer): SettledOutc
   if (error === null) return 'success';
   if (error.code === 'cancelled') return 'cancelled';
   return answer.blocks.size === 0 && answer.usage === null ? 'failed' : 'incomplete';
-}
-
-function tokenCounts(usage: TokenUsage): TokenCounts {
-  return {
-    input_tokens: usage.input,
-    output_tokens: usage.output,
-    cache_read_input_tokens: usage.cacheRead,
-    cache_write_5m_input_tokens: usage.cacheWrite5m,
-    cache_write_1h_input_tokens: usage.cacheWrite1h,
-  };
-}
-
-function unitPrices(tier: PriceTier): UnitPrices {
-  return {
-    above_input_tokens: tier.aboveInputTokens,
-    input: tier.input ?? null,
-    output: tier.output ?? null,
-    cache_read: tier.cacheRead ?? null,
-    cache_write_5m: tier.cacheWrite5m ?? null,
-    cache_write_1h: tier.cacheWrite1h ?? null,
-  };
 }
 
 /** Back-ends throw `GatewayError`; anything else is our bug, with unknown billing. */
