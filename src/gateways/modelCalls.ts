@@ -225,7 +225,8 @@ export interface ModelCalls {
 /** What a call would send, and for whom: all that its answer and its price depend on. */
 export interface CallPlan {
   backend: BackendId;
-  region: string;
+  /** Region and endpoint: the same name can be another model elsewhere. */
+  location: string;
   simulated: boolean;
   /** Model id, inference-profile id or ARN. */
   modelId: string;

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { compose } from '../../src/app/compose.ts';
 import type { GatewayErrorCode } from '../../src/errorCodes.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
@@ -257,6 +257,20 @@ describe.each(directServices.map((service) => [service.name, service] as const))
     const started = compose({ environment: process.env, workspaceFiles: [file] });
     await expect(started).rejects.toThrow(/endpoint can't be set by a workspace/);
     expect(standIn.calls).toEqual([]);
+  });
+
+  it('gives no cached answer of another address', async () => {
+    const { ask, home } = await gatewayOn(service, { TIDYLLM_CACHE_ENABLED: 'true' });
+    await ask({ prompt: 'Why is the sky blue?' });
+    expect((await ask({ prompt: 'Why is the sky blue?' })).cacheHit).toBe(true);
+    const other = await gatewayOn(service, { TIDYLLM_HOME: home, TIDYLLM_CACHE_ENABLED: 'true' });
+    writeFileSync(join(home, 'settings.yaml'), service.settings(other.standIn.url));
+    const moved = await compose({ environment: process.env, user: 'ada' });
+    onTestFinished(() => moved.dispose());
+    const again = { auditReason: 'JIRA-1 direct', modelId: service.model, maxTokens: 2000 };
+    const answer = await moved.registry.calls().execute({ ...again, prompt: 'Why is the sky blue?' });
+    expect(answer).toMatchObject({ success: true, cacheHit: false });
+    expect(other.standIn.calls).toHaveLength(1);
   });
 
   it('is well in health where it answers, and is not where it refused the key', async () => {

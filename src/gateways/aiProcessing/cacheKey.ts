@@ -15,7 +15,7 @@ const formatVersion = 1;
  * (its id, reason and priority, and whether it is streamed) is not part of a plan.
  */
 export function cacheKeyOf(plan: CallPlan, scope: CacheScope): CacheKey {
-  const { userId, workspace, region: _region, ...asked } = plan;
+  const { userId, workspace, ...asked } = plan;
   const within = { user: userId, workspace: workspace ?? userId, shared: null }[scope];
   const text = canonicalize({ version: formatVersion, scope, within, ...asked });
   const hash = createHash('sha256')

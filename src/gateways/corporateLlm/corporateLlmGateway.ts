@@ -155,10 +155,10 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     const attempt = this.#begin(request);
     const { call } = await this.#admit(attempt, request);
     const { modelId, content, temperature, maxTokens, serviceTier } = call;
-    const { id: backend, region, simulated } = this.#backend;
+    const { id: backend, location, simulated } = this.#backend;
     const { user_id: userId, workspace } = attempt.description;
     const sent = { modelId, content, temperature, maxTokens, serviceTier };
-    return { backend, region, simulated, ...sent, userId, workspace };
+    return { backend, location, simulated, ...sent, userId, workspace };
   }
 
   refuse(request: LlmRequest, error: GatewayError): Promise<LlmResponse> {
