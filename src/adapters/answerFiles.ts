@@ -7,9 +7,10 @@ import * as z from 'zod';
 import { ContentKeys, subjectHash, type SubjectKey } from '../content/contentKeys.ts';
 import { answerContentForm } from '../content/messages.ts';
 import { seal, unseal } from '../content/sealing.ts';
-import { systemCodeOf } from '../errors.ts';
+import { GatewayError, systemCodeOf } from '../errors.ts';
 import type { AnswerCache, CacheKey } from '../gateways/ports.ts';
 import type { CachedAnswer } from '../gateways/modelCalls.ts';
+import { systemFailureOf } from '../ledger/ledgerFailure.ts';
 
 export interface AnswerFilesOptions {
   /** Holds a folder for each model. */
@@ -31,6 +32,9 @@ export interface ModelFiles {
 }
 
 const extension = '.json.gz';
+/** Other files in these folders are not ours to count or delete. */
+const answerName = /^[0-9a-f]{64}\.json\.gz$/;
+const draftName = /^[0-9a-f]{64}\.json\.gz\.[0-9a-f-]{36}$/;
 /** More than any answer, compressed and not. */
 const mostBytes = 50_000_000;
 /** After this many answers all files are counted again: other processes write too. */
@@ -146,25 +150,44 @@ export class AnswerFiles implements AnswerCache {
     if (this.#room < 0 || this.#untilCount < 0) await this.#prune();
   }
 
-  /** The files of each model, most bytes first. */
+  /** The files of each model, most bytes first. Throws `service_failed` if the folder can't be read. */
   async models(): Promise<ModelFiles[]> {
-    const models = await Promise.all(
-      (await folders(this.#options.directory)).map(async (folder) => {
-        const found = await filesIn(join(this.#options.directory, folder));
-        const bytes = found.reduce((sum, file) => sum + file.bytes, 0);
-        return { model: decodeURIComponent(folder), files: found.length, bytes };
-      }),
+    const { directory } = this.#options;
+    const models = await this.#usable(async () =>
+      Promise.all(
+        (await folders(directory)).map(async (folder) => {
+          const found = await filesIn(join(directory, folder));
+          const bytes = found.reduce((sum, file) => sum + file.bytes, 0);
+          return { model: decoded(folder), files: found.length, bytes };
+        }),
+      ),
     );
     return models.filter(({ files }) => files > 0).toSorted((one, other) => other.bytes - one.bytes);
   }
 
-  /** Deletes the answers of one model, or all. */
-  async clear(model?: string): Promise<{ files: number; bytes: number }> {
+  /** Deletes the answers of one model, or all. Throws `service_failed` if that can't be done. */
+  clear(model?: string): Promise<{ files: number; bytes: number }> {
     const { directory } = this.#options;
-    const chosen = (await folders(directory)).filter(
-      (folder) => model === undefined || folder === encodeURIComponent(model),
-    );
-    return removeFiles((await Promise.all(chosen.map((folder) => filesIn(join(directory, folder))))).flat());
+    return this.#usable(async () => {
+      const chosen = (await folders(directory)).filter(
+        (folder) => model === undefined || decoded(folder) === model,
+      );
+      const found = await Promise.all(chosen.map((folder) => filesIn(join(directory, folder))));
+      return removeFiles(found.flat());
+    });
+  }
+
+  /** Says for people what is wrong with the folder. */
+  async #usable<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const [what] = systemFailureOf(error);
+      throw new GatewayError('service_failed', `The cache in ${this.directory} can't be used: ${what}.`, {
+        hint: 'Calls go on without it. Check the folder, or name another in cache.directory.',
+        cause: error,
+      });
+    }
   }
 
   /** Deletes the answers that a user paid for. */
@@ -249,6 +272,15 @@ async function ownerOf(path: string): Promise<string | null> {
   }
 }
 
+/** The model of a folder; one that this program didn't make stands for itself. */
+function decoded(folder: string): string {
+  try {
+    return decodeURIComponent(folder);
+  } catch {
+    return folder;
+  }
+}
+
 async function folders(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(emptyIfMissing);
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
@@ -264,9 +296,8 @@ async function filesIn(folder: string): Promise<StoredFile[]> {
       const path = join(folder, name);
       const entry = await stat(path).catch(() => null);
       if (!entry?.isFile()) return null;
-      if (name.endsWith(extension)) return { path, bytes: entry.size, modifiedMs: entry.mtimeMs };
-      if (name.includes(`${extension}.`) && Date.now() - entry.mtimeMs > draftMs)
-        await rm(path, { force: true });
+      if (answerName.test(name)) return { path, bytes: entry.size, modifiedMs: entry.mtimeMs };
+      if (draftName.test(name) && Date.now() - entry.mtimeMs > draftMs) await rm(path, { force: true });
       return null;
     }),
   );

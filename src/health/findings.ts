@@ -237,8 +237,8 @@ export function cacheFinding(
   if (!loaded.settings.cache.enabled)
     return finding('cache', 'cache', 'not_configured', 'off (cache.enabled)', { remedy, place });
   if ('error' in found) {
-    const hint = 'Check the permissions of the folder, or name another in cache.directory.';
-    return finding('cache', 'cache', 'warning', `${directory}: ${found.error}`, { hint, remedy, place });
+    const hint = 'Check the folder, or name another in cache.directory.';
+    return finding('cache', 'cache', 'warning', found.error, { hint, remedy, place });
   }
   const megabytes = (found.bytes / 1_000_000).toFixed(1);
   return finding('cache', 'cache', 'healthy', `${found.files} answers, ${megabytes} MB in ${directory}`);

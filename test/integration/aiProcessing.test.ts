@@ -1,4 +1,12 @@
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -406,6 +414,35 @@ describe('the cache', () => {
     await core.eraseContent('ada', 'JIRA-9 request for erasure');
     expect(filesIn(core)).toEqual([]);
     expect((await ask(core)).cacheHit).toBe(false);
+  });
+
+  test('leaves files alone that others put into its folder', async () => {
+    const { core } = await gatewayOnStandIn(caching);
+    const others = [join(core.cache.directory, 'logs'), join(core.cache.directory, '%E0%A4%A')].map(
+      (folder) => {
+        mkdirSync(folder, { recursive: true });
+        const path = join(folder, 'old.json.gz');
+        writeFileSync(path, 'not ours');
+        utimesSync(path, 0, 0);
+        return path;
+      },
+    );
+    await ask(core);
+    expect(await core.cache.models()).toMatchObject([{ files: 1 }]);
+    expect(await core.cache.clear()).toMatchObject({ files: 1 });
+    expect(others.filter((path) => existsSync(path))).toEqual(others);
+  });
+
+  test('says what is wrong with a folder that can’t be used, and calls go on', async () => {
+    const { core } = await gatewayOnStandIn(caching);
+    writeFileSync(core.cache.directory, 'a file');
+    expect(await ask(core)).toMatchObject({ success: true });
+    const fault = {
+      code: 'service_failed',
+      message: expect.stringContaining(core.cache.directory) as string,
+    };
+    await expect(core.cache.models()).rejects.toMatchObject(fault);
+    await expect(core.cache.clear()).rejects.toMatchObject(fault);
   });
 
   test('still asks for a reason', async () => {
