@@ -445,6 +445,14 @@ describe('the cache', () => {
     await expect(core.cache.clear()).rejects.toMatchObject(fault);
   });
 
+  test('prevents no record of an erasure where its folder can’t be used', async () => {
+    const { core } = await gatewayOnStandIn(caching);
+    writeFileSync(core.cache.directory, 'a file');
+    await ask(core);
+    await core.eraseContent('ada', 'JIRA-9 request for erasure');
+    expect(await recordsOf(core, 'tombstone')).toMatchObject([{ reason: 'JIRA-9 request for erasure' }]);
+  });
+
   test('still asks for a reason', async () => {
     const { core } = await gatewayOnStandIn(caching);
     await ask(core);
