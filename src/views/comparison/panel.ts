@@ -72,6 +72,8 @@ class ComparisonPanel {
   readonly #confirmed: ConfirmedComparison;
   readonly #dependencies: ComparisonPanelsDependencies;
   readonly #panel: vscode.WebviewPanel;
+  /** Once the editor is closed it drops messages; the panel would throw, and end the run before its calls. */
+  readonly #webview: vscode.Webview;
   readonly #columns: readonly Column[];
   /** Whether the view was shown, or closed before. */
   readonly #shown = Promise.withResolvers<boolean>();
@@ -93,6 +95,7 @@ class ComparisonPanel {
     }));
     const title = vscode.l10n.t('Comparison');
     this.#panel = vscode.window.createWebviewPanel(viewType, title, vscode.ViewColumn.Active);
+    this.#webview = this.#panel.webview;
     this.#panel.onDidDispose(() => {
       this.#shown.resolve(false);
       confirmed.comparison.cancel();
@@ -246,7 +249,7 @@ class ComparisonPanel {
   }
 
   #post(message: HostMessage): void {
-    void this.#panel.webview.postMessage(message);
+    void this.#webview.postMessage(message);
   }
 }
 
