@@ -244,7 +244,10 @@ export class ModelCatalogue {
   /** The id sent for a name, even if it can't be called; null for an unknown name. */
   idOf(name: string): string | null {
     const modelId = this.modelIdOf(name);
-    return this.#isVouched(name, modelId) || this.#isKnown(idInArn(modelId)) ? modelId : null;
+    const isKnown = this.#isVouched(name, modelId) || this.#isKnown(idInArn(modelId));
+    // What the models of a server of its own stand for is a vendor's, priced and capped as such.
+    const standsFor = this.#offer === 'named' && directPrices(modelId) !== undefined;
+    return isKnown || standsFor ? modelId : null;
   }
 
   #isKnown(id: string): boolean {

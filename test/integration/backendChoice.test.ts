@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { compose } from '../../src/app/compose.ts';
 import type { Core } from '../../src/core/core.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
-import { anthropic, directServices, gatewayOn } from '../support/directGateways.ts';
+import { anthropic, compatible, directServices, gatewayOn } from '../support/directGateways.ts';
 import { isolatedEnvironment, setEnvironment } from '../support/gateways.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -123,4 +123,14 @@ it('names of models are those of the back-end: the mapping of Bedrock doesn’t 
     code: 'model_not_recognized',
   });
   expect(await ask({ prompt: 'hello', modelId: 'ours' })).toMatchObject({ modelUsed: 'claude-haiku-4-5' });
+});
+
+it('what the models of a compatible server stand for is known, and can be capped', async () => {
+  const caps = 'budget:\n  per_model_usd:\n    gpt-4o: 0.000001\n    gpt-for: 1\n';
+  const { core, ask } = await gatewayOn(compatible, {}, `  other:\n    base: nonexisting\n${caps}`);
+  expect(core.loaded.warnings.map(({ message }) => message)).toEqual([
+    'budget.per_model_usd: model "gpt-for" is unknown, so its cap has no effect',
+    'models."other".base: model "nonexisting" is unknown',
+  ]);
+  expect((await ask({ prompt: 'hello' })).error?.code).toBe('budget_exceeded');
 });
