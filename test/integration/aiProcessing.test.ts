@@ -9,7 +9,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import type { AnswerFiles } from '../../src/adapters/answerFiles.ts';
 import type { Core } from '../../src/core/core.ts';
 import type { AnswerEvent, LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { microToUsd } from '../../src/pricing/cost.ts';
@@ -363,6 +364,22 @@ describe('the cache', () => {
     expect(responses.filter(({ cacheHit }) => cacheHit)).toHaveLength(2);
     expect(standIn.calls).toHaveLength(1);
     expect(new Set(responses.map(({ auditTrail }) => auditTrail?.callId)).size).toBe(3);
+  });
+
+  test('asks a model once also if the answer comes while the cache is looked up', async () => {
+    const { core, standIn } = await gatewayOnStandIn(caching);
+    standIn.behave = () => ({ firstTokenDelayMs: 300 });
+    const first = ask(core);
+    await expect.poll(() => standIn.calls.length).toBe(1);
+    const cache = core.cache as AnswerFiles;
+    const find = cache.find.bind(cache);
+    vi.spyOn(cache, 'find').mockImplementationOnce(async (key) => {
+      const found = await find(key);
+      await first;
+      return found;
+    });
+    expect(await ask(core)).toMatchObject({ success: true, cacheHit: true });
+    expect(standIn.calls).toHaveLength(1);
   });
 
   test('lets the others go on when the one who asked first stops', async () => {

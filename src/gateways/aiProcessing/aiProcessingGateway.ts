@@ -146,7 +146,7 @@ export class AiProcessingGateway implements Gateway {
     return cacheKeyOf(plan, cacheScope);
   }
 
-  /** Asks the cache, then waits for an identical call that is under way, and only then asks a model. */
+  /** Waits for an identical call that is under way, or asks the cache, and only then asks a model. */
   async #askOnce(
     request: LlmRequest,
     plan: CallPlan,
@@ -154,9 +154,13 @@ export class AiProcessingGateway implements Gateway {
     options: CallOptions,
   ): Promise<LlmResponse> {
     if (request.cache === false) return this.#askAndKeep(request, plan, key, options);
-    const cached = await this.#cache?.find(key);
-    if (cached) return this.#replay(request, plan, cached, options);
-    const same = this.#underWay.get(key.hash);
+    let same = this.#underWay.get(key.hash);
+    if (!same) {
+      const cached = await this.#cache?.find(key);
+      if (cached) return this.#replay(request, plan, cached, options);
+      // One may have begun meanwhile.
+      same = this.#underWay.get(key.hash);
+    }
     if (same) {
       const answer = await untilAborted(same, options.signal).catch(() => null);
       if (options.signal?.aborted) return this.#below.refuse(request, stopped());
