@@ -10,7 +10,7 @@ import { noteBudgetAlerts } from './cli/budgetAlerts.ts';
 import { cacheClear, cacheStats, cacheStatus } from './cli/cache.ts';
 import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
 import { compare, notComparedJson, type CompareOptions } from './cli/compare.ts';
-import { embedCommand, type EmbedOptions } from './cli/embed.ts';
+import { embedCommand, notEmbeddedJson, type EmbedOptions } from './cli/embed.ts';
 import { flowHistory, flowList, flowReport, flowRun, flowValidate, type FlowRunOptions } from './cli/flow.ts';
 import { auditErase, type EraseOptions } from './cli/erase.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
@@ -114,7 +114,10 @@ program
   .option('--input-type <type>', 'what the vector is for, for models that distinguish it')
   .option('--no-cache', 'ask a model even if the vector is cached')
   .action((text: string, options: EmbedOptions) =>
-    run(withAlerts((core, terminal) => embedCommand(core, text, options, terminal))),
+    run(
+      withAlerts((core, terminal) => embedCommand(core, text, options, terminal)),
+      (error) => notEmbeddedJson(error, options),
+    ),
   );
 
 const budgets = program

@@ -52,6 +52,15 @@ export async function embedCommand(
   return found.error?.exitCode ?? 0;
 }
 
+/** The document of `embed --json` for a call that never reached a gateway. */
+export function notEmbeddedJson(
+  error: GatewayError,
+  { model = defaultEmbeddingModel }: EmbedOptions,
+): object {
+  const nothing = { inputTokens: 0, cost: 0n, cacheHit: false, simulated: false, success: false };
+  return embeddingJson({ ...nothing, vectors: [], calls: [], modelUsed: model, error });
+}
+
 function embeddingJson({ vectors: [vector = null], calls: [call], ...found }: Embeddings): object {
   return {
     model_used: found.modelUsed,

@@ -320,5 +320,6 @@ describe('tidyllm embed', () => {
     });
     expect(exited).toBe(exitCode);
     expect(document).toMatchObject({ error: { code } });
+    expect(document).toMatchObject({ dimensions: null, embedding: null, input_tokens: 0, cost_usd: '0' });
   });
 });
