@@ -83,7 +83,7 @@ const withRequest = (command: Command): Command =>
     .option('--fallback <models>', 'none forbids fallback models');
 withRequest(program.command('chat').description('make one governed call and stream the answer'))
   .option('-m, --model <name>', 'friendly name, model id, inference-profile id or ARN')
-  .option('--mode <mode>', 'chat mode', 'direct')
+  .option('--mode <mode>', 'direct, or rag to answer from the files of this folder', 'direct')
   .option('--no-stream', 'wait for the whole answer')
   .action((prompt: string | undefined, options: ChatOptions) => {
     const failed = (error: GatewayError): object =>

@@ -75,7 +75,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     registry,
     cache: answers,
     infrastructure: new InfrastructureDelegate(registry, backend),
-    chat: new UnifiedChatManager(registry),
+    chat: new UnifiedChatManager(registry, backend),
     flow: flowOf(options, { ...base, cache: answers, registry, callsOn, anchorAt }),
     reports,
     dispose: async () => {

@@ -1,8 +1,26 @@
-import type { ModelCalls } from '../gateways/modelCalls.ts';
+import type { CallOptions, LlmRequest, LlmResponse, ModelCalls } from '../gateways/modelCalls.ts';
+import type { BackendInfo } from '../gateways/ports.ts';
+import type { Citations } from './citations.ts';
 
 /** The ways to answer a question; each has a file in `modes/`. */
-export const chatModeIds = ['direct'] as const;
+export const chatModeIds = ['direct', 'rag'] as const;
 export type ChatModeId = (typeof chatModeIds)[number];
+
+export interface ChatResponse extends LlmResponse {
+  /** Of a mode that answers from sources. */
+  citations?: Citations;
+}
+
+export interface ChatCalls extends ModelCalls {
+  execute(request: LlmRequest, options?: CallOptions): Promise<ChatResponse>;
+}
+
+/** What a mode answers with besides a model. */
+export interface ChatContext {
+  /** The folders of the workspace, as absolute paths. */
+  folders: readonly string[];
+  backend: Pick<BackendInfo, 'id' | 'simulated'>;
+}
 
 /**
  * One way to answer a question: a layer over the one door to a model. It may change what is sent, ask more than once,
@@ -11,5 +29,5 @@ export type ChatModeId = (typeof chatModeIds)[number];
  */
 export interface ChatMode {
   readonly id: ChatModeId;
-  over(calls: ModelCalls): ModelCalls;
+  over(calls: ModelCalls, context: ChatContext): ChatCalls;
 }

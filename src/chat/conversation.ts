@@ -156,7 +156,7 @@ export class Conversation {
     const request = await this.#request(asked, {}, this.#turns);
     return this.#dependencies.use(async (core) => {
       await core.catalogue.learn(model);
-      return core.chat.calls(mode).worstCase(request);
+      return core.chat.calls(mode, []).worstCase(request);
     });
   }
 
@@ -229,7 +229,7 @@ export class Conversation {
       const response = await this.#dependencies.use((core) => {
         turn.simulated = core.backend.simulated;
         this.#changed(turn);
-        return core.chat.calls(mode).execute(request, {
+        return core.chat.calls(mode, []).execute(request, {
           signal,
           onEvent: (event) => {
             if (event.type !== 'text') return;

@@ -1,20 +1,25 @@
-import type { ModelCalls } from '../gateways/modelCalls.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
-import type { ChatMode, ChatModeId } from './chatMode.ts';
+import type { ChatCalls, ChatContext, ChatMode, ChatModeId } from './chatMode.ts';
 import { direct } from './modes/direct.ts';
+import { rag } from './modes/rag.ts';
 
-const modes: Readonly<Record<ChatModeId, ChatMode>> = { direct };
+const modes: Readonly<Record<ChatModeId, ChatMode>> = { direct, rag };
 
 /** Answers questions in one of the chat's modes, for every front door. */
 export class UnifiedChatManager {
   readonly #registry: Pick<GatewayRegistry, 'calls'>;
+  readonly #backend: ChatContext['backend'];
 
-  constructor(registry: Pick<GatewayRegistry, 'calls'>) {
+  constructor(registry: Pick<GatewayRegistry, 'calls'>, backend: ChatContext['backend']) {
     this.#registry = registry;
+    this.#backend = backend;
   }
 
-  /** The calls of a mode, through the highest gateway that is up. Throws `gateway_unavailable` if none is. */
-  calls(mode: ChatModeId): ModelCalls {
-    return modes[mode].over(this.#registry.calls());
+  /**
+   * The calls of a mode for a workspace of these folders, through the highest gateway that is up. Throws
+   * `gateway_unavailable` if none is.
+   */
+  calls(mode: ChatModeId, folders: readonly string[]): ChatCalls {
+    return modes[mode].over(this.#registry.calls(), { folders, backend: this.#backend });
   }
 }

@@ -1,9 +1,12 @@
 import { blocksOf, type JsonObject } from '../content/messages.ts';
+import { chatModeIds, type ChatResponse } from '../chat/chatMode.ts';
+import { citationFaults } from '../chat/citations.ts';
 import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import { unreachable } from '../gateways/unreachable.ts';
 import { shortfallOf } from '../gateways/shortfall.ts';
 import { backendIds, type AnswerEvent, type LlmResponse } from '../gateways/modelCalls.ts';
+import { visibleLine } from '../visibleText.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
 import { requestFrom, type RequestOptions } from './chatRequest.ts';
 import { writeOutput } from './output.ts';
@@ -33,12 +36,16 @@ export async function chat(
   terminal: Terminal,
 ): Promise<number> {
   const { mode, model: modelId = core.loaded.settings.aws.bedrock.default_model, stream } = options;
-  if (mode !== 'direct')
-    throw new GatewayError('invalid_request', `The chat mode "${mode}" is not installed; use direct.`);
+  const modeId = chatModeIds.find((id) => id === mode);
+  if (modeId === undefined) {
+    throw new GatewayError('invalid_request', `There is no chat mode "${mode}".`, {
+      hint: `Nothing was sent. The modes are ${chatModeIds.join(' and ')}.`,
+    });
+  }
   const request = { ...(await requestFrom(prompt, options)), modelId, stream };
   if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
   const stop = stopSignal();
-  const response = await core.chat.calls('direct').execute(request, {
+  const response = await core.chat.calls(modeId, [process.cwd()]).execute(request, {
     signal: stop.signal,
     ...(terminal.json ? {} : { onEvent: eventPrinter(terminal) }),
   });
@@ -72,8 +79,17 @@ export function toolCallLines(response: LlmResponse): string[] {
   );
 }
 
-function printOutcome(response: LlmResponse, terminal: Terminal): void {
+/** What an answer cites, a line for each, and what is wrong with its citations. */
+function printCitations({ content, success, citations }: ChatResponse, terminal: Terminal): void {
+  if (!citations || !success) return;
+  for (const { n, path, firstLine, lastLine } of citations.valid)
+    printLine(`[${n}] ${visibleLine(path)}:${firstLine}-${lastLine}`);
+  for (const fault of citationFaults(content, citations)) note(terminal, fault);
+}
+
+function printOutcome(response: ChatResponse, terminal: Terminal): void {
   if (response.content) writeOutput('\n');
+  printCitations(response, terminal);
   for (const line of toolCallLines(response)) printLine(line);
   if (response.error) printError(response.error);
   for (const adjustment of response.adjustments) note(terminal, adjustment);
@@ -93,12 +109,21 @@ function printOutcome(response: LlmResponse, terminal: Terminal): void {
 }
 
 /** The document of `chat --json`. */
-export function responseJson(response: LlmResponse): object {
-  const { tokenUsage: usage, auditTrail } = response;
+export function responseJson(response: ChatResponse): object {
+  const { tokenUsage: usage, auditTrail, citations } = response;
   return {
     content: response.content,
     message: response.message,
     tool_calls: toolCalls(response),
+    ...(citations && {
+      citations: citations.valid.map(({ n, path, firstLine, lastLine }) => ({
+        n,
+        file: path,
+        start_line: firstLine,
+        end_line: lastLine,
+      })),
+      invalid_citations: citations.invalid,
+    }),
     success: response.success,
     status: response.status,
     model_used: response.modelUsed,

@@ -7,13 +7,23 @@ import type { BackendInfo } from './ports.ts';
 export function unreachable(
   error: GatewayError,
   modelUsed: string,
+  backend: Pick<BackendInfo, 'id' | 'simulated'>,
+): LlmResponse {
+  const status = error.code === 'cancelled' ? 'cancelled' : 'failed';
+  return { ...withoutCall('', modelUsed, backend), success: false, status, error };
+}
+
+/** The response to a request that is answered without a model: nothing was sent, and nothing is recorded. */
+export function withoutCall(
+  content: string,
+  modelUsed: string,
   { id: backend, simulated }: Pick<BackendInfo, 'id' | 'simulated'>,
 ): LlmResponse {
   return {
-    content: '',
+    content,
     message: null,
-    success: false,
-    status: 'failed',
+    success: true,
+    status: 'success',
     modelUsed,
     backend,
     processingTimeMs: 0,
@@ -30,7 +40,7 @@ export function unreachable(
     attemptGroup: null,
     fallbackFrom: null,
     cacheHit: false,
-    error,
+    error: null,
     auditTrail: null,
     gatewayTracked: false,
   };

@@ -130,7 +130,7 @@ describe('tidyllm chat', () => {
     ['no reason', ['chat', 'hello'], 4, 'audit_reason_missing'],
     ['a blank reason', ['chat', '--reason', '  ', 'hello'], 4, 'audit_reason_missing'],
     ['an unknown model', ['chat', ...reason, '--model', 'claude-sonet', 'hello'], 5, 'model_not_recognized'],
-    ['an unknown mode', ['chat', ...reason, '--mode', 'rag', 'hello'], 2, 'invalid_request'],
+    ['an unknown mode', ['chat', ...reason, '--mode', 'oracle', 'hello'], 2, 'invalid_request'],
     ['a number that is none', ['chat', ...reason, '--max-tokens', '0x10', 'hello'], 2, 'invalid_request'],
     ['a bad temperature', ['chat', ...reason, '--temperature', 'warm', 'hello'], 2, 'invalid_request'],
     ['a missing file', ['chat', ...reason, '--file', '/nowhere/x', 'hello'], 2, 'invalid_request'],

@@ -15,7 +15,8 @@ const lawful: Record<string, string[]> = {
   'src/gateways/corporateLlm/gateway.ts': ['../ports.ts'],
   'src/health/checks.ts': ['../gateways/ports.ts', '../ledger/contract.ts'],
   'src/flow/manager.ts': ['../gateways/ports.ts', '../health/checks.ts'],
-  'src/chat/manager.ts': ['../gateways/ports.ts', '../flow/manager.ts'],
+  'src/retrieval/index.ts': ['../errors.ts', 'node:fs/promises'],
+  'src/chat/manager.ts': ['../gateways/ports.ts', '../flow/manager.ts', '../retrieval/index.ts'],
   'src/sessions/manager.ts': ['../gateways/ports.ts', '@aws-sdk/client', 'node:https'],
   'src/adapters/bedrock.ts': [
     '../gateways/ports.ts',
@@ -57,6 +58,7 @@ const offences: [file: string, imported: string, rule: string][] = [
   ['src/health/a.ts', '../flow/manager.ts', 'one-way-health'],
   ['src/health/b.ts', '../host/commands.ts', 'one-way-health'],
   ['src/flow/a.ts', '../host/commands.ts', 'one-way-flow'],
+  ['src/retrieval/a.ts', '../gateways/ports.ts', 'one-way-retrieval'],
   ['src/chat/a.ts', '../views/chat/panel.ts', 'one-way-chat'],
   ['src/sessions/a.ts', '../chat/manager.ts', 'one-way-sessions'],
   ['src/adapters/a.ts', '../host/commands.ts', 'one-way-adapters'],

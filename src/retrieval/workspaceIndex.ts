@@ -1,0 +1,227 @@
+import { basename, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { chunksOf } from './chunks.ts';
+import { definitionsIn, onlyReExports } from './definitions.ts';
+import { queryOf, rank, stemOf, type RankedChunk } from './ranking.ts';
+import { TermIndex } from './termIndex.ts';
+import { termsOf } from './terms.ts';
+import { fileStamp, listFiles, readInside } from './workspaceFiles.ts';
+
+/** Milliseconds of work after which other work of the process gets its turn. */
+const turnMs = 10;
+/** Files whose stamps are read at once. */
+const stampsAtOnce = 64;
+/** Candidates that are ranked for each chunk that is returned. */
+const candidatesPerResult = 5;
+
+/** A part of a file that was found. */
+export interface FoundChunk {
+  /** As people know it: relative to its folder, after the folder's name if there are several. With `/`. */
+  path: string;
+  /** The absolute path. */
+  file: string;
+  firstLine: number;
+  lastLine: number;
+  text: string;
+  /** Comparable within one search. */
+  score: number;
+}
+
+export interface SearchOptions {
+  signal: AbortSignal;
+  /** Told how many of the new and changed files have been read. */
+  onProgress?: (read: number, all: number) => void;
+}
+
+interface IndexedFile {
+  folder: string;
+  /** Relative to the folder. */
+  inside: string;
+  path: string;
+  stamp: string;
+  /** Numbers of its chunks in the index. */
+  documents: number[];
+}
+
+interface IndexedChunk extends RankedChunk {
+  file: IndexedFile;
+  firstLine: number;
+  lastLine: number;
+}
+
+/**
+ * Finds parts of files in folders by their words. It is in memory, and up to date whenever it is searched: only files whose
+ * stamp changed are read again.
+ */
+export class WorkspaceIndex {
+  readonly #folders: readonly string[];
+  /** By absolute path. */
+  #files = new Map<string, IndexedFile>();
+  /** By number in the index. */
+  #chunks: (IndexedChunk | null)[] = [];
+  /** Numbers of the chunks that define a name, by the name in lower case. */
+  #definitions = new Map<string, number[]>();
+  #terms = new TermIndex();
+  #updated: Promise<void> = Promise.resolve();
+
+  constructor(folders: readonly string[]) {
+    this.#folders = folders;
+  }
+
+  /** How much can be found. */
+  get size(): { files: number; chunks: number } {
+    return { files: this.#files.size, chunks: this.#terms.size };
+  }
+
+  /** The best parts for a question, best first. Throws the signal's reason once it aborts. */
+  async search(question: string, most: number, options: SearchOptions): Promise<FoundChunk[]> {
+    await this.update(options);
+    const query = queryOf(question);
+    const found = this.#terms.search(query.terms, most * candidatesPerResult);
+    const chunks = found.flatMap(({ document }) => this.#chunks[document] ?? []);
+    const defining = query.symbols
+      .flatMap((symbol) => this.#definitions.get(symbol) ?? [])
+      .flatMap((document) => this.#chunks[document] ?? []);
+    const ranked = rank(query, chunks, defining, most);
+    return (await Promise.all(ranked.map(({ chunk, score }) => withText(chunk, score)))).filter(
+      (one) => one !== null,
+    );
+  }
+
+  /** Brings the index up to date. Updates run one after another. Throws the signal's reason once it aborts. */
+  update(options: SearchOptions): Promise<void> {
+    const update = this.#updated.then(() => this.#update(options));
+    this.#updated = update.catch(() => undefined);
+    return update;
+  }
+
+  async #update({ signal, onProgress }: SearchOptions): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#terms.removed > this.#terms.size) this.#clear();
+    const turn = new Turn(signal);
+    const present = await this.#present(turn);
+    for (const [place, { stamp }] of this.#files)
+      if (present.get(place)?.stamp !== stamp) this.#remove(place);
+    const changed = [...present].filter(([place]) => !this.#files.has(place));
+    for (const [index, [place, file]] of changed.entries()) {
+      onProgress?.(index, changed.length);
+      await this.#add(place, file, turn);
+    }
+  }
+
+  #clear(): void {
+    this.#files = new Map();
+    this.#chunks = [];
+    this.#definitions = new Map();
+    this.#terms = new TermIndex();
+  }
+
+  /** The files that there are now, by absolute path. */
+  async #present(turn: Turn): Promise<Map<string, IndexedFile>> {
+    const present = new Map<string, IndexedFile>();
+    for (const folder of this.#folders) {
+      const paths = await listFiles(folder, turn.signal);
+      for (let start = 0; start < paths.length; start += stampsAtOnce) {
+        const some = paths.slice(start, start + stampsAtOnce);
+        const stamps = await Promise.all(some.map((inside) => fileStamp(join(folder, inside))));
+        for (const [index, inside] of some.entries()) {
+          const stamp = stamps[index];
+          if (!stamp) continue;
+          const path = this.#folders.length > 1 ? `${basename(folder)}/${inside}` : inside;
+          present.set(join(folder, inside), { folder, inside, path, stamp, documents: [] });
+        }
+        await turn.yield();
+      }
+    }
+    return present;
+  }
+
+  async #add(place: string, file: IndexedFile, turn: Turn): Promise<void> {
+    const text = await readInside(file.folder, file.inside);
+    await turn.yield();
+    const ofPath = pathTerms(file.path);
+    this.#files.set(place, file);
+    try {
+      for (const { firstLine, lastLine, text: part } of text === null ? [] : chunksOf(text)) {
+        const { path } = file;
+        const defines = definitionsIn(path, part);
+        const reExports = onlyReExports(path, part);
+        const document = this.#terms.add([...termsOf(part), ...ofPath]);
+        file.documents.push(document);
+        this.#chunks[document] = { file, path, firstLine, lastLine, defines, reExports };
+        for (const name of defines) this.#define(name.toLowerCase(), document);
+        await turn.yield();
+      }
+    } catch (error) {
+      // Half a file would pass for a whole one.
+      this.#remove(place);
+      throw error;
+    }
+  }
+
+  #define(name: string, document: number): void {
+    const documents = this.#definitions.get(name);
+    if (documents) documents.push(document);
+    else this.#definitions.set(name, [document]);
+  }
+
+  #remove(place: string): void {
+    for (const document of this.#files.get(place)?.documents ?? []) {
+      this.#terms.remove(document);
+      for (const name of this.#chunks[document]?.defines ?? []) {
+        const rest = this.#definitions.get(name.toLowerCase())?.filter((one) => one !== document) ?? [];
+        if (rest.length > 0) this.#definitions.set(name.toLowerCase(), rest);
+        else this.#definitions.delete(name.toLowerCase());
+      }
+      this.#chunks[document] = null;
+    }
+    this.#files.delete(place);
+  }
+}
+
+const indexes = new Map<string, WorkspaceIndex>();
+
+/** The index of these folders; the process has one. */
+export function workspaceIndexOf(folders: readonly string[]): WorkspaceIndex {
+  const key = folders.join('\0');
+  const index = indexes.get(key) ?? new WorkspaceIndex(folders);
+  indexes.set(key, index);
+  return index;
+}
+
+/** The file's own name counts twice, and the last three folders once. */
+function pathTerms(path: string): string[] {
+  const name = stemOf(path);
+  const folders = path.split('/').slice(0, -1).slice(-3);
+  return termsOf([name, name, ...folders].join(' '));
+}
+
+/** Null if the file has gone or is shorter now. */
+async function withText(
+  { file, path, firstLine, lastLine }: IndexedChunk,
+  score: number,
+): Promise<FoundChunk | null> {
+  const text = await readInside(file.folder, file.inside);
+  const part = chunksOf(text ?? '').find((chunk) => chunk.firstLine === firstLine);
+  return part?.lastLine === lastLine
+    ? { path, file: join(file.folder, file.inside), firstLine, lastLine, text: part.text, score }
+    : null;
+}
+
+/** Work in turns: the rest of the process, such as an editor's other extensions, must stay responsive. */
+class Turn {
+  readonly signal: AbortSignal;
+  #startedAt = performance.now();
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+  }
+
+  /** Lets other work run if this turn has been long enough. Throws the signal's reason once it aborts. */
+  async yield(): Promise<void> {
+    if (performance.now() - this.#startedAt < turnMs) return;
+    await setImmediate();
+    this.signal.throwIfAborted();
+    this.#startedAt = performance.now();
+  }
+}

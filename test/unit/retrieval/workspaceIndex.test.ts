@@ -1,0 +1,203 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { describe, expect, it } from 'vitest';
+import { isInside } from '../../../src/retrieval/workspaceFiles.ts';
+import { WorkspaceIndex, workspaceIndexOf } from '../../../src/retrieval/workspaceIndex.ts';
+import { temporaryFolder } from '../../support/temporary.ts';
+
+const signal = new AbortController().signal;
+
+function folderWith(files: Record<string, string | Buffer>): string {
+  const folder = temporaryFolder();
+  put(folder, files);
+  return folder;
+}
+
+function put(folder: string, files: Record<string, string | Buffer>): void {
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(join(folder, path, '..'), { recursive: true });
+    writeFileSync(join(folder, path), content);
+  }
+}
+
+async function pathsFor(index: WorkspaceIndex, question: string): Promise<string[]> {
+  return (await index.search(question, 10, { signal })).map(({ path }) => path);
+}
+
+describe('the index of a workspace', () => {
+  it('returns path, lines, text and score of what it finds', async () => {
+    const filler = Array.from({ length: 40 }, (_, index) => `// nothing of interest ${index}`).join('\n');
+    const folder = folderWith({ 'src/seal.ts': `${filler}\nfunction sealEnvelope() {}\n`, 'b.md': 'Hello.' });
+    const [found, ...others] = await new WorkspaceIndex([folder]).search('seal an envelope', 5, { signal });
+    expect(others.every(({ path }) => path === 'src/seal.ts')).toBe(true);
+    expect(found).toMatchObject({ path: 'src/seal.ts', file: join(folder, 'src/seal.ts') });
+    const lines = `${filler}\nfunction sealEnvelope() {}\n`.split('\n');
+    expect(found!.text).toBe(lines.slice(found!.firstLine - 1, found!.lastLine).join('\n'));
+    expect(found!.text).toContain('sealEnvelope');
+    expect(found!.score).toBeGreaterThan(others[0]?.score ?? 0);
+  });
+
+  it('finds nothing for words that no file has, and in a folder that is not there', async () => {
+    const index = new WorkspaceIndex([folderWith({ 'a.ts': 'const a = 1;' })]);
+    expect(await pathsFor(index, 'zygote')).toEqual([]);
+    expect(await pathsFor(index, 'what is it?')).toEqual([]);
+    expect(await pathsFor(new WorkspaceIndex(['/nowhere/at/all']), 'a')).toEqual([]);
+  });
+
+  it('honours .gitignore in a repository', async () => {
+    const folder = folderWith({
+      '.gitignore': 'out/\n*.log\n',
+      'src/a.ts': 'marmalade',
+      'src/.hidden/b.ts': 'marmalade',
+      'out/c.ts': 'marmalade',
+      'd.log': 'marmalade',
+    });
+    execFileSync('git', ['init', '-q'], { cwd: folder });
+    expect((await pathsFor(new WorkspaceIndex([folder]), 'marmalade')).toSorted()).toEqual([
+      'src/.hidden/b.ts',
+      'src/a.ts',
+    ]);
+    expect(await pathsFor(new WorkspaceIndex([join(folder, 'src')]), 'marmalade')).toContain('a.ts');
+  });
+
+  it('skips dot folders and node_modules without git', async () => {
+    const folder = folderWith({
+      'a.ts': 'marmalade',
+      '.cache/b.ts': 'marmalade',
+      'node_modules/c/c.js': 'marmalade',
+      'deep/down/d.ts': 'marmalade',
+    });
+    expect((await pathsFor(new WorkspaceIndex([folder]), 'marmalade')).toSorted()).toEqual([
+      'a.ts',
+      'deep/down/d.ts',
+    ]);
+  });
+
+  it('skips files that are binary, huge, generated or hold keys', async () => {
+    const folder = folderWith({
+      'binary.ts': 'marmalade\0',
+      'latin1.ts': Buffer.from('marmalade \xe9', 'latin1'),
+      'huge.ts': 'marmalade '.repeat(110_000),
+      'package-lock.json': 'marmalade',
+      'lib.min.js': 'marmalade',
+      '.env': 'marmalade',
+      'config/.env.local': 'marmalade',
+      'server.pem': 'marmalade',
+      'large.ts': 'marmalade '.repeat(90_000),
+    });
+    expect(new Set(await pathsFor(new WorkspaceIndex([folder]), 'marmalade'))).toEqual(new Set(['large.ts']));
+  });
+
+  it('never follows a link, neither to a file nor to a folder', async () => {
+    const outside = folderWith({ 'secret.ts': 'marmalade', 'more/secret.ts': 'marmalade' });
+    for (const isRepository of [false, true]) {
+      const folder = folderWith({ 'a.ts': 'plum' });
+      symlinkSync(join(outside, 'secret.ts'), join(folder, 'link.ts'));
+      symlinkSync(outside, join(folder, 'linked'));
+      if (isRepository) execFileSync('git', ['init', '-q'], { cwd: folder });
+      const index = new WorkspaceIndex([folder]);
+      expect(await pathsFor(index, 'marmalade')).toEqual([]);
+      expect(await pathsFor(index, 'plum')).toEqual(['a.ts']);
+      expect(await isInside([folder], join(folder, 'link.ts'))).toBe(false);
+      expect(await isInside([folder], join(folder, 'linked/secret.ts'))).toBe(false);
+      expect(await isInside([folder], join(folder, 'a.ts'))).toBe(true);
+      expect(await isInside([folder], folder)).toBe(false);
+    }
+  });
+
+  it('does not read a folder of the workspace that became a link, though git still lists its files', async () => {
+    const outside = folderWith({ 'secret.ts': 'marmalade' });
+    const folder = folderWith({ 'inner/secret.ts': 'plum', 'a.ts': 'plum' });
+    execFileSync('git', ['init', '-q'], { cwd: folder });
+    execFileSync('git', ['add', '.'], { cwd: folder });
+    rmSync(join(folder, 'inner'), { recursive: true });
+    symlinkSync(outside, join(folder, 'inner'));
+    const index = new WorkspaceIndex([folder]);
+    expect(await pathsFor(index, 'marmalade')).toEqual([]);
+    expect(await pathsFor(index, 'plum')).toEqual(['a.ts']);
+  });
+
+  it('notices files that are changed, added, renamed and deleted, and reads no others', async () => {
+    const folder = folderWith({ 'a.ts': 'plum', 'b.ts': 'plum', 'c.ts': 'plum' });
+    const index = new WorkspaceIndex([folder]);
+    expect((await pathsFor(index, 'plum')).toSorted()).toEqual(['a.ts', 'b.ts', 'c.ts']);
+    put(folder, { 'a.ts': 'cherry cherry', 'd.ts': 'cherry' });
+    rmSync(join(folder, 'b.ts'));
+    renameSync(join(folder, 'c.ts'), join(folder, 'e.ts'));
+    const read: [number, number][] = [];
+    await index.update({ signal, onProgress: (done, all) => read.push([done, all]) });
+    expect(read).toEqual([
+      [0, 3],
+      [1, 3],
+      [2, 3],
+    ]);
+    expect((await pathsFor(index, 'cherry')).toSorted()).toEqual(['a.ts', 'd.ts']);
+    expect(await pathsFor(index, 'plum')).toEqual(['e.ts']);
+    expect(index.size).toEqual({ files: 3, chunks: 3 });
+  });
+
+  it('stays right while everything in it changes again and again', async () => {
+    const folder = folderWith({});
+    const index = new WorkspaceIndex([folder]);
+    for (const fruit of ['plum', 'cherry', 'damson', 'quince']) {
+      put(folder, { 'a.ts': `${fruit} one`, 'b.ts': `const ${fruit}Two = 2;`, [`${fruit}.ts`]: 'grows' });
+      expect(await pathsFor(index, `${fruit}Two`)).toContain('b.ts');
+      rmSync(join(folder, `${fruit}.ts`));
+    }
+    expect(await pathsFor(index, 'plum cherry damson')).toEqual([]);
+    expect((await pathsFor(index, 'quince')).toSorted()).toEqual(['a.ts', 'b.ts']);
+  });
+
+  it('names the folder in the paths of a workspace with several', async () => {
+    const [one, other] = [folderWith({ 'a.ts': 'plum' }), folderWith({ 'a.ts': 'plum' })];
+    const found = await new WorkspaceIndex([one, other]).search('plum', 5, { signal });
+    expect(found.map(({ file }) => file).toSorted()).toEqual(
+      [join(one, 'a.ts'), join(other, 'a.ts')].toSorted(),
+    );
+    for (const { path, file } of found) expect(file.endsWith(path)).toBe(true);
+    expect(new Set(found.map(({ path }) => path)).size).toBe(2);
+  });
+
+  it('ends with the reason of the signal, and is complete when it is asked again', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 50 }, (_, index) => [`f${index}.ts`, `plum number${index}\n`.repeat(2000)]),
+    );
+    const index = new WorkspaceIndex([folderWith(files)]);
+    const stopped = new AbortController();
+    const onProgress = (read: number): void => {
+      if (read === 10) stopped.abort(new Error('stopped'));
+    };
+    await expect(index.search('plum', 5, { signal: stopped.signal, onProgress })).rejects.toThrow('stopped');
+    expect(index.size.files).toBeLessThan(50);
+    expect(await pathsFor(index, 'number37')).toContain('f37.ts');
+    expect(index.size.files).toBe(50);
+  });
+
+  it('is one for the process, and two searches at once share its work', async () => {
+    const folder = folderWith({ 'a.ts': 'plum', 'b.ts': 'cherry' });
+    expect(workspaceIndexOf([folder])).toBe(workspaceIndexOf([folder]));
+    const index = workspaceIndexOf([folder]);
+    let read = 0;
+    const search = () => index.search('plum', 5, { signal, onProgress: () => (read += 1) });
+    const [one, other] = await Promise.all([search(), search()]);
+    expect(one).toEqual(other);
+    expect(read).toBe(2);
+  });
+
+  it('lets the process work while a large file is read', async () => {
+    const words = Array.from({ length: 90_000 }, (_, index) => `word${index}`).join('\n');
+    const index = new WorkspaceIndex([folderWith({ 'large.txt': words })]);
+    let turns = 0;
+    const ticking = setInterval(() => (turns += 1), 1);
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    delay.enable();
+    await index.update({ signal });
+    delay.disable();
+    clearInterval(ticking);
+    expect(turns).toBeGreaterThan(3);
+    // Half of the waits; a single one may be that of a busy machine.
+    expect(delay.percentile(50) / 1e6).toBeLessThan(20);
+  });
+});
