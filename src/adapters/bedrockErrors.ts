@@ -27,6 +27,8 @@ export function failedCall(error: unknown, place: Place, begun: boolean): Gatewa
   const name = error instanceof Error ? error.name : '';
   if (name === 'CredentialsProviderError') return failedCredentials(error, null);
   const status = httpStatusOf(error);
+  // The SDK reads a stream's first event before it returns: an exception there has no status of its own.
+  if ((status ?? 200) === 200 && begun && isStreamed(error)) return streamed(error, place, '');
   if (status === null) return unreachable(bedrock(place), error, begun);
   if (!isFromAws(error)) return unreadable(bedrock(place), status, error);
   return explained(explain({ name, message: wordsOf(error), status }, place), error);
@@ -67,10 +69,11 @@ function headersOf(error: Error): Record<string, string> {
   return $response?.headers ?? {};
 }
 
-/** The message of an exception; one that the SDK doesn't know in the middle of an answer comes as its JSON. */
+/** The message of an exception; one that the SDK doesn't know in a stream comes as its JSON, with advice below it. */
 function wordsOf({ message }: Error): string {
+  const [json = ''] = message.split('\n  Deserialization error:');
   try {
-    const { message: inside } = JSON.parse(message) as { message?: unknown };
+    const { message: inside } = JSON.parse(json) as { message?: unknown };
     return typeof inside === 'string' ? inside : message;
   } catch {
     return message;
@@ -94,12 +97,19 @@ const statuses: Readonly<Record<string, number>> = {
 
 /** An exception that Bedrock sent, or a break, in the middle of an answer. */
 export function brokenStream(error: unknown, place: Place): GatewayError {
-  if (!(error instanceof Error) || !/Exception$/.test(error.name)) return incompleteStream(error);
+  return isStreamed(error) ? streamed(error, place, ' The answer was cut off.') : incompleteStream(error);
+}
+
+function isStreamed(error: unknown): error is Error {
+  return error instanceof Error && /Exception$/.test(error.name);
+}
+
+/** An exception of a stream, which Bedrock had begun to work on. */
+function streamed(error: Error, place: Place, consequence: string): GatewayError {
   // Event-stream exceptions may be named in either case.
   const name = error.name.charAt(0).toUpperCase() + error.name.slice(1);
   const found = explain({ name, message: wordsOf(error), status: statuses[name] ?? 500 }, place);
-  const message = `${found.message} The answer was cut off.`;
-  return explained({ ...found, message, billing: 'received' }, error);
+  return explained({ ...found, message: `${found.message}${consequence}`, billing: 'received' }, error);
 }
 
 function httpStatusOf(error: unknown): number | null {

@@ -350,10 +350,11 @@ describe('what AWS says', () => {
       expect(error?.detail).toBe(`These words of ${name}.`);
       expect(error?.code).not.toBe('internal_error');
       expect(error?.hint).not.toBe('');
-      const broken = await ask(
-        core,
-        `@stand-in:break=${name.charAt(0).toLowerCase()}${name.slice(1)} Broken.`,
-      );
+      const streamed = `${name.charAt(0).toLowerCase()}${name.slice(1)} Broken.`;
+      const first = await ask(core, `@stand-in:fail=${streamed}`);
+      expect(first).toMatchObject({ status: 'failed', error: { detail: 'Broken.' } });
+      expect(first.error?.message).not.toContain('Broken.');
+      const broken = await ask(core, `@stand-in:break=${streamed}`);
       expect(broken).toMatchObject({ status: 'incomplete', error: { detail: 'Broken.' } });
       expect(broken.error?.message).toMatch(/The answer was cut off\.$/);
     }

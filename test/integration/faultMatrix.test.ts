@@ -36,6 +36,7 @@ const onBedrock: [fault: string, outcome: Outcome][] = [
   ['proxy-failure', repeatedAndBilled],
   // Bedrock had accepted the call, so its input counts.
   ['fail=throttlingException busy', { attempts: 3, charge: 'at most the worst case' }],
+  ['fail=validationException wrong', { attempts: 1, charge: 'at most the worst case' }],
   ['html', unreadable],
   ['stall', begun],
   ['cut', begun],
