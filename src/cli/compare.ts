@@ -38,7 +38,7 @@ export async function compare(
 }
 
 function namesIn({ models }: CompareOptions): string[] {
-  return models.split(',').map((name) => name.trim());
+  return models.split(',').flatMap((name) => name.trim() || []);
 }
 
 /** Prints each answer as soon as those of the models before it are printed. */

@@ -37,6 +37,15 @@ async function compared(args: readonly string[], { environment }: Pick<Machine, 
 }
 
 describe('tidyllm compare', () => {
+  test('takes a comma too many for no model', async () => {
+    const { code, document } = await compared(
+      ['--models', 'nova-pro,,nova-lite, ', 'hello'],
+      await onStandIn(),
+    );
+    expect(code).toBe(0);
+    expect(document.results.map(({ model }) => model)).toEqual(['nova-pro', 'nova-lite']);
+  });
+
   test('prints the contract’s document with --json', async () => {
     const machine = await onStandIn();
     const { code, document } = await compared(['--models', 'claude-sonnet, nova-lite', 'hello'], machine);
