@@ -45,31 +45,49 @@ export class TermIndex {
   }
 
   /** The best documents, best first; the earlier of two equal ones first. */
-  search(terms: readonly string[], most: number): { document: number; score: number }[] {
+  search(terms: readonly string[], most: number): Found[] {
     const scores = new Map<number, number>();
     const average = this.#terms / Math.max(1, this.#live);
     for (const term of new Set(terms)) {
-      const postings = this.#livePostings(term);
-      const idf = Math.log(1 + (this.#live - postings.length + 0.5) / (postings.length + 0.5));
-      for (const { document, frequency, length } of postings) {
+      const postings = this.#postings.get(term) ?? [];
+      const idf = this.#idfOf(postings);
+      for (let index = 0; index < postings.length; index += 2) {
+        const document = postings[index] ?? 0;
+        const frequency = postings[index + 1] ?? 0;
+        const length = this.#lengths[document] ?? 0;
+        if (length === 0) continue;
         const weight = (frequency * (k1 + 1)) / (frequency + k1 * (1 - b + (b * length) / average));
         scores.set(document, (scores.get(document) ?? 0) + idf * weight);
       }
     }
-    return [...scores]
-      .map(([document, score]) => ({ document, score }))
-      .sort((one, other) => other.score - one.score || one.document - other.document)
-      .slice(0, most);
+    return best(scores, most);
   }
 
-  #livePostings(term: string): { document: number; frequency: number; length: number }[] {
-    const postings = this.#postings.get(term) ?? [];
-    const live = [];
-    for (let index = 0; index < postings.length; index += 2) {
-      const document = postings[index] ?? 0;
-      const length = this.#lengths[document] ?? 0;
-      if (length > 0) live.push({ document, frequency: postings[index + 1] ?? 0, length });
-    }
-    return live;
+  #idfOf(postings: readonly number[]): number {
+    let found = 0;
+    for (let index = 0; index < postings.length; index += 2)
+      if (this.#lengths[postings[index] ?? 0] !== 0) found += 1;
+    return Math.log(1 + (this.#live - found + 0.5) / (found + 0.5));
   }
+}
+
+interface Found {
+  document: number;
+  score: number;
+}
+
+/** Sorting them all would take long: a frequent word is in most documents. */
+function best(scores: ReadonlyMap<number, number>, most: number): Found[] {
+  const order = (one: Found, other: Found): number =>
+    other.score - one.score || one.document - other.document;
+  let found: Found[] = [];
+  let least = 0;
+  for (const [document, score] of scores) {
+    if (score < least) continue;
+    found.push({ document, score });
+    if (found.length < 2 * most) continue;
+    found = found.sort(order).slice(0, most);
+    least = found.at(-1)?.score ?? 0;
+  }
+  return found.sort(order).slice(0, most);
 }

@@ -60,10 +60,15 @@ export async function fileStamp(path: string): Promise<string | null> {
   return `${found.mtimeNs}:${found.size}:${found.ino}`;
 }
 
-/** The text of a file in a folder; null if it is binary, too large, gone, or if a link is on the way to it. */
-export async function readInside(folder: string, path: string): Promise<string | null> {
+/** A folder's path without links; null if there is no such folder. */
+export async function realFolder(folder: string): Promise<string | null> {
+  return realpath(folder).catch(() => null);
+}
+
+/** The text of a file in a real folder; null if it is binary, too large, gone, or if a link is on the way to it. */
+export async function readInside(root: string, path: string): Promise<string | null> {
   try {
-    const place = join(await realpath(folder), ...path.split('/'));
+    const place = join(root, path);
     if ((await realpath(place)) !== place) return null;
     const bytes = await readFileBytes(place);
     return bytes.includes(0) ? null : utf8Text(bytes);
@@ -76,7 +81,7 @@ export async function readInside(folder: string, path: string): Promise<string |
 export async function isInside(folders: readonly string[], path: string): Promise<boolean> {
   try {
     const place = await realpath(path);
-    const roots = await Promise.all(folders.map((folder) => realpath(folder).catch(() => null)));
+    const roots = await Promise.all(folders.map(realFolder));
     return roots.some((root) => root !== null && place.startsWith(root.endsWith(sep) ? root : root + sep));
   } catch {
     return false;

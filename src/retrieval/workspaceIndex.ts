@@ -5,11 +5,12 @@ import { definitionsIn, onlyReExports } from './definitions.ts';
 import { queryOf, rank, stemOf, type RankedChunk } from './ranking.ts';
 import { TermIndex } from './termIndex.ts';
 import { termsOf } from './terms.ts';
-import { fileStamp, listFiles, readInside } from './workspaceFiles.ts';
+import { fileStamp, listFiles, readInside, realFolder } from './workspaceFiles.ts';
 
 /** Milliseconds of work after which other work of the process gets its turn. */
 const turnMs = 10;
-/** Files whose stamps are read at once. */
+/** Files that are read at once, and files whose stamps are. */
+const filesAtOnce = 16;
 const stampsAtOnce = 64;
 /** Candidates that are ranked for each chunk that is returned. */
 const candidatesPerResult = 5;
@@ -34,10 +35,13 @@ export interface SearchOptions {
 }
 
 interface IndexedFile {
-  folder: string;
+  /** Its folder without links. */
+  root: string;
   /** Relative to the folder. */
   inside: string;
   path: string;
+  /** The absolute path. */
+  place: string;
   stamp: string;
   /** Numbers of its chunks in the index. */
   documents: number[];
@@ -83,9 +87,7 @@ export class WorkspaceIndex {
       .flatMap((symbol) => this.#definitions.get(symbol) ?? [])
       .flatMap((document) => this.#chunks[document] ?? []);
     const ranked = rank(query, chunks, defining, most);
-    return (await Promise.all(ranked.map(({ chunk, score }) => withText(chunk, score)))).filter(
-      (one) => one !== null,
-    );
+    return withTexts(ranked);
   }
 
   /** Brings the index up to date. Updates run one after another. Throws the signal's reason once it aborts. */
@@ -102,10 +104,14 @@ export class WorkspaceIndex {
     const present = await this.#present(turn);
     for (const [place, { stamp }] of this.#files)
       if (present.get(place)?.stamp !== stamp) this.#remove(place);
-    const changed = [...present].filter(([place]) => !this.#files.has(place));
-    for (const [index, [place, file]] of changed.entries()) {
-      onProgress?.(index, changed.length);
-      await this.#add(place, file, turn);
+    const changed = [...present.values()].filter(({ place }) => !this.#files.has(place));
+    for (let start = 0; start < changed.length; start += filesAtOnce) {
+      const some = changed.slice(start, start + filesAtOnce);
+      const texts = await Promise.all(some.map(({ root, inside }) => readInside(root, inside)));
+      for (const [index, file] of some.entries()) {
+        onProgress?.(start + index, changed.length);
+        await this.#add(file, texts[index] ?? null, turn);
+      }
     }
   }
 
@@ -120,6 +126,8 @@ export class WorkspaceIndex {
   async #present(turn: Turn): Promise<Map<string, IndexedFile>> {
     const present = new Map<string, IndexedFile>();
     for (const folder of this.#folders) {
+      const root = await realFolder(folder);
+      if (root === null) continue;
       const paths = await listFiles(folder, turn.signal);
       for (let start = 0; start < paths.length; start += stampsAtOnce) {
         const some = paths.slice(start, start + stampsAtOnce);
@@ -128,7 +136,8 @@ export class WorkspaceIndex {
           const stamp = stamps[index];
           if (!stamp) continue;
           const path = this.#folders.length > 1 ? `${basename(folder)}/${inside}` : inside;
-          present.set(join(folder, inside), { folder, inside, path, stamp, documents: [] });
+          const place = join(folder, inside);
+          present.set(place, { root, inside, path, place, stamp, documents: [] });
         }
         await turn.yield();
       }
@@ -136,14 +145,13 @@ export class WorkspaceIndex {
     return present;
   }
 
-  async #add(place: string, file: IndexedFile, turn: Turn): Promise<void> {
-    const text = await readInside(file.folder, file.inside);
-    await turn.yield();
-    const ofPath = pathTerms(file.path);
+  /** A file without a text is known, so that it is not read again, and has nothing to find. */
+  async #add(file: IndexedFile, text: string | null, turn: Turn): Promise<void> {
+    const { path, place } = file;
+    const ofPath = pathTerms(path);
     this.#files.set(place, file);
     try {
-      for (const { firstLine, lastLine, text: part } of text === null ? [] : chunksOf(text)) {
-        const { path } = file;
+      for (const { firstLine, lastLine, text: part } of chunksOf(text ?? '')) {
         const defines = definitionsIn(path, part);
         const reExports = onlyReExports(path, part);
         const document = this.#terms.add([...termsOf(part), ...ofPath]);
@@ -196,16 +204,19 @@ function pathTerms(path: string): string[] {
   return termsOf([name, name, ...folders].join(' '));
 }
 
-/** Null if the file has gone or is shorter now. */
-async function withText(
-  { file, path, firstLine, lastLine }: IndexedChunk,
-  score: number,
-): Promise<FoundChunk | null> {
-  const text = await readInside(file.folder, file.inside);
-  const part = chunksOf(text ?? '').find((chunk) => chunk.firstLine === firstLine);
-  return part?.lastLine === lastLine
-    ? { path, file: join(file.folder, file.inside), firstLine, lastLine, text: part.text, score }
-    : null;
+/** The texts of chunks, without those whose files have changed meanwhile. */
+async function withTexts(ranked: readonly { chunk: IndexedChunk; score: number }[]): Promise<FoundChunk[]> {
+  const files = [...new Set(ranked.map(({ chunk }) => chunk.file))];
+  const read = files.map(async (file) => {
+    const parts = chunksOf((await readInside(file.root, file.inside)) ?? '');
+    return [file, new Map(parts.map((part) => [part.firstLine, part]))] as const;
+  });
+  const parts = new Map(await Promise.all(read));
+  return ranked.flatMap(({ chunk: { file, path, firstLine, lastLine }, score }) => {
+    const part = parts.get(file)?.get(firstLine);
+    if (part?.lastLine !== lastLine) return [];
+    return { path, file: file.place, firstLine, lastLine, text: part.text, score };
+  });
 }
 
 /** Work in turns: the rest of the process, such as an editor's other extensions, must stay responsive. */
