@@ -25,6 +25,8 @@ interface GatewayErrorOptions {
   billing?: Billing;
   /** The provider's own message. */
   detail?: string;
+  /** Who says it; AWS by default. */
+  speaker?: string;
   cause?: unknown;
 }
 
@@ -52,6 +54,8 @@ export class GatewayError extends Error {
    * shown to the caller, but neither logged nor recorded.
    */
   readonly detail: string | null;
+  /** Who says `detail`. */
+  readonly speaker: string;
 
   constructor(code: GatewayErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -65,6 +69,12 @@ export class GatewayError extends Error {
     );
     this.billing = options.billing ?? 'none';
     this.detail = shown(options.detail ?? '') || null;
+    this.speaker = options.speaker ?? 'AWS';
+  }
+
+  /** `detail` with its speaker, for people. */
+  get said(): string | null {
+    return this.detail === null ? null : `${this.speaker}: ${this.detail}`;
   }
 
   /** Exit code of the `tidyllm` command for this error. */

@@ -15,8 +15,8 @@ export const failureSchema = z.object({
   message: z.string(),
   hint: z.string(),
   fixes,
-  /** The provider's own message. */
-  detail: z.optional(z.string()),
+  /** The provider's own message, with who says it. */
+  said: z.optional(z.string()),
 });
 
 /** How an answer ended, and its cost. */

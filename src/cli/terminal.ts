@@ -44,8 +44,8 @@ export function auditTrailJson({ callId, sequence, hash, ledger }: AuditTrail): 
 }
 
 export function printError(error: GatewayError): void {
-  const { message, detail, hint } = error;
-  writeMessage([`Error: ${message}`, detail && `AWS: ${detail}`, hint].filter(Boolean).join('\n'));
+  const { message, said, hint } = error;
+  writeMessage([`Error: ${message}`, said, hint].filter(Boolean).join('\n'));
 }
 
 /** Lines to the person at the terminal. */

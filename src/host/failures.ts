@@ -18,7 +18,7 @@ export async function showFailure(
   log.error(errorText(error));
   const known = GatewayError.is(error);
   const message = known
-    ? [error.message, error.detail && `AWS: ${error.detail}`, error.hint].filter(Boolean).join(' ')
+    ? [error.message, error.said, error.hint].filter(Boolean).join(' ')
     : messageOf(error);
   const remedies: readonly Remedy[] = known ? error.remedy : [{ kind: 'show_output' }];
   const mends = remedies

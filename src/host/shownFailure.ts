@@ -7,6 +7,6 @@ import { remedyLabel } from './remedies.ts';
 export function shownFailure(error: unknown): Failure {
   if (!GatewayError.is(error)) return { message: messageOf(error), hint: '', fixes: [] };
   const fixes = error.remedy.map((remedy) => ({ label: remedyLabel(remedy), remedy }));
-  const { hint, detail } = error;
-  return { message: briefMessage(error), hint, fixes, ...(detail !== null && { detail }) };
+  const { hint, said } = error;
+  return { message: briefMessage(error), hint, fixes, ...(said !== null && { said }) };
 }

@@ -243,6 +243,14 @@ describe.each(directServices.map((service) => [service.name, service] as const))
     }
   });
 
+  it('is named as who says its own words', async () => {
+    await gatewayOn(service, { TIDYLLM_RETRY_ATTEMPTS: '1' });
+    const command = ['chat', '--reason', 'JIRA-1 words', '-m', service.model];
+    const prompt = '@stand-in:refuse=429 rate_limit_error slow down';
+    const { stderr } = await tidyllm([...command, prompt], { environment: environmentOfTest() });
+    expect(stderr).toContain(`\n${service.name}: slow down\n`);
+  });
+
   it('refuses a key that no request can carry, without showing it', async () => {
     const started = gatewayOn(service, { [service.keyVariable]: 'sk-one\u0000two' });
     await expect(started).rejects.toMatchObject({ code: 'settings_invalid' });

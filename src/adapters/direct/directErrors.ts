@@ -146,6 +146,7 @@ export function refusal(
     retryAfterMs: retryAfterMs(headers),
     billing: workedOn.has(status) ? 'unknown' : 'none',
     detail: withoutKeys(said.message),
+    speaker: service.name,
     cause: traceOf(said, headers),
   });
 }
@@ -163,6 +164,7 @@ export function failedAnswer(
     ...explained,
     billing,
     detail: withoutKeys(said.message),
+    speaker: service.name,
     cause: traceOf(said, {}),
   });
 }

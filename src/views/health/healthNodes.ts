@@ -490,7 +490,7 @@ function checked(id: string, label: string, found: Finding | undefined, evidence
     evidence: [
       ...evidence,
       [vscode.l10n.t('Evidence'), found.evidence],
-      ...(error?.detail ? [['AWS', error.detail] satisfies Evidence] : []),
+      ...(error?.detail ? [[error.speaker, error.detail] satisfies Evidence] : []),
       ...(hint ? [[vscode.l10n.t('What to do'), hint] satisfies Evidence] : []),
       [vscode.l10n.t('Latency'), latency || '–'],
       [vscode.l10n.t('Since'), times.since],

@@ -8,7 +8,7 @@ export function FailureCard({ failure, onFix }: { failure: Failure; onFix: (inde
       <p class="card-message">
         <Icon name="error" /> <span>{failure.message}</span>
       </p>
-      {failure.detail && <p class="card-detail">AWS: {failure.detail}</p>}
+      {failure.said && <p class="card-detail">{failure.said}</p>}
       {failure.hint && <p class="card-hint">{failure.hint}</p>}
       {failure.fixes.length > 0 && (
         <p class="card-actions">
