@@ -193,7 +193,7 @@ function keyIn(environment: Environment, variable: string): string | null {
   });
 }
 
-function serviceOf(name: string, setting: string, help: KeyHelp): DirectService {
+function serviceOf(name: string, setting: string, help: KeyHelp): DirectOptions['service'] {
   return {
     name,
     check: 'the endpoint and the proxy',

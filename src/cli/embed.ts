@@ -70,7 +70,7 @@ function embeddingJson({ vectors: [vector = null], calls: [call], ...found }: Em
     cost_usd: microToUsd(found.cost),
     cache_hit: found.cacheHit,
     audit_trail: call?.auditTrail ? auditTrailJson(call.auditTrail) : null,
-    ...(found.error && { error: errorJson(found.error) }),
+    ...(found.error && { success: false, error: errorJson(found.error) }),
   };
 }
 

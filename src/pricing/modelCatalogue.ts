@@ -363,7 +363,7 @@ export class ModelCatalogue {
     const nearest = nearestNames(name, [...this.names(), ...this.#pricedIds()]);
     const known = nearest.length > 0 ? `Nearest known: ${nearest.join(', ')}. ` : '';
     return new GatewayError('model_not_recognized', `Model ID not recognized: "${name}".`, {
-      hint: `${known}Map it in ai.model_mapping, or name the model behind it as models."${name}".base in settings.yaml.`,
+      hint: `${known}Map it in ai.model_mapping, or name the model behind it as models."${name}".base in settings.yaml. Calls that name no model use aws.bedrock.default_model.`,
     });
   }
 

@@ -230,18 +230,21 @@ describe.each(directServices.map((service) => [service.name, service] as const))
     expect(response.error?.message).toContain('more came than 16 tokens');
   });
 
-  it('never shows a key or a prompt in an error, a record or the output', async () => {
-    const { core } = await gatewayOn(service, { [service.keyVariable]: 'sk-wrong-key' });
-    const command = ['--json', 'chat', '--reason', 'JIRA-1 keys', '-m', service.model, secret];
-    const { stdout, stderr, code } = await tidyllm(command, { environment: environmentOfTest() });
-    expect(code).toBe(6);
-    expect(stdout).toContain(service.keyVariable);
-    const journal = join(core.journal.directory, '00000001.journal');
-    for (const text of [stdout, stderr, readFileSync(journal, 'utf8')]) {
-      expect(text).not.toContain('wrong-key');
-      expect(text).not.toContain(secret);
-    }
-  });
+  it.each(['sk-wrong-key', 'a-wrong-key-of-another-form'])(
+    'never shows a key or a prompt in an error, a record or the output: %s',
+    async (key) => {
+      const { core } = await gatewayOn(service, { [service.keyVariable]: key });
+      const command = ['--json', 'chat', '--reason', 'JIRA-1 keys', '-m', service.model, secret];
+      const { stdout, stderr, code } = await tidyllm(command, { environment: environmentOfTest() });
+      expect(code).toBe(6);
+      expect(stdout).toContain(service.keyVariable);
+      const journal = join(core.journal.directory, '00000001.journal');
+      for (const text of [stdout, stderr, readFileSync(journal, 'utf8')]) {
+        expect(text).not.toContain('wrong-key');
+        expect(text).not.toContain(secret);
+      }
+    },
+  );
 
   it('is named as who says its own words', async () => {
     await gatewayOn(service, { TIDYLLM_RETRY_ATTEMPTS: '1' });

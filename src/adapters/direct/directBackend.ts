@@ -21,7 +21,7 @@ import { fieldsIn, StreamedFailure, type StreamReader, type Wire } from './wire.
 /** How a service is reached. */
 export interface DirectOptions {
   id: BackendId;
-  service: DirectService;
+  service: Omit<DirectService, 'secrets'>;
   wire: Wire;
   /** The address of the calls. */
   url: string;
@@ -39,13 +39,13 @@ export class DirectBackend implements ModelBackend {
   readonly simulated = false;
   readonly region = 'global';
   readonly location: string;
-  readonly #options: DirectOptions;
+  readonly #options: DirectOptions & { service: DirectService };
   readonly #lastCall = new LastCall();
 
   constructor(options: DirectOptions) {
     this.id = options.id;
     this.name = options.service.name;
-    this.#options = options;
+    this.#options = { ...options, service: { ...options.service, secrets: secretsIn(options) } };
     this.location = withoutPassword(options.url);
   }
 
@@ -266,4 +266,9 @@ async function jsonIn(response: IncomingMessage, call: ModelCall): Promise<unkno
   } catch {
     return null;
   }
+}
+
+/** The key or password in the headers, without the scheme before it. */
+function secretsIn({ authorization }: DirectOptions): string[] {
+  return Object.values(authorization ?? {}).map((value) => value.slice(value.lastIndexOf(' ') + 1));
 }

@@ -13,6 +13,8 @@ export interface DirectService extends Service {
   keyAdvice: string;
   /** The remedy for a key that is missing or refused. */
   keyRemedy: readonly Remedy[];
+  /** What the service may quote and nobody may see. */
+  secrets: readonly string[];
 }
 
 /** What a service says of a failure, as far as it can be read. */
@@ -145,7 +147,7 @@ export function refusal(
     retryable: shouldRetry(headers) ?? explained.retryable ?? false,
     retryAfterMs: retryAfterMs(headers),
     billing: workedOn.has(status) ? 'unknown' : 'none',
-    detail: withoutKeys(said.message),
+    detail: withoutKeys(said.message, service),
     speaker: service.name,
     cause: traceOf(said, headers),
   });
@@ -163,7 +165,7 @@ export function failedAnswer(
   return new GatewayError(explained.code, `${explained.message}${begun ? ' The answer was cut off.' : ''}`, {
     ...explained,
     billing,
-    detail: withoutKeys(said.message),
+    detail: withoutKeys(said.message, service),
     speaker: service.name,
     cause: traceOf(said, {}),
   });
@@ -183,9 +185,10 @@ function traceOf({ status, kind }: Said, headers: IncomingHttpHeaders): string {
   return [`HTTP ${status}`, /^[\w. -]{1,100}$/.test(kind) ? kind : '', safe].filter(Boolean).join(', ');
 }
 
-/** Services quote a part of a key that they refuse. */
-function withoutKeys(message: string): string {
-  return message.replace(/\bsk-[\w*-]+|[\w+/=]{80,}/g, '…');
+/** Services quote a key that they refuse, or a part of it. */
+function withoutKeys(message: string, { secrets }: DirectService): string {
+  const masked = secrets.reduce((text, secret) => text.replaceAll(secret, '…'), message);
+  return masked.replace(/\bsk-[\w*-]+|[\w+/=]{80,}/g, '…');
 }
 
 function shouldRetry(headers: IncomingHttpHeaders): boolean | undefined {
