@@ -36,6 +36,7 @@ const mayImport = {
     'pricing',
     'ledger',
     'content',
+    'retrieval',
     'history',
     'gateways',
     'health',
@@ -158,7 +159,7 @@ export default {
         pathNot: [
           '^src/views/$1/(webview/|protocol\\.ts$)',
           '^src/views/webviewKit/',
-          '^src/chat/(turn|flowCommand)\\.ts$',
+          '^src/chat/(turn|chatModeIds|flowCommand)\\.ts$',
           `^node_modules/(${browserLibraries})/`,
         ],
       },

@@ -1,11 +1,22 @@
 import * as z from 'zod/mini';
+import { chatModeIds, type ChatModeId } from './chatModeIds.ts';
 import { rememberReason } from './reasons.ts';
 import { turnSchema, type Turn } from './turn.ts';
 
 /** Larger conversations are not kept: the storage is read at every start. */
 const keptCharacters = 262_144;
 
-const keptSchema = z.object({ turns: z.array(turnSchema), reason: z.string() });
+const keptSchema = z.object({
+  turns: z.array(turnSchema),
+  reason: z.string(),
+  mode: z._default(z.enum(chatModeIds), 'direct'),
+});
+
+export interface KeptConversation {
+  turns: readonly Turn[];
+  reason: string;
+  mode: ChatModeId;
+}
 
 /** Values by name, such as VS Code's `Memento`. */
 export interface ChatStorage {
@@ -31,17 +42,17 @@ export class ChatMemory {
     await this.#storage.update('draft', '');
   }
 
-  get conversation(): { turns: Turn[]; reason: string } {
+  get conversation(): KeptConversation {
     const kept = keptSchema.safeParse(this.#storage.get('conversation'));
-    return kept.success ? kept.data : { turns: [], reason: '' };
+    return kept.success ? kept.data : { turns: [], reason: '', mode: 'direct' };
   }
 
   /** Kept data isn't changed until the policy is known. */
-  async keepConversation({ turns, reason }: { turns: readonly Turn[]; reason: string }): Promise<void> {
+  async keepConversation({ turns, reason, mode }: KeptConversation): Promise<void> {
     if (this.#mayKeep === null && turns.length > 0) return;
-    const kept = { turns, reason };
+    const kept = { turns, reason, mode };
     const fits = this.#mayKeep === true && JSON.stringify(kept).length <= keptCharacters;
-    await this.#storage.update('conversation', fits ? kept : { turns: [], reason });
+    await this.#storage.update('conversation', fits ? kept : { ...kept, turns: [] });
   }
 
   /** The question draft. */

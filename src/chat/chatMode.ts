@@ -1,10 +1,7 @@
 import type { CallOptions, LlmRequest, LlmResponse, ModelCalls } from '../gateways/modelCalls.ts';
 import type { BackendInfo } from '../gateways/ports.ts';
+import type { ChatModeId } from './chatModeIds.ts';
 import type { Citations } from './citations.ts';
-
-/** The ways to answer a question; each has a file in `modes/`. */
-export const chatModeIds = ['direct', 'rag'] as const;
-export type ChatModeId = (typeof chatModeIds)[number];
 
 export interface ChatResponse extends LlmResponse {
   /** Of a mode that answers from sources. */

@@ -10,7 +10,9 @@ import type { BackendInfo } from '../gateways/ports.ts';
 import { readReason } from '../ledger/reason.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
-import type { ChatModeId } from './chatMode.ts';
+import type { KeptConversation } from './chatMemory.ts';
+import type { ChatModeId } from './chatModeIds.ts';
+import { citationFaults } from './citations.ts';
 import { isFlowCommand } from './flowCommand.ts';
 import { TextBuffer } from './textBuffer.ts';
 import type { Failure, Turn, TurnResult } from './turn.ts';
@@ -18,7 +20,6 @@ import { turnResultOf } from './turnResult.ts';
 import type { UnifiedChatManager } from './unifiedChatManager.ts';
 
 const turnsKept = 100;
-const mode: ChatModeId = 'direct';
 
 /** What a conversation needs of the core. */
 export interface ChatCore {
@@ -35,13 +36,15 @@ export type ConversationEvent =
   | { type: 'turnRemoved'; id: string }
   /** The next piece of a turn's answer. */
   | { type: 'text'; id: string; text: string }
-  /** The reason or the turns were replaced. */
+  /** The reason, the mode or the turns were replaced. */
   | { type: 'replaced' };
 
 export interface ConversationDependencies {
   /** Runs work with the core. Throws `gateway_unavailable` without one. */
   use: <T>(work: (core: ChatCore) => Promise<T>) => Promise<T>;
   origin: () => Promise<CallOrigin>;
+  /** The folders of the workspace, for modes that answer from them. */
+  folders: () => readonly string[];
   /** Runs the agreement that matches a command. Throws `flow_not_matched`. */
   runFlow: (command: string, options: FlowCommandOptions) => Promise<FlowExecution>;
   /** Resolves once the turn is visible, otherwise with why it can't be shown; then nothing is sent. */
@@ -60,7 +63,7 @@ export interface FlowCommandOptions {
 }
 
 /** What changes when an earlier question is asked again. */
-export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens' | 'cache'>>;
+export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens' | 'cache'>> & { mode?: ChatModeId };
 
 /** The outcome of asking. Only an `asked` question joins the conversation; others are returned to the caller. */
 export type AskResult =
@@ -70,19 +73,21 @@ export type AskResult =
   | { outcome: 'busy' }
   | { outcome: 'reason_refused'; error: GatewayError };
 
-/** A conversation with a model: its turns, and the reason for its questions. */
+/** A conversation with a model: its turns, and the reason and the mode of its questions. */
 export class Conversation {
   readonly #dependencies: ConversationDependencies;
   #turns: readonly Turn[];
   #reason: string;
+  #mode: ChatModeId;
   #running: AbortController | null = null;
   #text: TextBuffer | null = null;
 
-  constructor(dependencies: ConversationDependencies, kept: { turns: Turn[]; reason: string }) {
+  constructor(dependencies: ConversationDependencies, kept: KeptConversation) {
     this.#dependencies = dependencies;
     // A turn that ran when the window closed has no result here; the ledger has it.
     this.#turns = kept.turns.map((turn) => (turn.result ? turn : { ...turn, result: interrupted }));
     this.#reason = kept.reason;
+    this.#mode = kept.mode;
   }
 
   /** The turns with their answers so far; later text comes as events. */
@@ -101,6 +106,16 @@ export class Conversation {
     this.#dependencies.onDidChange();
   }
 
+  /** How the next question is answered. */
+  get mode(): ChatModeId {
+    return this.#mode;
+  }
+
+  set mode(mode: ChatModeId) {
+    this.#mode = mode;
+    this.#dependencies.onDidChange();
+  }
+
   get answering(): boolean {
     return this.#running !== null;
   }
@@ -109,11 +124,12 @@ export class Conversation {
     return this.#turns.find((turn) => turn.id === id);
   }
 
-  /** Stops the answer and forgets everything, the reason too. */
+  /** Stops the answer and forgets everything, the reason and the mode too. */
   clear(): void {
     this.stop();
     this.#running = null;
     this.#reason = '';
+    this.#mode = 'direct';
     this.#replace([]);
   }
 
@@ -130,7 +146,7 @@ export class Conversation {
   askAgain(turn: Turn, change: Change = {}): Promise<AskResult> {
     const replaces = turn.answer === '' || change.cache === false;
     const others = replaces ? this.#turns.filter((other) => other !== turn) : this.#turns;
-    return this.#ask(turn.question, turn.model, change, others);
+    return this.#ask(turn.question, turn.model, { mode: turn.mode ?? 'direct', ...change }, others);
   }
 
   /** Continues an answer that was cut off; one that never started is asked again with a higher limit. */
@@ -156,7 +172,7 @@ export class Conversation {
     const request = await this.#request(asked, {}, this.#turns);
     return this.#dependencies.use(async (core) => {
       await core.catalogue.learn(model);
-      return core.chat.calls(mode, []).worstCase(request);
+      return core.chat.calls(this.#mode, this.#dependencies.folders()).worstCase(request);
     });
   }
 
@@ -185,6 +201,7 @@ export class Conversation {
       question,
       reason: flow ? '' : this.#reason,
       model: flow?.trigger ?? change.modelId ?? model,
+      mode: change.mode ?? this.#mode,
       simulated: false,
       answer: '',
       result: null,
@@ -229,7 +246,8 @@ export class Conversation {
       const response = await this.#dependencies.use((core) => {
         turn.simulated = core.backend.simulated;
         this.#changed(turn);
-        return core.chat.calls(mode, []).execute(request, {
+        const calls = core.chat.calls(turn.mode ?? 'direct', this.#dependencies.folders());
+        return calls.execute(request, {
           signal,
           onEvent: (event) => {
             if (event.type !== 'text') return;
@@ -239,6 +257,12 @@ export class Conversation {
         });
       });
       if (response.error && isOfReason(response.error, turn.reason)) return response.error;
+      const { citations, success } = response;
+      if (citations && success)
+        turn.citations = {
+          valid: [...citations.valid],
+          faults: citationFaults(response.content, citations),
+        };
       turn.result = turnResultOf(response, this.#failureOf(response.error));
       return null;
     } finally {

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { remedySchema } from '../remedies.ts';
+import { chatModeIds } from './chatModeIds.ts';
 
 /** A button of an error, with its action. */
 const fix = z.object({ label: z.string(), remedy: remedySchema });
@@ -47,16 +48,33 @@ export const turnResultSchema = z.object({
   ),
 });
 
+/** What an answer from sources cites, and what is wrong with that, each in a sentence. */
+const citationsSchema = z.object({
+  valid: z.array(
+    z.object({
+      n: z.number(),
+      path: z.string(),
+      file: z.string(),
+      firstLine: z.number(),
+      lastLine: z.number(),
+    }),
+  ),
+  faults: z.array(z.string()),
+});
+
 /** One question with its answer. */
 export const turnSchema = z.object({
   id: z.string(),
   question: z.string(),
   reason: z.string(),
   model: z.string(),
+  /** Left out by earlier versions, which had only the direct mode. */
+  mode: z.optional(z.enum(chatModeIds)),
   /** Whether the answer is simulated. */
   simulated: z.boolean(),
   /** The Markdown received so far. */
   answer: z.string(),
+  citations: z.optional(citationsSchema),
   /** Null while the answer is running. */
   result: z.nullable(turnResultSchema),
   /** Set if an agreement was run instead of asking a model. */

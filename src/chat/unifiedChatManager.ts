@@ -1,5 +1,6 @@
 import type { GatewayRegistry } from '../gateways/registry.ts';
-import type { ChatCalls, ChatContext, ChatMode, ChatModeId } from './chatMode.ts';
+import type { ChatCalls, ChatContext, ChatMode } from './chatMode.ts';
+import type { ChatModeId } from './chatModeIds.ts';
 import { direct } from './modes/direct.ts';
 import { rag } from './modes/rag.ts';
 

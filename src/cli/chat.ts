@@ -1,5 +1,6 @@
 import { blocksOf, type JsonObject } from '../content/messages.ts';
-import { chatModeIds, type ChatResponse } from '../chat/chatMode.ts';
+import type { ChatResponse } from '../chat/chatMode.ts';
+import { chatModeIds } from '../chat/chatModeIds.ts';
 import { citationFaults } from '../chat/citations.ts';
 import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Core } from '../../src/core/core.ts';
 import { notMatched } from '../../src/flow/notMatched.ts';
@@ -12,6 +14,7 @@ import { GatewayError, messageOf } from '../../src/errors.ts';
 import { subjectHash } from '../../src/content/contentKeys.ts';
 import { storedRecords } from '../support/ledgers.ts';
 import { gatewayOnMock, gatewayOnStandIn } from '../support/gateways.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 
 const reason = 'JIRA-1 test the chat';
 
@@ -27,6 +30,7 @@ function open(
   show: ConversationDependencies['show'] = () => Promise.resolve(null),
   origin: ConversationDependencies['origin'] = () =>
     Promise.resolve({ door: 'chat', folder: '/w', branch: 'b' }),
+  folders: readonly string[] = [],
 ): Opened {
   const posted: ConversationEvent[] = [];
   const conversation = new Conversation(
@@ -36,6 +40,7 @@ function open(
         return work(core);
       },
       origin,
+      folders: () => folders,
       runFlow: async (command, { signal, onStart, onProgress }) => {
         if (!core) throw gatewayUnavailable('corporate_llm');
         const match = await core.flow.parseCommand(command);
@@ -52,7 +57,7 @@ function open(
       onEvent: (event) => posted.push(structuredClone(event)),
       onDidChange: () => undefined,
     },
-    { turns: kept, reason },
+    { turns: kept, reason, mode: 'direct' },
   );
   return { conversation, posted, last: () => conversation.turns.at(-1)! };
 }
@@ -406,5 +411,77 @@ describe('a conversation', () => {
     expect(await forget()).toBe(true);
     expect(questions()).toEqual(['after']);
     expect(await forget()).toBe(false);
+  });
+});
+
+describe('a conversation that answers from the workspace', () => {
+  function workspace(): string {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'marmalade.ts'), 'export const marmalade = boil(oranges, 105);\n');
+    return folder;
+  }
+
+  it('keeps what an answer cites, and what is wrong with it', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const folder = workspace();
+    const { conversation, last, posted } = open(core, [], undefined, undefined, [folder]);
+    conversation.mode = 'rag';
+    await conversation.ask('How is marmalade made? @stand-in:text=At 105 [1][4].', 'claude-sonnet');
+    expect(last()).toMatchObject({
+      mode: 'rag',
+      answer: 'At 105 [1][4].',
+      citations: {
+        valid: [
+          { n: 1, path: 'marmalade.ts', file: join(folder, 'marmalade.ts'), firstLine: 1, lastLine: 2 },
+        ],
+        faults: ['[4] is not a source of this answer: check what it claims there.'],
+      },
+      result: { status: 'success' },
+    });
+    expect(posted.at(-1)).toEqual({ type: 'turn', turn: last() });
+    expect(standIn.calls).toHaveLength(1);
+  });
+
+  it('says that nothing was found, at no cost and without a record', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation, last } = open(core, [], undefined, undefined, [workspace()]);
+    conversation.mode = 'rag';
+    await conversation.ask('Which zygote hibernates?', 'claude-sonnet');
+    expect(last().answer).toContain('Not found in the workspace');
+    expect(last()).toMatchObject({ citations: { valid: [], faults: [] } });
+    expect(last().result).toMatchObject({ status: 'success', cost: '$0', record: null, failure: null });
+    expect(standIn.calls).toEqual([]);
+  });
+
+  it('searches for the question before where one has no words of its own', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation } = open(core, [], undefined, undefined, [workspace()]);
+    conversation.mode = 'rag';
+    await conversation.ask('How is marmalade made?', 'claude-sonnet');
+    await conversation.ask('Why so?', 'claude-sonnet');
+    const [source, question] = standIn.calls[1]!.body.messages!.at(-1)!.content!;
+    expect(source!.text).toContain('boil(oranges, 105)');
+    expect(question!.text).toBe('Why so?');
+  });
+
+  it('asks a question again in the mode in which it was asked', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation, last } = open(core, [], undefined, undefined, [workspace()]);
+    conversation.mode = 'rag';
+    await conversation.ask('How is marmalade made?', 'claude-sonnet');
+    conversation.mode = 'direct';
+    await conversation.askAgain(last());
+    expect(last().mode).toBe('rag');
+    expect(standIn.calls[1]!.body.messages!.at(-1)!.content).toHaveLength(2);
+  });
+
+  it('costs more at the most, and begins anew in the direct mode', async () => {
+    const { core } = await gatewayOnMock();
+    const { conversation } = open(core, [], undefined, undefined, [workspace()]);
+    const direct = await conversation.worstCase('How is marmalade made?', 'claude-sonnet');
+    conversation.mode = 'rag';
+    expect(await conversation.worstCase('How is marmalade made?', 'claude-sonnet')).toBeGreaterThan(direct);
+    conversation.clear();
+    expect(conversation.mode).toBe('direct');
   });
 });

@@ -294,6 +294,33 @@ describe('the chat with Bedrock', () => {
     );
   });
 
+  test('answers from the workspace, opens what it cites, and keeps the mode of the conversation', async () => {
+    const mode = chat.frame.getByRole('combobox', { name: 'Mode' });
+    await mode.selectOption('Workspace');
+    await chat.ask(
+      'How does the session store expire sessions? @stand-in:text=It compares times [1], twice [9].',
+    );
+    const turn = await chat.ended();
+    const { messages = [] } = standIn.calls.at(-1)!.body;
+    expect(messages.at(-1)?.content?.[0]?.text).toContain('file="src/sessionStore.ts"');
+    await turn.getByText('[9] is not a source of this answer').waitFor();
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await window.screenshot('chat-citations');
+    const citation = turn.getByRole('list', { name: 'Sources' }).getByRole('button');
+    const place = /\[1\] (.*)\/(.*):(\d+)-(\d+)/.exec(await citation.innerText());
+    await citation.click();
+    await window.page.getByRole('tab', { name: new RegExp(place![2]!) }).waitFor();
+    await window.page
+      .locator('.statusbar')
+      .getByText(new RegExp(`Ln ${place![4]}, Col \\d+ \\(\\d+ selected\\)`))
+      .waitFor();
+    await window.reload();
+    chat = await ChatView.open(window);
+    expect(await mode.inputValue()).toBe('rag');
+    await window.palette('TidyLLM: New Conversation');
+    await expect.poll(() => mode.inputValue()).toBe('direct');
+  });
+
   test('takes another model, by its price', async () => {
     await chat.button('claude-sonnet').click();
     await window.quickPick(/nova-micro.*\$0\.035 → \$0\.14.*128K/).click();

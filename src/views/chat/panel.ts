@@ -8,6 +8,7 @@ import { GatewayError } from '../../errors.ts';
 import type { Core } from '../../core/core.ts';
 import type { ComparisonSeed } from '../../host/askComparison.ts';
 import type { CommandId } from '../../host/commandIds.ts';
+import { localFolders } from '../../host/configuration.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import { errorText } from '../../host/errorText.ts';
 import { inBackground, showFailure } from '../../host/failures.ts';
@@ -18,6 +19,7 @@ import type { Histories } from '../../host/histories.ts';
 import { erasedAfter, tombstonesRead } from '../../history/erasures.ts';
 import { subjectHash } from '../../content/contentKeys.ts';
 import { insertAtCursor } from '../../host/insertAtCursor.ts';
+import { openLines } from '../../host/openLines.ts';
 import { pickModel } from '../../host/pickModel.ts';
 import { pickReason } from '../../host/pickReason.ts';
 import { shownFailure } from '../../host/shownFailure.ts';
@@ -82,6 +84,7 @@ export class ChatPanel implements vscode.Disposable {
       {
         use: (work) => holder.use(work),
         origin: () => git.callOrigin('chat'),
+        folders: () => localFolders().map(({ uri }) => uri.fsPath),
         runFlow: (text, options) => dependencies.runs.executeCommand(text, { ...options, command: 'chat' }),
         show: (turn, signal) => this.#showTurn(turn, signal),
         failureOf: (error) => this.#failureOf(error),
@@ -203,6 +206,10 @@ export class ChatPanel implements vscode.Disposable {
       case 'reason':
         this.#conversation.reason = message.reason;
         return;
+      case 'mode':
+        this.#conversation.mode = message.mode;
+        this.#priceDraftSoon();
+        return;
       case 'run':
         return this.#runCommand(message.command);
       case 'fix':
@@ -225,6 +232,12 @@ export class ChatPanel implements vscode.Disposable {
       case 'showReport': {
         const runId = this.#conversation.turn(message.turn)?.flow?.reportOf;
         if (runId) await this.#dependencies.showReport(runId);
+        return;
+      }
+      case 'openCitation': {
+        const cited = this.#conversation.turn(message.turn)?.citations?.valid;
+        const citation = cited?.find(({ n }) => n === message.n);
+        if (citation) await openLines(citation);
         return;
       }
       case 'copy':
@@ -370,8 +383,8 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   #showConversation(): void {
-    const { turns, reason } = this.#conversation;
-    this.#post({ type: 'conversation', turns: [...turns], reason, draft: this.#draft });
+    const { turns, reason, mode } = this.#conversation;
+    this.#post({ type: 'conversation', turns: [...turns], reason, mode, draft: this.#draft });
   }
 
   #refresh(): void {

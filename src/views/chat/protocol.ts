@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { chatModeIds } from '../../chat/chatModeIds.ts';
 import { failureSchema, turnSchema } from '../../chat/turn.ts';
 import { readyMessage, runMessage } from '../webviewKit/protocol.ts';
 
@@ -28,6 +29,7 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
     type: z.literal('conversation'),
     turns: z.array(turnSchema),
     reason: z.string(),
+    mode: z.enum(chatModeIds),
     /** The question draft. */
     draft: z.string(),
   }),
@@ -55,6 +57,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ask'), question: z.string() }),
   z.object({ type: z.literal('draft'), question: z.string() }),
   z.object({ type: z.literal('reason'), reason: z.string() }),
+  z.object({ type: z.literal('mode'), mode: z.enum(chatModeIds) }),
   runMessage([
     'tidyllm.chooseModel',
     'tidyllm.chooseReason',
@@ -70,6 +73,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('askModel'), turn: z.string() }),
   z.object({ type: z.literal('showRecord'), turn: z.string() }),
   z.object({ type: z.literal('showReport'), turn: z.string() }),
+  z.object({ type: z.literal('openCitation'), turn: z.string(), n: z.number() }),
   z.object({ type: z.literal('copy'), text: z.string() }),
   z.object({ type: z.literal('insert'), text: z.string() }),
 ]);

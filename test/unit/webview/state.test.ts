@@ -39,11 +39,19 @@ describe('the state of the chat view', () => {
   });
 
   it('keeps what was written before the conversation came, and a new conversation begins without', () => {
-    const empty: HostMessage = { type: 'conversation', turns: [], reason: '', draft: '' };
+    const empty: HostMessage = { type: 'conversation', turns: [], reason: '', mode: 'direct', draft: '' };
     const written = { type: 'reasonWritten', reason: 'JIRA-1' } as const;
     expect(after(written, empty).reason).toBe('JIRA-1');
     expect(after(written, empty, empty).reason).toBe('');
     expect(after({ ...empty, reason: 'JIRA-2' }).reason).toBe('JIRA-2');
+  });
+
+  it('has the mode that was selected until another conversation comes', () => {
+    const other: HostMessage = { type: 'conversation', turns: [], reason: '', mode: 'direct', draft: '' };
+    const selected = { type: 'modeSelected', mode: 'rag' } as const;
+    expect(after(other, selected).mode).toBe('rag');
+    expect(after(selected, other).mode).toBe('direct');
+    expect(after({ ...other, mode: 'rag' }).mode).toBe('rag');
   });
 
   it('forgets the problem of the reason once another one is written', () => {

@@ -1,5 +1,6 @@
 import type { TargetedKeyboardEvent } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { chatModeIds, type ChatModeId } from '../../../chat/chatModeIds.ts';
 import { FailureCard } from '../../webviewKit/failureCard.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
@@ -226,6 +227,7 @@ function Composer({ state, post, edit, send }: ChatProperties) {
         onKeyDown={onKeyDown}
       />
       <div class="composer-bar">
+        <ModeSelector mode={state.mode} onSelect={(mode) => edit({ type: 'modeSelected', mode })} />
         <span class="worst-case" title={t('Maximum cost of this question')}>
           {worstCase !== null && `≤ ${worstCase}`}
         </span>
@@ -253,6 +255,28 @@ function Composer({ state, post, edit, send }: ChatProperties) {
         )}
       </div>
     </footer>
+  );
+}
+
+function ModeSelector({ mode, onSelect }: { mode: ChatModeId; onSelect: (mode: ChatModeId) => void }) {
+  const labels: Readonly<Record<ChatModeId, string>> = { direct: t('Direct'), rag: t('Workspace') };
+  return (
+    <select
+      class="mode"
+      value={mode}
+      title={t('Whether the model answers by itself, or from the workspace’s files with citations')}
+      aria-label={t('Mode')}
+      onChange={(event) => {
+        const selected = chatModeIds.find((id) => id === event.currentTarget.value);
+        if (selected) onSelect(selected);
+      }}
+    >
+      {chatModeIds.map((id) => (
+        <option key={id} value={id}>
+          {labels[id]}
+        </option>
+      ))}
+    </select>
   );
 }
 

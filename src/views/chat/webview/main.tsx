@@ -69,6 +69,7 @@ function act(message: ViewMessage): void {
 function edit(made: Edit): void {
   change(made);
   if (made.type === 'questionWritten') post({ type: 'draft', question: made.question });
+  if (made.type === 'modeSelected') post({ type: 'mode', mode: made.mode });
   if (made.type === 'reasonWritten') post({ type: 'reason', reason: made.reason });
 }
 

@@ -1,3 +1,4 @@
+import type { ChatModeId } from '../../../chat/chatModeIds.ts';
 import type { Turn } from '../../../chat/turn.ts';
 import type { HostMessage, Surroundings } from '../protocol.ts';
 
@@ -8,6 +9,7 @@ export interface ChatState {
   turns: Turn[];
   surroundings: Surroundings;
   reason: string;
+  mode: ChatModeId;
   /** Why the reason was rejected. */
   reasonProblem: string | null;
   question: string;
@@ -19,6 +21,7 @@ export interface ChatState {
 export type Edit =
   | { type: 'questionWritten'; question: string }
   | { type: 'reasonWritten'; reason: string }
+  | { type: 'modeSelected'; mode: ChatModeId }
   | { type: 'reasonProblem'; problem: string };
 
 export const initialState: ChatState = {
@@ -26,6 +29,7 @@ export const initialState: ChatState = {
   turns: [],
   surroundings: { gateway: { state: 'starting' }, model: '', budget: null, suggestedReason: null },
   reason: '',
+  mode: 'direct',
   reasonProblem: null,
   question: '',
   worstCase: null,
@@ -35,11 +39,11 @@ export const initialState: ChatState = {
 export function reduce(state: ChatState, message: HostMessage | Edit): ChatState {
   switch (message.type) {
     case 'conversation': {
-      const { turns, draft } = message;
+      const { turns, draft, mode } = message;
       // Text written before the conversation arrived is kept.
       const reason = state.filled ? message.reason : state.reason || message.reason;
       const question = state.question || draft;
-      return { ...state, turns, reason, reasonProblem: null, question, filled: true };
+      return { ...state, turns, reason, mode, reasonProblem: null, question, filled: true };
     }
     case 'surroundings':
       return { ...state, surroundings: message.surroundings };
@@ -59,6 +63,8 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
     case 'reason':
     case 'reasonWritten':
       return { ...state, reason: message.reason, reasonProblem: null };
+    case 'modeSelected':
+      return { ...state, mode: message.mode };
     case 'reasonRefused':
       return { ...state, reasonProblem: message.message };
     case 'questionReturned':

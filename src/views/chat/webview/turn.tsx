@@ -15,7 +15,7 @@ export function turnElement(id: string): string {
 
 /** One question, its answer so far, and its result. */
 export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; post: Post }) {
-  const { id, question, model, simulated, answer, result, flow } = turn;
+  const { id, question, model, simulated, answer, citations, result, flow } = turn;
   return (
     <article id={turnElement(id)} class="turn" aria-busy={result === null}>
       <h2 class="speaker">{t('You')}</h2>
@@ -30,6 +30,9 @@ export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; 
           onCopy={(text) => post({ type: 'copy', text })}
           onInsert={(text) => post({ type: 'insert', text })}
         />
+      )}
+      {citations && (
+        <CitationList citations={citations} onOpen={(n) => post({ type: 'openCitation', turn: id, n })} />
       )}
       {result === null && (
         <p class="waiting">
@@ -64,6 +67,36 @@ export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; 
         />
       )}
     </article>
+  );
+}
+
+/** The places that the answer cites, each opened by a click, and what is wrong with its citations. */
+function CitationList({
+  citations,
+  onOpen,
+}: {
+  citations: NonNullable<Turn['citations']>;
+  onOpen: (n: number) => void;
+}) {
+  return (
+    <>
+      {citations.valid.length > 0 && (
+        <ul class="citations" aria-label={t('Sources')}>
+          {citations.valid.map(({ n, path, firstLine, lastLine }) => (
+            <li key={n}>
+              <button type="button" class="link" title={t('Open {0}', path)} onClick={() => onOpen(n)}>
+                [{n}] {path}:{firstLine}-{lastLine}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {citations.faults.map((fault) => (
+        <p key={fault} class="citation-fault">
+          <Icon name="warning" /> {t(fault)}
+        </p>
+      ))}
+    </>
   );
 }
 
