@@ -12,10 +12,16 @@ export interface ChatCalls extends ModelCalls {
   execute(request: LlmRequest, options?: CallOptions): Promise<ChatResponse>;
 }
 
-/** What a mode answers with besides a model. */
-export interface ChatContext {
-  /** The folders of the workspace, as absolute paths. */
+/** The workspace of a question. */
+export interface ChatWorkspace {
+  /** Its folders, as absolute paths. */
   folders: readonly string[];
+  /** Told how many of the files that must be read have been, before a model is called. */
+  onProgress?: (read: number, all: number) => void;
+}
+
+/** What a mode answers with besides a model. */
+export interface ChatContext extends ChatWorkspace {
   backend: Pick<BackendInfo, 'id' | 'simulated'>;
 }
 

@@ -11,6 +11,7 @@ import { readReason } from '../ledger/reason.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { KeptConversation } from './chatMemory.ts';
+import type { ChatCalls } from './chatMode.ts';
 import type { ChatModeId } from './chatModeIds.ts';
 import { citationFaults } from './citations.ts';
 import { isFlowCommand } from './flowCommand.ts';
@@ -172,7 +173,7 @@ export class Conversation {
     const request = await this.#request(asked, {}, this.#turns);
     return this.#dependencies.use(async (core) => {
       await core.catalogue.learn(model);
-      return core.chat.calls(this.#mode, this.#dependencies.folders()).worstCase(request);
+      return core.chat.calls(this.#mode, { folders: this.#dependencies.folders() }).worstCase(request);
     });
   }
 
@@ -246,8 +247,7 @@ export class Conversation {
       const response = await this.#dependencies.use((core) => {
         turn.simulated = core.backend.simulated;
         this.#changed(turn);
-        const calls = core.chat.calls(turn.mode ?? 'direct', this.#dependencies.folders());
-        return calls.execute(request, {
+        return this.#callsFor(turn, core).execute(request, {
           signal,
           onEvent: (event) => {
             if (event.type !== 'text') return;
@@ -268,6 +268,19 @@ export class Conversation {
     } finally {
       text.flush();
     }
+  }
+
+  /** The calls of the turn's mode, which show in the turn how much of the workspace has been read. */
+  #callsFor(turn: Turn, core: ChatCore): ChatCalls {
+    return core.chat.calls(turn.mode ?? 'direct', {
+      folders: this.#dependencies.folders(),
+      onProgress: (read, all) => {
+        const progress = `Reading the workspace: ${Math.floor((100 * read) / all)} %`;
+        if (turn.progress === progress) return;
+        turn.progress = progress;
+        this.#dependencies.onEvent({ type: 'turn', turn });
+      },
+    });
   }
 
   /** Runs an agreement, and shows its report as the answer. */

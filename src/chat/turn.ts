@@ -75,6 +75,8 @@ export const turnSchema = z.object({
   /** The Markdown received so far. */
   answer: z.string(),
   citations: z.optional(citationsSchema),
+  /** The current step before a model is asked. */
+  progress: z.optional(z.string()),
   /** Null while the answer is running. */
   result: z.nullable(turnResultSchema),
   /** Set if an agreement was run instead of asking a model. */

@@ -1,5 +1,5 @@
 import type { GatewayRegistry } from '../gateways/registry.ts';
-import type { ChatCalls, ChatContext, ChatMode } from './chatMode.ts';
+import type { ChatCalls, ChatContext, ChatMode, ChatWorkspace } from './chatMode.ts';
 import type { ChatModeId } from './chatModeIds.ts';
 import { direct } from './modes/direct.ts';
 import { rag } from './modes/rag.ts';
@@ -17,10 +17,10 @@ export class UnifiedChatManager {
   }
 
   /**
-   * The calls of a mode for a workspace of these folders, through the highest gateway that is up. Throws
-   * `gateway_unavailable` if none is.
+   * The calls of a mode for a workspace, through the highest gateway that is up. Throws `gateway_unavailable` if none
+   * is.
    */
-  calls(mode: ChatModeId, folders: readonly string[]): ChatCalls {
-    return modes[mode].over(this.#registry.calls(), { folders, backend: this.#backend });
+  calls(mode: ChatModeId, workspace: ChatWorkspace): ChatCalls {
+    return modes[mode].over(this.#registry.calls(), { ...workspace, backend: this.#backend });
   }
 }

@@ -46,7 +46,7 @@ export async function chat(
   const request = { ...(await requestFrom(prompt, options)), modelId, stream };
   if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
   const stop = stopSignal();
-  const response = await core.chat.calls(modeId, [process.cwd()]).execute(request, {
+  const response = await core.chat.calls(modeId, { folders: [process.cwd()] }).execute(request, {
     signal: stop.signal,
     ...(terminal.json ? {} : { onEvent: eventPrinter(terminal) }),
   });

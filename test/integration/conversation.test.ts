@@ -439,6 +439,10 @@ describe('a conversation that answers from the workspace', () => {
       result: { status: 'success' },
     });
     expect(posted.at(-1)).toEqual({ type: 'turn', turn: last() });
+    expect(posted).toContainEqual({
+      type: 'turn',
+      turn: expect.objectContaining({ answer: '', progress: 'Reading the workspace: 0 %' }) as Turn,
+    });
     expect(standIn.calls).toHaveLength(1);
   });
 

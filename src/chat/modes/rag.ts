@@ -29,7 +29,7 @@ const nothingFound = `${notFound}: no file has words of the question. No model w
  */
 export const rag: ChatMode = {
   id: 'rag',
-  over: (calls, { folders, backend }) => ({
+  over: (calls, { folders, onProgress, backend }) => ({
     // What will be found isn't known yet, so the price is that of the most that is sent.
     worstCase: (request) => calls.worstCase(withSources(request, 'x'.repeat(mostSourceBytes))),
     execute: async (request, options = {}) => {
@@ -39,10 +39,11 @@ export const rag: ChatMode = {
       if (readReason(auditReason, { minReasonLength: 0 }).fault)
         return { ...(await calls.execute(request, options)), citations };
       const { signal = new AbortController().signal } = options;
+      const search = { signal, ...(onProgress && { onProgress }) };
       let sources: FoundChunk[];
       try {
         const index = workspaceIndexOf(folders);
-        sources = fitting(await index.search(searchedText(request), mostSources, { signal }));
+        sources = fitting(await index.search(searchedText(request), mostSources, search));
       } catch (error) {
         if (!signal.aborted) throw error;
         const stopped = new GatewayError('cancelled', 'The call was stopped.');

@@ -36,7 +36,7 @@ export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; 
       )}
       {result === null && (
         <p class="waiting">
-          <Icon name="loading" spin /> {flow ? flow.progress || t('Running …') : t('Answering …')}
+          <Icon name="loading" spin /> {flow ? flow.progress || t('Running …') : progressOf(turn)}
         </p>
       )}
       {flow?.reportOf && (
@@ -68,6 +68,11 @@ export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; 
       )}
     </article>
   );
+}
+
+/** Once the answer begins, what was done before it is of no interest. */
+function progressOf({ answer, progress }: Turn): string {
+  return answer === '' && progress !== undefined ? progress : t('Answering …');
 }
 
 /** The places that the answer cites, each opened by a click, and what is wrong with its citations. */
