@@ -23,10 +23,7 @@ number that no source has; the numbers in earlier answers belong to other source
 
 const nothingFound = `${notFound}: no file has words of the question. No model was called, so nothing was spent.`;
 
-/**
- * The model answers from parts of the workspace's files, and cites them. If no file has anything to the question, no model
- * is called.
- */
+/** The model answers from parts of the workspace's files, and cites them. If nothing is found, no model is called. */
 export const rag: ChatMode = {
   id: 'rag',
   over: (calls, { folders, onProgress, backend }) => ({
