@@ -1,22 +1,15 @@
-import {
-  type ContentBlock,
-  type DocumentBlock,
-  type ImageBlock,
-  type ResultBlock,
-} from '../../content/messages.ts';
-import { imageFacts } from '../../content/media.ts';
+import { type ContentBlock, type DocumentBlock, type ResultBlock } from '../../content/messages.ts';
 import type { ConformedCall, ModelCall } from '../../gateways/ports.ts';
 import type { Model } from '../../pricing/modelCatalogue.ts';
 import { claudeVersion, modelKind } from '../../pricing/modelFamily.ts';
 import { conformTo, type ServiceRules } from '../rules/conform.ts';
 import { claude } from '../rules/families.ts';
-import { mappedMedia } from '../rules/media.ts';
+import { checkedImage, mappedMedia } from '../rules/media.ts';
 import { refused } from '../rules/refused.ts';
 
 const mostImages = 100;
 /** In base64 an image may have 5 MB. */
-const mostImageBytes = 3_932_160;
-const mostImagePixels = 8_000;
+const imageLimits = { mostBytes: 3_932_160, mostPixels: 8_000 };
 /** Media types of documents that are sent as their text. */
 const texts: readonly string[] = ['text/plain', 'text/markdown', 'text/csv', 'text/html'];
 
@@ -28,7 +21,7 @@ const anthropicRules: ServiceRules = {
   turnsWithMedia: (turns, { supports }, adjust) =>
     mappedMedia(turns, {
       mostImages: supports['vision'] === false ? 0 : mostImages,
-      image: (block) => checkedImage(block, adjust),
+      image: (block) => checkedImage(block, imageLimits, adjust),
       document: checkedDocument,
       text: (block) => withOwnCitations(block, adjust),
     }),
@@ -44,24 +37,6 @@ const anthropicRules: ServiceRules = {
 /** A call in the form that Anthropic's Messages takes for a model. Throws `invalid_request`, naming the rule. */
 export function conformToAnthropic(call: ModelCall, model: Model): ConformedCall {
   return conformTo(anthropicRules, call, model);
-}
-
-/** An image that Anthropic takes, under the type that it is. */
-function checkedImage(block: ImageBlock, adjust: (sentence: string) => void): ImageBlock {
-  const facts = imageFacts(block.source.data);
-  if (!facts) throw refused('an image must be a whole PNG, JPEG, GIF or WebP');
-  const bytes = Buffer.byteLength(block.source.data, 'base64');
-  if (bytes > mostImageBytes)
-    throw refused(`an image has at most ${mostImageBytes} bytes, and one has ${bytes}`, 'Scale it down.');
-  const { width, height, type } = facts;
-  if (Math.max(width, height) > mostImagePixels)
-    throw refused(
-      `an image has at most ${mostImagePixels} pixels a side, and one has ${width} × ${height}`,
-      'Scale it down.',
-    );
-  if (type === block.source.media_type) return block;
-  adjust('An image was sent under the type that its bytes have.');
-  return { ...block, source: { ...block.source, media_type: type } };
 }
 
 /** PDFs go as they are, and other texts as plain ones. */

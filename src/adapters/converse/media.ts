@@ -1,14 +1,13 @@
-import type { ContentBlock, DocumentBlock, ImageBlock, ResultBlock } from '../../content/messages.ts';
-import { imageFacts } from '../../content/media.ts';
+import type { ContentBlock, DocumentBlock, ResultBlock } from '../../content/messages.ts';
 import type { Model } from '../../pricing/modelCatalogue.ts';
+import { checkedImage } from '../rules/media.ts';
 import { refused } from '../rules/refused.ts';
 import type { Turn } from '../rules/turns.ts';
 
 const mostImages = 20;
 const mostDocuments = 5;
 /** In base64 an image may have 5 MB. */
-const mostImageBytes = 3_932_160;
-const mostImagePixels = 8_000;
+const imageLimits = { mostBytes: 3_932_160, mostPixels: 8_000 };
 const mostDocumentBytes = 4_500_000;
 const mostTitleCharacters = 200;
 
@@ -23,7 +22,7 @@ export function turnsWithMedia(
   for (const { content } of turns) requireTextBeside(content);
   const titles = new Set<string>();
   const media = <Part extends ContentBlock | ResultBlock>(block: Part): Part => {
-    if (block.type === 'image') return checkedImage(block, adjust) as Part;
+    if (block.type === 'image') return checkedImage(block, imageLimits, adjust) as Part;
     if (block.type === 'document') return checkedDocument(block, titles, adjust) as Part;
     return block;
   };
@@ -54,24 +53,6 @@ function requireTextBeside(content: readonly ContentBlock[]): void {
   const has = (type: string): boolean => content.some((block) => block.type === type);
   if (has('document') && !has('text'))
     throw refused('beside a document there must be a text', 'Say what is to be done with the document.');
-}
-
-/** An image that Converse takes, under the type that it is. */
-function checkedImage(block: ImageBlock, adjust: (sentence: string) => void): ImageBlock {
-  const { source } = block;
-  const facts = imageFacts(source.data);
-  if (!facts) throw refused('an image must be a whole PNG, JPEG, GIF or WebP');
-  const bytes = Buffer.byteLength(source.data, 'base64');
-  if (bytes > mostImageBytes)
-    throw refused(`an image has at most ${mostImageBytes} bytes, and one has ${bytes}`, 'Scale it down.');
-  if (Math.max(facts.width, facts.height) > mostImagePixels)
-    throw refused(
-      `an image has at most ${mostImagePixels} pixels a side, and one has ${facts.width} × ${facts.height}`,
-      'Scale it down.',
-    );
-  if (facts.type === source.media_type) return block;
-  adjust('An image was sent under the type that its bytes have.');
-  return { ...block, source: { ...source, media_type: facts.type } };
 }
 
 /** A document that Converse takes, under a title that no other has. */

@@ -1,4 +1,3 @@
-import { imageFacts } from '../../content/media.ts';
 import type {
   DocumentBlock,
   DocumentType,
@@ -10,11 +9,11 @@ import type { ConformedCall, ModelCall } from '../../gateways/ports.ts';
 import type { Model } from '../../pricing/modelCatalogue.ts';
 import { conformTo, type ServiceRules } from '../rules/conform.ts';
 import { openAiSignature, usualFamily, type FamilyRules } from '../rules/families.ts';
-import { mappedMedia } from '../rules/media.ts';
+import { checkedImage, mappedMedia } from '../rules/media.ts';
 import { byTheRulesOf, refused } from '../rules/refused.ts';
 
 const mostImages = 500;
-const mostImageBytes = 20_000_000;
+const imageLimits = { mostBytes: 20_000_000 };
 const mostDocumentBytes = 32_000_000;
 const leastOutputTokens = 16;
 /** Media types of documents that are sent as their text. */
@@ -101,21 +100,9 @@ export function conformToChat(name: string): (call: ModelCall, model: Model) => 
 function mediaRules({ supports }: Model, adjust: (sentence: string) => void) {
   return {
     mostImages: supports['vision'] === false ? 0 : mostImages,
-    image: (block: ImageBlock) => checkedImage(block, adjust),
+    image: (block: ImageBlock) => checkedImage(block, imageLimits, adjust),
     document: checkedDocument,
   };
-}
-
-function checkedImage(block: ImageBlock, adjust: (sentence: string) => void): ImageBlock {
-  const { source } = block;
-  const facts = imageFacts(source.data);
-  if (!facts) throw refused('an image must be a whole PNG, JPEG, GIF or WebP');
-  const bytes = Buffer.byteLength(source.data, 'base64');
-  if (bytes > mostImageBytes)
-    throw refused(`an image has at most ${mostImageBytes} bytes, and one has ${bytes}`, 'Scale it down.');
-  if (facts.type === source.media_type) return block;
-  adjust('An image was sent under the type that its bytes have.');
-  return { ...block, source: { ...source, media_type: facts.type } };
 }
 
 function checkedDocument(block: DocumentBlock): DocumentBlock {

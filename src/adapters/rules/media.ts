@@ -1,4 +1,5 @@
 import type { ContentBlock, DocumentBlock, ImageBlock, ResultBlock } from '../../content/messages.ts';
+import { imageFacts } from '../../content/media.ts';
 import { refused } from './refused.ts';
 import type { Turn } from './turns.ts';
 
@@ -35,4 +36,27 @@ export function mappedMedia(turns: readonly Turn[], rules: MediaRules): Turn[] {
 
 function partsOf(block: ContentBlock): (ContentBlock | ResultBlock)[] {
   return block.type === 'tool_result' && typeof block.content === 'object' ? block.content : [block];
+}
+
+/** An image within a service's limits, of bytes and of pixels a side, under the type that it is. */
+export function checkedImage(
+  block: ImageBlock,
+  { mostBytes, mostPixels = Infinity }: { mostBytes: number; mostPixels?: number },
+  adjust: (sentence: string) => void,
+): ImageBlock {
+  const { source } = block;
+  const facts = imageFacts(source.data);
+  if (!facts) throw refused('an image must be a whole PNG, JPEG, GIF or WebP');
+  const { width, height, type } = facts;
+  const bytes = Buffer.byteLength(source.data, 'base64');
+  if (bytes > mostBytes)
+    throw refused(`an image has at most ${mostBytes} bytes, and one has ${bytes}`, 'Scale it down.');
+  if (Math.max(width, height) > mostPixels)
+    throw refused(
+      `an image has at most ${mostPixels} pixels a side, and one has ${width} × ${height}`,
+      'Scale it down.',
+    );
+  if (type === source.media_type) return block;
+  adjust('An image was sent under the type that its bytes have.');
+  return { ...block, source: { ...source, media_type: type } };
 }
