@@ -15,7 +15,6 @@ export type HistoryQueries = Pick<
   | 'usage'
   | 'hours'
   | 'facets'
-  | 'cacheUse'
 >;
 
 export type HistoryMethod = keyof HistoryQueries;
