@@ -87,7 +87,7 @@ export function requireSqlite(): typeof import('node:sqlite') {
   if (sqlite) return sqlite;
   const message = `Node.js ${process.version} has no node:sqlite, which locks the ledger.`;
   throw new GatewayError('ledger_unavailable', message, {
-    hint: 'Use Node.js 22.13 or later, or VS Code 1.105 or later.',
+    hint: 'Use Node.js 22.13 or later, or VS Code 1.106 or later.',
   });
 }
 
