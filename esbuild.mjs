@@ -4,6 +4,7 @@ import { globSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, context } from 'esbuild';
+import { lazyNodeHttp } from './tools/lazyNodeHttp.mjs';
 
 const { values, positionals } = parseArgs({
   options: { dev: { type: 'boolean' }, watch: { type: 'boolean' } },
@@ -44,6 +45,7 @@ const node = {
   format: 'esm',
   splitting: true,
   external: ['vscode'],
+  plugins: [lazyNodeHttp],
   banner: {
     js: [
       // For cli.js; in the other files it means nothing.

@@ -16,6 +16,7 @@ import type { ConformedCall, ModelBackend, ModelCall, ModelEvent } from '../gate
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import type { Model } from '../pricing/modelCatalogue.ts';
 import { sameKeys, type AwsKeys } from '../sessions/awsCredentials.ts';
+import { awsRequestHandler } from '../sessions/awsRequestHandler.ts';
 import { isExpired } from '../sessions/awsErrors.ts';
 import { UnboundedAnswer, withinLimits } from '../sessions/answerLimits.ts';
 import { check, unlessAborted } from '../sessions/check.ts';
@@ -133,7 +134,7 @@ class BedrockBackend implements ModelBackend {
     const keys = bearerToken === null ? await credentials.keys() : null;
     if (this.#client && sameKeys(this.#client.keys, keys)) return this.#client.client;
     const client = clientOf(this.#options, {
-      requestHandler: (this.#requestHandler ??= this.#options.network.requestHandler(this.#endpoint)),
+      requestHandler: (this.#requestHandler ??= awsRequestHandler(this.#options.network, this.#endpoint)),
       keys,
       clockOffsetMs: this.#clockOffsetMs,
     });

@@ -5,6 +5,7 @@ import {
 } from '@aws-sdk/client-bedrock';
 import type { ProfileDirectory } from '../pricing/inferenceProfiles.ts';
 import type { AwsKeys } from '../sessions/awsCredentials.ts';
+import { awsRequestHandler } from '../sessions/awsRequestHandler.ts';
 import type { Network } from '../sessions/network.ts';
 
 /** The time limit of these optional requests. */
@@ -67,7 +68,7 @@ export class BedrockProfiles implements ProfileDirectory {
         ...(profile === null ? {} : { profile }),
         ...(bearerToken === null ? { credentials: await keys() } : { token: { token: bearerToken } }),
         authSchemePreference: [bearerToken === null ? 'sigv4' : 'httpBearerAuth'],
-        requestHandler: network.requestHandler(`https://bedrock.${region}.amazonaws.com`),
+        requestHandler: awsRequestHandler(network, `https://bedrock.${region}.amazonaws.com`),
         maxAttempts: 2,
       });
       try {

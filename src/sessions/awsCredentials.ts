@@ -1,13 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import {
-  fromEnv,
-  fromHttp,
-  fromIni,
-  fromInstanceMetadata,
-  fromTokenFile,
-} from '@aws-sdk/credential-providers';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import { changeStamp } from '../changeStamp.ts';
 import { GatewayError } from '../errors.ts';
@@ -46,7 +39,7 @@ export interface AwsCredentialOptions {
   settings: { access_key_id: string | null; secret_access_key: string | null; session_token: string | null };
   region: string | null;
   /** How they are asked for. Throws `settings_invalid` for a proxy or certificates that can't be. */
-  requestHandler: () => NodeHttpHandler;
+  requestHandler: () => Promise<NodeHttpHandler>;
   mfaCode?: MfaCodePrompt | undefined;
 }
 
@@ -152,10 +145,13 @@ export class AwsCredentials {
     const role = environment['AWS_ROLE_ARN'] ?? '';
     return {
       ...iamRole(`web identity of ${role || 'a role that AWS_ROLE_ARN does not name'}`),
-      resolve: () => {
+      resolve: async () => {
         if (!role) throw variableMissing('AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE');
         const fault = tokenFault(tokenFile);
-        if (fault === null) return fromTokenFile(this.#inner())({ callerClientConfig: this.#client() });
+        if (fault === null) {
+          const { fromTokenFile } = await import('./awsSdk.ts');
+          return fromTokenFile(await this.#inner())({ callerClientConfig: await this.#client() });
+        }
         const message = `AWS_WEB_IDENTITY_TOKEN_FILE names ${tokenFile}, which ${fault}.`;
         throw new GatewayError('credentials_missing', message, {
           hint: 'Correct the variable, or unset it to take credentials from elsewhere.',
@@ -170,8 +166,9 @@ export class AwsCredentials {
     if (!relative && !environment['AWS_CONTAINER_CREDENTIALS_FULL_URI']) return null;
     return {
       ...iamRole('role of this container'),
-      resolve: () => {
+      resolve: async () => {
         requireAwsFiles([environment['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'] ?? '']);
+        const { fromHttp } = await import('./awsSdk.ts');
         return withinLimits(metadataAnswer, fromHttp({ timeout: metadataTimeoutMs, maxRetries: 0 }));
       },
     };
@@ -183,6 +180,7 @@ export class AwsCredentials {
     if (/^true$/i.test(environment['AWS_EC2_METADATA_DISABLED'] ?? '')) return null;
     // On an instance, one slow answer must not count as having no role.
     const maxRetries = isLikelyInstance(environment) ? 2 : 0;
+    const { fromInstanceMetadata } = await import('./awsSdk.ts');
     const ask = fromInstanceMetadata({ timeout: metadataTimeoutMs, maxRetries });
     const resolve = () => withinLimits(metadataAnswer, ask);
     try {
@@ -204,9 +202,9 @@ export class AwsCredentials {
       detail: there,
       profile: null,
       placeOf: (part) => `AWS_${part.toUpperCase()}`,
-      resolve: () => {
+      resolve: async () => {
         if (missing !== undefined) throw variableMissing(missing, there);
-        return fromEnv()();
+        return (await import('./awsSdk.ts')).fromEnv()();
       },
     };
   }
@@ -231,13 +229,14 @@ export class AwsCredentials {
         const [, , singleSignOn] = credentialFiles(this.#options.environment);
         const login = join(dirname(dirname(singleSignOn)), 'login', 'cache');
         requireAwsFiles([singleSignOn, login].flatMap(filesIn));
+        const { fromIni } = await import('./awsSdk.ts');
         const provider = fromIni({
-          ...this.#inner(),
+          ...(await this.#inner()),
           profile,
           ignoreCache: true,
           mfaCodeProvider: this.#options.mfaCode ?? noPrompt,
         });
-        return provider({ callerClientConfig: this.#client(files.valueOf(profile, 'region')) });
+        return provider({ callerClientConfig: await this.#client(files.valueOf(profile, 'region')) });
       },
     };
   }
@@ -276,17 +275,19 @@ export class AwsCredentials {
   }
 
   /** The fallback of clients that log in: the region of their profile, then that of the settings. */
-  #client(ownRegion?: string): { region: () => Promise<string>; requestHandler: NodeHttpHandler } {
+  async #client(
+    ownRegion?: string,
+  ): Promise<{ region: () => Promise<string>; requestHandler: NodeHttpHandler }> {
     const { region, requestHandler } = this.#options;
     return {
       region: () => Promise.resolve(ownRegion ?? region ?? 'us-east-1'),
-      requestHandler: requestHandler(),
+      requestHandler: await requestHandler(),
     };
   }
 
   /** Their options. A region here would override their own, such as sso_region. */
-  #inner(): { clientConfig: { requestHandler: NodeHttpHandler } } {
-    return { clientConfig: { requestHandler: this.#options.requestHandler() } };
+  async #inner(): Promise<{ clientConfig: { requestHandler: NodeHttpHandler } }> {
+    return { clientConfig: { requestHandler: await this.#options.requestHandler() } };
   }
 
   /** A login, a new key or another profile in the files takes effect at once. */

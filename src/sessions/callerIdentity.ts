@@ -1,5 +1,6 @@
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import type { AwsKeys } from './awsCredentials.ts';
+import { awsRequestHandler } from './awsRequestHandler.ts';
 import type { Network } from './network.ts';
 
 /** The owner of the credentials, according to AWS. */
@@ -19,7 +20,7 @@ export async function callerIdentity(
   const client = new STSClient({
     region,
     credentials,
-    requestHandler: network.requestHandler(`https://sts.${region}.amazonaws.com`),
+    requestHandler: awsRequestHandler(network, `https://sts.${region}.amazonaws.com`),
     // The SDK's second attempt corrects a wrong clock.
     maxAttempts: 2,
   });

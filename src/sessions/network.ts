@@ -13,7 +13,6 @@ import tls, {
   rootCertificates,
   type SecureContext,
 } from 'node:tls';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { GatewayError, messageOf } from '../errors.ts';
 import { readFileTextSync } from '../readFile.ts';
 import type { Handshake } from '../gateways/services.ts';
@@ -21,7 +20,7 @@ import { withinSomeLimits } from './answerLimits.ts';
 import { watched } from './departure.ts';
 import { ProxyAgent, proxyAddress, proxyOfEnvironment, refusedByProxy, TunnelAgent } from './proxy.ts';
 
-const connectionTimeoutMs = 5_000;
+export const connectionTimeoutMs = 5_000;
 /** An operating system's trusted certificates are a quarter of a megabyte. */
 const mostBundleBytes = 10_000_000;
 
@@ -50,13 +49,6 @@ export interface HttpAnswer {
   clockOffsetMs: number | null;
 }
 
-/** The AWS SDK's request handlers: none of them limits an answer itself. */
-class LimitedHandler extends NodeHttpHandler {
-  override handle(...given: Parameters<NodeHttpHandler['handle']>): ReturnType<NodeHttpHandler['handle']> {
-    return withinSomeLimits(() => super.handle(...given));
-  }
-}
-
 /** Connections by way of the proxy and with the certificates that this machine is configured for. */
 export class Network {
   readonly #options: NetworkOptions;
@@ -68,14 +60,9 @@ export class Network {
     this.#options = options;
   }
 
-  /** For the clients of the AWS SDK that call one endpoint. Throws `settings_invalid`. */
-  requestHandler(endpoint: string): NodeHttpHandler {
-    return new LimitedHandler({
-      // HTTP/1.1: broken streams throw, and corporate proxies understand it.
-      httpAgent: this.#httpAgent(endpoint),
-      httpsAgent: this.#httpsAgent(endpoint),
-      connectionTimeout: connectionTimeoutMs,
-    });
+  /** The connections to one server. Throws `settings_invalid`. */
+  agentsFor(url: string): { httpAgent: HttpAgent; httpsAgent: HttpsAgent } {
+    return { httpAgent: this.#httpAgent(url), httpsAgent: this.#httpsAgent(url) };
   }
 
   /**

@@ -11,6 +11,7 @@ import type { Health } from '../gateways/gateway.ts';
 import type { Exercise } from '../gateways/services.ts';
 import type { Settings } from '../settings/schema.ts';
 import type { AwsKeys } from './awsCredentials.ts';
+import { awsRequestHandler } from './awsRequestHandler.ts';
 import { check, failedService, unreachable } from './check.ts';
 import { cleanUpTimeoutMs, exercise } from './exercise.ts';
 import type { Network } from './network.ts';
@@ -27,7 +28,7 @@ export function openS3(
     ...(endpoint !== null && { endpoint, forcePathStyle: true }),
     ...(process.env['AWS_ENDPOINT_URL_S3'] && { forcePathStyle: true }),
     credentials,
-    requestHandler: network.requestHandler(endpoint ?? `https://s3.${region}.amazonaws.com`),
+    requestHandler: awsRequestHandler(network, endpoint ?? `https://s3.${region}.amazonaws.com`),
     // The SDK's second attempt corrects a wrong clock.
     maxAttempts: 2,
   });

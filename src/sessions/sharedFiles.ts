@@ -1,6 +1,5 @@
 import { accessSync, constants, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadSharedConfigFiles } from '@smithy/core/config';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { requireReadable } from '../readFile.ts';
 import { isRegion, withoutStray } from '../strayCharacters.ts';
@@ -51,6 +50,7 @@ export class SharedFiles {
   }
 
   static async read(paths: { config: string; credentials: string }): Promise<SharedFiles> {
+    const { loadSharedConfigFiles } = await import('./awsSdk.ts');
     const { configFile, credentialsFile } = await loadSharedConfigFiles({ ignoreCache: true });
     return new SharedFiles(paths, configFile, credentialsFile);
   }

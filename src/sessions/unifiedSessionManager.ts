@@ -1,4 +1,3 @@
-import { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } from '@smithy/core/config';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Pool } from 'pg';
 import { GatewayError, systemCodeOf } from '../errors.ts';
@@ -68,7 +67,8 @@ export class UnifiedSessionManager implements Sessions {
       profileChosen: settings.aws.profile !== null && (source === 'option' || source === 'environment'),
       settings: settings.aws.credentials,
       region: settings.aws.region,
-      requestHandler: () => this.network.requestHandler('https://sts.amazonaws.com'),
+      requestHandler: async () =>
+        (await import('./awsRequestHandler.ts')).awsRequestHandler(this.network, 'https://sts.amazonaws.com'),
       mfaCode: options.mfaCode,
     });
   }
@@ -88,6 +88,8 @@ export class UnifiedSessionManager implements Sessions {
     if (aws.region !== null) return aws.region;
     const [config, credentials] = credentialFiles(this.#options.network.environment);
     requireAwsFiles([config, credentials]);
+    const { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } =
+      await import('./awsSdk.ts');
     const file = {
       ...NODE_REGION_CONFIG_FILE_OPTIONS,
       ...(aws.profile !== null && { profile: aws.profile }),

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { build } from 'esbuild';
+import { lazyNodeHttp } from '../../tools/lazyNodeHttp.mjs';
+import { compileCache } from '../support/compileCache.ts';
 
 /** A call that a caller process reported as done: its record was durable by then. */
 export interface Acknowledged {
@@ -34,6 +36,8 @@ export async function bundle(script: string, folder: string): Promise<string> {
     entryPoints: [join(import.meta.dirname, script)],
     outfile,
     bundle: true,
+    minify: true,
+    plugins: [lazyNodeHttp],
     platform: 'node',
     format: 'esm',
     logLevel: 'error',
@@ -46,7 +50,7 @@ export async function bundle(script: string, folder: string): Promise<string> {
 
 export function startCaller(script: string, environment: Record<string, string>): Caller {
   const child = spawn(process.execPath, [script], {
-    env: { PATH: process.env['PATH'], ...environment },
+    env: { PATH: process.env['PATH'], ...compileCache, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const acknowledged: Acknowledged[] = [];

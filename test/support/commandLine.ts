@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
+import { compileCache } from './compileCache.ts';
 import { singleCalls } from './singleCalls.ts';
 
 /** The built `tidyllm`. */
@@ -28,6 +29,7 @@ export async function tidyllm(args: readonly string[], options: RunOptions): Pro
       PATH: process.env['PATH'],
       HOME: options.environment['TIDYLLM_HOME'],
       ...singleCalls,
+      ...compileCache,
       ...options.environment,
     },
   });
