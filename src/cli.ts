@@ -83,7 +83,12 @@ const withRequest = (command: Command): Command =>
     .option('--fallback <models>', 'none forbids fallback models');
 withRequest(program.command('chat').description('make one governed call and stream the answer'))
   .option('-m, --model <name>', 'friendly name, model id, inference-profile id or ARN')
-  .option('--mode <mode>', 'direct, or rag to answer from the files of this folder', 'direct')
+  .option(
+    '--mode <mode>',
+    'direct, rag (answers from the files of this folder), hybrid (and from what the model knows), structured, or the name of a mode’s file',
+    'direct',
+  )
+  .option('--signature <signature>', 'of the mode structured: a YAML file, or "question -> answer: type"')
   .option('--no-stream', 'wait for the whole answer')
   .action((prompt: string | undefined, options: ChatOptions) => {
     const failed = (error: GatewayError): object =>

@@ -145,6 +145,11 @@ export const errorCodes = {
     remedy: retryFirst,
     advice: 'See the AWS health dashboard for the region; try again later.',
   },
+  answer_invalid: {
+    exitCode: 6,
+    remedy: [{ kind: 'choose_model' }, retry],
+    advice: 'Use another model, or make the signature simpler.',
+  },
   internal_error: { exitCode: 6, remedy: retryFirst, advice: 'See the output for details, and report it.' },
   flow_failed: { exitCode: 6, remedy: retryFirst, advice: 'See the run in "tidyllm flow history".' },
   flow_timed_out: {

@@ -75,7 +75,12 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     registry,
     cache: answers,
     infrastructure: new InfrastructureDelegate(registry, backend),
-    chat: new UnifiedChatManager(registry, backend),
+    chat: new UnifiedChatManager({
+      registry,
+      backend,
+      configuration: userDirectories(options.environment).config,
+      folders: options.folders ?? [],
+    }),
     flow: flowOf(options, { ...base, cache: answers, registry, callsOn, anchorAt }),
     reports,
     dispose: async () => {

@@ -1,11 +1,23 @@
-import type { CallOptions, LlmRequest, LlmResponse, ModelCalls } from '../gateways/modelCalls.ts';
+import type { JsonObject } from '../content/messages.ts';
+import type { AuditTrail, CallOptions, LlmRequest, LlmResponse, ModelCalls } from '../gateways/modelCalls.ts';
 import type { BackendInfo } from '../gateways/ports.ts';
-import type { ChatModeId } from './chatModeIds.ts';
 import type { Citations } from './citations.ts';
 
 export interface ChatResponse extends LlmResponse {
   /** Of a mode that answers from sources. */
   citations?: Citations;
+  /** Of a mode whose answers have declared fields. */
+  structured?: StructuredOutput;
+}
+
+/** The fields of an answer, and how it came about. */
+export interface StructuredOutput {
+  /** Checked; null if no answer fitted. */
+  output: JsonObject | null;
+  /** How often a wrong answer was sent back. */
+  repairs: number;
+  /** The record of each call, in order. */
+  records: readonly AuditTrail[];
 }
 
 export interface ChatCalls extends ModelCalls {
@@ -22,7 +34,7 @@ export interface ChatWorkspace {
 
 /** What a mode answers with besides a model. */
 export interface ChatContext extends ChatWorkspace {
-  backend: Pick<BackendInfo, 'id' | 'simulated'>;
+  backend: Pick<BackendInfo, 'id' | 'region' | 'simulated'>;
 }
 
 /**
@@ -31,6 +43,10 @@ export interface ChatContext extends ChatWorkspace {
  * and recorded, and it MUST keep the promises of `ModelCalls` itself.
  */
 export interface ChatMode {
-  readonly id: ChatModeId;
-  over(calls: ModelCalls, context: ChatContext): ChatCalls;
+  readonly id: string;
+  /** For people. */
+  readonly description?: string;
+  /** Of requests that don't say otherwise. */
+  readonly defaults?: Pick<LlmRequest, 'modelId' | 'temperature' | 'maxTokens'>;
+  over(calls: ChatCalls, context: ChatContext): ChatCalls;
 }

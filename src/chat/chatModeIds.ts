@@ -1,3 +1,7 @@
-/** The ways to answer a question; each has a file in `modes/`. */
-export const chatModeIds = ['direct', 'rag'] as const;
+/** The modes of every installation; others come from files. */
+export const chatModeIds = ['direct', 'rag', 'structured', 'hybrid'] as const;
 export type ChatModeId = (typeof chatModeIds)[number];
+
+export function isChatModeId(text: string): text is ChatModeId {
+  return chatModeIds.some((id) => id === text);
+}

@@ -1,6 +1,9 @@
 /** How an answer begins if the sources don't have it. */
 export const notFound = 'Not found in the workspace';
 
+/** The heading of what an answer adds from the model's own knowledge. */
+export const ownKnowledge = 'Not from the workspace';
+
 /** Lines of a file that an answer may cite. */
 export interface Source {
   /** As people know it: relative to its folder, after the folder's name if there are several. With `/`. */

@@ -173,7 +173,8 @@ export class Conversation {
     const request = await this.#request(asked, {}, this.#turns);
     return this.#dependencies.use(async (core) => {
       await core.catalogue.learn(model);
-      return core.chat.calls(this.#mode, { folders: this.#dependencies.folders() }).worstCase(request);
+      const mode = await core.chat.mode(this.#mode);
+      return core.chat.calls(mode, { folders: this.#dependencies.folders() }).worstCase(request);
     });
   }
 
@@ -244,10 +245,11 @@ export class Conversation {
     );
     this.#text = text;
     try {
-      const response = await this.#dependencies.use((core) => {
+      const response = await this.#dependencies.use(async (core) => {
         turn.simulated = core.backend.simulated;
         this.#changed(turn);
-        return this.#callsFor(turn, core).execute(request, {
+        const calls = await this.#callsFor(turn, core);
+        return calls.execute(request, {
           signal,
           onEvent: (event) => {
             if (event.type !== 'text') return;
@@ -271,8 +273,8 @@ export class Conversation {
   }
 
   /** The calls of the turn's mode, which show in the turn how much of the workspace has been read. */
-  #callsFor(turn: Turn, core: ChatCore): ChatCalls {
-    return core.chat.calls(turn.mode ?? 'direct', {
+  async #callsFor(turn: Turn, core: ChatCore): Promise<ChatCalls> {
+    return core.chat.calls(await core.chat.mode(turn.mode ?? 'direct'), {
       folders: this.#dependencies.folders(),
       onProgress: (read, all) => {
         const progress = `Reading the workspace: ${Math.floor((100 * read) / all)} %`;

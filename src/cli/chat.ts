@@ -1,9 +1,9 @@
 import { blocksOf, type JsonObject } from '../content/messages.ts';
 import type { ChatResponse } from '../chat/chatMode.ts';
-import { chatModeIds } from '../chat/chatModeIds.ts';
 import { citationFaults } from '../chat/citations.ts';
+import { readSignature, signatureError, type Signature } from '../chat/structured/signature.ts';
 import type { Core } from '../core/core.ts';
-import { GatewayError } from '../errors.ts';
+import type { GatewayError } from '../errors.ts';
 import { unreachable } from '../gateways/unreachable.ts';
 import { shortfallOf } from '../gateways/shortfall.ts';
 import { backendIds, type AnswerEvent, type LlmResponse } from '../gateways/modelCalls.ts';
@@ -11,6 +11,7 @@ import { visibleLine } from '../visibleText.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
 import { requestFrom, type RequestOptions } from './chatRequest.ts';
 import { writeOutput } from './output.ts';
+import { readTextFile } from './readText.ts';
 import { stopSignal } from './stopSignal.ts';
 import {
   answerPrinter,
@@ -26,6 +27,7 @@ import {
 export interface ChatOptions extends RequestOptions {
   model?: string;
   mode: string;
+  signature?: string;
   stream: boolean;
 }
 
@@ -36,17 +38,14 @@ export async function chat(
   options: ChatOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const { mode, model: modelId = core.loaded.settings.aws.bedrock.default_model, stream } = options;
-  const modeId = chatModeIds.find((id) => id === mode);
-  if (modeId === undefined) {
-    throw new GatewayError('invalid_request', `There is no chat mode "${mode}".`, {
-      hint: `Nothing was sent. The modes are ${chatModeIds.join(' and ')}.`,
-    });
-  }
-  const request = { ...(await requestFrom(prompt, options)), modelId, stream };
+  const { mode: name, signature, stream } = options;
+  const mode = await core.chat.mode(name, await signatureFrom(signature));
+  const { defaults = {} } = mode;
+  const modelId = options.model ?? defaults.modelId ?? core.loaded.settings.aws.bedrock.default_model;
+  const request = { ...defaults, ...(await requestFrom(prompt, options)), modelId, stream };
   if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
   const stop = stopSignal();
-  const response = await core.chat.calls(modeId, { folders: [process.cwd()] }).execute(request, {
+  const response = await core.chat.calls(mode, { folders: [process.cwd()] }).execute(request, {
     signal: stop.signal,
     ...(terminal.json ? {} : { onEvent: eventPrinter(terminal) }),
   });
@@ -54,6 +53,14 @@ export async function chat(
   if (terminal.json) printJson(responseJson(response));
   else printOutcome(response, terminal);
   return response.error?.exitCode ?? 0;
+}
+
+/** A signature in one line as it is; otherwise that of the file. Throws `invalid_request`. */
+async function signatureFrom(given: string | undefined): Promise<string | Signature | undefined> {
+  if (given === undefined || given.includes('->')) return given;
+  const read = readSignature(given, await readTextFile(given));
+  if (Array.isArray(read)) throw signatureError(read);
+  return read;
 }
 
 /** Prints the answer on stdout as it arrives, and the reasoning on stderr. */
@@ -97,10 +104,12 @@ function printOutcome(response: ChatResponse, terminal: Terminal): void {
   const shortfall = shortfallOf(response.stopReason, response.content);
   if (shortfall) note(terminal, `${shortfall.message} ${shortfall.hint}`);
   const { input, output } = response.tokenUsage;
+  const { repairs = 0 } = response.structured ?? {};
   const parts = [
     ...(response.simulated ? ['SIMULATED'] : []),
     ...(response.cacheHit ? ['cached'] : []),
     ...(response.attempts > 1 ? [`${response.attempts} attempts`] : []),
+    ...(repairs > 0 ? [repairs === 1 ? '1 repair' : `${repairs} repairs`] : []),
     `${(response.processingTimeMs / 1000).toFixed(1)} s`,
     ...(totalTokens(response.tokenUsage) > 0 ? [`${input} → ${output} tokens`] : []),
     `${formatUsd(response.cost)}${response.costEstimated ? ` (estimated: ${response.costEstimatedBecause})` : ''}`,
@@ -111,7 +120,7 @@ function printOutcome(response: ChatResponse, terminal: Terminal): void {
 
 /** The document of `chat --json`. */
 export function responseJson(response: ChatResponse): object {
-  const { tokenUsage: usage, auditTrail, citations } = response;
+  const { tokenUsage: usage, auditTrail, citations, structured } = response;
   return {
     content: response.content,
     message: response.message,
@@ -124,6 +133,11 @@ export function responseJson(response: ChatResponse): object {
         end_line: lastLine,
       })),
       invalid_citations: citations.invalid,
+    }),
+    ...(structured && {
+      output: structured.output,
+      repairs: structured.repairs,
+      audit_trails: structured.records.map(auditTrailJson),
     }),
     success: response.success,
     status: response.status,

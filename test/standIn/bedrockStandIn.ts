@@ -61,6 +61,11 @@ export interface BedrockStandIn {
 export interface Behaviour {
   /** Error that it answers with, named as in a directive. */
   refusal?: keyof typeof refusals;
+  /** What a ValidationException says. */
+  invalid?: string;
+  /** What it answers, and why it stops. */
+  blocks?: WireBlock[];
+  stopReason?: string;
   /** Before the first piece of the answer. */
   firstTokenDelayMs?: number;
   /** From the first half of the answer to the rest. */
@@ -297,6 +302,10 @@ async function answer(
     refuse(response, refusals[behaviour.refusal]);
     return;
   }
+  if (behaviour?.invalid !== undefined) {
+    refuse(response, [400, 'ValidationException', behaviour.invalid]);
+    return;
+  }
   const turn = seen.served.take();
   response.once('close', () => void turn.then(() => seen.served.giveBack()));
   await turn;
@@ -321,7 +330,7 @@ async function answer(
     answerEmbedding(response, directive, embedded);
     return;
   }
-  const { words, blocks, ...report } = replyTo(directive, call, prompt);
+  const { words, blocks, ...report } = replyTo(directive, call, prompt, behaviour ?? {});
   const closed = new AbortController();
   response.once('close', () => closed.abort());
   // Whoever has gone is not waited for.
@@ -380,15 +389,22 @@ interface Reply {
 }
 
 /** What a call is answered with. */
-function replyTo({ name, value }: Directive, { body, modelId }: SeenCall, prompt: string): Reply {
-  const blocks = blocksFor(name, value, body);
+function replyTo(
+  { name, value }: Directive,
+  { body, modelId }: SeenCall,
+  prompt: string,
+  behaviour: Behaviour,
+): Reply {
+  const blocks = behaviour.blocks ?? blocksFor(name, value, body);
   const text = ['text', 'halves'].includes(name) ? value : answerText(prompt);
   // Models send what is beyond U+FFFF in two halves now and then.
   const pieces = name === 'halves' ? /[\s\S]/g : /\s*\S+/g;
   const said = (text.match(pieces) ?? []).slice(0, body.inferenceConfig?.maxTokens);
   const reported = ['usage', 'lie'].includes(name) ? (JSON.parse(value) as Usage) : null;
   const [stopReason = '', silent] =
-    name === 'stop' ? value.split('/') : [blocks ? stopReasonOf(blocks) : 'end_turn'];
+    name === 'stop'
+      ? value.split('/')
+      : [behaviour.stopReason ?? (blocks ? stopReasonOf(blocks) : 'end_turn')];
   return {
     blocks,
     // Who reports no output has said nothing.

@@ -8,6 +8,7 @@ import type { LedgerReader } from '../../ledger/contract.ts';
 import type { LedgerLocation } from '../../ledger/readJournal.ts';
 import type { AdjustRecord, FlowStartRecord, OverrunRecord } from '../../ledger/records.ts';
 import {
+  addTokens,
   contextTokens,
   costOf,
   formatUsd,
@@ -623,24 +624,14 @@ function daysText({ daysWithCalls }: Period): string {
   return daysWithCalls === 1 ? '1 day' : `${daysWithCalls} days`;
 }
 
-function plus(a: TokenUsage, b: TokenUsage): TokenUsage {
-  return {
-    input: a.input + b.input,
-    output: a.output + b.output,
-    cacheRead: a.cacheRead + b.cacheRead,
-    cacheWrite5m: a.cacheWrite5m + b.cacheWrite5m,
-    cacheWrite1h: a.cacheWrite1h + b.cacheWrite1h,
-  };
-}
-
 function sumTokens(calls: readonly CostedCall[]): TokenUsage {
-  return calls.reduce((all, { usage }) => plus(all, usage), noTokens);
+  return calls.reduce((all, { usage }) => addTokens(all, usage), noTokens);
 }
 
 function together(a: Spending, b: Spending): Spending {
   return {
     calls: a.calls + b.calls,
-    tokens: plus(a.tokens, b.tokens),
+    tokens: addTokens(a.tokens, b.tokens),
     spent: a.spent + b.spent,
     estimated: a.estimated + b.estimated,
   };

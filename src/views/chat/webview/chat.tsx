@@ -259,7 +259,12 @@ function Composer({ state, post, edit, send }: ChatProperties) {
 }
 
 function ModeSelector({ mode, onSelect }: { mode: ChatModeId; onSelect: (mode: ChatModeId) => void }) {
-  const labels: Readonly<Record<ChatModeId, string>> = { direct: t('Direct'), rag: t('Workspace') };
+  const labels: Readonly<Record<ChatModeId, string>> = {
+    direct: t('Direct'),
+    rag: t('Workspace'),
+    hybrid: t('Workspace and Model'),
+    structured: t('Structured'),
+  };
   return (
     <select
       class="mode"
@@ -271,11 +276,13 @@ function ModeSelector({ mode, onSelect }: { mode: ChatModeId; onSelect: (mode: C
         if (selected) onSelect(selected);
       }}
     >
-      {chatModeIds.map((id) => (
-        <option key={id} value={id}>
-          {labels[id]}
-        </option>
-      ))}
+      {chatModeIds
+        .filter((id) => id !== 'structured')
+        .map((id) => (
+          <option key={id} value={id}>
+            {labels[id]}
+          </option>
+        ))}
     </select>
   );
 }
