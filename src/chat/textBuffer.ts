@@ -1,5 +1,7 @@
 /** Pieces within this many milliseconds are sent as one. */
 const delayMs = 30;
+/** A longer piece is sent in parts, so that a view stays responsive while it shows them. */
+const partCharacters = 8_192;
 
 /** Batches the pieces of an answer, so that a fast model doesn't cause a message per word. */
 export class TextBuffer {
@@ -19,7 +21,9 @@ export class TextBuffer {
   flush(): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.#text !== '') this.#send(this.#text);
+    const text = this.#text;
     this.#text = '';
+    for (let start = 0; start < text.length; start += partCharacters)
+      this.#send(text.slice(start, start + partCharacters));
   }
 }

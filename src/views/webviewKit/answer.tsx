@@ -1,24 +1,28 @@
 import DOMPurify from 'dompurify';
-import type { Token } from 'marked';
 import { Component, type TargetedMouseEvent } from 'preact';
-import { useMemo } from 'preact/hooks';
-import { blockHtml, markdownBlocks } from './markdown.ts';
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { GrowingMarkdown, type Block } from './growingMarkdown.ts';
+import { blockHtml, codeBlock, isColoured } from './markdown.ts';
 
 const copiedMs = 1500;
+/** Pieces of lines that are laid out together. */
+const linesInGroup = 100;
 
 const allowed = {
   ALLOWED_TAGS: [
     ...['p', 'br', 'hr', 'strong', 'em', 'del', 'a', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li'],
     ...['h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'div', 'span', 'button'],
   ],
-  ALLOWED_ATTR: ['href', 'title', 'class', 'start', 'align', 'type', 'tabindex', 'data-code-action'],
+  ALLOWED_ATTR: ['href', 'title', 'class', 'start', 'align', 'type', 'tabindex', 'dir', 'data-code-action'],
   // Their values are not addresses.
-  ADD_URI_SAFE_ATTR: ['start', 'align', 'type', 'tabindex'],
+  ADD_URI_SAFE_ATTR: ['start', 'align', 'type', 'tabindex', 'dir'],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
 };
 
 interface AnswerProperties {
   text: string;
+  /** Whether nothing follows. */
+  ended: boolean;
   onCopy: (code: string) => void;
   onInsert: (code: string) => void;
 }
@@ -32,13 +36,22 @@ export class Answer extends Component<AnswerProperties, { failed: boolean }> {
   }
 
   override render() {
-    if (this.state.failed) return <pre class="answer plain">{this.props.text}</pre>;
+    if (this.state.failed) return <PlainAnswer text={this.props.text} />;
     return <Markdown {...this.props} />;
   }
 }
 
-/** Streamed Markdown: only the block that changed is rendered again. */
-function Markdown({ text, onCopy, onInsert }: AnswerProperties) {
+/** An answer as it was written. */
+export function PlainAnswer({ text }: { text: string }) {
+  return (
+    <pre class="answer plain" dir="auto">
+      {text}
+    </pre>
+  );
+}
+
+/** Streamed Markdown: the elements of finished blocks stay. */
+function Markdown({ text, ended, onCopy, onInsert }: AnswerProperties) {
   const onClick = (event: TargetedMouseEvent<HTMLElement>) => {
     const button = (event.target as Element).closest<HTMLElement>('[data-code-action]');
     const code = button?.closest('.code')?.querySelector('code')?.textContent;
@@ -51,17 +64,45 @@ function Markdown({ text, onCopy, onInsert }: AnswerProperties) {
     button.classList.add('copied');
     setTimeout(() => button.classList.remove('copied'), copiedMs);
   };
-  const blocks = useMemo(() => markdownBlocks(text), [text]);
+  const markdown = useMemo(() => new GrowingMarkdown(), []);
+  const blocks = useMemo(() => markdown.update(text, ended), [text, ended]);
   return (
-    <div class="answer" onClick={onClick}>
-      {blocks.map((block, index) => (
-        <Block key={index} block={block} />
-      ))}
+    <div class="answer" dir="auto" onClick={onClick}>
+      {blocks.map((block, index) =>
+        block.kind === 'code' ? <CodeBlock key={index} {...block} /> : <TextBlock key={index} {...block} />,
+      )}
     </div>
   );
 }
 
-function Block({ block }: { block: Token }) {
-  const __html = useMemo(() => DOMPurify.sanitize(blockHtml(block), allowed), [block.raw]);
+function TextBlock({ token }: Extract<Block, { kind: 'markdown' }>) {
+  const __html = useMemo(() => DOMPurify.sanitize(blockHtml(token), allowed), [token.raw]);
   return <div class="block" dangerouslySetInnerHTML={{ __html }} />;
+}
+
+/** A block of code. It is coloured when it is complete; until then its new lines are added to those that stand there. */
+function CodeBlock({ language, text, open }: Extract<Block, { kind: 'code' }>) {
+  const block = useRef<HTMLDivElement>(null);
+  const coloured = !open && isColoured(text, language);
+  const html = coloured ? text : '';
+  const __html = useMemo(() => DOMPurify.sanitize(codeBlock(html, language), allowed), [html, language]);
+  const shown = useRef('');
+  useLayoutEffect(() => {
+    const code = block.current?.querySelector('code');
+    if (coloured || !code) return;
+    if (!text.startsWith(shown.current)) code.textContent = shown.current = '';
+    addLines(code, text.slice(shown.current.length));
+    shown.current = text;
+  }, [coloured, text]);
+  return <div ref={block} class="block" dangerouslySetInnerHTML={{ __html }} />;
+}
+
+/** Adds code in groups of lines, so that the browser lays out only the last group again. */
+function addLines(code: Element, text: string): void {
+  for (const line of text.split(/(?<=\n)/)) {
+    const last = code.lastElementChild;
+    const isFull = !last || (last.childNodes.length >= linesInGroup && last.textContent.endsWith('\n'));
+    const group = isFull ? code.appendChild(document.createElement('div')) : last;
+    group.append(line);
+  }
 }

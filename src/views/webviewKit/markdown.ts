@@ -2,8 +2,8 @@ import hljs from 'highlight.js/lib/common';
 import { Marked, type Token } from 'marked';
 import { t } from './l10n.ts';
 
-/** Longer code isn't highlighted, so that streaming stays smooth. */
-const highlightedCharacters = 50_000;
+/** Longer code isn't coloured: that would hold up the view. */
+const colouredCharacters = 20_000;
 
 /** Markdown without raw HTML and images; code blocks get buttons to copy and insert. */
 const marked = new Marked({
@@ -17,6 +17,8 @@ const marked = new Marked({
     },
     checkbox: ({ checked }) => `<span class="codicon codicon-${checked ? 'check' : 'circle-large'}"></span> `,
     code: ({ text, lang }) => codeBlock(text, (lang ?? '').split(/\s/, 1)[0] ?? ''),
+    // The direction of a message is that of its words.
+    codespan: ({ text }) => `<code dir="ltr">${escapeHtml(text)}</code>`,
   },
 });
 
@@ -41,10 +43,15 @@ export function blockHtml(block: Token): string {
   }
 }
 
-function codeBlock(text: string, language: string): string {
-  const known = hljs.getLanguage(language) !== undefined && text.length <= highlightedCharacters;
-  const code = known ? hljs.highlight(text, { language }).value : escapeHtml(text);
-  return `<div class="code">
+/** Whether code is shown in colours. */
+export function isColoured(text: string, language: string): boolean {
+  return hljs.getLanguage(language) !== undefined && text.length <= colouredCharacters;
+}
+
+/** A block of code with its buttons. */
+export function codeBlock(text: string, language: string): string {
+  const code = isColoured(text, language) ? hljs.highlight(text, { language }).value : escapeHtml(text);
+  return `<div class="code" dir="ltr">
     <div class="code-bar"><span class="code-language">${escapeHtml(language)}</span>
       ${codeButton('copy', 'copy', t('Copy Code'))}${codeButton('insert', 'insert', t('Insert at Cursor'))}</div>
     <pre tabindex="0"><code>${code}</code></pre>

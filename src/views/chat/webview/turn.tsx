@@ -27,6 +27,7 @@ export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; 
       {answer !== '' && (
         <Answer
           text={answer}
+          ended={result !== null}
           onCopy={(text) => post({ type: 'copy', text })}
           onInsert={(text) => post({ type: 'insert', text })}
         />

@@ -177,6 +177,7 @@ function Column({ column, index, post }: { column: ShownColumn; index: number; p
       {answer !== '' && (
         <Answer
           text={answer}
+          ended={result !== null}
           onCopy={(text) => post({ type: 'copy', text })}
           onInsert={(text) => post({ type: 'insert', text })}
         />
