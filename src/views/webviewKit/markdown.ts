@@ -3,7 +3,7 @@ import { Marked, type Token } from 'marked';
 import { t } from './l10n.ts';
 
 /** Longer code isn't coloured: that would hold up the view. */
-const colouredCharacters = 20_000;
+const colouredCharacters = 10_000;
 
 /** Markdown without raw HTML and images; code blocks get buttons to copy and insert. */
 const marked = new Marked({

@@ -1,4 +1,5 @@
 import type { FrameLocator, Locator } from 'playwright-core';
+import type { HostMessage } from '../../../src/views/chat/protocol.ts';
 import type { EditorWindow } from './editorWindow.ts';
 
 /** The chat view of a window and what the tests touch in it. */
@@ -47,6 +48,13 @@ export class ChatView {
     await this.question.fill(question);
     await this.question.press('Enter');
     await this.turns.nth(before).waitFor();
+  }
+
+  /** Shows the view these messages of the extension, for what no model answers in a test's time. */
+  async tell(...messages: HostMessage[]): Promise<void> {
+    await this.frame.locator('body').evaluate((_body, told) => {
+      for (const message of told) window.postMessage(message);
+    }, messages);
   }
 
   /** The last turn, once its answer has ended. */

@@ -1,12 +1,12 @@
-import type { TargetedKeyboardEvent } from 'preact';
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import type { TargetedClipboardEvent, TargetedKeyboardEvent } from 'preact';
 import { chatModeIds, type ChatModeId } from '../../../chat/chatModeIds.ts';
+import { isComposing } from '../../webviewKit/composition.ts';
 import { FailureCard } from '../../webviewKit/failureCard.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { Surroundings, ViewMessage } from '../protocol.ts';
-import { isAnswering, type ChatState, type Edit } from './state.ts';
-import { TurnView } from './turn.tsx';
+import { Log } from './log.tsx';
+import { isAnswering, isTooLongForField, wholeQuestion, type ChatState, type Edit } from './state.ts';
 
 export interface ChatProperties {
   state: ChatState;
@@ -15,11 +15,12 @@ export interface ChatProperties {
   send: () => void;
 }
 
-/** The view follows a growing answer while it is scrolled to within this many pixels of the end. */
-const nearEnd = 40;
-
 export function Chat(properties: ChatProperties) {
-  const { state, post } = properties;
+  const { state, post, edit } = properties;
+  const onTry = (question: string) => {
+    edit({ type: 'questionWritten', question });
+    focusQuestion();
+  };
   return (
     <>
       <header>
@@ -31,7 +32,7 @@ export function Chat(properties: ChatProperties) {
         <ReasonField {...properties} />
         <Notice state={state} post={post} />
       </header>
-      <Log {...properties} />
+      <Log turns={state.turns} post={post} onTry={onTry} />
       <Composer {...properties} />
     </>
   );
@@ -72,7 +73,7 @@ function ReasonField({ state, post, edit }: ChatProperties) {
   const { reason, reasonProblem, surroundings } = state;
   const suggested = surroundings.suggestedReason;
   const onKeyDown = (event: TargetedKeyboardEvent<HTMLInputElement>) => {
-    if (event.isComposing) return;
+    if (isComposing(event)) return;
     if (event.key !== 'Enter' && event.key !== 'ArrowDown') return;
     event.preventDefault();
     if (event.key === 'Enter') focusQuestion();
@@ -89,6 +90,7 @@ function ReasonField({ state, post, edit }: ChatProperties) {
         <input
           id="reason"
           value={reason}
+          dir="auto"
           placeholder={t('Why are you making this call?')}
           autocomplete="off"
           aria-required
@@ -142,89 +144,33 @@ function Notice({ state, post }: Pick<ChatProperties, 'state' | 'post'>) {
   );
 }
 
-function Log({ state, post, edit }: ChatProperties) {
-  const scroller = useRef<HTMLElement>(null);
-  const following = useRef(true);
-  const { turns } = state;
-  useLayoutEffect(() => {
-    following.current = true;
-  }, [turns.length]);
-  useLayoutEffect(() => {
-    const element = scroller.current;
-    if (element && turns.length > 0 && following.current) element.scrollTop = element.scrollHeight;
-  });
-  useLayoutEffect(() => {
-    const element = scroller.current;
-    if (!element) return;
-    const observer = new ResizeObserver(() => {
-      if (following.current && element.querySelector('.turn')) element.scrollTop = element.scrollHeight;
-    });
-    for (const observed of [element, element.firstElementChild]) if (observed) observer.observe(observed);
-    return () => observer.disconnect();
-  }, []);
-  const onTry = (question: string) => {
-    edit({ type: 'questionWritten', question });
-    focusQuestion();
-  };
-  const onScroll = () => {
-    const element = scroller.current;
-    if (element)
-      following.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearEnd;
-  };
-  return (
-    <main
-      ref={scroller}
-      onScroll={onScroll}
-      tabIndex={turns.length > 0 ? 0 : -1}
-      aria-label={t('Conversation')}
-    >
-      <div role="log" aria-live="polite" aria-label={t('Answers')}>
-        {turns.map((turn, index) => (
-          <TurnView key={turn.id} turn={turn} isLast={index === turns.length - 1} post={post} />
-        ))}
-      </div>
-      {turns.length === 0 && <Welcome onTry={onTry} />}
-    </main>
-  );
-}
-
-function Welcome({ onTry }: { onTry: (question: string) => void }) {
-  const examples = [
-    t('Write a retry helper in TypeScript with a limited number of attempts.'),
-    t('Why might a login test time out only sometimes?'),
-    '[Cost Analysis]',
-  ];
-  return (
-    <section class="welcome">
-      <h2>{t('Every answer has a reason, a price and a record.')}</h2>
-      <p>{t('Try one of these:')}</p>
-      {examples.map((example) => (
-        <button key={example} type="button" class="example" onClick={() => onTry(example)}>
-          {example}
-        </button>
-      ))}
-    </section>
-  );
-}
-
 function Composer({ state, post, edit, send }: ChatProperties) {
-  const { question, worstCase } = state;
+  const { question, held, worstCase } = state;
   const answering = isAnswering(state);
   const onKeyDown = (event: TargetedKeyboardEvent<HTMLTextAreaElement>) => {
-    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
     send();
   };
+  const onPaste = (event: TargetedClipboardEvent<HTMLTextAreaElement>) => {
+    const text = event.clipboardData?.getData('text/plain') ?? '';
+    if (!isTooLongForField(text)) return;
+    event.preventDefault();
+    edit({ type: 'textHeld', text: [held, text].filter(Boolean).join('\n\n') });
+  };
   return (
     <footer class="composer">
+      {held !== '' && <HeldText text={held} onRemove={() => edit({ type: 'textHeld', text: '' })} />}
       <textarea
         id="question"
         rows={1}
         value={question}
+        dir="auto"
         placeholder={t('Ask …')}
         aria-label={t('Question')}
         onInput={(event) => edit({ type: 'questionWritten', question: event.currentTarget.value })}
         onKeyDown={onKeyDown}
+        onPaste={onPaste}
       />
       <div class="composer-bar">
         <ModeSelector mode={state.mode} onSelect={(mode) => edit({ type: 'modeSelected', mode })} />
@@ -247,7 +193,7 @@ function Composer({ state, post, edit, send }: ChatProperties) {
             class="icon-button"
             title={t('Send (Enter)')}
             aria-label={t('Send')}
-            disabled={question.trim() === ''}
+            disabled={wholeQuestion(state).trim() === ''}
             onClick={send}
           >
             <Icon name="send" />
@@ -255,6 +201,24 @@ function Composer({ state, post, edit, send }: ChatProperties) {
         )}
       </div>
     </footer>
+  );
+}
+
+/** A text that is sent with the question, though the field can't show it. */
+function HeldText({ text, onRemove }: { text: string; onRemove: () => void }) {
+  return (
+    <p class="held">
+      <Icon name="file" /> <span>{t('Text of {0} characters', text.length.toLocaleString())}</span>
+      <button
+        type="button"
+        class="icon-button"
+        title={t('Remove the text')}
+        aria-label={t('Remove the text')}
+        onClick={onRemove}
+      >
+        <Icon name="close" />
+      </button>
+    </p>
   );
 }
 

@@ -1,5 +1,6 @@
 import { render } from 'preact';
 import { isFlowCommand } from '../../../chat/flowCommand.ts';
+import { isComposing } from '../../webviewKit/composition.ts';
 import { connect } from '../../webviewKit/editorHost.ts';
 import { t } from '../../webviewKit/l10n.ts';
 import { hostMessageSchema, type HostMessage, type ViewMessage } from '../protocol.ts';
@@ -8,12 +9,17 @@ import '../../webviewKit/base.css';
 import '../../webviewKit/answer.css';
 import './chat.css';
 import { turnElement } from './turn.tsx';
-import { initialState, isAnswering, reduce, type Edit } from './state.ts';
+import { initialState, isAnswering, reduce, wholeQuestion, type Edit } from './state.ts';
+
+/** Characters of a draft that is sent with each key. */
+const draftSentAtOnce = 10_000;
+const draftPauseMs = 300;
 
 const root = document.getElementById('root') ?? document.body;
 let state = initialState;
 /** The focus state that was last sent to the editor. */
 let toldFocus = false;
+let draftTimer: ReturnType<typeof setTimeout> | undefined;
 
 const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (message) => {
   change(message);
@@ -32,8 +38,9 @@ document.addEventListener('keydown', ({ key }) => {
   tellFocus(true);
 });
 // Not a keybinding: its `when` context would reach the workbench after the first words of an answer.
-window.addEventListener('keydown', ({ key }) => {
-  if (key === 'Escape' && isAnswering(state)) post({ type: 'run', command: 'tidyllm.stopAnswer' });
+window.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && !isComposing(event) && isAnswering(state))
+    post({ type: 'run', command: 'tidyllm.stopAnswer' });
 });
 draw();
 post({ type: 'ready' });
@@ -68,14 +75,21 @@ function act(message: ViewMessage): void {
 
 function edit(made: Edit): void {
   change(made);
-  if (made.type === 'questionWritten') post({ type: 'draft', question: made.question });
+  if (made.type === 'questionWritten' || made.type === 'textHeld') tellDraft(wholeQuestion(state));
   if (made.type === 'modeSelected') post({ type: 'mode', mode: made.mode });
   if (made.type === 'reasonWritten') post({ type: 'reason', reason: made.reason });
 }
 
+/** Sends a long draft only when typing pauses, since each message holds the whole of it. */
+function tellDraft(question: string): void {
+  clearTimeout(draftTimer);
+  if (question.length <= draftSentAtOnce) post({ type: 'draft', question });
+  else draftTimer = setTimeout(() => post({ type: 'draft', question }), draftPauseMs);
+}
+
 function send(): void {
   const { reason } = state;
-  const question = state.question.trim();
+  const question = wholeQuestion(state).trim();
   if (isAnswering(state) || question === '') return;
   // An agreement has its own reason.
   if (reason.trim() === '' && !isFlowCommand(question)) {
@@ -87,6 +101,7 @@ function send(): void {
     return;
   }
   post({ type: 'ask', question });
+  change({ type: 'textHeld', text: '' });
   edit({ type: 'questionWritten', question: '' });
   focus('question');
 }

@@ -12,7 +12,10 @@ export interface ChatState {
   mode: ChatModeId;
   /** Why the reason was rejected. */
   reasonProblem: string | null;
+  /** The question in its field. */
   question: string;
+  /** Text that belongs to the question and is too long for the field. */
+  held: string;
   /** The most that the question can cost. */
   worstCase: string | null;
 }
@@ -20,6 +23,7 @@ export interface ChatState {
 /** Edits of the user in the fields. */
 export type Edit =
   | { type: 'questionWritten'; question: string }
+  | { type: 'textHeld'; text: string }
   | { type: 'reasonWritten'; reason: string }
   | { type: 'modeSelected'; mode: ChatModeId }
   | { type: 'reasonProblem'; problem: string };
@@ -32,6 +36,7 @@ export const initialState: ChatState = {
   mode: 'direct',
   reasonProblem: null,
   question: '',
+  held: '',
   worstCase: null,
 };
 
@@ -42,8 +47,8 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
       const { turns, draft, mode } = message;
       // Text written before the conversation arrived is kept.
       const reason = state.filled ? message.reason : state.reason || message.reason;
-      const question = state.question || draft;
-      return { ...state, turns, reason, mode, reasonProblem: null, question, filled: true };
+      const filled = { ...state, turns, reason, mode, reasonProblem: null, filled: true };
+      return wholeQuestion(state) === '' ? withText(filled, draft) : filled;
     }
     case 'surroundings':
       return { ...state, surroundings: message.surroundings };
@@ -69,15 +74,13 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
       return { ...state, reasonProblem: message.message };
     case 'questionReturned':
       // Text written meanwhile stays below it.
-      return { ...state, question: [message.question, state.question].filter(Boolean).join('\n\n') };
+      return withText({ ...state, question: '' }, joined(message.question, state.question));
     case 'reasonProblem':
       return { ...state, reasonProblem: message.problem };
     case 'questionWritten':
-      return {
-        ...state,
-        question: message.question,
-        worstCase: message.question.trim() ? state.worstCase : null,
-      };
+      return priced({ ...state, question: message.question });
+    case 'textHeld':
+      return priced({ ...state, held: message.text });
     case 'focus':
       return state;
   }
@@ -86,6 +89,34 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
 /** Whether an answer is running. */
 export function isAnswering({ turns }: ChatState): boolean {
   return turns.at(-1)?.result === null;
+}
+
+/** Characters that a field shows without holding up the keyboard. */
+const fieldCharacters = 20_000;
+
+export function isTooLongForField(text: string): boolean {
+  return text.length > fieldCharacters;
+}
+
+/** What is asked: the field and the text that is held beside it. */
+export function wholeQuestion({ question, held }: Pick<ChatState, 'question' | 'held'>): string {
+  return joined(question, held);
+}
+
+function joined(...texts: string[]): string {
+  return texts.filter(Boolean).join('\n\n');
+}
+
+/** The state with a text in the field, or beside it. */
+function withText(state: ChatState, text: string): ChatState {
+  return isTooLongForField(text)
+    ? { ...state, held: joined(state.held, text) }
+    : { ...state, question: text };
+}
+
+/** Without a question there is no cost. */
+function priced(state: ChatState): ChatState {
+  return wholeQuestion(state).trim() ? state : { ...state, worstCase: null };
 }
 
 function withTurn(turns: readonly Turn[], changed: Turn): Turn[] {

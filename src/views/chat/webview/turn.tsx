@@ -1,10 +1,15 @@
+import type { RefObject } from 'preact';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Turn, TurnResult } from '../../../chat/turn.ts';
-import { Answer } from '../../webviewKit/answer.tsx';
+import { Answer, PlainAnswer } from '../../webviewKit/answer.tsx';
 import { costText, duration } from '../../webviewKit/callFacts.ts';
 import { FailureCard } from '../../webviewKit/failureCard.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { ViewMessage } from '../protocol.ts';
+
+/** Characters of a question that are shown at once. */
+const shownCharacters = 10_000;
 
 type Post = (message: ViewMessage) => void;
 
@@ -13,18 +18,29 @@ export function turnElement(id: string): string {
   return `turn-${id}`;
 }
 
+interface TurnProperties {
+  turn: Turn;
+  isLast: boolean;
+  /** Whether its answer is drawn before it comes near. */
+  isRecent: boolean;
+  post: Post;
+}
+
 /** One question, its answer so far, and its result. */
-export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; post: Post }) {
+export function TurnView({ turn, isLast, isRecent, post }: TurnProperties) {
   const { id, question, model, simulated, answer, citations, result, flow } = turn;
+  const article = useRef<HTMLElement>(null);
+  const drawn = useDrawn(article, isRecent);
   return (
-    <article id={turnElement(id)} class="turn" aria-busy={result === null}>
+    <article ref={article} id={turnElement(id)} class="turn" aria-busy={result === null}>
       <h2 class="speaker">{t('You')}</h2>
-      <p class="question">{question}</p>
+      <Question text={question} />
       <h2 class="speaker">
         {model || t('Gateway')}
         {simulated && <span class="badge">{t('SIMULATED')}</span>}
       </h2>
-      {answer !== '' && (
+      {answer !== '' && !drawn && <PlainAnswer text={answer} />}
+      {answer !== '' && drawn && (
         <Answer
           text={answer}
           ended={result !== null}
@@ -69,6 +85,37 @@ export function TurnView({ turn, isLast, post }: { turn: Turn; isLast: boolean; 
       )}
     </article>
   );
+}
+
+/** A question; what a long one says further is laid out only when it is opened. */
+function Question({ text }: { text: string }) {
+  const rest = text.slice(shownCharacters);
+  return (
+    <div class="question" dir="auto">
+      {text.slice(0, shownCharacters)}
+      {rest !== '' && (
+        <details>
+          <summary>{t('{0} more characters', rest.length.toLocaleString())}</summary>
+          {rest}
+        </details>
+      )}
+    </div>
+  );
+}
+
+/** Whether an answer is drawn: an old one is plain text until the browser needs its layout. */
+function useDrawn(article: RefObject<HTMLElement | null>, initially: boolean): boolean {
+  const [drawn, setDrawn] = useState(initially);
+  useLayoutEffect(() => {
+    if (drawn) return;
+    const onChange = (event: Event) => {
+      if (!(event as ContentVisibilityAutoStateChangeEvent).skipped) setDrawn(true);
+    };
+    const element = article.current;
+    element?.addEventListener('contentvisibilityautostatechange', onChange);
+    return () => element?.removeEventListener('contentvisibilityautostatechange', onChange);
+  }, [drawn]);
+  return drawn;
 }
 
 /** Once the answer begins, what was done before it is of no interest. */
