@@ -10,6 +10,8 @@ export const statePlaces = {
   reports: (state: string, kind: LedgerKind) => join(state, 'flow', kind),
   /** Stored prompts and answers. */
   content: (state: string) => join(state, 'content'),
+  /** The chat's conversations. */
+  conversations: (state: string) => join(state, 'conversations'),
   /** Keys of users, for all that is kept of them. */
   contentKeys: (state: string) => join(state, 'content', 'keys'),
   /** Slots for calls that run at once. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { AnswerFiles } from '../adapters/answerFiles.ts';
+import { ConversationFiles } from '../chat/conversationFiles.ts';
 import { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
 import { ContentStore } from '../content/contentStore.ts';
 import { administration } from '../core/administration.ts';
@@ -42,7 +43,7 @@ import { settingsWarnings } from './warnings.ts';
 export async function compose(options: ComposeOptions): Promise<Core> {
   const base = await foundationOf(options);
   const { loaded, sessions, backend, simulatedBecause, user, caller, content, reports, catalogue } = base;
-  const { ledger, journal, anchoring, capOf, budget, answers, slots } = base;
+  const { ledger, journal, anchoring, capOf, budget, answers, conversations, slots } = base;
   const policy = policyOf(loaded.settings, backend.simulated, user, caller);
   const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
     new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy });
@@ -54,7 +55,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const { minReasonLength } = policy;
   const decided = { ledger, journal, anchoring, content, catalogue, capOf, budget, user };
   return {
-    ...administration({ ...decided, minReasonLength, answers }),
+    ...administration({ ...decided, minReasonLength, answers, conversations }),
     loaded: {
       ...loaded,
       warnings: settingsWarnings(options, loaded, catalogue, journal.mode),
@@ -129,7 +130,8 @@ async function foundationOf(options: ComposeOptions) {
     modelKeyOf: (name) => catalogue.capKeyOf(name),
     originOf: (path) => loaded.originOf(path).text,
   });
-  const parts = { loaded, state, backend, user, capOf, content, reports, answers };
+  const conversations = new ConversationFiles(state);
+  const parts = { loaded, state, backend, user, capOf, content, reports, answers, conversations };
   const opened = openLedger({ ...parts, options });
   const { alerts } = settings.budget;
   const budget = async (day?: string): Promise<BudgetStatus> =>

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { FileAnchor } from '../adapters/fileAnchor.ts';
 import { GitNoteAnchor } from '../adapters/gitNoteAnchor.ts';
+import type { ConversationFiles } from '../chat/conversationFiles.ts';
 import type { ContentStore } from '../content/contentStore.ts';
 import type { ComposeOptions } from '../core/core.ts';
 import type { ReportStore } from '../flow/reportStore.ts';
@@ -27,10 +28,12 @@ interface LedgerParts {
   capOf: CapOf;
   content: ContentStore;
   reports: ReportStore;
+  conversations: ConversationFiles;
 }
 
 /** The ledger in the state folder, live or simulated, and its anchors. */
-export function openLedger({ options, loaded, state, backend, user, capOf, content, reports }: LedgerParts) {
+export function openLedger(parts: LedgerParts) {
+  const { options, loaded, state, backend, user, capOf, content, reports, conversations } = parts;
   const { audit, budget } = loaded.settings;
   const mode = backend.simulated ? 'simulated' : 'live';
   const journal = {
@@ -60,6 +63,7 @@ export function openLedger({ options, loaded, state, backend, user, capOf, conte
       // What can't be deleted now is deleted with the next segment.
       content.removeBefore(day).catch(() => undefined);
       reports.removeBefore(day).catch(() => undefined);
+      conversations.removeBefore(day).catch(() => undefined);
     },
   });
   const { file, git, every_records: everyRecords, every_minutes: everyMinutes } = audit.anchor;

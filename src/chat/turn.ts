@@ -65,6 +65,8 @@ const citationsSchema = z.object({
 /** One question with its answer. */
 export const turnSchema = z.object({
   id: z.string(),
+  /** The turn that it follows; left out of the first one. */
+  parent: z.optional(z.string()),
   question: z.string(),
   reason: z.string(),
   model: z.string(),

@@ -17,10 +17,7 @@ export async function auditErase(core: Core, options: EraseOptions, terminal: Te
     return 2;
   }
   const { items, receipt } = await core.eraseContent(subject, reason);
-  note(
-    terminal,
-    'Chat conversations are stored by VS Code: each window deletes its own when its chat view is next shown. Copies of prompts and answers remain.',
-  );
+  note(terminal, 'Open windows clear the conversation that they show. Copies of prompts and answers remain.');
   if (terminal.json) {
     printJson({ subject, items, audit_trail: { sequence: receipt.sequence, hash: receipt.hash } });
   } else {

@@ -23,6 +23,8 @@ export interface AdministrationDependencies {
   content: Pick<ContentStore, 'erase'>;
   /** Cached answers. */
   answers: { erase(subject: string): Promise<void> };
+  /** The chat's conversations. */
+  conversations: { erase(subject: string): Promise<void> };
   catalogue: ModelCatalogue;
   capOf: CapOf;
   budget: () => Promise<BudgetStatus>;
@@ -38,6 +40,7 @@ export function administration({
   anchoring,
   content,
   answers,
+  conversations,
   catalogue,
   capOf,
   budget,
@@ -62,8 +65,9 @@ export function administration({
       const { userId, reason: why } = because(reason);
       const erase = (name: string) =>
         content.erase(name, async (count) => {
-          // Their answers are unreadable already, without the key: files that can't be deleted don't prevent the record.
+          // All is unreadable already, without the key: files that can't be deleted don't prevent the record.
           await answers.erase(name).catch(() => undefined);
+          await conversations.erase(name).catch(() => undefined);
           const subject_sha256 = subjectHash(name);
           return ledger.tombstone({ subject_sha256, items: count, user_id: userId, reason: why });
         });

@@ -1,0 +1,121 @@
+import * as z from 'zod/mini';
+import { subjectHash, type ContentKeys } from '../content/contentKeys.ts';
+import type { ContentPolicy } from '../content/contentStore.ts';
+import { Redactor } from '../content/redaction.ts';
+import { seal, unseal } from '../content/sealing.ts';
+import { turnSchema, type Turn } from './turn.ts';
+
+/** What is known of a conversation besides its turns. Times are ISO 8601. */
+const aboutSchema = z.object({
+  /** The first words of the first question, until somebody gives another. */
+  title: z.string(),
+  pinned: z.boolean(),
+  /** When it was moved to the deleted ones; null while it is not. */
+  deleted: z.nullable(z.string()),
+  created: z.string(),
+  /** When a question was last asked or answered. */
+  asked: z.string(),
+  /** Keys of the workspaces it began in; none for a window without a folder. */
+  workspaces: z.array(z.string()),
+  /** The last turn of the shown branch. */
+  leaf: z.nullable(z.string()),
+  turns: z.number(),
+});
+
+const lineSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('turn'), turn: turnSchema }),
+  z.object({ kind: z.literal('about'), about: aboutSchema }),
+]);
+
+export type ConversationAbout = z.infer<typeof aboutSchema>;
+export type ConversationLine = z.infer<typeof lineSchema>;
+
+/** Who writes lines, and what policy lets them keep. */
+export interface Author {
+  user: string;
+  policy: ContentPolicy;
+}
+
+/**
+ * A line of a file: whose key seals it (SHA-256 of the user, lower-case hex), a space, and the sealed JSON as Base64. It
+ * is bound to its conversation. Throws `content_unavailable` if the key can't be used.
+ */
+export function sealedLine(
+  keys: ContentKeys,
+  { user, policy }: Author,
+  id: string,
+  line: ConversationLine,
+): string {
+  const text = JSON.stringify(renamed(policy === 'redacted' ? redacted(line) : line, snakeCase));
+  return `${subjectHash(user)} ${seal(keys.of(user), boundTo(id), text).toString('base64')}\n`;
+}
+
+/** The line; null if it was changed, belongs elsewhere, or its user was erased. Throws `content_unavailable`. */
+export function openedLine(keys: ContentKeys, id: string, text: string): ConversationLine | null {
+  const [, subject, sealed] = /^([0-9a-f]{64}) ([A-Za-z0-9+/=]+)$/.exec(text) ?? [];
+  const key = subject === undefined ? null : keys.findHashed(subject);
+  if (!key || sealed === undefined) return null;
+  try {
+    const json: unknown = JSON.parse(unseal(key, boundTo(id), Buffer.from(sealed, 'base64')));
+    return lineSchema.parse(renamed(json, camelCase));
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a line is sealed for this subject. */
+export function isLineOf(subjectSha256: string, text: string): boolean {
+  return text.startsWith(`${subjectSha256} `);
+}
+
+function boundTo(id: string): Buffer {
+  return Buffer.from(`tidyllm conversation 1\0${id}`);
+}
+
+/** A turn for files and exports: its names in snake_case. */
+export function turnAsJson(turn: Turn): unknown {
+  return renamed(turn, snakeCase);
+}
+
+/** The value with another name for each member. */
+function renamed(value: unknown, rename: (name: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((one) => renamed(one, rename));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [rename(name), renamed(member, rename)]),
+  );
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** The line without secrets and personal data in what people and models wrote. */
+function redacted(line: ConversationLine): ConversationLine {
+  const redactor = new Redactor();
+  if (line.kind === 'about')
+    return { kind: 'about', about: { ...line.about, title: redactor.redact(line.about.title) } };
+  const { turn } = line;
+  const { result } = turn;
+  const failure = result?.failure;
+  const question = redactor.redact(turn.question);
+  return {
+    kind: 'turn',
+    turn: {
+      ...turn,
+      answer: redactor.redact(turn.answer),
+      // Again: a value that was found only in the answer.
+      question: redactor.redact(question),
+      ...(result && {
+        result: {
+          ...result,
+          failure: failure?.said ? { ...failure, said: redactor.redact(failure.said) } : result.failure,
+        },
+      }),
+    },
+  };
+}
