@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { ConversationFiles } from './chat/conversationFiles.ts';
 import type { ComposeOptions, Core } from './core/core.ts';
 import type { TidyLlmApi } from './host/api.ts';
 import { registerCommands } from './host/commands.ts';
@@ -10,6 +11,7 @@ import { GitContext } from './host/gitContext.ts';
 import { Histories } from './host/histories.ts';
 import { mfaCodePrompt } from './host/mfaCode.ts';
 import { contributeSettings } from './host/settingsContribution.ts';
+import { userDirectories } from './settings/settingsPlaces.ts';
 import { contributeAudit } from './views/audit/contribution.ts';
 import { contributeBudget } from './views/budget/contribution.ts';
 import { contributeChat } from './views/chat/contribution.ts';
@@ -50,7 +52,10 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   const flow = store.add(contributeFlow({ ...services, showCall }));
   const comparison = store.add(contributeComparison({ ...services, showCall }));
   const { compare } = comparison;
-  const chat = store.add(contributeChat({ ...services, showReport: flow.showReport, showCall, compare }));
+  const conversations = store.add(new ConversationFiles(stateFolder()));
+  const chat = store.add(
+    contributeChat({ ...services, conversations, showReport: flow.showReport, showCall, compare }),
+  );
   const commands = {
     ...settings.commands,
     ...audit.commands,
@@ -66,6 +71,15 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   const start = setImmediate(() => void core.reconnect());
   store.add({ dispose: () => clearImmediate(start) });
   return createApi(core, git, (context.extension.packageJSON as { version: string }).version);
+}
+
+/** If TIDYLLM_HOME can't be used the gateway doesn't start, so nothing is kept where it would be by default. */
+function stateFolder(): string {
+  try {
+    return userDirectories(process.env).state;
+  } catch {
+    return userDirectories({}).state;
+  }
 }
 
 /** Loaded by the first start of the gateway: an activation registers and reads no more code than that needs. */

@@ -1,22 +1,20 @@
 import * as z from 'zod/mini';
-import { chatModeIds, type ChatModeId } from './chatModeIds.ts';
+import { chatModeIds } from './chatModeIds.ts';
+import type { KeptConversation } from './conversation.ts';
 import { rememberReason } from './reasons.ts';
 import { turnSchema, type Turn } from './turn.ts';
 
-/** Larger conversations are not kept: the storage is read at every start. */
-const keptCharacters = 262_144;
-
-const keptSchema = z.object({
+/** The conversation that earlier versions kept here, with all its turns. */
+const earlierSchema = z.object({
   turns: z.array(turnSchema),
   reason: z.string(),
   mode: z._default(z.enum(chatModeIds), 'direct'),
 });
 
-export interface KeptConversation {
-  turns: readonly Turn[];
-  reason: string;
-  mode: ChatModeId;
-}
+const openSchema = z.object({ id: z.string(), reason: z.string(), mode: z.enum(chatModeIds) });
+
+/** The conversation that a window has open, and how the next question is asked. */
+export type OpenInWindow = z.infer<typeof openSchema>;
 
 /** Values by name, such as VS Code's `Memento`. */
 export interface ChatStorage {
@@ -34,25 +32,35 @@ export class ChatMemory {
     this.#storage = storage;
   }
 
-  /** Sets whether prompts and answers may be kept. If not, kept ones are deleted too. */
+  /** Sets whether prompts and answers may be kept. If not, the draft is deleted too. */
   async setPolicy(mayKeep: boolean): Promise<void> {
     this.#mayKeep = mayKeep;
-    if (mayKeep) return;
-    await this.keepConversation(this.conversation);
-    await this.#storage.update('draft', '');
+    if (!mayKeep) await this.#storage.update('draft', '');
   }
 
-  get conversation(): KeptConversation {
-    const kept = keptSchema.safeParse(this.#storage.get('conversation'));
-    return kept.success ? kept.data : { turns: [], reason: '', mode: 'direct' };
+  /** What was open when a window of this workspace last changed it. */
+  get open(): OpenInWindow | null {
+    return openSchema.safeParse(this.#storage.get('open')).data ?? null;
   }
 
-  /** Kept data isn't changed until the policy is known. */
-  async keepConversation({ turns, reason, mode }: KeptConversation): Promise<void> {
-    if (this.#mayKeep === null && turns.length > 0) return;
-    const kept = { turns, reason, mode };
-    const fits = this.#mayKeep === true && JSON.stringify(kept).length <= keptCharacters;
-    await this.#storage.update('conversation', fits ? kept : { ...kept, turns: [] });
+  async keepOpen({ id, reason, mode }: OpenInWindow): Promise<void> {
+    await this.#storage.update('open', { id, reason, mode });
+  }
+
+  /** The conversation that an earlier version kept, in one branch; null if there is none. */
+  get earlier(): KeptConversation | null {
+    const kept = earlierSchema.safeParse(this.#storage.get('conversation')).data;
+    if (!kept) return null;
+    const turns = kept.turns.map((turn, index): Turn => {
+      const parent = kept.turns[index - 1]?.id;
+      return { ...turn, ...(parent !== undefined && { parent }) };
+    });
+    return { ...kept, turns };
+  }
+
+  /** Deletes it, once it is kept elsewhere or must not be kept. */
+  async forgetEarlier(): Promise<void> {
+    await this.#storage.update('conversation', undefined);
   }
 
   /** The question draft. */

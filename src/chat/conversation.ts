@@ -10,17 +10,28 @@ import type { BackendInfo } from '../gateways/ports.ts';
 import { readReason } from '../ledger/reason.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
-import type { KeptConversation } from './chatMemory.ts';
 import type { ChatCalls } from './chatMode.ts';
 import type { ChatModeId } from './chatModeIds.ts';
 import { citationFaults } from './citations.ts';
 import { isFlowCommand } from './flowCommand.ts';
 import { TextBuffer } from './textBuffer.ts';
+import { TurnTree } from './turnTree.ts';
 import type { Failure, Turn, TurnResult } from './turn.ts';
 import { turnResultOf } from './turnResult.ts';
 import type { UnifiedChatManager } from './unifiedChatManager.ts';
 
-const turnsKept = 100;
+/** No model's context takes more text, in characters: earlier turns would only be measured and refused. */
+const mostSent = 8_000_000;
+
+/** What a conversation begins with. */
+export interface KeptConversation {
+  /** In the order they were asked; all branches. */
+  turns: readonly Turn[];
+  /** The last turn of the shown branch; by default the last one that was asked. */
+  leaf?: string | null;
+  reason: string;
+  mode: ChatModeId;
+}
 
 /** What a conversation needs of the core. */
 export interface ChatCore {
@@ -37,7 +48,7 @@ export type ConversationEvent =
   | { type: 'turnRemoved'; id: string }
   /** The next piece of a turn's answer. */
   | { type: 'text'; id: string; text: string }
-  /** The reason, the mode or the turns were replaced. */
+  /** The reason, the mode or the shown turns were replaced. */
   | { type: 'replaced' };
 
 export interface ConversationDependencies {
@@ -53,8 +64,8 @@ export interface ConversationDependencies {
   /** Logs an error and words it for the front door. */
   failureOf: (error: unknown) => Failure;
   onEvent: (event: ConversationEvent) => void;
-  /** Called after every change to be saved. */
-  onDidChange: () => void;
+  /** Called after every change to be kept: turns that began, ended or left, or another branch. */
+  onDidChange: (changed: readonly Turn[], removed: readonly Turn[]) => void;
 }
 
 export interface FlowCommandOptions {
@@ -63,8 +74,18 @@ export interface FlowCommandOptions {
   onProgress: (message: string) => void;
 }
 
-/** What changes when an earlier question is asked again. */
-export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens' | 'cache'>> & { mode?: ChatModeId };
+/** What differs from the conversation, or when an earlier question is asked again. */
+export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens' | 'cache'>> & {
+  mode?: ChatModeId;
+  reason?: string;
+};
+
+/** The place of a turn among those that were asked in its place. */
+export interface Version {
+  /** From 1. */
+  number: number;
+  of: number;
+}
 
 /** The outcome of asking. Only an `asked` question joins the conversation; others are returned to the caller. */
 export type AskResult =
@@ -74,47 +95,50 @@ export type AskResult =
   | { outcome: 'busy' }
   | { outcome: 'reason_refused'; error: GatewayError };
 
-/** A conversation with a model: its turns, and the reason and the mode of its questions. */
+/**
+ * A conversation with a model: its turns, and the reason and the mode of its questions. The turns are a tree, of which
+ * one branch is shown.
+ */
 export class Conversation {
   readonly #dependencies: ConversationDependencies;
+  #tree: TurnTree;
+  /** The shown branch. */
   #turns: readonly Turn[];
-  #reason: string;
-  #mode: ChatModeId;
   #running: AbortController | null = null;
   #text: TextBuffer | null = null;
+  /** Why the next question is asked, as it was written. */
+  reason: string;
+  /** How the next question is answered. */
+  mode: ChatModeId;
 
-  constructor(dependencies: ConversationDependencies, kept: KeptConversation) {
+  constructor(dependencies: ConversationDependencies, { turns, leaf, reason, mode }: KeptConversation) {
     this.#dependencies = dependencies;
-    // A turn that ran when the window closed has no result here; the ledger has it.
-    this.#turns = kept.turns.map((turn) => (turn.result ? turn : { ...turn, result: interrupted }));
-    this.#reason = kept.reason;
-    this.#mode = kept.mode;
+    this.#tree = new TurnTree(turns.map(ended));
+    this.#turns = this.#tree.pathTo(this.#tree.find(leaf ?? '') ?? this.#tree.all.at(-1));
+    this.reason = reason;
+    this.mode = mode;
   }
 
-  /** The turns with their answers so far; later text comes as events. */
+  /** The turns of the shown branch with their answers so far; later text comes as events. */
   get turns(): readonly Turn[] {
     this.#text?.flush();
     return this.#turns;
   }
 
-  /** Why the next question is asked, as it was written. */
-  get reason(): string {
-    return this.#reason;
+  /** The turns of all branches, in the order they were asked. */
+  get allTurns(): readonly Turn[] {
+    return this.#tree.all;
   }
 
-  set reason(reason: string) {
-    this.#reason = reason;
-    this.#dependencies.onDidChange();
+  /** Whether more turns follow the last shown one. */
+  get hasLater(): boolean {
+    const last = this.#turns.at(-1);
+    return last !== undefined && this.#tree.hasFollowers(last);
   }
 
-  /** How the next question is answered. */
-  get mode(): ChatModeId {
-    return this.#mode;
-  }
-
-  set mode(mode: ChatModeId) {
-    this.#mode = mode;
-    this.#dependencies.onDidChange();
+  versionOf(turn: Turn): Version {
+    const versions = this.#tree.versionsOf(turn);
+    return { number: versions.indexOf(turn) + 1, of: versions.length };
   }
 
   get answering(): boolean {
@@ -129,9 +153,18 @@ export class Conversation {
   clear(): void {
     this.stop();
     this.#running = null;
-    this.#reason = '';
-    this.#mode = 'direct';
-    this.#replace([]);
+    this.reason = '';
+    this.mode = 'direct';
+    this.#tree = new TurnTree();
+    this.#show([]);
+  }
+
+  /** Forgets every turn but one that is being answered. */
+  forgetEnded(): void {
+    const left = this.#turns.filter(({ result }) => result === null);
+    if (left.length === this.#turns.length) return;
+    this.#tree = new TurnTree(left);
+    this.#show(left);
   }
 
   stop(): void {
@@ -143,11 +176,60 @@ export class Conversation {
     return this.#ask(question, model, change, this.#turns);
   }
 
-  /** Asks a turn's question again; the new turn replaces one without an answer, or with a cached one. */
+  /** Asks a turn's question again: in the place of one without an answer, or with a cached one, otherwise at the end. */
   askAgain(turn: Turn, change: Change = {}): Promise<AskResult> {
-    const replaces = turn.answer === '' || change.cache === false;
-    const others = replaces ? this.#turns.filter((other) => other !== turn) : this.#turns;
-    return this.#ask(turn.question, turn.model, { mode: turn.mode ?? 'direct', ...change }, others);
+    const replaces = (turn.answer === '' || change.cache === false) && turn === this.#turns.at(-1);
+    const before = replaces ? this.#before(turn) : this.#turns;
+    return this.#ask(turn.question, turn.model, { mode: turn.mode ?? 'direct', ...change }, before);
+  }
+
+  /** Asks a turn's question again for another answer; the old one stays, with what followed it, as a version. */
+  regenerate(turn: Turn, model: string): Promise<AskResult> {
+    const change = { mode: turn.mode ?? 'direct', cache: false };
+    return this.#ask(turn.question, model, change, this.#before(turn));
+  }
+
+  /** Asks another question in the place of a turn, which stays as a version. */
+  edit(turn: Turn, question: string, model: string): Promise<AskResult> {
+    return this.#ask(question, model, {}, this.#before(turn));
+  }
+
+  /** Goes on from a turn; what followed it stays. Not while an answer is running. */
+  branchFrom(turn: Turn): void {
+    if (!this.#running) this.#show(this.#tree.pathTo(turn));
+  }
+
+  /** Shows the version before (-1) or after (1) a turn, with what followed it. Not while an answer is running. */
+  showVersion(turn: Turn, step: -1 | 1): void {
+    const versions = this.#tree.versionsOf(turn);
+    const version = versions[versions.indexOf(turn) + step];
+    if (version && !this.#running) this.#show(this.#tree.pathTo(this.#tree.endFrom(version)));
+  }
+
+  /** Shows the turns that follow the last shown one. Not while an answer is running. */
+  showLater(): void {
+    const last = this.#turns.at(-1);
+    if (last && !this.#running) this.#show(this.#tree.pathTo(this.#tree.endFrom(last)));
+  }
+
+  /** Takes in turns that another window asked. Those that follow the last shown one are shown. */
+  takeIn(turns: readonly Turn[], removed: readonly string[] = []): void {
+    let isSame = true;
+    for (const turn of turns.map(ended)) {
+      const known = this.#tree.find(turn.id);
+      if (known && known.result?.status !== 'interrupted') continue;
+      isSame = false;
+      if (known) Object.assign(known, turn);
+      else this.#tree.add(turn);
+      if (!known && !this.#running && turn.parent === this.#turns.at(-1)?.id)
+        this.#turns = [...this.#turns, turn];
+    }
+    for (const turn of removed.flatMap((id) => this.#tree.find(id) ?? [])) {
+      isSame = false;
+      this.#tree.remove(turn);
+      this.#turns = this.#turns.filter((one) => one !== turn);
+    }
+    if (!isSame) this.#dependencies.onEvent({ type: 'replaced' });
   }
 
   /** Continues an answer that was cut off; one that never started is asked again with a higher limit. */
@@ -169,11 +251,11 @@ export class Conversation {
         return agreement ? flow.worstCase(agreement, parameters) : 0n;
       });
     }
-    const asked = { question, model, reason: this.#reason };
+    const asked = { question, model, reason: this.reason };
     const request = await this.#request(asked, {}, this.#turns);
     return this.#dependencies.use(async (core) => {
       await core.catalogue.learn(model);
-      const mode = await core.chat.mode(this.#mode);
+      const mode = await core.chat.mode(this.mode);
       return core.chat.calls(mode, { folders: this.#dependencies.folders() }).worstCase(request);
     });
   }
@@ -186,7 +268,9 @@ export class Conversation {
     for (const turn of this.#turns.toReversed()) {
       const record = turn.result?.record;
       if (record?.ledger !== ledger || !(await wasErased(record.sequence))) continue;
-      this.#replace(this.#turns.slice(this.#turns.indexOf(turn) + 1));
+      const left = this.#turns.slice(this.#turns.indexOf(turn) + 1);
+      this.#tree = new TurnTree(left);
+      this.#show(left);
       return true;
     }
     return false;
@@ -197,23 +281,15 @@ export class Conversation {
     if (this.#running) return { outcome: 'busy' };
     const running = new AbortController();
     this.#running = running;
-    const flow = isFlowCommand(question) ? newFlow(question) : undefined;
-    const turn: Turn = {
-      id: randomUUID(),
-      question,
-      reason: flow ? '' : this.#reason,
-      model: flow?.trigger ?? change.modelId ?? model,
-      mode: change.mode ?? this.#mode,
-      simulated: false,
-      answer: '',
-      result: null,
-      ...(flow && { flow }),
-    };
+    const turn = this.#newTurn(question, model, change, before.at(-1)?.id);
+    const { flow } = turn;
     const all = this.#turns;
     for (const { id } of all.filter((one) => !before.includes(one)))
       this.#dependencies.onEvent({ type: 'turnRemoved', id });
-    this.#turns = [...before, turn].slice(-turnsKept);
+    this.#tree.add(turn);
+    this.#turns = [...before, turn];
     this.#changed(turn);
+    this.#dependencies.onDidChange([turn], []);
     let refused: GatewayError | null = null;
     try {
       if (await this.#isShown(turn, running.signal)) {
@@ -224,12 +300,37 @@ export class Conversation {
       turn.result = { ...interrupted, status: 'failed', failure: this.#dependencies.failureOf(error) };
     }
     if (this.#running === running) this.#running = null;
+    const isKnown = this.#tree.find(turn.id) !== undefined;
     if (!refused) {
       this.#changed(turn);
+      if (isKnown) this.#dependencies.onDidChange([turn], []);
       return { outcome: 'asked', turn };
     }
-    if (this.#turns.includes(turn)) this.#replace(this.#asBefore(all, before));
+    this.#tree.remove(turn);
+    if (isKnown) this.#dependencies.onDidChange([], [turn]);
+    if (this.#turns.includes(turn)) this.#show(this.#asBefore(all, before));
     return { outcome: 'reason_refused', error: refused };
+  }
+
+  #newTurn(question: string, model: string, change: Change, parent: string | undefined): Turn {
+    const flow = isFlowCommand(question) ? newFlow(question) : undefined;
+    return {
+      id: randomUUID(),
+      ...(parent !== undefined && { parent }),
+      question,
+      reason: flow ? '' : (change.reason ?? this.reason),
+      model: flow?.trigger ?? change.modelId ?? model,
+      mode: change.mode ?? this.mode,
+      simulated: false,
+      answer: '',
+      result: null,
+      ...(flow && { flow }),
+    };
+  }
+
+  /** The shown turns before this one. */
+  #before(turn: Turn): readonly Turn[] {
+    return this.#turns.slice(0, this.#turns.indexOf(turn));
   }
 
   /** Asks the model. Resolves with the refusal if the reason was refused. */
@@ -320,7 +421,7 @@ export class Conversation {
     { maxTokens, cache }: Change,
     before: readonly Turn[],
   ): Promise<LlmRequest> {
-    const said = before
+    const said = fitting(before)
       // Reports are for people; a model gets one only if they send it.
       .filter(({ answer, flow }) => answer.trim() !== '' && !flow)
       .flatMap((turn): ChatMessage[] => [
@@ -338,9 +439,7 @@ export class Conversation {
   }
 
   #changed(turn: Turn): void {
-    if (!this.#turns.includes(turn)) return;
-    this.#dependencies.onEvent({ type: 'turn', turn });
-    this.#dependencies.onDidChange();
+    if (this.#turns.includes(turn)) this.#dependencies.onEvent({ type: 'turn', turn });
   }
 
   /** The turns as they were before one was asked, without those that were forgotten meanwhile. */
@@ -349,10 +448,11 @@ export class Conversation {
     return all.slice(all.findLastIndex(isForgotten) + 1);
   }
 
-  #replace(turns: readonly Turn[]): void {
+  /** Shows other turns. */
+  #show(turns: readonly Turn[]): void {
     this.#turns = turns;
     this.#dependencies.onEvent({ type: 'replaced' });
-    this.#dependencies.onDidChange();
+    this.#dependencies.onDidChange([], []);
   }
 
   #resultOfRun(execution: FlowExecution): TurnResult {
@@ -377,6 +477,21 @@ export class Conversation {
 /** A reason that is too long is an invalid request to other callers; here it goes back like every faulty one. */
 function isOfReason({ code }: GatewayError, reason: string): boolean {
   return code === 'audit_reason_missing' || readReason(reason, { minReasonLength: 0 }).fault !== null;
+}
+
+/** The last turns, as many as a context can hold. */
+function fitting(turns: readonly Turn[]): readonly Turn[] {
+  let room = mostSent;
+  const first = turns.findLastIndex(({ question, answer }) => {
+    room -= question.length + answer.length;
+    return room < 0;
+  });
+  return turns.slice(first + 1);
+}
+
+/** A turn that ran when its window closed, or runs in another one, has no result here; the ledger has it. */
+function ended(turn: Turn): Turn {
+  return turn.result ? turn : { ...turn, result: interrupted };
 }
 
 function newFlow(question: string): NonNullable<Turn['flow']> {

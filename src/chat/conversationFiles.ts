@@ -41,12 +41,18 @@ export interface ConversationFile {
   readonly known: Set<string>;
 }
 
-export interface OpenedConversation {
-  file: ConversationFile;
+/** What was read of a file. */
+export interface ReadTurns {
   /** In the order they were asked. */
   turns: Turn[];
+  /** Ids of turns that were taken back. */
+  removed: string[];
   /** Number of lines that were changed or belong elsewhere. */
   unreadable: number;
+}
+
+export interface OpenedConversation extends ReadTurns {
+  file: ConversationFile;
 }
 
 export interface ListedConversation extends ConversationAbout {
@@ -91,61 +97,67 @@ export class ConversationFiles {
   async open(id: string): Promise<OpenedConversation | null> {
     const file = { ...this.create([]), id };
     const read = await this.readOn(file);
-    return file.offset > 0 ? { file, ...read } : null;
+    return read && file.offset > 0 ? { file, ...read } : null;
   }
 
   /**
-   * Reads what was added since the file was last read or written: turns that are new or have changed. `gone` if it was
-   * removed or erased meanwhile. Throws `content_unavailable`.
+   * Reads what was added since the file was last read or written; null if it was removed or erased meanwhile. Throws
+   * `content_unavailable`.
    */
-  async readOn(file: ConversationFile): Promise<{ turns: Turn[]; unreadable: number; gone: boolean }> {
+  async readOn(file: ConversationFile): Promise<ReadTurns | null> {
     const turns = new Map<string, Turn>();
+    const removed = new Set<string>();
     let unreadable = 0;
     const path = this.#path(file.id);
     try {
       for await (const { text, end } of linesOf(path, file.offset)) {
         const line = openedLine(this.#keys, file.id, text);
-        if (line?.kind === 'about') file.about = line.about;
-        else if (line) turns.set(line.turn.id, line.turn);
-        else unreadable += 1;
+        if (!line) unreadable += 1;
+        else if (line.kind === 'about') file.about = line.about;
+        else if (line.kind === 'turn') turns.set(line.turn.id, line.turn);
+        else if (!turns.delete(line.id)) removed.add(line.id);
         file.offset = end;
       }
     } catch (error) {
       if (systemCodeOf(error) !== 'ENOENT') throw unusable(path, error);
-      return { turns: [], unreadable: 0, gone: file.offset > 0 };
+      if (file.offset > 0) return null;
     }
     for (const id of turns.keys()) file.known.add(id);
-    return { turns: [...turns.values()], unreadable, gone: false };
+    for (const id of removed) file.known.delete(id);
+    return { turns: [...turns.values()], removed: [...removed], unreadable };
   }
 
   /**
-   * Adds turns, and what has changed about the conversation, durably. Resolves with what other windows added meanwhile;
-   * null, and nothing is written, if the file was removed or erased. Policy `none` writes nothing. Throws
-   * `content_unavailable`.
+   * Adds turns, changes about the conversation, and that turns were taken back, durably. Resolves with what other
+   * windows added meanwhile; null, and nothing is written, if the file was removed or erased. Policy `none` writes
+   * nothing. Throws `content_unavailable`.
    */
   async append(
     file: ConversationFile,
     author: Author,
     turns: readonly Turn[],
-    change: Partial<ConversationAbout> = {},
-  ): Promise<Turn[] | null> {
-    if (author.policy === 'none') return [];
+    { removed = [], ...change }: Partial<ConversationAbout> & { removed?: readonly string[] } = {},
+  ): Promise<ReadTurns | null> {
+    if (author.policy === 'none') return { turns: [], removed: [], unreadable: 0 };
     return this.#locked(async () => {
       const others = await this.readOn(file);
-      if (others.gone) return null;
+      if (!others) return null;
       const known = new Set([...file.known, ...turns.map(({ id }) => id)]);
+      for (const id of removed) known.delete(id);
       const title = file.about.title || titleOf(turns[0]?.question ?? '');
       const asked = turns.length > 0 ? new Date().toISOString() : file.about.asked;
       const about = { ...file.about, title, asked, ...change, turns: known.size };
       const lines: ConversationLine[] = [
         ...turns.map((turn) => ({ kind: 'turn' as const, turn })),
+        ...removed.map((id) => ({ kind: 'removed' as const, id })),
         { kind: 'about', about },
       ];
       const text = lines.map((line) => sealedLine(this.#keys, author, file.id, line)).join('');
       file.offset = appendDurably(this.#path(file.id), file.offset, text);
       file.about = about;
       for (const id of known) file.known.add(id);
-      return others.turns;
+      for (const id of removed) file.known.delete(id);
+      return others;
     });
   }
 
@@ -167,6 +179,17 @@ export class ConversationFiles {
           one.id.localeCompare(other.id),
       );
     return { conversations, unreadable: read.length - known.length };
+  }
+
+  /** Changes what is known of a conversation; nothing if there is no such file. Throws `content_unavailable`. */
+  async change(id: string, author: Author, change: Partial<ConversationAbout>): Promise<void> {
+    await this.#locked(async () => {
+      const about = await this.#aboutOf(id);
+      if (!about) return;
+      const path = this.#path(id);
+      const line = sealedLine(this.#keys, author, id, { kind: 'about', about: { ...about, ...change } });
+      appendDurably(path, await endOf(path), line);
+    });
   }
 
   /** Removes a conversation for good. */
@@ -287,6 +310,17 @@ async function* linesOf(path: string, from: number): AsyncGenerator<{ text: stri
       yield { text, end: start };
     }
   }
+}
+
+/** Where the last complete line ends. Throws the system error. */
+async function endOf(path: string): Promise<number> {
+  const { size } = await stat(path);
+  let end = 0;
+  for (let from = size; end === 0 && from > 0;) {
+    from = Math.max(0, from - tailBytes);
+    for await (const line of linesOf(path, from)) ({ end } = line);
+  }
+  return end;
 }
 
 async function hasLineOf(path: string, subjectSha256: string): Promise<boolean> {

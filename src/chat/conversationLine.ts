@@ -23,7 +23,10 @@ const aboutSchema = z.object({
 });
 
 const lineSchema = z.discriminatedUnion('kind', [
+  /** A new turn, or the whole of a changed one. */
   z.object({ kind: z.literal('turn'), turn: turnSchema }),
+  /** A question that was taken back. */
+  z.object({ kind: z.literal('removed'), id: z.string() }),
   z.object({ kind: z.literal('about'), about: aboutSchema }),
 ]);
 
@@ -99,6 +102,7 @@ function redacted(line: ConversationLine): ConversationLine {
   const redactor = new Redactor();
   if (line.kind === 'about')
     return { kind: 'about', about: { ...line.about, title: redactor.redact(line.about.title) } };
+  if (line.kind === 'removed') return line;
   const { turn } = line;
   const { result } = turn;
   const failure = result?.failure;

@@ -2,6 +2,12 @@
 export const commandIds = [
   'tidyllm.openChat',
   'tidyllm.newConversation',
+  'tidyllm.showConversations',
+  'tidyllm.renameConversation',
+  'tidyllm.pinConversation',
+  'tidyllm.exportConversation',
+  'tidyllm.deleteConversation',
+  'tidyllm.restoreConversation',
   'tidyllm.ask',
   'tidyllm.compareModels',
   'tidyllm.chooseModel',

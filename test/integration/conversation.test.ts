@@ -21,18 +21,22 @@ const reason = 'JIRA-1 test the chat';
 interface Opened {
   conversation: Conversation;
   posted: ConversationEvent[];
+  /** Ids of the turns that were to be kept or left. */
+  kept: { changed: string[]; removed: string[] }[];
   last: () => Turn;
 }
 
 function open(
   core: Core | null,
-  kept: Turn[] = [],
+  turns: Turn[] = [],
   show: ConversationDependencies['show'] = () => Promise.resolve(null),
   origin: ConversationDependencies['origin'] = () =>
     Promise.resolve({ door: 'chat', folder: '/w', branch: 'b' }),
   folders: readonly string[] = [],
+  leaf: string | null = null,
 ): Opened {
   const posted: ConversationEvent[] = [];
+  const kept: Opened['kept'] = [];
   const conversation = new Conversation(
     {
       use: async (work) => {
@@ -55,11 +59,12 @@ function open(
       failureOf,
       // As it is sent: later changes of a turn do not reach a message that has gone.
       onEvent: (event) => posted.push(structuredClone(event)),
-      onDidChange: () => undefined,
+      onDidChange: (changed, removed) =>
+        kept.push({ changed: changed.map(({ id }) => id), removed: removed.map(({ id }) => id) }),
     },
-    { turns: kept, reason, mode: 'direct' },
+    { turns, leaf, reason, mode: 'direct' },
   );
-  return { conversation, posted, last: () => conversation.turns.at(-1)! };
+  return { conversation, posted, kept, last: () => conversation.turns.at(-1)! };
 }
 
 function failureOf(error: unknown): Failure {
@@ -388,6 +393,137 @@ describe('a conversation', () => {
     await stopping;
     expect(stopped.last().result).toMatchObject({ status: 'cancelled', failure: null });
     expect(standIn.calls).toHaveLength(1);
+  });
+
+  it('keeps the old answer as a version when a question is asked again, and goes back to it', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    await conversation.ask('@stand-in:text=One.', 'claude-sonnet');
+    const first = last();
+    await conversation.ask('Then?', 'claude-sonnet');
+    const then = last();
+    await conversation.regenerate(first, 'claude-sonnet');
+    const again = last();
+    expect(conversation.turns).toEqual([again]);
+    expect(again).toMatchObject({ question: first.question, result: { status: 'success' } });
+    expect(again.result).not.toHaveProperty('cached');
+    expect(standIn.calls).toHaveLength(3);
+    expect(conversation.versionOf(again)).toEqual({ number: 2, of: 2 });
+    conversation.showVersion(again, -1);
+    expect(conversation.turns).toEqual([first, then]);
+    expect(conversation.versionOf(first)).toEqual({ number: 1, of: 2 });
+    conversation.showVersion(first, 1);
+    expect(conversation.turns).toEqual([again]);
+    expect(conversation.allTurns).toEqual([first, then, again]);
+  });
+
+  it('asks an edited question in the place of the old one, without what followed', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    await conversation.ask('@stand-in:text=One.', 'claude-sonnet');
+    await conversation.ask('wrong', 'claude-sonnet');
+    const wrong = last();
+    await conversation.ask('more', 'claude-sonnet');
+    const more = last();
+    await conversation.edit(wrong, 'right', 'claude-sonnet');
+    expect(conversation.turns.map(({ question }) => question)).toEqual(['@stand-in:text=One.', 'right']);
+    const sent = standIn.calls.at(-1)?.body.messages?.map(({ content }) => content?.[0]?.text);
+    expect(sent).toEqual(['@stand-in:text=One.', 'One.', 'right']);
+    conversation.showVersion(last(), -1);
+    expect(conversation.turns.slice(1)).toEqual([wrong, more]);
+  });
+
+  it('goes on from an earlier turn, and returns to what followed it', async () => {
+    const { core } = await gatewayOnMock();
+    const { conversation, last } = open(core);
+    await conversation.ask('first', 'claude-sonnet');
+    const first = last();
+    await conversation.ask('second', 'claude-sonnet');
+    const second = last();
+    expect(conversation.hasLater).toBe(false);
+    conversation.branchFrom(first);
+    expect(conversation).toMatchObject({ turns: [first], hasLater: true });
+    conversation.showLater();
+    expect(conversation.turns).toEqual([first, second]);
+    conversation.branchFrom(first);
+    await conversation.ask('another', 'claude-sonnet');
+    expect(conversation.turns).toEqual([first, last()]);
+    expect(conversation.versionOf(last())).toEqual({ number: 2, of: 2 });
+  });
+
+  it('opens on the branch that was shown', async () => {
+    const { core } = await gatewayOnMock();
+    const { conversation, last } = open(core);
+    await conversation.ask('first', 'claude-sonnet');
+    const first = last();
+    await conversation.regenerate(first, 'claude-sonnet');
+    const { allTurns: turns } = conversation;
+    expect(open(core, [...turns]).conversation.turns).toEqual([last()]);
+    expect(open(core, [...turns], undefined, undefined, [], first.id).conversation.turns).toEqual([first]);
+  });
+
+  it('shows what another window asks at its end, and keeps what it asks elsewhere as a version', async () => {
+    const { core } = await gatewayOnMock();
+    const { conversation, posted, last } = open(core);
+    await conversation.ask('first', 'claude-sonnet');
+    const first = last();
+    const elsewhere = (id: string, parent: string): Turn => ({ ...structuredClone(first), id, parent });
+    const running = { ...elsewhere('a', first.id), answer: '', result: null };
+    conversation.takeIn([running]);
+    expect(last()).toMatchObject({ id: 'a', result: { status: 'interrupted' } });
+    expect(posted.at(-1)).toEqual({ type: 'replaced' });
+    conversation.takeIn([elsewhere('a', first.id)]);
+    expect(last()).toMatchObject({ id: 'a', answer: first.answer, result: { status: 'success' } });
+    conversation.takeIn([elsewhere('b', first.id)]);
+    expect(last().id).toBe('a');
+    expect(conversation.versionOf(last())).toEqual({ number: 1, of: 2 });
+    const before = posted.length;
+    conversation.takeIn([elsewhere('b', first.id)]);
+    expect(posted).toHaveLength(before);
+    conversation.takeIn([], ['a']);
+    expect(conversation.turns).toEqual([first]);
+  });
+
+  it('stays on its own answer when another window asks at the same place', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    const asked = conversation.ask('@stand-in:gate', 'claude-sonnet');
+    await expect.poll(() => last().answer).not.toBe('');
+    const mine = last();
+    conversation.takeIn([{ ...structuredClone(mine), id: 'theirs', question: 'theirs' }]);
+    conversation.branchFrom(mine);
+    conversation.showVersion(mine, 1);
+    expect(conversation.turns).toEqual([mine]);
+    standIn.openGate();
+    await asked;
+    expect(conversation.turns).toEqual([mine]);
+    expect(conversation.versionOf(mine)).toEqual({ number: 1, of: 2 });
+  });
+
+  it('keeps every turn, and says what has to be kept', async () => {
+    const { core } = await gatewayOnMock();
+    const many = Array.from({ length: 150 }, (_, index): Turn => ({
+      ...{ id: String(index), question: `question ${index}`, reason, model: 'claude-sonnet' },
+      ...{ ...(index > 0 && { parent: String(index - 1) }), simulated: true, answer: 'yes', result: null },
+    }));
+    const { conversation, kept } = open(core, many);
+    await conversation.ask('Why?', 'claude-sonnet');
+    expect(conversation.turns).toHaveLength(151);
+    const id = conversation.turns.at(-1)!.id;
+    conversation.reason = 'ab';
+    await conversation.ask('refused', 'claude-sonnet');
+    const refused = kept.at(-2)?.removed[0];
+    expect(kept).toEqual([
+      ...[
+        { changed: [id], removed: [] },
+        { changed: [id], removed: [] },
+      ],
+      ...[
+        { changed: [refused], removed: [] },
+        { changed: [], removed: [refused] },
+      ],
+      { changed: [], removed: [] },
+    ]);
   });
 
   it('forgets what was asked before its user’s content was erased, and nothing of another’s', async () => {

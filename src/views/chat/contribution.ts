@@ -19,6 +19,12 @@ export function contributeChat(dependencies: ChatPanelDependencies) {
     commands: {
       'tidyllm.openChat': async () => (await chat()).open(),
       'tidyllm.newConversation': async () => (await chat()).newConversation(),
+      'tidyllm.showConversations': async () => (await chat()).conversations.choose(),
+      'tidyllm.renameConversation': async () => (await chat()).conversations.rename(),
+      'tidyllm.pinConversation': async () => (await chat()).conversations.pin(),
+      'tidyllm.exportConversation': async () => (await chat()).conversations.export(),
+      'tidyllm.deleteConversation': async () => (await chat()).conversations.delete(),
+      'tidyllm.restoreConversation': async () => (await chat()).conversations.restore(),
       'tidyllm.ask': async () => (await chat()).askFromPalette(),
       'tidyllm.chooseModel': async () => (await chat()).chooseModel(),
       'tidyllm.chooseReason': async () => (await chat()).chooseReason(),

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
 import { ChatMemory } from '../../chat/chatMemory.ts';
 import { comparedQuestion } from '../../chat/compareCommand.ts';
-import { Conversation, type AskResult, type Change } from '../../chat/conversation.ts';
+import type { AskResult, Change, Conversation, ConversationEvent } from '../../chat/conversation.ts';
+import type { ConversationFiles } from '../../chat/conversationFiles.ts';
 import { reasonFromBranch } from '../../chat/reasons.ts';
-import type { Failure } from '../../chat/turn.ts';
+import type { Failure, Turn } from '../../chat/turn.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Core } from '../../core/core.ts';
 import type { ComparisonSeed } from '../../host/askComparison.ts';
@@ -26,10 +28,20 @@ import { shownFailure } from '../../host/shownFailure.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import type { Mend, Remedy } from '../../remedies.ts';
 import { Repeated } from '../../repeated.ts';
+import { workspaceKey } from '../../workspaceKey.ts';
 import { formatLeft } from '../moneyText.ts';
 import { webviewPage, webviewRoot } from '../webviewPage.ts';
+import { ConversationActions } from './conversationActions.ts';
+import { OpenConversation } from './openConversation.ts';
+import { firstOfPart } from './shownPart.ts';
 import { ShownTurns } from './shownTurns.ts';
-import { viewMessageSchema, type HostMessage, type Surroundings, type ViewMessage } from './protocol.ts';
+import {
+  viewMessageSchema,
+  type HostMessage,
+  type Surroundings,
+  type TurnMessage,
+  type ViewMessage,
+} from './protocol.ts';
 
 const viewId = 'tidyllm.chat';
 /** Milliseconds without typing before a question is priced. */
@@ -48,6 +60,7 @@ const asking: ReadonlySet<string> = new Set<CommandId>([
 export interface ChatPanelDependencies {
   extensionUri: vscode.Uri;
   storage: vscode.Memento;
+  conversations: ConversationFiles;
   holder: CoreHolder;
   git: GitContext;
   runs: FlowRuns;
@@ -61,11 +74,22 @@ export interface ChatPanelDependencies {
   log: vscode.LogOutputChannel;
 }
 
+/** A question that waits for the running answer, and how it will be asked. */
+interface QueuedQuestion extends Required<Pick<Change, 'mode' | 'reason'>> {
+  id: string;
+  question: string;
+  model: string;
+}
+
 /** The extension side of the chat view: it holds the conversation and tells the view what to show. */
 export class ChatPanel implements vscode.Disposable {
   readonly #dependencies: ChatPanelDependencies;
   readonly #memory: ChatMemory;
-  readonly #conversation: Conversation;
+  /** What people do with the kept conversations. */
+  readonly conversations: ConversationActions;
+  readonly #open: OpenConversation;
+  /** Resolves once the conversation is open that was open before. */
+  readonly #restored: Promise<void>;
   readonly #subscriptions: vscode.Disposable;
   #view: vscode.WebviewView | null = null;
   readonly #shownTurns = new ShownTurns();
@@ -74,25 +98,49 @@ export class ChatPanel implements vscode.Disposable {
   #draft: string;
   #draftTimer: NodeJS.Timeout | undefined;
   #focusWhenReady = false;
+  /** The model that was selected in this window, or in one before it. */
+  #selectedModel: string | undefined;
+  /** Index of the first shown turn that the view has. */
+  #first = 0;
+  #queued: QueuedQuestion[] = [];
 
   constructor(dependencies: ChatPanelDependencies) {
-    const { storage, holder, git } = dependencies;
+    const { storage, holder, git, conversations, log } = dependencies;
     this.#dependencies = dependencies;
     this.#memory = new ChatMemory(storage);
     this.#draft = this.#memory.draft;
-    this.#conversation = new Conversation(
-      {
+    this.#selectedModel = this.#memory.model;
+    this.#open = new OpenConversation({
+      files: conversations,
+      memory: this.#memory,
+      workspaces: workspacesOfWindow,
+      conversation: {
         use: (work) => holder.use(work),
         origin: () => git.callOrigin('chat'),
         folders: () => localFolders().map(({ uri }) => uri.fsPath),
         runFlow: (text, options) => dependencies.runs.executeCommand(text, { ...options, command: 'chat' }),
         show: (turn, signal) => this.#showTurn(turn, signal),
         failureOf: (error) => this.#failureOf(error),
-        onEvent: (event) => (event.type === 'replaced' ? this.#showConversation() : this.#post(event)),
-        onDidChange: () => this.#keep(),
       },
-      this.#memory.conversation,
-    );
+      onEvent: (event) => this.#tell(event),
+      onError: (error) => void showFailure(log, error),
+    });
+    this.conversations = new ConversationActions({
+      files: conversations,
+      holder,
+      open: this.#open,
+      workspaces: workspacesOfWindow,
+      mayLeave: () =>
+        this.#mayLeave(
+          vscode.l10n.t('Stop the answer and leave the conversation?'),
+          vscode.l10n.t('Stop the Answer'),
+        ),
+      show: async () => {
+        this.#showConversation();
+        await this.open();
+      },
+    });
+    this.#restored = this.#open.restore();
     this.#subscriptions = vscode.Disposable.from(
       holder.onDidChange(() => this.#follow()),
       holder.onDidChangeLedger(() => {
@@ -102,6 +150,10 @@ export class ChatPanel implements vscode.Disposable {
       git.onDidChange(() => this.#refresh()),
     );
     this.#follow();
+  }
+
+  get #conversation(): Conversation {
+    return this.#open.conversation;
   }
 
   /** Fills the view whenever the editor creates it. */
@@ -124,13 +176,25 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   async newConversation(): Promise<void> {
-    if (this.#conversation.answering && !(await confirmsStop())) return;
-    this.#conversation.clear();
+    const stop = vscode.l10n.t('Stop and Clear');
+    const asked = vscode.l10n.t('Stop the answer and start a new conversation?');
+    if (!(await this.#mayLeave(asked, stop))) return;
+    this.#open.startNew();
+    this.#showConversation();
     await this.open();
+  }
+
+  /** Whether another conversation may be opened: an answer that is running is stopped only by who says so. */
+  async #mayLeave(asked: string, stop: string): Promise<boolean> {
+    await this.#restored;
+    if (!this.#conversation.answering) return true;
+    const detail = vscode.l10n.t('The part that has arrived is charged, and its record stays.');
+    return (await vscode.window.showWarningMessage(asked, { modal: true, detail }, stop)) === stop;
   }
 
   /** From the Command Palette: asks for the missing inputs, then shows the answer in the view. */
   async askFromPalette(): Promise<void> {
+    await this.#restored;
     if (this.#conversation.answering) return this.open();
     const reason = this.#conversation.reason || (await this.#pickReason());
     if (!reason) return;
@@ -150,6 +214,8 @@ export class ChatPanel implements vscode.Disposable {
   async forget(user: string): Promise<void> {
     if ((await this.#dependencies.holder.whenReady()).user !== user) return;
     this.#draft = '';
+    this.#queued = [];
+    this.#open.startAnew();
     this.#conversation.clear();
     await this.#memory.keepDraft('');
   }
@@ -157,6 +223,7 @@ export class ChatPanel implements vscode.Disposable {
   async chooseModel(): Promise<void> {
     const chosen = await pickModel(await this.#dependencies.holder.whenReady(), await this.#model());
     if (chosen !== undefined) {
+      this.#selectedModel = chosen;
       await this.#memory.chooseModel(chosen);
       await this.#surroundings.request();
     }
@@ -174,7 +241,7 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   dispose(): void {
-    this.#conversation.stop();
+    this.#open.dispose();
     clearTimeout(this.#draftTimer);
     this.#subscriptions.dispose();
   }
@@ -186,6 +253,7 @@ export class ChatPanel implements vscode.Disposable {
   async #handle(message: ViewMessage): Promise<void> {
     switch (message.type) {
       case 'ready':
+        await this.#restored;
         this.#showConversation();
         await this.#surroundings.request();
         if (this.#focusWhenReady) this.#post({ type: 'focus' });
@@ -199,51 +267,78 @@ export class ChatPanel implements vscode.Disposable {
         return;
       case 'ask':
         return this.#ask(message.question);
+      case 'unqueue':
+        return this.#unqueue(message.id);
       case 'draft':
         this.#draft = message.question;
         this.#priceDraftSoon();
         return;
       case 'reason':
         this.#conversation.reason = message.reason;
-        return;
+        return this.#open.remember();
       case 'mode':
         this.#conversation.mode = message.mode;
         this.#priceDraftSoon();
-        return;
+        return this.#open.remember();
       case 'run':
         return this.#runCommand(message.command);
       case 'fix':
         return this.#applyFix(message.turn, message.index);
-      case 'askModel': {
-        const turn = this.#conversation.turn(message.turn);
-        if (turn) await this.#asked(() => this.#conversation.askAgain(turn, { cache: false }));
+      case 'showEarlier':
+        this.#showEarlier();
         return;
-      }
-      case 'goOn': {
-        const turn = this.#conversation.turn(message.turn);
-        if (turn) await this.#asked(async () => this.#conversation.goOn(turn, await this.#model()));
+      case 'showLater':
+        this.#conversation.showLater();
         return;
-      }
-      case 'showRecord': {
-        const record = this.#conversation.turn(message.turn)?.result?.record;
-        if (record) await this.#dependencies.showCall(record.ledger, record);
-        return;
-      }
-      case 'showReport': {
-        const runId = this.#conversation.turn(message.turn)?.flow?.reportOf;
-        if (runId) await this.#dependencies.showReport(runId);
-        return;
-      }
-      case 'openCitation': {
-        const cited = this.#conversation.turn(message.turn)?.citations?.valid;
-        const citation = cited?.find(({ n }) => n === message.n);
-        if (citation) await openLines(citation);
-        return;
-      }
       case 'copy':
         return vscode.env.clipboard.writeText(message.text);
       case 'insert':
         return insertAtCursor(message.text);
+      default: {
+        const turn = this.#conversation.turn(message.turn);
+        if (turn) await this.#handleTurn(message, turn);
+      }
+    }
+  }
+
+  async #handleTurn(message: TurnMessage, turn: Turn): Promise<void> {
+    switch (message.type) {
+      case 'askModel':
+        await this.#asked(() => this.#conversation.askAgain(turn, { cache: false }));
+        return;
+      case 'goOn':
+        await this.#asked(async () => this.#conversation.goOn(turn, await this.#model()));
+        return;
+      case 'regenerate':
+        await this.#asked(async () => this.#conversation.regenerate(turn, await this.#model()));
+        return;
+      case 'edit': {
+        const { question } = message;
+        const edit = async () => this.#conversation.edit(turn, question, await this.#model());
+        if ((await this.#asked(edit)).outcome !== 'asked') this.#giveBack(question);
+        return;
+      }
+      case 'branchFrom':
+        this.#conversation.branchFrom(turn);
+        return;
+      case 'showVersion':
+        this.#conversation.showVersion(turn, message.step);
+        return;
+      case 'showRecord': {
+        const record = turn.result?.record;
+        if (record) await this.#dependencies.showCall(record.ledger, record);
+        return;
+      }
+      case 'showReport': {
+        const runId = turn.flow?.reportOf;
+        if (runId) await this.#dependencies.showReport(runId);
+        return;
+      }
+      case 'openCitation': {
+        const citation = turn.citations?.valid.find(({ n }) => n === message.n);
+        if (citation) await openLines(citation);
+        return;
+      }
     }
   }
 
@@ -272,20 +367,51 @@ export class ChatPanel implements vscode.Disposable {
     const tombstones = await this.#dependencies.histories
       .of(directory)
       .ask('events', ['tombstone', tombstonesRead], { onFailure: () => undefined });
-    await this.#conversation.forgetErased(
+    const forgot = await this.#conversation.forgetErased(
       ledgerId,
       async (after) => (await erasedAfter(directory, tombstones, subjectHash(user), after)) !== null,
     );
+    if (forgot) this.#open.startAnew();
   }
 
   /** A question that was not asked goes back to the question field. */
   async #ask(question: string): Promise<void> {
-    const { reason } = this.#conversation;
+    const { reason, mode } = this.#conversation;
     const compared = comparedQuestion(question);
     if (compared !== null) return this.#compare(question, compared, reason);
-    const result = await this.#asked(async () => this.#conversation.ask(question, await this.#model()));
+    const model = await this.#model();
+    if (this.#conversation.answering) {
+      this.#queued.push({ id: randomUUID(), question, model, reason, mode });
+      this.#showAround();
+      await this.#keepDraft();
+    } else await this.#askNow({ question, model, reason, mode });
+  }
+
+  async #askNow({ question, model, reason, mode }: Omit<QueuedQuestion, 'id'>): Promise<void> {
+    const result = await this.#asked(() => this.#conversation.ask(question, model, { reason, mode }));
     if (result.outcome !== 'asked') this.#giveBack(question);
     else if (!result.turn.flow && reason.trim() !== '') await this.#memory.addReason(reason.trim());
+  }
+
+  /** A question that is taken back can be changed. */
+  async #unqueue(id: string): Promise<void> {
+    const taken = this.#queued.find((one) => one.id === id);
+    if (!taken) return;
+    this.#queued = this.#queued.filter((one) => one !== taken);
+    this.#showAround();
+    this.#giveBack(taken.question);
+    await this.#keepDraft();
+  }
+
+  /** Asks the next question that waits; after a call that didn't succeed they all go back to the question field. */
+  async #askQueued(succeeded: boolean): Promise<void> {
+    const next = succeeded ? this.#queued.shift() : undefined;
+    const back = next ? [] : this.#queued.splice(0);
+    if (!next && back.length === 0) return;
+    this.#showAround();
+    if (back.length > 0) this.#giveBack(back.map(({ question }) => question).join('\n\n'));
+    await this.#keepDraft();
+    if (next) await this.#askNow(next);
   }
 
   async #compare(message: string, question: string, reason: string): Promise<void> {
@@ -343,10 +469,18 @@ export class ChatPanel implements vscode.Disposable {
         const { message, hint } = result.error;
         this.#post({ type: 'reasonRefused', message: `${message} ${hint}` });
       }
+      const succeeded = result.outcome === 'asked' && result.turn.result?.status === 'success';
+      if (result.outcome !== 'busy')
+        inBackground(this.#dependencies.log, this.#askQueued(succeeded && this.#isShown(result.turn)));
       return result;
     } finally {
       void setContext('tidyllm.answering', this.#conversation.answering);
     }
+  }
+
+  /** Whether a turn is of the conversation that is open now. */
+  #isShown({ id }: Turn): boolean {
+    return this.#conversation.turn(id) !== undefined;
   }
 
   #failureOf(error: unknown): Failure {
@@ -365,7 +499,7 @@ export class ChatPanel implements vscode.Disposable {
   /** Keeps the question draft and shows the most that it can cost. */
   async #priceDraft(): Promise<void> {
     const draft = this.#draft;
-    await this.#memory.keepDraft(draft);
+    await this.#keepDraft();
     // A comparison is priced once its models are known.
     const unpriced = draft.trim() === '' || comparedQuestion(draft) !== null;
     const cost = unpriced ? null : await this.#worstCase(draft);
@@ -382,9 +516,53 @@ export class ChatPanel implements vscode.Disposable {
     }
   }
 
+  /** Questions that wait are drafts for the next start. */
+  async #keepDraft(): Promise<void> {
+    const questions = [...this.#queued.map(({ question }) => question), this.#draft];
+    await this.#memory.keepDraft(questions.filter(Boolean).join('\n\n'));
+  }
+
+  #tell(event: ConversationEvent): void {
+    if (event.type === 'replaced') this.#showConversation();
+    else this.#post(event);
+    if (event.type === 'turn' || event.type === 'turnRemoved') this.#showAround();
+  }
+
+  /** Shows the last turns; earlier ones when they are asked for. */
   #showConversation(): void {
     const { turns, reason, mode } = this.#conversation;
-    this.#post({ type: 'conversation', turns: [...turns], reason, mode, draft: this.#draft });
+    this.#first = firstOfPart(turns, turns.length);
+    this.#post({
+      type: 'conversation',
+      turns: turns.slice(this.#first),
+      reason,
+      mode,
+      draft: this.#draft,
+    });
+    this.#showAround();
+  }
+
+  #showEarlier(): void {
+    const { turns } = this.#conversation;
+    const end = this.#first;
+    this.#first = firstOfPart(turns, end);
+    this.#post({ type: 'earlierTurns', turns: turns.slice(this.#first, end) });
+    this.#showAround();
+  }
+
+  #showAround(): void {
+    const { turns, hasLater } = this.#conversation;
+    const versions = turns.slice(this.#first).flatMap((turn) => {
+      const { number, of } = this.#conversation.versionOf(turn);
+      return of > 1 ? [{ turn: turn.id, number, of }] : [];
+    });
+    const queued = this.#queued.map(({ id, question }) => ({ id, question }));
+    const { isKept, log } = this.#open;
+    const { unreadable } = log;
+    this.#post({
+      type: 'around',
+      around: { earlier: this.#first, hasLater, versions, queued, unreadable, isKept },
+    });
   }
 
   #refresh(): void {
@@ -427,7 +605,7 @@ export class ChatPanel implements vscode.Disposable {
 
   /** The selected model, otherwise that of the settings; empty without a core. */
   async #model(): Promise<string> {
-    if (this.#memory.model !== undefined) return this.#memory.model;
+    if (this.#selectedModel !== undefined) return this.#selectedModel;
     try {
       return (await this.#dependencies.holder.whenReady()).loaded.settings.aws.bedrock.default_model;
     } catch {
@@ -438,9 +616,12 @@ export class ChatPanel implements vscode.Disposable {
   #follow(): void {
     const { log, holder } = this.#dependencies;
     if (holder.state.kind === 'ready') {
-      const { content } = holder.state.core.loaded.settings.audit;
-      inBackground(log, this.#memory.setPolicy(content !== 'none'));
-      this.#keep();
+      const { user, loaded } = holder.state.core;
+      const author = { user, policy: loaded.settings.audit.content };
+      inBackground(
+        log,
+        this.#restored.then(() => this.#open.keepAs(author)).then(() => this.#showAround()),
+      );
     }
     this.#searchErasures();
     this.#refresh();
@@ -453,10 +634,7 @@ export class ChatPanel implements vscode.Disposable {
   #setReason(reason: string): void {
     this.#conversation.reason = reason;
     this.#post({ type: 'reason', reason });
-  }
-
-  #keep(): void {
-    inBackground(this.#dependencies.log, this.#memory.keepConversation(this.#conversation));
+    inBackground(this.#dependencies.log, this.#open.remember());
   }
 
   #post(message: HostMessage): void {
@@ -464,17 +642,14 @@ export class ChatPanel implements vscode.Disposable {
   }
 }
 
-function setContext(name: string, value: boolean): Thenable<unknown> {
-  return vscode.commands.executeCommand('setContext', name, value);
+/** The keys of this window's workspaces; a folder elsewhere is known by its address. */
+function workspacesOfWindow(): string[] {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  return [
+    ...new Set(folders.map(({ uri }) => (uri.scheme === 'file' ? workspaceKey(uri.fsPath) : uri.toString()))),
+  ];
 }
 
-/** Asks whether to stop the running answer, which is charged anyway. */
-async function confirmsStop(): Promise<boolean> {
-  const stop = vscode.l10n.t('Stop and Clear');
-  const chosen = await vscode.window.showWarningMessage(
-    vscode.l10n.t('Stop the answer and start a new conversation?'),
-    { modal: true, detail: vscode.l10n.t('The part that has arrived is charged, and its record stays.') },
-    stop,
-  );
-  return chosen === stop;
+function setContext(name: string, value: boolean): Thenable<unknown> {
+  return vscode.commands.executeCommand('setContext', name, value);
 }

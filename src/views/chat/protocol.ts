@@ -23,6 +23,22 @@ const surroundings = z.object({
   suggestedReason: z.nullable(z.string()),
 });
 
+/** What the view shows around the turns. */
+const around = z.object({
+  /** Number of earlier turns that the view hasn't got. */
+  earlier: z.number(),
+  /** Whether more turns follow in another branch. */
+  hasLater: z.boolean(),
+  /** Turns with other versions. */
+  versions: z.array(z.object({ turn: z.string(), number: z.number(), of: z.number() })),
+  /** Questions that wait for the running answer. */
+  queued: z.array(z.object({ id: z.string(), question: z.string() })),
+  /** Number of lines of the conversation's file that can't be read. */
+  unreadable: z.number(),
+  /** Whether policy keeps conversations. */
+  isKept: z.boolean(),
+});
+
 /** From the extension to the view. */
 export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({
@@ -33,6 +49,9 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
     /** The question draft. */
     draft: z.string(),
   }),
+  z.object({ type: z.literal('around'), around }),
+  /** Turns before the first one that the view has. */
+  z.object({ type: z.literal('earlierTurns'), turns: z.array(turnSchema) }),
   z.object({ type: z.literal('surroundings'), surroundings }),
   /** A new turn, or the whole of a changed one. */
   z.object({ type: z.literal('turn'), turn: turnSchema }),
@@ -53,8 +72,23 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('shown'), turn: z.string() }),
   /** The view got or lost the focus, which the editor doesn't know by itself. */
   z.object({ type: z.literal('focused'), focused: z.boolean() }),
-  /** Uses the last reason again. */
+  /** Uses the last reason again. While an answer is running, the question waits for it. */
   z.object({ type: z.literal('ask'), question: z.string() }),
+  /** Takes back a question that waits. */
+  z.object({ type: z.literal('unqueue'), id: z.string() }),
+  /** Asks a question again for another answer. */
+  z.object({ type: z.literal('regenerate'), turn: z.string() }),
+  /** Asks another question in the place of a turn. */
+  z.object({ type: z.literal('edit'), turn: z.string(), question: z.string() }),
+  z.object({ type: z.literal('branchFrom'), turn: z.string() }),
+  /** Shows the version before or after a turn. */
+  z.object({
+    type: z.literal('showVersion'),
+    turn: z.string(),
+    step: z.union([z.literal(-1), z.literal(1)]),
+  }),
+  z.object({ type: z.literal('showLater') }),
+  z.object({ type: z.literal('showEarlier') }),
   z.object({ type: z.literal('draft'), question: z.string() }),
   z.object({ type: z.literal('reason'), reason: z.string() }),
   z.object({ type: z.literal('mode'), mode: z.enum(chatModeIds) }),
@@ -64,6 +98,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
     'tidyllm.connectAws',
     'tidyllm.stopAnswer',
     'tidyllm.openBudget',
+    'tidyllm.showConversations',
   ]),
   /** Presses a button of a turn's error, or of the gateway's error when there is no turn. */
   z.object({ type: z.literal('fix'), turn: z.nullable(z.string()), index: z.number() }),
@@ -78,6 +113,23 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('insert'), text: z.string() }),
 ]);
 
+export type Around = z.infer<typeof around>;
 export type Surroundings = z.infer<typeof surroundings>;
 export type HostMessage = z.infer<typeof hostMessageSchema>;
 export type ViewMessage = z.infer<typeof viewMessageSchema>;
+/** A message about a turn of the open conversation. */
+export type TurnMessage = Extract<
+  ViewMessage,
+  {
+    type:
+      | 'askModel'
+      | 'branchFrom'
+      | 'edit'
+      | 'goOn'
+      | 'openCitation'
+      | 'regenerate'
+      | 'showRecord'
+      | 'showReport'
+      | 'showVersion';
+  }
+>;

@@ -1,7 +1,7 @@
 import { csvText } from '../../csv.ts';
 import type { LlmResponse } from '../../gateways/modelCalls.ts';
 import { contextTokens, formatUsd, microToUsd } from '../../pricing/cost.ts';
-import { escapeMarkdown } from '../markdownText.ts';
+import { escapeMarkdown, fenced } from '../markdownText.ts';
 
 /** A comparison whose calls have ended. */
 export interface ExportedComparison {
@@ -93,10 +93,4 @@ function milliseconds(ms: number | null): string {
 
 function rounded(ms: number | null): number | null {
   return ms === null ? null : Math.round(ms);
-}
-
-/** In a fence that is longer than any inside. */
-function fenced(text: string): string {
-  const fence = '`'.repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map(([run]) => run.length + 1)));
-  return `${fence}text\n${text}\n${fence}`;
 }

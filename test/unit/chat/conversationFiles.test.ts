@@ -166,11 +166,21 @@ describe('kept conversations', () => {
     const theirs = (await other.open(file.id))!.file;
     await other.append(theirs, ada, [turn('2', 'second', { parent: '1' })], { title: 'Renamed', leaf: '2' });
     expect(await files.append(file, ada, [turn('3', 'third', { parent: '1' })], { leaf: '3' })).toMatchObject(
-      [{ id: '2' }],
+      { turns: [{ id: '2' }] },
     );
     expect(file.about).toMatchObject({ title: 'Renamed', turns: 3 });
-    expect(await other.readOn(theirs)).toMatchObject({ turns: [{ id: '3' }], gone: false });
+    expect(await other.readOn(theirs)).toMatchObject({ turns: [{ id: '3' }] });
     expect((await files.open(file.id))?.turns.map(({ id }) => id)).toEqual(['1', '2', '3']);
+  });
+
+  it('are without a question that was taken back, in every window', async () => {
+    const { files, state } = store();
+    const file = files.create([]);
+    await files.append(file, ada, [turn('1', 'first'), turn('2', 'refused')]);
+    const theirs = (await new ConversationFiles(state).open(file.id))!.file;
+    await files.append(file, ada, [], { removed: ['2'] });
+    expect(await files.open(file.id)).toMatchObject({ turns: [{ id: '1' }], file: { about: { turns: 1 } } });
+    expect(await files.readOn(theirs)).toMatchObject({ turns: [], removed: ['2'] });
   });
 
   it('of an erased subject are gone, with what others said in them, and are not made again', async () => {
@@ -182,7 +192,7 @@ describe('kept conversations', () => {
     await files.append(theirs, bob, [turn('4', 'theirs')]);
     await new ConversationFiles(state).erase('ada');
     expect((await files.list()).conversations.map(({ title }) => title)).toEqual(['theirs']);
-    expect(await files.readOn(mine)).toMatchObject({ gone: true });
+    expect(await files.readOn(mine)).toBeNull();
     expect(await files.append(mine, ada, [turn('5', 'later')])).toBeNull();
     expect(readdirSync(files.directory).filter((name) => name.endsWith('.lines'))).toHaveLength(1);
   });

@@ -5,6 +5,7 @@ import { FailureCard } from '../../webviewKit/failureCard.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { Surroundings, ViewMessage } from '../protocol.ts';
+import { KeepingNotice, QueuedQuestions } from './aroundTurns.tsx';
 import { Log } from './log.tsx';
 import { isAnswering, isTooLongForField, wholeQuestion, type ChatState, type Edit } from './state.ts';
 
@@ -31,8 +32,9 @@ export function Chat(properties: ChatProperties) {
         />
         <ReasonField {...properties} />
         <Notice state={state} post={post} />
+        <KeepingNotice around={state.around} />
       </header>
-      <Log turns={state.turns} post={post} onTry={onTry} />
+      <Log turns={state.turns} around={state.around} canAsk={!isAnswering(state)} post={post} onTry={onTry} />
       <Composer {...properties} />
     </>
   );
@@ -160,6 +162,7 @@ function Composer({ state, post, edit, send }: ChatProperties) {
   };
   return (
     <footer class="composer">
+      <QueuedQuestions queued={state.around.queued} post={post} />
       {held !== '' && <HeldText text={held} onRemove={() => edit({ type: 'textHeld', text: '' })} />}
       <textarea
         id="question"

@@ -2,7 +2,8 @@ import { useMemo, useRef } from 'preact/hooks';
 import type { Turn } from '../../../chat/turn.ts';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
-import type { ViewMessage } from '../protocol.ts';
+import type { Around, ViewMessage } from '../protocol.ts';
+import { EarlierTurns, LaterTurns } from './aroundTurns.tsx';
 import { useFollowing } from './following.ts';
 import { TurnView } from './turn.tsx';
 
@@ -11,12 +12,15 @@ const drawnAtOnce = 10;
 
 interface LogProperties {
   turns: readonly Turn[];
+  around: Around;
+  /** Whether a question can be asked now. */
+  canAsk: boolean;
   post: (message: ViewMessage) => void;
   onTry: (question: string) => void;
 }
 
 /** The turns of the conversation; without any, what could be asked. */
-export function Log({ turns, post, onTry }: LogProperties) {
+export function Log({ turns, around, canAsk, post, onTry }: LogProperties) {
   const scroller = useRef<HTMLElement>(null);
   const { following, resume, handlers } = useFollowing(scroller, turns.length);
   const onLatest = () => {
@@ -32,17 +36,21 @@ export function Log({ turns, post, onTry }: LogProperties) {
         aria-label={t('Conversation')}
         {...handlers}
       >
+        <EarlierTurns earlier={around.earlier} post={post} />
         <div>
           {turns.map((turn, index) => (
             <Entry
               key={turn.id}
               turn={turn}
+              version={around.versions.find((one) => one.turn === turn.id)}
               isLast={index === turns.length - 1}
               isRecent={index >= turns.length - drawnAtOnce}
+              canAsk={canAsk}
               post={post}
             />
           ))}
         </div>
+        <LaterTurns hasLater={around.hasLater} post={post} />
         {turns.length === 0 && <Welcome onTry={onTry} />}
       </main>
       {!following && (
@@ -57,8 +65,8 @@ export function Log({ turns, post, onTry }: LogProperties) {
 
 /** A turn that is drawn again only when it changed. */
 function Entry(properties: Parameters<typeof TurnView>[0]) {
-  const { turn, isLast } = properties;
-  return useMemo(() => <TurnView {...properties} />, [turn, isLast]);
+  const { turn, isLast, canAsk, version } = properties;
+  return useMemo(() => <TurnView {...properties} />, [turn, isLast, canAsk, version?.number, version?.of]);
 }
 
 /** Tells a screen reader once that an answer begins, and once how it ended. */

@@ -8,6 +8,7 @@ import { Chat } from './chat.tsx';
 import '../../webviewKit/base.css';
 import '../../webviewKit/answer.css';
 import './chat.css';
+import './conversations.css';
 import { turnElement } from './turn.tsx';
 import { initialState, isAnswering, reduce, wholeQuestion, type Edit } from './state.ts';
 
@@ -90,7 +91,7 @@ function tellDraft(question: string): void {
 function send(): void {
   const { reason } = state;
   const question = wholeQuestion(state).trim();
-  if (isAnswering(state) || question === '') return;
+  if (question === '') return;
   // An agreement has its own reason.
   if (reason.trim() === '' && !isFlowCommand(question)) {
     change({

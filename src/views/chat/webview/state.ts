@@ -1,12 +1,13 @@
 import type { ChatModeId } from '../../../chat/chatModeIds.ts';
 import type { Turn } from '../../../chat/turn.ts';
-import type { HostMessage, Surroundings } from '../protocol.ts';
+import type { Around, HostMessage, Surroundings } from '../protocol.ts';
 
 /** The state of the view. */
 export interface ChatState {
   /** Whether the extension has sent the conversation. */
   filled: boolean;
   turns: Turn[];
+  around: Around;
   surroundings: Surroundings;
   reason: string;
   mode: ChatModeId;
@@ -31,6 +32,7 @@ export type Edit =
 export const initialState: ChatState = {
   filled: false,
   turns: [],
+  around: { earlier: 0, hasLater: false, versions: [], queued: [], unreadable: 0, isKept: true },
   surroundings: { gateway: { state: 'starting' }, model: '', budget: null, suggestedReason: null },
   reason: '',
   mode: 'direct',
@@ -50,6 +52,10 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
       const filled = { ...state, turns, reason, mode, reasonProblem: null, filled: true };
       return wholeQuestion(state) === '' ? withText(filled, draft) : filled;
     }
+    case 'around':
+      return { ...state, around: message.around };
+    case 'earlierTurns':
+      return { ...state, turns: [...message.turns, ...state.turns] };
     case 'surroundings':
       return { ...state, surroundings: message.surroundings };
     case 'turn':

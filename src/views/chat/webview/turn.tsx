@@ -6,10 +6,8 @@ import { costText, duration } from '../../webviewKit/callFacts.ts';
 import { FailureCard } from '../../webviewKit/failureCard.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
-import type { ViewMessage } from '../protocol.ts';
-
-/** Characters of a question that are shown at once. */
-const shownCharacters = 10_000;
+import type { Around, ViewMessage } from '../protocol.ts';
+import { Question, TurnActions } from './turnActions.tsx';
 
 type Post = (message: ViewMessage) => void;
 
@@ -20,21 +18,24 @@ export function turnElement(id: string): string {
 
 interface TurnProperties {
   turn: Turn;
+  version: Around['versions'][number] | undefined;
   isLast: boolean;
   /** Whether its answer is drawn before it comes near. */
   isRecent: boolean;
+  /** Whether a question can be asked now. */
+  canAsk: boolean;
   post: Post;
 }
 
 /** One question, its answer so far, and its result. */
-export function TurnView({ turn, isLast, isRecent, post }: TurnProperties) {
-  const { id, question, model, simulated, answer, citations, result, flow } = turn;
+export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: TurnProperties) {
+  const { id, model, simulated, answer, citations, result, flow } = turn;
   const article = useRef<HTMLElement>(null);
   const drawn = useDrawn(article, isRecent);
   return (
     <article ref={article} id={turnElement(id)} class="turn" aria-busy={result === null}>
       <h2 class="speaker">{t('You')}</h2>
-      <Question text={question} />
+      <Question turn={turn} canAsk={canAsk} post={post} />
       <h2 class="speaker">
         {model || t('Gateway')}
         {simulated && <span class="badge">{t('SIMULATED')}</span>}
@@ -83,23 +84,8 @@ export function TurnView({ turn, isLast, isRecent, post }: TurnProperties) {
           onAskModel={isLast && result.cached ? () => post({ type: 'askModel', turn: id }) : null}
         />
       )}
+      <TurnActions turn={turn} version={version} isLast={isLast} canAsk={canAsk} post={post} />
     </article>
-  );
-}
-
-/** A question; what a long one says further is laid out only when it is opened. */
-function Question({ text }: { text: string }) {
-  const rest = text.slice(shownCharacters);
-  return (
-    <div class="question" dir="auto">
-      {text.slice(0, shownCharacters)}
-      {rest !== '' && (
-        <details>
-          <summary>{t('{0} more characters', rest.length.toLocaleString())}</summary>
-          {rest}
-        </details>
-      )}
-    </div>
   );
 }
 
@@ -192,7 +178,9 @@ function Footer({
   if (result.status === 'interrupted') {
     return (
       <p class="footer">
-        {t('The window was closed before the answer ended. The audit record has its cost.')}
+        {t(
+          'The answer is not here: another window is still answering, or was closed before the answer ended. The audit record has its cost.',
+        )}
       </p>
     );
   }

@@ -1,0 +1,53 @@
+import { turnAsJson } from '../../chat/conversationLine.ts';
+import type { Turn, TurnResult } from '../../chat/turn.ts';
+import { escapeMarkdown, fenced } from '../markdownText.ts';
+
+export interface ExportedConversation {
+  id: string;
+  title: string;
+  /** The shown branch. */
+  shown: readonly Turn[];
+  /** Of all branches, in the order they were asked. */
+  turns: readonly Turn[];
+}
+
+/** All branches as JSON, in the form of the conversation's file. */
+export function conversationJson({ id, title, shown, turns }: ExportedConversation): string {
+  const leaf = shown.at(-1)?.id ?? null;
+  return `${JSON.stringify({ version: 1, id, title, leaf, turns: turns.map(turnAsJson) }, null, 2)}\n`;
+}
+
+/** The shown branch as a document: each question, its answer, and what the ledger has of it. */
+export function conversationMarkdown({ title, shown }: ExportedConversation): string {
+  return [
+    `# ${escapeMarkdown(title)}`,
+    ...(shown.some(({ simulated }) => simulated)
+      ? ['', '**SIMULATED**: some answers and costs are not real.']
+      : []),
+    ...shown.flatMap((turn) => [
+      '',
+      '## Question',
+      '',
+      fenced(turn.question),
+      '',
+      `## ${escapeMarkdown(turn.model)}`,
+      '',
+      turn.answer || escapeMarkdown(turn.result?.failure?.message ?? 'The answer is empty.'),
+      '',
+      `- Reason: ${escapeMarkdown(turn.reason || 'that of the agreement')}`,
+      ...facts(turn.result).map((fact) => `- ${fact}`),
+    ]),
+    '',
+  ].join('\n');
+}
+
+function facts(result: TurnResult | null): string[] {
+  if (!result) return ['Outcome: not ended'];
+  const { status, tokens, cost, costEstimated, record } = result;
+  return [
+    `Outcome: ${status}`,
+    ...(tokens ? [`Tokens: ${tokens.input} → ${tokens.output}`] : []),
+    ...(cost === null ? [] : [`Cost: ${cost}${costEstimated ? ' (estimated)' : ''}`]),
+    record ? `Record: #${record.sequence} of ledger ${record.ledger}, call ${record.callId}` : 'Record: none',
+  ];
+}

@@ -1,0 +1,170 @@
+import type { TargetedKeyboardEvent } from 'preact';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { Turn } from '../../../chat/turn.ts';
+import { isComposing } from '../../webviewKit/composition.ts';
+import { Icon } from '../../webviewKit/icon.tsx';
+import { t } from '../../webviewKit/l10n.ts';
+import type { Around, ViewMessage } from '../protocol.ts';
+
+/** Characters of a question that are shown at once. */
+const shownCharacters = 10_000;
+
+type Post = (message: ViewMessage) => void;
+
+/** A turn's question, and what can be asked in its place. */
+export function Question({ turn, canAsk, post }: { turn: Turn; canAsk: boolean; post: Post }) {
+  const [isEdited, setEdited] = useState(false);
+  if (isEdited)
+    return (
+      <QuestionEditor
+        question={turn.question}
+        onDone={(question) => {
+          setEdited(false);
+          if (question !== null) post({ type: 'edit', turn: turn.id, question });
+        }}
+      />
+    );
+  return (
+    <div class="asked">
+      <QuestionText text={turn.question} />
+      {canAsk && <Action name="edit" label={t('Edit Question')} onClick={() => setEdited(true)} />}
+    </div>
+  );
+}
+
+/** A question; what a long one says further is laid out only when it is opened. */
+function QuestionText({ text }: { text: string }) {
+  const rest = text.slice(shownCharacters);
+  return (
+    <div class="question" dir="auto">
+      {text.slice(0, shownCharacters)}
+      {rest !== '' && (
+        <details>
+          <summary>{t('{0} more characters', rest.length.toLocaleString())}</summary>
+          {rest}
+        </details>
+      )}
+    </div>
+  );
+}
+
+function QuestionEditor({
+  question,
+  onDone,
+}: {
+  question: string;
+  onDone: (question: string | null) => void;
+}) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  useLayoutEffect(() => field.current?.focus(), []);
+  const onAsk = () => {
+    const asked = field.current?.value.trim() ?? '';
+    if (asked !== '') onDone(asked);
+  };
+  const onKeyDown = (event: TargetedKeyboardEvent<HTMLTextAreaElement>) => {
+    if (isComposing(event)) return;
+    if (event.key === 'Escape') onDone(null);
+    if (event.key !== 'Enter' || event.shiftKey) return;
+    event.preventDefault();
+    onAsk();
+  };
+  return (
+    <div class="question-editor">
+      <textarea
+        ref={field}
+        rows={3}
+        defaultValue={question}
+        aria-label={t('Edited question')}
+        onKeyDown={onKeyDown}
+      />
+      <p class="card-actions">
+        <button type="button" class="button" onClick={onAsk}>
+          {t('Ask')}
+        </button>
+        <button type="button" class="button secondary" onClick={() => onDone(null)}>
+          {t('Cancel')}
+        </button>
+      </p>
+    </div>
+  );
+}
+
+/** The versions of a turn, and what goes on from it. */
+export function TurnActions({
+  turn: { id, flow },
+  version,
+  isLast,
+  canAsk,
+  post,
+}: {
+  turn: Turn;
+  version: Around['versions'][number] | undefined;
+  isLast: boolean;
+  canAsk: boolean;
+  post: Post;
+}) {
+  if (!canAsk) return null;
+  const show = (step: -1 | 1) => () => post({ type: 'showVersion', turn: id, step });
+  return (
+    <div class="turn-actions">
+      {version && (
+        <span class="versions" role="group" aria-label={t('Versions')}>
+          <Action
+            name="chevron-left"
+            label={t('Previous Version')}
+            disabled={version.number === 1}
+            onClick={show(-1)}
+          />
+          <span>
+            {version.number}/{version.of}
+          </span>
+          <Action
+            name="chevron-right"
+            label={t('Next Version')}
+            disabled={version.number === version.of}
+            onClick={show(1)}
+          />
+        </span>
+      )}
+      {!flow && (
+        <Action
+          name="refresh"
+          label={t('Get Another Answer')}
+          onClick={() => post({ type: 'regenerate', turn: id })}
+        />
+      )}
+      {!isLast && (
+        <Action
+          name="git-branch"
+          label={t('Branch from Here')}
+          onClick={() => post({ type: 'branchFrom', turn: id })}
+        />
+      )}
+    </div>
+  );
+}
+
+function Action({
+  name,
+  label,
+  disabled = false,
+  onClick,
+}: {
+  name: string;
+  label: string;
+  disabled?: boolean;
+  onClick: () => void;
+}) {
+  return (
+    <button
+      type="button"
+      class="icon-button"
+      title={label}
+      aria-label={label}
+      disabled={disabled}
+      onClick={onClick}
+    >
+      <Icon name={name} />
+    </button>
+  );
+}
