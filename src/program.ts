@@ -12,6 +12,8 @@ export interface ProgramOptions {
   environment?: Environment;
   /** Maximum output, in bytes. */
   maxBuffer?: number;
+  /** Ends the program. */
+  signal?: AbortSignal;
 }
 
 /**

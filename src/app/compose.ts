@@ -79,6 +79,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     chat: new UnifiedChatManager({
       registry,
       backend,
+      toolsAllowed: loaded.settings.chat.tools === 'ask',
       configuration: userDirectories(options.environment).config,
       folders: options.folders ?? [],
     }),

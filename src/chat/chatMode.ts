@@ -2,6 +2,7 @@ import type { JsonObject } from '../content/messages.ts';
 import type { AuditTrail, CallOptions, LlmRequest, LlmResponse, ModelCalls } from '../gateways/modelCalls.ts';
 import type { BackendInfo } from '../gateways/ports.ts';
 import type { Citations } from './citations.ts';
+import type { ToolPort } from './tools/chatTool.ts';
 
 export interface ChatResponse extends LlmResponse {
   /** Of a mode that answers from sources. */
@@ -30,11 +31,15 @@ export interface ChatWorkspace {
   folders: readonly string[];
   /** Told how many of the files that must be read have been, before a model is called. */
   onProgress?: (read: number, all: number) => void;
+  /** What the model's tools need of a person and the editor; left out where nobody can be asked. */
+  tools?: Omit<ToolPort, 'folders'>;
 }
 
 /** What a mode answers with besides a model. */
 export interface ChatContext extends ChatWorkspace {
   backend: Pick<BackendInfo, 'id' | 'region' | 'simulated'>;
+  /** Whether policy lets tools be asked for. */
+  toolsAllowed: boolean;
 }
 
 /**

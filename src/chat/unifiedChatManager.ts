@@ -4,6 +4,7 @@ import type { GatewayRegistry } from '../gateways/registry.ts';
 import type { ChatCalls, ChatContext, ChatMode, ChatWorkspace } from './chatMode.ts';
 import { chatModeIds } from './chatModeIds.ts';
 import { readModeFiles, type ModeFiles } from './modeFiles.ts';
+import { agent } from './modes/agent.ts';
 import { modeError } from './modes/custom.ts';
 import { direct } from './modes/direct.ts';
 import { hybrid, rag } from './modes/rag.ts';
@@ -13,6 +14,8 @@ import { parseSignature, type Signature } from './structured/signature.ts';
 export interface ChatManagerDependencies {
   registry: Pick<GatewayRegistry, 'calls'>;
   backend: ChatContext['backend'];
+  /** Whether policy lets tools be asked for. */
+  toolsAllowed: boolean;
   /** The folder of the user's settings.yaml. */
   configuration: string;
   /** Workspace folders whose files apply. */
@@ -43,7 +46,7 @@ export class UnifiedChatManager {
       throw new GatewayError('invalid_request', `The mode ${name} takes no signature.`, {
         hint: 'Nothing was sent. A signature goes with the mode structured.',
       });
-    const builtIn = [direct, rag, hybrid].find(({ id }) => id === name);
+    const builtIn = [direct, rag, hybrid, agent].find(({ id }) => id === name);
     if (builtIn) return builtIn;
     const { modes, faults } = await this.modeFiles();
     const found = modes.find(({ id }) => id === name);
@@ -56,8 +59,8 @@ export class UnifiedChatManager {
    * is.
    */
   calls(mode: ChatMode, workspace: ChatWorkspace): ChatCalls {
-    const { registry, backend } = this.#dependencies;
-    return mode.over(registry.calls(), { ...workspace, backend });
+    const { registry, backend, toolsAllowed } = this.#dependencies;
+    return mode.over(registry.calls(), { ...workspace, backend, toolsAllowed });
   }
 }
 

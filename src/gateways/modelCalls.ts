@@ -82,6 +82,8 @@ export interface LlmRequest {
   attempt?: AttemptOrigin;
   /** The comparison that the call belongs to; set by `Comparison`. */
   comparison?: ComparisonOrigin;
+  /** The tools whose results are sent, each with how a person allowed it: `read_file once`. */
+  toolApprovals?: readonly string[];
 }
 
 /** Why a call is made again. */

@@ -8,20 +8,23 @@ import { utf8Text } from '../utf8Text.ts';
 const listTimeoutMs = 30_000;
 const mostListBytes = 256 * 1024 * 1024;
 
-/** Files that hold keys, and files that programs write: the first must not leave, the others hide what people wrote. */
-const neverRead = new RegExp(
-  [
-    String.raw`(^|/)\.env(\.[^/]*)?$|\.(pem|key|p12|pfx|jks|keystore)$|(^|/)(id_(rsa|dsa|ecdsa|ed25519)|\.npmrc|\.netrc|\.pypirc)$`,
-    String.raw`(^|/)(package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.sum)$|\.lock$|\.min\.(js|css)$|\.map$`,
-  ].join('|'),
-  'i',
-);
+/** Files that hold keys: they must not leave. */
+const keyFile =
+  /(^|\/)\.env(\.[^/]*)?$|\.(pem|key|p12|pfx|jks|keystore)$|(^|\/)(id_(rsa|dsa|ecdsa|ed25519)|\.npmrc|\.netrc|\.pypirc)$/i;
+/** Files that programs write: they hide what people wrote. */
+const writtenFile =
+  /(^|\/)(package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.sum)$|\.lock$|\.min\.(js|css)$|\.map$/i;
+
+/** Whether a file's name, with the folders before it, says that it holds keys. */
+export function isKeyFile(path: string): boolean {
+  return keyFile.test(path);
+}
 
 /** The files of a folder that may be searched, as paths relative to it with `/`. */
 export async function listFiles(folder: string, signal: AbortSignal): Promise<string[]> {
   const files = (await listedByGit(folder)) ?? (await walk(folder, '', signal));
   signal.throwIfAborted();
-  return files.filter((path) => !neverRead.test(path)).sort();
+  return files.filter((path) => !isKeyFile(path) && !writtenFile.test(path)).sort();
 }
 
 /** All files that git doesn't ignore; null outside a repository or without git. */

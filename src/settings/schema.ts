@@ -276,6 +276,14 @@ export const settingsSchema = z.strictObject({
       .default(0.7)
       .describe('Requests with a higher temperature are cached only when they ask for it.'),
   }),
+  chat: section({
+    tools: z
+      .enum(['ask', 'never'])
+      .default('ask')
+      .describe(
+        'Whether a model in the chat may read files, problems and git of the workspace: each use is asked, or none is allowed.',
+      ),
+  }),
   compliance: section({
     level: z.enum(['standard', 'enterprise']).default('enterprise').describe('Rule set that is checked.'),
     secrets: decision.default('block').describe('What happens to secrets in a prompt.'),

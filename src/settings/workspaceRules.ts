@@ -27,6 +27,7 @@ export const workspaceRules: Readonly<Record<string, Tighten>> = {
   'cache.ttl_seconds': lower,
   'cache.max_bytes': lower,
   'cache.max_temperature': lower,
+  'chat.tools': (own: string, asked: string) => (asked === 'never' ? asked : own),
   'compliance.level': (own: string, asked: string) => (asked === 'enterprise' ? asked : own),
   'compliance.secrets': stricter,
   'compliance.personal_data': stricter,

@@ -4,11 +4,15 @@ import { GatewayError } from '../../errors.ts';
 import { schemaWords } from '../../schemaWords.ts';
 import type { ChatMode } from '../chatMode.ts';
 import { signatureIn, parseSignature, type Signature } from '../structured/signature.ts';
+import { readTools } from '../tools/readTools.ts';
 import { withSystem } from '../withSystem.ts';
+import { toolsOver } from './agent.ts';
 import { hybrid, rag } from './rag.ts';
 import { structured } from './structured.ts';
 
 const layers = { workspace: rag, workspace_and_knowledge: hybrid } as const;
+
+const toolNames = Object.keys(readTools) as [string, ...string[]];
 
 export const modeSchema = z.strictObject({
   description: z.string().default(''),
@@ -18,6 +22,7 @@ export const modeSchema = z.strictObject({
   model: z.string().min(1).optional(),
   temperature: z.number().min(0).max(1).nullable().optional(),
   max_tokens: z.int().min(1).optional(),
+  tools: z.array(z.enum(toolNames)).default([]),
 });
 
 /** The mode of a file in `modes`, or what is wrong with the file. */
@@ -47,7 +52,15 @@ function signatureOf(document: YamlDocument, given: unknown): Signature | Fault[
 
 function modeOf(
   id: string,
-  { description, system, sources, model, temperature, max_tokens: maxTokens }: z.output<typeof modeSchema>,
+  {
+    description,
+    system,
+    sources,
+    model,
+    temperature,
+    max_tokens: maxTokens,
+    tools,
+  }: z.output<typeof modeSchema>,
   signature: Signature | undefined,
 ): ChatMode {
   return {
@@ -59,7 +72,8 @@ function modeOf(
       ...(maxTokens !== undefined && { maxTokens }),
     },
     over: (calls, context) => {
-      const found = sources === 'none' ? calls : layers[sources].over(calls, context);
+      const equipped = tools.length === 0 ? calls : toolsOver(calls, context, tools);
+      const found = sources === 'none' ? equipped : layers[sources].over(equipped, context);
       const formed = signature ? structured(signature).over(found, context) : found;
       if (system === '') return formed;
       return {

@@ -8,12 +8,12 @@ import {
   type LlmResponse,
 } from '../../gateways/modelCalls.ts';
 import { unreachable } from '../../gateways/unreachable.ts';
-import { addTokens } from '../../pricing/cost.ts';
 import { readReason } from '../../ledger/reason.ts';
 import { schemaWords } from '../../schemaWords.ts';
 import { YamlDocument } from '../../yamlDocument.ts';
 import type { ChatCalls, ChatContext, ChatMode, ChatResponse } from '../chatMode.ts';
 import { withSystem } from '../withSystem.ts';
+import { combinedResponse } from '../combinedResponse.ts';
 import { jsonIn } from '../structured/answerJson.ts';
 import { serviceSchema } from '../structured/serviceSchema.ts';
 import type { Signature } from '../structured/signature.ts';
@@ -145,18 +145,11 @@ class StructuredAnswer {
   /** The last response, with the money, time and tokens of all. */
   #ended(output: JsonObject | null, error: GatewayError | null): ChatResponse {
     const all = this.#responses;
-    const last = all.at(-1) as ChatResponse;
-    const sum = (of: (one: LlmResponse) => number): number => all.reduce((total, one) => total + of(one), 0);
+    const last = combinedResponse(all);
     const asked = all.filter((one) => !refusesForm(one));
     return {
       ...last,
       content: output === null ? last.content || answerText(last) : shown(output),
-      processingTimeMs: sum(({ processingTimeMs }) => processingTimeMs),
-      attempts: sum(({ attempts }) => attempts),
-      tokenUsage: all.map(({ tokenUsage }) => tokenUsage).reduce(addTokens),
-      cost: all.reduce((total, { cost }) => total + cost, 0n),
-      costEstimated: all.some(({ costEstimated }) => costEstimated),
-      costEstimatedBecause: all.find(({ costEstimated }) => costEstimated)?.costEstimatedBecause ?? null,
       ...(error && { success: false, status: 'failed', error }),
       structured: {
         output,

@@ -38,8 +38,8 @@ export function answerNotes(answer: Answer): Note[] {
   });
 }
 
-/** What a call belongs to: earlier attempts, a comparison. */
-export function groupNotes({ attempt, comparison }: LlmRequest): Note[] {
+/** What a call belongs to: earlier attempts, a comparison, approvals of tools. */
+export function groupNotes({ attempt, comparison, toolApprovals }: LlmRequest): Note[] {
   const notes: Note[] = [];
   if (attempt) {
     const { group, number, after, fallbackFrom } = attempt;
@@ -50,6 +50,8 @@ export function groupNotes({ attempt, comparison }: LlmRequest): Note[] {
     const { id, models } = comparison;
     notes.push({ topic: 'call.compared', data: { comparison_id: id, models } });
   }
+  if (toolApprovals?.length)
+    notes.push({ topic: 'call.tools', data: { approvals: toolApprovals.slice(0, mostNames) } });
   return notes;
 }
 

@@ -231,6 +231,7 @@ function ModeSelector({ mode, onSelect }: { mode: ChatModeId; onSelect: (mode: C
     rag: t('Workspace'),
     hybrid: t('Workspace and Model'),
     structured: t('Structured'),
+    agent: t('Model with Tools'),
   };
   return (
     <select
@@ -244,7 +245,7 @@ function ModeSelector({ mode, onSelect }: { mode: ChatModeId; onSelect: (mode: C
       }}
     >
       {chatModeIds
-        .filter((id) => id !== 'structured')
+        .filter((id) => id !== 'structured' && id !== 'agent')
         .map((id) => (
           <option key={id} value={id}>
             {labels[id]}

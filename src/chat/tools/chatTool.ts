@@ -1,0 +1,60 @@
+import type { JsonObject, Tool } from '../../content/messages.ts';
+
+/** What a tool works with. */
+export interface ToolContext {
+  /** The folders of the workspace, as absolute paths. */
+  folders: readonly string[];
+  /** The problems that the editor shows, a line for each; left out where there is no editor. */
+  problems?: () => Promise<string>;
+  signal: AbortSignal;
+}
+
+/** Something that a model may ask for. It only reads. */
+export interface ChatTool {
+  definition: Tool;
+  /** What a use does, in a few words, for the person who allows it. */
+  describe: (input: JsonObject) => string;
+  /** The result as text. Throws a `ToolFault` if the input can't be used. */
+  run: (input: JsonObject, context: ToolContext) => Promise<string>;
+}
+
+/** How a person allowed the use of a tool. */
+export type Approval = 'once' | 'conversation';
+
+/** A use of a tool, as people see it. */
+export interface ToolUse {
+  name: string;
+  /** What it does, in a few words. */
+  does: string;
+  /** `asked` until a person has decided. */
+  state: 'asked' | 'refused' | 'running' | 'done' | 'failed';
+  /** The characters of the result. */
+  characters: number | null;
+}
+
+/** What the tools of a conversation are used with. */
+export interface ToolPort extends Omit<ToolContext, 'signal'> {
+  /** Asks a person, who may refuse; null is no. */
+  approve: (use: ToolUse, signal: AbortSignal) => Promise<Approval | null>;
+  /** Told of each use, and of each change of it. */
+  onUse?: (use: ToolUse) => void;
+}
+
+/** Why a tool has no result, for the model. */
+export class ToolFault extends Error {
+  override readonly name = 'ToolFault';
+}
+
+/** A text of the input. Throws a `ToolFault` if it is missing. */
+export function textInput(input: JsonObject, name: string): string {
+  const value = input[name];
+  if (typeof value === 'string' && value.trim() !== '') return value;
+  throw new ToolFault(`"${name}" must be a text.`);
+}
+
+/** A whole number of the input, from 1; `initial` if it is left out. Throws a `ToolFault`. */
+export function numberInput(input: JsonObject, name: string, initial: number, most: number): number {
+  const value = input[name] ?? initial;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return Math.min(value, most);
+  throw new ToolFault(`"${name}" must be a whole number from 1.`);
+}

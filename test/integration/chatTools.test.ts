@@ -1,0 +1,246 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { ChatResponse } from '../../src/chat/chatMode.ts';
+import { readTools } from '../../src/chat/tools/readTools.ts';
+import type { Approval, ToolUse } from '../../src/chat/tools/chatTool.ts';
+import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
+import { recordsOf } from '../support/records.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+function workspace(): string {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'src'));
+  writeFileSync(join(folder, 'src', 'jam.ts'), 'export const jam = 1;\nexport const plum = 2;\n');
+  writeFileSync(join(folder, '.env'), 'KEY=SECRET\n');
+  const run = (...parameters: string[]): void =>
+    void execFileSync('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.com', ...parameters], {
+      cwd: folder,
+    });
+  run('init', '--quiet');
+  run('add', '--force', '.');
+  run('commit', '--quiet', '--message', 'Jam is made');
+  return folder;
+}
+
+type Call = [name: string, input: object];
+
+/** The model asks for these tools, an answer each, and then says what it was told. */
+function asking(standIn: BedrockStandIn, rounds: readonly (readonly Call[])[]): void {
+  standIn.behave = (_call, index) => {
+    const uses = rounds[index];
+    if (!uses) return { blocks: [{ text: 'Done.' }] };
+    const blocks = uses.map(([name, input], at) => ({
+      toolUse: { toolUseId: `use_${index}_${at}`, name, input },
+    }));
+    return { blocks: [{ text: `Look ${index}.` }, ...blocks] };
+  };
+}
+
+interface Asked {
+  response: ChatResponse;
+  uses: ToolUse[];
+  text: string;
+}
+
+async function ask(
+  { core }: TestGateway,
+  folder: string,
+  {
+    approve = () => Promise.resolve('once'),
+    signal,
+  }: { approve?: (use: ToolUse) => Promise<Approval | null>; signal?: AbortSignal } = {},
+): Promise<Asked> {
+  const uses: ToolUse[] = [];
+  const calls = core.chat.calls(await core.chat.mode('agent'), {
+    folders: [folder],
+    tools: {
+      approve,
+      problems: () => Promise.resolve('src/jam.ts:1 error: too sweet'),
+      onUse: (use) => uses.push({ ...use }),
+    },
+  });
+  let text = '';
+  const request = {
+    prompt: 'What is jam?',
+    auditReason: 'JIRA-1 look',
+    modelId: 'claude-sonnet',
+    maxTokens: 200,
+  };
+  const response = await calls.execute(request, {
+    onEvent: (event) => (text += event.type === 'text' ? event.text : ''),
+    ...(signal && { signal }),
+  });
+  return { response, uses, text };
+}
+
+/** The results that were sent with the last call. */
+function results({ calls }: BedrockStandIn): string[] {
+  const blocks = calls.at(-1)!.body.messages!.at(-1)!.content!;
+  return blocks.flatMap(({ toolResult }) => (toolResult?.content ?? []).map(({ text = '' }) => text));
+}
+
+describe('a chat with tools', () => {
+  test('reads what the model asks for, and the answers are one', async () => {
+    const gateway = await gatewayOnStandIn();
+    asking(gateway.standIn, [
+      [['read_file', { path: 'src/jam.ts', first_line: 2 }]],
+      [['list_problems', {}]],
+    ]);
+    const { response, uses, text } = await ask(gateway, workspace());
+    expect(response).toMatchObject({ success: true, content: 'Done.' });
+    expect(text).toBe('Look 0.\n\nLook 1.\n\nDone.');
+    expect(uses.map(({ does, state }) => `${does}: ${state}`)).toEqual([
+      'Read src/jam.ts: asked',
+      'Read src/jam.ts: running',
+      'Read src/jam.ts: done',
+      'List the problems of the editor: asked',
+      'List the problems of the editor: running',
+      'List the problems of the editor: done',
+    ]);
+    expect(gateway.standIn.calls).toHaveLength(3);
+    expect(results(gateway.standIn)).toEqual(['src/jam.ts:1 error: too sweet']);
+    const settled = await recordsOf(gateway.core, 'SETTLE');
+    expect(response.cost).toBe(settled.reduce((sum, one) => sum + BigInt(one.cost_micro_usd), 0n));
+  });
+
+  test('records with each call which tools its results are of, and who allowed them', async () => {
+    const gateway = await gatewayOnStandIn();
+    asking(gateway.standIn, [
+      [
+        ['git_diff', {}],
+        ['list_files', {}],
+      ],
+    ]);
+    const answers: (Approval | null)[] = ['conversation', null];
+    await ask(gateway, workspace(), { approve: () => Promise.resolve(answers.shift() ?? null) });
+    const notes = await recordsOf(gateway.core, 'note');
+    expect(notes.filter(({ topic }) => topic === 'call.tools').map(({ data }) => data)).toEqual([
+      { approvals: ['git_diff conversation', 'list_files refused'] },
+    ]);
+  });
+
+  test('tells the model what was refused, and runs nothing', async () => {
+    const gateway = await gatewayOnStandIn();
+    asking(gateway.standIn, [[['read_file', { path: 'src/jam.ts' }]]]);
+    const { uses, response } = await ask(gateway, workspace(), { approve: () => Promise.resolve(null) });
+    expect(uses.map(({ state }) => state)).toEqual(['asked', 'refused']);
+    expect(results(gateway.standIn)).toEqual(['The user did not allow this.']);
+    expect(response.success).toBe(true);
+  });
+
+  test('ends after six answers, and never costs more than its worst case', async () => {
+    const gateway = await gatewayOnStandIn();
+    asking(
+      gateway.standIn,
+      Array.from({ length: 20 }, (): Call[] => [['read_file', { path: 'src/jam.ts' }]]),
+    );
+    const folder = workspace();
+    const { response } = await ask(gateway, folder);
+    expect(gateway.standIn.calls).toHaveLength(6);
+    expect(results(gateway.standIn)).toHaveLength(1);
+    expect(JSON.stringify(gateway.standIn.calls.at(-1)!.body.messages!.at(-1))).toContain('Answer now');
+    const mode = await gateway.core.chat.mode('agent');
+    const tools = { approve: () => Promise.resolve(null) };
+    const worst = gateway.core.chat.calls(mode, { folders: [folder], tools }).worstCase({
+      prompt: 'What is jam?',
+      auditReason: 'JIRA-1 look',
+      modelId: 'claude-sonnet',
+      maxTokens: 200,
+    });
+    const reserved = await recordsOf(gateway.core, 'RESERVE');
+    expect(reserved.reduce((sum, one) => sum + BigInt(one.reserved_micro_usd), 0n)).toBeLessThanOrEqual(
+      worst,
+    );
+    expect(response.cost).toBeLessThanOrEqual(worst);
+  });
+
+  test('stops with the question', async () => {
+    const gateway = await gatewayOnStandIn();
+    asking(gateway.standIn, [[['read_file', { path: 'src/jam.ts' }]]]);
+    const stop = new AbortController();
+    await ask(gateway, workspace(), {
+      signal: stop.signal,
+      approve: () => {
+        stop.abort();
+        return Promise.resolve('once');
+      },
+    });
+    expect(gateway.standIn.calls).toHaveLength(1);
+  });
+
+  test('is refused where policy allows none or nobody can be asked', async () => {
+    const gateway = await gatewayOnStandIn();
+    const mode = await gateway.core.chat.mode('agent');
+    expect(() => gateway.core.chat.calls(mode, { folders: [] })).toThrow('Tools need someone');
+    const home = temporaryFolder();
+    writeFileSync(join(home, 'settings.yaml'), 'chat: { tools: never }\n');
+    const strict = await gatewayOnStandIn({ TIDYLLM_SETTINGS: join(home, 'settings.yaml') });
+    await expect(ask(strict, workspace())).rejects.toThrow('Policy allows no tools');
+    expect(strict.standIn.calls).toEqual([]);
+  });
+});
+
+describe('a tool', () => {
+  const run = async (name: string, input: object, folders: readonly string[]): Promise<string> => {
+    const signal = new AbortController().signal;
+    return readTools[name]!.run(input as never, { folders, signal }).catch((error: unknown) => String(error));
+  };
+
+  test('reads only files of the workspace: no keys, no links, nothing outside', async () => {
+    const folder = workspace();
+    const outside = temporaryFolder();
+    writeFileSync(join(outside, 'secret.txt'), 'SECRET');
+    symlinkSync(join(outside, 'secret.txt'), join(folder, 'link.txt'));
+    symlinkSync(outside, join(folder, 'linked'));
+    const paths = [
+      '.env',
+      '../secret.txt',
+      join(outside, 'secret.txt'),
+      'link.txt',
+      'linked/secret.txt',
+      'src/../.env',
+      '.git/config',
+    ];
+    for (const path of paths) expect(await run('read_file', { path }, [folder])).toMatch(/^ToolFault/);
+    expect(await run('list_files', {}, [folder])).not.toContain('.env');
+    writeFileSync(join(folder, '.env'), 'KEY=OTHER SECRET\n');
+    writeFileSync(join(folder, 'src', 'jam.ts'), 'export const jam = 3;\n');
+    const diff = await run('git_diff', {}, [folder]);
+    expect(diff).toContain('+export const jam = 3;');
+    expect(diff).not.toContain('SECRET');
+  });
+
+  test('says what is wrong with an input', async () => {
+    const folder = workspace();
+    expect(await run('read_file', {}, [folder])).toContain('"path" must be a text');
+    expect(await run('read_file', { path: 'src/jam.ts', first_line: 0 }, [folder])).toContain('whole number');
+    expect(await run('git_log', { most: 'x' }, [folder])).toContain('whole number');
+    expect(await run('list_problems', {}, [folder])).toContain('no editor');
+    expect(await run('git_diff', {}, [temporaryFolder()])).toContain('git can’t say');
+  });
+
+  test('finds, lists and reads the log', async () => {
+    const folder = workspace();
+    expect(await run('search_workspace', { query: 'plum' }, [folder])).toContain('src/jam.ts:1-');
+    expect(await run('list_files', { folder: 'src' }, [folder])).toBe('src/jam.ts');
+    expect(await run('git_log', { path: 'src/jam.ts' }, [folder])).toContain('Jam is made');
+    expect(await run('read_file', { path: 'src/jam.ts' }, [folder])).toContain(
+      'Lines 1 to 3 of 3:\nexport const jam',
+    );
+  });
+
+  test('starts no program that the repository names', async () => {
+    const folder = workspace();
+    const marker = join(folder, 'ran');
+    writeFileSync(join(folder, '.gitattributes'), '*.ts diff=evil\n');
+    for (const key of ['diff.evil.textconv', 'diff.evil.command', 'diff.external'])
+      execFileSync('git', ['config', key, `touch ${marker};`], { cwd: folder });
+    writeFileSync(join(folder, 'src', 'jam.ts'), 'export const jam = 4;\n');
+    expect(await run('git_diff', {}, [folder])).toContain('jam = 4');
+    expect(await run('git_log', {}, [folder])).toContain('Jam is made');
+    expect(await run('list_files', {}, [folder])).not.toMatch(/^ran$/m);
+  });
+});
