@@ -21,7 +21,9 @@ import {
 import type { Turn } from './turn.ts';
 
 const extension = '.lines';
-const chunkBytes = 1_048_576;
+const chunkBytes = 262_144;
+/** Files that are read at the same time. */
+const filesAtOnce = 16;
 /** The end of a file has its last `about` line, which is shorter. */
 const tailBytes = 16_384;
 /** Larger files are not read: nobody wrote them by asking. */
@@ -163,9 +165,12 @@ export class ConversationFiles {
 
   /** All conversations, pinned ones first, then by the last question; `unreadable` counts files that nobody can read. */
   async list(): Promise<{ conversations: ListedConversation[]; unreadable: number }> {
-    const read = await Promise.all(
-      (await this.#ids()).map(async (id) => ({ id, about: await this.#aboutOf(id) })),
-    );
+    const ids = await this.#ids();
+    const read: { id: string; about: ConversationAbout | null }[] = [];
+    for (let start = 0; start < ids.length; start += filesAtOnce) {
+      const some = ids.slice(start, start + filesAtOnce);
+      read.push(...(await Promise.all(some.map(async (id) => ({ id, about: await this.#aboutOf(id) })))));
+    }
     const known = read.flatMap(({ id, about }) => (about ? [{ id, ...about }] : []));
     const past = new Date(Date.now() - restorableMs).toISOString();
     const isPast = ({ deleted }: ConversationAbout): boolean => deleted !== null && deleted < past;
@@ -298,7 +303,7 @@ async function* linesOf(path: string, from: number): AsyncGenerator<{ text: stri
   await using file = await openFile(path, mostBytes);
   let rest: Buffer = Buffer.alloc(0);
   for (let place = from; ;) {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(chunkBytes), 0, chunkBytes, place);
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, place);
     if (bytesRead === 0) return;
     let start = place - rest.length;
     place += bytesRead;

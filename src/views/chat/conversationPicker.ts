@@ -66,7 +66,7 @@ export async function pickConversation(
 export async function pickDeleted(
   deleted: readonly ListedConversation[],
 ): Promise<ListedConversation | undefined> {
-  const items = deleted.map((conversation) => itemOf(conversation, [], ''));
+  const items = deleted.map((conversation) => withPlace(itemOf(conversation, [], '')));
   const title = vscode.l10n.t('Restore Conversation');
   return (await vscode.window.showQuickPick(items, { title, matchOnDetail: true }))?.conversation;
 }
@@ -93,12 +93,12 @@ function itemsOf({ conversations, unreadable, directory, workspaces, openId }: O
       vscode.l10n.t('Elsewhere'),
       kept.filter((one) => !isHere(one)),
       keptButtons,
-    ),
+    ).map(withPlace),
     ...group(
       vscode.l10n.t('Deleted'),
       conversations.filter(({ deleted }) => deleted !== null),
       deletedButtons,
-    ),
+    ).map(withPlace),
     ...(unreadable === 0
       ? []
       : [
@@ -113,7 +113,7 @@ function itemsOf({ conversations, unreadable, directory, workspaces, openId }: O
 }
 
 function itemOf(conversation: ListedConversation, buttons: ActionButton[], openId: string): Item {
-  const { title, pinned, asked, turns, workspaces, id } = conversation;
+  const { title, pinned, asked, turns, id } = conversation;
   const facts = [
     id === openId ? vscode.l10n.t('open') : '',
     agoText(asked),
@@ -123,10 +123,18 @@ function itemOf(conversation: ListedConversation, buttons: ActionButton[], openI
     // A question may look like one of the editor's icons.
     label: `${pinned ? '$(pinned) ' : ''}${title.replaceAll('$(', '\\$(')}`,
     description: facts.filter(Boolean).join(' · '),
-    detail: workspaces.map((key) => basename(key)).join(', ') || vscode.l10n.t('no folder'),
     buttons,
     conversation,
   };
+}
+
+function withPlace(item: Item): Item {
+  return item.conversation ? { ...item, detail: placeOf(item.conversation) } : item;
+}
+
+/** The names of the folders where a conversation began. */
+function placeOf({ workspaces }: ListedConversation): string {
+  return workspaces.map((key) => basename(key)).join(', ') || vscode.l10n.t('no folder');
 }
 
 function keptButtons({ pinned }: ListedConversation): ActionButton[] {

@@ -38,6 +38,19 @@ describe('the state of the chat view', () => {
     expect(after({ type: 'turn', turn }, { type: 'turnRemoved', id: '1' }).turns).toEqual([]);
   });
 
+  it('puts earlier turns before those that it has', () => {
+    const earlier = { ...turn, id: '0' };
+    expect(after({ type: 'turn', turn }, { type: 'earlierTurns', turns: [earlier] }).turns).toEqual([
+      earlier,
+      turn,
+    ]);
+  });
+
+  it('shows the questions that wait', () => {
+    const around = { ...initialState.around, queued: [{ id: 'q', question: 'next' }] };
+    expect(after({ type: 'around', around }).around).toEqual(around);
+  });
+
   it('keeps what was written before the conversation came, and a new conversation begins without', () => {
     const empty: HostMessage = { type: 'conversation', turns: [], reason: '', mode: 'direct', draft: '' };
     const written = { type: 'reasonWritten', reason: 'JIRA-1' } as const;

@@ -1,0 +1,337 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ConversationFiles } from '../../src/chat/conversationFiles.ts';
+import type { Turn } from '../../src/chat/turn.ts';
+import { workspaceKey } from '../../src/workspaceKey.ts';
+import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { ChatView } from './harness/chatView.ts';
+import type { Editor } from './harness/editor.ts';
+import { appears, type EditorWindow } from './harness/editorWindow.ts';
+import { startOnStandIn } from './harness/standIn.ts';
+
+describe('conversations', () => {
+  let editor: Editor;
+  let standIn: BedrockStandIn;
+  let window: EditorWindow;
+  let chat: ChatView;
+
+  beforeAll(async () => {
+    ({ editor, standIn } = await startOnStandIn());
+    window = await editor.open();
+    chat = await ChatView.open(window);
+  });
+
+  beforeEach(async () => {
+    await window.clear();
+    await chat.startOver();
+  });
+
+  afterAll(async () => {
+    await editor.dispose();
+    await standIn.close();
+  });
+
+  /** Asks, and waits for the answer. */
+  async function answered(question: string): Promise<void> {
+    await chat.ask(question);
+    await chat.ended();
+  }
+
+  function questions(view = chat): Promise<string[]> {
+    return view.frame.locator('.question').allInnerTexts();
+  }
+
+  async function listed(): Promise<void> {
+    await window.palette('TidyLLM: Show Conversations…');
+    await window.quickPick('').first().waitFor();
+  }
+
+  /** Opens a conversation from the list, by the keyboard. */
+  async function reopen(title: string): Promise<void> {
+    await listed();
+    await window.choose(title);
+    await chat.turns.first().waitFor();
+  }
+
+  /** Presses a button of a row of the list. */
+  async function press(title: string, button: string): Promise<void> {
+    const row = window.quickPick(title);
+    await row.hover();
+    await row.getByRole('button', { name: button }).click();
+  }
+
+  /** Takes the name that the save dialog offers, with this ending. */
+  async function saved(ending: string): Promise<string> {
+    await window.palette('TidyLLM: Export Conversation…');
+    const input = window.page.locator('.quick-input-widget:visible input.input');
+    await expect.poll(() => input.inputValue()).toMatch(/\/workspace\/conversation-[0-9a-f]{8}\.md$/);
+    await input.fill((await input.inputValue()).replace(/md$/, ending));
+    await input.press('Enter');
+    const file = (): string | undefined =>
+      readdirSync(editor.workspace).find((name) => name.startsWith('conversation-') && name.endsWith(ending));
+    await expect.poll(file).toBeTruthy();
+    return readFileSync(join(editor.workspace, file() ?? ''), 'utf8');
+  }
+
+  test('Ctrl+L loses nothing: what was said is in the list, after the window was loaded again too', async () => {
+    await answered('apples and pears');
+    do await chat.question.press('Control+l');
+    while (!(await appears(chat.frame.locator('.welcome'))));
+    await answered('plums');
+    await reopen('apples and pears');
+    expect(await questions()).toEqual(['apples and pears']);
+    await answered('more apples');
+    await window.reload();
+    chat = await ChatView.open(window);
+    await expect.poll(() => questions()).toEqual(['apples and pears', 'more apples']);
+    await reopen('plums');
+    expect(await questions()).toEqual(['plums']);
+  });
+
+  test('are found by their title, renamed and pinned', async () => {
+    await answered('quinces');
+    await window.palette('TidyLLM: Rename Conversation…');
+    await window.answer('Fruit of the quince tree');
+    await window.palette('TidyLLM: New Conversation');
+    await answered('newer than the quinces');
+    await listed();
+    await press('Fruit of the quince tree', 'Pin to the top');
+    const rows = window.quickPick('');
+    await expect.poll(() => rows.first().innerText()).toContain('Fruit of the quince tree');
+    await window.screenshot('conversations');
+    await window.page.keyboard.type('quince tree');
+    await expect.poll(() => rows.count()).toBe(1);
+    await window.page.keyboard.press('Enter');
+    await expect.poll(() => questions()).toEqual(['quinces']);
+  });
+
+  test('are deleted, and come back by Undo and from the list', async () => {
+    await answered('medlars');
+    await window.palette('TidyLLM: Delete Conversation');
+    await expect.poll(() => chat.turns.count()).toBe(0);
+    await window.notification('Deleted “medlars”').getByRole('button', { name: 'Undo' }).click();
+    await expect.poll(() => questions()).toEqual(['medlars']);
+    await window.palette('TidyLLM: Delete Conversation');
+    await expect.poll(() => chat.turns.count()).toBe(0);
+    await window.palette('TidyLLM: Restore Conversation…');
+    await window.choose('medlars');
+    await expect.poll(() => questions()).toEqual(['medlars']);
+    await listed();
+    await press('medlars', 'Delete');
+    await expect.poll(() => chat.turns.count()).toBe(0);
+    await listed();
+    await press('medlars', 'Delete Permanently');
+    await window.dialog().getByRole('button', { name: 'Delete Permanently' }).click();
+    await window.quickPick('').first().waitFor();
+    await expect.poll(() => window.quickPick('medlars').count()).toBe(0);
+  });
+
+  test('are exported as Markdown and as JSON, with the numbers of their records', async () => {
+    await answered('@stand-in:text=It is **so**.');
+    const footer = await chat.turns.last().locator('.footer').innerText();
+    const record = /#(\d+)/.exec(footer)?.[1] ?? '';
+    const markdown = await saved('md');
+    expect(markdown).toContain('It is **so**.');
+    expect(markdown).toContain(`- Record: #${record} of ledger`);
+    const document = JSON.parse(await saved('json')) as { turns: object[] };
+    expect(document.turns).toMatchObject([
+      { answer: 'It is **so**.', result: { record: { sequence: Number(record) }, cost_estimated: false } },
+    ]);
+  });
+
+  test('keep an old answer beside another one, and an old question beside the edited one', async () => {
+    await answered('@stand-in:text=One.');
+    await answered('and then');
+    await chat.button('Get Another Answer').first().click();
+    await expect.poll(() => questions()).toEqual(['@stand-in:text=One.']);
+    await chat.ended();
+    await chat.frame.getByText('2/2').waitFor();
+    await chat.button('Previous Version').click();
+    await expect.poll(() => questions()).toEqual(['@stand-in:text=One.', 'and then']);
+    await chat.button('Edit Question').nth(1).click();
+    const editor = chat.frame.getByRole('textbox', { name: 'Edited question' });
+    await editor.press('Escape');
+    await chat.button('Edit Question').nth(1).press('Enter');
+    await editor.fill('and now');
+    await editor.press('Enter');
+    await expect.poll(() => questions()).toEqual(['@stand-in:text=One.', 'and now']);
+    await chat.ended();
+    await chat.button('Previous Version').nth(1).click();
+    await expect.poll(() => questions()).toEqual(['@stand-in:text=One.', 'and then']);
+    await window.reload();
+    chat = await ChatView.open(window);
+    await expect.poll(() => questions()).toEqual(['@stand-in:text=One.', 'and then']);
+    expect(await chat.frame.getByText('1/2').count()).toBe(2);
+  });
+
+  test('branch from an earlier turn, and return to what followed it', async () => {
+    await answered('root');
+    await answered('one way');
+    await chat.button('Branch from Here').click();
+    await expect.poll(() => questions()).toEqual(['root']);
+    await chat.button('Return to the Later Questions').click();
+    await expect.poll(() => questions()).toEqual(['root', 'one way']);
+    await chat.button('Branch from Here').click();
+    await chat.frame.getByText('The next question begins another branch.').waitFor();
+    await answered('another way');
+    expect(await questions()).toEqual(['root', 'another way']);
+    await chat.frame.getByText('2/2').waitFor();
+  });
+
+  test('a question waits for the running answer, can be taken back, and is asked then', async () => {
+    await chat.ask('@stand-in:gate');
+    await chat.turns.last().getByText('This answer comes from').waitFor();
+    await chat.question.fill('next');
+    await chat.question.press('Enter');
+    await chat.question.fill('never');
+    await chat.question.press('Enter');
+    const waiting = chat.frame.getByRole('list', { name: 'Waiting questions' }).getByRole('listitem');
+    await expect.poll(() => waiting.count()).toBe(2);
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await window.screenshot('conversation-queued');
+    await chat.button('Take Back: never').click();
+    await expect.poll(() => chat.question.inputValue()).toBe('never');
+    await chat.question.fill('');
+    standIn.openGate();
+    await expect.poll(() => questions()).toEqual(['@stand-in:gate', 'next']);
+    await chat.ended();
+    expect(await waiting.count()).toBe(0);
+  });
+
+  test('questions that wait go back to the question field when the answer is stopped', async () => {
+    await chat.ask('@stand-in:stall');
+    await chat.button('Stop').waitFor();
+    await chat.question.fill('after that');
+    await chat.question.press('Enter');
+    await chat.frame.getByRole('list', { name: 'Waiting questions' }).waitFor();
+    await chat.question.press('Escape');
+    await expect.poll(() => chat.question.inputValue()).toBe('after that');
+    expect(await (await chat.ended()).locator('.footer').innerText()).toMatch(/stopped.*charged/s);
+    await chat.question.fill('');
+  });
+
+  test('an answer whose extension host was killed is told as such, and its question is kept', async () => {
+    await chat.ask('@stand-in:stall while the host dies');
+    await chat.button('Stop').waitFor();
+    await chat.turns.last().locator('.answer').waitFor();
+    const killed = editor.killExtensionHosts();
+    await expect.poll(() => editor.extensionHosts().filter((pid) => !killed.includes(pid))).not.toEqual([]);
+    await window.reload();
+    chat = await ChatView.open(window);
+    await expect.poll(() => questions()).toEqual(['@stand-in:stall while the host dies']);
+    expect(await chat.turns.last().innerText()).toContain('The answer is not here');
+  });
+
+  test('two windows on one folder keep every turn, and each has its own model and mode', async () => {
+    await answered('asked in the first window');
+    const second = await editor.open();
+    const other = await ChatView.open(second);
+    await expect.poll(() => questions(other)).toEqual(['asked in the first window']);
+    await other.ask('asked in the second window');
+    await other.ended();
+    const both = ['asked in the first window', 'asked in the second window'];
+    await expect.poll(() => questions()).toEqual(both);
+    await other.frame.getByRole('combobox', { name: 'Mode' }).selectOption('Workspace');
+    await other.button('claude-sonnet').click();
+    await second.quickPick(/nova-micro/).click();
+    await other.button('nova-micro').waitFor();
+    await answered('asked in the first window again');
+    expect(standIn.calls.at(-1)?.modelId).toContain('claude-sonnet');
+    expect(await chat.frame.getByRole('combobox', { name: 'Mode' }).inputValue()).toBe('direct');
+    await expect.poll(() => questions(other)).toEqual([...both, 'asked in the first window again']);
+    await Promise.all([chat.ask('at once, here'), other.ask('at once, there')]);
+    await Promise.all([chat.ended(), other.ended()]);
+    await window.reload();
+    chat = await ChatView.open(window);
+    await chat.frame.getByText(/[12]\/2/).waitFor();
+    const seen = [(await questions()).at(-1)];
+    const step = (await chat.button('Next Version').isEnabled()) ? 'Next Version' : 'Previous Version';
+    await chat.button(step).click();
+    await expect.poll(async () => (await questions()).at(-1)).not.toBe(seen[0]);
+    seen.push((await questions()).at(-1));
+    expect(seen.sort()).toEqual(['at once, here', 'at once, there']);
+    await second.close();
+  });
+
+  test('40 MB reopen with the last turns, and the earlier ones come when they are asked for', async () => {
+    const files = new ConversationFiles(editor.home);
+    const file = files.create([workspaceKey(editor.workspace)]);
+    const answer = 'All work and no play makes a long answer.\n\n'.repeat(190);
+    const turns = Array.from({ length: 4_000 }, (_, index): Turn => ({
+      id: `long-${index}`,
+      ...(index > 0 && { parent: `long-${index - 1}` }),
+      question: index === 0 ? 'the long conversation' : `question ${index}`,
+      reason: 'JIRA-1 long',
+      model: 'claude-sonnet',
+      simulated: true,
+      answer,
+      result: null,
+    }));
+    await files.append(file, { user: 'somebody', policy: 'full' }, turns, { leaf: 'long-3999' });
+    expect(file.offset).toBeGreaterThan(40_000_000);
+    await listed();
+    await window.page.keyboard.type('the long conv');
+    await expect.poll(() => window.quickPick('').count()).toBe(1);
+    const begun = performance.now();
+    await window.page.keyboard.press('Enter');
+    await chat.frame.getByText('question 3999', { exact: true }).waitFor();
+    console.log(`40 MB opened in ${Math.round(performance.now() - begun)} ms`);
+    expect(await chat.turns.count()).toBe(50);
+    await chat.button('Show Earlier Questions (3950)').click();
+    await chat.frame.getByText('question 3900', { exact: true }).waitFor();
+    expect(await chat.turns.count()).toBe(100);
+    await answered('one more');
+    expect(await chat.turns.count()).toBe(101);
+  });
+
+  test.each(['light', 'highContrast', 'dark'] as const)(
+    'nothing keeps people out in the theme %s',
+    async (theme) => {
+      await answered('@stand-in:text=One.');
+      await answered('and then');
+      await chat.button('Get Another Answer').last().click();
+      await chat.frame.getByText('2/2').waitFor();
+      await chat.button('Branch from Here').click();
+      await chat.button('Return to the Later Questions').waitFor();
+      await editor.changeTheme(window, theme);
+      await window.page.setViewportSize({ width: 1280, height: 1600 });
+      expect(await window.accessibilityFindings()).toEqual([]);
+      await window.screenshot(`conversation-${theme}`);
+      await listed();
+      await window.screenshot(`conversations-${theme}`);
+      await window.page.keyboard.press('Escape');
+    },
+  );
+});
+
+describe('conversations that policy does not keep', () => {
+  let editor: Editor;
+  let standIn: BedrockStandIn;
+
+  beforeAll(async () => {
+    ({ editor, standIn } = await startOnStandIn({ TIDYLLM_AUDIT_CONTENT: 'none' }));
+  });
+
+  afterAll(async () => {
+    await editor.dispose();
+    await standIn.close();
+  });
+
+  test('leave no file, and the view says so', async () => {
+    const window = await editor.open();
+    const chat = await ChatView.open(window);
+    await chat.frame.getByText('This conversation is not kept, because audit.content is none.').waitFor();
+    await chat.ask('a secret');
+    await chat.ended();
+    expect(await window.accessibilityFindings()).toEqual([]);
+    const kept = readdirSync(editor.home, { recursive: true, encoding: 'utf8' });
+    expect(kept.filter((name) => name.endsWith('.lines'))).toEqual([]);
+    await window.palette('TidyLLM: Rename Conversation…');
+    await window.notification('The conversation is not kept').waitFor();
+    await window.reload();
+    const after = await ChatView.open(window);
+    await after.frame.locator('.welcome').waitFor();
+    expect(await after.turns.count()).toBe(0);
+  });
+});
