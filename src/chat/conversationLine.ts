@@ -72,7 +72,7 @@ export function isLineOf(subjectSha256: string, text: string): boolean {
 }
 
 function boundTo(id: string): Buffer {
-  return Buffer.from(`tidyllm conversation 1\0${id}`);
+  return Buffer.from(`TidyLLM conversation 1\0${id}`);
 }
 
 /** A turn for files and exports: its names in snake_case. */

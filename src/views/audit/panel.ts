@@ -401,7 +401,7 @@ export class AuditPanel implements vscode.Disposable {
       {
         modal: true,
         detail: vscode.l10n.t(
-          'This can’t be undone. The records stay, and the chain still verifies. The chat conversation is cleared in this window now, and in other windows when their chat is shown.',
+          'This can’t be undone. The records stay, and the chain still verifies. The user’s chat conversations are deleted, and every window forgets them.',
         ),
       },
       erase,
