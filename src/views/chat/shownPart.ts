@@ -2,8 +2,8 @@ import type { Turn } from '../../chat/turn.ts';
 
 /** Turns that the view gets at once. */
 const mostTurns = 50;
-/** Of their questions and answers. */
-const mostCharacters = 500_000;
+/** Of their questions and answers: drawing them takes longer than reading 40 MB. */
+const mostCharacters = 200_000;
 
 /** Index of the first turn of the part that ends before `end`: as much as the view gets at once, at least one turn. */
 export function firstOfPart(turns: readonly Turn[], end: number): number {

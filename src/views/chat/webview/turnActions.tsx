@@ -27,7 +27,7 @@ export function Question({ turn, canAsk, post }: { turn: Turn; canAsk: boolean; 
   return (
     <div class="asked">
       <QuestionText text={turn.question} />
-      {canAsk && <Action name="edit" label={t('Edit Question')} onClick={() => setEdited(true)} />}
+      <Action name="edit" label={t('Edit Question')} disabled={!canAsk} onClick={() => setEdited(true)} />
     </div>
   );
 }
@@ -91,7 +91,7 @@ function QuestionEditor({
 
 /** The versions of a turn, and what goes on from it. */
 export function TurnActions({
-  turn: { id, flow },
+  turn: { id, flow, result },
   version,
   isLast,
   canAsk,
@@ -103,7 +103,7 @@ export function TurnActions({
   canAsk: boolean;
   post: Post;
 }) {
-  if (!canAsk) return null;
+  if (result === null) return null;
   const show = (step: -1 | 1) => () => post({ type: 'showVersion', turn: id, step });
   return (
     <div class="turn-actions">
@@ -112,7 +112,7 @@ export function TurnActions({
           <Action
             name="chevron-left"
             label={t('Previous Version')}
-            disabled={version.number === 1}
+            disabled={!canAsk || version.number === 1}
             onClick={show(-1)}
           />
           <span>
@@ -121,7 +121,7 @@ export function TurnActions({
           <Action
             name="chevron-right"
             label={t('Next Version')}
-            disabled={version.number === version.of}
+            disabled={!canAsk || version.number === version.of}
             onClick={show(1)}
           />
         </span>
@@ -130,6 +130,7 @@ export function TurnActions({
         <Action
           name="refresh"
           label={t('Get Another Answer')}
+          disabled={!canAsk}
           onClick={() => post({ type: 'regenerate', turn: id })}
         />
       )}
@@ -137,6 +138,7 @@ export function TurnActions({
         <Action
           name="git-branch"
           label={t('Branch from Here')}
+          disabled={!canAsk}
           onClick={() => post({ type: 'branchFrom', turn: id })}
         />
       )}
@@ -147,12 +149,12 @@ export function TurnActions({
 function Action({
   name,
   label,
-  disabled = false,
+  disabled,
   onClick,
 }: {
   name: string;
   label: string;
-  disabled?: boolean;
+  disabled: boolean;
   onClick: () => void;
 }) {
   return (
