@@ -1,6 +1,7 @@
 /** Every command of the extension; made from package.json by `npm run generate`. */
 export const commandIds = [
   'tidyllm.openChat',
+  'tidyllm.openChatInEditor',
   'tidyllm.newConversation',
   'tidyllm.showConversations',
   'tidyllm.renameConversation',

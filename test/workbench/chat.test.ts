@@ -35,18 +35,10 @@ describe('the chat with simulated answers', () => {
     await chat.ended();
   }
 
-  /** Hides the chat behind another container of the side bar. */
-  function showExplorer(): Promise<void> {
-    return window.page
-      .locator('.activitybar')
-      .getByRole('tab', { name: /^Explorer/ })
-      .click();
-  }
-
   test('a question from the palette is answered in the chat, which was not shown before', async () => {
     if (shown) {
       await begin();
-      await showExplorer();
+      await window.hideChat();
       await window.reload();
     }
     await window.palette('TidyLLM: Ask…');
@@ -91,7 +83,7 @@ describe('the chat with simulated answers', () => {
   test('tells the most that a question can cost', async () => {
     await begin();
     await chat.question.fill('Why does login.test.ts time out?');
-    await expect.poll(() => chat.frame.locator('.worst-case').innerText()).toMatch(/^≤ \$0\.\d+$/);
+    await expect.poll(() => chat.frame.locator('.worst-case').innerText()).toMatch(/^at most \$0\.\d+$/);
   });
 
   test('answers a question that is sent from the keyboard, and says what it cost', async () => {
@@ -158,7 +150,7 @@ describe('the chat with simulated answers', () => {
 
   test('shows the audit record of an answer', async () => {
     await begin('JIRA-123 record');
-    await chat.button(/^#\d+$/).click();
+    await chat.button(/^recorded #\d+$/).click();
     const audit = new AuditView(window);
     await audit.detail.getByText('JIRA-123 record').first().waitFor();
     await window.closeEditors();
@@ -168,8 +160,8 @@ describe('the chat with simulated answers', () => {
     await begin('JIRA-123 reload');
     await chat.question.fill('a question that is not sent');
     const before = await chat.turns.last().innerText();
-    await showExplorer();
-    await window.showContainer();
+    await window.hideChat();
+    await window.showChat();
     await expect.poll(() => chat.question.inputValue()).toBe('a question that is not sent');
     expect(await chat.turns.last().innerText()).toBe(before);
     await window.reload();

@@ -205,7 +205,7 @@ describe('the chat holds', () => {
       }, composing);
     // What is asked of the extension next is answered after the keys.
     await chat.question.fill('What does this cost?');
-    await chat.frame.getByText(/^(at most|≤) \$/).waitFor();
+    await chat.frame.getByText(/^at most \$/).waitFor();
     expect(await chat.button('Stop').count()).toBe(1);
     await chat.question.press('Escape');
     await chat.ended();
@@ -248,6 +248,34 @@ describe('the chat holds', () => {
       expect(await chat.frame.locator('.answer p code').evaluate(contrast)).toBeGreaterThanOrEqual(4.5);
     },
   );
+
+  test('one editor has the conversation while it is open, and gives it back', async () => {
+    await show([]);
+    await chat.question.fill('What moves?');
+    await window.palette('TidyLLM: Open Chat in Editor');
+    const inEditor = window.editorFrame();
+    const question = inEditor.getByRole('textbox', { name: 'Question' });
+    await expect.poll(() => question.inputValue()).toBe('What moves?');
+    await chat.frame.getByText('The chat is open in an editor.').waitFor();
+    expect(await chat.question.count()).toBe(0);
+    await question.press('Enter');
+    await inEditor.getByRole('article').last().locator('.footer').waitFor();
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await window.screenshot('chat-in-editor');
+    await chat.button('Bring It Back').click();
+    await window.page.locator('.editor-group-container .tab').waitFor({ state: 'detached' });
+    await chat.turns.filter({ hasText: 'What moves?' }).locator('.footer').waitFor();
+    expect(await chat.question.inputValue()).toBe('');
+  });
+
+  test('a page that ended without a word comes back with its conversation', async () => {
+    await window.palette('TidyLLM: New Conversation');
+    await chat.ask('What is kept?');
+    const before = await (await chat.ended()).innerText();
+    await chat.frame.locator('#root').evaluate((root) => root.remove());
+    await window.palette('Developer: Reload Webviews');
+    await expect.poll(() => chat.turns.last().innerText()).toBe(before);
+  });
 
   test('a megabyte that is pasted freezes nothing', async () => {
     await show([]);

@@ -146,7 +146,7 @@ describe('FLOW', () => {
     expect(standIn.calls.length).toBe(calls);
     await turn.getByRole('button', { name: 'Open Report' }).click();
     await window.editorFrame().getByRole('heading', { name: 'Error Analysis', level: 1 }).waitFor();
-    await turn.getByRole('button', { name: /^#\d+/ }).click();
+    await turn.getByRole('button', { name: /^recorded #\d+/ }).click();
     await window.page.getByRole('tab', { name: 'Audit History' }).waitFor();
   });
 

@@ -126,6 +126,7 @@ describe('settings.yaml', () => {
     write(file, 'budget:\n  daily_limit: 5\n');
     await window.reload();
     await window.showContainer();
+    await window.showChat();
     const chat = window.chatFrame();
     await window.treeItem('Health', /^settings\.yaml, .*settings\.yaml:2:3: unknown key/).waitFor();
     await expect.poll(() => window.statusItem().innerText()).toContain('TidyLLM blocked');

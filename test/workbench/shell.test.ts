@@ -19,8 +19,9 @@ describe('the extension in the editor', () => {
     await expect.poll(() => window.statusItem().innerText()).toContain('$');
   });
 
-  test('the container shows the chat and the health of the gateway', async () => {
+  test('the side bars show the chat, and the health of the gateway', async () => {
     await window.showContainer();
+    await window.showChat();
     await window.chatFrame().locator('body').waitFor();
     await window.treeItem('Health', /Bedrock/).waitFor();
     await window.screenshot('container');

@@ -15,9 +15,15 @@ export function contributeChat(dependencies: ChatPanelDependencies) {
       resolveWebviewView: async (view) => (await chat()).show(view),
     }),
   );
+  store.add(
+    vscode.window.registerWebviewPanelSerializer('tidyllm.chatEditor', {
+      deserializeWebviewPanel: async (panel) => (await chat()).restoreEditor(panel),
+    }),
+  );
   return {
     commands: {
       'tidyllm.openChat': async () => (await chat()).open(),
+      'tidyllm.openChatInEditor': async () => (await chat()).openInEditor(),
       'tidyllm.newConversation': async () => (await chat()).newConversation(),
       'tidyllm.showConversations': async () => (await chat()).conversations.choose(),
       'tidyllm.renameConversation': async () => (await chat()).conversations.rename(),

@@ -30,6 +30,7 @@ import type { Mend, Remedy } from '../../remedies.ts';
 import { Repeated } from '../../repeated.ts';
 import { workspaceKey } from '../../workspaceKey.ts';
 import { formatLeft } from '../moneyText.ts';
+import { SinglePanel } from '../singlePanel.ts';
 import { webviewPage, webviewRoot } from '../webviewPage.ts';
 import { ConversationActions } from './conversationActions.ts';
 import { OpenConversation } from './openConversation.ts';
@@ -92,6 +93,8 @@ export class ChatPanel implements vscode.Disposable {
   readonly #restored: Promise<void>;
   readonly #subscriptions: vscode.Disposable;
   #view: vscode.WebviewView | null = null;
+  /** While it exists, it shows the conversation, and the view says so. */
+  readonly #editor: SinglePanel<typeof viewMessageSchema, HostMessage>;
   readonly #shownTurns = new ShownTurns();
   readonly #surroundings = new Repeated(() => this.#showSurroundings());
   readonly #erasures = new Repeated(() => this.#forgetErased());
@@ -110,6 +113,14 @@ export class ChatPanel implements vscode.Disposable {
     this.#memory = new ChatMemory(storage);
     this.#draft = this.#memory.draft;
     this.#selectedModel = this.#memory.model;
+    this.#editor = new SinglePanel(dependencies, {
+      viewType: 'tidyllm.chatEditor',
+      title: () => vscode.l10n.t('Chat'),
+      page: 'chat',
+      schema: viewMessageSchema,
+      handle: (message) => this.#handle(message),
+      onDidChange: () => this.#move(),
+    });
     this.#open = new OpenConversation({
       files: conversations,
       memory: this.#memory,
@@ -142,6 +153,7 @@ export class ChatPanel implements vscode.Disposable {
     });
     this.#restored = this.#open.restore();
     this.#subscriptions = vscode.Disposable.from(
+      this.#editor,
       holder.onDidChange(() => this.#follow()),
       holder.onDidChangeLedger(() => {
         this.#refresh();
@@ -164,15 +176,32 @@ export class ChatPanel implements vscode.Disposable {
     view.webview.onDidReceiveMessage((message) =>
       inBackground(this.#dependencies.log, this.#receive(message)),
     );
-    view.onDidDispose(() => (this.#view = null));
+    view.onDidDispose(() => {
+      if (this.#view === view) this.#view = null;
+    });
     view.webview.html = webviewPage(view.webview, extensionUri, 'chat', vscode.l10n.t('Chat'));
   }
 
   /** Shows the view with the cursor in the question field. */
   async open(): Promise<void> {
-    this.#focusWhenReady = !this.#view?.visible;
-    await vscode.commands.executeCommand(`${viewId}.focus`);
+    if (this.#editor.exists) this.#editor.open();
+    else {
+      this.#focusWhenReady = !this.#view?.visible;
+      await vscode.commands.executeCommand(`${viewId}.focus`);
+    }
     this.#post({ type: 'focus' });
+  }
+
+  /** Shows the conversation in an editor, which takes it from the view. */
+  openInEditor(): void {
+    this.#focusWhenReady = !this.#editor.exists;
+    this.#editor.open();
+    this.#post({ type: 'focus' });
+  }
+
+  /** Fills a panel that the editor restored. */
+  restoreEditor(panel: vscode.WebviewPanel): void {
+    this.#editor.show(panel);
   }
 
   async newConversation(): Promise<void> {
@@ -253,12 +282,16 @@ export class ChatPanel implements vscode.Disposable {
   async #handle(message: ViewMessage): Promise<void> {
     switch (message.type) {
       case 'ready':
+        this.#tellView();
         await this.#restored;
         this.#showConversation();
         await this.#surroundings.request();
         if (this.#focusWhenReady) this.#post({ type: 'focus' });
         this.#focusWhenReady = false;
         return;
+      case 'bringBack':
+        this.#editor.dispose();
+        return this.open();
       case 'shown':
         this.#shownTurns.shown(message.turn);
         return;
@@ -570,7 +603,7 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   async #showSurroundings(): Promise<void> {
-    if (!this.#view) return;
+    if (!this.#view && !this.#editor.exists) return;
     this.#post({ type: 'surroundings', surroundings: await this.#readSurroundings() });
     // The cost depends on the model and on the length of the conversation.
     this.#priceDraftSoon();
@@ -637,8 +670,20 @@ export class ChatPanel implements vscode.Disposable {
     inBackground(this.#dependencies.log, this.#open.remember());
   }
 
+  #tellView(): void {
+    void this.#view?.webview.postMessage({ type: 'elsewhere', elsewhere: this.#editor.exists });
+  }
+
+  /** The conversation moves to the editor, or back to the view. */
+  #move(): void {
+    this.#tellView();
+    this.#showConversation();
+    this.#refresh();
+  }
+
   #post(message: HostMessage): void {
-    void this.#view?.webview.postMessage(message);
+    if (this.#editor.exists) this.#editor.post(message);
+    else void this.#view?.webview.postMessage(message);
   }
 }
 

@@ -63,6 +63,8 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('reasonRefused'), message: z.string() }),
   z.object({ type: z.literal('worstCase'), cost: z.nullable(z.string()) }),
   z.object({ type: z.literal('focus') }),
+  /** Whether the conversation is shown in an editor, in place of the view. */
+  z.object({ type: z.literal('elsewhere'), elsewhere: z.boolean() }),
 ]);
 
 /** From the view to the extension. */
@@ -99,7 +101,10 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
     'tidyllm.stopAnswer',
     'tidyllm.openBudget',
     'tidyllm.showConversations',
+    'tidyllm.openChatInEditor',
   ]),
+  /** Closes the editor that shows the conversation. */
+  z.object({ type: z.literal('bringBack') }),
   /** Presses a button of a turn's error, or of the gateway's error when there is no turn. */
   z.object({ type: z.literal('fix'), turn: z.nullable(z.string()), index: z.number() }),
   /** Continues an answer that was cut off. */

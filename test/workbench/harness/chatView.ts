@@ -23,6 +23,7 @@ export class ChatView {
   /** Shows the view and waits until questions are taken. */
   static async open(window: EditorWindow): Promise<ChatView> {
     await window.showContainer();
+    await window.showChat();
     const view = new ChatView(window, window.chatFrame());
     await view.frame.locator('.model').waitFor();
     return view;

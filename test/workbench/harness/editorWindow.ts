@@ -5,6 +5,9 @@ import { patience } from '../../support/patience.ts';
 
 const extensionId = 'tidyllm.tidyllm-gateway';
 
+const withSecondarySideBar = 'body:not(:has(.noauxiliarybar))';
+const visibleWebview = 'iframe.webview.ready:visible';
+
 /** One window of the editor and what the tests look at in it. */
 export class EditorWindow {
   readonly page: Page;
@@ -94,15 +97,31 @@ export class EditorWindow {
     while (!(await appears(shown)));
   }
 
-  /** The content of the chat view, once `showContainer` has shown it. */
+  /** Shows the chat in the secondary side bar. */
+  async showChat(): Promise<void> {
+    if ((await this.page.locator('.noauxiliarybar').count()) > 0) await this.palette('TidyLLM: Open Chat');
+  }
+
+  /** Hides the secondary side bar, with the chat. */
+  async hideChat(): Promise<void> {
+    await this.palette('View: Toggle Secondary Side Bar Visibility');
+    await this.page.locator('.noauxiliarybar').waitFor();
+  }
+
+  /** The content of the chat view, once `showChat` has shown it. */
   chatFrame(): FrameLocator {
     // A view that was hidden comes back without its purpose in the address, so its place tells it apart.
-    return this.#webview(':not(.webview-overlay-outer-right) > iframe.webview.ready:visible');
+    return this.#webview(`${withSecondarySideBar} .webview-overlay-outer-right > ${visibleWebview}`);
   }
 
   /** The content of the webview in the active editor. */
   editorFrame(): FrameLocator {
-    return this.#webview('.webview-overlay-outer-right > iframe.webview.ready:visible');
+    return this.#webview(
+      [
+        `${withSecondarySideBar} .webview-overlay-content:not(.webview-overlay-outer-right) > ${visibleWebview}`,
+        `body:has(.noauxiliarybar) .webview-overlay-outer-right > ${visibleWebview}`,
+      ].join(', '),
+    );
   }
 
   #webview(selector: string): FrameLocator {

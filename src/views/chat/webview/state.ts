@@ -6,6 +6,8 @@ import type { Around, HostMessage, Surroundings } from '../protocol.ts';
 export interface ChatState {
   /** Whether the extension has sent the conversation. */
   filled: boolean;
+  /** Whether an editor shows the conversation in place of this view. */
+  elsewhere: boolean;
   turns: Turn[];
   around: Around;
   surroundings: Surroundings;
@@ -31,6 +33,7 @@ export type Edit =
 
 export const initialState: ChatState = {
   filled: false,
+  elsewhere: false,
   turns: [],
   around: { earlier: 0, hasLater: false, versions: [], queued: [], unreadable: 0, isKept: true },
   surroundings: { gateway: { state: 'starting' }, model: '', budget: null, suggestedReason: null },
@@ -87,6 +90,8 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
       return priced({ ...state, question: message.question });
     case 'textHeld':
       return priced({ ...state, held: message.text });
+    case 'elsewhere':
+      return message.elsewhere ? { ...initialState, elsewhere: true } : { ...state, elsewhere: false };
     case 'focus':
       return state;
   }

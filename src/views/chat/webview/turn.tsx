@@ -193,7 +193,7 @@ function Footer({
       ))}
       {record ? (
         <button type="button" class="record" title={t('Show Audit Record')} onClick={onShowRecord}>
-          #{record.sequence} <Icon name="check" />
+          {t('recorded #{0}', record.sequence)} <Icon name="check" />
         </button>
       ) : (
         <span class="untracked">{t('not recorded')}</span>

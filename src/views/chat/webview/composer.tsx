@@ -1,0 +1,237 @@
+import type { TargetedClipboardEvent, TargetedKeyboardEvent } from 'preact';
+import { chatModeIds, type ChatModeId } from '../../../chat/chatModeIds.ts';
+import { isComposing } from '../../webviewKit/composition.ts';
+import { Icon } from '../../webviewKit/icon.tsx';
+import { t } from '../../webviewKit/l10n.ts';
+import type { Surroundings, ViewMessage } from '../protocol.ts';
+import { QueuedQuestions } from './aroundTurns.tsx';
+import { isAnswering, isTooLongForField, wholeQuestion, type ChatState, type Edit } from './state.ts';
+
+export interface ChatProperties {
+  state: ChatState;
+  post: (message: ViewMessage) => void;
+  edit: (edit: Edit) => void;
+  send: () => void;
+}
+
+/** The question, with all that goes with it. */
+export function Composer(properties: ChatProperties) {
+  const { state, post, edit, send } = properties;
+  const { question, held } = state;
+  const onKeyDown = (event: TargetedKeyboardEvent<HTMLTextAreaElement>) => {
+    if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return;
+    event.preventDefault();
+    send();
+  };
+  const onPaste = (event: TargetedClipboardEvent<HTMLTextAreaElement>) => {
+    const text = event.clipboardData?.getData('text/plain') ?? '';
+    if (!isTooLongForField(text)) return;
+    event.preventDefault();
+    edit({ type: 'textHeld', text: [held, text].filter(Boolean).join('\n\n') });
+  };
+  return (
+    <footer class="composer">
+      <ReasonHints {...properties} />
+      <QueuedQuestions queued={state.around.queued} post={post} />
+      {held !== '' && <HeldText text={held} onRemove={() => edit({ type: 'textHeld', text: '' })} />}
+      <textarea
+        id="question"
+        rows={1}
+        value={question}
+        dir="auto"
+        placeholder={t('Ask …')}
+        aria-label={t('Question')}
+        onInput={(event) => edit({ type: 'questionWritten', question: event.currentTarget.value })}
+        onKeyDown={onKeyDown}
+        onPaste={onPaste}
+      />
+      <Strip {...properties} />
+    </footer>
+  );
+}
+
+/** How the question will be asked, and the most that it can cost. */
+function Strip(properties: ChatProperties) {
+  const { state, post, edit, send } = properties;
+  const { worstCase } = state;
+  return (
+    <div class="strip">
+      <ModelButton
+        model={state.surroundings.model}
+        onChoose={() => post({ type: 'run', command: 'tidyllm.chooseModel' })}
+      />
+      <ModeSelector mode={state.mode} onSelect={(mode) => edit({ type: 'modeSelected', mode })} />
+      <ReasonField {...properties} />
+      <span class="cost">
+        <span class="worst-case" title={t('Maximum cost of this question')}>
+          {worstCase !== null && t('at most {0}', worstCase)}
+        </span>
+        <BudgetLeft
+          budget={state.surroundings.budget}
+          onOpen={() => post({ type: 'run', command: 'tidyllm.openBudget' })}
+        />
+      </span>
+      {isAnswering(state) ? (
+        <button
+          type="button"
+          class="icon-button"
+          title={t('Stop (Escape)')}
+          aria-label={t('Stop')}
+          onClick={() => post({ type: 'run', command: 'tidyllm.stopAnswer' })}
+        >
+          <Icon name="debug-stop" />
+        </button>
+      ) : (
+        <button
+          type="button"
+          class="icon-button"
+          title={t('Send (Enter)')}
+          aria-label={t('Send')}
+          disabled={wholeQuestion(state).trim() === ''}
+          onClick={send}
+        >
+          <Icon name="send" />
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Why the reason was refused, and one that the git branch stands for. */
+function ReasonHints({ state, edit }: Pick<ChatProperties, 'state' | 'edit'>) {
+  const { reason, reasonProblem, surroundings } = state;
+  const suggested = surroundings.suggestedReason;
+  const onTakeSuggestion = () => {
+    edit({ type: 'reasonWritten', reason: suggested ?? '' });
+    focusQuestion();
+  };
+  return (
+    <>
+      {reasonProblem !== null && (
+        <p id="reason-problem" class="problem" role="alert">
+          {reasonProblem}
+        </p>
+      )}
+      {reason === '' && suggested !== null && (
+        <button type="button" class="suggestion" onClick={onTakeSuggestion}>
+          <Icon name="git-branch" /> <span>{suggested}</span>
+        </button>
+      )}
+    </>
+  );
+}
+
+/** A text that is sent with the question, though the field can't show it. */
+function HeldText({ text, onRemove }: { text: string; onRemove: () => void }) {
+  return (
+    <p class="held">
+      <Icon name="file" /> <span>{t('Text of {0} characters', text.length.toLocaleString())}</span>
+      <button
+        type="button"
+        class="icon-button"
+        title={t('Remove the text')}
+        aria-label={t('Remove the text')}
+        onClick={onRemove}
+      >
+        <Icon name="close" />
+      </button>
+    </p>
+  );
+}
+
+function ModelButton({ model, onChoose }: { model: string; onChoose: () => void }) {
+  if (model === '') return null;
+  return (
+    <button type="button" class="model" title={t('Select the model')} onClick={onChoose}>
+      <span class="model-name">{model}</span> <Icon name="chevron-down" />
+    </button>
+  );
+}
+
+function BudgetLeft({ budget, onOpen }: { budget: Surroundings['budget']; onOpen: () => void }) {
+  if (!budget) return null;
+  return (
+    <button
+      type="button"
+      class={`left level-${budget.level}`}
+      title={t('Budget left today (click to open)')}
+      onClick={onOpen}
+    >
+      <span class="left-amount">{t('{0} left', budget.left)}</span>
+      <meter aria-label={t('Budget left today')} min={0} max={1} value={budget.shareLeft} />
+    </button>
+  );
+}
+
+function ModeSelector({ mode, onSelect }: { mode: ChatModeId; onSelect: (mode: ChatModeId) => void }) {
+  const labels: Readonly<Record<ChatModeId, string>> = {
+    direct: t('Direct'),
+    rag: t('Workspace'),
+    hybrid: t('Workspace and Model'),
+    structured: t('Structured'),
+    agent: t('Model with Tools'),
+  };
+  return (
+    <select
+      class="mode"
+      value={mode}
+      title={t('Whether the model answers by itself, or from the workspace’s files with citations')}
+      aria-label={t('Mode')}
+      onChange={(event) => {
+        const selected = chatModeIds.find((id) => id === event.currentTarget.value);
+        if (selected) onSelect(selected);
+      }}
+    >
+      {chatModeIds
+        .filter((id) => id !== 'structured' && id !== 'agent')
+        .map((id) => (
+          <option key={id} value={id}>
+            {labels[id]}
+          </option>
+        ))}
+    </select>
+  );
+}
+
+function ReasonField({ state, post, edit }: ChatProperties) {
+  const { reason, reasonProblem } = state;
+  const onKeyDown = (event: TargetedKeyboardEvent<HTMLInputElement>) => {
+    if (isComposing(event)) return;
+    if (event.key !== 'Enter' && event.key !== 'ArrowDown') return;
+    event.preventDefault();
+    if (event.key === 'Enter') focusQuestion();
+    else post({ type: 'run', command: 'tidyllm.chooseReason' });
+  };
+  return (
+    <span class="reason">
+      <Icon name="note" />
+      <input
+        id="reason"
+        value={reason}
+        aria-label={t('Reason')}
+        title={t('Reason: {0}', reason)}
+        dir="auto"
+        placeholder={t('Why are you making this call?')}
+        autocomplete="off"
+        aria-required
+        aria-invalid={reasonProblem !== null}
+        aria-describedby={reasonProblem === null ? undefined : 'reason-problem'}
+        onInput={(event) => edit({ type: 'reasonWritten', reason: event.currentTarget.value })}
+        onKeyDown={onKeyDown}
+      />
+      <button
+        type="button"
+        class="icon-button"
+        title={t('Select a reason (↓)')}
+        aria-label={t('Select a reason')}
+        onClick={() => post({ type: 'run', command: 'tidyllm.chooseReason' })}
+      >
+        <Icon name="list-selection" />
+      </button>
+    </span>
+  );
+}
+
+export function focusQuestion(): void {
+  document.getElementById('question')?.focus();
+}
