@@ -118,6 +118,20 @@ describe('the chat holds', () => {
     expect(await chat.frame.locator('body').evaluate(() => getSelection()?.toString())).toBe(selected);
   });
 
+  test('an answer leaves the focus where a person types', async () => {
+    await show([turnOf('long', { result: null })]);
+    await window.palette('File: New Untitled Text File');
+    await window.page.keyboard.type('before');
+    await chat.frame.locator('body').evaluate(stream, longAnswer(4_000));
+    await window.page.keyboard.type(', while');
+    await chat.tell({ type: 'turn', turn: turnOf('long', { answer: longAnswer(4_000) }) });
+    await chat.turns.last().locator('.footer').waitFor();
+    await window.page.keyboard.type(' and after');
+    await window.textLine('before, while and after').waitFor();
+    await window.palette('View: Close Editor');
+    await window.dialog().getByRole('button', { name: "Don't Save" }).click();
+  });
+
   /** Moves the mouse over the conversation, and returns its place. */
   async function pointAtConversation(): Promise<{ x: number; y: number }> {
     const box = (await main.boundingBox())!;
