@@ -44,7 +44,7 @@ describe('the chat with simulated answers', () => {
     await window.palette('TidyLLM: Ask…');
     await window.quickPick('JIRA-123 fix flaky login test').click();
     await window.answer('Why does login.test.ts time out?');
-    await window.tree('Health').waitFor();
+    await window.page.locator('.noauxiliarybar').waitFor({ state: 'detached' });
     chat = await ChatView.open(window);
     shown = true;
     const turn = await chat.ended();
@@ -187,7 +187,7 @@ describe('the chat with simulated answers', () => {
       await editor.changeTheme(window, theme);
       expect(await window.accessibilityFindings()).toEqual([]);
       await window.screenshot(`chat-${theme}`);
-      // The side bar gets what the editor leaves: about 170 pixels.
+      // The side bar gets what the editor leaves.
       await window.page.setViewportSize({ width: 440, height: 800 });
       expect(await window.accessibilityFindings()).toEqual([]);
       const cut = await chat.frame

@@ -1,5 +1,6 @@
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
+import { SimulatedBadge } from '../../webviewKit/simulatedBadge.tsx';
 import type { Chain, ViewMessage } from '../protocol.ts';
 import type { AuditState } from './state.ts';
 
@@ -21,7 +22,7 @@ export function Banner({ state, post }: { state: AuditState; post: Post }) {
       <p class="banner-text" role="status">
         <Icon name={icons[chain.state]} spin={chain.state === 'verifying'} />
         <span>
-          {ledger?.simulated && <span class="badge">{t('SIMULATED')}</span>}
+          {ledger?.simulated && <SimulatedBadge />}
           {chainText(chain)}
           {anchors.map((anchor) => (
             <span key={anchor} class="anchor">

@@ -220,13 +220,15 @@ function CallRow({ row, call, selected, offset, onSelect }: CallRowProperties) {
   );
 }
 
-const time = new Intl.DateTimeFormat(document.documentElement.lang || undefined, {
-  dateStyle: 'short',
-  timeStyle: 'medium',
-});
+/** Sweden writes times as ISO 8601 does; they are those of the zone in the heading. */
+const time = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium' });
 
 const columns = [
-  { name: 'time', title: () => t('Time'), cell: (call: Row) => time.format(call.time) },
+  {
+    name: 'time',
+    title: () => t('Time ({0})', time.resolvedOptions().timeZone),
+    cell: (call: Row) => time.format(call.time),
+  },
   {
     name: 'outcome',
     title: () => t('Outcome'),
@@ -245,6 +247,6 @@ const columns = [
     title: () => t('Cost'),
     cell: (call: Row) => (call.costEstimated ? `≈ ${call.cost}` : call.cost),
   },
-  { name: 'ms', title: () => t('ms'), cell: (call: Row) => call.ms?.toLocaleString() ?? '' },
-  { name: 'sequence', title: () => '#', cell: (call: Row) => String(call.sequence) },
+  { name: 'ms', title: () => t('Took (ms)'), cell: (call: Row) => call.ms?.toLocaleString() ?? '' },
+  { name: 'sequence', title: () => t('Record'), cell: (call: Row) => String(call.sequence) },
 ] as const;

@@ -5,6 +5,7 @@ import type { ChartShape } from '../../webviewKit/chartShape.ts';
 import { FailureView } from '../../webviewKit/failure.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
+import { SimulatedBadge } from '../../webviewKit/simulatedBadge.tsx';
 import type { BreakdownRow, Budget, CapRow, Forecast, HostMessage, ViewMessage } from '../protocol.ts';
 import { drawPicture } from './picture.ts';
 
@@ -66,11 +67,7 @@ function Head({ budget, post }: { budget: Budget; post: Post }) {
           {budget.day} · {t('a new day begins at {0} ({1})', budget.resets, budget.zone)}
         </p>
       </div>
-      {budget.simulated && (
-        <span class="badge">
-          <Icon name="beaker" /> {t('SIMULATED')}
-        </span>
-      )}
+      {budget.simulated && <SimulatedBadge />}
       <div class="actions">
         <button type="button" onClick={() => post({ type: 'raiseCap', index: 0 })}>
           {t('Raise Cap…')}

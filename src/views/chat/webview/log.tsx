@@ -83,7 +83,7 @@ function Announcement({ turns }: { turns: readonly Turn[] }) {
 
 function announced({ result }: Turn): string {
   if (result === null) return t('Answering');
-  if (result.failure) return result.failure.message;
+  if (result.failure) return t('The question was not answered.');
   return result.status === 'cancelled' ? t('Stopped') : t('Done');
 }
 

@@ -6,6 +6,7 @@ import { costText, duration } from '../../webviewKit/callFacts.ts';
 import { FailureCard } from '../../webviewKit/failureCard.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
+import { SimulatedBadge } from '../../webviewKit/simulatedBadge.tsx';
 import type { Around, ViewMessage } from '../protocol.ts';
 import { Question, TurnActions } from './turnActions.tsx';
 
@@ -38,7 +39,7 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
       <Question turn={turn} canAsk={canAsk} post={post} />
       <h2 class="speaker">
         {model || t('Gateway')}
-        {simulated && <span class="badge">{t('SIMULATED')}</span>}
+        {simulated && <SimulatedBadge />}
       </h2>
       {answer !== '' && !drawn && <PlainAnswer text={answer} />}
       {answer !== '' && drawn && (

@@ -4,6 +4,7 @@ import { costText, duration } from '../../webviewKit/callFacts.ts';
 import { FailureCard } from '../../webviewKit/failureCard.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
+import { SimulatedBadge } from '../../webviewKit/simulatedBadge.tsx';
 import type { ColumnResult, ShownColumn, ShownComparison, ViewMessage } from '../protocol.ts';
 import type { ComparisonState } from './state.ts';
 
@@ -43,11 +44,7 @@ function Head({ comparison, post }: { comparison: ShownComparison; post: Post })
   return (
     <header>
       <h1>{t('Comparison')}</h1>
-      {simulated && (
-        <span class="badge">
-          <Icon name="beaker" /> {t('SIMULATED')}
-        </span>
-      )}
+      {simulated && <SimulatedBadge />}
       {!failure && (
         <div class="actions">
           <button

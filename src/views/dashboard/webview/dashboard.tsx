@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
+import { SimulatedBadge } from '../../webviewKit/simulatedBadge.tsx';
 import type { Dashboard, Part, Tone, ViewMessage } from '../protocol.ts';
 import { Sparkline } from './sparkline.tsx';
 
@@ -30,11 +31,7 @@ export function DashboardView({ dashboard, post }: { dashboard: Dashboard; post:
     <main>
       <header>
         <h1>{t('Health')}</h1>
-        {simulated !== '' && (
-          <span class="badge" title={simulated}>
-            {t('SIMULATED')}
-          </span>
-        )}
+        {simulated !== '' && <SimulatedBadge why={simulated} />}
         {checked !== '' && <span class="quiet">{t('checked at {0}', checked)}</span>}
         <div class="actions">
           <button type="button" class="button secondary" onClick={() => post({ type: 'refresh' })}>

@@ -2,6 +2,7 @@ import { Chart } from '../../webviewKit/chart.tsx';
 import { FailureView } from '../../webviewKit/failure.tsx';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
+import { SimulatedBadge } from '../../webviewKit/simulatedBadge.tsx';
 import type {
   HostMessage,
   PresentedFigure,
@@ -30,6 +31,7 @@ export function ReportView({ message, post }: { message: HostMessage; post: Post
     <main>
       <Head report={report} post={post} />
       <p class="summary">{report.summary}</p>
+      <Particulars particulars={report.particulars} />
       {report.comparison && <Comparison comparison={report.comparison} post={post} />}
       <Findings findings={report.findings} text={report.findingsText} />
       {report.figures.length > 0 && <Figures figures={report.figures} />}
@@ -47,11 +49,7 @@ function Head({ report, post }: { report: PresentedReport; post: Post }) {
         <h1>{report.title}</h1>
         <p class="quiet trigger">{report.trigger}</p>
       </div>
-      {report.simulated && (
-        <span class="badge">
-          <Icon name="beaker" /> {t('SIMULATED')}
-        </span>
-      )}
+      {report.simulated && <SimulatedBadge />}
       <div class="actions">
         <button type="button" class="button" onClick={() => post({ type: 'runAgain' })}>
           {t('Run Again')}
@@ -69,15 +67,24 @@ function Head({ report, post }: { report: PresentedReport; post: Post }) {
       {report.simulated && (
         <p class="simulated">{t('The answers, times and costs of this run are simulated.')}</p>
       )}
+    </header>
+  );
+}
+
+/** When and with what it ran; folded, for the verdict comes first. */
+function Particulars({ particulars }: Pick<PresentedReport, 'particulars'>) {
+  return (
+    <details>
+      <summary>{t('Run and Parameters')}</summary>
       <dl class="particulars">
-        {report.particulars.map(({ name, value }) => (
+        {particulars.map(({ name, value }) => (
           <div key={name}>
             <dt>{name}</dt>
             <dd>{value}</dd>
           </div>
         ))}
       </dl>
-    </header>
+    </details>
   );
 }
 
