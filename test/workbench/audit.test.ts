@@ -323,6 +323,7 @@ describe('the audit history', () => {
   test.each(['dark', 'light', 'highContrast', 'highContrastLight'] as const)(
     'looks right in %s',
     async (theme) => {
+      await window.hideChat();
       await window.page.setViewportSize({ width: 1440, height: 900 });
       await editor.changeTheme(window, theme);
       await audit.rows.nth(4).click();

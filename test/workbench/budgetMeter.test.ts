@@ -293,6 +293,7 @@ describe('the budget meter', () => {
     ['high-contrast-light', 'highContrastLight', 1280, 1100],
   ] as const)('looks right: %s', async (name, theme, width, height) => {
     await window.closeEditors();
+    await window.hideChat();
     await window.page.setViewportSize({ width, height });
     await editor.changeTheme(window, theme);
     await window.palette('TidyLLM: Open Budget');

@@ -220,6 +220,7 @@ mlflow:
     ['high-contrast-light', 'highContrastLight', 1280, 1000],
   ] as const)('looks right: %s', async (name, theme, width, height) => {
     await window.closeEditors();
+    await window.hideChat();
     await window.page.setViewportSize({ width, height });
     await editor.changeTheme(window, theme);
     await window.palette('TidyLLM: Open Health Dashboard');

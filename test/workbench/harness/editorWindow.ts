@@ -102,8 +102,9 @@ export class EditorWindow {
     if ((await this.page.locator('.noauxiliarybar').count()) > 0) await this.palette('TidyLLM: Open Chat');
   }
 
-  /** Hides the secondary side bar, with the chat. */
+  /** Hides the secondary side bar, with the chat, which takes room from the editors. */
   async hideChat(): Promise<void> {
+    if ((await this.page.locator('.noauxiliarybar').count()) > 0) return;
     await this.palette('View: Toggle Secondary Side Bar Visibility');
     await this.page.locator('.noauxiliarybar').waitFor();
   }
