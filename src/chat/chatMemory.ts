@@ -1,5 +1,4 @@
 import * as z from 'zod/mini';
-import { chatModeIds } from './chatModeIds.ts';
 import type { KeptConversation } from './conversation.ts';
 import { rememberReason } from './reasons.ts';
 import { turnSchema, type Turn } from './turn.ts';
@@ -8,10 +7,16 @@ import { turnSchema, type Turn } from './turn.ts';
 const earlierSchema = z.object({
   turns: z.array(turnSchema),
   reason: z.string(),
-  mode: z._default(z.enum(chatModeIds), 'direct'),
+  mode: z._default(z.string(), 'direct'),
+  signature: z._default(z.string(), ''),
 });
 
-const openSchema = z.object({ id: z.string(), reason: z.string(), mode: z.enum(chatModeIds) });
+const openSchema = z.object({
+  id: z.string(),
+  reason: z.string(),
+  mode: z.string(),
+  signature: z._default(z.string(), ''),
+});
 
 /** The conversation that a window has open, and how the next question is asked. */
 export type OpenInWindow = z.infer<typeof openSchema>;
@@ -43,8 +48,8 @@ export class ChatMemory {
     return openSchema.safeParse(this.#storage.get('open')).data ?? null;
   }
 
-  async keepOpen({ id, reason, mode }: OpenInWindow): Promise<void> {
-    await this.#storage.update('open', { id, reason, mode });
+  async keepOpen({ id, reason, mode, signature }: OpenInWindow): Promise<void> {
+    await this.#storage.update('open', { id, reason, mode, signature });
   }
 
   /** The conversation that an earlier version kept, in one branch; null if there is none. */

@@ -10,8 +10,8 @@ import type { BackendInfo } from '../gateways/ports.ts';
 import { readReason } from '../ledger/reason.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
-import type { ChatCalls } from './chatMode.ts';
-import type { ChatModeId } from './chatModeIds.ts';
+import type { ChatCalls, ChatMode } from './chatMode.ts';
+import type { Approval } from './tools/chatTool.ts';
 import { citationFaults } from './citations.ts';
 import { isFlowCommand } from './flowCommand.ts';
 import { TextBuffer } from './textBuffer.ts';
@@ -30,7 +30,8 @@ export interface KeptConversation {
   /** The last turn of the shown branch; by default the last one that was asked. */
   leaf?: string | null;
   reason: string;
-  mode: ChatModeId;
+  mode: string;
+  signature: string;
 }
 
 /** What a conversation needs of the core. */
@@ -57,6 +58,8 @@ export interface ConversationDependencies {
   origin: () => Promise<CallOrigin>;
   /** The folders of the workspace, for modes that answer from them. */
   folders: () => readonly string[];
+  /** The problems that the editor shows, a line for each. */
+  problems: () => Promise<string>;
   /** Runs the agreement that matches a command. Throws `flow_not_matched`. */
   runFlow: (command: string, options: FlowCommandOptions) => Promise<FlowExecution>;
   /** Resolves once the turn is visible, otherwise with why it can't be shown; then nothing is sent. */
@@ -76,7 +79,8 @@ export interface FlowCommandOptions {
 
 /** What differs from the conversation, or when an earlier question is asked again. */
 export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens' | 'cache'>> & {
-  mode?: ChatModeId;
+  mode?: string;
+  signature?: string;
   reason?: string;
 };
 
@@ -106,17 +110,25 @@ export class Conversation {
   #turns: readonly Turn[];
   #running: AbortController | null = null;
   #text: TextBuffer | null = null;
+  /** Whether a person allowed all tools of this conversation, in this window. */
+  #toolsAllowed = false;
+  #decide: ((approval: Approval | null) => void) | null = null;
   /** Why the next question is asked, as it was written. */
   reason: string;
-  /** How the next question is answered. */
-  mode: ChatModeId;
+  /** How the next question is answered: the name of a mode, and a signature in one line for the mode `structured`. */
+  mode: string;
+  signature: string;
 
-  constructor(dependencies: ConversationDependencies, { turns, leaf, reason, mode }: KeptConversation) {
+  constructor(
+    dependencies: ConversationDependencies,
+    { turns, leaf, reason, mode, signature }: KeptConversation,
+  ) {
     this.#dependencies = dependencies;
     this.#tree = new TurnTree(turns.map(ended));
     this.#turns = this.#tree.pathTo(this.#tree.find(leaf ?? '') ?? this.#tree.all.at(-1));
     this.reason = reason;
     this.mode = mode;
+    this.signature = signature;
   }
 
   /** The turns of the shown branch with their answers so far; later text comes as events. */
@@ -155,6 +167,8 @@ export class Conversation {
     this.#running = null;
     this.reason = '';
     this.mode = 'direct';
+    this.signature = '';
+    this.#toolsAllowed = false;
     this.#tree = new TurnTree();
     this.#show([]);
   }
@@ -180,12 +194,12 @@ export class Conversation {
   askAgain(turn: Turn, change: Change = {}): Promise<AskResult> {
     const replaces = (turn.answer === '' || change.cache === false) && turn === this.#turns.at(-1);
     const before = replaces ? this.#before(turn) : this.#turns;
-    return this.#ask(turn.question, turn.model, { mode: turn.mode ?? 'direct', ...change }, before);
+    return this.#ask(turn.question, turn.model, { ...wayOf(turn), ...change }, before);
   }
 
   /** Asks a turn's question again for another answer; the old one stays, with what followed it, as a version. */
   regenerate(turn: Turn, model: string): Promise<AskResult> {
-    const change = { mode: turn.mode ?? 'direct', cache: false };
+    const change = { ...wayOf(turn), cache: false };
     return this.#ask(turn.question, model, change, this.#before(turn));
   }
 
@@ -255,8 +269,11 @@ export class Conversation {
     const request = await this.#request(asked, {}, this.#turns);
     return this.#dependencies.use(async (core) => {
       await core.catalogue.learn(model);
-      const mode = await core.chat.mode(this.mode);
-      return core.chat.calls(mode, { folders: this.#dependencies.folders() }).worstCase(request);
+      const way = wayOf(this);
+      const mode = await core.chat.mode(way.mode, way.signature);
+      const nobody = { approve: () => Promise.resolve(null) };
+      const calls = core.chat.calls(mode, { folders: this.#dependencies.folders(), tools: nobody });
+      return calls.worstCase({ ...mode.defaults, ...request, ...modelOf(mode, request) });
     });
   }
 
@@ -320,7 +337,7 @@ export class Conversation {
       question,
       reason: flow ? '' : (change.reason ?? this.reason),
       model: flow?.trigger ?? change.modelId ?? model,
-      mode: change.mode ?? this.mode,
+      ...wayOf({ mode: change.mode ?? this.mode, signature: change.signature ?? this.signature }),
       simulated: false,
       answer: '',
       result: null,
@@ -349,8 +366,15 @@ export class Conversation {
       const response = await this.#dependencies.use(async (core) => {
         turn.simulated = core.backend.simulated;
         this.#changed(turn);
-        const calls = await this.#callsFor(turn, core);
-        return calls.execute(request, {
+        const way = wayOf(turn);
+        const mode = await core.chat.mode(way.mode, way.signature);
+        const sent = {
+          ...mode.defaults,
+          ...request,
+          ...(change.modelId === undefined && modelOf(mode, request)),
+        };
+        turn.model = sent.modelId ?? turn.model;
+        return this.#callsFor(turn, mode, core).execute(sent, {
           signal,
           onEvent: (event) => {
             if (event.type !== 'text') return;
@@ -366,6 +390,11 @@ export class Conversation {
           valid: [...citations.valid],
           faults: citationFaults(response.content, citations),
         };
+      if (response.structured?.output)
+        Object.assign(turn, {
+          answer: response.content,
+          structured: { repairs: response.structured.repairs },
+        });
       turn.result = turnResultOf(response, this.#failureOf(response.error));
       return null;
     } finally {
@@ -374,8 +403,8 @@ export class Conversation {
   }
 
   /** The calls of the turn's mode, which show in the turn how much of the workspace has been read. */
-  async #callsFor(turn: Turn, core: ChatCore): Promise<ChatCalls> {
-    return core.chat.calls(await core.chat.mode(turn.mode ?? 'direct'), {
+  #callsFor(turn: Turn, mode: ChatMode, core: ChatCore): ChatCalls {
+    return core.chat.calls(mode, {
       folders: this.#dependencies.folders(),
       onProgress: (read, all) => {
         const progress = `Reading the workspace: ${Math.floor((100 * read) / all)} %`;
@@ -383,7 +412,35 @@ export class Conversation {
         turn.progress = progress;
         this.#dependencies.onEvent({ type: 'turn', turn });
       },
+      tools: {
+        problems: this.#dependencies.problems,
+        approve: (_use, signal) => this.#approval(signal),
+        onUse: (use) => {
+          const others = use.state === 'asked' ? turn.tools : turn.tools?.slice(0, -1);
+          turn.tools = [...(others ?? []), { ...use }];
+          this.#changed(turn);
+        },
+      },
     });
+  }
+
+  /** Waits for a person, unless all uses are allowed in this conversation. */
+  async #approval(signal: AbortSignal): Promise<Approval | null> {
+    if (this.#toolsAllowed) return 'conversation';
+    const { promise, resolve } = Promise.withResolvers<Approval | null>();
+    const onAbort = (): void => resolve(null);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#decide = resolve;
+    const approval = signal.aborted ? null : await promise;
+    signal.removeEventListener('abort', onAbort);
+    this.#decide = null;
+    this.#toolsAllowed ||= approval === 'conversation';
+    return approval;
+  }
+
+  /** Decides about the use of a tool that waits for it, if one does; null refuses. */
+  decideTool(approval: Approval | null): void {
+    this.#decide?.(approval);
   }
 
   /** Runs an agreement, and shows its report as the answer. */
@@ -507,3 +564,23 @@ const interrupted: TurnResult = {
   record: null,
   failure: null,
 };
+
+/** How a question is answered; a signature goes with the mode `structured` alone. */
+function wayOf({
+  mode = 'direct',
+  signature,
+}: {
+  mode?: string | undefined;
+  signature?: string | undefined;
+}): {
+  mode: string;
+  signature?: string;
+} {
+  return mode === 'structured' ? { mode, signature: signature ?? '' } : { mode };
+}
+
+/** The model that a mode names, which comes before the selected one. */
+function modelOf({ defaults }: ChatMode, { modelId }: LlmRequest): Pick<LlmRequest, 'modelId'> {
+  const model = defaults?.modelId ?? modelId;
+  return model === undefined ? {} : { modelId: model };
+}

@@ -107,6 +107,7 @@ function redacted(line: ConversationLine): ConversationLine {
   const { result } = turn;
   const failure = result?.failure;
   const question = redactor.redact(turn.question);
+  const { tools, signature } = turn;
   return {
     kind: 'turn',
     turn: {
@@ -114,6 +115,8 @@ function redacted(line: ConversationLine): ConversationLine {
       answer: redactor.redact(turn.answer),
       // Again: a value that was found only in the answer.
       question: redactor.redact(question),
+      ...(signature !== undefined && { signature: redactor.redact(signature) }),
+      ...(tools && { tools: tools.map((use) => ({ ...use, does: redactor.redact(use.does) })) }),
       ...(result && {
         result: {
           ...result,

@@ -1,6 +1,5 @@
 import * as z from 'zod/mini';
 import { remedySchema } from '../remedies.ts';
-import { chatModeIds } from './chatModeIds.ts';
 
 /** A button of an error, with its action. */
 const fix = z.object({ label: z.string(), remedy: remedySchema });
@@ -62,6 +61,17 @@ const citationsSchema = z.object({
   faults: z.array(z.string()),
 });
 
+/** A use of a tool, as people see it. */
+const toolUseSchema = z.object({
+  name: z.string(),
+  /** What it does, in a few words. */
+  does: z.string(),
+  /** `asked` until a person has decided. */
+  state: z.enum(['asked', 'refused', 'running', 'done', 'failed']),
+  /** The characters of the result; null if there is none. */
+  characters: z.nullable(z.number()),
+});
+
 /** One question with its answer. */
 export const turnSchema = z.object({
   id: z.string(),
@@ -71,12 +81,18 @@ export const turnSchema = z.object({
   reason: z.string(),
   model: z.string(),
   /** Left out by earlier versions, which had only the direct mode. */
-  mode: z.optional(z.enum(chatModeIds)),
+  mode: z.optional(z.string()),
+  /** In one line; set if the mode takes one. */
+  signature: z.optional(z.string()),
   /** Whether the answer is simulated. */
   simulated: z.boolean(),
   /** The Markdown received so far. */
   answer: z.string(),
   citations: z.optional(citationsSchema),
+  /** Set if the answer is the checked fields of a signature, as JSON. */
+  structured: z.optional(z.object({ repairs: z.number() })),
+  /** The tools that the model asked for, in order. */
+  tools: z.optional(z.array(toolUseSchema)),
   /** The current step before a model is asked. */
   progress: z.optional(z.string()),
   /** Null while the answer is running. */
@@ -94,5 +110,6 @@ export const turnSchema = z.object({
 });
 
 export type Turn = z.infer<typeof turnSchema>;
+export type ToolUse = z.infer<typeof toolUseSchema>;
 export type TurnResult = z.infer<typeof turnResultSchema>;
 export type Failure = z.infer<typeof failureSchema>;

@@ -45,6 +45,7 @@ function open(
       },
       origin,
       folders: () => folders,
+      problems: () => Promise.resolve(''),
       runFlow: async (command, { signal, onStart, onProgress }) => {
         if (!core) throw gatewayUnavailable('corporate_llm');
         const match = await core.flow.parseCommand(command);
@@ -62,7 +63,7 @@ function open(
       onDidChange: (changed, removed) =>
         kept.push({ changed: changed.map(({ id }) => id), removed: removed.map(({ id }) => id) }),
     },
-    { turns, leaf, reason, mode: 'direct' },
+    { turns, leaf, reason, mode: 'direct', signature: '' },
   );
   return { conversation, posted, kept, last: () => conversation.turns.at(-1)! };
 }

@@ -47,6 +47,7 @@ async function windowOn(core: Core, home: string, storage = new Storage()): Prom
       use: (work) => work(core),
       origin: () => Promise.resolve({ door: 'chat', folder: null, branch: null }),
       folders: () => [],
+      problems: () => Promise.resolve(''),
       runFlow: () => Promise.reject(new Error('There are no agreements here.')),
       show: () => Promise.resolve(null),
       failureOf: (error) => ({ message: messageOf(error), hint: '', fixes: [] }),

@@ -55,7 +55,14 @@ describe('the chat holds', () => {
 
   /** Shows these turns in place of the conversation. */
   async function show(turns: Turn[], draft = ''): Promise<void> {
-    await chat.tell({ type: 'conversation', turns, reason: 'JIRA-123 hold', mode: 'direct', draft });
+    await chat.tell({
+      type: 'conversation',
+      turns,
+      reason: 'JIRA-123 hold',
+      mode: 'direct',
+      signature: '',
+      draft,
+    });
     await expect.poll(() => chat.turns.count()).toBe(turns.length);
   }
 
@@ -70,7 +77,7 @@ describe('the chat holds', () => {
       turnOf(`${index}`, { answer: longAnswer(2_000) }),
     );
     const milliseconds = await chat.frame.locator('body').evaluate(timeToShow, {
-      message: { type: 'conversation', turns, reason: '', mode: 'direct', draft: '' },
+      message: { type: 'conversation', turns, reason: '', mode: 'direct', signature: '', draft: '' },
       last: 'turn-499',
     });
     expect(milliseconds).toBeLessThan(1_000);

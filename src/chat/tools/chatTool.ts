@@ -1,4 +1,5 @@
 import type { JsonObject, Tool } from '../../content/messages.ts';
+import type { ToolUse } from '../turn.ts';
 
 /** What a tool works with. */
 export interface ToolContext {
@@ -20,17 +21,6 @@ export interface ChatTool {
 
 /** How a person allowed the use of a tool. */
 export type Approval = 'once' | 'conversation';
-
-/** A use of a tool, as people see it. */
-export interface ToolUse {
-  name: string;
-  /** What it does, in a few words. */
-  does: string;
-  /** `asked` until a person has decided. */
-  state: 'asked' | 'refused' | 'running' | 'done' | 'failed';
-  /** The characters of the result. */
-  characters: number | null;
-}
 
 /** What the tools of a conversation are used with. */
 export interface ToolPort extends Omit<ToolContext, 'signal'> {

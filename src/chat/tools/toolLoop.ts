@@ -3,7 +3,8 @@ import { GatewayError } from '../../errors.ts';
 import { requestDefaults, type CallOptions, type LlmRequest } from '../../gateways/modelCalls.ts';
 import type { ChatCalls, ChatResponse } from '../chatMode.ts';
 import { combinedResponse } from '../combinedResponse.ts';
-import { ToolFault, type Approval, type ChatTool, type ToolPort, type ToolUse } from './chatTool.ts';
+import { ToolFault, type Approval, type ChatTool, type ToolPort } from './chatTool.ts';
+import type { ToolUse } from '../turn.ts';
 
 /** Answers after which the model must do with what it has. */
 const mostRounds = 6;

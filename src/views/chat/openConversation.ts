@@ -23,7 +23,7 @@ export interface OpenConversationDependencies {
   onError: (error: unknown) => void;
 }
 
-const empty: KeptConversation = { turns: [], reason: '', mode: 'direct' };
+const empty: KeptConversation = { turns: [], reason: '', mode: 'direct', signature: '' };
 
 /** The conversation that this window has open, with its file. */
 export class OpenConversation {
@@ -61,7 +61,8 @@ export class OpenConversation {
     const before = memory.open;
     if (!before || memory.earlier) return;
     try {
-      if (await this.open(before.id)) this.#conversation.mode = before.mode;
+      if (await this.open(before.id))
+        Object.assign(this.#conversation, { mode: before.mode, signature: before.signature });
     } catch (error) {
       this.#dependencies.onError(error);
     }
@@ -85,7 +86,12 @@ export class OpenConversation {
     const { leaf } = opened.file.about;
     this.#replace({ ...empty, turns: opened.turns, leaf }, new ConversationLog(files, workspaces(), opened));
     const last = this.#conversation.turns.at(-1);
-    if (last) Object.assign(this.#conversation, { reason: last.reason, mode: last.mode ?? 'direct' });
+    if (last)
+      Object.assign(this.#conversation, {
+        reason: last.reason,
+        mode: last.mode ?? 'direct',
+        signature: last.signature ?? '',
+      });
     return true;
   }
 
@@ -101,8 +107,8 @@ export class OpenConversation {
 
   /** Remembers for the next start what is open, and how the next question is asked. */
   async remember(): Promise<void> {
-    const { reason, mode } = this.#conversation;
-    await this.#dependencies.memory.keepOpen({ id: this.#log.id, reason, mode });
+    const { reason, mode, signature } = this.#conversation;
+    await this.#dependencies.memory.keepOpen({ id: this.#log.id, reason, mode, signature });
   }
 
   dispose(): void {

@@ -23,6 +23,7 @@ import { subjectHash } from '../../content/contentKeys.ts';
 import { insertAtCursor } from '../../host/insertAtCursor.ts';
 import { openLines } from '../../host/openLines.ts';
 import { pickModel } from '../../host/pickModel.ts';
+import { problemLines } from '../../host/problems.ts';
 import { pickReason } from '../../host/pickReason.ts';
 import { shownFailure } from '../../host/shownFailure.ts';
 import { formatUsd } from '../../pricing/cost.ts';
@@ -76,7 +77,7 @@ export interface ChatPanelDependencies {
 }
 
 /** A question that waits for the running answer, and how it will be asked. */
-interface QueuedQuestion extends Required<Pick<Change, 'mode' | 'reason'>> {
+interface QueuedQuestion extends Required<Pick<Change, 'mode' | 'reason' | 'signature'>> {
   id: string;
   question: string;
   model: string;
@@ -129,6 +130,7 @@ export class ChatPanel implements vscode.Disposable {
         use: (work) => holder.use(work),
         origin: () => git.callOrigin('chat'),
         folders: () => localFolders().map(({ uri }) => uri.fsPath),
+        problems: () => Promise.resolve(problemLines()),
         runFlow: (text, options) => dependencies.runs.executeCommand(text, { ...options, command: 'chat' }),
         show: (turn, signal) => this.#showTurn(turn, signal),
         failureOf: (error) => this.#failureOf(error),
@@ -313,6 +315,13 @@ export class ChatPanel implements vscode.Disposable {
         this.#conversation.mode = message.mode;
         this.#priceDraftSoon();
         return this.#open.remember();
+      case 'signature':
+        this.#conversation.signature = message.signature;
+        this.#priceDraftSoon();
+        return this.#open.remember();
+      case 'decideTool':
+        this.#conversation.decideTool(message.approval);
+        return;
       case 'run':
         return this.#runCommand(message.command);
       case 'fix':
@@ -409,19 +418,20 @@ export class ChatPanel implements vscode.Disposable {
 
   /** A question that was not asked goes back to the question field. */
   async #ask(question: string): Promise<void> {
-    const { reason, mode } = this.#conversation;
+    const { reason, mode, signature } = this.#conversation;
     const compared = comparedQuestion(question);
     if (compared !== null) return this.#compare(question, compared, reason);
     const model = await this.#model();
     if (this.#conversation.answering) {
-      this.#queued.push({ id: randomUUID(), question, model, reason, mode });
+      this.#queued.push({ id: randomUUID(), question, model, reason, mode, signature });
       this.#showAround();
       await this.#keepDraft();
-    } else await this.#askNow({ question, model, reason, mode });
+    } else await this.#askNow({ question, model, reason, mode, signature });
   }
 
-  async #askNow({ question, model, reason, mode }: Omit<QueuedQuestion, 'id'>): Promise<void> {
-    const result = await this.#asked(() => this.#conversation.ask(question, model, { reason, mode }));
+  async #askNow({ question, model, ...change }: Omit<QueuedQuestion, 'id'>): Promise<void> {
+    const { reason } = change;
+    const result = await this.#asked(() => this.#conversation.ask(question, model, change));
     if (result.outcome !== 'asked') this.#giveBack(question);
     else if (!result.turn.flow && reason.trim() !== '') await this.#memory.addReason(reason.trim());
   }
@@ -563,13 +573,14 @@ export class ChatPanel implements vscode.Disposable {
 
   /** Shows the last turns; earlier ones when they are asked for. */
   #showConversation(): void {
-    const { turns, reason, mode } = this.#conversation;
+    const { turns, reason, mode, signature } = this.#conversation;
     this.#first = firstOfPart(turns, turns.length);
     this.#post({
       type: 'conversation',
       turns: turns.slice(this.#first),
       reason,
       mode,
+      signature,
       draft: this.#draft,
     });
     this.#showAround();
@@ -615,13 +626,21 @@ export class ChatPanel implements vscode.Disposable {
     const suggestedReason = branch === null ? null : reasonFromBranch(branch);
     const { state } = holder;
     if (state.kind === 'starting')
-      return { gateway: { state: 'starting' }, model: '', budget: null, suggestedReason };
+      return { gateway: { state: 'starting' }, model: '', budget: null, ownModes: [], suggestedReason };
     if (state.kind === 'failed') {
       const gateway = { state: 'failed' as const, failure: shownFailure(state.error) };
-      return { gateway, model: '', budget: null, suggestedReason };
+      return { gateway, model: '', budget: null, ownModes: [], suggestedReason };
     }
     const gateway = { state: 'ready' as const, simulatedBecause: state.core.simulatedBecause };
-    return { gateway, model: await this.#model(), budget: await this.#budget(state.core), suggestedReason };
+    const { modes } = await state.core.chat.modeFiles();
+    const ownModes = modes.map(({ id, description = '' }) => ({ id, description }));
+    return {
+      gateway,
+      model: await this.#model(),
+      budget: await this.#budget(state.core),
+      ownModes,
+      suggestedReason,
+    };
   }
 
   /** Null while the ledger refuses calls; sending a question shows why. */

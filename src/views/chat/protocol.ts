@@ -1,5 +1,4 @@
 import * as z from 'zod/mini';
-import { chatModeIds } from '../../chat/chatModeIds.ts';
 import { failureSchema, turnSchema } from '../../chat/turn.ts';
 import { readyMessage, runMessage } from '../webviewKit/protocol.ts';
 
@@ -19,6 +18,8 @@ const surroundings = z.object({
       level: z.enum(['ok', 'warning', 'critical', 'exceeded']),
     }),
   ),
+  /** The modes of files, besides those of every installation. */
+  ownModes: z.array(z.object({ id: z.string(), description: z.string() })),
   /** A suggested reason, from the git branch. */
   suggestedReason: z.nullable(z.string()),
 });
@@ -45,7 +46,8 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
     type: z.literal('conversation'),
     turns: z.array(turnSchema),
     reason: z.string(),
-    mode: z.enum(chatModeIds),
+    mode: z.string(),
+    signature: z.string(),
     /** The question draft. */
     draft: z.string(),
   }),
@@ -93,7 +95,10 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('showEarlier') }),
   z.object({ type: z.literal('draft'), question: z.string() }),
   z.object({ type: z.literal('reason'), reason: z.string() }),
-  z.object({ type: z.literal('mode'), mode: z.enum(chatModeIds) }),
+  z.object({ type: z.literal('mode'), mode: z.string() }),
+  z.object({ type: z.literal('signature'), signature: z.string() }),
+  /** Decides about the tool that waits; null refuses it. */
+  z.object({ type: z.literal('decideTool'), approval: z.nullable(z.enum(['once', 'conversation'])) }),
   runMessage([
     'tidyllm.chooseModel',
     'tidyllm.chooseReason',

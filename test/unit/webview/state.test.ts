@@ -52,7 +52,14 @@ describe('the state of the chat view', () => {
   });
 
   it('keeps what was written before the conversation came, and a new conversation begins without', () => {
-    const empty: HostMessage = { type: 'conversation', turns: [], reason: '', mode: 'direct', draft: '' };
+    const empty: HostMessage = {
+      type: 'conversation',
+      turns: [],
+      reason: '',
+      mode: 'direct',
+      signature: '',
+      draft: '',
+    };
     const written = { type: 'reasonWritten', reason: 'JIRA-1' } as const;
     expect(after(written, empty).reason).toBe('JIRA-1');
     expect(after(written, empty, empty).reason).toBe('');
@@ -60,7 +67,14 @@ describe('the state of the chat view', () => {
   });
 
   it('has the mode that was selected until another conversation comes', () => {
-    const other: HostMessage = { type: 'conversation', turns: [], reason: '', mode: 'direct', draft: '' };
+    const other: HostMessage = {
+      type: 'conversation',
+      turns: [],
+      reason: '',
+      mode: 'direct',
+      signature: '',
+      draft: '',
+    };
     const selected = { type: 'modeSelected', mode: 'rag' } as const;
     expect(after(other, selected).mode).toBe('rag');
     expect(after(selected, other).mode).toBe('direct');

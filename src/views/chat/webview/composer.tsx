@@ -32,6 +32,7 @@ export function Composer(properties: ChatProperties) {
   return (
     <footer class="composer">
       <ReasonHints {...properties} />
+      {state.mode === 'structured' && <SignatureField signature={state.signature} edit={edit} />}
       <QueuedQuestions queued={state.around.queued} post={post} />
       {held !== '' && <HeldText text={held} onRemove={() => edit({ type: 'textHeld', text: '' })} />}
       <textarea
@@ -60,7 +61,11 @@ function Strip(properties: ChatProperties) {
         model={state.surroundings.model}
         onChoose={() => post({ type: 'run', command: 'tidyllm.chooseModel' })}
       />
-      <ModeSelector mode={state.mode} onSelect={(mode) => edit({ type: 'modeSelected', mode })} />
+      <ModeSelector
+        mode={state.mode}
+        ownModes={state.surroundings.ownModes}
+        onSelect={(mode) => edit({ type: 'modeSelected', mode })}
+      />
       <ReasonField {...properties} />
       <span class="cost">
         <span class="worst-case" title={t('Maximum cost of this question')}>
@@ -163,33 +168,62 @@ function BudgetLeft({ budget, onOpen }: { budget: Surroundings['budget']; onOpen
   );
 }
 
-function ModeSelector({ mode, onSelect }: { mode: ChatModeId; onSelect: (mode: ChatModeId) => void }) {
-  const labels: Readonly<Record<ChatModeId, string>> = {
-    direct: t('Direct'),
-    rag: t('Workspace'),
-    hybrid: t('Workspace and Model'),
-    structured: t('Structured'),
-    agent: t('Model with Tools'),
+function ModeSelector({ mode, ownModes, onSelect }: ModeProperties) {
+  const builtIn: Readonly<Record<ChatModeId, [label: string, says: string]>> = {
+    direct: [t('Direct'), t('The model answers by itself')],
+    rag: [t('Workspace'), t('The model answers from the workspace’s files, and cites them')],
+    hybrid: [t('Workspace and Model'), t('The same, and adds what it knows, marked apart')],
+    structured: [t('Structured'), t('The answer has the fields of a signature, checked')],
+    agent: [t('Model with Tools'), t('The model looks into the workspace; you allow each use of a tool')],
   };
+  const own = ownModes.map(({ id, description }) => ({ id, label: id, says: description }));
+  const all = [...chatModeIds.map((id) => ({ id, label: builtIn[id][0], says: builtIn[id][1] })), ...own];
+  // A mode whose file is gone stays selected: asking says what is wrong.
+  const options = all.some(({ id }) => id === mode) ? all : [...all, { id: mode, label: mode, says: '' }];
   return (
     <select
       class="mode"
       value={mode}
-      title={t('Whether the model answers by itself, or from the workspace’s files with citations')}
+      title={options.find(({ id }) => id === mode)?.says}
       aria-label={t('Mode')}
-      onChange={(event) => {
-        const selected = chatModeIds.find((id) => id === event.currentTarget.value);
-        if (selected) onSelect(selected);
-      }}
+      onChange={(event) => onSelect(event.currentTarget.value)}
     >
-      {chatModeIds
-        .filter((id) => id !== 'structured' && id !== 'agent')
-        .map((id) => (
-          <option key={id} value={id}>
-            {labels[id]}
-          </option>
-        ))}
+      {options.map(({ id, label, says }) => (
+        <option key={id} value={id} title={says}>
+          {label}
+        </option>
+      ))}
     </select>
+  );
+}
+
+interface ModeProperties {
+  mode: string;
+  ownModes: Surroundings['ownModes'];
+  onSelect: (mode: string) => void;
+}
+
+/** What the answer contains, for the mode that checks it. */
+function SignatureField({ signature, edit }: { signature: string; edit: (edit: Edit) => void }) {
+  return (
+    <label class="signature">
+      <span>{t('Fields')}</span>
+      <input
+        id="signature"
+        value={signature}
+        spellcheck={false}
+        dir="ltr"
+        placeholder="question -> answer: string, score: number"
+        autocomplete="off"
+        aria-label={t('Signature: the fields of the answer')}
+        onInput={(event) => edit({ type: 'signatureWritten', signature: event.currentTarget.value })}
+        onKeyDown={(event) => {
+          if (event.key !== 'Enter' || isComposing(event)) return;
+          event.preventDefault();
+          focusQuestion();
+        }}
+      />
+    </label>
   );
 }
 

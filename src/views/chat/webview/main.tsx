@@ -78,6 +78,7 @@ function edit(made: Edit): void {
   change(made);
   if (made.type === 'questionWritten' || made.type === 'textHeld') tellDraft(wholeQuestion(state));
   if (made.type === 'modeSelected') post({ type: 'mode', mode: made.mode });
+  if (made.type === 'signatureWritten') post({ type: 'signature', signature: made.signature });
   if (made.type === 'reasonWritten') post({ type: 'reason', reason: made.reason });
 }
 

@@ -1,4 +1,3 @@
-import type { ChatModeId } from '../../../chat/chatModeIds.ts';
 import type { Turn } from '../../../chat/turn.ts';
 import type { Around, HostMessage, Surroundings } from '../protocol.ts';
 
@@ -12,7 +11,8 @@ export interface ChatState {
   around: Around;
   surroundings: Surroundings;
   reason: string;
-  mode: ChatModeId;
+  mode: string;
+  signature: string;
   /** Why the reason was rejected. */
   reasonProblem: string | null;
   /** The question in its field. */
@@ -28,7 +28,8 @@ export type Edit =
   | { type: 'questionWritten'; question: string }
   | { type: 'textHeld'; text: string }
   | { type: 'reasonWritten'; reason: string }
-  | { type: 'modeSelected'; mode: ChatModeId }
+  | { type: 'modeSelected'; mode: string }
+  | { type: 'signatureWritten'; signature: string }
   | { type: 'reasonProblem'; problem: string };
 
 export const initialState: ChatState = {
@@ -36,9 +37,16 @@ export const initialState: ChatState = {
   elsewhere: false,
   turns: [],
   around: { earlier: 0, hasLater: false, versions: [], queued: [], unreadable: 0, isKept: true },
-  surroundings: { gateway: { state: 'starting' }, model: '', budget: null, suggestedReason: null },
+  surroundings: {
+    gateway: { state: 'starting' },
+    model: '',
+    budget: null,
+    ownModes: [],
+    suggestedReason: null,
+  },
   reason: '',
   mode: 'direct',
+  signature: '',
   reasonProblem: null,
   question: '',
   held: '',
@@ -49,10 +57,10 @@ export const initialState: ChatState = {
 export function reduce(state: ChatState, message: HostMessage | Edit): ChatState {
   switch (message.type) {
     case 'conversation': {
-      const { turns, draft, mode } = message;
+      const { turns, draft, mode, signature } = message;
       // Text written before the conversation arrived is kept.
       const reason = state.filled ? message.reason : state.reason || message.reason;
-      const filled = { ...state, turns, reason, mode, reasonProblem: null, filled: true };
+      const filled = { ...state, turns, reason, mode, signature, reasonProblem: null, filled: true };
       return wholeQuestion(state) === '' ? withText(filled, draft) : filled;
     }
     case 'around':
@@ -79,6 +87,8 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
       return { ...state, reason: message.reason, reasonProblem: null };
     case 'modeSelected':
       return { ...state, mode: message.mode };
+    case 'signatureWritten':
+      return { ...state, signature: message.signature };
     case 'reasonRefused':
       return { ...state, reasonProblem: message.message };
     case 'questionReturned':

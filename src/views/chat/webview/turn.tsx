@@ -8,6 +8,8 @@ import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import { SimulatedBadge } from '../../webviewKit/simulatedBadge.tsx';
 import type { Around, ViewMessage } from '../protocol.ts';
+import { Fields, isObject } from './fields.tsx';
+import { ToolUses } from './toolUses.tsx';
 import { Question, TurnActions } from './turnActions.tsx';
 
 type Post = (message: ViewMessage) => void;
@@ -30,9 +32,10 @@ interface TurnProperties {
 
 /** One question, its answer so far, and its result. */
 export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: TurnProperties) {
-  const { id, model, simulated, answer, citations, result, flow } = turn;
+  const { id, model, simulated, answer, citations, result, flow, tools, structured } = turn;
   const article = useRef<HTMLElement>(null);
   const drawn = useDrawn(article, isRecent);
+  const isForm = structured !== undefined && isObject(answer);
   return (
     <article ref={article} id={turnElement(id)} class="turn" aria-busy={result === null}>
       <h2 class="speaker">{t('You')}</h2>
@@ -41,8 +44,10 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
         {model || t('Gateway')}
         {simulated && <SimulatedBadge />}
       </h2>
-      {answer !== '' && !drawn && <PlainAnswer text={answer} />}
-      {answer !== '' && drawn && (
+      {tools && <ToolUses uses={tools} post={post} />}
+      {isForm && <Fields json={answer} onCopy={() => post({ type: 'copy', text: answer })} />}
+      {answer !== '' && !isForm && !drawn && <PlainAnswer text={answer} />}
+      {answer !== '' && !isForm && drawn && (
         <Answer
           text={answer}
           ended={result !== null}

@@ -1,0 +1,63 @@
+import type { ToolUse } from '../../../chat/turn.ts';
+import { Icon } from '../../webviewKit/icon.tsx';
+import { t } from '../../webviewKit/l10n.ts';
+import type { ViewMessage } from '../protocol.ts';
+import './toolUses.css';
+
+const icons: Readonly<Record<ToolUse['state'], string>> = {
+  asked: 'question',
+  refused: 'circle-slash',
+  running: 'loading',
+  done: 'check',
+  failed: 'warning',
+};
+
+/** The tools that the model asked for; one that waits for a person has buttons. */
+export function ToolUses({ uses, post }: { uses: readonly ToolUse[]; post: (message: ViewMessage) => void }) {
+  return (
+    <ul class="tool-uses" aria-label={t('Tools')}>
+      {uses.map((use, index) => (
+        <li key={index}>
+          <p class="tool-use">
+            <Icon name={icons[use.state]} spin={use.state === 'running'} />{' '}
+            <span class="does">{use.does}</span>
+            <span class="tool-state">{stateText(use)}</span>
+          </p>
+          {use.state === 'asked' && <Decision post={post} />}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Decision({ post }: { post: (message: ViewMessage) => void }) {
+  const decide = (approval: 'once' | 'conversation' | null) => () => post({ type: 'decideTool', approval });
+  return (
+    <p class="card-actions" role="group" aria-label={t('The model asks to do this')}>
+      <button type="button" class="button" onClick={decide('once')}>
+        {t('Allow Once')}
+      </button>
+      <button type="button" class="button secondary" onClick={decide('conversation')}>
+        {t('Allow All in This Conversation')}
+      </button>
+      <button type="button" class="button secondary" onClick={decide(null)}>
+        {t('Refuse')}
+      </button>
+    </p>
+  );
+}
+
+function stateText({ state, characters }: ToolUse): string {
+  switch (state) {
+    case 'asked':
+      return t('waits for you');
+    case 'refused':
+      return t('not allowed');
+    case 'running':
+      return t('running …');
+    case 'failed':
+      return t('no result');
+    case 'done':
+      return t('{0} characters read', (characters ?? 0).toLocaleString());
+  }
+}
