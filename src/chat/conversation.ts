@@ -519,6 +519,7 @@ export class Conversation {
       processingTimeMs: durationMs,
       tokens: null,
       cost: formatUsd(cost),
+      costMicro: cost.toString(),
       costEstimated: false,
       record: receipt && { ledger: receipt.ledgerId, callId: runId, sequence: receipt.sequence },
       failure: this.#failureOf(error),

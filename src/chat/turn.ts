@@ -26,6 +26,8 @@ export const turnResultSchema = z.object({
   tokens: z.nullable(z.object({ input: z.number(), output: z.number() })),
   /** Formatted for display; null if unknown. */
   cost: z.nullable(z.string()),
+  /** The same in micro-USD; left out by earlier versions. */
+  costMicro: z.optional(z.string()),
   costEstimated: z.boolean(),
   /** Whether the answer comes from the cache. */
   cached: z.optional(z.boolean()),

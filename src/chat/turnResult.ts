@@ -12,6 +12,7 @@ export function turnResultOf(response: LlmResponse, failure: Failure | null): Tu
     processingTimeMs,
     tokens: { input: contextTokens(tokenUsage), output: tokenUsage.output },
     cost: formatUsd(cost),
+    costMicro: cost.toString(),
     costEstimated,
     estimatedBecause: response.costEstimatedBecause,
     ...(response.cacheHit && { cached: true }),

@@ -51,7 +51,10 @@ function priceUnit(): string {
 }
 
 /** The callable models, once per id; `current` is marked. */
-async function modelItems({ catalogue }: Core, current: string | null): Promise<vscode.QuickPickItem[]> {
+async function modelItems(
+  { catalogue, backend }: Core,
+  current: string | null,
+): Promise<vscode.QuickPickItem[]> {
   await catalogue.learnAll();
   const models = Map.groupBy(catalogue.available(), ({ modelId }) => modelId);
   return [...models.values()].flatMap(([model, ...aliases]): vscode.QuickPickItem[] => {
@@ -63,7 +66,9 @@ async function modelItems({ catalogue }: Core, current: string | null): Promise<
       {
         label: model.name,
         description: [inUse, describePrice(model), describeSize(model)].filter(Boolean).join(' · '),
-        detail: [model.modelId, also].filter(Boolean).join(' · '),
+        detail: [model.modelId, describePlace(model, backend), describeAbilities(model), also]
+          .filter(Boolean)
+          .join(' · '),
       },
     ];
   });
@@ -81,4 +86,26 @@ function describeSize({ maxInputTokens }: Model): string {
   if (maxInputTokens === null) return '';
   const size = new Intl.NumberFormat('en-US', { notation: 'compact' }).format(maxInputTokens);
   return vscode.l10n.t('{0} tokens of context', size);
+}
+
+/** Where Bedrock may answer: in the region, or in those of an inference profile. Empty for other services. */
+function describePlace({ modelId }: Model, { id, region }: Pick<Core['backend'], 'id' | 'region'>): string {
+  if (id !== 'bedrock') return '';
+  const profile = /^(?:arn:.*\/)?(us|us-gov|eu|apac|jp|au|ca|global)\./.exec(modelId)?.[1];
+  if (profile === undefined) return vscode.l10n.t('in {0}', region);
+  return profile === 'global'
+    ? vscode.l10n.t('any region')
+    : vscode.l10n.t('cross-region ({0})', profile.toUpperCase());
+}
+
+function describeAbilities({ supports }: Model): string {
+  const abilities = {
+    vision: vscode.l10n.t('images'),
+    documents: vscode.l10n.t('documents'),
+    tools: vscode.l10n.t('tools'),
+    reasoning: vscode.l10n.t('reasoning'),
+  };
+  return Object.entries(abilities)
+    .flatMap(([name, label]) => (supports[name] === true ? label : []))
+    .join(', ');
 }

@@ -81,7 +81,7 @@ describe('the modes of the chat', () => {
     await select('Model with Tools');
     await chat.ask('What is the name?');
     const turn = chat.turns.last();
-    await turn.getByText('Read package.json').waitFor();
+    await turn.getByText('The model asks: Read package.json').waitFor();
     const before = standIn.calls.length;
     await window.screenshot('chat-tool');
     await turn.getByRole('button', { name: 'Allow Once' }).click();
@@ -113,11 +113,21 @@ describe('the modes of the chat', () => {
     await chat.ended();
     await chat.ask('Again?');
     await chat.ended();
+    await chat.frame.getByText(/^In this conversation: 2 questions · [\d,]+ → \d+ tokens · \$/).waitFor();
     expect(await chat.turns.last().getByRole('button', { name: 'Allow Once' }).count()).toBe(0);
     await chat.startOver();
     await select('Model with Tools');
     await chat.ask('What is the name?');
     await chat.turns.last().getByRole('button', { name: 'Refuse' }).click();
     await chat.ended();
+  });
+
+  test('the model picker says what a model costs, holds, can do, and where it answers', async () => {
+    await chat.frame.locator('.model').click();
+    const item = window.quickPick('claude-sonnet');
+    const text = (await item.innerText()).replaceAll(/\s+/g, ' ');
+    expect(text).toMatch(/\$[\d.]+ → \$[\d.]+ · .* tokens of context/);
+    expect(text).toMatch(/cross-region \(US\) · images, .*tools/);
+    await window.page.keyboard.press('Escape');
   });
 });

@@ -4,6 +4,7 @@ import { ChatMemory } from '../../chat/chatMemory.ts';
 import { comparedQuestion } from '../../chat/compareCommand.ts';
 import type { AskResult, Change, Conversation, ConversationEvent } from '../../chat/conversation.ts';
 import type { ConversationFiles } from '../../chat/conversationFiles.ts';
+import { statisticsOf } from '../../chat/statistics.ts';
 import { reasonFromBranch } from '../../chat/reasons.ts';
 import type { Failure, Turn } from '../../chat/turn.ts';
 import { GatewayError } from '../../errors.ts';
@@ -43,6 +44,7 @@ import {
   type Surroundings,
   type TurnMessage,
   type ViewMessage,
+  type Around,
 } from './protocol.ts';
 
 const viewId = 'tidyllm.chat';
@@ -605,8 +607,25 @@ export class ChatPanel implements vscode.Disposable {
     const { unreadable } = log;
     this.#post({
       type: 'around',
-      around: { earlier: this.#first, hasLater, versions, queued, unreadable, isKept },
+      around: {
+        earlier: this.#first,
+        hasLater,
+        versions,
+        queued,
+        unreadable,
+        isKept,
+        statistics: this.#statistics(),
+      },
     });
+  }
+
+  #statistics(): Around['statistics'] {
+    const { questions, inputTokens, outputTokens, cost, estimated, unknown } = statisticsOf(
+      this.#conversation.allTurns,
+    );
+    if (questions < 2) return null;
+    const tokens = { input: inputTokens, output: outputTokens };
+    return { questions, tokens, cost: formatUsd(cost), estimated, unknown };
   }
 
   #refresh(): void {

@@ -36,6 +36,16 @@ const around = z.object({
   queued: z.array(z.object({ id: z.string(), question: z.string() })),
   /** Number of lines of the conversation's file that can't be read. */
   unreadable: z.number(),
+  /** What the questions came to, if there are several. */
+  statistics: z.nullable(
+    z.object({
+      questions: z.number(),
+      tokens: z.object({ input: z.number(), output: z.number() }),
+      cost: z.string(),
+      estimated: z.boolean(),
+      unknown: z.number(),
+    }),
+  ),
   /** Whether policy keeps conversations. */
   isKept: z.boolean(),
 });

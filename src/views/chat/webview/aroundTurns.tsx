@@ -46,6 +46,19 @@ export function LaterTurns({ hasLater, post }: { hasLater: boolean; post: Post }
   );
 }
 
+/** What all questions of the conversation came to. */
+export function ConversationStatistics({ statistics }: { statistics: Around['statistics'] }) {
+  if (!statistics) return null;
+  const { questions, tokens, cost, estimated, unknown } = statistics;
+  const facts = [
+    t('{0} questions', questions),
+    t('{0} → {1} tokens', tokens.input.toLocaleString(), tokens.output.toLocaleString()),
+    estimated ? t('at most {0}', cost) : cost,
+    ...(unknown > 0 ? [t('the cost of {0} isn’t known', unknown)] : []),
+  ];
+  return <p class="statistics">{t('In this conversation: {0}', facts.join(' · '))}</p>;
+}
+
 /** Questions that wait for the running answer, each of which can be taken back. */
 export function QueuedQuestions({ queued, post }: { queued: Around['queued']; post: Post }) {
   if (queued.length === 0) return null;

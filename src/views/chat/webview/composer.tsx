@@ -67,37 +67,39 @@ function Strip(properties: ChatProperties) {
         onSelect={(mode) => edit({ type: 'modeSelected', mode })}
       />
       <ReasonField {...properties} />
-      <span class="cost">
-        <span class="worst-case" title={t('Maximum cost of this question')}>
-          {worstCase !== null && t('at most {0}', worstCase)}
+      <span class="end">
+        <span class="cost">
+          <span class="worst-case" title={t('Maximum cost of this question')}>
+            {worstCase !== null && t('at most {0}', worstCase)}
+          </span>
+          <BudgetLeft
+            budget={state.surroundings.budget}
+            onOpen={() => post({ type: 'run', command: 'tidyllm.openBudget' })}
+          />
         </span>
-        <BudgetLeft
-          budget={state.surroundings.budget}
-          onOpen={() => post({ type: 'run', command: 'tidyllm.openBudget' })}
-        />
+        {isAnswering(state) ? (
+          <button
+            type="button"
+            class="icon-button"
+            title={t('Stop (Escape)')}
+            aria-label={t('Stop')}
+            onClick={() => post({ type: 'run', command: 'tidyllm.stopAnswer' })}
+          >
+            <Icon name="debug-stop" />
+          </button>
+        ) : (
+          <button
+            type="button"
+            class="icon-button"
+            title={t('Send (Enter)')}
+            aria-label={t('Send')}
+            disabled={wholeQuestion(state).trim() === ''}
+            onClick={send}
+          >
+            <Icon name="send" />
+          </button>
+        )}
       </span>
-      {isAnswering(state) ? (
-        <button
-          type="button"
-          class="icon-button"
-          title={t('Stop (Escape)')}
-          aria-label={t('Stop')}
-          onClick={() => post({ type: 'run', command: 'tidyllm.stopAnswer' })}
-        >
-          <Icon name="debug-stop" />
-        </button>
-      ) : (
-        <button
-          type="button"
-          class="icon-button"
-          title={t('Send (Enter)')}
-          aria-label={t('Send')}
-          disabled={wholeQuestion(state).trim() === ''}
-          onClick={send}
-        >
-          <Icon name="send" />
-        </button>
-      )}
     </div>
   );
 }

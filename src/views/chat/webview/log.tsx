@@ -3,7 +3,7 @@ import type { Turn } from '../../../chat/turn.ts';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { Around, ViewMessage } from '../protocol.ts';
-import { EarlierTurns, LaterTurns } from './aroundTurns.tsx';
+import { ConversationStatistics, EarlierTurns, LaterTurns } from './aroundTurns.tsx';
 import { useFollowing } from './following.ts';
 import { TurnView } from './turn.tsx';
 
@@ -51,6 +51,7 @@ export function Log({ turns, around, canAsk, post, onTry }: LogProperties) {
           ))}
         </div>
         <LaterTurns hasLater={around.hasLater} post={post} />
+        <ConversationStatistics statistics={around.statistics} />
         {turns.length === 0 && <Welcome onTry={onTry} />}
       </main>
       {!following && (

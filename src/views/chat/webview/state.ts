@@ -36,7 +36,15 @@ export const initialState: ChatState = {
   filled: false,
   elsewhere: false,
   turns: [],
-  around: { earlier: 0, hasLater: false, versions: [], queued: [], unreadable: 0, isKept: true },
+  around: {
+    earlier: 0,
+    hasLater: false,
+    versions: [],
+    queued: [],
+    unreadable: 0,
+    isKept: true,
+    statistics: null,
+  },
   surroundings: {
     gateway: { state: 'starting' },
     model: '',

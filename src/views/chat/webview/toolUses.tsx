@@ -12,21 +12,31 @@ const icons: Readonly<Record<ToolUse['state'], string>> = {
   failed: 'warning',
 };
 
-/** The tools that the model asked for; one that waits for a person has buttons. */
-export function ToolUses({ uses, post }: { uses: readonly ToolUse[]; post: (message: ViewMessage) => void }) {
+/** The tools that the model used or was refused. */
+export function ToolUses({ uses }: { uses: readonly ToolUse[] }) {
+  const decided = uses.filter(({ state }) => state !== 'asked');
+  if (decided.length === 0) return null;
   return (
     <ul class="tool-uses" aria-label={t('Tools')}>
-      {uses.map((use, index) => (
-        <li key={index}>
-          <p class="tool-use">
-            <Icon name={icons[use.state]} spin={use.state === 'running'} />{' '}
-            <span class="does">{use.does}</span>
-            <span class="tool-state">{stateText(use)}</span>
-          </p>
-          {use.state === 'asked' && <Decision post={post} />}
+      {decided.map((use, index) => (
+        <li key={index} class="tool-use">
+          <Icon name={icons[use.state]} spin={use.state === 'running'} /> <span class="does">{use.does}</span>
+          <span class="tool-state">{stateText(use)}</span>
         </li>
       ))}
     </ul>
+  );
+}
+
+/** The tool that waits for a person. */
+export function AskedTool({ use, post }: { use: ToolUse; post: (message: ViewMessage) => void }) {
+  return (
+    <div class="card tool-card">
+      <p class="card-message">
+        <Icon name="question" /> <span>{t('The model asks: {0}', use.does)}</span>
+      </p>
+      <Decision post={post} />
+    </div>
   );
 }
 
@@ -50,7 +60,6 @@ function Decision({ post }: { post: (message: ViewMessage) => void }) {
 function stateText({ state, characters }: ToolUse): string {
   switch (state) {
     case 'asked':
-      return t('waits for you');
     case 'refused':
       return t('not allowed');
     case 'running':

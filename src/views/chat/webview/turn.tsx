@@ -9,7 +9,7 @@ import { t } from '../../webviewKit/l10n.ts';
 import { SimulatedBadge } from '../../webviewKit/simulatedBadge.tsx';
 import type { Around, ViewMessage } from '../protocol.ts';
 import { Fields, isObject } from './fields.tsx';
-import { ToolUses } from './toolUses.tsx';
+import { AskedTool, ToolUses } from './toolUses.tsx';
 import { Question, TurnActions } from './turnActions.tsx';
 
 type Post = (message: ViewMessage) => void;
@@ -35,6 +35,7 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
   const { id, model, simulated, answer, citations, result, flow, tools, structured } = turn;
   const article = useRef<HTMLElement>(null);
   const drawn = useDrawn(article, isRecent);
+  const asked = result === null ? tools?.find(({ state }) => state === 'asked') : undefined;
   const isForm = structured !== undefined && isObject(answer);
   return (
     <article ref={article} id={turnElement(id)} class="turn" aria-busy={result === null}>
@@ -44,7 +45,7 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
         {model || t('Gateway')}
         {simulated && <SimulatedBadge />}
       </h2>
-      {tools && <ToolUses uses={tools} post={post} />}
+      {tools && <ToolUses uses={tools} />}
       {isForm && <Fields json={answer} onCopy={() => post({ type: 'copy', text: answer })} />}
       {answer !== '' && !isForm && !drawn && <PlainAnswer text={answer} />}
       {answer !== '' && !isForm && drawn && (
@@ -58,7 +59,8 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
       {citations && (
         <CitationList citations={citations} onOpen={(n) => post({ type: 'openCitation', turn: id, n })} />
       )}
-      {result === null && (
+      {asked && <AskedTool use={asked} post={post} />}
+      {result === null && !asked && (
         <p class="waiting">
           <Icon name="loading" spin /> {flow ? flow.progress || t('Running …') : progressOf(turn)}
         </p>
