@@ -64,7 +64,7 @@ const mayImport = {
 
 const frontDoors = '^src/(extension|cli)\\.ts$';
 const entryPoints =
-  '^src/((extension|cli)\\.ts|ledger/verifyWorker\\.ts|history/historyWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
+  '^src/((extension|cli)\\.ts|ledger/verifyWorker\\.ts|history/historyWorker\\.ts|retrieval/searchWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
 const browserLibraries =
   'preact|marked|dompurify|highlight\\.js|zod|@vscode/codicons|@vscode-elements/elements';
 

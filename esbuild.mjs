@@ -35,6 +35,7 @@ const node = {
     'src/cli.ts',
     'src/ledger/verifyWorker.ts',
     'src/history/historyWorker.ts',
+    'src/retrieval/searchWorker.ts',
   ],
   outdir,
   entryNames: '[name]',

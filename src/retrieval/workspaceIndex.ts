@@ -187,16 +187,6 @@ export class WorkspaceIndex {
   }
 }
 
-const indexes = new Map<string, WorkspaceIndex>();
-
-/** The index of these folders; the process has one. */
-export function workspaceIndexOf(folders: readonly string[]): WorkspaceIndex {
-  const key = folders.join('\0');
-  const index = indexes.get(key) ?? new WorkspaceIndex(folders);
-  indexes.set(key, index);
-  return index;
-}
-
 /** The file's own name counts twice, and the last three folders once. */
 function pathTerms(path: string): string[] {
   const name = stemOf(path);

@@ -5,7 +5,8 @@ import { requestDefaults, type LlmRequest, type ModelCalls } from '../../gateway
 import { unreachable, withoutCall } from '../../gateways/unreachable.ts';
 import { readReason } from '../../ledger/reason.ts';
 import { queryOf } from '../../retrieval/ranking.ts';
-import { workspaceIndexOf, type FoundChunk } from '../../retrieval/workspaceIndex.ts';
+import type { FoundChunk } from '../../retrieval/workspaceIndex.ts';
+import { searchWorkspace } from '../../retrieval/workspaceSearch.ts';
 import type { ChatContext, ChatMode, ChatCalls } from '../chatMode.ts';
 import { withSystem } from '../withSystem.ts';
 import { citationsIn, notFound, ownKnowledge, type Citations } from '../citations.ts';
@@ -95,7 +96,7 @@ async function sourcesOf(
   signal: AbortSignal,
 ): Promise<FoundChunk[]> {
   const search = { signal, ...(onProgress && { onProgress }) };
-  return fitting(await workspaceIndexOf(folders).search(searchedText(request), mostSources, search));
+  return fitting(await searchWorkspace(folders, searchedText(request), mostSources, search));
 }
 
 /** What is searched for: the question, with those before it as long as it has few words of its own. */

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { JsonObject } from '../../content/messages.ts';
 import { git } from '../../git.ts';
 import { isKeyFile, listFiles, readInside, realFolder } from '../../retrieval/workspaceFiles.ts';
-import { workspaceIndexOf } from '../../retrieval/workspaceIndex.ts';
+import { searchWorkspace } from '../../retrieval/workspaceSearch.ts';
 import { visibleLine } from '../../visibleText.ts';
 import { numberInput, textInput, ToolFault, type ChatTool, type ToolContext } from './chatTool.ts';
 
@@ -64,7 +64,7 @@ const listFolder: ChatTool = {
   },
 };
 
-const searchWorkspace: ChatTool = {
+const searchFiles: ChatTool = {
   definition: {
     name: 'search_workspace',
     description:
@@ -77,7 +77,7 @@ const searchWorkspace: ChatTool = {
   },
   describe: (input) => `Search the workspace for “${named(input, 'query')}”`,
   run: async (input, { folders, signal }) => {
-    const found = await workspaceIndexOf(folders).search(textInput(input, 'query'), mostFound, { signal });
+    const found = await searchWorkspace(folders, textInput(input, 'query'), mostFound, { signal });
     const parts = found.map(
       ({ path: file, firstLine, lastLine, text }) => `${file}:${firstLine}-${lastLine}\n${text}`,
     );
@@ -138,7 +138,7 @@ function named(input: JsonObject, name: string): string {
 
 /** Every tool that the chat can offer, by name. */
 export const readTools: Readonly<Record<string, ChatTool>> = Object.fromEntries(
-  [readFile, listFolder, searchWorkspace, listProblems, gitLog, gitDiff].map((tool) => [
+  [readFile, listFolder, searchFiles, listProblems, gitLog, gitDiff].map((tool) => [
     tool.definition.name,
     tool,
   ]),

@@ -91,6 +91,8 @@ export function verdictNode(verdict: Verdict, simulated: boolean): HealthNode {
   ].filter(Boolean);
   return {
     ...line('verdict', verdictText(verdict), description.join(' · '), tones[verdict.state]),
+    // What is simulated is neither good nor bad.
+    ...(simulated && verdict.state === 'operational' && { tone: 'plain' as const, icon: 'beaker' }),
     evidence: reasons.map(({ of, message, hint }) => [of, [message, hint].filter(Boolean).join(' ')]),
     actions: ['dashboard'],
     command: { command: 'tidyllm.openHealthDashboard', title: vscode.l10n.t('Open Health Dashboard') },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, it } from 'vitest';
 import { isInside } from '../../../src/retrieval/workspaceFiles.ts';
-import { WorkspaceIndex, workspaceIndexOf } from '../../../src/retrieval/workspaceIndex.ts';
+import { WorkspaceIndex } from '../../../src/retrieval/workspaceIndex.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 const signal = new AbortController().signal;
@@ -175,10 +175,9 @@ describe('the index of a workspace', () => {
     expect(index.size.files).toBe(50);
   });
 
-  it('is one for the process, and two searches at once share its work', async () => {
+  it('shares its work between two searches at once', async () => {
     const folder = folderWith({ 'a.ts': 'plum', 'b.ts': 'cherry' });
-    expect(workspaceIndexOf([folder])).toBe(workspaceIndexOf([folder]));
-    const index = workspaceIndexOf([folder]);
+    const index = new WorkspaceIndex([folder]);
     let read = 0;
     const search = () => index.search('plum', 5, { signal, onProgress: () => (read += 1) });
     const [one, other] = await Promise.all([search(), search()]);

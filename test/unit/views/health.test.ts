@@ -158,6 +158,11 @@ describe('the verdict', () => {
       tone: 'failed',
       actions: ['reopen', 'verify', 'reveal'],
     });
+    expect(verdictNode({ state: 'operational', reasons: [] }, true)).toMatchObject({
+      tone: 'plain',
+      icon: 'beaker',
+    });
+    expect(verdictNode({ state: 'operational', reasons: [] }, false).tone).toBe('healthy');
     expect(verdictNode(verdict, false)).toMatchObject({
       ...{ label: 'DEGRADED', description: 'Gateway', tone: 'failed' },
       evidence: [['Gateway', 'The ledger is damaged. Verify it.']],
