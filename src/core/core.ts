@@ -58,7 +58,7 @@ export interface Core {
   readonly simulatedBecause: string | null;
   /** The outside services. */
   readonly sessions: Sessions;
-  readonly ledger: LedgerReader & Pick<LedgerAdministration, 'adjust' | 'recover' | 'rotateKey'>;
+  readonly ledger: LedgerReader & Pick<LedgerAdministration, 'adjust' | 'note' | 'recover' | 'rotateKey'>;
   /** The ledger's folder, for code that reads its records as files. */
   readonly journal: LedgerLocation;
   readonly registry: GatewayRegistry;

@@ -139,6 +139,12 @@ export interface LedgerAdministration {
    */
   adjust(inputs: readonly AdjustInput[], comparedTo: number): Promise<Receipt>;
 
+  /**
+   * Records something about a call that has ended, in the ledger with this id. It MUST NOT move money. Throws
+   * `invalid_request` for a note that breaks the rules, and where another ledger has taken that one's place.
+   */
+  note(call: { callId: string; ledgerId: string }, note: Note): Promise<Receipt>;
+
   /** Records that a subject's content was erased. */
   tombstone(input: TombstoneInput): Promise<Receipt>;
 

@@ -255,15 +255,15 @@ export class Journal {
 
   /**
    * Gives records their place in the chain and folds them; they become durable with the next `flush`. Returns the place
-   * of the last one that is not a note: notes only accompany events.
+   * of the last one that is not a note, since notes accompany events; of the last one where there are only notes.
    */
   stage(drafts: readonly RecordDraft[], time: string): Receipt {
-    let { receipt } = this.state;
+    let receipt: Receipt | null = null;
     for (const draft of drafts) {
       this.#staged.push(this.state.add(draft, time));
       if (draft.kind !== 'note') ({ receipt } = this.state);
     }
-    return receipt;
+    return receipt ?? this.state.receipt;
   }
 
   /**

@@ -290,6 +290,21 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
     });
   }
 
+  async note({ callId, ledgerId }: { callId: string; ledgerId: string }, note: Note): Promise<Receipt> {
+    requireNotes([note]);
+    return this.#record((state) => {
+      if (state.ledgerId !== ledgerId)
+        throw new GatewayError(
+          'invalid_request',
+          `The call ${callId} is in another ledger than the one in use.`,
+          {
+            hint: 'Choose the back-end and the state folder with which it was made.',
+          },
+        );
+      return notesOf(callId, [note]);
+    });
+  }
+
   async tombstone(input: TombstoneInput): Promise<Receipt> {
     this.#requireReason(input.reason);
     return this.#record(() => [{ ...input, kind: 'tombstone', call_id: null }]);

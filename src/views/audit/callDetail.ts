@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { appliedFiles } from '../../chat/apply/appliedNote.ts';
 import { requestIn, type ShownContent } from '../../content/callContent.ts';
 import { readableRequest, readableTurn } from '../../content/readableContent.ts';
 import { shortfallOf } from '../../gateways/shortfall.ts';
@@ -109,6 +110,7 @@ function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['f
     [vscode.l10n.t('File'), file],
     [vscode.l10n.t('Front door'), call.command],
     [vscode.l10n.t('Comparison'), comparisonOf(records)],
+    [vscode.l10n.t('Applied to'), filesOf(records)],
     [vscode.l10n.t('Reserved'), reserve ? formatUsd(BigInt(reserve.reserved_micro_usd)) : null],
     [call.outcome === 'pending' ? vscode.l10n.t('Held') : vscode.l10n.t('Charged'), charged],
     [vscode.l10n.t('Duration'), milliseconds(call.processingTimeMs)],
@@ -129,6 +131,12 @@ function comparisonOf(records: readonly ProvenRecord[]): string | null {
       return vscode.l10n.t('{0} ({1} models)', id, models);
   }
   return null;
+}
+
+/** The files that took code of the answer, in order. */
+function filesOf(records: readonly ProvenRecord[]): string | null {
+  const files = records.flatMap(({ record }) => (record.kind === 'note' ? appliedFiles(record) : []));
+  return files.length === 0 ? null : files.join(', ');
 }
 
 function tokenRows(tokens: TokenCounts, prices: UnitPrices | null): Detail['tokens'] {

@@ -64,6 +64,31 @@ describe('notes', () => {
     expect([receipt.sequence, settled.sequence]).toEqual([of[1]!.seq, of[3]!.seq]);
   });
 
+  it('may follow a call that has ended, in its own ledger only, and belong to its records', async () => {
+    const folder = temporaryFolder();
+    const ledger = openLedger(folder);
+    await ledger.reserve('a', reserveInput(600n));
+    const { ledgerId } = await ledger.settle('a', settleInput(250n));
+    await ledger.reserve('b', reserveInput(600n));
+    const before = await ledger.budget();
+    const receipt = await ledger.note({ callId: 'a', ledgerId }, answered);
+    expect(storedRecords(folder).at(-1)).toMatchObject({ ...answered, call_id: 'a', seq: receipt.sequence });
+    expect((await ledger.head())?.sequence).toBe(receipt.sequence);
+    expect(await ledger.budget()).toEqual(before);
+    await expect(ledger.note({ callId: 'a', ledgerId: '0'.repeat(32) }, answered)).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
+    await expect(ledger.note({ callId: 'a', ledgerId }, { topic: 'A', data: {} })).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
+    expect(await verifyLedger({ directory: folder, mode: 'live' })).toMatchObject({ ok: true });
+    expect(independently(folder)).toContain('records intact');
+    const index = new HistoryIndex(folder);
+    const call = await index.ask(() => index.find('a'));
+    index.close();
+    expect(call?.records.at(-1)?.sequence).toBe(receipt.sequence);
+  });
+
   it('move no money, whatever they hold, in either verifier', async () => {
     const [without, withNotes] = [await ledgerWith([]), await ledgerWith([likeMoney])];
     expect(verifyIndependently(withNotes)).toMatchObject({
