@@ -12,6 +12,8 @@ import { formatUsd } from '../pricing/cost.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { ChatCalls, ChatMode } from './chatMode.ts';
 import type { Approval } from './tools/chatTool.ts';
+import type { Attachment } from './context/attachment.ts';
+import { sentQuestion } from './context/sentQuestion.ts';
 import { citationFaults } from './citations.ts';
 import { isFlowCommand } from './flowCommand.ts';
 import { TextBuffer } from './textBuffer.ts';
@@ -82,6 +84,7 @@ export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens' | 'cache'>
   mode?: string;
   signature?: string;
   reason?: string;
+  attachments?: readonly Attachment[];
 };
 
 /** The place of a turn among those that were asked in its place. */
@@ -194,18 +197,19 @@ export class Conversation {
   askAgain(turn: Turn, change: Change = {}): Promise<AskResult> {
     const replaces = (turn.answer === '' || change.cache === false) && turn === this.#turns.at(-1);
     const before = replaces ? this.#before(turn) : this.#turns;
-    return this.#ask(turn.question, turn.model, { ...wayOf(turn), ...change }, before);
+    return this.#ask(turn.question, turn.model, { ...asBefore(turn), ...change }, before);
   }
 
   /** Asks a turn's question again for another answer; the old one stays, with what followed it, as a version. */
   regenerate(turn: Turn, model: string): Promise<AskResult> {
-    const change = { ...wayOf(turn), cache: false };
+    const change = { ...asBefore(turn), cache: false };
     return this.#ask(turn.question, model, change, this.#before(turn));
   }
 
-  /** Asks another question in the place of a turn, which stays as a version. */
+  /** Asks another question, with the same attachments, in the place of a turn, which stays as a version. */
   edit(turn: Turn, question: string, model: string): Promise<AskResult> {
-    return this.#ask(question, model, {}, this.#before(turn));
+    const { attachments = [] } = turn;
+    return this.#ask(question, model, { attachments }, this.#before(turn));
   }
 
   /** Goes on from a turn; what followed it stays. Not while an answer is running. */
@@ -258,14 +262,14 @@ export class Conversation {
   }
 
   /** The most that this question can cost now, in micro-USD. Throws `GatewayError` if it would be refused. */
-  async worstCase(question: string, model: string): Promise<bigint> {
+  async worstCase(question: string, model: string, attachments: readonly Attachment[] = []): Promise<bigint> {
     if (isFlowCommand(question)) {
       return this.#dependencies.use(async ({ flow }) => {
         const { agreement, parameters } = await flow.parseCommand(question);
         return agreement ? flow.worstCase(agreement, parameters) : 0n;
       });
     }
-    const asked = { question, model, reason: this.reason };
+    const asked = { question, model, reason: this.reason, attachments: [...attachments] };
     const request = await this.#request(asked, {}, this.#turns);
     return this.#dependencies.use(async (core) => {
       await core.catalogue.learn(model);
@@ -335,6 +339,7 @@ export class Conversation {
       id: randomUUID(),
       ...(parent !== undefined && { parent }),
       question,
+      ...(change.attachments?.length && !flow && { attachments: [...change.attachments] }),
       reason: flow ? '' : (change.reason ?? this.reason),
       model: flow?.trigger ?? change.modelId ?? model,
       ...wayOf({ mode: change.mode ?? this.mode, signature: change.signature ?? this.signature }),
@@ -474,7 +479,7 @@ export class Conversation {
   }
 
   async #request(
-    { question, model, reason }: Pick<Turn, 'question' | 'model' | 'reason'>,
+    { question, attachments, model, reason }: Pick<Turn, 'question' | 'attachments' | 'model' | 'reason'>,
     { maxTokens, cache }: Change,
     before: readonly Turn[],
   ): Promise<LlmRequest> {
@@ -482,11 +487,11 @@ export class Conversation {
       // Reports are for people; a model gets one only if they send it.
       .filter(({ answer, flow }) => answer.trim() !== '' && !flow)
       .flatMap((turn): ChatMessage[] => [
-        { role: 'user', content: turn.question },
+        { role: 'user', content: sentQuestion(turn.question, turn.attachments) },
         { role: 'assistant', content: turn.answer },
       ]);
     return {
-      messages: [...said, { role: 'user', content: question }],
+      messages: [...said, { role: 'user', content: sentQuestion(question, attachments) }],
       modelId: model,
       ...(maxTokens === undefined ? {} : { maxTokens }),
       ...(cache === undefined ? {} : { cache }),
@@ -530,6 +535,11 @@ export class Conversation {
   #failureOf(error: GatewayError | null): Failure | null {
     return error && error.code !== 'cancelled' ? this.#dependencies.failureOf(error) : null;
   }
+}
+
+/** How a turn was asked, for asking it again. */
+function asBefore({ attachments = [], ...turn }: Turn): Change {
+  return { ...wayOf(turn), attachments };
 }
 
 /** A reason that is too long is an invalid request to other callers; here it goes back like every faulty one. */

@@ -3,6 +3,7 @@ import { subjectHash, type ContentKeys } from '../content/contentKeys.ts';
 import type { ContentPolicy } from '../content/contentStore.ts';
 import { Redactor } from '../content/redaction.ts';
 import { seal, unseal } from '../content/sealing.ts';
+import type { Attachment } from './context/attachment.ts';
 import { turnSchema, type Turn } from './turn.ts';
 
 /** What is known of a conversation besides its turns. Times are ISO 8601. */
@@ -117,6 +118,9 @@ function redacted(line: ConversationLine): ConversationLine {
       question: redactor.redact(question),
       ...(signature !== undefined && { signature: redactor.redact(signature) }),
       ...(tools && { tools: tools.map((use) => ({ ...use, does: redactor.redact(use.does) })) }),
+      ...(turn.attachments && {
+        attachments: turn.attachments.map((one) => redactedAttachment(one, redactor)),
+      }),
       ...(result && {
         result: {
           ...result,
@@ -125,4 +129,11 @@ function redacted(line: ConversationLine): ConversationLine {
       }),
     },
   };
+}
+
+/** An image can't be searched for secrets, so it isn't kept. */
+function redactedAttachment(attachment: Attachment, redactor: Redactor): Attachment {
+  const { id, name, bytes } = attachment;
+  if (attachment.kind !== 'image') return { ...attachment, text: redactor.redact(attachment.text) };
+  return { id, name, bytes, kind: 'text', text: `[${attachment.mediaType}, ${bytes} bytes, not kept]` };
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { remedySchema } from '../remedies.ts';
+import { attachmentSchema } from './context/attachment.ts';
 
 /** A button of an error, with its action. */
 const fix = z.object({ label: z.string(), remedy: remedySchema });
@@ -80,6 +81,8 @@ export const turnSchema = z.object({
   /** The turn that it follows; left out of the first one. */
   parent: z.optional(z.string()),
   question: z.string(),
+  /** What is sent before the question, each time that it is sent. */
+  attachments: z.optional(z.array(attachmentSchema)),
   reason: z.string(),
   model: z.string(),
   /** Left out by earlier versions, which had only the direct mode. */

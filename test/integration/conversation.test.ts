@@ -9,6 +9,7 @@ import {
   type ConversationDependencies,
   type ConversationEvent,
 } from '../../src/chat/conversation.ts';
+import { imageAttachment, textAttachment } from '../../src/chat/context/attachments.ts';
 import type { Failure, Turn } from '../../src/chat/turn.ts';
 import { GatewayError, messageOf } from '../../src/errors.ts';
 import { subjectHash } from '../../src/content/contentKeys.ts';
@@ -17,6 +18,9 @@ import { gatewayOnMock, gatewayOnStandIn } from '../support/gateways.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const reason = 'JIRA-1 test the chat';
+/** A PNG of one pixel. */
+const pixel =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
 
 interface Opened {
   conversation: Conversation;
@@ -130,6 +134,37 @@ describe('a conversation', () => {
     },
   );
 
+  it('sends attachments before their question, again with each later one, and prices them', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    const attachments = [textAttachment('file', 'src/login.ts', 'export const limit = 3;')];
+    const question = '@stand-in:text=Because.';
+    const most = await conversation.worstCase(question, 'claude-sonnet', attachments);
+    expect(most).toBeGreaterThan(await conversation.worstCase(question, 'claude-sonnet'));
+    await conversation.ask(question, 'claude-sonnet', { attachments });
+    expect(last()).toMatchObject({ question, attachments: [{ name: 'src/login.ts' }] });
+    await conversation.ask('Go on', 'claude-sonnet');
+    await conversation.regenerate(last(), 'claude-sonnet');
+    const sent = standIn.calls.map(({ body }) => body.messages?.[0]?.content?.map(({ text }) => text));
+    expect(sent).toHaveLength(3);
+    for (const [block, asked] of sent.map((one) => one ?? [])) {
+      expect(block).toMatch(/<attachment-\w+ kind="file" name="src\/login\.ts">\nexport const limit = 3;\n/);
+      expect(asked).toBe(question);
+    }
+  });
+
+  it('sends images as images, and none to a model that takes none', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const { conversation, last } = open(core);
+    const attachments = [imageAttachment('pixel.png', pixel)];
+    await conversation.ask('What is this?', 'claude-sonnet', { attachments });
+    expect(standIn.calls[0]?.body.messages?.[0]?.content?.[0]).toMatchObject({ image: { format: 'png' } });
+    await conversation.askAgain(last(), { modelId: 'deepseek.v3.2' });
+    expect(last().result).toMatchObject({ status: 'refused' });
+    expect(last().result?.failure?.message).toContain('this model takes no images');
+    expect(standIn.calls).toHaveLength(1);
+  });
+
   it('sends what was said before, without the questions that got no answer', async () => {
     const { core, standIn } = await gatewayOnStandIn();
     const { conversation } = open(core);
@@ -191,7 +226,7 @@ describe('a conversation', () => {
       { kind: 'retry', model: 'us.anthropic.claude-haiku-5-5' },
       { kind: 'raise_cap' },
     ]);
-    await conversation.askAgain(refused, { modelId: 'nova-micro' });
+    await conversation.askAgain(refused, { modelId: 'deepseek.v3.2' });
     expect(conversation.turns).toHaveLength(1);
     expect(last()).toMatchObject({ question: 'Why?', model: 'nova-micro', result: { status: 'success' } });
     expect(posted).toContainEqual({ type: 'turnRemoved', id: refused.id });

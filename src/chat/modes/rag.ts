@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { blocksOf, textOf, type ChatMessage } from '../../content/messages.ts';
+import { blocksOf, type ChatMessage } from '../../content/messages.ts';
 import { GatewayError } from '../../errors.ts';
 import { requestDefaults, type LlmRequest, type ModelCalls } from '../../gateways/modelCalls.ts';
 import { unreachable, withoutCall } from '../../gateways/unreachable.ts';
@@ -8,6 +7,7 @@ import { queryOf } from '../../retrieval/ranking.ts';
 import type { FoundChunk } from '../../retrieval/workspaceIndex.ts';
 import { searchWorkspace } from '../../retrieval/workspaceSearch.ts';
 import type { ChatContext, ChatMode, ChatCalls } from '../chatMode.ts';
+import { dataBlock } from '../context/dataBlock.ts';
 import { withSystem } from '../withSystem.ts';
 import { citationsIn, notFound, ownKnowledge, type Citations } from '../citations.ts';
 
@@ -101,13 +101,18 @@ async function sourcesOf(
 
 /** What is searched for: the question, with those before it as long as it has few words of its own. */
 function searchedText({ prompt = '', messages }: LlmRequest): string {
-  const asked = messages?.flatMap(({ role, content }) => (role === 'user' ? textOf(content) : [])) ?? [
+  const asked = messages?.flatMap(({ role, content }) => (role === 'user' ? questionIn(content) : [])) ?? [
     prompt,
   ];
   let text = asked.pop() ?? '';
   for (let before = asked.pop(); before !== undefined && isFollowUp(text); before = asked.pop())
     text = `${before}\n${text}`;
   return text;
+}
+
+/** The last text of a turn: attachments come before it. */
+function questionIn(content: ChatMessage['content']): string {
+  return blocksOf(content).findLast((block) => block.type === 'text')?.text ?? '';
 }
 
 function isFollowUp(text: string): boolean {
@@ -131,15 +136,15 @@ function withSources({ prompt, ...request }: LlmRequest, system: string, block: 
   };
 }
 
-/** The sources, numbered from 1. No text can end its block: the tag depends on all texts. */
+/** The sources, numbered from 1. */
 function blockWith(sources: readonly FoundChunk[]): string {
-  const texts = sources.map(({ path, text }) => `${path}\n${text}`).join('\n');
-  const tag = createHash('sha256').update(texts).digest('hex').slice(0, 16);
-  const parts = sources.map(
-    ({ path, firstLine, lastLine, text }, index) =>
-      `<source-${tag} n="${index + 1}" file=${JSON.stringify(path)} lines="${firstLine}-${lastLine}">\n${text}\n</source-${tag}>`,
+  return dataBlock(
+    'source',
+    sources.map(({ path, firstLine, lastLine, text }, index) => ({
+      attributes: { n: index + 1, file: path, lines: `${firstLine}-${lastLine}` },
+      text,
+    })),
   );
-  return [`<sources-${tag}>`, ...parts, `</sources-${tag}>`].join('\n');
 }
 
 /** As many of the best as the block may hold. */

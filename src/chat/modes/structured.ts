@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { blocksOf, textOf, type ChatMessage, type JsonObject } from '../../content/messages.ts';
+import { blocksOf, type ChatMessage, type JsonObject } from '../../content/messages.ts';
 import { GatewayError, messageOf } from '../../errors.ts';
 import {
   requestDefaults,
@@ -212,16 +212,16 @@ function withInputs(messages: readonly ChatMessage[], { inputs }: Signature): Ch
     if (index !== last) return message;
     const blocks = blocksOf(message.content);
     const place = blocks.findLastIndex(({ type }) => type === 'text');
-    const text = textOf(message.content);
-    const values = inputsIn(text, inputs);
-    const content = blocks.filter(({ type }, at) => type !== 'text' || at === place);
+    const question = blocks[place];
+    const values = inputsIn(question?.type === 'text' ? question.text : '', inputs);
     const written = Object.entries(values).map(([name, value]) =>
       typeof value === 'string' ? `${name}:\n${value}` : `${name}: ${JSON.stringify(value)}`,
     );
     return {
       ...message,
-      content: content.map((block) =>
-        block.type === 'text' ? { ...block, text: written.join('\n\n') } : block,
+      // Attachments come before the question.
+      content: blocks.map((block, at) =>
+        block.type === 'text' && at === place ? { ...block, text: written.join('\n\n') } : block,
       ),
     };
   });
