@@ -1,12 +1,4 @@
 import * as z from 'zod/mini';
-import type { ImageType } from '../../content/messages.ts';
-
-const imageTypes = [
-  'image/png',
-  'image/jpeg',
-  'image/gif',
-  'image/webp',
-] as const satisfies readonly ImageType[];
 
 const common = {
   id: z.string(),
@@ -25,7 +17,7 @@ const textAttachment = z.object({
 const imageAttachment = z.object({
   ...common,
   kind: z.literal('image'),
-  mediaType: z.enum(imageTypes),
+  mediaType: z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp']),
   /** Base64. */
   data: z.string(),
 });

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { imageFacts } from '../../content/media.ts';
 import { GatewayError } from '../../errors.ts';
 import { isKeyFile, listFiles, readInside, realFolder } from '../../retrieval/workspaceFiles.ts';
+import { ToolFault } from '../tools/chatTool.ts';
+import { workingTreeDiff } from '../tools/readTools.ts';
 import type { Attachment, TextAttachment, TextKind } from './attachment.ts';
 
 /** Of one text. */
-const mostTextBytes = 500_000;
+const mostTextBytes = 1_048_576;
 /** Of all texts of a question. */
-const mostBytesTogether = 2_000_000;
+const mostBytesTogether = 4_194_304;
 /** Of an image: Bedrock takes no larger one. */
 export const mostImageBytes = 3_932_160;
 /** Bedrock takes no more in a call. */
@@ -95,6 +97,16 @@ export async function folderAttachment(
       ...texts,
     ].join('\n'),
   );
+}
+
+/** What changed since the last commit. Throws `invalid_request` if nothing did, or git can't say. */
+export async function diffAttachment(folder: string, signal: AbortSignal): Promise<TextAttachment> {
+  try {
+    return textAttachment('diff', 'git diff', await workingTreeDiff(folder, signal));
+  } catch (error) {
+    if (!(error instanceof ToolFault)) throw error;
+    throw new GatewayError('invalid_request', error.message, { hint: 'Nothing was attached.', cause: error });
+  }
 }
 
 /** Throws `invalid_request` if these are more than go with one question. */

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { Attachment } from '../../chat/context/attachment.ts';
 import { madeOnce, type Contribution } from '../../host/contribution.ts';
 import { DisposableStore } from '../../host/disposables.ts';
 import type { ChatPanel, ChatPanelDependencies } from './panel.ts';
@@ -20,6 +21,8 @@ export function contributeChat(dependencies: ChatPanelDependencies) {
       deserializeWebviewPanel: async (panel) => (await chat()).restoreEditor(panel),
     }),
   );
+  const add = async (make: () => Promise<Attachment[]>): Promise<void> => (await chat()).addContext(make);
+  const attach = (): Promise<typeof import('../../host/attach.ts')> => import('../../host/attach.ts');
   return {
     commands: {
       'tidyllm.openChat': async () => (await chat()).open(),
@@ -34,6 +37,14 @@ export function contributeChat(dependencies: ChatPanelDependencies) {
       'tidyllm.ask': async () => (await chat()).askFromPalette(),
       'tidyllm.chooseModel': async () => (await chat()).chooseModel(),
       'tidyllm.chooseReason': async () => (await chat()).chooseReason(),
+      'tidyllm.addContext': () => add(async () => (await import('../../host/attachPicker.ts')).pickContext()),
+      'tidyllm.addToChat': (uri?: vscode.Uri, all?: readonly vscode.Uri[]) =>
+        add(async () => (await attach()).attachUris(uri, all)),
+      'tidyllm.addSelectionToChat': () => add(async () => [(await attach()).attachSelection()]),
+      'tidyllm.addTerminalSelectionToChat': () =>
+        add(async () => [await (await attach()).attachTerminalSelection()]),
+      'tidyllm.addProblemsToChat': () => add(async () => [(await attach()).attachProblems()]),
+      'tidyllm.addDiffToChat': () => add(async () => [await (await attach()).attachDiff()]),
       'tidyllm.stopAnswer': async () => (await chat()).stop(),
     },
     /** Called after a user's kept content was erased. */

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { ChatMemory } from '../../chat/chatMemory.ts';
 import { comparedQuestion } from '../../chat/compareCommand.ts';
 import type { AskResult, Change, Conversation, ConversationEvent } from '../../chat/conversation.ts';
+import { withoutContent, type Attachment } from '../../chat/context/attachment.ts';
 import type { ConversationFiles } from '../../chat/conversationFiles.ts';
 import { statisticsOf } from '../../chat/statistics.ts';
 import { reasonFromBranch } from '../../chat/reasons.ts';
@@ -36,6 +37,7 @@ import { SinglePanel } from '../singlePanel.ts';
 import { webviewPage, webviewRoot } from '../webviewPage.ts';
 import { ConversationActions } from './conversationActions.ts';
 import { OpenConversation } from './openConversation.ts';
+import { QuestionContext } from './questionContext.ts';
 import { firstOfPart } from './shownPart.ts';
 import { ShownTurns } from './shownTurns.ts';
 import {
@@ -82,6 +84,7 @@ export interface ChatPanelDependencies {
 interface QueuedQuestion extends Required<Pick<Change, 'mode' | 'reason' | 'signature'>> {
   id: string;
   question: string;
+  attachments: readonly Attachment[];
   model: string;
 }
 
@@ -109,6 +112,12 @@ export class ChatPanel implements vscode.Disposable {
   /** Index of the first shown turn that the view has. */
   #first = 0;
   #queued: QueuedQuestion[] = [];
+  /** What goes with the next question. */
+  readonly #context = new QuestionContext({
+    onDidChange: () => this.#showContext(),
+    onRefused: (error) => void showFailure(this.#dependencies.log, error),
+    focus: () => this.#post({ type: 'focus' }),
+  });
 
   constructor(dependencies: ChatPanelDependencies) {
     const { storage, holder, git, conversations, log } = dependencies;
@@ -225,6 +234,12 @@ export class ChatPanel implements vscode.Disposable {
     return (await vscode.window.showWarningMessage(asked, { modal: true, detail }, stop)) === stop;
   }
 
+  /** Adds to the next question what a command makes, and shows it. */
+  async addContext(make: () => Promise<Attachment[]>): Promise<void> {
+    await this.#context.add([make]);
+    await this.open();
+  }
+
   /** From the Command Palette: asks for the missing inputs, then shows the answer in the view. */
   async askFromPalette(): Promise<void> {
     await this.#restored;
@@ -247,6 +262,7 @@ export class ChatPanel implements vscode.Disposable {
   async forget(user: string): Promise<void> {
     if ((await this.#dependencies.holder.whenReady()).user !== user) return;
     this.#draft = '';
+    this.#context.take();
     this.#queued = [];
     this.#open.startAnew();
     this.#conversation.clear();
@@ -302,6 +318,12 @@ export class ChatPanel implements vscode.Disposable {
       case 'focused':
         await setContext('tidyllm.chatFocused', message.focused);
         return;
+      case 'attachText':
+      case 'attachFiles':
+      case 'attachUris':
+      case 'removeAttachment':
+      case 'addContext':
+        return this.#context.handle(message);
       case 'ask':
         return this.#ask(message.question);
       case 'unqueue':
@@ -423,18 +445,19 @@ export class ChatPanel implements vscode.Disposable {
     const { reason, mode, signature } = this.#conversation;
     const compared = comparedQuestion(question);
     if (compared !== null) return this.#compare(question, compared, reason);
+    const attachments = this.#context.take();
     const model = await this.#model();
     if (this.#conversation.answering) {
-      this.#queued.push({ id: randomUUID(), question, model, reason, mode, signature });
+      this.#queued.push({ id: randomUUID(), question, attachments, model, reason, mode, signature });
       this.#showAround();
       await this.#keepDraft();
-    } else await this.#askNow({ question, model, reason, mode, signature });
+    } else await this.#askNow({ question, attachments, model, reason, mode, signature });
   }
 
   async #askNow({ question, model, ...change }: Omit<QueuedQuestion, 'id'>): Promise<void> {
-    const { reason } = change;
+    const { reason, attachments } = change;
     const result = await this.#asked(() => this.#conversation.ask(question, model, change));
-    if (result.outcome !== 'asked') this.#giveBack(question);
+    if (result.outcome !== 'asked') this.#giveBack(question, attachments);
     else if (!result.turn.flow && reason.trim() !== '') await this.#memory.addReason(reason.trim());
   }
 
@@ -444,7 +467,7 @@ export class ChatPanel implements vscode.Disposable {
     if (!taken) return;
     this.#queued = this.#queued.filter((one) => one !== taken);
     this.#showAround();
-    this.#giveBack(taken.question);
+    this.#giveBack(taken.question, taken.attachments);
     await this.#keepDraft();
   }
 
@@ -454,7 +477,11 @@ export class ChatPanel implements vscode.Disposable {
     const back = next ? [] : this.#queued.splice(0);
     if (!next && back.length === 0) return;
     this.#showAround();
-    if (back.length > 0) this.#giveBack(back.map(({ question }) => question).join('\n\n'));
+    if (back.length > 0)
+      this.#giveBack(
+        back.map(({ question }) => question).join('\n\n'),
+        back.flatMap(({ attachments }) => attachments),
+      );
     await this.#keepDraft();
     if (next) await this.#askNow(next);
   }
@@ -471,7 +498,8 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   /** The draft keeps it too: the view forgets what it shows when it is hidden. */
-  #giveBack(question: string): void {
+  #giveBack(question: string, attachments: readonly Attachment[] = []): void {
+    this.#context.giveBack(attachments);
     this.#draft = [question, this.#draft].filter(Boolean).join('\n\n');
     this.#post({ type: 'questionReturned', question });
     this.#priceDraftSoon();
@@ -554,7 +582,8 @@ export class ChatPanel implements vscode.Disposable {
   /** Null where the question would be refused; sending it shows why. */
   async #worstCase(question: string): Promise<string | null> {
     try {
-      return formatUsd(await this.#conversation.worstCase(question, await this.#model()));
+      const { attachments } = this.#context;
+      return formatUsd(await this.#conversation.worstCase(question, await this.#model(), attachments));
     } catch (error) {
       if (GatewayError.is(error)) return null;
       throw error;
@@ -569,6 +598,7 @@ export class ChatPanel implements vscode.Disposable {
 
   #tell(event: ConversationEvent): void {
     if (event.type === 'replaced') this.#showConversation();
+    else if (event.type === 'turn') this.#post({ ...event, turn: shownTurn(event.turn) });
     else this.#post(event);
     if (event.type === 'turn' || event.type === 'turnRemoved') this.#showAround();
   }
@@ -579,20 +609,26 @@ export class ChatPanel implements vscode.Disposable {
     this.#first = firstOfPart(turns, turns.length);
     this.#post({
       type: 'conversation',
-      turns: turns.slice(this.#first),
+      turns: turns.slice(this.#first).map(shownTurn),
       reason,
       mode,
       signature,
       draft: this.#draft,
     });
     this.#showAround();
+    this.#showContext();
+  }
+
+  #showContext(): void {
+    this.#post({ type: 'attachments', attachments: this.#context.chips });
+    this.#priceDraftSoon();
   }
 
   #showEarlier(): void {
     const { turns } = this.#conversation;
     const end = this.#first;
     this.#first = firstOfPart(turns, end);
-    this.#post({ type: 'earlierTurns', turns: turns.slice(this.#first, end) });
+    this.#post({ type: 'earlierTurns', turns: turns.slice(this.#first, end).map(shownTurn) });
     this.#showAround();
   }
 
@@ -731,6 +767,11 @@ function workspacesOfWindow(): string[] {
   return [
     ...new Set(folders.map(({ uri }) => (uri.scheme === 'file' ? workspaceKey(uri.fsPath) : uri.toString()))),
   ];
+}
+
+/** The view shows what went with a question, not what was in it. */
+function shownTurn(turn: Turn): Turn {
+  return turn.attachments ? { ...turn, attachments: turn.attachments.map(withoutContent) } : turn;
 }
 
 function setContext(name: string, value: boolean): Thenable<unknown> {

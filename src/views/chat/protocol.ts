@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { attachmentSchema } from '../../chat/context/attachment.ts';
 import { failureSchema, turnSchema } from '../../chat/turn.ts';
 import { readyMessage, runMessage } from '../webviewKit/protocol.ts';
 
@@ -74,14 +75,31 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('questionReturned'), question: z.string() }),
   z.object({ type: z.literal('reasonRefused'), message: z.string() }),
   z.object({ type: z.literal('worstCase'), cost: z.nullable(z.string()) }),
+  /** What goes with the next question, without its content. */
+  z.object({ type: z.literal('attachments'), attachments: z.array(attachmentSchema) }),
   z.object({ type: z.literal('focus') }),
   /** Whether the conversation is shown in an editor, in place of the view. */
   z.object({ type: z.literal('elsewhere'), elsewhere: z.boolean() }),
 ]);
 
+/** What a person does with the context of a question. */
+const contextMessages = [
+  z.object({ type: z.literal('attachText'), text: z.string() }),
+  /** Files that have no address, in base64. */
+  z.object({
+    type: z.literal('attachFiles'),
+    files: z.array(z.object({ name: z.string(), data: z.string() })),
+  }),
+  z.object({ type: z.literal('attachUris'), uris: z.array(z.string()) }),
+  z.object({ type: z.literal('removeAttachment'), id: z.string() }),
+  /** Asks what is to be added. */
+  z.object({ type: z.literal('addContext') }),
+] as const;
+
 /** From the view to the extension. */
 export const viewMessageSchema = z.discriminatedUnion('type', [
   readyMessage,
+  ...contextMessages,
   /** A turn without an answer is visible, so its question may be sent. */
   z.object({ type: z.literal('shown'), turn: z.string() }),
   /** The view got or lost the focus, which the editor doesn't know by itself. */
@@ -137,6 +155,7 @@ export type Around = z.infer<typeof around>;
 export type Surroundings = z.infer<typeof surroundings>;
 export type HostMessage = z.infer<typeof hostMessageSchema>;
 export type ViewMessage = z.infer<typeof viewMessageSchema>;
+export type ContextMessage = z.infer<(typeof contextMessages)[number]>;
 /** A message about a turn of the open conversation. */
 export type TurnMessage = Extract<
   ViewMessage,

@@ -1,9 +1,11 @@
 import type { TargetedClipboardEvent, TargetedKeyboardEvent } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { chatModeIds, type ChatModeId } from '../../../chat/chatModeIds.ts';
 import { isComposing } from '../../webviewKit/composition.ts';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { Surroundings, ViewMessage } from '../protocol.ts';
+import { AttachmentChips, takeDrop, takePaste } from './attachments.tsx';
 import { QueuedQuestions } from './aroundTurns.tsx';
 import { isAnswering, isTooLongForField, wholeQuestion, type ChatState, type Edit } from './state.ts';
 
@@ -18,36 +20,73 @@ export interface ChatProperties {
 export function Composer(properties: ChatProperties) {
   const { state, post, edit, send } = properties;
   const { question, held } = state;
+  /** Where adding context was last asked for: the same key there again is text. */
+  const askedAt = useRef<number | null>(null);
+  useEffect(() => void (askedAt.current = null), [question, state.attachments]);
   const onKeyDown = (event: TargetedKeyboardEvent<HTMLTextAreaElement>) => {
-    if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return;
+    if (isComposing(event)) return;
+    if (asksForContext(event, askedAt.current)) {
+      askedAt.current = event.currentTarget.selectionStart;
+      event.preventDefault();
+      post({ type: 'addContext' });
+      return;
+    }
+    if (event.key !== 'Enter' || event.shiftKey) return;
     event.preventDefault();
     send();
   };
   const onPaste = (event: TargetedClipboardEvent<HTMLTextAreaElement>) => {
-    const text = event.clipboardData?.getData('text/plain') ?? '';
-    if (!isTooLongForField(text)) return;
-    event.preventDefault();
-    edit({ type: 'textHeld', text: [held, text].filter(Boolean).join('\n\n') });
+    if (takePaste(event.clipboardData, isTooLongForField, post)) event.preventDefault();
   };
   return (
-    <footer class="composer">
+    <footer
+      class="composer"
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        event.preventDefault();
+        takeDrop(event.dataTransfer, post);
+      }}
+    >
       <ReasonHints {...properties} />
       {state.mode === 'structured' && <SignatureField signature={state.signature} edit={edit} />}
       <QueuedQuestions queued={state.around.queued} post={post} />
       {held !== '' && <HeldText text={held} onRemove={() => edit({ type: 'textHeld', text: '' })} />}
-      <textarea
-        id="question"
-        rows={1}
-        value={question}
-        dir="auto"
-        placeholder={t('Ask …')}
-        aria-label={t('Question')}
-        onInput={(event) => edit({ type: 'questionWritten', question: event.currentTarget.value })}
-        onKeyDown={onKeyDown}
-        onPaste={onPaste}
-      />
+      <AttachmentChips attachments={state.attachments} post={post} />
+      <div class="question-row">
+        <textarea
+          id="question"
+          rows={1}
+          value={question}
+          dir="auto"
+          placeholder={t('Ask …')}
+          aria-label={t('Question')}
+          onInput={(event) => edit({ type: 'questionWritten', question: event.currentTarget.value })}
+          onKeyDown={onKeyDown}
+          onPaste={onPaste}
+        />
+        <button
+          type="button"
+          class="icon-button"
+          title={t('Add Context… (#)')}
+          aria-label={t('Add Context…')}
+          onClick={() => post({ type: 'addContext' })}
+        >
+          <Icon name="attach" />
+        </button>
+      </div>
       <Strip {...properties} />
     </footer>
+  );
+}
+
+/** Whether a key is `#` or `@` at the start of a word. */
+function asksForContext(
+  { key, currentTarget }: TargetedKeyboardEvent<HTMLTextAreaElement>,
+  askedAt: number | null,
+): boolean {
+  const { selectionStart, value } = currentTarget;
+  return (
+    (key === '#' || key === '@') && selectionStart !== askedAt && !/\S$/.test(value.slice(0, selectionStart))
   );
 }
 

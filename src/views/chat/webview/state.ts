@@ -19,6 +19,8 @@ export interface ChatState {
   question: string;
   /** Text that belongs to the question and is too long for the field. */
   held: string;
+  /** What goes with the question. */
+  attachments: NonNullable<Turn['attachments']>;
   /** The most that the question can cost. */
   worstCase: string | null;
 }
@@ -58,6 +60,7 @@ export const initialState: ChatState = {
   reasonProblem: null,
   question: '',
   held: '',
+  attachments: [],
   worstCase: null,
 };
 
@@ -88,6 +91,8 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
           turn.id === message.id ? { ...turn, answer: turn.answer + message.text } : turn,
         ),
       };
+    case 'attachments':
+      return { ...state, attachments: message.attachments };
     case 'worstCase':
       return { ...state, worstCase: message.cost };
     case 'reason':

@@ -5,6 +5,7 @@ import { isComposing } from '../../webviewKit/composition.ts';
 import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { Around, ViewMessage } from '../protocol.ts';
+import { SentAttachments } from './attachments.tsx';
 
 /** Characters of a question that are shown at once. */
 const shownCharacters = 10_000;
@@ -26,6 +27,7 @@ export function Question({ turn, canAsk, post }: { turn: Turn; canAsk: boolean; 
     );
   return (
     <div class="asked">
+      <SentAttachments attachments={turn.attachments} />
       <QuestionText text={turn.question} />
       <Action name="edit" label={t('Edit Question')} disabled={!canAsk} onClick={() => setEdited(true)} />
     </div>

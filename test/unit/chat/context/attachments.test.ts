@@ -38,7 +38,11 @@ describe('a file as an attachment', () => {
     ['.env', 'A=1', /^\.env usually holds keys/],
     ['C:\\work\\server.pem', 'x', /usually holds keys/],
     ['program', 'a\0b', /^program is a binary file/],
-    ['long.txt', 'x'.repeat(500_001), /^long\.txt has 500,001 bytes, and an attachment has at most 500,000/],
+    [
+      'long.txt',
+      'x'.repeat(1_048_577),
+      /^long\.txt has 1,048,577 bytes, and an attachment has at most 1,048,576/,
+    ],
     ['empty.txt', ' \n', /^empty\.txt is empty/],
   ])('is refused for %s, with why', async (name, text, why) => {
     const refused = fileAttachment(name, Buffer.from(text), decode);
@@ -92,11 +96,11 @@ describe('a folder as an attachment', () => {
 
 describe('the attachments of a question', () => {
   it('have a limit of number, of images and of bytes together', () => {
-    const text = textAttachment('text', 'a', 'x'.repeat(400_000));
+    const text = textAttachment('text', 'a', 'x'.repeat(800_000));
     const image = imageAttachment('a.png', pixel);
     expect(() => requireFitting(Array<typeof text>(5).fill(text))).not.toThrow();
     expect(() => requireFitting(Array<typeof text>(6).fill(text))).toThrow(
-      /at most 2,000,000 bytes together/,
+      /at most 4,194,304 bytes together/,
     );
     expect(() => requireFitting(Array<typeof image>(21).fill(image))).toThrow(/at most 20 images/);
     expect(() => requireFitting(Array(51).fill(textAttachment('text', 'a', 'x')))).toThrow(

@@ -1,0 +1,175 @@
+import { realpath } from 'node:fs/promises';
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import type { Attachment } from '../chat/context/attachment.ts';
+import {
+  diffAttachment,
+  fileAttachment,
+  folderAttachment,
+  mostImageBytes,
+  requireNoKeys,
+  textAttachment,
+} from '../chat/context/attachments.ts';
+import { GatewayError } from '../errors.ts';
+import { readFileBytes } from '../readFile.ts';
+import { localFolders } from './configuration.ts';
+
+const mostProblems = 300;
+
+/** A file or folder by its address, with that of a remote as this extension host knows it. Throws `invalid_request`. */
+export async function attachUri(uri: vscode.Uri): Promise<Attachment> {
+  const isRemote = uri.scheme === 'vscode-remote' && vscode.env.remoteName !== undefined;
+  const place = isRemote ? vscode.Uri.file(uri.path) : uri;
+  const name = nameOf(place);
+  if (!vscode.workspace.fs.isWritableFileSystem(place.scheme) && place.scheme !== 'untitled')
+    throw refused(
+      vscode.l10n.t('{0} is not a file of this window.', uri.toString(true)),
+      vscode.l10n.t('Save it to a file, and add that.'),
+    );
+  const open = vscode.workspace.textDocuments.find((one) => one.uri.toString() === place.toString());
+  if (open?.isDirty || place.scheme === 'untitled') {
+    requireNoKeys(name);
+    return textAttachment('file', name, (await vscode.workspace.openTextDocument(place)).getText());
+  }
+  const { type } = await statOf(place, name);
+  if ((type & vscode.FileType.Directory) !== 0)
+    return folderAttachment(name, place.fsPath, new AbortController().signal);
+  return fileAttachment(name, await bytesOf(place), (bytes) =>
+    vscode.workspace.decode(bytes, { uri: place }),
+  );
+}
+
+/** The files and folders that a menu passes, otherwise the active editor's file. */
+export function attachUris(
+  uri = vscode.window.activeTextEditor?.document.uri,
+  all: readonly vscode.Uri[] = uri ? [uri] : [],
+): Promise<Attachment[]> {
+  if (all.length === 0)
+    throw refused(vscode.l10n.t('No file is open.'), vscode.l10n.t('Open a text file first.'));
+  return Promise.all(all.map(attachUri));
+}
+
+/** The selected lines of an editor. Throws `invalid_request` if nothing is selected. */
+export function attachSelection(editor = vscode.window.activeTextEditor): Attachment {
+  if (!editor || editor.selection.isEmpty)
+    throw refused(vscode.l10n.t('Nothing is selected.'), vscode.l10n.t('Select text in an editor first.'));
+  return attachRange('selection', editor.document, editor.selection);
+}
+
+/** The errors and warnings that the editor shows, of a file or of all. */
+export function attachProblems(of?: vscode.Uri): Attachment {
+  const all = of ? [[of, vscode.languages.getDiagnostics(of)] as const] : vscode.languages.getDiagnostics();
+  const lines = all.flatMap(([uri, problems]) =>
+    problems.map(({ range, severity, message, source }) => {
+      const place = `${nameOf(uri)}:${range.start.line + 1}:${range.start.character + 1}`;
+      return `${place}: ${vscode.DiagnosticSeverity[severity].toLowerCase()}: ${message}${source ? ` (${source})` : ''}`;
+    }),
+  );
+  if (lines.length === 0)
+    throw refused(vscode.l10n.t('The editor shows no problems.'), vscode.l10n.t('Nothing is to be added.'));
+  const rest = lines.length - mostProblems;
+  const text = [...lines.slice(0, mostProblems), ...(rest > 0 ? [`… and ${rest} more`] : [])].join('\n');
+  return textAttachment('problems', of ? `problems of ${nameOf(of)}` : 'problems', text);
+}
+
+/** What changed since the last commit in a folder of the workspace. */
+export function attachDiff(folder = localFolders()[0]): Promise<Attachment> {
+  if (!folder)
+    throw refused(vscode.l10n.t('No folder is open.'), vscode.l10n.t('Open the folder of a repository.'));
+  return diffAttachment(folder.uri.fsPath, new AbortController().signal);
+}
+
+/** What is selected in the active terminal: the editor gives it only by way of the clipboard, which is put back. */
+export async function attachTerminalSelection(): Promise<Attachment> {
+  const { clipboard } = vscode.env;
+  const before = await clipboard.readText();
+  await clipboard.writeText('');
+  try {
+    await vscode.commands.executeCommand('workbench.action.terminal.copySelection');
+    const text = await clipboard.readText();
+    if (text.trim() === '')
+      throw refused(
+        vscode.l10n.t('Nothing is selected in the terminal.'),
+        vscode.l10n.t('Select text in it first.'),
+      );
+    return textAttachment('terminal', vscode.window.activeTerminal?.name ?? 'terminal', text);
+  } finally {
+    await clipboard.writeText(before);
+  }
+}
+
+/** A symbol of the active editor that a person picks; undefined if none is. */
+export async function attachSymbol(): Promise<Attachment | undefined> {
+  const document = vscode.window.activeTextEditor?.document;
+  const symbols =
+    document &&
+    (await vscode.commands.executeCommand<(vscode.DocumentSymbol | vscode.SymbolInformation)[] | undefined>(
+      'vscode.executeDocumentSymbolProvider',
+      document.uri,
+    ));
+  if (!document || !symbols?.length)
+    throw refused(
+      vscode.l10n.t('The active editor has no symbols.'),
+      vscode.l10n.t('Open a file whose language is known.'),
+    );
+  const items = flat(symbols).map(({ name, range }) => ({
+    label: name,
+    description: vscode.l10n.t('line {0}', range.start.line + 1),
+    range,
+  }));
+  const chosen = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Add Symbol') });
+  return chosen && attachRange('symbol', document, chosen.range, chosen.label);
+}
+
+function flat(
+  symbols: readonly (vscode.DocumentSymbol | vscode.SymbolInformation)[],
+): { name: string; range: vscode.Range }[] {
+  return symbols.flatMap((one) =>
+    'children' in one ? [one, ...flat(one.children)] : [{ name: one.name, range: one.location.range }],
+  );
+}
+
+function attachRange(
+  kind: 'selection' | 'symbol',
+  document: vscode.TextDocument,
+  range: vscode.Range,
+  symbol?: string,
+): Attachment {
+  const file = nameOf(document.uri);
+  requireNoKeys(file);
+  const [first, last] = [range.start.line + 1, range.end.line + 1];
+  const lines = first === last ? `${first}` : `${first}-${last}`;
+  const name = `${file}:${lines}`;
+  return textAttachment(kind, symbol === undefined ? name : `${symbol} (${name})`, document.getText(range));
+}
+
+/** A path in the workspace; a file elsewhere has only its name, since its folders are nobody's business. */
+function nameOf(uri: vscode.Uri): string {
+  return vscode.workspace.getWorkspaceFolder(uri)
+    ? vscode.workspace.asRelativePath(uri) || basename(uri.path)
+    : basename(uri.path);
+}
+
+async function statOf(uri: vscode.Uri, name: string): Promise<vscode.FileStat> {
+  try {
+    return await vscode.workspace.fs.stat(uri);
+  } catch (error) {
+    throw new GatewayError('invalid_request', vscode.l10n.t('{0} can’t be read.', name), {
+      hint: vscode.l10n.t('Nothing was attached. It may be gone, or on another machine.'),
+      cause: error,
+    });
+  }
+}
+
+/** A link's file is judged by its own name too. */
+async function bytesOf(uri: vscode.Uri): Promise<Buffer> {
+  if (uri.scheme !== 'file') return Buffer.from(await vscode.workspace.fs.readFile(uri));
+  requireNoKeys(basename(await realpath(uri.fsPath)));
+  return readFileBytes(uri.fsPath, mostImageBytes);
+}
+
+function refused(message: string, hint: string): GatewayError {
+  return new GatewayError('invalid_request', message, {
+    hint: `${vscode.l10n.t('Nothing was attached.')} ${hint}`,
+  });
+}

@@ -1,0 +1,144 @@
+import { pathToFileURL } from 'node:url';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Locator } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
+import { ChatView } from './harness/chatView.ts';
+import type { Editor } from './harness/editor.ts';
+import type { EditorWindow } from './harness/editorWindow.ts';
+import { startOnStandIn } from './harness/standIn.ts';
+
+/** A PNG of one pixel. */
+const pixel =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
+
+describe('the context of a question', () => {
+  let editor: Editor;
+  let standIn: BedrockStandIn;
+  let window: EditorWindow;
+  let chat: ChatView;
+
+  beforeAll(async () => {
+    ({ editor, standIn } = await startOnStandIn());
+    await writeFile(join(editor.workspace, 'notes.md'), 'The harbour opens at six.\n');
+    await writeFile(join(editor.workspace, '.env'), 'SECRET=1\n');
+    window = await editor.open();
+    chat = await ChatView.open(window);
+  });
+
+  beforeEach(async () => {
+    await window.clear();
+    await chat.startOver();
+    for (const remove of await chips().getByRole('button').all()) await remove.click();
+    await chat.question.fill('');
+  });
+
+  afterAll(async () => {
+    await editor.dispose();
+    await standIn.close();
+  });
+
+  function chips(): Locator {
+    return chat.frame.getByRole('list', { name: 'Context of the question' }).getByRole('listitem');
+  }
+
+  /** What the model was sent of the last question. */
+  function sent(): string {
+    return JSON.stringify(standIn.calls.at(-1)?.body.messages?.at(-1)?.content);
+  }
+
+  test('is added by # and the name of a file, shown, sent with the question, and shown with it', async () => {
+    await chat.question.press('#');
+    await window.quickPick('notes.md').waitFor();
+    await window.page.locator('.quick-input-widget:visible input.input').fill('notes.md');
+    await window.choose('notes.md');
+    await chips().filter({ hasText: 'notes.md' }).waitFor();
+    expect(await chat.question.inputValue()).toBe('');
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await window.screenshot('chat-context');
+    await chat.ask('When does it open?');
+    const turn = await chat.ended();
+    await turn.getByRole('list', { name: 'Sent with the question' }).getByText('notes.md').waitFor();
+    expect(sent()).toContain('The harbour opens at six.');
+    expect(await chips().count()).toBe(0);
+  });
+
+  test('leaves a # that is typed again, and one inside a word, in the question', async () => {
+    await chat.question.press('#');
+    await window.quickPick('Problems').waitFor();
+    await window.page.keyboard.press('Escape');
+    await window.quickPick('Problems').waitFor({ state: 'detached' });
+    await chat.question.press('#');
+    await chat.question.pressSequentially('7 and C#');
+    expect(await chat.question.inputValue()).toBe('#7 and C#');
+  });
+
+  test('is a pasted image, or a text that is too long for the field', async () => {
+    await chat.question.evaluate(pasteImage, pixel);
+    await chips().filter({ hasText: 'pasted.png' }).waitFor();
+    await chat.question.evaluate(pasteText, 'All the lines of a log.\n'.repeat(1_000));
+    await chips().filter({ hasText: 'Text of 24,000 characters' }).waitFor();
+    await chat.button('Remove pasted.png').click();
+    await expect.poll(() => chips().count()).toBe(1);
+    await chat.ask('What is in it?');
+    await chat.ended();
+    expect(sent()).toContain('All the lines of a log.');
+    expect(sent()).not.toContain('"image"');
+  });
+
+  test('is dropped files by their address; a key file is refused, and it is said why', async () => {
+    const uris = ['notes.md', '.env'].map((name) => pathToFileURL(join(editor.workspace, name)).href);
+    await chat.question.evaluate(drop, uris);
+    await chips().filter({ hasText: 'notes.md' }).waitFor();
+    await window.notification(/\.env usually holds keys, which must not leave/).waitFor();
+    await chat.question.evaluate(drop, ['https://example.com/a.txt']);
+    await window.notification('https://example.com/a.txt is not a file of this window').waitFor();
+    expect(await chips().count()).toBe(1);
+  });
+
+  test('is dropped files of a remote', async () => {
+    const path = join(editor.workspace, 'notes.md');
+    await chat.question.evaluate(drop, [`vscode-remote://${new URL(editor.url).host}${path}`]);
+    await chips().filter({ hasText: 'notes.md' }).waitFor();
+  });
+
+  test('comes from commands: a file, and a selection', async () => {
+    await window.page.keyboard.press('Control+P');
+    await window.page.locator('.quick-input-widget:visible input.input').fill('notes.md');
+    await window.choose('notes.md');
+    await window.textLine('The harbour opens at six.').waitFor();
+    await window.palette('TidyLLM: Add File to Chat');
+    await chips()
+      .filter({ hasText: /^notes\.md$/ })
+      .waitFor();
+    await window.textLine('The harbour opens at six.').click();
+    await window.page.keyboard.press('Control+A');
+    await window.palette('TidyLLM: Add Selection to Chat');
+    await chips().filter({ hasText: 'notes.md:1-2' }).waitFor();
+    await window.palette('TidyLLM: Add Problems to Chat');
+    await window.notification('The editor shows no problems.').waitFor();
+  });
+});
+
+/** Runs in the view: pastes an image, as the clipboard holds it. */
+function pasteImage(field: Element, base64: string): void {
+  const bytes = Uint8Array.from(atob(base64), (one) => one.charCodeAt(0));
+  const clipboardData = new DataTransfer();
+  clipboardData.items.add(new File([bytes], 'pasted.png', { type: 'image/png' }));
+  field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+}
+
+/** Runs in the view. */
+function pasteText(field: Element, text: string): void {
+  const clipboardData = new DataTransfer();
+  clipboardData.setData('text/plain', text);
+  field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+}
+
+/** Runs in the view: drops files by their addresses, as the explorer gives them. */
+function drop(field: Element, uris: string[]): void {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.setData('text/uri-list', uris.join('\r\n'));
+  field.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+}
