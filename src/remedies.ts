@@ -12,8 +12,13 @@ const place = z.union([filePlace, z.object({ key: z.string() })]);
  */
 export const remedySchema = z.discriminatedUnion('kind', [
   z.object({
-    /** Repeats the call, possibly with a shorter answer or another model, at a cost of at most `atMost`. */
+    /**
+     * Repeats the call, possibly with a shorter answer, with another model, or without so many of the oldest turns, which
+     * may be summarised: at a cost of at most `atMost`.
+     */
     kind: z.literal('retry'),
+    leaveOut: z.optional(z.number()),
+    summarise: z.optional(z.number()),
     maxTokens: z.optional(z.number()),
     model: z.optional(z.string()),
     atMost: z.optional(z.string()),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ChatMessage } from '../content/messages.ts';
-import type { GatewayError } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import type { FlowAgreement } from '../flow/agreement.ts';
 import type { FlowAgreementManager, FlowExecution } from '../flow/flowAgreementManager.ts';
 import { reportBrief } from '../flow/reportMarkdown.ts';
@@ -9,10 +9,20 @@ import { requestDefaults, type LlmRequest } from '../gateways/modelCalls.ts';
 import type { BackendInfo } from '../gateways/ports.ts';
 import { readReason } from '../ledger/reason.ts';
 import { formatUsd } from '../pricing/cost.ts';
-import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
+import type { Model, ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { ChatCalls, ChatMode } from './chatMode.ts';
 import type { Approval } from './tools/chatTool.ts';
 import type { Attachment } from './context/attachment.ts';
+import {
+  omitting,
+  overflowOf,
+  requireRoom,
+  sentTurns,
+  summaryQuestion,
+  summaryTokens,
+  windowUse,
+  type WindowUse,
+} from './context/contextWindow.ts';
 import { sentQuestion } from './context/sentQuestion.ts';
 import { citationFaults } from './citations.ts';
 import { isFlowCommand } from './flowCommand.ts';
@@ -21,9 +31,6 @@ import { TurnTree } from './turnTree.ts';
 import type { Failure, Turn, TurnResult } from './turn.ts';
 import { turnResultOf } from './turnResult.ts';
 import type { UnifiedChatManager } from './unifiedChatManager.ts';
-
-/** No model's context takes more text, in characters: earlier turns would only be measured and refused. */
-const mostSent = 8_000_000;
 
 /** What a conversation begins with. */
 export interface KeptConversation {
@@ -40,7 +47,7 @@ export interface KeptConversation {
 export interface ChatCore {
   readonly chat: UnifiedChatManager;
   readonly backend: Pick<BackendInfo, 'simulated'>;
-  readonly catalogue: Pick<ModelCatalogue, 'learn' | 'resolve'>;
+  readonly catalogue: Pick<ModelCatalogue, 'available' | 'learn' | 'resolve'>;
   readonly flow: Pick<FlowAgreementManager, 'parseCommand' | 'worstCase'>;
 }
 
@@ -85,6 +92,11 @@ export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens' | 'cache'>
   signature?: string;
   reason?: string;
   attachments?: readonly Attachment[];
+  omits?: string | undefined;
+  /** How many of the oldest turns are left out. */
+  leaveOut?: number | undefined;
+  /** The same, and they are summarised first. */
+  summarise?: number | undefined;
 };
 
 /** The place of a turn among those that were asked in its place. */
@@ -194,10 +206,25 @@ export class Conversation {
   }
 
   /** Asks a turn's question again: in the place of one without an answer, or with a cached one, otherwise at the end. */
-  askAgain(turn: Turn, change: Change = {}): Promise<AskResult> {
+  async askAgain(turn: Turn, { leaveOut = 0, summarise = 0, ...given }: Change = {}): Promise<AskResult> {
+    const change = { ...asBefore(turn), ...given };
     const replaces = (turn.answer === '' || change.cache === false) && turn === this.#turns.at(-1);
     const before = replaces ? this.#before(turn) : this.#turns;
-    return this.#ask(turn.question, turn.model, { ...asBefore(turn), ...change }, before);
+    const oldest = sentTurns(before).slice(0, leaveOut + summarise);
+    if (summarise === 0) {
+      const omits = omitting(oldest) ?? turn.omits;
+      return this.#ask(turn.question, turn.model, { ...change, omits }, before);
+    }
+    const { modelId: model = turn.model } = change;
+    const result = await this.#summarise(oldest, model, before);
+    if (result.outcome !== 'asked' || result.turn.result?.status !== 'success') return result;
+    return this.#ask(turn.question, turn.model, { ...change, omits: undefined }, this.#turns);
+  }
+
+  /** Asks for a summary of the oldest turns, which stands for them from now on. */
+  #summarise(oldest: readonly Turn[], model: string, before: readonly Turn[]): Promise<AskResult> {
+    const change: Change = { mode: 'direct', maxTokens: summaryTokens, omits: omitting(oldest) };
+    return this.#ask(summaryQuestion, model, change, before, oldest);
   }
 
   /** Asks a turn's question again for another answer; the old one stays, with what followed it, as a version. */
@@ -208,8 +235,8 @@ export class Conversation {
 
   /** Asks another question, with the same attachments, in the place of a turn, which stays as a version. */
   edit(turn: Turn, question: string, model: string): Promise<AskResult> {
-    const { attachments = [] } = turn;
-    return this.#ask(question, model, { attachments }, this.#before(turn));
+    const { attachments = [], omits } = turn;
+    return this.#ask(question, model, { attachments, omits }, this.#before(turn));
   }
 
   /** Goes on from a turn; what followed it stays. Not while an answer is running. */
@@ -270,14 +297,26 @@ export class Conversation {
       });
     }
     const asked = { question, model, reason: this.reason, attachments: [...attachments] };
-    const request = await this.#request(asked, {}, this.#turns);
+    const request = await this.#request(asked, {}, sentTurns(this.#turns));
     return this.#dependencies.use(async (core) => {
       await core.catalogue.learn(model);
       const way = wayOf(this);
       const mode = await core.chat.mode(way.mode, way.signature);
+      const sent = { ...mode.defaults, ...request, ...modelOf(mode, request) };
+      requireRoom(request, core.catalogue.resolve(sent.modelId ?? model));
       const nobody = { approve: () => Promise.resolve(null) };
       const calls = core.chat.calls(mode, { folders: this.#dependencies.folders(), tools: nobody });
-      return calls.worstCase({ ...mode.defaults, ...request, ...modelOf(mode, request) });
+      return calls.worstCase(sent);
+    });
+  }
+
+  /** How much of the model's context the next question takes, as it would be asked now. Throws `GatewayError`. */
+  async windowUse(question: string, model: string, attachments: readonly Attachment[]): Promise<WindowUse> {
+    const asked = { question, model, reason: this.reason, attachments: [...attachments] };
+    const request = await this.#request(asked, {}, sentTurns(this.#turns));
+    return this.#dependencies.use(async ({ catalogue }) => {
+      await catalogue.learn(model);
+      return windowUse(request, catalogue.resolve(model));
     });
   }
 
@@ -297,12 +336,19 @@ export class Conversation {
     return false;
   }
 
-  /** `before` holds the turns that stay. */
-  async #ask(question: string, model: string, change: Change, before: readonly Turn[]): Promise<AskResult> {
+  /** `before` holds the turns that stay; those of a summary are sent in place of all. */
+  async #ask(
+    question: string,
+    model: string,
+    change: Change,
+    before: readonly Turn[],
+    summarised?: readonly Turn[],
+  ): Promise<AskResult> {
     if (this.#running) return { outcome: 'busy' };
     const running = new AbortController();
     this.#running = running;
     const turn = this.#newTurn(question, model, change, before.at(-1)?.id);
+    if (summarised) turn.isSummary = true;
     const { flow } = turn;
     const all = this.#turns;
     for (const { id } of all.filter((one) => !before.includes(one)))
@@ -315,7 +361,7 @@ export class Conversation {
     try {
       if (await this.#isShown(turn, running.signal)) {
         if (flow) await this.#runFlow(turn, flow, running.signal);
-        else refused = await this.#call(turn, change, before, running.signal);
+        else refused = await this.#call(turn, change, summarised ?? sentBefore(turn, before), running.signal);
       }
     } catch (error) {
       turn.result = { ...interrupted, status: 'failed', failure: this.#dependencies.failureOf(error) };
@@ -339,6 +385,7 @@ export class Conversation {
       id: randomUUID(),
       ...(parent !== undefined && { parent }),
       question,
+      ...(change.omits !== undefined && { omits: change.omits }),
       ...(change.attachments?.length && !flow && { attachments: [...change.attachments] }),
       reason: flow ? '' : (change.reason ?? this.reason),
       model: flow?.trigger ?? change.modelId ?? model,
@@ -363,6 +410,16 @@ export class Conversation {
     signal: AbortSignal,
   ): Promise<GatewayError | null> {
     const request = await this.#request(turn, change, before);
+    const overflow = await this.#overflow(request, turn, before);
+    if (overflow) {
+      turn.result = {
+        ...interrupted,
+        status: 'refused',
+        cost: formatUsd(0n),
+        failure: this.#failureOf(overflow),
+      };
+      return null;
+    }
     const text = new TextBuffer((piece) =>
       this.#dependencies.onEvent({ type: 'text', id: turn.id, text: piece }),
     );
@@ -405,6 +462,31 @@ export class Conversation {
     } finally {
       text.flush();
     }
+  }
+
+  /** Why the request doesn't fit into the model's context; null if it does, or is refused for its reason or model. */
+  async #overflow(request: LlmRequest, turn: Turn, before: readonly Turn[]): Promise<GatewayError | null> {
+    if (readReason(turn.reason, { minReasonLength: 0 }).fault !== null) return null;
+    const asked = (question: Pick<Turn, 'question' | 'attachments'>, turns: readonly Turn[]): LlmRequest => ({
+      ...request,
+      messages: messagesOf(question, turns),
+    });
+    return this.#dependencies.use(async ({ catalogue, chat }) => {
+      await catalogue.learn(turn.model);
+      const model = resolved(catalogue, turn.model);
+      if (!model) return null;
+      const calls = chat.calls(await chat.mode('direct'), { folders: [] });
+      return overflowOf(model, {
+        turns: turn.isSummary ? 0 : before.length,
+        requestWithout: (turns) => asked(turn, before.slice(turns)),
+        summaryOf: (turns) => ({
+          ...asked({ question: summaryQuestion }, before.slice(0, turns)),
+          maxTokens: summaryTokens,
+        }),
+        models: catalogue.available(),
+        worstCase: (one) => calls.worstCase(one),
+      });
+    });
   }
 
   /** The calls of the turn's mode, which show in the turn how much of the workspace has been read. */
@@ -483,15 +565,8 @@ export class Conversation {
     { maxTokens, cache }: Change,
     before: readonly Turn[],
   ): Promise<LlmRequest> {
-    const said = fitting(before)
-      // Reports are for people; a model gets one only if they send it.
-      .filter(({ answer, flow }) => answer.trim() !== '' && !flow)
-      .flatMap((turn): ChatMessage[] => [
-        { role: 'user', content: sentQuestion(turn.question, turn.attachments) },
-        { role: 'assistant', content: turn.answer },
-      ]);
     return {
-      messages: [...said, { role: 'user', content: sentQuestion(question, attachments) }],
+      messages: messagesOf({ question, attachments }, before),
       modelId: model,
       ...(maxTokens === undefined ? {} : { maxTokens }),
       ...(cache === undefined ? {} : { cache }),
@@ -538,8 +613,8 @@ export class Conversation {
 }
 
 /** How a turn was asked, for asking it again. */
-function asBefore({ attachments = [], ...turn }: Turn): Change {
-  return { ...wayOf(turn), attachments };
+function asBefore({ attachments = [], omits, ...turn }: Turn): Change {
+  return { ...wayOf(turn), attachments, omits };
 }
 
 /** A reason that is too long is an invalid request to other callers; here it goes back like every faulty one. */
@@ -547,14 +622,34 @@ function isOfReason({ code }: GatewayError, reason: string): boolean {
   return code === 'audit_reason_missing' || readReason(reason, { minReasonLength: 0 }).fault !== null;
 }
 
-/** The last turns, as many as a context can hold. */
-function fitting(turns: readonly Turn[]): readonly Turn[] {
-  let room = mostSent;
-  const first = turns.findLastIndex(({ question, answer }) => {
-    room -= question.length + answer.length;
-    return room < 0;
-  });
-  return turns.slice(first + 1);
+/** The turns that are sent before a new one. */
+function sentBefore(turn: Turn, before: readonly Turn[]): readonly Turn[] {
+  return sentTurns([...before, turn]).filter((one) => one !== turn);
+}
+
+/** A question after earlier turns with their answers. */
+function messagesOf(
+  { question, attachments }: Pick<Turn, 'question' | 'attachments'>,
+  before: readonly Turn[],
+): ChatMessage[] {
+  const said = before
+    // Reports are for people; a model gets one only if they send it.
+    .filter(({ answer, flow }) => answer.trim() !== '' && !flow)
+    .flatMap((turn): ChatMessage[] => [
+      { role: 'user', content: sentQuestion(turn.question, turn.attachments) },
+      { role: 'assistant', content: turn.answer },
+    ]);
+  return [...said, { role: 'user', content: sentQuestion(question, attachments) }];
+}
+
+/** Null for a model that can't be called, which its call says. */
+function resolved(catalogue: ChatCore['catalogue'], name: string): Model | null {
+  try {
+    return catalogue.resolve(name);
+  } catch (error) {
+    if (GatewayError.is(error)) return null;
+    throw error;
+  }
 }
 
 /** A turn that ran when its window closed, or runs in another one, has no result here; the ledger has it. */

@@ -83,6 +83,10 @@ export const turnSchema = z.object({
   question: z.string(),
   /** What is sent before the question, each time that it is sent. */
   attachments: z.optional(z.array(attachmentSchema)),
+  /** The last turn that is left out, with all before it, of this question and of later ones. */
+  omits: z.optional(z.string()),
+  /** Whether the answer summarises the turns that are left out. */
+  isSummary: z.optional(z.boolean()),
   reason: z.string(),
   model: z.string(),
   /** Left out by earlier versions, which had only the direct mode. */

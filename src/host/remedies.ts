@@ -10,7 +10,10 @@ interface Button {
 /** The label of a remedy's button. */
 export function remedyLabel(remedy: Remedy): string {
   if (remedy.kind !== 'retry') return buttons()[remedy.kind].label;
-  const { maxTokens, model, atMost = '' } = remedy;
+  const { maxTokens, model, leaveOut, summarise, atMost = '' } = remedy;
+  if (leaveOut !== undefined) return vscode.l10n.t('Leave Out the Oldest Questions ({0})', leaveOut);
+  if (summarise !== undefined)
+    return vscode.l10n.t('Summarise the Oldest Questions ({0}, ≤ {1})', summarise, atMost);
   if (maxTokens !== undefined)
     return vscode.l10n.t('Retry with up to {0} Tokens', maxTokens.toLocaleString(vscode.env.language));
   return model === undefined ? vscode.l10n.t('Try Again') : vscode.l10n.t('Use {0} (≤ {1})', model, atMost);

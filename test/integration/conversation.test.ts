@@ -84,6 +84,15 @@ function textOf(posted: readonly ConversationEvent[]): string {
   return posted.map((message) => (message.type === 'text' ? message.text : '')).join('');
 }
 
+/** The questions that each call sent. */
+function questionsOf({
+  calls,
+}: Awaited<ReturnType<typeof gatewayOnStandIn>>['standIn']): (string | undefined)[][] {
+  return calls.map(({ body }) =>
+    (body.messages ?? []).filter(({ role }) => role === 'user').map(({ content }) => content?.[0]?.text),
+  );
+}
+
 describe('a conversation', () => {
   it('streams an answer piece by piece and tells what it cost', async () => {
     const { core } = await gatewayOnMock();
@@ -165,6 +174,91 @@ describe('a conversation', () => {
     expect(standIn.calls).toHaveLength(1);
   });
 
+  describe('that doesn’t fit into the context of its model', () => {
+    /** A model of 8,192 tokens. */
+    const small = 'meta.llama3-8b-instruct-v1:0';
+    /** Three turns of about 4,000 tokens each. */
+    const long = ['a', 'b', 'c'].map((id, index, all): Turn => ({
+      ...{ id, question: `Question ${id}`, reason, model: small, simulated: false, result: null },
+      ...(index > 0 && { parent: all[index - 1] }),
+      answer: `${id} `.repeat(6_000),
+    }));
+
+    it('is refused before anything is sent, with a choice', async () => {
+      const { core, standIn } = await gatewayOnStandIn();
+      const { conversation, last } = open(core, long);
+      await expect(conversation.worstCase('Go on', small)).rejects.toThrow(/takes 8,192\.$/);
+      await conversation.ask('Go on', small);
+      expect(standIn.calls).toEqual([]);
+      const { result } = last();
+      expect(result).toMatchObject({ status: 'refused', cost: '$0', record: null });
+      expect(result?.failure?.message).toMatch(
+        /^The question has about 12,0\d\d tokens with all that goes with it/,
+      );
+      expect(result?.failure?.fixes.map(({ remedy }) => remedy)).toEqual([
+        { kind: 'retry', leaveOut: 2 },
+        { kind: 'retry', summarise: 2, atMost: expect.stringMatching(/^\$0\.0/) },
+        { kind: 'retry', model: expect.any(String), atMost: expect.stringMatching(/^\$0\.0/) },
+      ]);
+    });
+
+    it('leaves out the oldest turns, of later questions too', async () => {
+      const { core, standIn } = await gatewayOnStandIn();
+      const { conversation, last } = open(core, long);
+      await conversation.ask('Go on', small);
+      await conversation.askAgain(last(), { leaveOut: 2 });
+      await conversation.ask('And now?', small);
+      expect(questionsOf(standIn)).toEqual([
+        ['Question c', 'Go on'],
+        ['Question c', 'Go on', 'And now?'],
+      ]);
+      expect(conversation.turns.map(({ question }) => question).slice(0, 3)).toEqual([
+        'Question a',
+        'Question b',
+        'Question c',
+      ]);
+    });
+
+    it('has the oldest turns summarised by a call of its own, with its own record', async () => {
+      const { core, standIn } = await gatewayOnStandIn();
+      const { conversation, last } = open(core, long);
+      await conversation.ask('Go on', small);
+      await conversation.askAgain(last(), { summarise: 2 });
+      await conversation.ask('And now?', small);
+      const summary = conversation.turns.find(({ isSummary }) => isSummary);
+      expect(summary).toMatchObject({ reason, result: { status: 'success' } });
+      expect(summary?.result?.record).not.toBeNull();
+      expect(questionsOf(standIn)).toEqual([
+        ['Question a', 'Question b', summary?.question],
+        [summary?.question, 'Question c', 'Go on'],
+        [summary?.question, 'Question c', 'Go on', 'And now?'],
+      ]);
+    });
+
+    it('is asked of a model with more context', async () => {
+      const { core, standIn } = await gatewayOnStandIn();
+      const { conversation, last } = open(core, long);
+      await conversation.ask('Go on', small);
+      const { remedy } = last().result!.failure!.fixes[2]!;
+      await conversation.askAgain(last(), { modelId: (remedy as { model: string }).model });
+      expect(last().result).toMatchObject({ status: 'success' });
+      expect(questionsOf(standIn)).toEqual([['Question a', 'Question b', 'Question c', 'Go on']]);
+    });
+
+    it('has no choice where the question alone is too long', async () => {
+      const { core, standIn } = await gatewayOnStandIn();
+      const { conversation, last } = open(core);
+      await conversation.ask('x'.repeat(30_000_000), 'claude-sonnet');
+      expect(last().result?.failure).toMatchObject({
+        fixes: [],
+        hint: expect.stringMatching(/Remove attachments/),
+      });
+      await conversation.ask('@stand-in:text=Yes', 'claude-sonnet');
+      expect(last().result).toMatchObject({ status: 'success' });
+      expect(standIn.calls).toHaveLength(1);
+    });
+  });
+
   it('sends what was said before, without the questions that got no answer', async () => {
     const { core, standIn } = await gatewayOnStandIn();
     const { conversation } = open(core);
@@ -226,7 +320,7 @@ describe('a conversation', () => {
       { kind: 'retry', model: 'us.anthropic.claude-haiku-5-5' },
       { kind: 'raise_cap' },
     ]);
-    await conversation.askAgain(refused, { modelId: 'deepseek.v3.2' });
+    await conversation.askAgain(refused, { modelId: 'nova-micro' });
     expect(conversation.turns).toHaveLength(1);
     expect(last()).toMatchObject({ question: 'Why?', model: 'nova-micro', result: { status: 'success' } });
     expect(posted).toContainEqual({ type: 'turnRemoved', id: refused.id });

@@ -515,7 +515,11 @@ export class ChatPanel implements vscode.Disposable {
     const turn = this.#conversation.turn(turnId);
     const remedy = turn?.result?.failure?.fixes[index]?.remedy;
     if (!turn || !remedy) return;
-    await this.#apply(remedy, (change) => this.#asked(() => this.#conversation.askAgain(turn, change)));
+    await this.#apply(remedy, async (change) => {
+      const result = await this.#asked(() => this.#conversation.askAgain(turn, change));
+      const endedAtSummary = result.outcome === 'asked' && result.turn.isSummary;
+      if (endedAtSummary) this.#giveBack(turn.question, turn.attachments);
+    });
   }
 
   async #apply(remedy: Remedy, askAgain: (change: Change) => Promise<unknown>): Promise<void> {
@@ -525,6 +529,8 @@ export class ChatPanel implements vscode.Disposable {
         // Another model may have been selected since.
         modelId: remedy.model ?? (await this.#model()),
         ...(remedy.maxTokens && { maxTokens: remedy.maxTokens }),
+        ...(remedy.leaveOut && { leaveOut: remedy.leaveOut }),
+        ...(remedy.summarise && { summarise: remedy.summarise }),
       });
   }
 
