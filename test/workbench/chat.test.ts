@@ -244,7 +244,7 @@ describe('the chat with Bedrock', () => {
     await window.dialog().waitFor({ state: 'detached' });
     expect(await chat.turns.count()).toBe(turns);
     await asksToClear();
-    await window.dialog().getByRole('button', { name: 'Stop and Clear' }).click();
+    await window.dialog().getByRole('button', { name: 'Stop the Answer' }).click();
     await expect.poll(() => chat.turns.count()).toBe(0);
   });
 

@@ -218,7 +218,7 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   async newConversation(): Promise<void> {
-    const stop = vscode.l10n.t('Stop and Clear');
+    const stop = vscode.l10n.t('Stop the Answer');
     const asked = vscode.l10n.t('Stop the answer and start a new conversation?');
     if (!(await this.#mayLeave(asked, stop))) return;
     this.#open.startNew();

@@ -15,8 +15,10 @@ export function Chat(properties: ChatProperties) {
   };
   return (
     <>
-      <Notice state={state} post={post} />
-      <KeepingNotice around={state.around} />
+      <header>
+        <Notice state={state} post={post} />
+        <KeepingNotice around={state.around} />
+      </header>
       <Log turns={state.turns} around={state.around} canAsk={!isAnswering(state)} post={post} onTry={onTry} />
       <Composer {...properties} />
     </>
@@ -48,27 +50,19 @@ function Notice({ state, post }: Pick<ChatProperties, 'state' | 'post'>) {
   const { gateway } = state.surroundings;
   if (gateway.state === 'failed') {
     return (
-      <header>
-        <FailureCard failure={gateway.failure} onFix={(index) => post({ type: 'fix', turn: null, index })} />
-      </header>
+      <FailureCard failure={gateway.failure} onFix={(index) => post({ type: 'fix', turn: null, index })} />
     );
   }
   if (gateway.state === 'starting' || gateway.simulatedBecause === null) return null;
   const why = t('Answers are simulated. {0}', gateway.simulatedBecause);
   return (
-    <header>
-      <p class={state.turns.length > 0 ? 'notice short' : 'notice'} title={why}>
-        <Icon name="beaker" />
-        <span class="notice-text">{why}</span>
-        <span class="notice-brief">{t('Simulated')}</span>
-        <button
-          type="button"
-          class="link"
-          onClick={() => post({ type: 'run', command: 'tidyllm.connectAws' })}
-        >
-          {t('Connect AWS…')}
-        </button>
-      </p>
-    </header>
+    <p class={state.turns.length > 0 ? 'notice short' : 'notice'} title={why}>
+      <Icon name="beaker" />
+      <span class="notice-text">{why}</span>
+      <span class="notice-brief">{t('Simulated')}</span>
+      <button type="button" class="link" onClick={() => post({ type: 'run', command: 'tidyllm.connectAws' })}>
+        {t('Connect AWS…')}
+      </button>
+    </p>
   );
 }
