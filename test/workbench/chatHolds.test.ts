@@ -290,7 +290,7 @@ describe('the chat holds', () => {
   });
 
   test('a page that ended without a word comes back with its conversation', async () => {
-    await window.palette('TidyLLM: New Conversation');
+    await chat.startOver();
     await chat.ask('What is kept?');
     const before = await (await chat.ended()).innerText();
     await chat.frame.locator('#root').evaluate((root) => root.remove());

@@ -7,8 +7,8 @@ const upwardKeys: ReadonlySet<string> = new Set(['ArrowUp', 'PageUp', 'Home']);
 const nearEnd = 2;
 
 /**
- * Keeps the end of a growing element in sight until the reader moves upwards: with one notch of the wheel, a key or
- * a drag. Reaching the end again, or `resume`, follows again; so does each change of `subject`.
+ * Keeps the end of a growing element, the first in `scroller`, in sight until the reader moves upwards: with one notch
+ * of the wheel, a key or a drag. Reaching the end again, or `resume`, follows again; so does each change of `subject`.
  */
 export function useFollowing(scroller: RefObject<HTMLElement | null>, subject: unknown) {
   const [following, setFollowing] = useState(true);

@@ -36,8 +36,8 @@ export function Log({ turns, around, canAsk, post, onTry }: LogProperties) {
         aria-label={t('Conversation')}
         {...handlers}
       >
-        <EarlierTurns earlier={around.earlier} post={post} />
         <div>
+          <EarlierTurns earlier={around.earlier} post={post} />
           {turns.map((turn, index) => (
             <Entry
               key={turn.id}
@@ -49,9 +49,9 @@ export function Log({ turns, around, canAsk, post, onTry }: LogProperties) {
               post={post}
             />
           ))}
+          <LaterTurns hasLater={around.hasLater} post={post} />
+          <ConversationStatistics statistics={around.statistics} />
         </div>
-        <LaterTurns hasLater={around.hasLater} post={post} />
-        <ConversationStatistics statistics={around.statistics} />
         {turns.length === 0 && <Welcome onTry={onTry} />}
       </main>
       {!following && (
