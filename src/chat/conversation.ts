@@ -23,6 +23,7 @@ import {
   windowUse,
   type WindowUse,
 } from './context/contextWindow.ts';
+import type { Preview } from './context/preview.ts';
 import { sentQuestion } from './context/sentQuestion.ts';
 import { citationFaults } from './citations.ts';
 import { isFlowCommand } from './flowCommand.ts';
@@ -307,6 +308,18 @@ export class Conversation {
       const nobody = { approve: () => Promise.resolve(null) };
       const calls = core.chat.calls(mode, { folders: this.#dependencies.folders(), tools: nobody });
       return calls.worstCase(sent);
+    });
+  }
+
+  /** What the next question would send, without sending it. Throws `GatewayError` if it would be refused. */
+  async preview(question: string, model: string, attachments: readonly Attachment[]): Promise<Preview> {
+    const use = await this.windowUse(question, model, attachments);
+    const worstCase = await this.worstCase(question, model, attachments);
+    const asked = { question, model, reason: this.reason, attachments: [...attachments] };
+    const request = await this.#request(asked, {}, sentTurns(this.#turns));
+    return this.#dependencies.use(async ({ chat }) => {
+      const workspace = { folders: this.#dependencies.folders() };
+      return { sent: await chat.preview(await chat.mode(this.mode), workspace, request), use, worstCase };
     });
   }
 

@@ -1,8 +1,10 @@
 import { closest } from 'fastest-levenshtein';
 import { GatewayError } from '../errors.ts';
+import type { LlmRequest } from '../gateways/modelCalls.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
 import type { ChatCalls, ChatContext, ChatMode, ChatWorkspace } from './chatMode.ts';
 import { chatModeIds } from './chatModeIds.ts';
+import { firstSent } from './context/preview.ts';
 import { readModeFiles, type ModeFiles } from './modeFiles.ts';
 import { agent } from './modes/agent.ts';
 import { modeError } from './modes/custom.ts';
@@ -61,6 +63,13 @@ export class UnifiedChatManager {
   calls(mode: ChatMode, workspace: ChatWorkspace): ChatCalls {
     const { registry, backend, toolsAllowed } = this.#dependencies;
     return mode.over(registry.calls(), { ...workspace, backend, toolsAllowed });
+  }
+
+  /** What the first call of a request would send; null if no model would be called. Throws `gateway_unavailable`. */
+  preview(mode: ChatMode, workspace: ChatWorkspace, request: LlmRequest): Promise<LlmRequest | null> {
+    const { registry, backend, toolsAllowed } = this.#dependencies;
+    const over = (calls: ChatCalls): ChatCalls => mode.over(calls, { ...workspace, backend, toolsAllowed });
+    return firstSent(over, registry.calls(), request, backend);
   }
 }
 

@@ -19,6 +19,7 @@ export const commandIds = [
   'tidyllm.addTerminalSelectionToChat',
   'tidyllm.addProblemsToChat',
   'tidyllm.addDiffToChat',
+  'tidyllm.previewQuestion',
   'tidyllm.stopAnswer',
   'tidyllm.openBudget',
   'tidyllm.raiseCap',

@@ -97,6 +97,47 @@ describe('the context of a question', () => {
     expect(await chips().count()).toBe(1);
   });
 
+  test('is previewed as it will be sent, with its tokens and its worst case', async () => {
+    await chat.question.evaluate(drop, [pathToFileURL(join(editor.workspace, 'notes.md')).href]);
+    await chips().filter({ hasText: 'notes.md' }).waitFor();
+    await chat.question.fill('When does it open?');
+    const calls = standIn.calls.length;
+    const ring = chat.button(/^Context: 1 % \(about \d+ of [\d,]+ tokens\)/);
+    await ring.waitFor();
+    await ring.click();
+    await window.textLine('The harbour opens at six.').waitFor();
+    await window.textLine('When does it open?').waitFor();
+    expect(await window.page.locator('.editor-instance .view-lines').innerText()).toMatch(/at.most.\$0\.\d+/);
+    expect(standIn.calls).toHaveLength(calls);
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await window.screenshot('chat-preview');
+  });
+
+  test('that does not fit is refused before it is sent, with a choice, and the chat goes on', async () => {
+    await chat.frame.locator('.model').click();
+    await window.choose('nova-micro');
+    await chat.frame.locator('.model', { hasText: 'nova-micro' }).waitFor();
+    const log = 'Something went wrong.\n'.repeat(13_000);
+    for (const question of ['What is in it?', 'And in this one?']) {
+      await chat.question.evaluate(pasteText, log);
+      await chips().waitFor();
+      await chat.ask(question);
+      await chat.ended();
+    }
+    const calls = standIn.calls.length;
+    const turn = chat.turns.last();
+    await turn
+      .getByText(/has about [\d,]+ tokens with all that goes with it, and nova-micro takes 128,000/)
+      .waitFor();
+    await turn.getByRole('button', { name: /^Use .* \(≤ \$/ }).waitFor();
+    await turn.getByRole('button', { name: /^Summarise the Oldest Questions \(1, ≤ \$/ }).waitFor();
+    await window.screenshot('chat-overflow');
+    await turn.getByRole('button', { name: 'Leave Out the Oldest Questions (1)' }).click();
+    await expect.poll(() => standIn.calls.length).toBe(calls + 1);
+    expect(standIn.calls.at(-1)?.body.messages).toHaveLength(1);
+    await chat.ended();
+  });
+
   test('is dropped files of a remote', async () => {
     const path = join(editor.workspace, 'notes.md');
     await chat.question.evaluate(drop, [`vscode-remote://${new URL(editor.url).host}${path}`]);

@@ -45,6 +45,7 @@ export function contributeChat(dependencies: ChatPanelDependencies) {
         add(async () => [await (await attach()).attachTerminalSelection()]),
       'tidyllm.addProblemsToChat': () => add(async () => [(await attach()).attachProblems()]),
       'tidyllm.addDiffToChat': () => add(async () => [await (await attach()).attachDiff()]),
+      'tidyllm.previewQuestion': async () => (await chat()).previewQuestion(),
       'tidyllm.stopAnswer': async () => (await chat()).stop(),
     },
     /** Called after a user's kept content was erased. */

@@ -4,6 +4,7 @@ import { ChatMemory } from '../../chat/chatMemory.ts';
 import { comparedQuestion } from '../../chat/compareCommand.ts';
 import type { AskResult, Change, Conversation, ConversationEvent } from '../../chat/conversation.ts';
 import { withoutContent, type Attachment } from '../../chat/context/attachment.ts';
+import { previewText } from '../../chat/context/preview.ts';
 import type { ConversationFiles } from '../../chat/conversationFiles.ts';
 import { statisticsOf } from '../../chat/statistics.ts';
 import { reasonFromBranch } from '../../chat/reasons.ts';
@@ -37,6 +38,7 @@ import { SinglePanel } from '../singlePanel.ts';
 import { webviewPage, webviewRoot } from '../webviewPage.ts';
 import { ConversationActions } from './conversationActions.ts';
 import { OpenConversation } from './openConversation.ts';
+import { PreviewDocument } from './previewDocument.ts';
 import { QuestionContext } from './questionContext.ts';
 import { firstOfPart } from './shownPart.ts';
 import { ShownTurns } from './shownTurns.ts';
@@ -47,6 +49,7 @@ import {
   type TurnMessage,
   type ViewMessage,
   type Around,
+  type WindowUse,
 } from './protocol.ts';
 
 const viewId = 'tidyllm.chat';
@@ -112,6 +115,7 @@ export class ChatPanel implements vscode.Disposable {
   /** Index of the first shown turn that the view has. */
   #first = 0;
   #queued: QueuedQuestion[] = [];
+  readonly #preview = new PreviewDocument();
   /** What goes with the next question. */
   readonly #context = new QuestionContext({
     onDidChange: () => this.#showContext(),
@@ -166,6 +170,7 @@ export class ChatPanel implements vscode.Disposable {
     });
     this.#restored = this.#open.restore();
     this.#subscriptions = vscode.Disposable.from(
+      this.#preview,
       this.#editor,
       holder.onDidChange(() => this.#follow()),
       holder.onDidChangeLedger(() => {
@@ -232,6 +237,13 @@ export class ChatPanel implements vscode.Disposable {
     if (!this.#conversation.answering) return true;
     const detail = vscode.l10n.t('The part that has arrived is charged, and its record stays.');
     return (await vscode.window.showWarningMessage(asked, { modal: true, detail }, stop)) === stop;
+  }
+
+  /** Shows what the question in the field would send. */
+  async previewQuestion(): Promise<void> {
+    const { attachments } = this.#context;
+    const preview = await this.#conversation.preview(this.#draft, await this.#model(), attachments);
+    await this.#preview.show(previewText(preview));
   }
 
   /** Adds to the next question what a command makes, and shows it. */
@@ -582,7 +594,9 @@ export class ChatPanel implements vscode.Disposable {
     // A comparison is priced once its models are known.
     const unpriced = draft.trim() === '' || comparedQuestion(draft) !== null;
     const cost = unpriced ? null : await this.#worstCase(draft);
-    if (draft === this.#draft) this.#post({ type: 'worstCase', cost });
+    if (draft !== this.#draft) return;
+    this.#post({ type: 'worstCase', cost });
+    this.#post({ type: 'windowUse', use: await this.#windowUse(draft) });
   }
 
   /** Null where the question would be refused; sending it shows why. */
@@ -590,6 +604,17 @@ export class ChatPanel implements vscode.Disposable {
     try {
       const { attachments } = this.#context;
       return formatUsd(await this.#conversation.worstCase(question, await this.#model(), attachments));
+    } catch (error) {
+      if (GatewayError.is(error)) return null;
+      throw error;
+    }
+  }
+
+  /** Null where the model isn't known. */
+  async #windowUse(question: string): Promise<WindowUse | null> {
+    try {
+      const { attachments } = this.#context;
+      return await this.#conversation.windowUse(question, await this.#model(), attachments);
     } catch (error) {
       if (GatewayError.is(error)) return null;
       throw error;

@@ -25,6 +25,9 @@ const surroundings = z.object({
   suggestedReason: z.nullable(z.string()),
 });
 
+/** How much of the model's context the next question takes, in tokens. */
+const windowUse = z.object({ tokens: z.number(), window: z.number(), isKnown: z.boolean() });
+
 /** What the view shows around the turns. */
 const around = z.object({
   /** Number of earlier turns that the view hasn't got. */
@@ -75,6 +78,7 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('questionReturned'), question: z.string() }),
   z.object({ type: z.literal('reasonRefused'), message: z.string() }),
   z.object({ type: z.literal('worstCase'), cost: z.nullable(z.string()) }),
+  z.object({ type: z.literal('windowUse'), use: z.nullable(windowUse) }),
   /** What goes with the next question, without its content. */
   z.object({ type: z.literal('attachments'), attachments: z.array(attachmentSchema) }),
   z.object({ type: z.literal('focus') }),
@@ -132,6 +136,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
     'tidyllm.chooseReason',
     'tidyllm.connectAws',
     'tidyllm.stopAnswer',
+    'tidyllm.previewQuestion',
     'tidyllm.openBudget',
     'tidyllm.showConversations',
     'tidyllm.openChatInEditor',
@@ -152,6 +157,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
 ]);
 
 export type Around = z.infer<typeof around>;
+export type WindowUse = z.infer<typeof windowUse>;
 export type Surroundings = z.infer<typeof surroundings>;
 export type HostMessage = z.infer<typeof hostMessageSchema>;
 export type ViewMessage = z.infer<typeof viewMessageSchema>;

@@ -6,6 +6,7 @@ import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { Surroundings, ViewMessage } from '../protocol.ts';
 import { AttachmentChips, takeDrop, takePaste } from './attachments.tsx';
+import { ContextRing } from './contextRing.tsx';
 import { QueuedQuestions } from './aroundTurns.tsx';
 import { isAnswering, isTooLongForField, wholeQuestion, type ChatState, type Edit } from './state.ts';
 
@@ -107,6 +108,7 @@ function Strip(properties: ChatProperties) {
       />
       <ReasonField {...properties} />
       <span class="end">
+        <ContextRing use={state.windowUse} post={post} />
         <span class="cost">
           <span class="worst-case" title={t('Maximum cost of this question')}>
             {worstCase !== null && t('at most {0}', worstCase)}

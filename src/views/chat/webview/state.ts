@@ -1,5 +1,5 @@
 import type { Turn } from '../../../chat/turn.ts';
-import type { Around, HostMessage, Surroundings } from '../protocol.ts';
+import type { Around, HostMessage, Surroundings, WindowUse } from '../protocol.ts';
 
 /** The state of the view. */
 export interface ChatState {
@@ -21,6 +21,8 @@ export interface ChatState {
   held: string;
   /** What goes with the question. */
   attachments: NonNullable<Turn['attachments']>;
+  /** How much of the model's context the question takes; null while it isn't known. */
+  windowUse: WindowUse | null;
   /** The most that the question can cost. */
   worstCase: string | null;
 }
@@ -61,6 +63,7 @@ export const initialState: ChatState = {
   question: '',
   held: '',
   attachments: [],
+  windowUse: null,
   worstCase: null,
 };
 
@@ -93,6 +96,8 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
       };
     case 'attachments':
       return { ...state, attachments: message.attachments };
+    case 'windowUse':
+      return { ...state, windowUse: message.use };
     case 'worstCase':
       return { ...state, worstCase: message.cost };
     case 'reason':

@@ -1,0 +1,77 @@
+import { blocksOf, type ContentBlock } from '../../content/messages.ts';
+import { GatewayError } from '../../errors.ts';
+import type { LlmRequest, ModelCalls } from '../../gateways/modelCalls.ts';
+import { unreachable } from '../../gateways/unreachable.ts';
+import { formatUsd } from '../../pricing/cost.ts';
+import type { ChatCalls, ChatContext } from '../chatMode.ts';
+import type { WindowUse } from './contextWindow.ts';
+
+/** What the next question would send, and what that takes. */
+export interface Preview {
+  /** Of the first call; null if no model would be called. */
+  sent: LlmRequest | null;
+  use: WindowUse;
+  /** Micro-USD, of all calls of the question. */
+  worstCase: bigint;
+}
+
+/** The request of the first call that a mode would make; null if it would make none. Nothing is sent. */
+export async function firstSent(
+  over: (calls: ModelCalls) => ChatCalls,
+  real: ModelCalls,
+  request: LlmRequest,
+  backend: ChatContext['backend'],
+): Promise<LlmRequest | null> {
+  const sent: LlmRequest[] = [];
+  const stopped = new GatewayError('cancelled', 'Nothing is sent for a preview.');
+  const calls = over({
+    worstCase: (one) => real.worstCase(one),
+    execute: (one) => {
+      sent.push(one);
+      return Promise.resolve(unreachable(stopped, one.modelId ?? '', backend));
+    },
+  });
+  await calls.execute(request);
+  return sent[0] ?? null;
+}
+
+/** A preview as a document. */
+export function previewText({ sent, use, worstCase }: Preview): string {
+  const { tokens, window, isKnown } = use;
+  const size = `${count(window)}${isKnown ? '' : ' (assumed)'}`;
+  if (!sent) return 'No model would be called: nothing was found in the workspace.\n';
+  const { modelId = '', auditReason = '', tools = [], outputSchema } = sent;
+  const system =
+    typeof sent.system === 'string' ? sent.system : sent.system?.map(({ text }) => text).join('\n');
+  const messages = sent.messages ?? [{ role: 'user' as const, content: sent.prompt ?? '' }];
+  const sections = [
+    ...(system ? [['system', system]] : []),
+    ...tools.map((tool) => [`tool ${tool.name}`, JSON.stringify(tool, null, 2)]),
+    ...(outputSchema ? [['form of the answer', JSON.stringify(outputSchema.schema, null, 2)]] : []),
+    ...messages.map(({ role, content }, index) => [
+      `${index + 1}. ${role}`,
+      blocksOf(content).map(shownBlock).join('\n\n'),
+    ]),
+  ];
+  return [
+    `What the question would send to ${modelId}`,
+    '',
+    `Tokens:  about ${count(tokens)} of ${size}`,
+    `Bytes:   ${count(sections.reduce((sum, [, text = '']) => sum + Buffer.byteLength(text), 0))} of text, each at most one token`,
+    `Cost:    at most ${formatUsd(worstCase)}, with every call of the question`,
+    `Reason:  ${auditReason || 'none yet'} (recorded, not sent)`,
+    ...sections.flatMap(([title = '', text = '']) => ['', `──── ${title} ────`, '', text]),
+    '',
+  ].join('\n');
+}
+
+function shownBlock(block: ContentBlock): string {
+  if (block.type === 'text') return block.text;
+  if (block.type !== 'image') return JSON.stringify(block, null, 2);
+  const { media_type: type, data } = block.source;
+  return `[${type}, ${count(Buffer.byteLength(data, 'base64'))} bytes]`;
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
