@@ -10,7 +10,7 @@ import type { BackendInfo } from '../gateways/ports.ts';
 import { readReason } from '../ledger/reason.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import type { Model, ModelCatalogue } from '../pricing/modelCatalogue.ts';
-import type { ChatCalls, ChatMode } from './chatMode.ts';
+import type { ChatCalls, ChatMode, ChatWorkspace } from './chatMode.ts';
 import type { Approval } from './tools/chatTool.ts';
 import type { Attachment } from './context/attachment.ts';
 import {
@@ -23,6 +23,7 @@ import {
   windowUse,
   type WindowUse,
 } from './context/contextWindow.ts';
+import { rulesPrompt, type RulesFile } from './context/rulesFiles.ts';
 import type { Preview } from './context/preview.ts';
 import { sentQuestion } from './context/sentQuestion.ts';
 import { citationFaults } from './citations.ts';
@@ -70,6 +71,8 @@ export interface ConversationDependencies {
   folders: () => readonly string[];
   /** The problems that the editor shows, a line for each. */
   problems: () => Promise<string>;
+  /** The rules files of the workspace, if they may be followed. */
+  rules: () => Promise<readonly RulesFile[]>;
   /** Runs the agreement that matches a command. Throws `flow_not_matched`. */
   runFlow: (command: string, options: FlowCommandOptions) => Promise<FlowExecution>;
   /** Resolves once the turn is visible, otherwise with why it can't be shown; then nothing is sent. */
@@ -134,6 +137,8 @@ export class Conversation {
   /** How the next question is answered: the name of a mode, and a signature in one line for the mode `structured`. */
   mode: string;
   signature: string;
+  /** Whether the rules files of the workspace are followed. */
+  followsRules = true;
 
   constructor(
     dependencies: ConversationDependencies,
@@ -185,6 +190,7 @@ export class Conversation {
     this.mode = 'direct';
     this.signature = '';
     this.#toolsAllowed = false;
+    this.followsRules = true;
     this.#tree = new TurnTree();
     this.#show([]);
   }
@@ -301,13 +307,9 @@ export class Conversation {
     const request = await this.#request(asked, {}, sentTurns(this.#turns));
     return this.#dependencies.use(async (core) => {
       await core.catalogue.learn(model);
-      const way = wayOf(this);
-      const mode = await core.chat.mode(way.mode, way.signature);
-      const sent = { ...mode.defaults, ...request, ...modelOf(mode, request) };
+      const { mode, sent } = await inMode(core.chat, wayOf(this), request);
       requireRoom(request, core.catalogue.resolve(sent.modelId ?? model));
-      const nobody = { approve: () => Promise.resolve(null) };
-      const calls = core.chat.calls(mode, { folders: this.#dependencies.folders(), tools: nobody });
-      return calls.worstCase(sent);
+      return core.chat.calls(mode, this.#workspace).worstCase(sent);
     });
   }
 
@@ -318,8 +320,8 @@ export class Conversation {
     const asked = { question, model, reason: this.reason, attachments: [...attachments] };
     const request = await this.#request(asked, {}, sentTurns(this.#turns));
     return this.#dependencies.use(async ({ chat }) => {
-      const workspace = { folders: this.#dependencies.folders() };
-      return { sent: await chat.preview(await chat.mode(this.mode), workspace, request), use, worstCase };
+      const { mode, sent } = await inMode(chat, wayOf(this), request);
+      return { sent: await chat.preview(mode, this.#workspace, sent), use, worstCase };
     });
   }
 
@@ -398,6 +400,7 @@ export class Conversation {
       id: randomUUID(),
       ...(parent !== undefined && { parent }),
       question,
+      ...(!this.followsRules && { followsRules: false }),
       ...(change.omits !== undefined && { omits: change.omits }),
       ...(change.attachments?.length && !flow && { attachments: [...change.attachments] }),
       reason: flow ? '' : (change.reason ?? this.reason),
@@ -441,13 +444,7 @@ export class Conversation {
       const response = await this.#dependencies.use(async (core) => {
         turn.simulated = core.backend.simulated;
         this.#changed(turn);
-        const way = wayOf(turn);
-        const mode = await core.chat.mode(way.mode, way.signature);
-        const sent = {
-          ...mode.defaults,
-          ...request,
-          ...(change.modelId === undefined && modelOf(mode, request)),
-        };
+        const { mode, sent } = await inMode(core.chat, wayOf(turn), request, change.modelId);
         turn.model = sent.modelId ?? turn.model;
         return this.#callsFor(turn, mode, core).execute(sent, {
           signal,
@@ -524,6 +521,11 @@ export class Conversation {
     });
   }
 
+  /** The workspace for what is only looked at: nobody is asked about tools. */
+  get #workspace(): ChatWorkspace {
+    return { folders: this.#dependencies.folders(), tools: { approve: () => Promise.resolve(null) } };
+  }
+
   /** Waits for a person, unless all uses are allowed in this conversation. */
   async #approval(signal: AbortSignal): Promise<Approval | null> {
     if (this.#toolsAllowed) return 'conversation';
@@ -578,7 +580,11 @@ export class Conversation {
     { maxTokens, cache }: Change,
     before: readonly Turn[],
   ): Promise<LlmRequest> {
+    const rules = this.followsRules ? await this.#dependencies.rules() : [];
+    const system = rulesPrompt(rules);
     return {
+      ...(system !== undefined && { system }),
+      instructions: rules.map(({ path, sha256 }) => ({ path, sha256 })),
       messages: messagesOf({ question, attachments }, before),
       modelId: model,
       ...(maxTokens === undefined ? {} : { maxTokens }),
@@ -698,8 +704,15 @@ function wayOf({
   return mode === 'structured' ? { mode, signature: signature ?? '' } : { mode };
 }
 
-/** The model that a mode names, which comes before the selected one. */
-function modelOf({ defaults }: ChatMode, { modelId }: LlmRequest): Pick<LlmRequest, 'modelId'> {
-  const model = defaults?.modelId ?? modelId;
-  return model === undefined ? {} : { modelId: model };
+/** The mode of a question, and its request with what the mode says of it; a model that was chosen for it comes first. */
+async function inMode(
+  chat: UnifiedChatManager,
+  { mode: name, signature }: { mode: string; signature?: string },
+  request: LlmRequest,
+  chosen?: string,
+): Promise<{ mode: ChatMode; sent: LlmRequest }> {
+  const mode = await chat.mode(name, signature);
+  const { modelId } = mode.defaults ?? {};
+  const model = chosen === undefined && modelId !== undefined ? { modelId } : {};
+  return { mode, sent: { ...mode.defaults, ...request, ...model } };
 }

@@ -83,6 +83,8 @@ export const turnSchema = z.object({
   question: z.string(),
   /** What is sent before the question, each time that it is sent. */
   attachments: z.optional(z.array(attachmentSchema)),
+  /** False if the rules files of the workspace were not followed. */
+  followsRules: z.optional(z.boolean()),
   /** The last turn that is left out, with all before it, of this question and of later ones. */
   omits: z.optional(z.string()),
   /** Whether the answer summarises the turns that are left out. */

@@ -84,6 +84,14 @@ export interface LlmRequest {
   comparison?: ComparisonOrigin;
   /** The tools whose results are sent, each with how a person allowed it: `read_file once`. */
   toolApprovals?: readonly string[];
+  /** The files whose rules are in the system prompt; only their names and hashes are recorded. */
+  instructions?: readonly InstructionsFile[];
+}
+
+/** A file with instructions: its path in the workspace, and the SHA-256 of its text in lower-case hex. */
+export interface InstructionsFile {
+  path: string;
+  sha256: string;
 }
 
 /** Why a call is made again. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -10,6 +11,7 @@ import {
   type ConversationEvent,
 } from '../../src/chat/conversation.ts';
 import { imageAttachment, textAttachment } from '../../src/chat/context/attachments.ts';
+import { readRules } from '../../src/chat/context/rulesFiles.ts';
 import type { Failure, Turn } from '../../src/chat/turn.ts';
 import { GatewayError, messageOf } from '../../src/errors.ts';
 import { subjectHash } from '../../src/content/contentKeys.ts';
@@ -50,6 +52,7 @@ function open(
       origin,
       folders: () => folders,
       problems: () => Promise.resolve(''),
+      rules: async () => (await readRules(folders)).followed,
       runFlow: async (command, { signal, onStart, onProgress }) => {
         if (!core) throw gatewayUnavailable('corporate_llm');
         const match = await core.flow.parseCommand(command);
@@ -160,6 +163,29 @@ describe('a conversation', () => {
       expect(block).toMatch(/<attachment-\w+ kind="file" name="src\/login\.ts">\nexport const limit = 3;\n/);
       expect(asked).toBe(question);
     }
+  });
+
+  it('follows the rules files of the workspace, and records their hashes', async () => {
+    const { core, standIn } = await gatewayOnStandIn();
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'AGENTS.md'), 'Answer in French.');
+    writeFileSync(join(folder, 'CLAUDE.md'), 'Answer in French.');
+    const { conversation } = open(core, [], undefined, undefined, [folder]);
+    await conversation.ask('Why?', 'claude-sonnet');
+    conversation.followsRules = false;
+    await conversation.ask('And now?', 'claude-sonnet');
+    expect(standIn.calls.map(({ body }) => body.system?.[0]?.text)).toEqual([
+      'Follow the rules that this workspace’s team has for you.\n\nFrom AGENTS.md:\n\nAnswer in French.',
+      undefined,
+    ]);
+    const recorded = storedRecords(core.journal.directory).filter((record) =>
+      JSON.stringify(record).includes('call.instructions'),
+    );
+    expect(recorded).toHaveLength(1);
+    const sha256 = createHash('sha256').update('Answer in French.').digest('hex');
+    expect(JSON.stringify(recorded)).toContain(sha256);
+    expect(JSON.stringify(recorded)).not.toContain('French');
+    expect(conversation.turns.map(({ followsRules }) => followsRules)).toEqual([undefined, false]);
   });
 
   it('sends images as images, and none to a model that takes none', async () => {

@@ -48,6 +48,7 @@ async function windowOn(core: Core, home: string, storage = new Storage()): Prom
       origin: () => Promise.resolve({ door: 'chat', folder: null, branch: null }),
       folders: () => [],
       problems: () => Promise.resolve(''),
+      rules: () => Promise.resolve([]),
       runFlow: () => Promise.reject(new Error('There are no agreements here.')),
       show: () => Promise.resolve(null),
       failureOf: (error) => ({ message: messageOf(error), hint: '', fixes: [] }),

@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -136,6 +136,24 @@ describe('the context of a question', () => {
     await expect.poll(() => standIn.calls.length).toBe(calls + 1);
     expect(standIn.calls.at(-1)?.body.messages).toHaveLength(1);
     await chat.ended();
+  });
+
+  test('has the rules files of the workspace, which open, and can be turned off for the conversation', async () => {
+    await writeFile(join(editor.workspace, 'AGENTS.md'), 'Answer in French.\n');
+    await chat.ask('@stand-in:text=Oui.');
+    await chat.ended();
+    expect(standIn.calls.at(-1)?.body.system?.[0]?.text).toContain('From AGENTS.md:\n\nAnswer in French.');
+    await chat.question.fill('And now?');
+    await chat.button('AGENTS.md').click();
+    await window.textLine('Answer in French.').waitFor();
+    await window.screenshot('chat-rules');
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await chat.button('Don’t Follow Rules Files Here').click();
+    await chat.button('Follow Rules Files').and(chat.frame.locator(':has(.codicon-add)')).waitFor();
+    await chat.ask('And without?');
+    await chat.ended();
+    expect(standIn.calls.at(-1)?.body.system ?? []).toEqual([]);
+    await rm(join(editor.workspace, 'AGENTS.md'));
   });
 
   test('is dropped files of a remote', async () => {

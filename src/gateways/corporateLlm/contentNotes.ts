@@ -6,6 +6,9 @@ import { messageOf, type Answer } from './answer.ts';
 
 /** Maximum number of names in a note. */
 const mostNames = 40;
+/** Maximum number of files with instructions, each with a path of so many characters. */
+const mostFiles = 10;
+const mostPath = 200;
 
 /** The non-text content of a request for its audit record: kinds, counts, tool names. None for text alone. */
 export function requestNotes(content: RequestContent): Note[] {
@@ -38,8 +41,8 @@ export function answerNotes(answer: Answer): Note[] {
   });
 }
 
-/** What a call belongs to: earlier attempts, a comparison, approvals of tools. */
-export function groupNotes({ attempt, comparison, toolApprovals }: LlmRequest): Note[] {
+/** What a call belongs to: earlier attempts, a comparison, approvals of tools, files with instructions. */
+export function groupNotes({ attempt, comparison, toolApprovals, instructions }: LlmRequest): Note[] {
   const notes: Note[] = [];
   if (attempt) {
     const { group, number, after, fallbackFrom } = attempt;
@@ -52,6 +55,11 @@ export function groupNotes({ attempt, comparison, toolApprovals }: LlmRequest): 
   }
   if (toolApprovals?.length)
     notes.push({ topic: 'call.tools', data: { approvals: toolApprovals.slice(0, mostNames) } });
+  if (instructions?.length) {
+    const files = instructions.slice(0, mostFiles);
+    const data = files.map(({ path, sha256 }) => ({ path: path.slice(-mostPath).toWellFormed(), sha256 }));
+    notes.push({ topic: 'call.instructions', data: { files: data } });
+  }
   return notes;
 }
 

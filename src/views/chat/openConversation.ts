@@ -86,12 +86,10 @@ export class OpenConversation {
     const { leaf } = opened.file.about;
     this.#replace({ ...empty, turns: opened.turns, leaf }, new ConversationLog(files, workspaces(), opened));
     const last = this.#conversation.turns.at(-1);
-    if (last)
-      Object.assign(this.#conversation, {
-        reason: last.reason,
-        mode: last.mode ?? 'direct',
-        signature: last.signature ?? '',
-      });
+    if (last) {
+      const { reason, mode = 'direct', signature = '', followsRules = true } = last;
+      Object.assign(this.#conversation, { reason, mode, signature, followsRules });
+    }
     return true;
   }
 

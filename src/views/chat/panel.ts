@@ -4,6 +4,7 @@ import { ChatMemory } from '../../chat/chatMemory.ts';
 import { comparedQuestion } from '../../chat/compareCommand.ts';
 import type { AskResult, Change, Conversation, ConversationEvent } from '../../chat/conversation.ts';
 import { withoutContent, type Attachment } from '../../chat/context/attachment.ts';
+import { readRules } from '../../chat/context/rulesFiles.ts';
 import { previewText } from '../../chat/context/preview.ts';
 import type { ConversationFiles } from '../../chat/conversationFiles.ts';
 import { statisticsOf } from '../../chat/statistics.ts';
@@ -146,6 +147,7 @@ export class ChatPanel implements vscode.Disposable {
         origin: () => git.callOrigin('chat'),
         folders: () => localFolders().map(({ uri }) => uri.fsPath),
         problems: () => Promise.resolve(problemLines()),
+        rules: async () => (await readRules(trustedFolders())).followed,
         runFlow: (text, options) => dependencies.runs.executeCommand(text, { ...options, command: 'chat' }),
         show: (turn, signal) => this.#showTurn(turn, signal),
         failureOf: (error) => this.#failureOf(error),
@@ -340,20 +342,18 @@ export class ChatPanel implements vscode.Disposable {
         return this.#ask(message.question);
       case 'unqueue':
         return this.#unqueue(message.id);
+      case 'openRules':
+        return this.#openRules(message.path);
+      case 'followRules':
+      case 'mode':
+      case 'signature':
+        return this.#setWay(message);
       case 'draft':
         this.#draft = message.question;
         this.#priceDraftSoon();
         return;
       case 'reason':
         this.#conversation.reason = message.reason;
-        return this.#open.remember();
-      case 'mode':
-        this.#conversation.mode = message.mode;
-        this.#priceDraftSoon();
-        return this.#open.remember();
-      case 'signature':
-        this.#conversation.signature = message.signature;
-        this.#priceDraftSoon();
         return this.#open.remember();
       case 'decideTool':
         this.#conversation.decideTool(message.approval);
@@ -377,6 +377,17 @@ export class ChatPanel implements vscode.Disposable {
         if (turn) await this.#handleTurn(message, turn);
       }
     }
+  }
+
+  /** How the next question is asked. */
+  async #setWay(
+    message: Extract<ViewMessage, { type: 'followRules' | 'mode' | 'signature' }>,
+  ): Promise<void> {
+    if (message.type === 'mode') this.#conversation.mode = message.mode;
+    else if (message.type === 'signature') this.#conversation.signature = message.signature;
+    else this.#conversation.followsRules = message.follow;
+    this.#priceDraftSoon();
+    await this.#open.remember();
   }
 
   async #handleTurn(message: TurnMessage, turn: Turn): Promise<void> {
@@ -591,6 +602,7 @@ export class ChatPanel implements vscode.Disposable {
   async #priceDraft(): Promise<void> {
     const draft = this.#draft;
     await this.#keepDraft();
+    await this.#showRules();
     // A comparison is priced once its models are known.
     const unpriced = draft.trim() === '' || comparedQuestion(draft) !== null;
     const cost = unpriced ? null : await this.#worstCase(draft);
@@ -608,6 +620,19 @@ export class ChatPanel implements vscode.Disposable {
       if (GatewayError.is(error)) return null;
       throw error;
     }
+  }
+
+  async #showRules(): Promise<void> {
+    const { followed, ignored } = await readRules(trustedFolders());
+    const { followsRules: follows } = this.#conversation;
+    const rules = { followed: followed.map(({ path }) => path), ignored: [...ignored], follows };
+    this.#post({ type: 'rules', rules });
+  }
+
+  async #openRules(path: string): Promise<void> {
+    const { followed } = await readRules(trustedFolders());
+    const rules = followed.find((one) => one.path === path);
+    if (rules) await vscode.window.showTextDocument(vscode.Uri.file(rules.file));
   }
 
   /** Null where the model isn't known. */
@@ -790,6 +815,11 @@ export class ChatPanel implements vscode.Disposable {
     if (this.#editor.exists) this.#editor.post(message);
     else void this.#view?.webview.postMessage(message);
   }
+}
+
+/** Folders whose files may tell models what to do. */
+function trustedFolders(): string[] {
+  return vscode.workspace.isTrusted ? localFolders().map(({ uri }) => uri.fsPath) : [];
 }
 
 /** The keys of this window's workspaces; a folder elsewhere is known by its address. */

@@ -25,6 +25,14 @@ const surroundings = z.object({
   suggestedReason: z.nullable(z.string()),
 });
 
+/** The rules files of the workspace, by their paths. */
+const rules = z.object({
+  followed: z.array(z.string()),
+  ignored: z.array(z.object({ path: z.string(), why: z.string() })),
+  /** Whether the conversation follows them. */
+  follows: z.boolean(),
+});
+
 /** How much of the model's context the next question takes, in tokens. */
 const windowUse = z.object({ tokens: z.number(), window: z.number(), isKnown: z.boolean() });
 
@@ -78,6 +86,7 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('questionReturned'), question: z.string() }),
   z.object({ type: z.literal('reasonRefused'), message: z.string() }),
   z.object({ type: z.literal('worstCase'), cost: z.nullable(z.string()) }),
+  z.object({ type: z.literal('rules'), rules }),
   z.object({ type: z.literal('windowUse'), use: z.nullable(windowUse) }),
   /** What goes with the next question, without its content. */
   z.object({ type: z.literal('attachments'), attachments: z.array(attachmentSchema) }),
@@ -125,6 +134,8 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('showLater') }),
   z.object({ type: z.literal('showEarlier') }),
+  z.object({ type: z.literal('openRules'), path: z.string() }),
+  z.object({ type: z.literal('followRules'), follow: z.boolean() }),
   z.object({ type: z.literal('draft'), question: z.string() }),
   z.object({ type: z.literal('reason'), reason: z.string() }),
   z.object({ type: z.literal('mode'), mode: z.string() }),
@@ -157,6 +168,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
 ]);
 
 export type Around = z.infer<typeof around>;
+export type ShownRules = z.infer<typeof rules>;
 export type WindowUse = z.infer<typeof windowUse>;
 export type Surroundings = z.infer<typeof surroundings>;
 export type HostMessage = z.infer<typeof hostMessageSchema>;

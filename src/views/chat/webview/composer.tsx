@@ -7,6 +7,7 @@ import { t } from '../../webviewKit/l10n.ts';
 import type { Surroundings, ViewMessage } from '../protocol.ts';
 import { AttachmentChips, takeDrop, takePaste } from './attachments.tsx';
 import { ContextRing } from './contextRing.tsx';
+import { RulesLine } from './rulesLine.tsx';
 import { QueuedQuestions } from './aroundTurns.tsx';
 import { isAnswering, isTooLongForField, wholeQuestion, type ChatState, type Edit } from './state.ts';
 
@@ -52,6 +53,7 @@ export function Composer(properties: ChatProperties) {
       {state.mode === 'structured' && <SignatureField signature={state.signature} edit={edit} />}
       <QueuedQuestions queued={state.around.queued} post={post} />
       {held !== '' && <HeldText text={held} onRemove={() => edit({ type: 'textHeld', text: '' })} />}
+      <RulesLine rules={state.rules} post={post} />
       <AttachmentChips attachments={state.attachments} post={post} />
       <div class="question-row">
         <textarea

@@ -1,5 +1,5 @@
 import type { Turn } from '../../../chat/turn.ts';
-import type { Around, HostMessage, Surroundings, WindowUse } from '../protocol.ts';
+import type { Around, HostMessage, ShownRules, Surroundings, WindowUse } from '../protocol.ts';
 
 /** The state of the view. */
 export interface ChatState {
@@ -21,6 +21,7 @@ export interface ChatState {
   held: string;
   /** What goes with the question. */
   attachments: NonNullable<Turn['attachments']>;
+  rules: ShownRules;
   /** How much of the model's context the question takes; null while it isn't known. */
   windowUse: WindowUse | null;
   /** The most that the question can cost. */
@@ -63,6 +64,7 @@ export const initialState: ChatState = {
   question: '',
   held: '',
   attachments: [],
+  rules: { followed: [], ignored: [], follows: true },
   windowUse: null,
   worstCase: null,
 };
@@ -96,6 +98,8 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
       };
     case 'attachments':
       return { ...state, attachments: message.attachments };
+    case 'rules':
+      return { ...state, rules: message.rules };
     case 'windowUse':
       return { ...state, windowUse: message.use };
     case 'worstCase':

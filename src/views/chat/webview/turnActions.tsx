@@ -26,11 +26,13 @@ export function Question({ turn, canAsk, post }: { turn: Turn; canAsk: boolean; 
       />
     );
   return (
-    <div class="asked">
+    <>
       <SentAttachments attachments={turn.attachments} />
-      <QuestionText text={turn.question} />
-      <Action name="edit" label={t('Edit Question')} disabled={!canAsk} onClick={() => setEdited(true)} />
-    </div>
+      <div class="asked">
+        <QuestionText text={turn.question} />
+        <Action name="edit" label={t('Edit Question')} disabled={!canAsk} onClick={() => setEdited(true)} />
+      </div>
+    </>
   );
 }
 
