@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -154,6 +154,29 @@ describe('the context of a question', () => {
     await chat.ended();
     expect(standIn.calls.at(-1)?.body.system ?? []).toEqual([]);
     await rm(join(editor.workspace, 'AGENTS.md'));
+  });
+
+  test('comes with a prompt that / chooses, which stands in the field before it is asked', async () => {
+    await appendFile(join(editor.workspace, 'README.md'), 'One more line.\n');
+    await chat.question.press('/');
+    await window.quickPick('/review').waitFor();
+    await window.screenshot('chat-prompts');
+    await window.choose('/commit');
+    await chips().filter({ hasText: 'git diff' }).waitFor();
+    await expect.poll(() => chat.question.inputValue()).toMatch(/^Write a commit message for the git diff/);
+  });
+
+  test('comes with a team’s prompt, its argument, mode and attachments', async () => {
+    const folder = join(editor.workspace, '.tidyllm', 'prompts');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'greet.prompt.md'), '---\nmode: hybrid\n---\nGreet ${input:name}.');
+    const calls = standIn.calls.length;
+    await chat.reason.fill('JIRA-123 greet');
+    await chat.question.fill('/greet Ada');
+    await chat.question.press('Enter');
+    await expect.poll(() => chat.question.inputValue()).toBe('Greet Ada.');
+    expect(await chat.frame.getByRole('combobox', { name: 'Mode' }).inputValue()).toBe('hybrid');
+    expect(standIn.calls).toHaveLength(calls);
   });
 
   test('is dropped files of a remote', async () => {

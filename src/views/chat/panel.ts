@@ -4,6 +4,7 @@ import { ChatMemory } from '../../chat/chatMemory.ts';
 import { comparedQuestion } from '../../chat/compareCommand.ts';
 import type { AskResult, Change, Conversation, ConversationEvent } from '../../chat/conversation.ts';
 import { withoutContent, type Attachment } from '../../chat/context/attachment.ts';
+import { promptAsked, readPrompts, type PromptCommand } from '../../chat/context/promptFiles.ts';
 import { readRules } from '../../chat/context/rulesFiles.ts';
 import { previewText } from '../../chat/context/preview.ts';
 import type { ConversationFiles } from '../../chat/conversationFiles.ts';
@@ -25,9 +26,11 @@ import type { Histories } from '../../host/histories.ts';
 import { erasedAfter, tombstonesRead } from '../../history/erasures.ts';
 import { subjectHash } from '../../content/contentKeys.ts';
 import { insertAtCursor } from '../../host/insertAtCursor.ts';
+import { attachDiff, attachSelection } from '../../host/attach.ts';
 import { openLines } from '../../host/openLines.ts';
 import { pickModel } from '../../host/pickModel.ts';
 import { problemLines } from '../../host/problems.ts';
+import { askInputs, pickPrompt } from '../../host/pickPrompt.ts';
 import { pickReason } from '../../host/pickReason.ts';
 import { shownFailure } from '../../host/shownFailure.ts';
 import { formatUsd } from '../../pricing/cost.ts';
@@ -342,6 +345,8 @@ export class ChatPanel implements vscode.Disposable {
         return this.#ask(message.question);
       case 'unqueue':
         return this.#unqueue(message.id);
+      case 'choosePrompt':
+        return this.#choosePrompt();
       case 'openRules':
         return this.#openRules(message.path);
       case 'followRules':
@@ -468,6 +473,9 @@ export class ChatPanel implements vscode.Disposable {
     const { reason, mode, signature } = this.#conversation;
     const compared = comparedQuestion(question);
     if (compared !== null) return this.#compare(question, compared, reason);
+    const asked = promptAsked(question);
+    const prompt = asked && (await readPrompts(trustedFolders())).find(({ name }) => name === asked.name);
+    if (prompt?.fault === null) return this.#usePrompt(prompt, asked?.argument ?? '');
     const attachments = this.#context.take();
     const model = await this.#model();
     if (this.#conversation.answering) {
@@ -475,6 +483,25 @@ export class ChatPanel implements vscode.Disposable {
       this.#showAround();
       await this.#keepDraft();
     } else await this.#askNow({ question, attachments, model, reason, mode, signature });
+  }
+
+  async #choosePrompt(): Promise<void> {
+    const prompt = await pickPrompt(trustedFolders());
+    if (prompt) await this.#usePrompt(prompt, '');
+    this.#post({ type: 'focus' });
+  }
+
+  /** Puts a prompt with what it is about into the question field: its price is seen before it is asked. */
+  async #usePrompt(prompt: PromptCommand, argument: string): Promise<void> {
+    const question = await askInputs(prompt, argument);
+    if (question === undefined) return;
+    if (prompt.about === 'selection') await this.#context.add([() => Promise.resolve([attachSelection()])]);
+    if (prompt.about === 'diff') await this.#context.add([async () => [await attachDiff()]]);
+    if (prompt.mode) this.#conversation.mode = prompt.mode;
+    if (prompt.model !== undefined) this.#selectedModel = prompt.model;
+    this.#showConversation();
+    this.#giveBack(question);
+    await this.#surroundings.request();
   }
 
   async #askNow({ question, model, ...change }: Omit<QueuedQuestion, 'id'>): Promise<void> {

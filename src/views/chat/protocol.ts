@@ -134,6 +134,8 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('showLater') }),
   z.object({ type: z.literal('showEarlier') }),
+  /** Asks for one of the prompts. */
+  z.object({ type: z.literal('choosePrompt') }),
   z.object({ type: z.literal('openRules'), path: z.string() }),
   z.object({ type: z.literal('followRules'), follow: z.boolean() }),
   z.object({ type: z.literal('draft'), question: z.string() }),

@@ -22,7 +22,7 @@ export interface ChatProperties {
 export function Composer(properties: ChatProperties) {
   const { state, post, edit, send } = properties;
   const { question, held } = state;
-  /** Where adding context was last asked for: the same key there again is text. */
+  /** Where adding context was last asked for, -1 for a prompt: the same key there again is text. */
   const askedAt = useRef<number | null>(null);
   useEffect(() => void (askedAt.current = null), [question, state.attachments]);
   const onKeyDown = (event: TargetedKeyboardEvent<HTMLTextAreaElement>) => {
@@ -31,6 +31,12 @@ export function Composer(properties: ChatProperties) {
       askedAt.current = event.currentTarget.selectionStart;
       event.preventDefault();
       post({ type: 'addContext' });
+      return;
+    }
+    if (event.key === '/' && question === '' && askedAt.current !== -1) {
+      askedAt.current = -1;
+      event.preventDefault();
+      post({ type: 'choosePrompt' });
       return;
     }
     if (event.key !== 'Enter' || event.shiftKey) return;

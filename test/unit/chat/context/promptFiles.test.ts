@@ -1,0 +1,87 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  filledPrompt,
+  inputsOf,
+  promptAsked,
+  readPrompts,
+} from '../../../../src/chat/context/promptFiles.ts';
+import { temporaryFolder } from '../../../support/temporary.ts';
+
+function workspaceWith(files: Readonly<Record<string, string>>): string {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, '.github', 'prompts'), { recursive: true });
+  mkdirSync(join(folder, '.tidyllm', 'prompts'), { recursive: true });
+  for (const [path, text] of Object.entries(files)) writeFileSync(join(folder, path), text);
+  return folder;
+}
+
+describe('prompts', () => {
+  it('are those of the chat', async () => {
+    const prompts = await readPrompts([]);
+    expect(prompts.map(({ name, about }) => [name, about])).toEqual([
+      ['explain', 'selection'],
+      ['fix', 'selection'],
+      ['tests', 'selection'],
+      ['doc', 'selection'],
+      ['commit', 'diff'],
+      ['review', 'diff'],
+    ]);
+  });
+
+  it('are a team’s own files, with description, mode and model', async () => {
+    const folder = workspaceWith({
+      '.github/prompts/release.prompt.md':
+        '---\ndescription: Writes release notes\nmode: rag\nmodel: claude-haiku\n---\nWrite the notes of ${input:version:like 1.2}.\n',
+      '.tidyllm/prompts/ask.prompt.md': '---\nmode: ask\n---\nAsk back.',
+      '.tidyllm/prompts/plain.prompt.md': 'Be plain.',
+      '.tidyllm/prompts/explain.prompt.md': 'Not that of the chat.',
+    });
+    const prompts = (await readPrompts([folder])).slice(6);
+    expect(prompts).toMatchObject([
+      {
+        ...{ name: 'release', description: 'Writes release notes', mode: 'rag', model: 'claude-haiku' },
+        ...{ text: 'Write the notes of ${input:version:like 1.2}.', fault: null },
+      },
+      { name: 'ask', mode: 'direct', text: 'Ask back.' },
+      { name: 'plain', description: '.tidyllm/prompts/plain.prompt.md', text: 'Be plain.' },
+    ]);
+  });
+
+  it('say what is wrong with a file', async () => {
+    const folder = workspaceWith({
+      '.tidyllm/prompts/a.prompt.md': '---\nmode: magic\n---\nGo.',
+      '.tidyllm/prompts/b.prompt.md': '---\ndescription: none\n---\n',
+      '.tidyllm/prompts/c.prompt.md': '---\ndescription: "\n---\nGo.',
+    });
+    symlinkSync('/etc/hostname', join(folder, '.tidyllm/prompts/d.prompt.md'));
+    const faults = (await readPrompts([folder])).slice(6).map(({ fault }) => fault);
+    expect(faults).toEqual([
+      'the chat has no mode "magic"',
+      'it has no prompt',
+      expect.any(String),
+      'it is a link, or no text of up to 1 MB',
+    ]);
+  });
+
+  it('are asked for by / and a name, with an argument', () => {
+    expect(promptAsked('/fix the loop\nnow')).toEqual({ name: 'fix', argument: 'the loop\nnow' });
+    expect(promptAsked('/etc/passwd has what?')).toBeNull();
+    expect(promptAsked('a /fix')).toBeNull();
+  });
+
+  it('have inputs, or the argument at their end', () => {
+    const text = 'Compare ${input:one:first} with ${input:two} and ${input:one}.';
+    expect(inputsOf(text)).toEqual([
+      { name: 'one', hint: 'first' },
+      { name: 'two', hint: '' },
+    ]);
+    const values = new Map([
+      ['one', '$&'],
+      ['two', 'b'],
+    ]);
+    expect(filledPrompt(text, values)).toBe('Compare $& with b and $&.');
+    expect(filledPrompt('Do it.', new Map(), 'Quickly.')).toBe('Do it.\n\nQuickly.');
+  });
+});
