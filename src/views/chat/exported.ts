@@ -30,6 +30,8 @@ export function conversationMarkdown({ title, shown }: ExportedConversation): st
       '',
       fenced(turn.question),
       '',
+      ...(turn.attachments ?? []).map(({ name }) => `- Sent with it: ${escapeMarkdown(name)}`),
+      ...(turn.attachments ? [''] : []),
       `## ${escapeMarkdown(turn.model)}`,
       '',
       turn.answer || escapeMarkdown(turn.result?.failure?.message ?? 'The answer is empty.'),

@@ -96,6 +96,25 @@ describe('kept conversations', () => {
     expect(opened?.file.about.title).toContain('[email]');
   });
 
+  it('keep attachments; with policy redacted their texts without secrets, and no images', async () => {
+    const { files } = store();
+    const common = { id: 'x', bytes: 5 };
+    const asked = turn('1', 'Why?', {
+      attachments: [
+        { ...common, kind: 'file', name: 'a.txt', text: 'Ask ada@example.com' },
+        { ...common, kind: 'image', name: 'a.png', mediaType: 'image/png', data: 'iVBORw==' },
+      ],
+    });
+    const [whole, redacted] = [files.create([]), files.create([])];
+    await files.append(whole, ada, [asked]);
+    await files.append(redacted, { user: 'ada', policy: 'redacted' }, [asked]);
+    expect((await files.open(whole.id))?.turns).toEqual([asked]);
+    expect((await files.open(redacted.id))?.turns[0]?.attachments).toEqual([
+      { ...common, kind: 'file', name: 'a.txt', text: 'Ask [email]' },
+      { ...common, kind: 'text', name: 'a.png', text: '[image/png, 5 bytes, not kept]' },
+    ]);
+  });
+
   it('lose no complete line when a writer dies in the middle of one, and go on behind it', async () => {
     const { files, path } = store();
     const file = files.create([]);

@@ -54,6 +54,12 @@ describe('an exported conversation', () => {
     expect(markdown).not.toContain('question 2');
   });
 
+  it('names what was sent with a question', () => {
+    const attachments = [{ id: 'a', kind: 'file' as const, name: 'src/a.ts', text: 'x', bytes: 1 }];
+    const markdown = conversationMarkdown({ ...exported, shown: [turn('1', { attachments })] });
+    expect(markdown).toContain('```\n\n- Sent with it: src/a\\.ts\n\n## claude');
+  });
+
   it('says what has no answer or no record', () => {
     const refused = turn('4', {
       answer: '',
