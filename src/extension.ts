@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { ConversationFiles } from './chat/conversationFiles.ts';
 import type { ComposeOptions, Core } from './core/core.ts';
 import type { TidyLlmApi } from './host/api.ts';
+import { contributeAnswerCode } from './host/answerCode/contribution.ts';
 import { registerCommands } from './host/commands.ts';
 import { CoreHolder } from './host/coreHolder.ts';
 import { createApi } from './host/createApi.ts';
@@ -50,11 +51,19 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   const budget = store.add(contributeBudget({ ...services, settingsFile }));
   const health = store.add(contributeHealth({ ...services, settingsFile, auditTrail }));
   const flow = store.add(contributeFlow({ ...services, showCall }));
-  const comparison = store.add(contributeComparison({ ...services, showCall }));
+  const answerCode = store.add(contributeAnswerCode(services));
+  const comparison = store.add(contributeComparison({ ...services, showCall, answerCode }));
   const { compare } = comparison;
   const conversations = store.add(new ConversationFiles(stateFolder()));
   const chat = store.add(
-    contributeChat({ ...services, conversations, showReport: flow.showReport, showCall, compare }),
+    contributeChat({
+      ...services,
+      conversations,
+      showReport: flow.showReport,
+      showCall,
+      compare,
+      answerCode,
+    }),
   );
   const commands = {
     ...settings.commands,
@@ -62,6 +71,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
     ...budget.commands,
     ...health.commands,
     ...flow.commands,
+    ...answerCode.commands,
     ...comparison.commands,
     ...chat.commands,
     'tidyllm.showOutput': () => log.show(),

@@ -54,6 +54,10 @@ export const commandIds = [
   'tidyllm.runScalabilityTest',
   'tidyllm.runSecurityTest',
   'tidyllm.showOutput',
+  'tidyllm.acceptChange',
+  'tidyllm.rejectChange',
+  'tidyllm.acceptAllChanges',
+  'tidyllm.rejectAllChanges',
 ] as const;
 
 export type CommandId = (typeof commandIds)[number];

@@ -13,6 +13,7 @@ import { reasonFromBranch } from '../../chat/reasons.ts';
 import type { Failure, Turn } from '../../chat/turn.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Core } from '../../core/core.ts';
+import type { AnswerCodeActions } from '../../host/answerCode/contribution.ts';
 import type { ComparisonSeed } from '../../host/askComparison.ts';
 import type { CommandId } from '../../host/commandIds.ts';
 import { localFolders } from '../../host/configuration.ts';
@@ -25,7 +26,6 @@ import type { GitContext } from '../../host/gitContext.ts';
 import type { Histories } from '../../host/histories.ts';
 import { erasedAfter, tombstonesRead } from '../../history/erasures.ts';
 import { subjectHash } from '../../content/contentKeys.ts';
-import { insertAtCursor } from '../../host/insertAtCursor.ts';
 import { attachDiff, attachSelection } from '../../host/attach.ts';
 import { openLines } from '../../host/openLines.ts';
 import { pickModel } from '../../host/pickModel.ts';
@@ -84,6 +84,7 @@ export interface ChatPanelDependencies {
   compare: (seed: ComparisonSeed) => Promise<boolean>;
   /** Shows a call's audit record. */
   showCall: (ledgerId: string, call: { sequence: number }) => Promise<void>;
+  answerCode: AnswerCodeActions;
   log: vscode.LogOutputChannel;
 }
 
@@ -375,8 +376,6 @@ export class ChatPanel implements vscode.Disposable {
         return;
       case 'copy':
         return vscode.env.clipboard.writeText(message.text);
-      case 'insert':
-        return insertAtCursor(message.text);
       default: {
         const turn = this.#conversation.turn(message.turn);
         if (turn) await this.#handleTurn(message, turn);
@@ -423,6 +422,11 @@ export class ChatPanel implements vscode.Disposable {
         if (record) await this.#dependencies.showCall(record.ledger, record);
         return;
       }
+      case 'insert':
+        return this.#dependencies.answerCode.insert(codeOf(turn, message.text));
+      case 'apply':
+        if (await this.#dependencies.answerCode.apply(codeOf(turn, message.text))) await this.open();
+        return;
       case 'showReport': {
         const runId = turn.flow?.reportOf;
         if (runId) await this.#dependencies.showReport(runId);
@@ -847,6 +851,11 @@ export class ChatPanel implements vscode.Disposable {
 /** Folders whose files may tell models what to do. */
 function trustedFolders(): string[] {
   return vscode.workspace.isTrusted ? localFolders().map(({ uri }) => uri.fsPath) : [];
+}
+
+/** A block of code of an answer. */
+function codeOf({ answer, result }: Turn, code: string) {
+  return { code, answer, record: result?.record ?? null };
 }
 
 /** The keys of this window's workspaces; a folder elsewhere is known by its address. */

@@ -166,7 +166,10 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('showReport'), turn: z.string() }),
   z.object({ type: z.literal('openCitation'), turn: z.string(), n: z.number() }),
   z.object({ type: z.literal('copy'), text: z.string() }),
-  z.object({ type: z.literal('insert'), text: z.string() }),
+  /** Inserts code of an answer at the caret. */
+  z.object({ type: z.literal('insert'), turn: z.string(), text: z.string() }),
+  /** Shows code of an answer as a diff of its file. */
+  z.object({ type: z.literal('apply'), turn: z.string(), text: z.string() }),
 ]);
 
 export type Around = z.infer<typeof around>;
@@ -181,10 +184,12 @@ export type TurnMessage = Extract<
   ViewMessage,
   {
     type:
+      | 'apply'
       | 'askModel'
       | 'branchFrom'
       | 'edit'
       | 'goOn'
+      | 'insert'
       | 'openCitation'
       | 'regenerate'
       | 'showRecord'

@@ -5,7 +5,7 @@ import { turnResultOf } from '../../chat/turnResult.ts';
 import type { LlmResponse } from '../../gateways/modelCalls.ts';
 import type { ConfirmedComparison } from '../../host/askComparison.ts';
 import { errorText } from '../../host/errorText.ts';
-import { insertAtCursor } from '../../host/insertAtCursor.ts';
+import type { AnswerCodeActions } from '../../host/answerCode/contribution.ts';
 import { applyRemedy } from '../../host/remedies.ts';
 import { shownFailure } from '../../host/shownFailure.ts';
 import { formatUsd } from '../../pricing/cost.ts';
@@ -22,6 +22,7 @@ export interface ComparisonPanelsDependencies {
   extensionUri: vscode.Uri;
   /** Shows a call's audit record. */
   showCall: (ledgerId: string, call: { sequence: number }) => Promise<void>;
+  answerCode: AnswerCodeActions;
   log: vscode.LogOutputChannel;
 }
 
@@ -156,8 +157,19 @@ class ComparisonPanel {
       case 'copy':
         return vscode.env.clipboard.writeText(message.text);
       case 'insert':
-        return insertAtCursor(message.text);
+        return this.#dependencies.answerCode.insert(this.#codeOf(message));
+      case 'apply':
+        await this.#dependencies.answerCode.apply(this.#codeOf(message));
+        return;
     }
+  }
+
+  #codeOf({ column, text }: { column: number; text: string }) {
+    return {
+      code: text,
+      answer: this.answer(column),
+      record: this.#columns[column]?.response?.auditTrail ?? null,
+    };
   }
 
   #columnOf(model: string): number {

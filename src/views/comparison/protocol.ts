@@ -43,7 +43,8 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   /** Presses a button of an error: of a call, or of the whole. */
   z.object({ type: z.literal('fix'), column: z.nullable(z.number()), index: z.number() }),
   z.object({ type: z.literal('copy'), text: z.string() }),
-  z.object({ type: z.literal('insert'), text: z.string() }),
+  z.object({ type: z.literal('insert'), column: z.number(), text: z.string() }),
+  z.object({ type: z.literal('apply'), column: z.number(), text: z.string() }),
 ]);
 
 export type ShownComparison = z.infer<typeof comparison>;

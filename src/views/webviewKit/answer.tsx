@@ -25,6 +25,7 @@ interface AnswerProperties {
   ended: boolean;
   onCopy: (code: string) => void;
   onInsert: (code: string) => void;
+  onApply: (code: string) => void;
 }
 
 /** An answer; plain text if rendering fails, so that it doesn't break the other answers. */
@@ -51,18 +52,19 @@ export function PlainAnswer({ text }: { text: string }) {
 }
 
 /** Streamed Markdown: the elements of finished blocks stay. */
-function Markdown({ text, ended, onCopy, onInsert }: AnswerProperties) {
+function Markdown({ text, ended, onCopy, onInsert, onApply }: AnswerProperties) {
   const onClick = (event: TargetedMouseEvent<HTMLElement>) => {
     const button = (event.target as Element).closest<HTMLElement>('[data-code-action]');
     const code = button?.closest('.code')?.querySelector('code')?.textContent;
     if (!button || code === undefined) return;
-    if (button.dataset['codeAction'] === 'insert') {
-      onInsert(code);
-      return;
+    const action = button.dataset['codeAction'];
+    if (action === 'insert') onInsert(code);
+    else if (action === 'apply') onApply(code);
+    else {
+      onCopy(code);
+      button.classList.add('copied');
+      setTimeout(() => button.classList.remove('copied'), copiedMs);
     }
-    onCopy(code);
-    button.classList.add('copied');
-    setTimeout(() => button.classList.remove('copied'), copiedMs);
   };
   const markdown = useMemo(() => new GrowingMarkdown(), []);
   const blocks = useMemo(() => markdown.update(text, ended), [text, ended]);

@@ -5,7 +5,7 @@ import { t } from './l10n.ts';
 /** Longer code isn't coloured: that would hold up the view. */
 const colouredCharacters = 10_000;
 
-/** Markdown without raw HTML and images; code blocks get buttons to copy and insert. */
+/** Markdown without raw HTML and images; code blocks get buttons to copy, insert and apply. */
 const marked = new Marked({
   renderer: {
     html: ({ text }) => escapeHtml(text),
@@ -53,12 +53,12 @@ export function codeBlock(text: string, language: string): string {
   const code = isColoured(text, language) ? hljs.highlight(text, { language }).value : escapeHtml(text);
   return `<div class="code" dir="ltr">
     <div class="code-bar"><span class="code-language">${escapeHtml(language)}</span>
-      ${codeButton('copy', 'copy', t('Copy Code'))}${codeButton('insert', 'insert', t('Insert at Cursor'))}</div>
+      ${codeButton('copy', 'copy', t('Copy Code'))}${codeButton('insert', 'insert', t('Insert at Cursor'))}${codeButton('apply', 'diff', t('Apply to File…'))}</div>
     <pre tabindex="0"><code>${code}</code></pre>
   </div>`;
 }
 
-function codeButton(action: 'copy' | 'insert', icon: string, label: string): string {
+function codeButton(action: 'copy' | 'insert' | 'apply', icon: string, label: string): string {
   return `<button type="button" class="icon-button" data-code-action="${action}" title="${label}" aria-label="${label}"><span class="codicon codicon-${icon}" aria-hidden="true"></span></button>`;
 }
 

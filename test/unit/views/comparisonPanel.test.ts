@@ -77,6 +77,7 @@ test('a comparison whose editor is closed goes on until every call has ended', a
   const panels = new ComparisonPanels({
     extensionUri: 'file:' as unknown as vscode.Uri,
     showCall: () => Promise.resolve(),
+    answerCode: { insert: () => Promise.resolve(), apply: () => Promise.resolve(false) },
     log: { error } as unknown as vscode.LogOutputChannel,
   });
   const running = panels.run({ comparison, question: 'Why?', reason: 'JIRA-1', simulated: false });

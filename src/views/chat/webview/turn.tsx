@@ -53,7 +53,8 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
           text={answer}
           ended={result !== null}
           onCopy={(text) => post({ type: 'copy', text })}
-          onInsert={(text) => post({ type: 'insert', text })}
+          onInsert={(text) => post({ type: 'insert', turn: id, text })}
+          onApply={(text) => post({ type: 'apply', turn: id, text })}
         />
       )}
       {citations && (

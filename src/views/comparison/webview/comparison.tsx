@@ -176,7 +176,8 @@ function Column({ column, index, post }: { column: ShownColumn; index: number; p
           text={answer}
           ended={result !== null}
           onCopy={(text) => post({ type: 'copy', text })}
-          onInsert={(text) => post({ type: 'insert', text })}
+          onInsert={(text) => post({ type: 'insert', column: index, text })}
+          onApply={(text) => post({ type: 'apply', column: index, text })}
         />
       )}
       {result?.failure && (
