@@ -85,3 +85,30 @@ export function editOf(document: vscode.TextDocument, hunks: readonly Hunk[]): v
   }
   return edit;
 }
+
+/**
+ * The bytes of a saved file with mixed line ends with hunks in it; null for any other file. An editor makes all line ends
+ * one kind when it saves, so only this way those of other lines stay.
+ */
+export async function mixedWith(
+  document: vscode.TextDocument,
+  hunks: readonly Hunk[],
+): Promise<Uint8Array | null> {
+  if (document.isDirty) return null;
+  const { encoding, uri } = document;
+  const bytes = await vscode.workspace.fs.readFile(uri);
+  const text = await vscode.workspace.decode(bytes, { encoding });
+  const ends: string[] = text.match(/\r\n|\r|\n/g) ?? [];
+  const lines = linesOf(text);
+  const isAsShown = lines.join('\n') === linesOf(document.getText()).join('\n');
+  const isAsRead = Buffer.from(bytes).equals(await vscode.workspace.encode(text, { encoding }));
+  if (new Set(ends).size < 2 || !isAsShown || !isAsRead) return null;
+  const eol = document.eol === vscode.EndOfLine.CRLF ? '\r\n' : '\n';
+  const newEnds = withHunks(
+    [...ends, ''],
+    hunks.map((hunk) => ({ ...hunk, added: hunk.added.map(() => eol) })),
+  );
+  const newLines = withHunks(lines, hunks);
+  const endOf = (index: number) => (index === newLines.length - 1 ? '' : newEnds[index] || eol);
+  return vscode.workspace.encode(newLines.map((line, index) => line + endOf(index)).join(''), { encoding });
+}

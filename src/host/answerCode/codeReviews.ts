@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import type { AppliedCode } from '../../chat/apply/appliedNote.ts';
 import { hunksBetween, linesOf, placesOf, type Hunk } from '../../chat/apply/hunks.ts';
 import { proposalFor } from '../../chat/apply/proposal.ts';
-import { CodeReview, editOf, proposalScheme } from './codeReview.ts';
+import { CodeReview, editOf, mixedWith, proposalScheme } from './codeReview.ts';
 import { exists } from './chooseFile.ts';
 import { insertCode } from './insertCode.ts';
 import { isWritable, mayWrite, shownPath } from './mayWrite.ts';
@@ -141,10 +141,11 @@ export class CodeReviews implements vscode.TextDocumentContentProvider, vscode.D
       );
       return;
     }
+    const mixed = document && (await mixedWith(document, hunks));
     const edit = document ? editOf(document, hunks) : await creationOf(review);
     const before = review.pending;
     review.pending = before.filter((hunk) => !hunks.includes(hunk));
-    if (!(await vscode.workspace.applyEdit(edit))) {
+    if (!(await (mixed ? written(review.file, mixed) : vscode.workspace.applyEdit(edit)))) {
       review.pending = before;
       warn(vscode.l10n.t('{0} has changed or is read-only, so nothing was written. Apply again.', path));
       return;
@@ -166,6 +167,8 @@ export class CodeReviews implements vscode.TextDocumentContentProvider, vscode.D
   /** Shows what is still pending; the diff of a file without pending hunks gives way to the file. */
   async #refresh(review: CodeReview, accepted: boolean): Promise<void> {
     this.#changed.fire(review.proposed);
+    // The right side stays the same where a hunk was accepted.
+    this.#labelHunks();
     if (review.pending.length > 0) return;
     this.#reviews.delete(review.file.path);
     const tab = tabOf(review);
@@ -277,6 +280,14 @@ async function canEncode({ encoding }: vscode.TextDocument, hunks: readonly Hunk
   const text = hunks.flatMap(({ added }) => added).join('\n');
   const bytes = await vscode.workspace.encode(text, { encoding });
   return (await vscode.workspace.decode(bytes, { encoding })) === text;
+}
+
+/** Writes a file whose line ends no editor would keep, and says whether it could. */
+function written(file: vscode.Uri, bytes: Uint8Array): Thenable<boolean> {
+  return vscode.workspace.fs.writeFile(file, bytes).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** A new file with the encoding and line ends of the settings. */

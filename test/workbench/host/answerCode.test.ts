@@ -74,6 +74,22 @@ describe('code of an answer', () => {
     });
   }
 
+  it('leaves mixed line ends as they are, and is undone in one step', async () => {
+    const text = 'first\r\nsecond\nthird\r\nfourth\nfifth\nsixth\r\n';
+    const file = fileOf(text);
+    const document = await vscode.workspace.openTextDocument(file);
+    const before = document.getText();
+    await propose(file);
+    await reviews.acceptAll();
+    const expected = text.replace('second', 'second and more').replace('fifth', 'fifth and more');
+    assert.equal(readFileSync(file.fsPath, 'utf8'), expected);
+    while (document.getText() === before) await new Promise(setImmediate);
+    assert.equal(document.isDirty, false);
+    await vscode.window.showTextDocument(document);
+    await vscode.commands.executeCommand('undo');
+    assert.equal(document.getText(), before);
+  });
+
   it('is refused where the encoding of the file lacks its characters', async () => {
     const file = fileOf('first\nsecond\n');
     const document = await vscode.workspace.openTextDocument(file, { encoding: 'windows1252' });
