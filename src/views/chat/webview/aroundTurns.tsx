@@ -88,13 +88,13 @@ export function KeepingNotice({ around: { isKept, unreadable } }: { around: Arou
   return (
     <>
       {!isKept && (
-        <p class="notice">
+        <p class="notice" role="status">
           <Icon name="info" />
           <span>{t('This conversation is not kept, because audit.content is none.')}</span>
         </p>
       )}
       {unreadable > 0 && (
-        <p class="notice">
+        <p class="notice" role="status">
           <Icon name="warning" />
           <span>
             {t(
