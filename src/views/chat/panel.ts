@@ -343,6 +343,8 @@ export class ChatPanel implements vscode.Disposable {
       case 'addContext':
         return this.#context.handle(message);
       case 'ask':
+        // The field is empty now, and says so later.
+        this.#draft = '';
         return this.#ask(message.question);
       case 'unqueue':
         return this.#unqueue(message.id);
