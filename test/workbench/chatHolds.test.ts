@@ -215,7 +215,7 @@ describe('the chat holds', () => {
   });
 
   test('Escape of an input method does not stop an answer', async () => {
-    await window.palette('TidyLLM: New Conversation');
+    await chat.startOver();
     await chat.ask('@stand-in:stall');
     await chat.button('Stop').waitFor();
     for (const composing of [{ isComposing: true }, { keyCode: 229 }])
@@ -269,7 +269,8 @@ describe('the chat holds', () => {
   );
 
   test('one editor has the conversation while it is open, and gives it back', async () => {
-    await show([]);
+    await chat.startOver();
+    await chat.reason.fill('JIRA-123 hold');
     await chat.question.fill('What moves?');
     await window.palette('TidyLLM: Open Chat in Editor');
     const inEditor = window.editorFrame();

@@ -140,6 +140,8 @@ describe('the walkthrough', () => {
 
   test.each(['dark', 'light', 'highContrast'] as const)('looks right: %s', async (theme) => {
     await editor.changeTheme(window, theme);
+    // Beside the chat there is no room for pictures.
+    await window.hideChat();
     await open();
     for (const [title, text] of Object.entries(inPicture)) {
       await step(title).click();
