@@ -13,8 +13,7 @@ import {
 import { GatewayError } from '../errors.ts';
 import { readFileBytes } from '../readFile.ts';
 import { localFolders } from './configuration.ts';
-
-const mostProblems = 300;
+import { problemLines } from './problems.ts';
 
 /** A file or folder by its address, with that of a remote as this extension host knows it. Throws `invalid_request`. */
 export async function attachUri(uri: vscode.Uri): Promise<Attachment> {
@@ -56,19 +55,11 @@ export function attachSelection(editor = vscode.window.activeTextEditor): Attach
   return attachRange('selection', editor.document, editor.selection);
 }
 
-/** The errors and warnings that the editor shows, of a file or of all. */
+/** The errors and warnings that the editor shows, of a file or of the workspace. */
 export function attachProblems(of?: vscode.Uri): Attachment {
-  const all = of ? [[of, vscode.languages.getDiagnostics(of)] as const] : vscode.languages.getDiagnostics();
-  const lines = all.flatMap(([uri, problems]) =>
-    problems.map(({ range, severity, message, source }) => {
-      const place = `${nameOf(uri)}:${range.start.line + 1}:${range.start.character + 1}`;
-      return `${place}: ${vscode.DiagnosticSeverity[severity].toLowerCase()}: ${message}${source ? ` (${source})` : ''}`;
-    }),
-  );
-  if (lines.length === 0)
+  const text = problemLines(of);
+  if (text === '')
     throw refused(vscode.l10n.t('The editor shows no problems.'), vscode.l10n.t('Nothing is to be added.'));
-  const rest = lines.length - mostProblems;
-  const text = [...lines.slice(0, mostProblems), ...(rest > 0 ? [`… and ${rest} more`] : [])].join('\n');
   return textAttachment('problems', of ? `problems of ${nameOf(of)}` : 'problems', text);
 }
 
