@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { messageOf, systemCodeOf } from '../errors.ts';
 import { readFileText } from '../readFile.ts';
+import { readInside, realFolder } from '../retrieval/workspaceFiles.ts';
 import { foreignFile } from '../settings/foreignFile.ts';
 import type { Fault } from '../yamlDocument.ts';
 import type { ChatMode } from './chatMode.ts';
@@ -60,7 +61,13 @@ async function readMode(name: string, file: string, ofWorkspace: boolean): Promi
   const foreign = ofWorkspace ? foreignFile(file) : null;
   if (foreign !== null) return [faultOf(file, foreign)];
   try {
-    return parseMode(name, file, await readFileText(file));
+    const folder = await realFolder(dirname(file));
+    const text = ofWorkspace
+      ? folder && (await readInside(folder, basename(file)))
+      : await readFileText(file);
+    return text === null
+      ? [faultOf(file, 'the mode can’t be read: it is a link, or no text of up to 1 MB')]
+      : parseMode(name, file, text);
   } catch (error) {
     return [faultOf(file, `the mode can't be read: ${messageOf(error)}`)];
   }

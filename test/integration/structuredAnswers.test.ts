@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ChatResponse } from '../../src/chat/chatMode.ts';
@@ -333,6 +333,9 @@ describe('tidyllm chat --mode structured', () => {
     const broken = await tidyllm(args, machineOf);
     expect(broken.code).toBe(2);
     expect(broken.stderr).toContain('jam.yaml:1');
+    symlinkSync(join(machineOf.cwd, 'jam.md'), join(machineOf.cwd, '.tidyllm', 'modes', 'linked.yaml'));
+    const linked = await tidyllm([...args.slice(0, 4), 'linked', 'Hello?'], machineOf);
+    expect(linked.stderr).toContain('linked.yaml:1:1: the mode can’t be read: it is a link');
     const unknown = await tidyllm([...args.slice(0, 4), 'jamm', 'Hello?'], machineOf);
     expect(unknown.stderr).toContain('There is no chat mode "jamm"');
   });
