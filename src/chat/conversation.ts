@@ -303,36 +303,44 @@ export class Conversation {
         return agreement ? flow.worstCase(agreement, parameters) : 0n;
       });
     }
-    const asked = { question, model, reason: this.reason, attachments: [...attachments] };
-    const request = await this.#request(asked, {}, sentTurns(this.#turns));
-    return this.#dependencies.use(async (core) => {
-      await core.catalogue.learn(model);
-      const { mode, sent } = await inMode(core.chat, wayOf(this), request);
-      requireRoom(request, core.catalogue.resolve(sent.modelId ?? model));
-      return core.chat.calls(mode, this.#workspace).worstCase(sent);
-    });
+    return this.#looked(question, model, attachments, (core, mode, sent) => this.#priced(core, mode, sent));
   }
 
   /** What the next question would send, without sending it. Throws `GatewayError` if it would be refused. */
-  async preview(question: string, model: string, attachments: readonly Attachment[]): Promise<Preview> {
-    const use = await this.windowUse(question, model, attachments);
-    const worstCase = await this.worstCase(question, model, attachments);
-    const asked = { question, model, reason: this.reason, attachments: [...attachments] };
-    const request = await this.#request(asked, {}, sentTurns(this.#turns));
-    return this.#dependencies.use(async ({ chat }) => {
-      const { mode, sent } = await inMode(chat, wayOf(this), request);
-      return { sent: await chat.preview(mode, this.#workspace, sent), use, worstCase };
-    });
+  preview(question: string, model: string, attachments: readonly Attachment[]): Promise<Preview> {
+    return this.#looked(question, model, attachments, async (core, mode, sent) => ({
+      use: windowUse(sent, core.catalogue.resolve(sent.modelId ?? model)),
+      worstCase: this.#priced(core, mode, sent),
+      sent: await core.chat.preview(mode, this.#workspace, sent),
+    }));
   }
 
   /** How much of the model's context the next question takes, as it would be asked now. Throws `GatewayError`. */
-  async windowUse(question: string, model: string, attachments: readonly Attachment[]): Promise<WindowUse> {
+  windowUse(question: string, model: string, attachments: readonly Attachment[]): Promise<WindowUse> {
+    return this.#looked(question, model, attachments, ({ catalogue }, _mode, sent) =>
+      windowUse(sent, catalogue.resolve(sent.modelId ?? model)),
+    );
+  }
+
+  /** Looks at the next question as it would be asked now, on the model that it would be asked. */
+  async #looked<T>(
+    question: string,
+    model: string,
+    attachments: readonly Attachment[],
+    look: (core: ChatCore, mode: ChatMode, sent: LlmRequest) => T | Promise<T>,
+  ): Promise<T> {
     const asked = { question, model, reason: this.reason, attachments: [...attachments] };
     const request = await this.#request(asked, {}, sentTurns(this.#turns));
-    return this.#dependencies.use(async ({ catalogue }) => {
-      await catalogue.learn(model);
-      return windowUse(request, catalogue.resolve(model));
+    return this.#dependencies.use(async (core) => {
+      const { mode, sent } = await inMode(core.chat, wayOf(this), request);
+      await core.catalogue.learn(sent.modelId ?? model);
+      return look(core, mode, sent);
     });
+  }
+
+  #priced(core: ChatCore, mode: ChatMode, sent: LlmRequest): bigint {
+    requireRoom(sent, core.catalogue.resolve(sent.modelId ?? requestDefaults.modelId));
+    return core.chat.calls(mode, this.#workspace).worstCase(sent);
   }
 
   /**
@@ -426,7 +434,11 @@ export class Conversation {
     signal: AbortSignal,
   ): Promise<GatewayError | null> {
     const request = await this.#request(turn, change, before);
-    const overflow = await this.#overflow(request, turn, before);
+    const { mode, sent } = await this.#dependencies.use(({ chat }) =>
+      inMode(chat, wayOf(turn), request, change.modelId),
+    );
+    turn.model = sent.modelId ?? turn.model;
+    const overflow = await this.#overflow(sent, turn, before);
     if (overflow) {
       turn.result = {
         ...interrupted,
@@ -444,8 +456,6 @@ export class Conversation {
       const response = await this.#dependencies.use(async (core) => {
         turn.simulated = core.backend.simulated;
         this.#changed(turn);
-        const { mode, sent } = await inMode(core.chat, wayOf(turn), request, change.modelId);
-        turn.model = sent.modelId ?? turn.model;
         return this.#callsFor(turn, mode, core).execute(sent, {
           signal,
           onEvent: (event) => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Core } from '../../src/core/core.ts';
@@ -209,6 +209,20 @@ describe('a conversation', () => {
       ...(index > 0 && { parent: all[index - 1] }),
       answer: `${id} `.repeat(6_000),
     }));
+
+    it('is refused on the model that the mode names', async () => {
+      const folder = temporaryFolder();
+      mkdirSync(join(folder, '.tidyllm', 'modes'), { recursive: true });
+      writeFileSync(join(folder, '.tidyllm', 'modes', 'small.yaml'), `model: ${small}\n`);
+      const { core, standIn } = await gatewayOnStandIn({}, { folders: [folder] });
+      const { conversation, last } = open(core, long);
+      conversation.mode = 'small';
+      await expect(conversation.worstCase('Go on', 'claude-sonnet')).rejects.toThrow(/takes 8,192\.$/);
+      expect((await conversation.windowUse('Go on', 'claude-sonnet', [])).window).toBe(8_192);
+      await conversation.ask('Go on', 'claude-sonnet');
+      expect(standIn.calls).toEqual([]);
+      expect(last()).toMatchObject({ model: small, result: { status: 'refused', cost: '$0' } });
+    });
 
     it('is refused before anything is sent, with a choice', async () => {
       const { core, standIn } = await gatewayOnStandIn();
