@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import type { AnswerFiles } from '../../src/adapters/answerFiles.ts';
@@ -385,12 +386,13 @@ describe('the cache', () => {
   test('lets the others go on when the one who asked first stops', async () => {
     const { core, standIn } = await gatewayOnStandIn(caching);
     const stop = new AbortController();
-    standIn.behave = (_call, index) => {
-      if (index === 0) stop.abort();
-      return { firstTokenDelayMs: index === 0 ? 60_000 : 0 };
-    };
+    standIn.behave = (_call, index) => ({ firstTokenDelayMs: index === 0 ? 60_000 : 0 });
     const first = core.registry.calls().execute(request, { signal: stop.signal });
+    // Whichever reaches the model first is the one that the other waits for.
+    await expect.poll(() => standIn.calls.length).toBe(1);
     const second = ask(core);
+    await setImmediate();
+    stop.abort();
     expect((await first).status).toBe('cancelled');
     expect(await second).toMatchObject({ success: true, cacheHit: false });
   });
