@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { commandIds } from '../../src/host/commandIds.ts';
 
 interface Manifest {
+  extensionKind: string[];
   capabilities: { untrustedWorkspaces: { restrictedConfigurations: string[] } };
   contributes: {
     commands: { command: string }[];
@@ -32,6 +33,10 @@ describe('the manifest', () => {
     const used = [...text.matchAll(/"%([^%"]+)%"/g)].map(([, key]) => key);
     const known = Object.keys(JSON.parse(readFileSync('package.nls.json', 'utf8')) as object);
     expect([...new Set(used)].sort()).toEqual(known.sort());
+  });
+
+  it('runs where the files, credentials and programs of a remote workspace are', () => {
+    expect(manifest.extensionKind).toEqual(['workspace']);
   });
 
   it('lets no workspace choose its settings', () => {

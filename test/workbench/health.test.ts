@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { segmentNames } from '../../src/ledger/journal.ts';
@@ -53,7 +54,7 @@ describe('the health view', () => {
     /^settings\.yaml, none \(defaults/,
     /^Workspace settings, none/,
     /^VS Code settings, defaults/,
-    /^Machine, /,
+    new RegExp(`^Machine, ${hostname()}`),
   ])('has the line %s', async (line) => {
     await window.treeItem('Health', line).waitFor();
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { AppliedCode } from '../../../src/chat/apply/appliedNote.ts';
@@ -114,6 +114,23 @@ describe('code of an answer', () => {
     assert.equal(document.getText(), lines.join('\n'));
   });
 
+  it('leaves no copy of the file behind, and .git as it is', async () => {
+    const marked = lines.join('\n').replace('third', 'only in this file');
+    const file = fileOf(marked);
+    const before = namesAndBytes(join(folder, '.git'));
+    await propose(file, marked.replace('second', 'changed').trimEnd());
+    await reviews.acceptAll();
+    assert.ok(await (await vscode.workspace.openTextDocument(file)).save());
+    assert.deepEqual(namesAndBytes(join(folder, '.git')), before);
+    const holding = [folder, process.env.TIDYLLM_HOME ?? ''].flatMap((root) =>
+      [...namesAndBytes(root)].filter(([, bytes]) => bytes.includes('only in this file')),
+    );
+    assert.deepEqual(
+      holding.map(([path]) => path),
+      [file.fsPath],
+    );
+  });
+
   it('is accepted hunk by hunk; a rejected one leaves the others and what people write', async () => {
     const file = fileOf(lines.join('\n'));
     const document = await vscode.workspace.openTextDocument(file);
@@ -184,3 +201,10 @@ describe('code of an answer', () => {
     assert.equal(document.getText(), lines.join('\n'));
   });
 });
+
+/** All files of a folder, with what they hold. */
+function namesAndBytes(root: string): Map<string, string> {
+  const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map(({ parentPath, name }) => join(parentPath, name));
+  return new Map(paths.map((path) => [path, readFileSync(path, 'latin1')]));
+}
