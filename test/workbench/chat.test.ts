@@ -300,7 +300,9 @@ describe('the chat with Bedrock', () => {
     await window.screenshot('chat-citations');
     const citation = turn.getByRole('list', { name: 'Sources' }).getByRole('button');
     const place = /\[1\] (.*)\/(.*):(\d+)-(\d+)/.exec(await citation.innerText());
-    await citation.click();
+    const inText = turn.locator('.answer').getByRole('button');
+    expect(await inText.allInnerTexts()).toEqual(['1']);
+    await inText.click();
     await window.page.getByRole('tab', { name: new RegExp(place![2]!) }).waitFor();
     await window.page
       .locator('.statusbar')

@@ -2,6 +2,8 @@ import DOMPurify from 'dompurify';
 import { Component, type TargetedMouseEvent } from 'preact';
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { GrowingMarkdown, type Block } from './growingMarkdown.ts';
+import { markCitations } from './citationMarks.ts';
+import { t } from './l10n.ts';
 import { blockHtml, codeBlock, isColoured } from './markdown.ts';
 
 const copiedMs = 1500;
@@ -26,6 +28,9 @@ interface AnswerProperties {
   onCopy: (code: string) => void;
   onInsert: (code: string) => void;
   onApply: (code: string) => void;
+  /** The places of the sources that it cites, by their numbers; a click on a number opens one. */
+  sources?: ReadonlyMap<number, string> | undefined;
+  onOpenSource?: (source: number) => void;
 }
 
 /** An answer; plain text if rendering fails, so that it doesn't break the other answers. */
@@ -52,8 +57,10 @@ export function PlainAnswer({ text }: { text: string }) {
 }
 
 /** Streamed Markdown: the elements of finished blocks stay. */
-function Markdown({ text, ended, onCopy, onInsert, onApply }: AnswerProperties) {
+function Markdown({ text, ended, onCopy, onInsert, onApply, sources, onOpenSource }: AnswerProperties) {
   const onClick = (event: TargetedMouseEvent<HTMLElement>) => {
+    const cited = (event.target as Element).closest<HTMLElement>('[data-citation]');
+    if (cited) onOpenSource?.(Number(cited.dataset['citation']));
     const button = (event.target as Element).closest<HTMLElement>('[data-code-action]');
     const code = button?.closest('.code')?.querySelector('code')?.textContent;
     if (!button || code === undefined) return;
@@ -71,15 +78,27 @@ function Markdown({ text, ended, onCopy, onInsert, onApply }: AnswerProperties) 
   return (
     <div class="answer" dir="auto" onClick={onClick}>
       {blocks.map((block, index) =>
-        block.kind === 'code' ? <CodeBlock key={index} {...block} /> : <TextBlock key={index} {...block} />,
+        block.kind === 'code' ? (
+          <CodeBlock key={index} {...block} />
+        ) : (
+          <TextBlock key={index} {...block} sources={sources} />
+        ),
       )}
     </div>
   );
 }
 
-function TextBlock({ token }: Extract<Block, { kind: 'markdown' }>) {
+function TextBlock({
+  token,
+  sources,
+}: Extract<Block, { kind: 'markdown' }> & Pick<AnswerProperties, 'sources'>) {
+  const block = useRef<HTMLDivElement>(null);
   const __html = useMemo(() => DOMPurify.sanitize(blockHtml(token), allowed), [token.raw]);
-  return <div class="block" dangerouslySetInnerHTML={{ __html }} />;
+  useLayoutEffect(() => {
+    if (sources && block.current)
+      markCitations(block.current, sources, (place) => t('Source {0}: open {1}', ...place));
+  }, [__html, sources]);
+  return <div ref={block} class="block" dangerouslySetInnerHTML={{ __html }} />;
 }
 
 /** A block of code. It is coloured when it is complete; until then its new lines are added to those that stand there. */

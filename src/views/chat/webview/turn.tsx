@@ -1,5 +1,5 @@
 import type { RefObject } from 'preact';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Turn, TurnResult } from '../../../chat/turn.ts';
 import { Answer, PlainAnswer } from '../../webviewKit/answer.tsx';
 import { costText, duration } from '../../webviewKit/callFacts.ts';
@@ -37,6 +37,7 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
   const drawn = useDrawn(article, isRecent);
   const asked = result === null ? tools?.find(({ state }) => state === 'asked') : undefined;
   const isForm = structured !== undefined && isObject(answer);
+  const sources = useMemo(() => citations && placesOf(citations), [citations]);
   return (
     <article ref={article} id={turnElement(id)} class="turn" aria-busy={result === null}>
       <h2 class="speaker">{t('You')}</h2>
@@ -55,6 +56,8 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
           onCopy={(text) => post({ type: 'copy', text })}
           onInsert={(text) => post({ type: 'insert', turn: id, text })}
           onApply={(text) => post({ type: 'apply', turn: id, text })}
+          sources={sources}
+          onOpenSource={(n) => post({ type: 'openCitation', turn: id, n })}
         />
       )}
       {citations && (
@@ -116,6 +119,11 @@ function useDrawn(article: RefObject<HTMLElement | null>, initially: boolean): b
 /** Once the answer begins, what was done before it is of no interest. */
 function progressOf({ answer, progress }: Turn): string {
   return answer === '' && progress !== undefined ? progress : t('Answering …');
+}
+
+/** By number. */
+function placesOf({ valid }: NonNullable<Turn['citations']>): ReadonlyMap<number, string> {
+  return new Map(valid.map(({ n, path, firstLine, lastLine }) => [n, `${path}:${firstLine}-${lastLine}`]));
 }
 
 /** The places that the answer cites, each opened by a click, and what is wrong with its citations. */
