@@ -18,6 +18,10 @@ const openSchema = z.object({
   signature: z._default(z.string(), ''),
 });
 
+const draftsSchema = z.array(z.tuple([z.string(), z.string()]));
+/** Of other conversations than the last ones nobody expects a draft. */
+const mostDrafts = 20;
+
 /** The conversation that a window has open, and how the next question is asked. */
 export type OpenInWindow = z.infer<typeof openSchema>;
 
@@ -37,10 +41,12 @@ export class ChatMemory {
     this.#storage = storage;
   }
 
-  /** Sets whether prompts and answers may be kept. If not, the draft is deleted too. */
+  /** Sets whether prompts and answers may be kept. If not, drafts and the signature are deleted too. */
   async setPolicy(mayKeep: boolean): Promise<void> {
     this.#mayKeep = mayKeep;
-    if (!mayKeep) await this.#storage.update('draft', '');
+    if (mayKeep) return;
+    await this.forgetDrafts();
+    if (this.open) await this.keepOpen(this.open);
   }
 
   /** What was open when a window of this workspace last changed it. */
@@ -49,7 +55,8 @@ export class ChatMemory {
   }
 
   async keepOpen({ id, reason, mode, signature }: OpenInWindow): Promise<void> {
-    await this.#storage.update('open', { id, reason, mode, signature });
+    const kept = this.#mayKeep === false ? '' : signature;
+    await this.#storage.update('open', { id, reason, mode, signature: kept });
   }
 
   /** The conversation that an earlier version kept, in one branch; null if there is none. */
@@ -66,15 +73,29 @@ export class ChatMemory {
   /** Deletes it, once it is kept elsewhere or must not be kept. */
   async forgetEarlier(): Promise<void> {
     await this.#storage.update('conversation', undefined);
+    await this.#storage.update('draft', undefined);
   }
 
-  /** The question draft. */
-  get draft(): string {
-    return text(this.#storage.get('draft')) ?? '';
+  /** The sealed draft of a conversation; empty without one. */
+  draftOf(conversation: string): string {
+    return new Map(this.#drafts).get(conversation) ?? '';
   }
 
-  async keepDraft(question: string): Promise<void> {
-    if (this.#mayKeep === true || question === '') await this.#storage.update('draft', question);
+  /** Keeps the sealed drafts that were changed last; an empty one is deleted. */
+  async keepDraft(conversation: string, sealed: string): Promise<void> {
+    const others = this.#drafts.filter(([id]) => id !== conversation);
+    if (sealed === '' && others.length === this.#drafts.length) return;
+    const drafts = sealed === '' ? others : [...others, [conversation, sealed]].slice(-mostDrafts);
+    await this.#storage.update('drafts', drafts);
+  }
+
+  async forgetDrafts(): Promise<void> {
+    await this.#storage.update('draft', undefined);
+    await this.#storage.update('drafts', undefined);
+  }
+
+  get #drafts(): [conversation: string, sealed: string][] {
+    return draftsSchema.safeParse(this.#storage.get('drafts')).data ?? [];
   }
 
   /** Used reasons, latest first. */

@@ -12,7 +12,9 @@ import { openFile } from '../readFile.ts';
 import { statePlaces } from '../statePlaces.ts';
 import {
   isLineOf,
+  openedDraft,
   openedLine,
+  sealedDraft,
   sealedLine,
   type Author,
   type ConversationAbout,
@@ -217,6 +219,19 @@ export class ConversationFiles {
       const { mtimeMs } = await stat(this.#path(id));
       if (mtimeMs < Date.parse(day)) await this.remove(id);
     }
+  }
+
+  /**
+   * A text that was not asked yet, sealed as lines are, to be kept elsewhere: erasure makes it unreadable there too. Policy
+   * `none` keeps nothing. Throws `content_unavailable`.
+   */
+  sealDraft(author: Author, text: string): string {
+    return author.policy === 'none' || text === '' ? '' : sealedDraft(this.#keys, author, text);
+  }
+
+  /** The text; empty if it can't be read, or its user was erased. */
+  openDraft(sealed: string): string {
+    return openedDraft(this.#keys, sealed) ?? '';
   }
 
   /** Tells of changes by any window. Call the result to stop. */

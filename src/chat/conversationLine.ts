@@ -56,12 +56,31 @@ export function sealedLine(
 
 /** The line; null if it was changed, belongs elsewhere, or its user was erased. Throws `content_unavailable`. */
 export function openedLine(keys: ContentKeys, id: string, text: string): ConversationLine | null {
+  const json = opened(keys, boundTo(id), text);
+  try {
+    return json === null ? null : lineSchema.parse(renamed(JSON.parse(json), camelCase));
+  } catch {
+    return null;
+  }
+}
+
+/** A text in the form of a line, bound to being a draft. Throws `content_unavailable` if the key can't be used. */
+export function sealedDraft(keys: ContentKeys, { user, policy }: Author, text: string): string {
+  const kept = policy === 'redacted' ? new Redactor().redact(text) : text;
+  return `${subjectHash(user)} ${seal(keys.of(user), draft, kept).toString('base64')}`;
+}
+
+/** Null if it was changed, or its user was erased. Throws `content_unavailable`. */
+export function openedDraft(keys: ContentKeys, text: string): string | null {
+  return opened(keys, draft, text);
+}
+
+function opened(keys: ContentKeys, bound: Buffer, text: string): string | null {
   const [, subject, sealed] = /^([0-9a-f]{64}) ([A-Za-z0-9+/=]+)$/.exec(text) ?? [];
   const key = subject === undefined ? null : keys.findHashed(subject);
   if (!key || sealed === undefined) return null;
   try {
-    const json: unknown = JSON.parse(unseal(key, boundTo(id), Buffer.from(sealed, 'base64')));
-    return lineSchema.parse(renamed(json, camelCase));
+    return unseal(key, bound, Buffer.from(sealed, 'base64'));
   } catch {
     return null;
   }
@@ -71,6 +90,8 @@ export function openedLine(keys: ContentKeys, id: string, text: string): Convers
 export function isLineOf(subjectSha256: string, text: string): boolean {
   return text.startsWith(`${subjectSha256} `);
 }
+
+const draft = Buffer.from('TidyLLM draft 1');
 
 function boundTo(id: string): Buffer {
   return Buffer.from(`TidyLLM conversation 1\0${id}`);

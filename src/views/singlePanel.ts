@@ -57,6 +57,10 @@ export class SinglePanel<Schema extends z.ZodMiniType, Message> implements vscod
     onDidChange();
   }
 
+  entitle(title: string): void {
+    if (this.#panel) this.#panel.title = title;
+  }
+
   post(message: Message): void {
     void this.#panel?.webview.postMessage(message);
   }

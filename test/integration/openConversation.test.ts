@@ -30,6 +30,8 @@ class Storage implements ChatStorage {
 
 interface Window {
   open: OpenConversation;
+  /** What is written and not asked. */
+  written: { text: string };
   files: ConversationFiles;
   storage: Storage;
   errors: unknown[];
@@ -39,7 +41,8 @@ interface Window {
 async function windowOn(core: Core, home: string, storage = new Storage()): Promise<Window> {
   const files = new ConversationFiles(home);
   const errors: unknown[] = [];
-  const open = new OpenConversation({
+  const written = { text: '' };
+  const open: OpenConversation = new OpenConversation({
     files,
     memory: new ChatMemory(storage),
     workspaces: () => ['/w'],
@@ -54,11 +57,13 @@ async function windowOn(core: Core, home: string, storage = new Storage()): Prom
       failureOf: (error) => ({ message: messageOf(error), hint: '', fixes: [] }),
     },
     onEvent: () => undefined,
+    draft: () => written.text,
+    onReplaced: () => (written.text = open.draft),
     onError: (error) => errors.push(error),
   });
   await open.restore();
   await open.keepAs({ user: core.user, policy: core.loaded.settings.audit.content });
-  return { open, files, storage, errors };
+  return { open, written, files, storage, errors };
 }
 
 async function ask({ open }: Window, question: string): Promise<void> {
@@ -148,6 +153,34 @@ describe('the conversation that a window has open', () => {
     await expect
       .poll(async () => (await window.files.open(conversations[1]!.id))?.turns[0]?.result?.status)
       .toBe('cancelled');
+  });
+
+  it('has what was written in it and not asked, sealed, until its user is erased', async () => {
+    const { core, home } = await gatewayOnMock();
+    const window = await windowOn(core, home);
+    await ask(window, 'one');
+    window.written.text = 'a secret of the first';
+    const { id } = window.open.log;
+    window.open.startNew();
+    expect(window.written.text).toBe('');
+    window.written.text = 'of a new one';
+    await window.open.open(id);
+    expect(window.written.text).toBe('a secret of the first');
+    window.open.startNew();
+    expect(window.written.text).toBe('of a new one');
+    await expect.poll(() => JSON.stringify([...window.storage.values])).toContain('drafts');
+    expect(JSON.stringify([...window.storage.values])).not.toContain('secret');
+    const next = await windowOn(core, home, window.storage);
+    await next.open.open(id);
+    expect(next.written.text).toBe('a secret of the first');
+    next.open.dispose();
+    await core.eraseContent(core.user, 'GDPR-1 my request');
+    const afterwards = await windowOn(core, home, window.storage);
+    expect(afterwards.open.draft).toBe('');
+    await afterwards.open.keepDraft('anew');
+    expect(afterwards.open.draft).toBe('anew');
+    window.open.dispose();
+    afterwards.open.dispose();
   });
 
   it('is forgotten in every window when its user is erased, and nothing of it is left', async () => {

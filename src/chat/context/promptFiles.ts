@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { closest, distance } from 'fastest-levenshtein';
 import { readInside, realFolder } from '../../retrieval/workspaceFiles.ts';
 import { foreignFile } from '../../settings/foreignFile.ts';
 import { YamlDocument } from '../../yamlDocument.ts';
-import { isChatModeId, type ChatModeId } from '../chatModeIds.ts';
 
 /** A prompt that `/name` puts into the question field. */
 export interface PromptCommand {
@@ -12,8 +12,8 @@ export interface PromptCommand {
   text: string;
   /** What it is about, which is attached. */
   about: 'selection' | 'diff' | null;
-  /** How it is asked; left out, as the conversation is. */
-  mode?: ChatModeId;
+  /** How it is asked; left out, as the conversation is. Whether they exist is not known here. */
+  mode?: string;
   model?: string;
   /** Where it comes from; null for those of the chat. */
   file: string | null;
@@ -24,6 +24,12 @@ export interface PromptCommand {
 const folders = ['.github/prompts', '.tidyllm/prompts'];
 const ending = '.prompt.md';
 const mostPrompts = 200;
+/** What the front matter says. */
+const keys = ['description', 'mode', 'model'];
+/** Other tools that read the same files have these. */
+const otherKeys = ['name', 'agent', 'tools'];
+/** Commands of the chat itself, which no file may take. */
+export const reservedPrompts: readonly string[] = ['compare', 'flow'];
 
 /** Of the chat itself. */
 const own = { file: null, fault: null };
@@ -72,9 +78,9 @@ const builtIn: readonly PromptCommand[] = [
   },
 ];
 
-/** The chat's prompts, and those of trusted workspace folders, of which the first of a name counts. */
+/** Those of trusted workspace folders, of which the first of a name counts, and the chat's own where no file has the name. */
 export async function readPrompts(workspace: readonly string[]): Promise<readonly PromptCommand[]> {
-  const prompts = new Map(builtIn.map((one) => [one.name, one]));
+  const prompts = new Map<string, PromptCommand>();
   for (const folder of workspace) {
     const root = await realFolder(folder);
     if (root === null) continue;
@@ -89,7 +95,8 @@ export async function readPrompts(workspace: readonly string[]): Promise<readonl
       }
     }
   }
-  return [...prompts.values()];
+  const chats = builtIn.filter(({ name }) => !prompts.has(name));
+  return [...chats, ...prompts.values()];
 }
 
 async function readPrompt(root: string, path: string, name: string): Promise<PromptCommand> {
@@ -105,6 +112,7 @@ async function readPrompt(root: string, path: string, name: string): Promise<Pro
   const foreign = foreignFile(file);
   if (foreign !== null) return faulty(foreign);
   if (!/^[\w-]{1,64}$/.test(name)) return faulty('its name may have letters, digits, - and _');
+  if (reservedPrompts.includes(name)) return faulty(`/${name} is a command of the chat: give it another name`);
   const content = await readInside(root, path);
   if (content === null) return faulty('it is a link, or no text of up to 1 MB');
   return parsedPrompt(file, name, path, content);
@@ -113,49 +121,36 @@ async function readPrompt(root: string, path: string, name: string): Promise<Pro
 /** A prompt file: front matter in YAML with description, mode and model, and then the prompt. */
 function parsedPrompt(file: string, name: string, path: string, content: string): PromptCommand {
   const [, matter = '', body = content] =
-    /^\ufeff?---\r?\n([\s\S]*?)\r?\n?---[ \t]*(?:\r?\n([\s\S]*))?$/.exec(content) ?? [];
+    /^\ufeff?---[ \t]*\r?\n(?:([\s\S]*?)\r?\n)?---[ \t]*(?:\r?\n([\s\S]*))?$/.exec(content) ?? [];
   const document = new YamlDocument(file, matter);
-  const given = (document.contents ?? {}) as Record<string, unknown>;
-  const text = (key: string): string | undefined => {
-    const value = Object.hasOwn(given, key) ? given[key] : undefined;
-    return typeof value === 'string' ? value : undefined;
-  };
-  // Other tools call the direct mode so.
-  const mode = text('mode') === 'ask' ? 'direct' : text('mode');
-  const model = text('model');
+  const given = document.contents ?? {};
   const fault =
     document.faults[0]?.message ??
-    (body.trim() === '' ? 'it has no prompt' : null) ??
-    (mode !== undefined && !isChatModeId(mode) ? `the chat has no mode ${JSON.stringify(mode)}` : null);
+    faultOfMatter(given) ??
+    (body.trim() === '' ? 'it has no prompt' : null);
+  const { description = path, mode, model } = (fault === null ? given : {}) as Record<string, string | undefined>;
   return {
     name,
-    description: text('description') ?? path,
+    description,
     text: body.trim(),
     about: null,
-    ...(mode !== undefined && isChatModeId(mode) && { mode }),
+    // Other tools call the direct mode so.
+    ...(mode !== undefined && { mode: mode === 'ask' ? 'direct' : mode }),
     ...(model !== undefined && { model }),
     file,
     fault,
   };
 }
 
-/** `/name argument` at the start of a message; null for any other message. */
-export function promptAsked(message: string): { name: string; argument: string } | null {
-  const [, name, argument = ''] = /^\s*\/([\w-]+)(?:\s+([\s\S]*))?$/.exec(message) ?? [];
-  return name === undefined ? null : { name, argument: argument.trim() };
-}
-
-const input = /\$\{input:([\w-]+)(?::([^}]*))?\}/g;
-
-/** The inputs that a prompt asks for, each once, with what is said of it. */
-export function inputsOf(text: string): { name: string; hint: string }[] {
-  const inputs = new Map<string, string>();
-  for (const [, name = '', hint = ''] of text.matchAll(input)) if (!inputs.has(name)) inputs.set(name, hint);
-  return [...inputs].map(([name, hint]) => ({ name, hint }));
-}
-
-/** The prompt with its inputs; an argument that no input takes stands at the end. */
-export function filledPrompt(text: string, values: ReadonlyMap<string, string>, argument = ''): string {
-  const filled = text.replace(input, (_, name: string) => values.get(name) ?? '');
-  return argument === '' ? filled : `${filled}\n\n${argument}`;
+/** Keys of other tools are left alone, misspelt ones of ours are not. */
+function faultOfMatter(given: unknown): string | null {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    return 'what stands between the --- has to be keys with values';
+  for (const [key, value] of Object.entries(given)) {
+    if (keys.includes(key) && typeof value !== 'string') return `${key} has to be text`;
+    const meant = closest(key, keys);
+    if (!keys.includes(key) && distance(key, meant) <= 2 && !otherKeys.includes(key))
+      return `there is no key ${key}: did you mean ${meant}?`;
+  }
+  return null;
 }

@@ -19,6 +19,10 @@ export interface OpenConversationDependencies {
   conversation: Omit<ConversationDependencies, 'onEvent' | 'onDidChange'>;
   /** Events of the open conversation. */
   onEvent: (event: ConversationEvent) => void;
+  /** What is written now and not asked yet. */
+  draft: () => string;
+  /** Called when another conversation is opened, with the names of both drafts. */
+  onReplaced: (from: string, to: string) => void;
   /** Told if something can't be kept or read. */
   onError: (error: unknown) => void;
 }
@@ -93,6 +97,23 @@ export class OpenConversation {
     return true;
   }
 
+  /** The name of what is written here and not asked yet: questions of new conversations have one together. */
+  get draftName(): string {
+    return this.#conversation.allTurns.length === 0 ? '' : this.#log.id;
+  }
+
+  /** What was written here and not asked. */
+  get draft(): string {
+    const { files, memory } = this.#dependencies;
+    return files.openDraft(memory.draftOf(this.draftName));
+  }
+
+  /** Keeps it for the next start, once policy is known. Throws `content_unavailable`. */
+  async keepDraft(text: string): Promise<void> {
+    const { files, memory } = this.#dependencies;
+    if (this.#author) await memory.keepDraft(this.draftName, files.sealDraft(this.#author, text));
+  }
+
   startNew(): void {
     this.#replace(empty, this.#newLog());
   }
@@ -115,9 +136,12 @@ export class OpenConversation {
   }
 
   #replace(kept: KeptConversation, log: ConversationLog): void {
+    const from = this.draftName;
+    this.#do(this.keepDraft(this.#dependencies.draft()));
     this.#conversation.stop();
     this.#log = log;
     this.#conversation = this.#make(kept, log);
+    this.#dependencies.onReplaced(from, this.draftName);
     this.#do(this.remember());
   }
 

@@ -1,18 +1,17 @@
-import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
 import { ChatMemory } from '../../chat/chatMemory.ts';
 import { comparedQuestion } from '../../chat/compareCommand.ts';
 import type { AskResult, Change, Conversation, ConversationEvent } from '../../chat/conversation.ts';
 import { withoutContent, type Attachment } from '../../chat/context/attachment.ts';
-import { promptAsked, readPrompts, type PromptCommand } from '../../chat/context/promptFiles.ts';
+import { readPrompts } from '../../chat/context/promptFiles.ts';
+import { promptAsked } from '../../chat/context/promptText.ts';
 import { readRules } from '../../chat/context/rulesFiles.ts';
 import { previewText } from '../../chat/context/preview.ts';
 import type { ConversationFiles } from '../../chat/conversationFiles.ts';
+import { modeError } from '../../chat/modes/custom.ts';
 import { statisticsOf } from '../../chat/statistics.ts';
-import { reasonFromBranch } from '../../chat/reasons.ts';
 import type { Failure, Turn } from '../../chat/turn.ts';
 import { GatewayError } from '../../errors.ts';
-import type { Core } from '../../core/core.ts';
 import type { AnswerCodeActions } from '../../host/answerCode/contribution.ts';
 import type { ComparisonSeed } from '../../host/askComparison.ts';
 import type { CommandId } from '../../host/commandIds.ts';
@@ -26,39 +25,34 @@ import type { GitContext } from '../../host/gitContext.ts';
 import type { Histories } from '../../host/histories.ts';
 import { erasedAfter, tombstonesRead } from '../../history/erasures.ts';
 import { subjectHash } from '../../content/contentKeys.ts';
-import { attachDiff, attachSelection } from '../../host/attach.ts';
 import { openLines } from '../../host/openLines.ts';
 import { pickModel } from '../../host/pickModel.ts';
 import { problemLines } from '../../host/problems.ts';
-import { askInputs, pickPrompt } from '../../host/pickPrompt.ts';
+import { pickPrompt } from '../../host/pickPrompt.ts';
 import { pickReason } from '../../host/pickReason.ts';
 import { shownFailure } from '../../host/shownFailure.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import type { Mend, Remedy } from '../../remedies.ts';
 import { Repeated } from '../../repeated.ts';
 import { workspaceKey } from '../../workspaceKey.ts';
-import { formatLeft } from '../moneyText.ts';
 import { SinglePanel } from '../singlePanel.ts';
 import { webviewPage, webviewRoot } from '../webviewPage.ts';
 import { ConversationActions } from './conversationActions.ts';
+import { NextQuestion, type QueuedQuestion } from './nextQuestion.ts';
 import { OpenConversation } from './openConversation.ts';
 import { PreviewDocument } from './previewDocument.ts';
-import { QuestionContext } from './questionContext.ts';
 import { firstOfPart } from './shownPart.ts';
 import { ShownTurns } from './shownTurns.ts';
+import { readSurroundings } from './surroundings.ts';
 import {
   viewMessageSchema,
   type HostMessage,
-  type Surroundings,
   type TurnMessage,
   type ViewMessage,
   type Around,
-  type WindowUse,
 } from './protocol.ts';
 
 const viewId = 'tidyllm.chat';
-/** Milliseconds without typing before a question is priced. */
-const draftDelayMs = 150;
 /** A new view loads within a second or two; a broken one never does. */
 const shownWithinMs = 10_000;
 
@@ -88,14 +82,6 @@ export interface ChatPanelDependencies {
   log: vscode.LogOutputChannel;
 }
 
-/** A question that waits for the running answer, and how it will be asked. */
-interface QueuedQuestion extends Required<Pick<Change, 'mode' | 'reason' | 'signature'>> {
-  id: string;
-  question: string;
-  attachments: readonly Attachment[];
-  model: string;
-}
-
 /** The extension side of the chat view: it holds the conversation and tells the view what to show. */
 export class ChatPanel implements vscode.Disposable {
   readonly #dependencies: ChatPanelDependencies;
@@ -112,28 +98,28 @@ export class ChatPanel implements vscode.Disposable {
   readonly #shownTurns = new ShownTurns();
   readonly #surroundings = new Repeated(() => this.#showSurroundings());
   readonly #erasures = new Repeated(() => this.#forgetErased());
-  #draft: string;
-  #draftTimer: NodeJS.Timeout | undefined;
+  readonly #next: NextQuestion;
   #focusWhenReady = false;
-  /** The model that was selected in this window, or in one before it. */
-  #selectedModel: string | undefined;
   /** Index of the first shown turn that the view has. */
   #first = 0;
-  #queued: QueuedQuestion[] = [];
+  /** When this user was last erased, as far as this window knows; undefined before it has looked. */
+  #erased: string | null | undefined;
   readonly #preview = new PreviewDocument();
-  /** What goes with the next question. */
-  readonly #context = new QuestionContext({
-    onDidChange: () => this.#showContext(),
-    onRefused: (error) => void showFailure(this.#dependencies.log, error),
-    focus: () => this.#post({ type: 'focus' }),
-  });
 
   constructor(dependencies: ChatPanelDependencies) {
     const { storage, holder, git, conversations, log } = dependencies;
     this.#dependencies = dependencies;
     this.#memory = new ChatMemory(storage);
-    this.#draft = this.#memory.draft;
-    this.#selectedModel = this.#memory.model;
+    this.#next = new NextQuestion({
+      holder,
+      log,
+      memory: this.#memory,
+      conversation: () => this.#conversation,
+      kept: () => this.#open.draft,
+      keep: (text) => this.#open.keepDraft(text),
+      onDidChangeMode: () => this.#showConversation(),
+      post: (message) => this.#post(message),
+    });
     this.#editor = new SinglePanel(dependencies, {
       viewType: 'tidyllm.chatEditor',
       title: () => vscode.l10n.t('Chat'),
@@ -157,6 +143,8 @@ export class ChatPanel implements vscode.Disposable {
         failureOf: (error) => this.#failureOf(error),
       },
       onEvent: (event) => this.#tell(event),
+      draft: () => this.#next.draft,
+      onReplaced: (from, to) => this.#next.move(from, to),
       onError: (error) => void showFailure(log, error),
     });
     this.conversations = new ConversationActions({
@@ -247,14 +235,14 @@ export class ChatPanel implements vscode.Disposable {
 
   /** Shows what the question in the field would send. */
   async previewQuestion(): Promise<void> {
-    const { attachments } = this.#context;
-    const preview = await this.#conversation.preview(this.#draft, await this.#model(), attachments);
+    const { text, context } = this.#next;
+    const preview = await this.#conversation.preview(text, await this.#next.model(), context.attachments);
     await this.#preview.show(previewText(preview));
   }
 
   /** Adds to the next question what a command makes, and shows it. */
   async addContext(make: () => Promise<Attachment[]>): Promise<void> {
-    await this.#context.add([make]);
+    await this.#next.context.add([make]);
     await this.open();
   }
 
@@ -265,7 +253,7 @@ export class ChatPanel implements vscode.Disposable {
     const reason = this.#conversation.reason || (await this.#pickReason());
     if (!reason) return;
     const question = await vscode.window.showInputBox({
-      title: vscode.l10n.t('Ask {0}', await this.#model()),
+      title: vscode.l10n.t('Ask {0}', await this.#next.model()),
       prompt: vscode.l10n.t('Reason: {0}', reason),
       placeHolder: vscode.l10n.t('What should the model answer?'),
       ignoreFocusOut: true,
@@ -279,19 +267,22 @@ export class ChatPanel implements vscode.Disposable {
   /** Clears the conversation of a user whose content was erased in this window. */
   async forget(user: string): Promise<void> {
     if ((await this.#dependencies.holder.whenReady()).user !== user) return;
-    this.#draft = '';
-    this.#context.take();
-    this.#queued = [];
+    await this.#forgetUnsent();
     this.#open.startAnew();
     this.#conversation.clear();
-    await this.#memory.keepDraft('');
+  }
+
+  /** Forgets what was written and not asked, in every conversation. */
+  async #forgetUnsent(): Promise<void> {
+    this.#next.clear();
+    this.#showConversation();
+    await this.#memory.forgetDrafts();
   }
 
   async chooseModel(): Promise<void> {
-    const chosen = await pickModel(await this.#dependencies.holder.whenReady(), await this.#model());
+    const chosen = await pickModel(await this.#dependencies.holder.whenReady(), await this.#next.model());
     if (chosen !== undefined) {
-      this.#selectedModel = chosen;
-      await this.#memory.chooseModel(chosen);
+      await this.#next.chooseModel(chosen);
       await this.#surroundings.request();
     }
     await this.open();
@@ -309,7 +300,7 @@ export class ChatPanel implements vscode.Disposable {
 
   dispose(): void {
     this.#open.dispose();
-    clearTimeout(this.#draftTimer);
+    this.#next.dispose();
     this.#subscriptions.dispose();
   }
 
@@ -341,13 +332,15 @@ export class ChatPanel implements vscode.Disposable {
       case 'attachUris':
       case 'removeAttachment':
       case 'addContext':
-        return this.#context.handle(message);
+        return this.#next.context.handle(message);
       case 'ask':
         // The field is empty now, and says so later.
-        this.#draft = '';
+        this.#next.write('');
         return this.#ask(message.question);
       case 'unqueue':
-        return this.#unqueue(message.id);
+        await this.#next.takeBack(message.id);
+        this.#showAround();
+        return;
       case 'choosePrompt':
         return this.#choosePrompt();
       case 'openRules':
@@ -357,8 +350,7 @@ export class ChatPanel implements vscode.Disposable {
       case 'signature':
         return this.#setWay(message);
       case 'draft':
-        this.#draft = message.question;
-        this.#priceDraftSoon();
+        this.#next.write(message.question);
         return;
       case 'reason':
         this.#conversation.reason = message.reason;
@@ -389,11 +381,25 @@ export class ChatPanel implements vscode.Disposable {
   async #setWay(
     message: Extract<ViewMessage, { type: 'followRules' | 'mode' | 'signature' }>,
   ): Promise<void> {
-    if (message.type === 'mode') this.#conversation.mode = message.mode;
+    if (message.type === 'mode') await this.#setMode(message.mode);
     else if (message.type === 'signature') this.#conversation.signature = message.signature;
     else this.#conversation.followsRules = message.follow;
-    this.#priceDraftSoon();
+    this.#next.priceSoon();
+    if (message.type === 'followRules') await this.#showRules();
     await this.#open.remember();
+  }
+
+  /** A mode whose file can't be used isn't taken: the file is opened. */
+  async #setMode(mode: string): Promise<void> {
+    const { state } = this.#dependencies.holder;
+    const [fault] = (state.kind === 'ready' && (await state.core.chat.modeFiles()).faults.get(mode)) || [];
+    if (!fault) {
+      this.#conversation.mode = mode;
+      return;
+    }
+    this.#showConversation();
+    void showFailure(this.#dependencies.log, modeError([fault]));
+    if (fault.place) await vscode.window.showTextDocument(vscode.Uri.file(fault.place.file));
   }
 
   async #handleTurn(message: TurnMessage, turn: Turn): Promise<void> {
@@ -402,15 +408,16 @@ export class ChatPanel implements vscode.Disposable {
         await this.#asked(() => this.#conversation.askAgain(turn, { cache: false }));
         return;
       case 'goOn':
-        await this.#asked(async () => this.#conversation.goOn(turn, await this.#model()));
+        await this.#asked(async () => this.#conversation.goOn(turn, await this.#next.model()));
         return;
       case 'regenerate':
-        await this.#asked(async () => this.#conversation.regenerate(turn, await this.#model()));
+        await this.#asked(async () => this.#conversation.regenerate(turn, await this.#next.model()));
         return;
       case 'edit': {
         const { question } = message;
-        const edit = async () => this.#conversation.edit(turn, question, await this.#model());
-        if ((await this.#asked(edit)).outcome !== 'asked') this.#giveBack(question);
+        if (await this.#isForOthers(question)) return;
+        const edit = async () => this.#conversation.edit(turn, question, await this.#next.model());
+        if ((await this.#asked(edit)).outcome !== 'asked') this.#next.giveBack(question);
         return;
       }
       case 'branchFrom':
@@ -459,7 +466,7 @@ export class ChatPanel implements vscode.Disposable {
   /** Clears what the terminal or another window erased: its tombstone is in the ledger. */
   async #forgetErased(): Promise<void> {
     const { state } = this.#dependencies.holder;
-    if (state.kind !== 'ready' || this.#conversation.turns.length === 0) return;
+    if (state.kind !== 'ready') return;
     const { user, ledger, journal } = state.core;
     const { directory } = journal;
     const ledgerId = await ledger.identity();
@@ -467,98 +474,78 @@ export class ChatPanel implements vscode.Disposable {
     const tombstones = await this.#dependencies.histories
       .of(directory)
       .ask('events', ['tombstone', tombstonesRead], { onFailure: () => undefined });
+    const subject = subjectHash(user);
+    const erased = await erasedAfter(directory, tombstones, subject, 0);
+    if (this.#erased !== undefined && this.#erased !== erased) await this.#forgetUnsent();
+    this.#erased = erased;
     const forgot = await this.#conversation.forgetErased(
       ledgerId,
-      async (after) => (await erasedAfter(directory, tombstones, subjectHash(user), after)) !== null,
+      async (after) => (await erasedAfter(directory, tombstones, subject, after)) !== null,
     );
     if (forgot) this.#open.startAnew();
   }
 
   /** A question that was not asked goes back to the question field. */
-  async #ask(question: string): Promise<void> {
-    const { reason, mode, signature } = this.#conversation;
-    const compared = comparedQuestion(question);
-    if (compared !== null) return this.#compare(question, compared, reason);
-    const asked = promptAsked(question);
-    const prompt = asked && (await readPrompts(trustedFolders())).find(({ name }) => name === asked.name);
-    if (prompt?.fault === null) return this.#usePrompt(prompt, asked?.argument ?? '');
-    const attachments = this.#context.take();
-    const model = await this.#model();
+  async #ask(text: string): Promise<void> {
+    if (await this.#isForOthers(text)) return;
+    const question = await this.#next.take(text);
     if (this.#conversation.answering) {
-      this.#queued.push({ id: randomUUID(), question, attachments, model, reason, mode, signature });
+      await this.#next.wait(question);
       this.#showAround();
-      await this.#keepDraft();
-    } else await this.#askNow({ question, attachments, model, reason, mode, signature });
+    } else await this.#askNow(question);
+  }
+
+  /** Takes a message that is no question of this conversation: a comparison, or a prompt, which becomes one. */
+  async #isForOthers(message: string): Promise<boolean> {
+    const compared = comparedQuestion(message);
+    if (compared !== null) {
+      await this.#compare(message, compared);
+      return true;
+    }
+    const asked = promptAsked(message);
+    const prompts = asked ? await readPrompts(trustedFolders()) : [];
+    const prompt = prompts.find(({ name }) => name === asked?.name);
+    if (!asked || !prompt) return false;
+    await this.#next.usePrompt(prompt, asked.argument);
+    await this.#surroundings.request();
+    return true;
   }
 
   async #choosePrompt(): Promise<void> {
-    const prompt = await pickPrompt(trustedFolders());
-    if (prompt) await this.#usePrompt(prompt, '');
+    const { prompt, name, argument } = await pickPrompt(trustedFolders());
+    if (prompt) await this.#next.usePrompt(prompt, argument);
+    else if (name === 'flow') await vscode.commands.executeCommand('tidyllm.runFlow' satisfies CommandId);
+    // What was typed isn't lost: a command goes on in the field.
+    else if (name !== '') this.#next.giveBack(`/${name} ${argument}`);
+    else if (argument !== '') this.#next.giveBack(`/${argument}`);
+    await this.#surroundings.request();
     this.#post({ type: 'focus' });
   }
 
-  /** Puts a prompt with what it is about into the question field: its price is seen before it is asked. */
-  async #usePrompt(prompt: PromptCommand, argument: string): Promise<void> {
-    const question = await askInputs(prompt, argument);
-    if (question === undefined) return;
-    if (prompt.about === 'selection') await this.#context.add([() => Promise.resolve([attachSelection()])]);
-    if (prompt.about === 'diff') await this.#context.add([async () => [await attachDiff()]]);
-    if (prompt.mode) this.#conversation.mode = prompt.mode;
-    if (prompt.model !== undefined) this.#selectedModel = prompt.model;
-    this.#showConversation();
-    this.#giveBack(question);
-    await this.#surroundings.request();
-  }
-
-  async #askNow({ question, model, ...change }: Omit<QueuedQuestion, 'id'>): Promise<void> {
-    const { reason, attachments } = change;
+  async #askNow({ question, model, attachments, reason, mode, signature }: QueuedQuestion): Promise<void> {
+    const change = { attachments, reason, mode, signature };
     const result = await this.#asked(() => this.#conversation.ask(question, model, change));
-    if (result.outcome !== 'asked') this.#giveBack(question, attachments);
+    if (result.outcome !== 'asked') this.#next.giveBack(question, attachments);
     else if (!result.turn.flow && reason.trim() !== '') await this.#memory.addReason(reason.trim());
   }
 
-  /** A question that is taken back can be changed. */
-  async #unqueue(id: string): Promise<void> {
-    const taken = this.#queued.find((one) => one.id === id);
-    if (!taken) return;
-    this.#queued = this.#queued.filter((one) => one !== taken);
-    this.#showAround();
-    this.#giveBack(taken.question, taken.attachments);
-    await this.#keepDraft();
-  }
-
-  /** Asks the next question that waits; after a call that didn't succeed they all go back to the question field. */
   async #askQueued(succeeded: boolean): Promise<void> {
-    const next = succeeded ? this.#queued.shift() : undefined;
-    const back = next ? [] : this.#queued.splice(0);
-    if (!next && back.length === 0) return;
+    const next = await this.#next.afterAnswer(succeeded);
     this.#showAround();
-    if (back.length > 0)
-      this.#giveBack(
-        back.map(({ question }) => question).join('\n\n'),
-        back.flatMap(({ attachments }) => attachments),
-      );
-    await this.#keepDraft();
     if (next) await this.#askNow(next);
   }
 
-  async #compare(message: string, question: string, reason: string): Promise<void> {
+  async #compare(message: string, question: string): Promise<void> {
     let started = false;
     try {
-      started = await this.#dependencies.compare({ question, reason });
+      const { length } = this.#next.context.attachments;
+      if (length > 0) throw comparedAlone(length);
+      started = await this.#dependencies.compare({ question, reason: this.#conversation.reason });
     } catch (error) {
       // What refuses it is shown; the question stays.
       void showFailure(this.#dependencies.log, error);
     }
-    if (!started) this.#giveBack(message);
-  }
-
-  /** The draft keeps it too: the view forgets what it shows when it is hidden. */
-  #giveBack(question: string, attachments: readonly Attachment[] = []): void {
-    this.#context.giveBack(attachments);
-    this.#draft = [question, this.#draft].filter(Boolean).join('\n\n');
-    this.#post({ type: 'questionReturned', question });
-    this.#priceDraftSoon();
+    if (!started) this.#next.giveBack(message);
   }
 
   async #applyFix(turnId: string | null, index: number): Promise<void> {
@@ -574,7 +561,7 @@ export class ChatPanel implements vscode.Disposable {
     await this.#apply(remedy, async (change) => {
       const result = await this.#asked(() => this.#conversation.askAgain(turn, change));
       const endedAtSummary = result.outcome === 'asked' && result.turn.isSummary;
-      if (endedAtSummary) this.#giveBack(turn.question, turn.attachments);
+      if (endedAtSummary) this.#next.giveBack(turn.question, turn.attachments);
     });
   }
 
@@ -583,7 +570,7 @@ export class ChatPanel implements vscode.Disposable {
     else
       await askAgain({
         // Another model may have been selected since.
-        modelId: remedy.model ?? (await this.#model()),
+        modelId: remedy.model ?? (await this.#next.model()),
         ...(remedy.maxTokens && { maxTokens: remedy.maxTokens }),
         ...(remedy.leaveOut && { leaveOut: remedy.leaveOut }),
         ...(remedy.summarise && { summarise: remedy.summarise }),
@@ -623,38 +610,6 @@ export class ChatPanel implements vscode.Disposable {
     return shownFailure(error);
   }
 
-  #priceDraftSoon(): void {
-    clearTimeout(this.#draftTimer);
-    this.#draftTimer = setTimeout(
-      () => inBackground(this.#dependencies.log, this.#priceDraft()),
-      draftDelayMs,
-    );
-  }
-
-  /** Keeps the question draft and shows the most that it can cost. */
-  async #priceDraft(): Promise<void> {
-    const draft = this.#draft;
-    await this.#keepDraft();
-    await this.#showRules();
-    // A comparison is priced once its models are known.
-    const unpriced = draft.trim() === '' || comparedQuestion(draft) !== null;
-    const cost = unpriced ? null : await this.#worstCase(draft);
-    if (draft !== this.#draft) return;
-    this.#post({ type: 'worstCase', cost });
-    this.#post({ type: 'windowUse', use: await this.#windowUse(draft) });
-  }
-
-  /** Null where the question would be refused; sending it shows why. */
-  async #worstCase(question: string): Promise<string | null> {
-    try {
-      const { attachments } = this.#context;
-      return formatUsd(await this.#conversation.worstCase(question, await this.#model(), attachments));
-    } catch (error) {
-      if (GatewayError.is(error)) return null;
-      throw error;
-    }
-  }
-
   async #showRules(): Promise<void> {
     const { followed, ignored } = await readRules(trustedFolders());
     const { followsRules: follows } = this.#conversation;
@@ -666,23 +621,6 @@ export class ChatPanel implements vscode.Disposable {
     const { followed } = await readRules(trustedFolders());
     const rules = followed.find((one) => one.path === path);
     if (rules) await vscode.window.showTextDocument(vscode.Uri.file(rules.file));
-  }
-
-  /** Null where the model isn't known. */
-  async #windowUse(question: string): Promise<WindowUse | null> {
-    try {
-      const { attachments } = this.#context;
-      return await this.#conversation.windowUse(question, await this.#model(), attachments);
-    } catch (error) {
-      if (GatewayError.is(error)) return null;
-      throw error;
-    }
-  }
-
-  /** Questions that wait are drafts for the next start. */
-  async #keepDraft(): Promise<void> {
-    const questions = [...this.#queued.map(({ question }) => question), this.#draft];
-    await this.#memory.keepDraft(questions.filter(Boolean).join('\n\n'));
   }
 
   #tell(event: ConversationEvent): void {
@@ -698,19 +636,16 @@ export class ChatPanel implements vscode.Disposable {
     this.#first = firstOfPart(turns, turns.length);
     this.#post({
       type: 'conversation',
+      id: this.#open.log.id,
       turns: turns.slice(this.#first).map(shownTurn),
       reason,
       mode,
       signature,
-      draft: this.#draft,
+      draft: this.#next.text,
     });
     this.#showAround();
-    this.#showContext();
-  }
-
-  #showContext(): void {
-    this.#post({ type: 'attachments', attachments: this.#context.chips });
-    this.#priceDraftSoon();
+    this.#post({ type: 'attachments', attachments: this.#next.context.chips });
+    this.#next.priceSoon();
   }
 
   #showEarlier(): void {
@@ -727,9 +662,11 @@ export class ChatPanel implements vscode.Disposable {
       const { number, of } = this.#conversation.versionOf(turn);
       return of > 1 ? [{ turn: turn.id, number, of }] : [];
     });
-    const queued = this.#queued.map(({ id, question }) => ({ id, question }));
+    const queued = this.#next.queued.map(({ id, question }) => ({ id, question }));
     const { isKept, log } = this.#open;
-    const { unreadable } = log;
+    const { unreadable, title } = log;
+    this.#editor.entitle(title || vscode.l10n.t('Chat'));
+    if (this.#view) this.#view.description = title;
     this.#post({
       type: 'around',
       around: {
@@ -759,54 +696,11 @@ export class ChatPanel implements vscode.Disposable {
 
   async #showSurroundings(): Promise<void> {
     if (!this.#view && !this.#editor.exists) return;
-    this.#post({ type: 'surroundings', surroundings: await this.#readSurroundings() });
+    const surroundings = await readSurroundings(this.#dependencies, () => this.#next.model());
+    this.#post({ type: 'surroundings', surroundings });
+    await this.#showRules();
     // The cost depends on the model and on the length of the conversation.
-    this.#priceDraftSoon();
-  }
-
-  async #readSurroundings(): Promise<Surroundings> {
-    const { holder, git } = this.#dependencies;
-    const branch = await git.branch();
-    const suggestedReason = branch === null ? null : reasonFromBranch(branch);
-    const { state } = holder;
-    if (state.kind === 'starting')
-      return { gateway: { state: 'starting' }, model: '', budget: null, ownModes: [], suggestedReason };
-    if (state.kind === 'failed') {
-      const gateway = { state: 'failed' as const, failure: shownFailure(state.error) };
-      return { gateway, model: '', budget: null, ownModes: [], suggestedReason };
-    }
-    const gateway = { state: 'ready' as const, simulatedBecause: state.core.simulatedBecause };
-    const { modes } = await state.core.chat.modeFiles();
-    const ownModes = modes.map(({ id, description = '' }) => ({ id, description }));
-    return {
-      gateway,
-      model: await this.#model(),
-      budget: await this.#budget(state.core),
-      ownModes,
-      suggestedReason,
-    };
-  }
-
-  /** Null while the ledger refuses calls; sending a question shows why. */
-  async #budget(core: Core): Promise<Surroundings['budget']> {
-    try {
-      const { remaining, limit, level } = await core.budget();
-      const shareLeft = limit === 0n ? 0 : Number((remaining * 1000n) / limit) / 1000;
-      return { left: formatLeft(remaining), shareLeft, level };
-    } catch (error) {
-      if (GatewayError.is(error)) return null;
-      throw error;
-    }
-  }
-
-  /** The selected model, otherwise that of the settings; empty without a core. */
-  async #model(): Promise<string> {
-    if (this.#selectedModel !== undefined) return this.#selectedModel;
-    try {
-      return (await this.#dependencies.holder.whenReady()).loaded.settings.aws.bedrock.default_model;
-    } catch {
-      return '';
-    }
+    this.#next.priceSoon();
   }
 
   #follow(): void {
@@ -853,6 +747,13 @@ export class ChatPanel implements vscode.Disposable {
 /** Folders whose files may tell models what to do. */
 function trustedFolders(): string[] {
   return vscode.workspace.isTrusted ? localFolders().map(({ uri }) => uri.fsPath) : [];
+}
+
+function comparedAlone(attachments: number): GatewayError {
+  const message = vscode.l10n.t('A comparison sends the question alone, without its {0} attachments.', attachments);
+  return new GatewayError('invalid_request', message, {
+    hint: vscode.l10n.t('Nothing was sent. Remove them, or ask the models one after the other.'),
+  });
 }
 
 /** A block of code of an answer. */

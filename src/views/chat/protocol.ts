@@ -19,8 +19,8 @@ const surroundings = z.object({
       level: z.enum(['ok', 'warning', 'critical', 'exceeded']),
     }),
   ),
-  /** The modes of files, besides those of every installation. */
-  ownModes: z.array(z.object({ id: z.string(), description: z.string() })),
+  /** The modes of files, besides those of every installation; with what is wrong with a file that can't be used. */
+  ownModes: z.array(z.object({ id: z.string(), description: z.string(), fault: z.nullable(z.string()) })),
   /** A suggested reason, from the git branch. */
   suggestedReason: z.nullable(z.string()),
 });
@@ -66,11 +66,12 @@ const around = z.object({
 export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('conversation'),
+    id: z.string(),
     turns: z.array(turnSchema),
     reason: z.string(),
     mode: z.string(),
     signature: z.string(),
-    /** The question draft. */
+    /** The question that was written in it and not asked. */
     draft: z.string(),
   }),
   z.object({ type: z.literal('around'), around }),

@@ -35,15 +35,25 @@ export class QuestionContext {
   async add(making: readonly (() => Promise<readonly Attachment[]>)[]): Promise<void> {
     for (const make of making) {
       try {
-        const made = await make();
-        if (made.length === 0) continue;
-        const attachments = [...this.#attachments, ...made];
-        requireFitting(attachments);
-        this.#change(attachments);
+        await this.addOrThrow(make);
       } catch (error) {
         this.#dependencies.onRefused(error);
       }
     }
+  }
+
+  /** Adds what was made. Throws why it can't be. */
+  async addOrThrow(make: () => readonly Attachment[] | Promise<readonly Attachment[]>): Promise<void> {
+    const made = await make();
+    if (made.length === 0) return;
+    const attachments = [...this.#attachments, ...made];
+    requireFitting(attachments);
+    this.#change(attachments);
+  }
+
+  /** Has these in place of all. */
+  replace(attachments: readonly Attachment[]): void {
+    this.#change(attachments);
   }
 
   /** Takes all for a question that is asked. */

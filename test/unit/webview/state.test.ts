@@ -54,6 +54,7 @@ describe('the state of the chat view', () => {
   it('keeps what was written before the conversation came, and a new conversation begins without', () => {
     const empty: HostMessage = {
       type: 'conversation',
+      id: 'one',
       turns: [],
       reason: '',
       mode: 'direct',
@@ -69,6 +70,7 @@ describe('the state of the chat view', () => {
   it('has the mode that was selected until another conversation comes', () => {
     const other: HostMessage = {
       type: 'conversation',
+      id: 'one',
       turns: [],
       reason: '',
       mode: 'direct',

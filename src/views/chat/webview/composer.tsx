@@ -67,7 +67,7 @@ export function Composer(properties: ChatProperties) {
           rows={1}
           value={question}
           dir="auto"
-          placeholder={t('Ask …')}
+          placeholder={t('Ask …   # adds context, / lists prompts')}
           aria-label={t('Question')}
           onInput={(event) => edit({ type: 'questionWritten', question: event.currentTarget.value })}
           onKeyDown={onKeyDown}
@@ -227,7 +227,11 @@ function ModeSelector({ mode, ownModes, onSelect }: ModeProperties) {
     structured: [t('Structured'), t('The answer has the fields of a signature, checked')],
     agent: [t('Model with Tools'), t('The model looks into the workspace; you allow each use of a tool')],
   };
-  const own = ownModes.map(({ id, description }) => ({ id, label: id, says: description }));
+  const own = ownModes.map(({ id, description, fault }) =>
+    fault === null
+      ? { id, label: id, says: description }
+      : { id, label: t('{0}: can’t be used, open its file', id), says: fault },
+  );
   const all = [...chatModeIds.map((id) => ({ id, label: builtIn[id][0], says: builtIn[id][1] })), ...own];
   // A mode whose file is gone stays selected: asking says what is wrong.
   const options = all.some(({ id }) => id === mode) ? all : [...all, { id: mode, label: mode, says: '' }];

@@ -1,4 +1,5 @@
 import { render } from 'preact';
+import { promptAsked } from '../../../chat/context/promptText.ts';
 import { isFlowCommand } from '../../../chat/flowCommand.ts';
 import { isComposing } from '../../webviewKit/composition.ts';
 import { connect } from '../../webviewKit/editorHost.ts';
@@ -93,8 +94,8 @@ function send(): void {
   const { reason } = state;
   const question = wholeQuestion(state).trim();
   if (question === '') return;
-  // An agreement has its own reason.
-  if (reason.trim() === '' && !isFlowCommand(question)) {
+  // An agreement has its own reason, and a prompt sends nothing yet.
+  if (reason.trim() === '' && !isFlowCommand(question) && promptAsked(question) === null) {
     change({
       type: 'reasonProblem',
       problem: t('Say why you are making this call: a ticket and a few words.'),

@@ -7,6 +7,8 @@ export interface ChatState {
   filled: boolean;
   /** Whether an editor shows the conversation in place of this view. */
   elsewhere: boolean;
+  /** The id of the open conversation. */
+  conversation: string;
   turns: Turn[];
   around: Around;
   surroundings: Surroundings;
@@ -40,6 +42,7 @@ export type Edit =
 export const initialState: ChatState = {
   filled: false,
   elsewhere: false,
+  conversation: '',
   turns: [],
   around: {
     earlier: 0,
@@ -73,10 +76,21 @@ export const initialState: ChatState = {
 export function reduce(state: ChatState, message: HostMessage | Edit): ChatState {
   switch (message.type) {
     case 'conversation': {
-      const { turns, draft, mode, signature } = message;
+      const { id, turns, draft, mode, signature } = message;
       // Text written before the conversation arrived is kept.
       const reason = state.filled ? message.reason : state.reason || message.reason;
-      const filled = { ...state, turns, reason, mode, signature, reasonProblem: null, filled: true };
+      const isOther = state.filled && id !== state.conversation;
+      const filled: ChatState = {
+        ...state,
+        conversation: id,
+        turns,
+        reason,
+        mode,
+        signature,
+        reasonProblem: null,
+        filled: true,
+      };
+      if (isOther) return withText({ ...filled, question: '', held: '', worstCase: null }, draft);
       return wholeQuestion(state) === '' ? withText(filled, draft) : filled;
     }
     case 'around':

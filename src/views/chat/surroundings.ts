@@ -1,0 +1,51 @@
+import { reasonFromBranch } from '../../chat/reasons.ts';
+import type { Core } from '../../core/core.ts';
+import { GatewayError } from '../../errors.ts';
+import type { CoreHolder } from '../../host/coreHolder.ts';
+import type { GitContext } from '../../host/gitContext.ts';
+import { shownFailure } from '../../host/shownFailure.ts';
+import { faultText } from '../../yamlDocument.ts';
+import { formatLeft } from '../moneyText.ts';
+import type { Surroundings } from './protocol.ts';
+
+/** What is around the conversation: the gateway, the budget, the modes of files, and a reason from the branch. */
+export async function readSurroundings(
+  { holder, git }: { holder: CoreHolder; git: GitContext },
+  modelOf: () => Promise<string>,
+): Promise<Surroundings> {
+  const branch = await git.branch();
+  const suggestedReason = branch === null ? null : reasonFromBranch(branch);
+  const nothing = { model: '', budget: null, ownModes: [], suggestedReason };
+  const { state } = holder;
+  if (state.kind === 'starting') return { ...nothing, gateway: { state: 'starting' } };
+  if (state.kind === 'failed')
+    return { ...nothing, gateway: { state: 'failed', failure: shownFailure(state.error) } };
+  return {
+    gateway: { state: 'ready', simulatedBecause: state.core.simulatedBecause },
+    model: await modelOf(),
+    budget: await budgetOf(state.core),
+    ownModes: await ownModesOf(state.core),
+    suggestedReason,
+  };
+}
+
+/** The modes of files; a file that can't be used with what is wrong with it. */
+async function ownModesOf({ chat }: Core): Promise<Surroundings['ownModes']> {
+  const { modes, faults } = await chat.modeFiles();
+  return [
+    ...modes.map(({ id, description = '' }) => ({ id, description, fault: null })),
+    ...[...faults].map(([id, [first]]) => ({ id, description: '', fault: first ? faultText(first) : '' })),
+  ];
+}
+
+/** Null while the ledger refuses calls; sending a question shows why. */
+async function budgetOf(core: Core): Promise<Surroundings['budget']> {
+  try {
+    const { remaining, limit, level } = await core.budget();
+    const shareLeft = limit === 0n ? 0 : Number((remaining * 1000n) / limit) / 1000;
+    return { left: formatLeft(remaining), shareLeft, level };
+  } catch (error) {
+    if (GatewayError.is(error)) return null;
+    throw error;
+  }
+}
