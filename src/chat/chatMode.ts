@@ -5,6 +5,8 @@ import type { Citations } from './citations.ts';
 import type { ToolPort } from './tools/chatTool.ts';
 
 export interface ChatResponse extends LlmResponse {
+  /** Of a question that took several calls: the record of each, in order. */
+  trail?: readonly AuditTrail[];
   /** Of a mode that answers from sources. */
   citations?: Citations;
   /** Of a mode whose answers have declared fields. */

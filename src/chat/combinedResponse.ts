@@ -8,6 +8,9 @@ export function combinedResponse(responses: readonly ChatResponse[]): ChatRespon
   const estimated = responses.find(({ costEstimated }) => costEstimated);
   return {
     ...last,
+    trail: responses.flatMap(
+      (one) => one.trail ?? (one.gatewayTracked && one.auditTrail ? [one.auditTrail] : []),
+    ),
     processingTimeMs: responses.reduce((sum, one) => sum + one.processingTimeMs, 0),
     attempts: responses.reduce((sum, one) => sum + one.attempts, 0),
     tokenUsage: responses.map(({ tokenUsage }) => tokenUsage).reduce(addTokens),

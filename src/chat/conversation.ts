@@ -60,6 +60,8 @@ export type ConversationEvent =
   | { type: 'turnRemoved'; id: string }
   /** The next piece of a turn's answer. */
   | { type: 'text'; id: string; text: string }
+  /** The next piece of what the model thought before it. */
+  | { type: 'thinking'; id: string; text: string }
   /** The reason, the mode or the shown turns were replaced. */
   | { type: 'replaced' };
 
@@ -128,7 +130,8 @@ export class Conversation {
   /** The shown branch. */
   #turns: readonly Turn[];
   #running: AbortController | null = null;
-  #text: TextBuffer | null = null;
+  /** The pieces of the running answer, and of its reasoning, that were not told yet. */
+  #pieces: readonly TextBuffer[] = [];
   /** Whether a person allowed all tools of this conversation, in this window. */
   #toolsAllowed = false;
   #decide: ((approval: Approval | null) => void) | null = null;
@@ -154,7 +157,7 @@ export class Conversation {
 
   /** The turns of the shown branch with their answers so far; later text comes as events. */
   get turns(): readonly Turn[] {
-    this.#text?.flush();
+    for (const pieces of this.#pieces) pieces.flush();
     return this.#turns;
   }
 
@@ -438,20 +441,15 @@ export class Conversation {
       inMode(chat, wayOf(turn), request, change.modelId),
     );
     turn.model = sent.modelId ?? turn.model;
-    const overflow = await this.#overflow(sent, turn, before);
+    const overflow = await this.#overflow(mode, sent, turn, before);
     if (overflow) {
-      turn.result = {
-        ...interrupted,
-        status: 'refused',
-        cost: formatUsd(0n),
-        failure: this.#failureOf(overflow),
-      };
+      turn.result = { ...uncharged, status: 'refused', failure: this.#failureOf(overflow) };
       return null;
     }
-    const text = new TextBuffer((piece) =>
-      this.#dependencies.onEvent({ type: 'text', id: turn.id, text: piece }),
-    );
-    this.#text = text;
+    const bufferOf = (type: 'text' | 'thinking'): TextBuffer =>
+      new TextBuffer((piece) => this.#dependencies.onEvent({ type, id: turn.id, text: piece }));
+    const [text, thinking] = [bufferOf('text'), bufferOf('thinking')];
+    this.#pieces = [thinking, text];
     try {
       const response = await this.#dependencies.use(async (core) => {
         turn.simulated = core.backend.simulated;
@@ -459,6 +457,10 @@ export class Conversation {
         return this.#callsFor(turn, mode, core).execute(sent, {
           signal,
           onEvent: (event) => {
+            if (event.type === 'thinking') {
+              turn.thinking = (turn.thinking ?? '') + event.text;
+              thinking.add(event.text);
+            }
             if (event.type !== 'text') return;
             turn.answer += event.text;
             text.add(event.text);
@@ -480,12 +482,17 @@ export class Conversation {
       turn.result = turnResultOf(response, this.#failureOf(response.error));
       return null;
     } finally {
-      text.flush();
+      for (const pieces of this.#pieces) pieces.flush();
     }
   }
 
   /** Why the request doesn't fit into the model's context; null if it does, or is refused for its reason or model. */
-  async #overflow(request: LlmRequest, turn: Turn, before: readonly Turn[]): Promise<GatewayError | null> {
+  async #overflow(
+    mode: ChatMode,
+    request: LlmRequest,
+    turn: Turn,
+    before: readonly Turn[],
+  ): Promise<GatewayError | null> {
     if (readReason(turn.reason, { minReasonLength: 0 }).fault !== null) return null;
     const asked = (question: Pick<Turn, 'question' | 'attachments'>, turns: readonly Turn[]): LlmRequest => ({
       ...request,
@@ -495,7 +502,8 @@ export class Conversation {
       await catalogue.learn(turn.model);
       const model = resolved(catalogue, turn.model);
       if (!model) return null;
-      const calls = chat.calls(await chat.mode('direct'), { folders: [] });
+      const summaries = chat.calls(await chat.mode('direct'), { folders: [] });
+      const answers = chat.calls(mode, this.#workspace);
       return overflowOf(model, {
         turns: turn.isSummary ? 0 : before.length,
         requestWithout: (turns) => asked(turn, before.slice(turns)),
@@ -504,7 +512,8 @@ export class Conversation {
           maxTokens: summaryTokens,
         }),
         models: catalogue.available(),
-        worstCase: (one) => calls.worstCase(one),
+        worstCase: (one) => answers.worstCase(one),
+        summaryWorstCase: (one) => summaries.worstCase(one),
       });
     });
   }
@@ -578,10 +587,9 @@ export class Conversation {
   async #isShown(turn: Turn, signal: AbortSignal): Promise<boolean> {
     const failure = await this.#dependencies.show(turn.id, signal);
     if (failure === null && !signal.aborted) return true;
-    const nothing = { ...interrupted, cost: formatUsd(0n) };
     turn.result = signal.aborted
-      ? { ...nothing, status: 'cancelled' }
-      : { ...nothing, status: 'failed', failure };
+      ? { ...uncharged, status: 'cancelled' }
+      : { ...uncharged, status: 'failed', failure };
     return false;
   }
 
@@ -699,6 +707,9 @@ const interrupted: TurnResult = {
   record: null,
   failure: null,
 };
+
+/** Of a question of which nothing was sent. */
+const uncharged: TurnResult = { ...interrupted, cost: formatUsd(0n), costMicro: '0' };
 
 /** How a question is answered; a signature goes with the mode `structured` alone. */
 function wayOf({

@@ -135,6 +135,7 @@ function redacted(line: ConversationLine): ConversationLine {
     turn: {
       ...turn,
       answer: redactor.redact(turn.answer),
+      ...(turn.thinking !== undefined && { thinking: redactor.redact(turn.thinking) }),
       // Again: a value that was found only in the answer.
       question: redactor.redact(question),
       ...(signature !== undefined && { signature: redactor.redact(signature) }),

@@ -37,6 +37,8 @@ export const turnResultSchema = z.object({
   /** The durable audit record; null when the call is not tracked. */
   record: z.nullable(z.object({ ledger: z.string(), callId: z.string(), sequence: z.number() })),
   failure: z.nullable(failureSchema),
+  /** The numbers of all records, in order, if the question took several calls. */
+  sequences: z.optional(z.array(z.number())),
   /** Why the cost is an upper bound. */
   estimatedBecause: z.optional(z.nullable(z.string())),
   /** What an incomplete answer lacks; left out for a complete one. */
@@ -99,6 +101,8 @@ export const turnSchema = z.object({
   simulated: z.boolean(),
   /** The Markdown received so far. */
   answer: z.string(),
+  /** What the model thought before it, as far as its service tells. */
+  thinking: z.optional(z.string()),
   citations: z.optional(citationsSchema),
   /** Set if the answer is the checked fields of a signature, as JSON. */
   structured: z.optional(z.object({ repairs: z.number() })),

@@ -1,11 +1,13 @@
 import type { LlmResponse } from '../gateways/modelCalls.ts';
 import { shortfallOf, type Shortfall } from '../gateways/shortfall.ts';
 import { contextTokens, formatUsd } from '../pricing/cost.ts';
+import type { ChatResponse } from './chatMode.ts';
 import type { Failure, TurnResult } from './turn.ts';
 
 /** How a call ended, for a view; its error is already worded. */
-export function turnResultOf(response: LlmResponse, failure: Failure | null): TurnResult {
+export function turnResultOf(response: ChatResponse, failure: Failure | null): TurnResult {
   const { status, processingTimeMs, tokenUsage, cost, costEstimated, auditTrail, error } = response;
+  const { trail = [] } = response;
   const shortfall = error ? null : shortfallOf(response.stopReason, response.content);
   return {
     status,
@@ -22,6 +24,7 @@ export function turnResultOf(response: LlmResponse, failure: Failure | null): Tu
       response.gatewayTracked && auditTrail
         ? { ledger: auditTrail.ledger, callId: auditTrail.callId, sequence: auditTrail.sequence }
         : null,
+    ...(trail.length > 1 && { sequences: trail.map(({ sequence }) => sequence) }),
     failure,
   };
 }

@@ -11,7 +11,8 @@ interface Button {
 export function remedyLabel(remedy: Remedy): string {
   if (remedy.kind !== 'retry') return buttons()[remedy.kind].label;
   const { maxTokens, model, leaveOut, summarise, atMost = '' } = remedy;
-  if (leaveOut !== undefined) return vscode.l10n.t('Leave Out the Oldest Questions ({0})', leaveOut);
+  if (leaveOut !== undefined)
+    return vscode.l10n.t('Leave Out the Oldest Questions ({0}, ≤ {1})', leaveOut, atMost);
   if (summarise !== undefined)
     return vscode.l10n.t('Summarise the Oldest Questions ({0}, ≤ {1})', summarise, atMost);
   if (maxTokens !== undefined)

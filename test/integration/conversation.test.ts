@@ -12,9 +12,11 @@ import {
 } from '../../src/chat/conversation.ts';
 import { imageAttachment, textAttachment } from '../../src/chat/context/attachments.ts';
 import { readRules } from '../../src/chat/context/rulesFiles.ts';
+import { statisticsOf } from '../../src/chat/statistics.ts';
 import type { Failure, Turn } from '../../src/chat/turn.ts';
 import { GatewayError, messageOf } from '../../src/errors.ts';
 import { subjectHash } from '../../src/content/contentKeys.ts';
+import { formatUsd } from '../../src/pricing/cost.ts';
 import { storedRecords } from '../support/ledgers.ts';
 import { gatewayOnMock, gatewayOnStandIn } from '../support/gateways.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -109,6 +111,21 @@ describe('a conversation', () => {
     expect(textOf(posted)).toBe(turn.answer);
     expect(posted.filter(({ type }) => type === 'text').length).toBeGreaterThan(3);
     expect(posted.at(-1)).toEqual({ type: 'turn', turn });
+  });
+
+  it('keeps what the model thought apart from its answer', async () => {
+    const { core } = await gatewayOnStandIn();
+    const { conversation, last, posted } = open(core);
+    const thought = { reasoningText: { text: 'Let me see.', signature: 'signed' } };
+    await conversation.ask(
+      `@stand-in:blocks=${JSON.stringify([{ reasoningContent: thought }, { text: 'Done.' }])}`,
+      'claude-sonnet',
+    );
+    expect(last()).toMatchObject({ thinking: 'Let me see.', answer: 'Done.' });
+    const { id } = last();
+    expect(posted).toContainEqual({ type: 'thinking', id, text: 'Let me see.' });
+    await conversation.ask('And now?', 'claude-sonnet');
+    expect(last().thinking).toBeUndefined();
   });
 
   it('goes on where an answer was cut off, with all that came before', async () => {
@@ -236,10 +253,28 @@ describe('a conversation', () => {
         /^The question has about 12,0\d\d tokens with all that goes with it/,
       );
       expect(result?.failure?.fixes.map(({ remedy }) => remedy)).toEqual([
-        { kind: 'retry', leaveOut: 2 },
+        { kind: 'retry', leaveOut: 2, atMost: expect.stringMatching(/^\$0\.0/) },
         { kind: 'retry', summarise: 2, atMost: expect.stringMatching(/^\$0\.0/) },
         { kind: 'retry', model: expect.any(String), atMost: expect.stringMatching(/^\$0\.0/) },
       ]);
+    });
+
+    it('names the most that each choice can cost, in the mode of the question', async () => {
+      const { core } = await gatewayOnStandIn();
+      const { conversation, last } = open(core, long);
+      conversation.mode = 'agent';
+      await conversation.ask('Go on', small);
+      const remedies = last().result?.failure?.fixes.map(({ remedy }) => remedy) ?? [];
+      const [leaveOut, summarise, other] = remedies as { model?: string; atMost: string }[];
+      const costs = [leaveOut, summarise, other].map((one) => Number(one?.atMost.slice(1)));
+      conversation.branchFrom(conversation.turns[2]!);
+      const most = await conversation.worstCase('Go on', other!.model!);
+      expect(other?.atMost).toBe(formatUsd(most));
+      expect(costs[1]).toBeGreaterThan(costs[0]!);
+      await conversation.ask('Go on', small);
+      await conversation.askAgain(last(), { leaveOut: 2 });
+      conversation.branchFrom(conversation.turns.at(-1)!);
+      expect(statisticsOf(conversation.allTurns).unknown).toBe(3);
     });
 
     it('leaves out the oldest turns, of later questions too', async () => {

@@ -16,6 +16,8 @@ const tokensOfDocument = 3_000;
 const assumedWindow = 128_000;
 /** Of a summary, at most. */
 export const summaryTokens = 1_000;
+/** Long tokens of prose. */
+const bytesOfSummaryToken = 8;
 
 export const summaryQuestion = `Summarise our conversation so far, for going on with it: what was asked, found and decided, with the names of \
 files and the code that later questions need. Write at most 500 words.`;
@@ -79,8 +81,10 @@ export interface OverflowChoice {
   /** The call that summarises the oldest turns. */
   summaryOf: (turns: number) => LlmRequest;
   models: readonly Model[];
-  /** Micro-USD. Throws `GatewayError` for a request that would be refused. */
+  /** Of all calls of the question, micro-USD. Throws `GatewayError` for a request that would be refused. */
   worstCase: (request: LlmRequest) => bigint;
+  /** The same of a summary. */
+  summaryWorstCase: (request: LlmRequest) => bigint;
 }
 
 /** Throws `invalid_request` if a request doesn't fit into the model's window. */
@@ -119,14 +123,22 @@ function remediesOf(model: Model, choice: OverflowChoice, tokens: number): Remed
   const fewest = fewestOf(choice.turns, (turns) => fits(choice.requestWithout(turns), summaryTokens));
   const roomy = choice.models
     .filter(({ maxInputTokens }) => maxInputTokens !== null && maxInputTokens >= tokens)
-    .flatMap(({ name }) => priced({ ...choice.requestWithout(0), modelId: name }, choice, name))
+    .flatMap(({ name }) => {
+      const cost = priced({ ...choice.requestWithout(0), modelId: name }, choice.worstCase);
+      return cost === null ? [] : { name, cost };
+    })
     .sort((one, other) => Number(one.cost - other.cost))[0];
   const remedies: Remedy[] = [];
-  if (fewest !== null) {
-    remedies.push({ kind: 'retry', leaveOut: fewest });
-    const request = choice.summaryOf(fewest);
-    const [summary] = fits(request, 0) ? priced(request, choice, model.name) : [];
-    if (summary) remedies.push({ kind: 'retry', summarise: fewest, atMost: formatUsd(summary.cost) });
+  const rest = fewest === null ? null : priced(choice.requestWithout(fewest), choice.worstCase);
+  if (fewest !== null && rest !== null) {
+    remedies.push({ kind: 'retry', leaveOut: fewest, atMost: formatUsd(rest) });
+    const summary = fits(choice.summaryOf(fewest), 0)
+      ? priced(choice.summaryOf(fewest), choice.summaryWorstCase)
+      : null;
+    // The question is asked after it, with the summary in place of the turns.
+    const after = priced(withSummary(choice.requestWithout(fewest)), choice.worstCase);
+    if (summary !== null && after !== null)
+      remedies.push({ kind: 'retry', summarise: fewest, atMost: formatUsd(summary + after) });
   }
   if (roomy) remedies.push({ kind: 'retry', model: roomy.name, atMost: formatUsd(roomy.cost) });
   return remedies;
@@ -144,16 +156,25 @@ function fewestOf(most: number, holds: (turns: number) => boolean): number | nul
   return low;
 }
 
-/** The name with the most that the request can cost; nothing for one that would be refused. */
-function priced(
-  request: LlmRequest,
-  { worstCase }: OverflowChoice,
-  name: string,
-): { name: string; cost: bigint }[] {
+/** A request with a summary that is as long as it can be. */
+function withSummary({ messages = [], ...request }: LlmRequest): LlmRequest {
+  const summary = 'x'.repeat(summaryTokens * bytesOfSummaryToken);
+  return {
+    ...request,
+    messages: [
+      { role: 'user', content: summaryQuestion },
+      { role: 'assistant', content: summary },
+      ...messages,
+    ],
+  };
+}
+
+/** Null for a request that would be refused. */
+function priced(request: LlmRequest, worstCase: (request: LlmRequest) => bigint): bigint | null {
   try {
-    return [{ name, cost: worstCase(request) }];
+    return worstCase(request);
   } catch (error) {
-    if (GatewayError.is(error)) return [];
+    if (GatewayError.is(error)) return null;
     throw error;
   }
 }

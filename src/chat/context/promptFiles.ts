@@ -112,7 +112,8 @@ async function readPrompt(root: string, path: string, name: string): Promise<Pro
   const foreign = foreignFile(file);
   if (foreign !== null) return faulty(foreign);
   if (!/^[\w-]{1,64}$/.test(name)) return faulty('its name may have letters, digits, - and _');
-  if (reservedPrompts.includes(name)) return faulty(`/${name} is a command of the chat: give it another name`);
+  if (reservedPrompts.includes(name))
+    return faulty(`/${name} is a command of the chat: give it another name`);
   const content = await readInside(root, path);
   if (content === null) return faulty('it is a link, or no text of up to 1 MB');
   return parsedPrompt(file, name, path, content);
@@ -125,10 +126,12 @@ function parsedPrompt(file: string, name: string, path: string, content: string)
   const document = new YamlDocument(file, matter);
   const given = document.contents ?? {};
   const fault =
-    document.faults[0]?.message ??
-    faultOfMatter(given) ??
-    (body.trim() === '' ? 'it has no prompt' : null);
-  const { description = path, mode, model } = (fault === null ? given : {}) as Record<string, string | undefined>;
+    document.faults[0]?.message ?? faultOfMatter(given) ?? (body.trim() === '' ? 'it has no prompt' : null);
+  const {
+    description = path,
+    mode,
+    model,
+  } = (fault === null ? given : {}) as Record<string, string | undefined>;
   return {
     name,
     description,

@@ -36,20 +36,35 @@ export function conversationMarkdown({ title, shown }: ExportedConversation): st
       '',
       turn.answer || escapeMarkdown(turn.result?.failure?.message ?? 'The answer is empty.'),
       '',
+      ...citationsOf(turn),
       `- Reason: ${escapeMarkdown(turn.reason || 'that of the agreement')}`,
+      ...(turn.mode === undefined ? [] : [`- Mode: ${escapeMarkdown(turn.mode)}`]),
+      ...(turn.tools ?? []).map(({ does, state }) => `- Tool: ${escapeMarkdown(does)} (${state})`),
       ...facts(turn.result).map((fact) => `- ${fact}`),
     ]),
     '',
   ].join('\n');
 }
 
+function citationsOf({ citations }: Turn): string[] {
+  if (!citations) return [];
+  const { valid, faults } = citations;
+  const places = valid.map(
+    ({ n, path, firstLine, lastLine }) => `- Source ${n}: ${escapeMarkdown(path)}:${firstLine}-${lastLine}`,
+  );
+  return [...places, ...faults.map((fault) => `- ${fault}`)];
+}
+
 function facts(result: TurnResult | null): string[] {
   if (!result) return ['Outcome: not ended'];
-  const { status, tokens, cost, costEstimated, record } = result;
+  const { status, tokens, cost, costEstimated, record, sequences = [] } = result;
   return [
     `Outcome: ${status}`,
     ...(tokens ? [`Tokens: ${tokens.input} → ${tokens.output}`] : []),
     ...(cost === null ? [] : [`Cost: ${cost}${costEstimated ? ' (estimated)' : ''}`]),
+    ...(sequences.length > 0
+      ? [`Records of all calls: ${sequences.map((one) => `#${one}`).join(', ')}`]
+      : []),
     record ? `Record: #${record.sequence} of ledger ${record.ledger}, call ${record.callId}` : 'Record: none',
   ];
 }

@@ -229,9 +229,7 @@ export class NextQuestion {
     const unpriced = text.trim() === '' || comparedQuestion(text) !== null;
     const cost = unpriced
       ? null
-      : await unlessRefused(async () =>
-          formatUsd(await conversation().worstCase(text, model, attachments)),
-        );
+      : await unlessRefused(async () => formatUsd(await conversation().worstCase(text, model, attachments)));
     if (text !== this.#text) return;
     post({ type: 'worstCase', cost });
     const use = await unlessRefused(() => conversation().windowUse(text, model, attachments));

@@ -428,7 +428,8 @@ export class ChatPanel implements vscode.Disposable {
         return;
       case 'showRecord': {
         const record = turn.result?.record;
-        if (record) await this.#dependencies.showCall(record.ledger, record);
+        const { sequence = record?.sequence } = message;
+        if (record && sequence !== undefined) await this.#dependencies.showCall(record.ledger, { sequence });
         return;
       }
       case 'insert':
@@ -750,7 +751,10 @@ function trustedFolders(): string[] {
 }
 
 function comparedAlone(attachments: number): GatewayError {
-  const message = vscode.l10n.t('A comparison sends the question alone, without its {0} attachments.', attachments);
+  const message = vscode.l10n.t(
+    'A comparison sends the question alone, without its {0} attachments.',
+    attachments,
+  );
   return new GatewayError('invalid_request', message, {
     hint: vscode.l10n.t('Nothing was sent. Remove them, or ask the models one after the other.'),
   });

@@ -6,10 +6,10 @@ const uri = vscode.Uri.from({ scheme, path: `/${vscode.l10n.t('What will be sent
 /** A read-only document of what the next question would send, as it was when it was last asked for. */
 export class PreviewDocument implements vscode.TextDocumentContentProvider, vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
+  readonly onDidChange = this.#changed.event;
+  // The editor looks for the event when the provider is registered.
   readonly #registration = vscode.workspace.registerTextDocumentContentProvider(scheme, this);
   #text = '';
-
-  readonly onDidChange = this.#changed.event;
 
   async show(text: string): Promise<void> {
     this.#text = text;

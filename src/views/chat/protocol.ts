@@ -82,6 +82,7 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('turn'), turn: turnSchema }),
   z.object({ type: z.literal('turnRemoved'), id: z.string() }),
   z.object({ type: z.literal('text'), id: z.string(), text: z.string() }),
+  z.object({ type: z.literal('thinking'), id: z.string(), text: z.string() }),
   z.object({ type: z.literal('reason'), reason: z.string() }),
   /** A question that was not asked goes back to the question field. */
   z.object({ type: z.literal('questionReturned'), question: z.string() }),
@@ -163,7 +164,8 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('goOn'), turn: z.string() }),
   /** Asks a model instead of the cache. */
   z.object({ type: z.literal('askModel'), turn: z.string() }),
-  z.object({ type: z.literal('showRecord'), turn: z.string() }),
+  /** Shows the record of the last call, or of the one with that number. */
+  z.object({ type: z.literal('showRecord'), turn: z.string(), sequence: z.optional(z.number()) }),
   z.object({ type: z.literal('showReport'), turn: z.string() }),
   z.object({ type: z.literal('openCitation'), turn: z.string(), n: z.number() }),
   z.object({ type: z.literal('copy'), text: z.string() }),

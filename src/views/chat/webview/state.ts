@@ -110,6 +110,13 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
           turn.id === message.id ? { ...turn, answer: turn.answer + message.text } : turn,
         ),
       };
+    case 'thinking':
+      return {
+        ...state,
+        turns: state.turns.map((turn) =>
+          turn.id === message.id ? { ...turn, thinking: (turn.thinking ?? '') + message.text } : turn,
+        ),
+      };
     case 'attachments':
       return { ...state, attachments: message.attachments };
     case 'rules':

@@ -32,7 +32,7 @@ interface TurnProperties {
 
 /** One question, its answer so far, and its result. */
 export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: TurnProperties) {
-  const { id, model, simulated, answer, citations, result, flow, tools, structured } = turn;
+  const { id, model, simulated, answer, citations, result, flow, tools, structured, thinking } = turn;
   const article = useRef<HTMLElement>(null);
   const drawn = useDrawn(article, isRecent);
   const asked = result === null ? tools?.find(({ state }) => state === 'asked') : undefined;
@@ -46,6 +46,7 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
         {model || t('Gateway')}
         {simulated && <SimulatedBadge />}
       </h2>
+      {thinking !== undefined && <Thinking text={thinking} />}
       {tools && <ToolUses uses={tools} />}
       {isForm && <Fields json={answer} onCopy={() => post({ type: 'copy', text: answer })} />}
       {answer !== '' && !isForm && !drawn && <PlainAnswer text={answer} />}
@@ -92,7 +93,8 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
       {result && (
         <Footer
           result={result}
-          onShowRecord={() => post({ type: 'showRecord', turn: id })}
+          repairs={structured?.repairs ?? 0}
+          onShowRecord={(sequence) => post({ type: 'showRecord', turn: id, sequence })}
           onAskModel={isLast && result.cached ? () => post({ type: 'askModel', turn: id }) : null}
         />
       )}
@@ -119,6 +121,16 @@ function useDrawn(article: RefObject<HTMLElement | null>, initially: boolean): b
 /** Once the answer begins, what was done before it is of no interest. */
 function progressOf({ answer, progress }: Turn): string {
   return answer === '' && progress !== undefined ? progress : t('Answering …');
+}
+
+/** What the model thought, folded away. */
+function Thinking({ text }: { text: string }) {
+  return (
+    <details class="thinking">
+      <summary>{t('Reasoning, {0} characters', text.length.toLocaleString())}</summary>
+      <PlainAnswer text={text} />
+    </details>
+  );
 }
 
 /** By number. */
@@ -184,11 +196,14 @@ function ShortfallCard({
 
 function Footer({
   result,
+  repairs,
   onShowRecord,
   onAskModel,
 }: {
   result: TurnResult;
-  onShowRecord: () => void;
+  /** How often a wrong answer was sent back. */
+  repairs: number;
+  onShowRecord: (sequence: number) => void;
   onAskModel: (() => void) | null;
 }) {
   const { record } = result;
@@ -208,13 +223,21 @@ function Footer({
           {fact}
         </span>
       ))}
-      {record ? (
-        <button type="button" class="record" title={t('Show Audit Record')} onClick={onShowRecord}>
-          {t('recorded #{0}', record.sequence)} <Icon name="check" />
-        </button>
-      ) : (
-        <span class="untracked">{t('not recorded')}</span>
-      )}
+      {repairs > 0 && <span class="fact">{repairs === 1 ? t('1 repair') : t('{0} repairs', repairs)}</span>}
+      {record &&
+        (result.sequences ?? [record.sequence]).map((sequence, index) => (
+          <button
+            key={sequence}
+            type="button"
+            class="record"
+            title={t('Show Audit Record')}
+            onClick={() => onShowRecord(sequence)}
+          >
+            {index === 0 ? t('recorded #{0}', sequence) : `#${sequence}`} <Icon name="check" />
+          </button>
+        ))}
+      {!record && isUnsent(result) && <span class="fact">{t('nothing was sent')}</span>}
+      {!record && !isUnsent(result) && <span class="untracked">{t('not recorded')}</span>}
       {onAskModel && (
         <button type="button" class="ask-model" onClick={onAskModel}>
           {t('Ask Again Without the Cache')}
@@ -222,6 +245,11 @@ function Footer({
       )}
     </p>
   );
+}
+
+/** Nothing of it is on record, because there was nothing. */
+function isUnsent({ costMicro, tokens, status }: TurnResult): boolean {
+  return costMicro === '0' && tokens === null && status !== 'success';
 }
 
 function facts({

@@ -2,12 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readPrompts } from '../../../../src/chat/context/promptFiles.ts';
-import {
-  filledPrompt,
-  inputsOf,
-  promptAsked,
-  variablesOf,
-} from '../../../../src/chat/context/promptText.ts';
+import { filledPrompt, inputsOf, promptAsked, variablesOf } from '../../../../src/chat/context/promptText.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
 
 function workspaceWith(files: Readonly<Record<string, string>>): string {
