@@ -1,6 +1,7 @@
 import type { JsonObject } from '../content/messages.ts';
 import type { AuditTrail, CallOptions, LlmRequest, LlmResponse, ModelCalls } from '../gateways/modelCalls.ts';
 import type { BackendInfo } from '../gateways/ports.ts';
+import type { SearchedFolder } from '../retrieval/workspaceFiles.ts';
 import type { Citations } from './citations.ts';
 import type { ToolPort } from './tools/chatTool.ts';
 
@@ -29,8 +30,7 @@ export interface ChatCalls extends ModelCalls {
 
 /** The workspace of a question. */
 export interface ChatWorkspace {
-  /** Its folders, as absolute paths. */
-  folders: readonly string[];
+  folders: readonly SearchedFolder[];
   /** Told how many of the files that must be read have been, before a model is called. */
   onProgress?: (read: number, all: number) => void;
   /** What the model's tools need of a person and the editor; left out where nobody can be asked. */

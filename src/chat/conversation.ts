@@ -10,6 +10,7 @@ import type { BackendInfo } from '../gateways/ports.ts';
 import { readReason } from '../ledger/reason.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import type { Model, ModelCatalogue } from '../pricing/modelCatalogue.ts';
+import type { SearchedFolder } from '../retrieval/workspaceFiles.ts';
 import type { ChatCalls, ChatMode, ChatWorkspace } from './chatMode.ts';
 import type { Approval } from './tools/chatTool.ts';
 import type { Attachment } from './context/attachment.ts';
@@ -70,7 +71,7 @@ export interface ConversationDependencies {
   use: <T>(work: (core: ChatCore) => Promise<T>) => Promise<T>;
   origin: () => Promise<CallOrigin>;
   /** The folders of the workspace, for modes that answer from them. */
-  folders: () => readonly string[];
+  folders: () => readonly SearchedFolder[];
   /** The problems that the editor shows, a line for each. */
   problems: () => Promise<string>;
   /** The rules files of the workspace, if they may be followed. */

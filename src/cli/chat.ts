@@ -45,7 +45,7 @@ export async function chat(
   const request = { ...defaults, ...(await requestFrom(prompt, options)), modelId, stream };
   if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
   const stop = stopSignal();
-  const response = await core.chat.calls(mode, { folders: [process.cwd()] }).execute(request, {
+  const response = await core.chat.calls(mode, { folders: [{ path: process.cwd() }] }).execute(request, {
     signal: stop.signal,
     ...(terminal.json ? {} : { onEvent: eventPrinter(terminal) }),
   });

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { Attachment } from '../chat/context/attachment.ts';
 import { listFiles } from '../retrieval/workspaceFiles.ts';
 import { attachDiff, attachProblems, attachSelection, attachSymbol, attachUri } from './attach.ts';
-import { localFolders } from './configuration.ts';
+import { searchedFolders } from './searchedFolders.ts';
 
 const mostFiles = 20_000;
 
@@ -45,16 +45,17 @@ async function items(): Promise<ContextItem[]> {
   return [...kinds, separator, ...files.map(fileItem)];
 }
 
-/** Open files first; those that git ignores are left out. */
+/** Open files first; those that git ignores or the editor's settings exclude are left out. */
 async function workspaceFiles(): Promise<vscode.Uri[]> {
   const open = vscode.window.tabGroups.all.flatMap(({ tabs }) =>
     tabs.flatMap(({ input }) => (input instanceof vscode.TabInputText ? [input.uri] : [])),
   );
   const { signal } = new AbortController();
   const inFolders = await Promise.all(
-    localFolders().map(async ({ uri }) =>
-      (await listFiles(uri.fsPath, signal)).map((path) => vscode.Uri.joinPath(uri, path)),
-    ),
+    searchedFolders().map(async (folder) => {
+      const root = vscode.Uri.file(folder.path);
+      return (await listFiles(folder, signal)).map((path) => vscode.Uri.joinPath(root, path));
+    }),
   );
   const known = new Map([...open, ...inFolders.flat()].map((uri) => [uri.toString(), uri]));
   return [...known.values()].slice(0, mostFiles);

@@ -21,8 +21,10 @@ async function search({
 }: Exclude<SearchRequest, { cancel: number }>): Promise<void> {
   const stopped = new AbortController();
   running.set(id, stopped);
-  const key = folders.join('\0');
+  const key = folders.map(({ path }) => path).join('\0');
   const index = indexes.get(key) ?? new WorkspaceIndex(folders);
+  // What the settings exclude may have changed since.
+  index.folders = folders;
   indexes.set(key, index);
   try {
     const onProgress = (read: number, all: number): void => post({ id, read, all });

@@ -3,10 +3,18 @@ import { join, sep } from 'node:path';
 import { git } from '../git.ts';
 import { mostTextBytes, readFileBytes } from '../readFile.ts';
 import { utf8Text } from '../utf8Text.ts';
+import { withoutExcluded, type ExcludePattern } from './excludes.ts';
 
 /** Milliseconds for git to list a folder; one that takes longer is walked. */
 const listTimeoutMs = 30_000;
 const mostListBytes = 256 * 1024 * 1024;
+/**
+ * A line of git's list: a tracked file has a letter, its mode, hash and stage (several in a conflict), any other a
+ * question mark; a repository that isn't tracked ends in a slash.
+ */
+const listLine = /(?:[A-Z] (\d{6}) [0-9a-f]+ \d\t|\? )([^\0]*)\0/gy;
+/** The mode of a submodule in git's index. */
+const submodule = '160000';
 
 /** Files that hold keys: they must not leave. */
 const keyFile =
@@ -20,24 +28,75 @@ export function isKeyFile(path: string): boolean {
   return keyFile.test(path);
 }
 
+/** A folder whose files are searched. Plain data, which goes to the search thread. */
+export interface SearchedFolder {
+  /** Absolute. */
+  path: string;
+  /** What the editor's settings exclude. */
+  excludes?: readonly ExcludePattern[];
+}
+
 /** The files of a folder that may be searched, as paths relative to it with `/`. */
-export async function listFiles(folder: string, signal: AbortSignal): Promise<string[]> {
-  const files = (await listedByGit(folder)) ?? (await walk(folder, '', signal));
+export async function listFiles(
+  { path: folder, excludes = [] }: SearchedFolder,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const files = withoutExcluded(await filesIn(folder, signal), excludes);
   signal.throwIfAborted();
   return files.filter((path) => !isKeyFile(path) && !writtenFile.test(path)).sort();
 }
 
-/** All files that git doesn't ignore; null outside a repository or without git. */
-async function listedByGit(folder: string): Promise<string[] | null> {
+/** In a repository the files that git doesn't ignore, elsewhere all; the same for every repository inside. */
+async function filesIn(folder: string, signal: AbortSignal): Promise<string[]> {
+  signal.throwIfAborted();
+  const listed = await listedByGit(folder);
+  if (!listed) return walk(folder, '', signal);
+  const files = [...listed.files];
+  for (const inside of listed.repositories)
+    if (await isRepository(folder, inside)) files.push(...(await filesInside(folder, inside, signal)));
+  return files;
+}
+
+async function filesInside(folder: string, inside: string, signal: AbortSignal): Promise<string[]> {
+  return (await filesIn(join(folder, inside), signal)).map((path) => `${inside}/${path}`);
+}
+
+/** Whether a place in a folder is a repository of its own, such as a submodule that is checked out. No link is followed. */
+async function isRepository(folder: string, inside: string): Promise<boolean> {
   try {
-    const list = await git(['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
+    const place = join(await realpath(folder), inside);
+    if ((await realpath(place)) !== place) return false;
+    await lstat(join(place, '.git'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+interface Listed {
+  /** The files that git doesn't ignore. */
+  files: string[];
+  /** Where submodules and other repositories may be. */
+  repositories: string[];
+}
+
+/** What git lists of a folder; null outside a repository or without git. */
+async function listedByGit(folder: string): Promise<Listed | null> {
+  try {
+    const parameters = ['ls-files', '-t', '--stage', '--cached', '--others', '--exclude-standard', '-z'];
+    const list = await git(parameters, {
       cwd: folder,
       timeout: listTimeoutMs,
       maxBuffer: mostListBytes,
       onlyWithWorkTree: true,
     });
-    // A repository inside is listed as a folder, with a slash. In a conflict a file is listed several times.
-    return [...new Set(list.split('\0'))].filter((path) => path !== '' && !path.endsWith('/'));
+    const files = new Set<string>();
+    const repositories = new Set<string>();
+    for (const [, mode, path = ''] of list.matchAll(listLine)) {
+      if (path.endsWith('/')) repositories.add(path.slice(0, -1));
+      else (mode === submodule ? repositories : files).add(path);
+    }
+    return { files: [...files], repositories: [...repositories] };
   } catch {
     return null;
   }
@@ -50,8 +109,9 @@ async function walk(folder: string, inside: string, signal: AbortSignal): Promis
     const path = inside === '' ? entry.name : `${inside}/${entry.name}`;
     // A link is neither a file nor a folder here.
     if (entry.isFile()) files.push(path);
-    const isSearched = entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== 'node_modules';
-    if (isSearched) files.push(...(await walk(folder, path, signal)));
+    if (!entry.isDirectory() || entry.name.startsWith('.') || entry.name === 'node_modules') continue;
+    const list = (await isRepository(folder, path)) ? filesInside : walk;
+    files.push(...(await list(folder, path, signal)));
   }
   return files;
 }

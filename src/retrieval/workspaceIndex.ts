@@ -5,7 +5,7 @@ import { definitionsIn, onlyReExports } from './definitions.ts';
 import { queryOf, rank, stemOf, type RankedChunk } from './ranking.ts';
 import { TermIndex } from './termIndex.ts';
 import { termsOf } from './terms.ts';
-import { fileStamp, listFiles, readInside, realFolder } from './workspaceFiles.ts';
+import { fileStamp, listFiles, readInside, realFolder, type SearchedFolder } from './workspaceFiles.ts';
 
 /** Milliseconds of work after which other work of the process gets its turn. */
 const turnMs = 10;
@@ -58,7 +58,8 @@ interface IndexedChunk extends RankedChunk {
  * stamp changed are read again.
  */
 export class WorkspaceIndex {
-  readonly #folders: readonly string[];
+  /** Of an update, as they are when it begins. */
+  folders: readonly SearchedFolder[];
   /** By absolute path. */
   #files = new Map<string, IndexedFile>();
   /** By number in the index. */
@@ -68,8 +69,8 @@ export class WorkspaceIndex {
   #terms = new TermIndex();
   #updated: Promise<void> = Promise.resolve();
 
-  constructor(folders: readonly string[]) {
-    this.#folders = folders;
+  constructor(folders: readonly SearchedFolder[]) {
+    this.folders = folders;
   }
 
   /** How much can be found. */
@@ -125,17 +126,19 @@ export class WorkspaceIndex {
   /** The files that there are now, by absolute path. */
   async #present(turn: Turn): Promise<Map<string, IndexedFile>> {
     const present = new Map<string, IndexedFile>();
-    for (const folder of this.#folders) {
+    const folders = this.folders;
+    for (const searched of folders) {
+      const { path: folder } = searched;
       const root = await realFolder(folder);
       if (root === null) continue;
-      const paths = await listFiles(folder, turn.signal);
+      const paths = await listFiles(searched, turn.signal);
       for (let start = 0; start < paths.length; start += stampsAtOnce) {
         const some = paths.slice(start, start + stampsAtOnce);
         const stamps = await Promise.all(some.map((inside) => fileStamp(join(folder, inside))));
         for (const [index, inside] of some.entries()) {
           const stamp = stamps[index];
           if (!stamp) continue;
-          const path = this.#folders.length > 1 ? `${basename(folder)}/${inside}` : inside;
+          const path = folders.length > 1 ? `${basename(folder)}/${inside}` : inside;
           const place = join(folder, inside);
           present.set(place, { root, inside, path, place, stamp, documents: [] });
         }

@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads';
+import type { SearchedFolder } from './workspaceFiles.ts';
 import type { FoundChunk, SearchOptions } from './workspaceIndex.ts';
 
 export type SearchRequest =
-  | { id: number; folders: readonly string[]; question: string; most: number }
+  | { id: number; folders: readonly SearchedFolder[]; question: string; most: number }
   /** Ends that search. */
   | { cancel: number };
 
@@ -34,7 +35,7 @@ const searches = new Map<number, Search>();
  * read again first. Throws the signal's reason once it aborts.
  */
 export async function searchWorkspace(
-  folders: readonly string[],
+  folders: readonly SearchedFolder[],
   question: string,
   most: number,
   { signal, onProgress }: SearchOptions,

@@ -43,7 +43,7 @@ async function measure(name: string, root: string) {
   const annotations = annotationsForm.parse(
     JSON.parse(readFileSync(join(folder!, 'annotations', `${name}.json`), 'utf8')),
   );
-  const index = new WorkspaceIndex([root]);
+  const index = new WorkspaceIndex([{ path: root }]);
   const stalls = monitorEventLoopDelay({ resolution: 1 });
   stalls.enable();
   const startedAt = performance.now();

@@ -56,7 +56,7 @@ async function ask(
 ): Promise<Asked> {
   const uses: ToolUse[] = [];
   const calls = core.chat.calls(await core.chat.mode('agent'), {
-    folders: [folder],
+    folders: [{ path: folder }],
     tools: {
       approve,
       problems: () => Promise.resolve('src/jam.ts:1 error: too sweet'),
@@ -145,7 +145,7 @@ describe('a chat with tools', () => {
     expect(JSON.stringify(gateway.standIn.calls.at(-1)!.body.messages!.at(-1))).toContain('Answer now');
     const mode = await gateway.core.chat.mode('agent');
     const tools = { approve: () => Promise.resolve(null) };
-    const worst = gateway.core.chat.calls(mode, { folders: [folder], tools }).worstCase({
+    const worst = gateway.core.chat.calls(mode, { folders: [{ path: folder }], tools }).worstCase({
       prompt: 'What is jam?',
       auditReason: 'JIRA-1 look',
       modelId: 'claude-sonnet',
@@ -187,7 +187,10 @@ describe('a chat with tools', () => {
 describe('a tool', () => {
   const run = async (name: string, input: object, folders: readonly string[]): Promise<string> => {
     const signal = new AbortController().signal;
-    return readTools[name]!.run(input as never, { folders, signal }).catch((error: unknown) => String(error));
+    return readTools[name]!.run(input as never, {
+      folders: folders.map((path) => ({ path })),
+      signal,
+    }).catch((error: unknown) => String(error));
   };
 
   test('reads only files of the workspace: no keys, no links, nothing outside', async () => {

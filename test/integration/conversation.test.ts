@@ -52,7 +52,7 @@ function open(
         return work(core);
       },
       origin,
-      folders: () => folders,
+      folders: () => folders.map((path) => ({ path })),
       problems: () => Promise.resolve(''),
       rules: async () => (await readRules(folders)).followed,
       runFlow: async (command, { signal, onStart, onProgress }) => {

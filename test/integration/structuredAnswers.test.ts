@@ -345,7 +345,9 @@ test('the mode hybrid answers from what the model knows where the workspace has 
   const gateway = await gatewayOnStandIn();
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'jam.md'), 'Marmalade is boiled.\n');
-  const calls = gateway.core.chat.calls(await gateway.core.chat.mode('hybrid'), { folders: [folder] });
+  const calls = gateway.core.chat.calls(await gateway.core.chat.mode('hybrid'), {
+    folders: [{ path: folder }],
+  });
   const request = { auditReason: 'JIRA-1 know', modelId: requestDefaults.modelId, maxTokens: 50 };
   gateway.standIn.behave = (call) => answerOf(call, '"Boiled [1]."');
   const found = await calls.execute({ ...request, prompt: 'How is marmalade boiled?' });

@@ -210,7 +210,7 @@ describe('the mode rag', () => {
         `marmalade ${'数据😀'.repeat(240)}\n`.repeat(3),
       ]),
     );
-    const calls = core.chat.calls(await core.chat.mode('rag'), { folders: [workspace(wide)] });
+    const calls = core.chat.calls(await core.chat.mode('rag'), { folders: [{ path: workspace(wide) }] });
     const direct = core.chat.calls(await core.chat.mode('direct'), { folders: [] });
     const worstCase = calls.worstCase(request());
     expect(worstCase).toBeGreaterThan(direct.worstCase(request()));
@@ -224,7 +224,7 @@ describe('the mode rag', () => {
   test('is stopped by its signal before anything is sent', async () => {
     const { core, standIn } = await gatewayOnStandIn();
     const response = await core.chat
-      .calls(await core.chat.mode('rag'), { folders: [workspace()] })
+      .calls(await core.chat.mode('rag'), { folders: [{ path: workspace() }] })
       .execute(request(), { signal: AbortSignal.abort() });
     expect(response).toMatchObject({ success: false, status: 'cancelled', cost: 0n });
     expect(response.error?.code).toBe('cancelled');
@@ -235,7 +235,7 @@ describe('the mode rag', () => {
     const { core, standIn } = await gatewayOnStandIn();
     const [one, other] = [workspace(), workspace({ 'src/kitchen/plum.ts': 'export const plumJam = 1;' })];
     const { citations } = await core.chat
-      .calls(await core.chat.mode('rag'), { folders: [one, other] })
+      .calls(await core.chat.mode('rag'), { folders: [{ path: one }, { path: other }] })
       .execute(request({ prompt: 'plumJam @stand-in:text=There [1].' }));
     expect(citations?.valid[0]).toMatchObject({ file: join(other, 'src/kitchen/plum.ts') });
     expect(standIn.calls).toHaveLength(1);

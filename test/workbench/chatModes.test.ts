@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BedrockStandIn, Behaviour, SeenCall } from '../standIn/bedrockStandIn.ts';
 import { ChatView } from './harness/chatView.ts';
@@ -17,6 +17,11 @@ function behave({ body }: SeenCall): Behaviour {
   return { blocks: [{ text: 'Let me look.' }, { toolUse: use }] };
 }
 
+const exclude = {
+  'files.exclude': { '**/*.js': { when: '$(basename).ts' } },
+  'search.exclude': { generated: true, 'marmalade.md': false },
+};
+
 describe('the modes of the chat', () => {
   let editor: Editor;
   let standIn: BedrockStandIn;
@@ -26,12 +31,20 @@ describe('the modes of the chat', () => {
   beforeAll(async () => {
     ({ editor, standIn } = await startOnStandIn());
     standIn.behave = behave;
-    const modes = join(editor.workspace, '.tidyllm', 'modes');
-    await mkdir(modes, { recursive: true });
-    await writeFile(join(modes, 'review.yaml'), 'description: As our team reviews\nsystem: You review.\n');
+    const review = 'description: As our team reviews\nsystem: You review.\n';
+    await writeInWorkspace('.tidyllm/modes/review.yaml', review);
+    await writeInWorkspace('.vscode/settings.json', JSON.stringify(exclude));
+    for (const path of ['marmalade.md', 'marmalade.js', 'marmalade.ts', 'generated/marmalade.md'])
+      await writeInWorkspace(path, `The marmalade of ${path}`);
     window = await editor.open();
     chat = await ChatView.open(window);
   });
+
+  const writeInWorkspace = async (path: string, text: string): Promise<void> => {
+    const place = join(editor.workspace, path);
+    await mkdir(dirname(place), { recursive: true });
+    await writeFile(place, text);
+  };
 
   beforeEach(() => chat.startOver());
 
@@ -75,6 +88,15 @@ describe('the modes of the chat', () => {
     await chat.ask('Is it good?');
     await chat.ended();
     expect(JSON.stringify(standIn.calls.at(-1)!.body.system)).toContain('You review.');
+  });
+
+  test('an answer from the workspace is not from files that the settings of the editor exclude', async () => {
+    await select('Workspace');
+    await chat.ask('Where is the marmalade?');
+    await chat.ended();
+    const sent = JSON.stringify(standIn.calls.at(-1)!.body.messages);
+    const found = [...sent.matchAll(/The marmalade of ([\w/.]+)/g)].map(([, path]) => path);
+    expect(found.toSorted()).toEqual(['marmalade.md', 'marmalade.ts']);
   });
 
   test('a tool runs only once it is allowed, and what it gave is shown', async () => {

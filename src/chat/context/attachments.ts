@@ -72,7 +72,7 @@ export async function folderAttachment(
   signal: AbortSignal,
 ): Promise<TextAttachment> {
   const root = await realFolder(folder);
-  const paths = root === null ? [] : await listFiles(root, signal);
+  const paths = root === null ? [] : await listFiles({ path: root }, signal);
   if (root === null || paths.length === 0)
     throw refused(`${name} has no files that may be read`, 'Attach another folder.');
   const texts: string[] = [];

@@ -1,10 +1,11 @@
 import type { JsonObject, Tool } from '../../content/messages.ts';
+import type { SearchedFolder } from '../../retrieval/workspaceFiles.ts';
 import type { ToolUse } from '../turn.ts';
 
 /** What a tool works with. */
 export interface ToolContext {
-  /** The folders of the workspace, as absolute paths. */
-  folders: readonly string[];
+  /** The folders of the workspace. */
+  folders: readonly SearchedFolder[];
   /** The problems that the editor shows, a line for each; left out where there is no editor. */
   problems?: () => Promise<string>;
   signal: AbortSignal;

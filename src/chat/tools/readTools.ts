@@ -1,7 +1,13 @@
 import { basename } from 'node:path';
 import type { JsonObject } from '../../content/messages.ts';
 import { git } from '../../git.ts';
-import { isKeyFile, listFiles, readInside, realFolder } from '../../retrieval/workspaceFiles.ts';
+import {
+  isKeyFile,
+  listFiles,
+  readInside,
+  realFolder,
+  type SearchedFolder,
+} from '../../retrieval/workspaceFiles.ts';
 import { searchWorkspace } from '../../retrieval/workspaceSearch.ts';
 import { visibleLine } from '../../visibleText.ts';
 import { numberInput, textInput, ToolFault, type ChatTool, type ToolContext } from './chatTool.ts';
@@ -146,7 +152,7 @@ export const readTools: Readonly<Record<string, ChatTool>> = Object.fromEntries(
 
 /** The changes since the last commit, without those of key files. Throws a `ToolFault` where git can't say. */
 export async function workingTreeDiff(folder: string, signal: AbortSignal): Promise<string> {
-  const context = { folders: [folder], signal };
+  const context = { folders: [{ path: folder }], signal };
   const compare = ['diff', 'HEAD', '--no-ext-diff', '--no-textconv', '--relative'];
   const names = await inRepository(folder, [...compare, '--name-only', '-z'], context);
   const changed = names.split('\0').filter((name) => name !== '' && !isKeyFile(name));
@@ -169,11 +175,11 @@ interface Place {
   shown: string;
 }
 
-async function filesOf(folders: readonly string[], signal: AbortSignal): Promise<Place[]> {
+async function filesOf(folders: readonly SearchedFolder[], signal: AbortSignal): Promise<Place[]> {
   const all = folders.map(async (folder) => {
-    const root = await realFolder(folder);
+    const root = await realFolder(folder.path);
     if (root === null) return [];
-    const before = folders.length > 1 ? `${basename(folder)}/` : '';
+    const before = folders.length > 1 ? `${basename(folder.path)}/` : '';
     return (await listFiles(folder, signal)).map((inside) => ({ root, inside, shown: before + inside }));
   });
   return (await Promise.all(all)).flat();
@@ -188,7 +194,7 @@ async function placeOf(given: string, { folders, signal }: ToolContext): Promise
 
 async function firstFolder({ folders }: ToolContext): Promise<string> {
   const [folder] = folders;
-  const root = folder === undefined ? null : await realFolder(folder);
+  const root = folder === undefined ? null : await realFolder(folder.path);
   if (root === null) throw new ToolFault('There is no workspace folder.');
   return root;
 }

@@ -30,6 +30,7 @@ import { pickModel } from '../../host/pickModel.ts';
 import { problemLines } from '../../host/problems.ts';
 import { pickPrompt } from '../../host/pickPrompt.ts';
 import { pickReason } from '../../host/pickReason.ts';
+import { searchedFolders } from '../../host/searchedFolders.ts';
 import { shownFailure } from '../../host/shownFailure.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import type { Mend, Remedy } from '../../remedies.ts';
@@ -135,7 +136,7 @@ export class ChatPanel implements vscode.Disposable {
       conversation: {
         use: (work) => holder.use(work),
         origin: () => git.callOrigin('chat'),
-        folders: () => localFolders().map(({ uri }) => uri.fsPath),
+        folders: searchedFolders,
         problems: () => Promise.resolve(problemLines()),
         rules: async () => (await readRules(trustedFolders())).followed,
         runFlow: (text, options) => dependencies.runs.executeCommand(text, { ...options, command: 'chat' }),

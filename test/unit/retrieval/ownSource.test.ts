@@ -53,7 +53,7 @@ const questions: readonly [question: string, ...files: string[]][] = [
 ];
 
 it('finds the right file among the first five for nine in ten questions about this program', async () => {
-  const index = new WorkspaceIndex([source]);
+  const index = new WorkspaceIndex([{ path: source }]);
   const { signal } = new AbortController();
   const missed: string[] = [];
   for (const [question, ...files] of questions) {

@@ -22,6 +22,18 @@ function put(folder: string, files: Record<string, string | Buffer>): void {
   }
 }
 
+function git(folder: string, ...parameters: string[]): void {
+  const author = ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.com'];
+  execFileSync('git', [...author, ...parameters], { cwd: folder, stdio: 'ignore' });
+}
+
+/** Makes a folder a repository with a commit of some files. */
+function repository(folder: string, files: string): void {
+  git(folder, 'init', '--quiet');
+  git(folder, 'add', files);
+  git(folder, 'commit', '--quiet', '--message', 'First');
+}
+
 async function pathsFor(index: WorkspaceIndex, question: string): Promise<string[]> {
   return (await index.search(question, 10, { signal })).map(({ path }) => path);
 }
@@ -30,7 +42,9 @@ describe('the index of a workspace', () => {
   it('returns path, lines, text and score of what it finds', async () => {
     const filler = Array.from({ length: 40 }, (_, index) => `// nothing of interest ${index}`).join('\n');
     const folder = folderWith({ 'src/seal.ts': `${filler}\nfunction sealEnvelope() {}\n`, 'b.md': 'Hello.' });
-    const [found, ...others] = await new WorkspaceIndex([folder]).search('seal an envelope', 5, { signal });
+    const [found, ...others] = await new WorkspaceIndex([{ path: folder }]).search('seal an envelope', 5, {
+      signal,
+    });
     expect(others.every(({ path }) => path === 'src/seal.ts')).toBe(true);
     expect(found).toMatchObject({ path: 'src/seal.ts', file: join(folder, 'src/seal.ts') });
     const lines = `${filler}\nfunction sealEnvelope() {}\n`.split('\n');
@@ -40,10 +54,10 @@ describe('the index of a workspace', () => {
   });
 
   it('finds nothing for words that no file has, and in a folder that is not there', async () => {
-    const index = new WorkspaceIndex([folderWith({ 'a.ts': 'const a = 1;' })]);
+    const index = new WorkspaceIndex([{ path: folderWith({ 'a.ts': 'const a = 1;' }) }]);
     expect(await pathsFor(index, 'zygote')).toEqual([]);
     expect(await pathsFor(index, 'what is it?')).toEqual([]);
-    expect(await pathsFor(new WorkspaceIndex(['/nowhere/at/all']), 'a')).toEqual([]);
+    expect(await pathsFor(new WorkspaceIndex([{ path: '/nowhere/at/all' }]), 'a')).toEqual([]);
   });
 
   it('honours .gitignore in a repository', async () => {
@@ -55,11 +69,13 @@ describe('the index of a workspace', () => {
       'd.log': 'marmalade',
     });
     execFileSync('git', ['init', '-q'], { cwd: folder });
-    expect((await pathsFor(new WorkspaceIndex([folder]), 'marmalade')).toSorted()).toEqual([
+    expect((await pathsFor(new WorkspaceIndex([{ path: folder }]), 'marmalade')).toSorted()).toEqual([
       'src/.hidden/b.ts',
       'src/a.ts',
     ]);
-    expect(await pathsFor(new WorkspaceIndex([join(folder, 'src')]), 'marmalade')).toContain('a.ts');
+    expect(await pathsFor(new WorkspaceIndex([{ path: join(folder, 'src') }]), 'marmalade')).toContain(
+      'a.ts',
+    );
   });
 
   it('skips dot folders and node_modules without git', async () => {
@@ -69,7 +85,7 @@ describe('the index of a workspace', () => {
       'node_modules/c/c.js': 'marmalade',
       'deep/down/d.ts': 'marmalade',
     });
-    expect((await pathsFor(new WorkspaceIndex([folder]), 'marmalade')).toSorted()).toEqual([
+    expect((await pathsFor(new WorkspaceIndex([{ path: folder }]), 'marmalade')).toSorted()).toEqual([
       'a.ts',
       'deep/down/d.ts',
     ]);
@@ -87,7 +103,9 @@ describe('the index of a workspace', () => {
       'server.pem': 'marmalade',
       'large.ts': 'marmalade '.repeat(90_000),
     });
-    expect(new Set(await pathsFor(new WorkspaceIndex([folder]), 'marmalade'))).toEqual(new Set(['large.ts']));
+    expect(new Set(await pathsFor(new WorkspaceIndex([{ path: folder }]), 'marmalade'))).toEqual(
+      new Set(['large.ts']),
+    );
   });
 
   it('never follows a link, neither to a file nor to a folder', async () => {
@@ -97,7 +115,7 @@ describe('the index of a workspace', () => {
       symlinkSync(join(outside, 'secret.ts'), join(folder, 'link.ts'));
       symlinkSync(outside, join(folder, 'linked'));
       if (isRepository) execFileSync('git', ['init', '-q'], { cwd: folder });
-      const index = new WorkspaceIndex([folder]);
+      const index = new WorkspaceIndex([{ path: folder }]);
       expect(await pathsFor(index, 'marmalade')).toEqual([]);
       expect(await pathsFor(index, 'plum')).toEqual(['a.ts']);
       expect(await isInside([folder], join(folder, 'link.ts'))).toBe(false);
@@ -114,14 +132,83 @@ describe('the index of a workspace', () => {
     execFileSync('git', ['add', '.'], { cwd: folder });
     rmSync(join(folder, 'inner'), { recursive: true });
     symlinkSync(outside, join(folder, 'inner'));
-    const index = new WorkspaceIndex([folder]);
+    const index = new WorkspaceIndex([{ path: folder }]);
     expect(await pathsFor(index, 'marmalade')).toEqual([]);
     expect(await pathsFor(index, 'plum')).toEqual(['a.ts']);
   });
 
+  it('searches submodules and repositories inside as git lists them, never behind a link', async () => {
+    const outside = folderWith({ 'secret.ts': 'marmalade' });
+    repository(outside, '.');
+    const library = folderWith({ '.gitignore': 'out/\n', 'lib.ts': 'marmalade' });
+    repository(library, '.');
+    for (const isRepository of [false, true]) {
+      const folder = folderWith({ 'a.ts': 'marmalade' });
+      if (isRepository) repository(folder, 'a.ts');
+      const around = isRepository ? folder : join(folder, 'around');
+      if (!isRepository) {
+        put(around, { 'b.ts': 'marmalade' });
+        repository(around, 'b.ts');
+      }
+      for (const name of ['deep/module', 'empty', 'linked'])
+        git(around, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', library, name);
+      git(around, 'submodule', '--quiet', 'deinit', '--force', 'empty');
+      rmSync(join(around, 'linked'), { recursive: true });
+      symlinkSync(outside, join(around, 'linked'));
+      put(around, {
+        'deep/module/out/ignored.ts': 'marmalade',
+        'deep/module/new.ts': 'marmalade',
+        'own/.gitignore': '*.log\n',
+        'own/c.ts': 'marmalade',
+        'own/d.log': 'marmalade',
+        'own/.env': 'marmalade',
+      });
+      git(join(around, 'own'), 'init', '--quiet');
+      const inside = ['deep/module/lib.ts', 'deep/module/new.ts', 'own/c.ts'];
+      expect((await pathsFor(new WorkspaceIndex([{ path: folder }]), 'marmalade')).toSorted()).toEqual(
+        ['a.ts', ...(isRepository ? inside : ['b.ts', ...inside].map((path) => `around/${path}`))].toSorted(),
+      );
+    }
+  });
+
+  it('leaves a repository inside out that git ignores', async () => {
+    const folder = folderWith({ '.gitignore': 'own/\n', 'a.ts': 'marmalade', 'own/b.ts': 'marmalade' });
+    repository(folder, 'a.ts');
+    repository(join(folder, 'own'), '.');
+    expect(await pathsFor(new WorkspaceIndex([{ path: folder }]), 'marmalade')).toEqual(['a.ts']);
+  });
+
+  it('lists no file that the name of another only describes', async () => {
+    const folder = folderWith({ 'a.ts': 'marmalade' });
+    put(folder, { '../outside.ts': 'plum', [`H 100644 ${'0'.repeat(40)} 0\t../outside.ts`]: 'plum' });
+    repository(folder, 'a.ts');
+    const found = await new WorkspaceIndex([{ path: folder }]).search('plum', 5, { signal });
+    expect(found.map(({ file }) => file)).toEqual([
+      join(folder, `H 100644 ${'0'.repeat(40)} 0\t..`, 'outside.ts'),
+    ]);
+  });
+
+  it('never reads what the settings exclude, and follows them when they change', async () => {
+    const folder = folderWith({
+      'a.ts': 'marmalade',
+      'a.js': 'marmalade',
+      'b.js': 'marmalade',
+      'vendor/c.ts': 'marmalade',
+      'deep/vendor/d.ts': 'marmalade',
+    });
+    const index = new WorkspaceIndex([{ path: folder, excludes: [{ glob: '**/vendor' }] }]);
+    const read: number[] = [];
+    await index.update({ signal, onProgress: (_, all) => read.push(all) });
+    expect(read).toEqual([3, 3, 3]);
+    expect((await pathsFor(index, 'marmalade')).toSorted()).toEqual(['a.js', 'a.ts', 'b.js']);
+    index.folders = [{ path: folder, excludes: [{ glob: '**/*.js', when: '$(basename).ts' }] }];
+    const now = ['a.ts', 'b.js', 'deep/vendor/d.ts', 'vendor/c.ts'];
+    expect((await pathsFor(index, 'marmalade')).toSorted()).toEqual(now);
+  });
+
   it('notices files that are changed, added, renamed and deleted, and reads no others', async () => {
     const folder = folderWith({ 'a.ts': 'plum', 'b.ts': 'plum', 'c.ts': 'plum' });
-    const index = new WorkspaceIndex([folder]);
+    const index = new WorkspaceIndex([{ path: folder }]);
     expect((await pathsFor(index, 'plum')).toSorted()).toEqual(['a.ts', 'b.ts', 'c.ts']);
     put(folder, { 'a.ts': 'cherry cherry', 'd.ts': 'cherry' });
     rmSync(join(folder, 'b.ts'));
@@ -140,7 +227,7 @@ describe('the index of a workspace', () => {
 
   it('stays right while everything in it changes again and again', async () => {
     const folder = folderWith({});
-    const index = new WorkspaceIndex([folder]);
+    const index = new WorkspaceIndex([{ path: folder }]);
     for (const fruit of ['plum', 'cherry', 'damson', 'quince']) {
       put(folder, { 'a.ts': `${fruit} one`, 'b.ts': `const ${fruit}Two = 2;`, [`${fruit}.ts`]: 'grows' });
       expect(await pathsFor(index, `${fruit}Two`)).toContain('b.ts');
@@ -152,7 +239,7 @@ describe('the index of a workspace', () => {
 
   it('names the folder in the paths of a workspace with several', async () => {
     const [one, other] = [folderWith({ 'a.ts': 'plum' }), folderWith({ 'a.ts': 'plum' })];
-    const found = await new WorkspaceIndex([one, other]).search('plum', 5, { signal });
+    const found = await new WorkspaceIndex([{ path: one }, { path: other }]).search('plum', 5, { signal });
     expect(found.map(({ file }) => file).toSorted()).toEqual(
       [join(one, 'a.ts'), join(other, 'a.ts')].toSorted(),
     );
@@ -164,7 +251,7 @@ describe('the index of a workspace', () => {
     const files = Object.fromEntries(
       Array.from({ length: 50 }, (_, index) => [`f${index}.ts`, `plum number${index}\n`.repeat(2000)]),
     );
-    const index = new WorkspaceIndex([folderWith(files)]);
+    const index = new WorkspaceIndex([{ path: folderWith(files) }]);
     const stopped = new AbortController();
     const onProgress = (read: number): void => {
       if (read === 10) stopped.abort(new Error('stopped'));
@@ -177,7 +264,7 @@ describe('the index of a workspace', () => {
 
   it('shares its work between two searches at once', async () => {
     const folder = folderWith({ 'a.ts': 'plum', 'b.ts': 'cherry' });
-    const index = new WorkspaceIndex([folder]);
+    const index = new WorkspaceIndex([{ path: folder }]);
     let read = 0;
     const search = () => index.search('plum', 5, { signal, onProgress: () => (read += 1) });
     const [one, other] = await Promise.all([search(), search()]);
@@ -187,7 +274,7 @@ describe('the index of a workspace', () => {
 
   it('lets the process work while a large file is read', async () => {
     const words = Array.from({ length: 90_000 }, (_, index) => `word${index}`).join('\n');
-    const index = new WorkspaceIndex([folderWith({ 'large.txt': words })]);
+    const index = new WorkspaceIndex([{ path: folderWith({ 'large.txt': words }) }]);
     let turns = 0;
     const ticking = setInterval(() => (turns += 1), 1);
     const delay = monitorEventLoopDelay({ resolution: 1 });

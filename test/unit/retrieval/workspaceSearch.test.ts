@@ -17,7 +17,7 @@ describe('the search in a thread', () => {
     const [one, other] = [folderWith({ 'a.ts': 'plum', 'b.ts': 'cherry' }), folderWith({ 'c.ts': 'plum' })];
     const read: string[] = [];
     const search = (folder: string) =>
-      searchWorkspace([folder], 'plum', 5, {
+      searchWorkspace([{ path: folder }], 'plum', 5, {
         signal,
         onProgress: (done, all) => read.push(`${done} of ${all}`),
       });
@@ -30,15 +30,28 @@ describe('the search in a thread', () => {
     expect(read.slice(3)).toEqual(['0 of 1']);
   });
 
+  it('follows what the settings exclude from one search to the next', async () => {
+    const path = folderWith({ 'a.ts': 'plum', 'b.ts': 'plum' });
+    const search = async (...globs: string[]): Promise<string[]> => {
+      const folder = { path, excludes: globs.map((glob) => ({ glob })) };
+      return (await searchWorkspace([folder], 'plum', 5, { signal })).map((found) => found.path).toSorted();
+    };
+    expect(await search('a.*')).toEqual(['b.ts']);
+    expect(await search()).toEqual(['a.ts', 'b.ts']);
+    expect(await search('{a,b}.ts')).toEqual([]);
+  });
+
   it('ends with its signal, and other searches go on', async () => {
     const folder = folderWith({ 'a.ts': 'plum' });
     const stop = new AbortController();
-    const stopped = searchWorkspace([folder], 'plum', 5, { signal: stop.signal });
-    const going = searchWorkspace([folder], 'plum', 5, { signal });
+    const stopped = searchWorkspace([{ path: folder }], 'plum', 5, { signal: stop.signal });
+    const going = searchWorkspace([{ path: folder }], 'plum', 5, { signal });
     stop.abort(new Error('enough'));
     await expect(stopped).rejects.toThrow('enough');
     expect(await going).toHaveLength(1);
-    await expect(searchWorkspace([folder], 'plum', 5, { signal: stop.signal })).rejects.toThrow('enough');
+    await expect(searchWorkspace([{ path: folder }], 'plum', 5, { signal: stop.signal })).rejects.toThrow(
+      'enough',
+    );
   });
 
   it('leaves the process its time while it reads', async () => {
@@ -47,7 +60,7 @@ describe('the search in a thread', () => {
       Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`f${index}.txt`, text])),
     );
     const before = process.threadCpuUsage();
-    const found = await searchWorkspace([folder], 'word7', 5, { signal });
+    const found = await searchWorkspace([{ path: folder }], 'word7', 5, { signal });
     const { user, system } = process.threadCpuUsage(before);
     expect(found.length).toBeGreaterThan(0);
     // In this thread it took over a second of processor time, which no other thread's load changes.
