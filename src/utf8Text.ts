@@ -33,3 +33,10 @@ export function utf8Text(bytes: Buffer): string {
     start = end + 1;
   }
 }
+
+/** The bytes of a text in UTF-8, composed (NFKC) or not, whichever are more: no tokenizer makes more tokens of it. */
+export function boundOfBytes(text: string): number {
+  const bytes = Buffer.byteLength(text);
+  // ASCII text is composed already.
+  return bytes === text.length ? bytes : Math.max(bytes, Buffer.byteLength(text.normalize('NFKC')));
+}

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { ComposeOptions } from '../core/core.ts';
+import { embeddingModel } from '../gateways/embeddingModels.ts';
 import { otherHomes } from '../ledger/otherHomes.ts';
 import type { LedgerMode } from '../ledger/records.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
@@ -26,13 +27,20 @@ export function settingsWarnings(
   ];
 }
 
-/** Unknown model names, whose caps and bases have no effect. */
-function unknownModels({ budget, models }: Settings, catalogue: ModelCatalogue): Fault[] {
+/** Unknown model names, which have no effect. */
+function unknownModels({ budget, models, chat }: Settings, catalogue: ModelCatalogue): Fault[] {
   const isUnknown = (name: string): boolean => catalogue.idOf(name) === null;
   const caps = Object.keys(budget.per_model_usd).filter((name) => name !== 'default' && isUnknown(name));
   const unused = Object.keys(models).filter(isUnknown);
   const bases = Object.entries(models).filter(([, { base }]) => isUnknown(base));
+  const embedding = chat.retrieval_embeddings;
+  const embedsNot = embedding !== null && !embeddingModel(catalogue.baseIdOf(embedding));
   return [
+    ...(embedsNot && !catalogue.modelIdOf(embedding).startsWith('arn:')
+      ? [
+          `chat.retrieval_embeddings: "${embedding}" is no known embedding model, so sources are ordered by words`,
+        ]
+      : []),
     ...caps.map((name) => `budget.per_model_usd: model "${name}" is unknown, so its cap has no effect`),
     ...unused.map((name) => `models: model "${name}" is unknown, so its base has no effect`),
     ...bases.map(([name, { base }]) => `models."${name}".base: model "${base}" is unknown`),

@@ -3,6 +3,7 @@ import type { AuditTrail, CallOptions, LlmRequest, LlmResponse, ModelCalls } fro
 import type { BackendInfo } from '../gateways/ports.ts';
 import type { SearchedFolder } from '../retrieval/workspaceFiles.ts';
 import type { Citations } from './citations.ts';
+import type { Embedder } from './embedder.ts';
 import type { ToolPort } from './tools/chatTool.ts';
 
 export interface ChatResponse extends LlmResponse {
@@ -10,8 +11,18 @@ export interface ChatResponse extends LlmResponse {
   trail?: readonly AuditTrail[];
   /** Of a mode that answers from sources. */
   citations?: Citations;
+  /** Of a mode that orders its sources by meaning: the calls that were made for it, which the cost includes. */
+  embeddings?: EmbeddingCalls;
   /** Of a mode whose answers have declared fields. */
   structured?: StructuredOutput;
+}
+
+export interface EmbeddingCalls {
+  model: string;
+  /** Micro-USD. */
+  cost: bigint;
+  /** The record of each call, in order. */
+  records: readonly AuditTrail[];
 }
 
 /** The fields of an answer, and how it came about. */
@@ -42,12 +53,14 @@ export interface ChatContext extends ChatWorkspace {
   backend: Pick<BackendInfo, 'id' | 'region' | 'simulated'>;
   /** Whether policy lets tools be asked for. */
   toolsAllowed: boolean;
+  /** What orders sources by meaning; null if policy has that switched off. */
+  embedder: Embedder | null;
 }
 
 /**
  * One way to answer a question: a layer over the one door to a model. It may change what is sent, ask more than once,
- * and change what comes back. It MUST make every attempt through the calls that it is given, so that each is governed
- * and recorded, and it MUST keep the promises of `ModelCalls` itself.
+ * and change what comes back. It MUST make every attempt through the calls or the embedder that it is given, so that each
+ * is governed and recorded, and it MUST keep the promises of `ModelCalls` itself.
  */
 export interface ChatMode {
   readonly id: string;

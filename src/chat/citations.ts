@@ -24,6 +24,8 @@ export interface Citations {
   valid: readonly Citation[];
   /** Numbers that no source has. */
   invalid: readonly number[];
+  /** Why the sources were not ordered by meaning, in a sentence; left out if they were, or need not be. */
+  byWords?: string;
 }
 
 /** The numbers in square brackets, outside code, as `[1]` or `[1, 2]`; sources are numbered from 1. */
@@ -43,7 +45,11 @@ export function citationsIn(answer: string, sources: readonly Source[]): Citatio
 }
 
 /** Why an answer can't be relied on as far as its citations show, each in a sentence. */
-export function citationFaults(answer: string, { valid, invalid }: Citations): string[] {
+export function citationFaults(answer: string, { byWords, ...cited }: Citations): string[] {
+  return [...(byWords === undefined ? [] : [byWords]), ...faultsOf(answer, cited)];
+}
+
+function faultsOf(answer: string, { valid, invalid }: Citations): string[] {
   if (invalid.length > 0) {
     const numbers = invalid.map((n) => `[${n}]`).join(', ');
     return [

@@ -315,7 +315,7 @@ export class Conversation {
     return this.#looked(question, model, attachments, async (core, mode, sent) => ({
       use: windowUse(sent, core.catalogue.resolve(sent.modelId ?? model)),
       worstCase: this.#priced(core, mode, sent),
-      sent: await core.chat.preview(mode, this.#workspace, sent),
+      ...(await core.chat.preview(mode, this.#workspace, sent)),
     }));
   }
 

@@ -1,10 +1,13 @@
 import { closest } from 'fastest-levenshtein';
 import { GatewayError } from '../errors.ts';
-import type { LlmRequest } from '../gateways/modelCalls.ts';
+import { embed, embeddingWorstCase, type EmbeddingRequest } from '../gateways/embeddings.ts';
+import type { LlmRequest, ModelCalls } from '../gateways/modelCalls.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
+import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { ChatCalls, ChatContext, ChatMode, ChatWorkspace } from './chatMode.ts';
 import { chatModeIds } from './chatModeIds.ts';
-import { firstSent } from './context/preview.ts';
+import { firstSent, withoutVectors, type Sent } from './context/preview.ts';
+import type { Embedder } from './embedder.ts';
 import { readModeFiles, type ModeFiles } from './modeFiles.ts';
 import { agent } from './modes/agent.ts';
 import { modeError } from './modes/custom.ts';
@@ -18,6 +21,11 @@ export interface ChatManagerDependencies {
   backend: ChatContext['backend'];
   /** Whether policy lets tools be asked for. */
   toolsAllowed: boolean;
+  /** The model that orders what is found in the workspace by its meaning; null if that is off. */
+  embeddingModel: string | null;
+  catalogue: ModelCatalogue;
+  /** What is left of today's limit, micro-USD. Throws `GatewayError`. */
+  remaining: () => Promise<bigint>;
   /** The folder of the user's settings.yaml. */
   configuration: string;
   /** Workspace folders whose files apply. */
@@ -43,6 +51,9 @@ export class UnifiedChatManager {
    * `invalid_request` if there is no such mode, its file has a fault, or the signature is missing or wrong.
    */
   async mode(name: string, signature?: string | Signature): Promise<ChatMode> {
+    const { embeddingModel, catalogue } = this.#dependencies;
+    // Its worst case is computed later, without waiting.
+    if (embeddingModel !== null) await catalogue.learn(embeddingModel);
     if (name === 'structured') return structured(signatureFrom(signature));
     if (signature !== undefined)
       throw new GatewayError('invalid_request', `The mode ${name} takes no signature.`, {
@@ -61,15 +72,42 @@ export class UnifiedChatManager {
    * is.
    */
   calls(mode: ChatMode, workspace: ChatWorkspace): ChatCalls {
-    const { registry, backend, toolsAllowed } = this.#dependencies;
-    return mode.over(registry.calls(), { ...workspace, backend, toolsAllowed });
+    const calls = this.#dependencies.registry.calls();
+    return mode.over(calls, this.#context(workspace, this.#embedder(calls)));
   }
 
-  /** What the first call of a request would send; null if no model would be called. Throws `gateway_unavailable`. */
-  preview(mode: ChatMode, workspace: ChatWorkspace, request: LlmRequest): Promise<LlmRequest | null> {
-    const { registry, backend, toolsAllowed } = this.#dependencies;
-    const over = (calls: ChatCalls): ChatCalls => mode.over(calls, { ...workspace, backend, toolsAllowed });
-    return firstSent(over, registry.calls(), request, backend);
+  /** What a request would send, as far as that is known before it is. Throws `gateway_unavailable`. */
+  async preview(mode: ChatMode, workspace: ChatWorkspace, request: LlmRequest): Promise<Sent> {
+    const { registry, backend } = this.#dependencies;
+    const real = this.#embedder(registry.calls());
+    const texts: string[] = [];
+    const embedder = real && {
+      ...real,
+      embed: (one: EmbeddingRequest) => {
+        texts.push(...one.texts);
+        return Promise.resolve(withoutVectors(one));
+      },
+    };
+    const over = (calls: ChatCalls): ChatCalls => mode.over(calls, this.#context(workspace, embedder));
+    const sent = await firstSent(over, registry.calls(), request, backend);
+    return { sent, embedded: real && texts.length > 0 ? { model: real.model, texts } : null };
+  }
+
+  #context(workspace: ChatWorkspace, embedder: Embedder | null): ChatContext {
+    const { backend, toolsAllowed } = this.#dependencies;
+    return { ...workspace, backend, toolsAllowed, embedder };
+  }
+
+  #embedder(calls: ModelCalls): Embedder | null {
+    const { embeddingModel: model, catalogue, remaining, backend } = this.#dependencies;
+    if (model === null) return null;
+    return {
+      model,
+      service: `${backend.id} ${backend.region}`,
+      embed: (request, options) => embed({ calls, catalogue }, request, options),
+      worstCase: (request) => embeddingWorstCase({ calls, catalogue }, request),
+      remaining,
+    };
   }
 }
 

@@ -120,7 +120,7 @@ function printOutcome(response: ChatResponse, terminal: Terminal): void {
 
 /** The document of `chat --json`. */
 export function responseJson(response: ChatResponse): object {
-  const { tokenUsage: usage, auditTrail, citations, structured } = response;
+  const { tokenUsage: usage, auditTrail, citations, embeddings, structured } = response;
   return {
     content: response.content,
     message: response.message,
@@ -133,6 +133,14 @@ export function responseJson(response: ChatResponse): object {
         end_line: lastLine,
       })),
       invalid_citations: citations.invalid,
+      ...(citations.byWords !== undefined && { ordered_by_words_because: citations.byWords }),
+    }),
+    ...(embeddings && {
+      embeddings: {
+        model: embeddings.model,
+        cost_usd: microToUsd(embeddings.cost),
+        audit_trails: embeddings.records.map(auditTrailJson),
+      },
     }),
     ...(structured && {
       output: structured.output,

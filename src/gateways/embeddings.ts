@@ -34,34 +34,31 @@ const callsAtOnce = 8;
 
 /** Embeds texts with governed calls. MUST NOT reject if a call is refused or fails. */
 export async function embed(
-  { calls, catalogue }: { calls: ModelCalls; catalogue: ModelCatalogue },
-  { texts, dimensions, normalize, input_type, ...common }: EmbeddingRequest,
+  { calls, catalogue }: EmbeddingGateway,
+  asked: EmbeddingRequest,
   { signal }: { signal?: AbortSignal } = {},
 ): Promise<Embeddings> {
-  const modelId = common.modelId ?? defaultEmbeddingModel;
+  const modelId = asked.modelId ?? defaultEmbeddingModel;
   await catalogue.learn(modelId);
-  const size = embeddingModel(catalogue.baseIdOf(modelId))?.mostTexts ?? Infinity;
-  const batches = batchesOf(texts, size);
+  const requests = requestsOf(catalogue, { ...asked, modelId });
   const made: LlmResponse[] = [];
   let error = null as GatewayError | null;
   let next = 0;
   const work = async (): Promise<void> => {
-    while (next < batches.length && error === null) {
+    for (;;) {
       const number = next++;
-      const embedding = {
-        texts: batches[number] ?? [],
-        ...(dimensions !== undefined && { dimensions }),
-        ...(normalize !== undefined && { normalize }),
-        ...(input_type !== undefined && { input_type }),
-      };
-      const response = await calls.execute({ ...common, modelId, embedding }, signal ? { signal } : {});
+      const request = requests[number];
+      if (!request || error !== null) return;
+      const response = await calls.execute(request, signal ? { signal } : {});
       made[number] = response;
       error ??= response.error;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(callsAtOnce, batches.length) }, work));
+  await Promise.all(Array.from({ length: Math.min(callsAtOnce, requests.length) }, work));
   const all = made.filter(Boolean);
-  const vectors = batches.flatMap((batch, number) => vectorsIn(made[number], batch.length));
+  const vectors = requests.flatMap(({ embedding: { texts } }, number) =>
+    vectorsIn(made[number], texts.length),
+  );
   return {
     vectors,
     success: error === null,
@@ -73,6 +70,46 @@ export async function embed(
     simulated: all.some(({ simulated }) => simulated),
     calls: all,
   };
+}
+
+/**
+ * The most that embedding texts can cost, micro-USD, with all calls that are made for them. Throws the `GatewayError` that
+ * one of them would be refused with. The catalogue must have learned the model.
+ */
+export function embeddingWorstCase(
+  { calls, catalogue }: EmbeddingGateway,
+  { modelId = defaultEmbeddingModel, ...asked }: EmbeddingRequest,
+): bigint {
+  const requests = requestsOf(catalogue, { ...asked, modelId });
+  return requests.reduce((sum, request) => sum + calls.worstCase(request), 0n);
+}
+
+interface EmbeddingGateway {
+  calls: ModelCalls;
+  catalogue: ModelCatalogue;
+}
+
+/** The calls for a request, each with as many texts as its model takes. */
+function requestsOf(
+  catalogue: ModelCatalogue,
+  {
+    texts,
+    dimensions,
+    normalize,
+    input_type,
+    ...common
+  }: EmbeddingRequest & Required<Pick<EmbeddingRequest, 'modelId'>>,
+): (LlmRequest & Required<Pick<LlmRequest, 'embedding'>>)[] {
+  const size = embeddingModel(catalogue.baseIdOf(common.modelId))?.mostTexts ?? Infinity;
+  return batchesOf(texts, size).map((batch) => ({
+    ...common,
+    embedding: {
+      texts: batch,
+      ...(dimensions !== undefined && { dimensions }),
+      ...(normalize !== undefined && { normalize }),
+      ...(input_type !== undefined && { input_type }),
+    },
+  }));
 }
 
 /** At least one, so that a request without texts is refused where all requests are. */

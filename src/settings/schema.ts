@@ -283,6 +283,11 @@ export const settingsSchema = z.strictObject({
       .describe(
         'Whether a model in the chat may read files, problems and git of the workspace: each use is asked, or none is allowed.',
       ),
+    retrieval_embeddings: optional
+      .describe(
+        'Embedding model that orders what is found in the workspace by its meaning, for answers from the workspace: the question and up to 60 parts of files are sent to it. Null orders by words, without a model.',
+      )
+      .meta({ examples: ['cohere-embed'] }),
   }),
   compliance: section({
     level: z.enum(['standard', 'enterprise']).default('enterprise').describe('Rule set that is checked.'),

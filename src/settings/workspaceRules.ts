@@ -28,6 +28,8 @@ export const workspaceRules: Readonly<Record<string, Tighten>> = {
   'cache.max_bytes': lower,
   'cache.max_temperature': lower,
   'chat.tools': (own: string, asked: string) => (asked === 'never' ? asked : own),
+  // It costs: a workspace may only switch it off.
+  'chat.retrieval_embeddings': (own: string | null, asked: string | null) => (asked === null ? null : own),
   'compliance.level': (own: string, asked: string) => (asked === 'enterprise' ? asked : own),
   'compliance.secrets': stricter,
   'compliance.personal_data': stricter,

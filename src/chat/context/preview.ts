@@ -1,15 +1,22 @@
 import { blocksOf, type ContentBlock } from '../../content/messages.ts';
 import { GatewayError } from '../../errors.ts';
+import type { EmbeddingRequest, Embeddings } from '../../gateways/embeddings.ts';
 import type { LlmRequest, ModelCalls } from '../../gateways/modelCalls.ts';
 import { unreachable } from '../../gateways/unreachable.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import type { ChatCalls, ChatContext } from '../chatMode.ts';
 import type { WindowUse } from './contextWindow.ts';
 
-/** What the next question would send, and what that takes. */
-export interface Preview {
-  /** Of the first call; null if no model would be called. */
+/** What a question would send. */
+export interface Sent {
+  /** By the first call of a model that answers; null if no model would be called. */
   sent: LlmRequest | null;
+  /** What an embedding model would get before it, which may change the order of the sources; null if nothing. */
+  embedded: { model: string; texts: readonly string[] } | null;
+}
+
+/** What the next question would send, and what that takes. */
+export interface Preview extends Sent {
   use: WindowUse;
   /** Micro-USD, of all calls of the question. */
   worstCase: bigint;
@@ -35,8 +42,14 @@ export async function firstSent(
   return sent[0] ?? null;
 }
 
+/** What embedding these texts comes to while nothing is sent: no vector, so that their order stays. */
+export function withoutVectors({ texts, modelId = '' }: EmbeddingRequest): Embeddings {
+  const nothing = { inputTokens: 0, cost: 0n, cacheHit: false, simulated: false, calls: [] };
+  return { ...nothing, vectors: texts.map(() => null), success: true, error: null, modelUsed: modelId };
+}
+
 /** A preview as a document. */
-export function previewText({ sent, use, worstCase }: Preview): string {
+export function previewText({ sent, embedded, use, worstCase }: Preview): string {
   const { tokens, window, isKnown } = use;
   const size = `${count(window)}${isKnown ? '' : ' (assumed)'}`;
   if (!sent) return 'No model would be called: nothing was found in the workspace.\n';
@@ -60,9 +73,15 @@ export function previewText({ sent, use, worstCase }: Preview): string {
     `Bytes:   ${count(sections.reduce((sum, [, text = '']) => sum + Buffer.byteLength(text), 0))} of text, each at most one token`,
     `Cost:    at most ${formatUsd(worstCase)}, with every call of the question`,
     `Reason:  ${auditReason || 'none yet'} (recorded, not sent)`,
+    ...(embedded ? [embeddedText(embedded)] : []),
     ...sections.flatMap(([title = '', text = '']) => ['', `──── ${title} ────`, '', text]),
     '',
   ].join('\n');
+}
+
+function embeddedText({ model, texts }: NonNullable<Sent['embedded']>): string {
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  return `Before:  ${count(texts.length)} texts of ${count(bytes)} bytes, from the question and parts of files, go to ${model}, which orders the sources: those below may change`;
 }
 
 function shownBlock(block: ContentBlock): string {

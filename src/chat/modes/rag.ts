@@ -6,8 +6,17 @@ import { readReason } from '../../ledger/reason.ts';
 import { queryOf } from '../../retrieval/ranking.ts';
 import type { FoundChunk } from '../../retrieval/workspaceIndex.ts';
 import { searchWorkspace } from '../../retrieval/workspaceSearch.ts';
+import { boundOfBytes } from '../../utf8Text.ts';
 import type { ChatContext, ChatMode, ChatCalls } from '../chatMode.ts';
 import { dataBlock } from '../context/dataBlock.ts';
+import {
+  mostOrdered,
+  orderedByMeaning,
+  orderWorstCase,
+  unordered,
+  withOrdering,
+  type Ordered,
+} from '../meaningOrder.ts';
 import { withSystem } from '../withSystem.ts';
 import { citationsIn, notFound, ownKnowledge, type Citations } from '../citations.ts';
 
@@ -60,9 +69,12 @@ function answersFromSources(
   context: ChatContext,
   { system, systemWithoutSources }: Instructions,
 ): ChatCalls {
+  // What will be found isn't known yet, so the price is that of the most that is sent.
+  const answerCost = (request: LlmRequest): bigint =>
+    calls.worstCase(withSources(request, system, 'x'.repeat(mostSourceBytes)));
   return {
-    // What will be found isn't known yet, so the price is that of the most that is sent.
-    worstCase: (request) => calls.worstCase(withSources(request, system, 'x'.repeat(mostSourceBytes))),
+    worstCase: (request) =>
+      answerCost(request) + (context.embedder ? orderWorstCase(context.embedder, request) : 0n),
     execute: async (request, options = {}) => {
       const { modelId = requestDefaults.modelId, auditReason = '' } = request;
       const citations: Citations = { valid: [], invalid: [] };
@@ -70,17 +82,20 @@ function answersFromSources(
       if (readReason(auditReason, { minReasonLength: 0 }).fault)
         return { ...(await calls.execute(request, options)), citations };
       const { signal = new AbortController().signal } = options;
-      let sources: FoundChunk[];
+      let ordered: Ordered;
       try {
-        sources = await sourcesOf(request, context, signal);
+        ordered = await foundFor(request, context, { answerCost, signal });
       } catch (error) {
         if (!signal.aborted) throw error;
         const stopped = new GatewayError('cancelled', 'The call was stopped.');
         return { ...unreachable(stopped, modelId, context.backend), citations };
       }
+      const sources = fitting(ordered.found);
       if (sources.length > 0) {
         const response = await calls.execute(withSources(request, system, blockWith(sources)), options);
-        return { ...response, citations: citationsIn(response.content, sources) };
+        const { byWords } = ordered;
+        const cited = { ...citationsIn(response.content, sources), ...(byWords !== null && { byWords }) };
+        return { ...withOrdering(response, ordered), citations: cited };
       }
       if (systemWithoutSources !== null)
         return { ...(await calls.execute(withSystem(request, systemWithoutSources), options)), citations };
@@ -90,13 +105,21 @@ function answersFromSources(
   };
 }
 
-async function sourcesOf(
+/** What is found by the words of a question, ordered by its meaning if that is on and not all of it can be sent. */
+async function foundFor(
   request: LlmRequest,
-  { folders, onProgress }: ChatContext,
-  signal: AbortSignal,
-): Promise<FoundChunk[]> {
+  { folders, onProgress, embedder }: ChatContext,
+  { answerCost, signal }: { answerCost: (request: LlmRequest) => bigint; signal: AbortSignal },
+): Promise<Ordered> {
+  const question = searchedText(request);
   const search = { signal, ...(onProgress && { onProgress }) };
-  return fitting(await searchWorkspace(folders, searchedText(request), mostSources, search));
+  const found = await searchWorkspace(folders, question, embedder ? mostOrdered : mostSources, search);
+  if (!embedder || fitting(found).length === found.length) return unordered(found);
+  return orderedByMeaning(found, question, request, {
+    embedder,
+    answerCost: () => answerCost(request),
+    signal,
+  });
 }
 
 /** What is searched for: the question, with those before it as long as it has few words of its own. */
@@ -149,9 +172,11 @@ function blockWith(sources: readonly FoundChunk[]): string {
 
 /** As many of the best as the block may hold. */
 function fitting(found: readonly FoundChunk[]): FoundChunk[] {
-  return found.reduce<FoundChunk[]>((sources, one) => {
-    const block = blockWith([...sources, one]);
-    const bytes = Math.max(Buffer.byteLength(block), Buffer.byteLength(block.normalize('NFKC')));
-    return bytes > mostSourceBytes ? sources : [...sources, one];
-  }, []);
+  return found
+    .slice(0, mostSources)
+    .reduce<FoundChunk[]>(
+      (sources, one) =>
+        boundOfBytes(blockWith([...sources, one])) > mostSourceBytes ? sources : [...sources, one],
+      [],
+    );
 }

@@ -9,6 +9,7 @@ import {
 import { imageFacts, pdfPages } from '../../content/media.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Model } from '../../pricing/modelCatalogue.ts';
+import { boundOfBytes } from '../../utf8Text.ts';
 import { claudeVersion, modelKind, type ModelKind } from '../../pricing/modelFamily.ts';
 
 /** Roles, separators and other framing that a provider adds around each message. */
@@ -29,10 +30,7 @@ const textOfPage = 3_000;
  * those that normalise first (NFKC, as Anthropic's published one) never more than the normalised text has.
  */
 export function textTokenBound(text: string): number {
-  const bytes = Buffer.byteLength(text, 'utf8');
-  // ASCII text is already normalised.
-  if (bytes === text.length) return bytes;
-  return Math.max(bytes, Buffer.byteLength(text.normalize('NFKC'), 'utf8'));
+  return boundOfBytes(text);
 }
 
 /** An upper bound of the input tokens of a call. Throws `invalid_request` for content without a known bound. */

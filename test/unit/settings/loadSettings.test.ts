@@ -200,6 +200,8 @@ describe('a workspace file', () => {
     ['budget: { per_model_usd: { default: 1 } }', 'budget: { per_model_usd: { claude-sonnet: 9 } }'],
     ['cache: { enabled: false }', 'cache: { enabled: true }'],
     ['ai: { backends: [mock] }', 'ai: { backends: [bedrock, mock] }'],
+    ['chat: {}', 'chat: { retrieval_embeddings: cohere-embed }'],
+    ['chat: { retrieval_embeddings: titan-embed }', 'chat: { retrieval_embeddings: cohere-embed }'],
     ['budget: { unknown_price: refuse }', 'budget: { unknown_price: us.anthropic.claude-opus-4-8 }'],
   ])('does not loosen %s by %s', async (user, workspace) => {
     const alone = await within(user, '');
@@ -219,6 +221,12 @@ describe('a workspace file', () => {
       'budget: { per_user_usd: { constructor: 50, toString: 5 } }',
     );
     expect(settings.budget.per_user_usd).toEqual({ default: '20', constructor: '20', toString: '5' });
+  });
+
+  it('switches embeddings off, which cost', async () => {
+    const off = 'chat: { retrieval_embeddings: null }';
+    const { settings } = await within('chat: { retrieval_embeddings: titan-embed }', off);
+    expect(settings.chat.retrieval_embeddings).toBeNull();
   });
 
   it('is named with what it sets without effect', async () => {

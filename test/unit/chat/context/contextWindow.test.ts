@@ -75,7 +75,7 @@ describe('a preview', () => {
         { role: 'user' as const, content: 'And?' },
       ],
     };
-    expect(previewText({ sent, use, worstCase: 10_000n })).toBe(
+    expect(previewText({ sent, embedded: null, use, worstCase: 10_000n })).toBe(
       `What the question would send to m
 
 Tokens:  about 5 of 100
@@ -100,6 +100,8 @@ Because.
 And?
 `,
     );
-    expect(previewText({ sent: null, use, worstCase: 0n })).toMatch(/^No model would be called/);
+    expect(previewText({ sent: null, embedded: null, use, worstCase: 0n })).toMatch(
+      /^No model would be called/,
+    );
   });
 });
