@@ -89,6 +89,34 @@ describe('conversations', () => {
     expect(await questions()).toEqual(['plums']);
   });
 
+  test('a question that was asked before is offered with its answer, here and in another conversation', async () => {
+    const offer = chat.frame.getByRole('button', { name: 'Asked before — show the answer' });
+    await answered('Where are the mulberries checked?');
+    await answered(`And the elderberries? @stand-in:text=${'A long answer.\n\n'.repeat(60)}`);
+    await chat.question.fill('Where do we store the mulberries?');
+    await chat.frame.getByText(/^at most/).waitFor();
+    expect(await offer.count()).toBe(0);
+    await chat.question.fill('Where do we check the mulberries?');
+    await offer.waitFor();
+    expect(await window.accessibilityFindings()).toEqual([]);
+    const before = standIn.calls.length;
+    await offer.click();
+    const first = chat.turns.first();
+    await expect.poll(() => first.evaluate((turn) => turn === document.activeElement)).toBe(true);
+    await expect
+      .poll(() => first.evaluate((turn) => Math.abs(turn.getBoundingClientRect().top)))
+      .toBeLessThan(200);
+    expect(await chat.question.inputValue()).toBe('Where do we check the mulberries?');
+    await window.palette('TidyLLM: New Conversation');
+    await chat.frame.locator('.welcome').waitFor();
+    await chat.question.fill('where are mulberries checked');
+    await offer.click();
+    await expect.poll(async () => (await questions())[0]).toBe('Where are the mulberries checked?');
+    expect(standIn.calls).toHaveLength(before);
+    await chat.question.fill('');
+    await offer.waitFor({ state: 'detached' });
+  });
+
   test('are found by their title, renamed and pinned', async () => {
     await answered('quinces');
     await window.palette('TidyLLM: Rename Conversation…');

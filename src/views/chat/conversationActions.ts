@@ -43,7 +43,7 @@ export class ConversationActions {
     if (!chosen) return;
     switch (chosen.action) {
       case 'open':
-        return this.#openOne(chosen.conversation);
+        return this.openOne(chosen.conversation);
       case 'rename':
         await this.rename(chosen.conversation);
         return this.choose();
@@ -141,10 +141,10 @@ export class ConversationActions {
 
   async #restore(conversation: ListedConversation): Promise<void> {
     await this.#change(conversation, { deleted: null });
-    await this.#openOne(conversation);
+    await this.openOne(conversation);
   }
 
-  async #openOne(conversation: ListedConversation): Promise<void> {
+  async openOne(conversation: ListedConversation): Promise<void> {
     const { open, mayLeave, show } = this.#dependencies;
     if (conversation.id !== open.log.id) {
       if (!(await mayLeave())) return;

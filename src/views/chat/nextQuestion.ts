@@ -36,6 +36,8 @@ export interface NextQuestionDependencies {
   keep: (text: string) => Promise<void>;
   /** Called where the mode of the conversation was changed here. */
   onDidChangeMode: () => void;
+  /** Called with the text when it has rested and is priced. */
+  lookAt: (text: string) => Promise<void>;
   post: (message: HostMessage) => void;
 }
 
@@ -234,6 +236,7 @@ export class NextQuestion {
     post({ type: 'worstCase', cost });
     const use = await unlessRefused(() => conversation().windowUse(text, model, attachments));
     post({ type: 'windowUse', use });
+    if (text === this.#text) await this.#dependencies.lookAt(text);
   }
 
   #showContext(): void {

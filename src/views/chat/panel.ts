@@ -42,6 +42,7 @@ import { ConversationActions } from './conversationActions.ts';
 import { NextQuestion, type QueuedQuestion } from './nextQuestion.ts';
 import { OpenConversation } from './openConversation.ts';
 import { PreviewDocument } from './previewDocument.ts';
+import { RepeatedQuestion, type AskedBefore } from './repeatedQuestion.ts';
 import { firstOfPart } from './shownPart.ts';
 import { ShownTurns } from './shownTurns.ts';
 import { readSurroundings } from './surroundings.ts';
@@ -106,6 +107,9 @@ export class ChatPanel implements vscode.Disposable {
   /** When this user was last erased, as far as this window knows; undefined before it has looked. */
   #erased: string | null | undefined;
   readonly #preview = new PreviewDocument();
+  readonly #repeated: RepeatedQuestion;
+  /** Where the written question was asked before. */
+  #askedBefore: AskedBefore | null = null;
 
   constructor(dependencies: ChatPanelDependencies) {
     const { storage, holder, git, conversations, log } = dependencies;
@@ -119,8 +123,10 @@ export class ChatPanel implements vscode.Disposable {
       kept: () => this.#open.draft,
       keep: (text) => this.#open.keepDraft(text),
       onDidChangeMode: () => this.#showConversation(),
+      lookAt: (text) => this.#lookAt(text),
       post: (message) => this.#post(message),
     });
+    this.#repeated = new RepeatedQuestion(conversations, workspacesOfWindow);
     this.#editor = new SinglePanel(dependencies, {
       viewType: 'tidyllm.chatEditor',
       title: () => vscode.l10n.t('Chat'),
@@ -166,6 +172,7 @@ export class ChatPanel implements vscode.Disposable {
     this.#restored = this.#open.restore();
     this.#subscriptions = vscode.Disposable.from(
       this.#preview,
+      this.#repeated,
       this.#editor,
       holder.onDidChange(() => this.#follow()),
       holder.onDidChangeLedger(() => {
@@ -338,6 +345,8 @@ export class ChatPanel implements vscode.Disposable {
         // The field is empty now, and says so later.
         this.#next.write('');
         return this.#ask(message.question);
+      case 'showAskedBefore':
+        return this.#showAskedBefore();
       case 'unqueue':
         await this.#next.takeBack(message.id);
         this.#showAround();
@@ -386,7 +395,6 @@ export class ChatPanel implements vscode.Disposable {
     else if (message.type === 'signature') this.#conversation.signature = message.signature;
     else this.#conversation.followsRules = message.follow;
     this.#next.priceSoon();
-    if (message.type === 'followRules') await this.#showRules();
     await this.#open.remember();
   }
 
@@ -612,6 +620,29 @@ export class ChatPanel implements vscode.Disposable {
     return shownFailure(error);
   }
 
+  /** Shows what else there is to know before the question is asked. */
+  async #lookAt(text: string): Promise<void> {
+    await this.#showRules();
+    // What is attached makes another question of it.
+    const isNew = text.trim() === '' || this.#next.context.attachments.length > 0;
+    const asked = isNew ? null : await this.#repeated.find(text, this.#conversation, this.#open.log.id);
+    if (text !== this.#next.text) return;
+    this.#askedBefore = asked;
+    const question = asked && ('turn' in asked ? asked.turn.question : asked.conversation.title);
+    this.#post({ type: 'askedBefore', question });
+  }
+
+  /** The draft stays: it can still be asked. */
+  async #showAskedBefore(): Promise<void> {
+    const asked = this.#askedBefore;
+    if (!asked) return;
+    if ('conversation' in asked) return this.conversations.openOne(asked.conversation);
+    this.#conversation.showTurn(asked.turn);
+    const place = this.#conversation.turns.indexOf(asked.turn);
+    while (place >= 0 && place < this.#first) this.#showEarlier();
+    this.#post({ type: 'reveal', turn: asked.turn.id });
+  }
+
   async #showRules(): Promise<void> {
     const { followed, ignored } = await readRules(trustedFolders());
     const { followsRules: follows } = this.#conversation;
@@ -700,7 +731,6 @@ export class ChatPanel implements vscode.Disposable {
     if (!this.#view && !this.#editor.exists) return;
     const surroundings = await readSurroundings(this.#dependencies, () => this.#next.model());
     this.#post({ type: 'surroundings', surroundings });
-    await this.#showRules();
     // The cost depends on the model and on the length of the conversation.
     this.#next.priceSoon();
   }

@@ -88,6 +88,10 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('questionReturned'), question: z.string() }),
   z.object({ type: z.literal('reasonRefused'), message: z.string() }),
   z.object({ type: z.literal('worstCase'), cost: z.nullable(z.string()) }),
+  /** The question that the draft repeats; null if it is new. */
+  z.object({ type: z.literal('askedBefore'), question: z.nullable(z.string()) }),
+  /** Brings a turn into sight. */
+  z.object({ type: z.literal('reveal'), turn: z.string() }),
   z.object({ type: z.literal('rules'), rules }),
   z.object({ type: z.literal('windowUse'), use: z.nullable(windowUse) }),
   /** What goes with the next question, without its content. */
@@ -121,6 +125,8 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('focused'), focused: z.boolean() }),
   /** Uses the last reason again. While an answer is running, the question waits for it. */
   z.object({ type: z.literal('ask'), question: z.string() }),
+  /** Shows the answer to the question that the draft repeats. */
+  z.object({ type: z.literal('showAskedBefore') }),
   /** Takes back a question that waits. */
   z.object({ type: z.literal('unqueue'), id: z.string() }),
   /** Asks a question again for another answer. */

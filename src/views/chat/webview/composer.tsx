@@ -60,6 +60,7 @@ export function Composer(properties: ChatProperties) {
       <QueuedQuestions queued={state.around.queued} post={post} />
       {held !== '' && <HeldText text={held} onRemove={() => edit({ type: 'textHeld', text: '' })} />}
       <RulesLine rules={state.rules} post={post} />
+      <AskedBefore question={state.askedBefore} onShow={() => post({ type: 'showAskedBefore' })} />
       <AttachmentChips attachments={state.attachments} post={post} />
       <div class="question-row">
         <textarea
@@ -174,6 +175,16 @@ function ReasonHints({ state, edit }: Pick<ChatProperties, 'state' | 'edit'>) {
         </button>
       )}
     </>
+  );
+}
+
+/** Offers the answer to a question that was asked before. */
+function AskedBefore({ question, onShow }: { question: string | null; onShow: () => void }) {
+  if (question === null) return null;
+  return (
+    <button type="button" class="suggestion" title={question} onClick={onShow}>
+      <Icon name="history" /> <span>{t('Asked before — show the answer')}</span>
+    </button>
   );
 }
 

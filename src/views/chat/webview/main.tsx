@@ -28,6 +28,7 @@ const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (
   if (message.type === 'turn' || message.type === 'conversation') tellShown();
   if (message.type === 'focus') focus('question');
   if (message.type === 'reasonRefused') focus('reason');
+  if (message.type === 'reveal') reveal(message.turn);
 });
 
 window.addEventListener('focus', () => tellFocus(true));
@@ -52,6 +53,13 @@ function tellShown(): void {
   const last = state.turns.at(-1);
   if (last?.result === null && document.getElementById(turnElement(last.id)))
     post({ type: 'shown', turn: last.id });
+}
+
+/** The turn gets the focus, so that a screen reader reads on from there. */
+function reveal(turn: string): void {
+  const element = document.getElementById(turnElement(turn));
+  element?.scrollIntoView({ block: 'start' });
+  element?.focus({ preventScroll: true });
 }
 
 function tellFocus(focused: boolean): void {

@@ -28,6 +28,8 @@ export interface ChatState {
   windowUse: WindowUse | null;
   /** The most that the question can cost. */
   worstCase: string | null;
+  /** The earlier question that this one repeats. */
+  askedBefore: string | null;
 }
 
 /** Edits of the user in the fields. */
@@ -70,6 +72,7 @@ export const initialState: ChatState = {
   rules: { followed: [], ignored: [], follows: true },
   windowUse: null,
   worstCase: null,
+  askedBefore: null,
 };
 
 /** The state after a message of the extension or an edit of the user. */
@@ -125,6 +128,8 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
       return { ...state, windowUse: message.use };
     case 'worstCase':
       return { ...state, worstCase: message.cost };
+    case 'askedBefore':
+      return { ...state, askedBefore: message.question };
     case 'reason':
     case 'reasonWritten':
       return { ...state, reason: message.reason, reasonProblem: null };
@@ -146,6 +151,7 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
     case 'elsewhere':
       return message.elsewhere ? { ...initialState, elsewhere: true } : { ...state, elsewhere: false };
     case 'focus':
+    case 'reveal':
       return state;
   }
 }
@@ -178,9 +184,9 @@ function withText(state: ChatState, text: string): ChatState {
     : { ...state, question: text };
 }
 
-/** Without a question there is no cost. */
+/** Without a question there is no cost, and nothing that it repeats. */
 function priced(state: ChatState): ChatState {
-  return wholeQuestion(state).trim() ? state : { ...state, worstCase: null };
+  return wholeQuestion(state).trim() ? state : { ...state, worstCase: null, askedBefore: null };
 }
 
 function withTurn(turns: readonly Turn[], changed: Turn): Turn[] {

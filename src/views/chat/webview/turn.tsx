@@ -39,7 +39,7 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
   const isForm = structured !== undefined && isObject(answer);
   const sources = useMemo(() => citations && placesOf(citations), [citations]);
   return (
-    <article ref={article} id={turnElement(id)} class="turn" aria-busy={result === null}>
+    <article ref={article} id={turnElement(id)} class="turn" tabIndex={-1} aria-busy={result === null}>
       <h2 class="speaker">{t('You')}</h2>
       <Question turn={turn} canAsk={canAsk} post={post} />
       <h2 class="speaker">
