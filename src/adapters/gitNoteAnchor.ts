@@ -36,7 +36,8 @@ export class GitNoteAnchor implements Anchor {
 
   async #git(...parameters: string[]): Promise<string> {
     try {
-      return await git(['-C', this.#repository, ...parameters], {
+      return await git(parameters, {
+        cwd: this.#repository,
         timeout: timeoutMs,
         maxBuffer: largestOutput,
       });

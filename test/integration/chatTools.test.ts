@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ChatResponse } from '../../src/chat/chatMode.ts';
 import { readTools } from '../../src/chat/tools/readTools.ts';
@@ -16,14 +16,15 @@ function workspace(): string {
   mkdirSync(join(folder, 'src'));
   writeFileSync(join(folder, 'src', 'jam.ts'), 'export const jam = 1;\nexport const plum = 2;\n');
   writeFileSync(join(folder, '.env'), 'KEY=SECRET\n');
-  const run = (...parameters: string[]): void =>
-    void execFileSync('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.com', ...parameters], {
-      cwd: folder,
-    });
-  run('init', '--quiet');
-  run('add', '--force', '.');
-  run('commit', '--quiet', '--message', 'Jam is made');
+  gitIn(folder, 'init', '--quiet');
+  gitIn(folder, 'add', '--force', '.');
+  gitIn(folder, 'commit', '--quiet', '--message', 'Jam is made');
   return folder;
+}
+
+function gitIn(folder: string, ...parameters: string[]): string {
+  const person = ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.com'];
+  return execFileSync('git', [...person, ...parameters], { cwd: folder, encoding: 'utf8' });
 }
 
 type Call = [name: string, input: object];
@@ -236,15 +237,67 @@ describe('a tool', () => {
     );
   });
 
-  test('starts no program that the repository names', async () => {
+  const programs: Record<
+    string,
+    (git: (...parameters: string[]) => void, folder: string, program: string) => void
+  > = {
+    'for differences': (git, folder, program) => {
+      writeFileSync(join(folder, '.gitattributes'), '*.ts diff=evil\n');
+      for (const key of ['diff.evil.textconv', 'diff.evil.command', 'diff.external'])
+        git('config', key, `${program};`);
+    },
+    'to filter content': (git, folder, program) => {
+      writeFileSync(join(folder, '.git', 'info', 'attributes'), '*.ts filter=evil\n');
+      for (const key of ['clean', 'smudge', 'process'])
+        git('config', `filter.evil.${key}`, `${program}; cat`);
+      git('config', 'filter.evil.required', 'true');
+    },
+    'in an included file, with a name that is hard to write': (git, folder, program) => {
+      writeFileSync(join(folder, '.git', 'info', 'attributes'), '*.ts filter=e=v.i.L\n');
+      const included = join(folder, '.git', 'more');
+      writeFileSync(included, `[FILTER "e=v.i.L"]\nCLEAN = "${program}; cat"\nrequired\n`);
+      git('config', 'include.path', included);
+    },
+    'in the configuration of a submodule': (git, folder, program) => {
+      const inner = temporaryFolder();
+      const inSubmodule = (...parameters: string[]): string => gitIn(join(folder, 'inner'), ...parameters);
+      gitIn(inner, 'init', '--quiet');
+      writeFileSync(join(inner, 'a.txt'), 'one\n');
+      gitIn(inner, 'add', '.');
+      gitIn(inner, 'commit', '--quiet', '--message', 'inner');
+      git('-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', inner, 'inner');
+      git('commit', '--quiet', '--message', 'with a submodule');
+      git('config', 'diff.ignoreSubmodules', 'none');
+      git('config', 'diff.submodule', 'diff');
+      inSubmodule('config', 'filter.evil.clean', `${program}; cat`);
+      const attributes = inSubmodule('rev-parse', '--path-format=absolute', '--git-path', 'info/attributes');
+      mkdirSync(dirname(attributes.trim()), { recursive: true });
+      writeFileSync(attributes.trim(), '* filter=evil\n');
+      writeFileSync(join(folder, 'inner', 'a.txt'), 'two\n');
+    },
+  };
+
+  test.each(Object.keys(programs))('starts no program that the repository names %s', async (name) => {
     const folder = workspace();
-    const marker = join(folder, 'ran');
-    writeFileSync(join(folder, '.gitattributes'), '*.ts diff=evil\n');
-    for (const key of ['diff.evil.textconv', 'diff.evil.command', 'diff.external'])
-      execFileSync('git', ['config', key, `touch ${marker};`], { cwd: folder });
+    const marker = join(temporaryFolder(), 'ran');
+    programs[name]!((...parameters) => void gitIn(folder, ...parameters), folder, `touch ${marker}`);
     writeFileSync(join(folder, 'src', 'jam.ts'), 'export const jam = 4;\n');
     expect(await run('git_diff', {}, [folder])).toContain('jam = 4');
     expect(await run('git_log', {}, [folder])).toContain('Jam is made');
-    expect(await run('list_files', {}, [folder])).not.toMatch(/^ran$/m);
+    expect(await run('list_files', {}, [folder])).toContain('src/jam.ts');
+    expect(existsSync(marker)).toBe(false);
+  });
+
+  test('neither lists nor compares the files of another folder that the repository names', async () => {
+    const folder = workspace();
+    const outside = temporaryFolder();
+    mkdirSync(join(outside, 'src'));
+    writeFileSync(join(outside, 'src', 'jam.ts'), 'SECRET\n');
+    writeFileSync(join(outside, 'private.txt'), 'SECRET\n');
+    gitIn(folder, 'config', 'core.worktree', outside);
+    expect(await run('git_diff', {}, [folder])).toContain('git can’t say');
+    const listed = await run('list_files', {}, [folder]);
+    expect(listed).toContain('src/jam.ts');
+    expect(listed).not.toContain('private.txt');
   });
 });

@@ -153,7 +153,9 @@ export const readTools: Readonly<Record<string, ChatTool>> = Object.fromEntries(
 /** The changes since the last commit, without those of key files. Throws a `ToolFault` where git can't say. */
 export async function workingTreeDiff(folder: string, signal: AbortSignal): Promise<string> {
   const context = { folders: [{ path: folder }], signal };
-  const compare = ['diff', 'HEAD', '--no-ext-diff', '--no-textconv', '--relative'];
+  // git would look into a submodule by the programs that the submodule's own configuration names.
+  const submodules = ['--ignore-submodules=dirty', '--submodule=short'];
+  const compare = ['diff', 'HEAD', '--no-ext-diff', '--no-textconv', '--relative', ...submodules];
   const names = await inRepository(folder, [...compare, '--name-only', '-z'], context);
   const changed = names.split('\0').filter((name) => name !== '' && !isKeyFile(name));
   if (changed.length === 0) return '';
