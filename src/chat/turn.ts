@@ -72,7 +72,7 @@ const toolUseSchema = z.object({
   /** What it does, in a few words. */
   does: z.string(),
   /** `asked` until a person has decided. */
-  state: z.enum(['asked', 'refused', 'running', 'done', 'failed']),
+  state: z.enum(['asked', 'refused', 'stopped', 'running', 'done', 'failed']),
   /** The characters of the result; null if there is none. */
   characters: z.nullable(z.number()),
 });

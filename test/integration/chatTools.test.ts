@@ -52,8 +52,13 @@ async function ask(
   folder: string,
   {
     approve = () => Promise.resolve('once'),
+    onUse,
     signal,
-  }: { approve?: (use: ToolUse) => Promise<Approval | null>; signal?: AbortSignal } = {},
+  }: {
+    approve?: (use: ToolUse) => Promise<Approval | null>;
+    onUse?: (use: ToolUse) => void;
+    signal?: AbortSignal;
+  } = {},
 ): Promise<Asked> {
   const uses: ToolUse[] = [];
   const calls = core.chat.calls(await core.chat.mode('agent'), {
@@ -61,7 +66,10 @@ async function ask(
     tools: {
       approve,
       problems: () => Promise.resolve('src/jam.ts:1 error: too sweet'),
-      onUse: (use) => uses.push({ ...use }),
+      onUse: (use) => {
+        uses.push({ ...use });
+        onUse?.(use);
+      },
     },
   });
   let text = '';
@@ -159,18 +167,29 @@ describe('a chat with tools', () => {
     expect(response.cost).toBeLessThanOrEqual(worst);
   });
 
-  test('stops with the question', async () => {
+  test.each(['waits for a person', 'runs'])('stops with the question while it %s', async (when) => {
     const gateway = await gatewayOnStandIn();
-    asking(gateway.standIn, [[['read_file', { path: 'src/jam.ts' }]]]);
+    asking(gateway.standIn, [
+      [
+        ['read_file', { path: 'src/jam.ts' }],
+        ['list_files', {}],
+      ],
+    ]);
     const stop = new AbortController();
-    await ask(gateway, workspace(), {
+    const { response, uses } = await ask(gateway, workspace(), {
       signal: stop.signal,
       approve: () => {
-        stop.abort();
-        return Promise.resolve('once');
+        if (when === 'waits for a person') stop.abort();
+        return Promise.resolve(when === 'runs' ? 'once' : null);
+      },
+      onUse: ({ state }) => {
+        if (state === 'running') stop.abort();
       },
     });
     expect(gateway.standIn.calls).toHaveLength(1);
+    expect(response).toMatchObject({ success: false, status: 'cancelled', error: { code: 'cancelled' } });
+    expect(response.cost).toBeGreaterThan(0n);
+    expect(uses.at(-1)).toMatchObject({ name: 'read_file', state: 'stopped' });
   });
 
   test('is refused where policy allows none or nobody can be asked', async () => {

@@ -71,14 +71,15 @@ class ToolLoop {
       const uses = usesIn(response);
       if (!response.success || uses.length === 0 || round === mostRounds) return response;
       const { results, approvals } = await this.#results(uses, signal);
-      if (signal.aborted) return response;
+      if (signal.aborted)
+        return ended(response, 'cancelled', new GatewayError('cancelled', 'The call was stopped.'));
       const last = round === mostRounds - 1;
       const content = [...results, ...(last ? [noMoreTools] : [])];
       const turns: ChatMessage[] = [...blocksTurn(response), { role: 'user', content }];
       request = { ...request, messages: [...request.messages, ...turns], toolApprovals: approvals };
       // What was shown as the most that the question can cost holds.
       if (response.cost + this.#calls.worstCase(request) > worstCaseOf(this.#calls, first))
-        return { ...response, success: false, status: 'failed', error: tooLong() };
+        return ended(response, 'failed', tooLong());
     }
   }
 
@@ -104,6 +105,7 @@ class ToolLoop {
     const approvals: string[] = [];
     let left = mostResultCharacters;
     for (const [index, use] of uses.entries()) {
+      if (signal.aborted) break;
       const { text, failed, approval } =
         index < mostUses ? await this.#result(use, signal) : { ...refused, text: 'Too many tools at once.' };
       const shown = text.length > left ? `${text.slice(0, left)}\n… cut: the result is longer` : text;
@@ -119,7 +121,7 @@ class ToolLoop {
     return { results, approvals };
   }
 
-  /** Never rejects, except when the signal aborts: what goes wrong is told to the model. */
+  /** Never rejects: what goes wrong is told to the model. */
   async #result(
     { name, input }: Use,
     signal: AbortSignal,
@@ -130,6 +132,10 @@ class ToolLoop {
     const tell = (change: Partial<ToolUse>): void => this.#port.onUse?.(Object.assign(use, change));
     tell({});
     const approval = await this.#port.approve(use, signal);
+    if (signal.aborted) {
+      tell({ state: 'stopped' });
+      return { ...refused, text: '' };
+    }
     if (approval === null) {
       tell({ state: 'refused' });
       return { ...refused, text: 'The user did not allow this.' };
@@ -141,7 +147,7 @@ class ToolLoop {
       tell({ state: 'done', characters: text.length });
       return { text, failed: false, approval };
     } catch (error) {
-      tell({ state: 'failed' });
+      tell({ state: signal.aborted ? 'stopped' : 'failed' });
       return {
         text: error instanceof ToolFault ? error.message : 'The tool failed.',
         failed: true,
@@ -153,6 +159,11 @@ class ToolLoop {
 
 function blocksTurn({ message }: ChatResponse): ChatMessage[] {
   return message ? [message] : [];
+}
+
+/** What was charged until here, without an answer. */
+function ended(response: ChatResponse, status: 'cancelled' | 'failed', error: GatewayError): ChatResponse {
+  return { ...response, success: false, status, error };
 }
 
 function tooLong(): GatewayError {

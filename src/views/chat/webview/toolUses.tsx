@@ -7,6 +7,7 @@ import './toolUses.css';
 const icons: Readonly<Record<ToolUse['state'], string>> = {
   asked: 'question',
   refused: 'circle-slash',
+  stopped: 'circle-slash',
   running: 'loading',
   done: 'check',
   failed: 'warning',
@@ -62,6 +63,8 @@ function stateText({ state, characters }: ToolUse): string {
     case 'asked':
     case 'refused':
       return t('not allowed');
+    case 'stopped':
+      return t('stopped');
     case 'running':
       return t('running …');
     case 'failed':
