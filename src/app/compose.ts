@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { AnswerFiles } from '../adapters/answerFiles.ts';
 import { ConversationFiles } from '../chat/conversationFiles.ts';
+import { toolNote } from '../chat/tools/toolNote.ts';
 import { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
 import { ContentStore } from '../content/contentStore.ts';
 import { administration } from '../core/administration.ts';
@@ -83,6 +84,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       embeddingModel: loaded.settings.chat.retrieval_embeddings,
       catalogue,
       remaining: async () => (await budget()).remaining,
+      recordToolUse: ({ callId, ledger: ledgerId }, use) =>
+        ledger.note({ callId, ledgerId }, toolNote(user, use)),
       configuration: userDirectories(options.environment).config,
       folders: options.folders ?? [],
     }),

@@ -4,7 +4,7 @@ import type { BackendInfo } from '../gateways/ports.ts';
 import type { SearchedFolder } from '../retrieval/workspaceFiles.ts';
 import type { Citations } from './citations.ts';
 import type { Embedder } from './embedder.ts';
-import type { ToolPort } from './tools/chatTool.ts';
+import type { RecordToolUse, ToolPort } from './tools/chatTool.ts';
 
 export interface ChatResponse extends LlmResponse {
   /** Of a question that took several calls: the record of each, in order. */
@@ -45,7 +45,7 @@ export interface ChatWorkspace {
   /** Told how many of the files that must be read have been, before a model is called. */
   onProgress?: (read: number, all: number) => void;
   /** What the model's tools need of a person and the editor; left out where nobody can be asked. */
-  tools?: Omit<ToolPort, 'folders'>;
+  tools?: Omit<ToolPort, 'folders' | 'recordUse'>;
 }
 
 /** What a mode answers with besides a model. */
@@ -55,6 +55,7 @@ export interface ChatContext extends ChatWorkspace {
   toolsAllowed: boolean;
   /** What orders sources by meaning; null if policy has that switched off. */
   embedder: Embedder | null;
+  recordToolUse: RecordToolUse;
 }
 
 /**

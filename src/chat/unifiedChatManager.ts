@@ -14,6 +14,7 @@ import { modeError } from './modes/custom.ts';
 import { direct } from './modes/direct.ts';
 import { hybrid, rag } from './modes/rag.ts';
 import { structured } from './modes/structured.ts';
+import type { RecordToolUse } from './tools/chatTool.ts';
 import { parseSignature, type Signature } from './structured/signature.ts';
 
 export interface ChatManagerDependencies {
@@ -26,6 +27,7 @@ export interface ChatManagerDependencies {
   catalogue: ModelCatalogue;
   /** What is left of today's limit, micro-USD. Throws `GatewayError`. */
   remaining: () => Promise<bigint>;
+  recordToolUse: RecordToolUse;
   /** The folder of the user's settings.yaml. */
   configuration: string;
   /** Workspace folders whose files apply. */
@@ -94,8 +96,8 @@ export class UnifiedChatManager {
   }
 
   #context(workspace: ChatWorkspace, embedder: Embedder | null): ChatContext {
-    const { backend, toolsAllowed } = this.#dependencies;
-    return { ...workspace, backend, toolsAllowed, embedder };
+    const { backend, toolsAllowed, recordToolUse } = this.#dependencies;
+    return { ...workspace, backend, toolsAllowed, recordToolUse, embedder };
   }
 
   #embedder(calls: ModelCalls): Embedder | null {

@@ -82,8 +82,6 @@ export interface LlmRequest {
   attempt?: AttemptOrigin;
   /** The comparison that the call belongs to; set by `Comparison`. */
   comparison?: ComparisonOrigin;
-  /** The tools whose results are sent, each with how a person allowed it: `read_file once`. */
-  toolApprovals?: readonly string[];
   /** The files whose rules are in the system prompt; only their names and hashes are recorded. */
   instructions?: readonly InstructionsFile[];
 }

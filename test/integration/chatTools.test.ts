@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ChatResponse } from '../../src/chat/chatMode.ts';
@@ -116,19 +116,101 @@ describe('a chat with tools', () => {
     expect(response.cost).toBe(settled.reduce((sum, one) => sum + BigInt(one.cost_micro_usd), 0n));
   });
 
-  test('records with each call which tools its results are of, and who allowed them', async () => {
+  const toolNotes = async (gateway: TestGateway): Promise<unknown[]> => {
+    const notes = await recordsOf(gateway.core, 'note');
+    return notes.flatMap(({ topic, data, call_id }) => (topic === 'call.tool' ? { call_id, ...data } : []));
+  };
+
+  test('records each use with the call that asked for it: who allowed it, and what was read', async () => {
     const gateway = await gatewayOnStandIn();
     asking(gateway.standIn, [
       [
         ['git_diff', {}],
         ['list_files', {}],
       ],
+      [
+        ['read_file', { path: './src/jam.ts' }],
+        ['search_workspace', { query: 'plum' }],
+        ['read_file', { path: 'of/Jane Doe.txt' }],
+      ],
     ]);
-    const answers: (Approval | null)[] = ['conversation', null];
-    await ask(gateway, workspace(), { approve: () => Promise.resolve(answers.shift() ?? null) });
+    const answers: (Approval | null)[] = ['once', null, 'conversation', 'conversation', 'conversation'];
+    const folder = workspace();
+    writeFileSync(join(folder, 'src', 'jam.ts'), 'export const plum = 5;\n');
+    await ask(gateway, folder, { approve: () => Promise.resolve(answers.shift() ?? null) });
+    const [first, second] = await recordsOf(gateway.core, 'SETTLE');
+    const use = { user_id: gateway.core.user };
+    const paths = ['src/jam.ts'];
+    expect(await toolNotes(gateway)).toEqual([
+      { ...use, call_id: first!.call_id, tool: 'git_diff', approval: 'once', paths },
+      { ...use, call_id: first!.call_id, tool: 'list_files', approval: 'refused' },
+      { ...use, call_id: second!.call_id, tool: 'read_file', approval: 'conversation', paths },
+      { ...use, call_id: second!.call_id, tool: 'search_workspace', approval: 'conversation', paths },
+      { ...use, call_id: second!.call_id, tool: 'read_file', approval: 'conversation' },
+    ]);
+  });
+
+  test('records what was read before the question was stopped', async () => {
+    const gateway = await gatewayOnStandIn();
+    asking(gateway.standIn, [
+      [
+        ['read_file', { path: 'src/jam.ts' }],
+        ['list_files', {}],
+      ],
+    ]);
+    const stop = new AbortController();
+    const { response } = await ask(gateway, workspace(), {
+      signal: stop.signal,
+      approve: ({ name }) => {
+        if (name === 'list_files') stop.abort();
+        return Promise.resolve(name === 'list_files' ? null : 'once');
+      },
+    });
+    expect(response.status).toBe('cancelled');
+    expect(await toolNotes(gateway)).toMatchObject([
+      { tool: 'read_file', approval: 'once', paths: ['src/jam.ts'] },
+    ]);
+  });
+
+  test('sends no result whose use could not be recorded', async () => {
+    const gateway = await gatewayOnStandIn();
+    asking(gateway.standIn, [[['read_file', { path: 'src/jam.ts' }]]]);
+    const { response } = await ask(gateway, workspace(), {
+      approve: async () => {
+        const [segment = ''] = readdirSync(gateway.core.journal.directory).filter((one) =>
+          one.endsWith('.journal'),
+        );
+        appendFileSync(join(gateway.core.journal.directory, segment), 'damage\n');
+        return Promise.resolve('once');
+      },
+    });
+    expect(gateway.standIn.calls).toHaveLength(1);
+    expect(response).toMatchObject({ success: false, status: 'failed', error: { code: 'ledger_damaged' } });
+  });
+
+  test('records no name that a model made up', async () => {
+    const gateway = await gatewayOnStandIn();
+    asking(gateway.standIn, [
+      [
+        ['the patient Jane Doe has cancer', {}],
+        ['Jane-Doe', {}],
+        ['list_files', {}],
+      ],
+    ]);
+    const { response } = await ask(gateway, workspace());
+    expect(response.success).toBe(true);
     const notes = await recordsOf(gateway.core, 'note');
-    expect(notes.filter(({ topic }) => topic === 'call.tools').map(({ data }) => data)).toEqual([
-      { approvals: ['git_diff conversation', 'list_files refused'] },
+    expect(JSON.stringify(notes)).not.toContain('Jane');
+    expect(notes).toContainEqual(
+      expect.objectContaining({
+        topic: 'answer.content',
+        data: { tool_uses: ['unknown tool', 'unknown tool', 'list_files'] },
+      }),
+    );
+    expect(await toolNotes(gateway)).toMatchObject([
+      { tool: 'unknown tool', approval: 'refused' },
+      { tool: 'unknown tool', approval: 'refused' },
+      { tool: 'list_files', approval: 'once' },
     ]);
   });
 
@@ -207,10 +289,11 @@ describe('a chat with tools', () => {
 describe('a tool', () => {
   const run = async (name: string, input: object, folders: readonly string[]): Promise<string> => {
     const signal = new AbortController().signal;
-    return readTools[name]!.run(input as never, {
-      folders: folders.map((path) => ({ path })),
-      signal,
-    }).catch((error: unknown) => String(error));
+    const context = { folders: folders.map((path) => ({ path })), signal };
+    return readTools[name]!.run(input as never, context).then(
+      ({ text }) => text,
+      (error: unknown) => String(error),
+    );
   };
 
   test('reads only files of the workspace: no keys, no links, nothing outside', async () => {

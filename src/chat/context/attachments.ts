@@ -102,7 +102,8 @@ export async function folderAttachment(
 /** What changed since the last commit. Throws `invalid_request` if nothing did, or git can't say. */
 export async function diffAttachment(folder: string, signal: AbortSignal): Promise<TextAttachment> {
   try {
-    return textAttachment('diff', 'git diff', await workingTreeDiff(folder, signal));
+    const { text } = await workingTreeDiff(folder, signal);
+    return textAttachment('diff', 'git diff', text);
   } catch (error) {
     if (!(error instanceof ToolFault)) throw error;
     throw new GatewayError('invalid_request', error.message, { hint: 'Nothing was attached.', cause: error });

@@ -24,7 +24,8 @@ export function toolsOver(calls: ChatCalls, context: ChatContext, names: readonl
       hint: 'Nothing was sent. Ask in the chat view of the editor.',
     });
   const tools = names.flatMap((name) => readTools[name] ?? []);
-  const looped = withTools(calls, tools, { ...context.tools, folders: context.folders });
+  const { folders, recordToolUse } = context;
+  const looped = withTools(calls, tools, { ...context.tools, folders, recordUse: recordToolUse });
   return {
     worstCase: (request) => looped.worstCase(withSystem(request, instructions)),
     execute: (request, options) => looped.execute(withSystem(request, instructions), options),

@@ -1,6 +1,8 @@
 import type { JsonObject, Tool } from '../../content/messages.ts';
+import type { AuditTrail } from '../../gateways/modelCalls.ts';
 import type { SearchedFolder } from '../../retrieval/workspaceFiles.ts';
 import type { ToolUse } from '../turn.ts';
+import type { DecidedUse } from './toolNote.ts';
 
 /** What a tool works with. */
 export interface ToolContext {
@@ -11,22 +13,33 @@ export interface ToolContext {
   signal: AbortSignal;
 }
 
+/** What a tool gives. */
+export interface ToolResult {
+  text: string;
+  /** Of the workspace's files whose content is in it, for the record of the use. */
+  paths: readonly string[];
+}
+
 /** Something that a model may ask for. It only reads. */
 export interface ChatTool {
   definition: Tool;
   /** What a use does, in a few words, for the person who allows it. */
   describe: (input: JsonObject) => string;
-  /** The result as text. Throws a `ToolFault` if the input can't be used. */
-  run: (input: JsonObject, context: ToolContext) => Promise<string>;
+  /** Throws a `ToolFault` if the input can't be used. */
+  run: (input: JsonObject, context: ToolContext) => Promise<ToolResult>;
 }
 
 /** How a person allowed the use of a tool. */
 export type Approval = 'once' | 'conversation';
 
+/** Records the use of a tool with the call whose answer asked for it. Throws what the ledger throws. */
+export type RecordToolUse = (call: AuditTrail, use: DecidedUse) => Promise<unknown>;
+
 /** What the tools of a conversation are used with. */
 export interface ToolPort extends Omit<ToolContext, 'signal'> {
   /** Asks a person, who may refuse; null is no. */
   approve: (use: ToolUse, signal: AbortSignal) => Promise<Approval | null>;
+  recordUse: RecordToolUse;
   /** Told of each use, and of each change of it. */
   onUse?: (use: ToolUse) => void;
 }

@@ -10,7 +10,14 @@ import {
 } from '../../retrieval/workspaceFiles.ts';
 import { searchWorkspace } from '../../retrieval/workspaceSearch.ts';
 import { visibleLine } from '../../visibleText.ts';
-import { numberInput, textInput, ToolFault, type ChatTool, type ToolContext } from './chatTool.ts';
+import {
+  numberInput,
+  textInput,
+  ToolFault,
+  type ChatTool,
+  type ToolContext,
+  type ToolResult,
+} from './chatTool.ts';
 
 const mostLines = 400;
 const mostFound = 8;
@@ -40,12 +47,15 @@ const readFile: ChatTool = {
   },
   describe: (input) => `Read ${named(input, 'path')}`,
   run: async (input, context) => {
-    const text = await fileText(textInput(input, 'path'), context);
+    const { text, path: shown } = await fileText(textInput(input, 'path'), context);
     const lines = text.split('\n');
     const first = numberInput(input, 'first_line', 1, lines.length);
     const last = Math.min(numberInput(input, 'last_line', lines.length, lines.length), first + mostLines - 1);
     const part = lines.slice(first - 1, last).join('\n');
-    return `Lines ${first} to ${Math.max(first, last)} of ${lines.length}:\n${part}`;
+    return {
+      text: `Lines ${first} to ${Math.max(first, last)} of ${lines.length}:\n${part}`,
+      paths: [shown],
+    };
   },
 };
 
@@ -64,9 +74,8 @@ const listFolder: ChatTool = {
     const all = (await filesOf(folders, signal)).map(({ shown }) => shown);
     const found = inside === '' || inside === '.' ? all : all.filter((one) => one.startsWith(`${inside}/`));
     const rest = found.length - mostListed;
-    return (
-      [...found.slice(0, mostListed), ...(rest > 0 ? [`… and ${rest} more`] : [])].join('\n') || 'No files.'
-    );
+    const shown = [...found.slice(0, mostListed), ...(rest > 0 ? [`… and ${rest} more`] : [])];
+    return { text: shown.join('\n') || 'No files.', paths: [] };
   },
 };
 
@@ -87,7 +96,8 @@ const searchFiles: ChatTool = {
     const parts = found.map(
       ({ path: file, firstLine, lastLine, text }) => `${file}:${firstLine}-${lastLine}\n${text}`,
     );
-    return parts.join('\n\n') || 'Nothing was found.';
+    const paths = [...new Set(found.map(({ path: file }) => file))];
+    return { text: parts.join('\n\n') || 'Nothing was found.', paths };
   },
 };
 
@@ -100,7 +110,7 @@ const listProblems: ChatTool = {
   describe: () => 'List the problems of the editor',
   run: async (_input, { problems }) => {
     if (!problems) throw new ToolFault('There is no editor, so no problems are known.');
-    return (await problems()) || 'No problems.';
+    return { text: (await problems()) || 'No problems.', paths: [] };
   },
 };
 
@@ -121,7 +131,7 @@ const gitLog: ChatTool = {
     const place = input['path'] === undefined ? null : await placeOf(textInput(input, 'path'), context);
     const folder = place?.root ?? (await firstFolder(context));
     const parameters = ['log', `-${most}`, '--date=short', format, '--', ...(place ? [place.inside] : [])];
-    return inRepository(folder, parameters, context);
+    return { text: await inRepository(folder, parameters, context), paths: place ? [place.shown] : [] };
   },
 };
 
@@ -132,8 +142,10 @@ const gitDiff: ChatTool = {
     input_schema: noInput,
   },
   describe: () => 'Read the git diff of the working tree',
-  run: async (_input, context) =>
-    (await workingTreeDiff(await firstFolder(context), context.signal)) || 'No changes.',
+  run: async (_input, context) => {
+    const { text, paths } = await workingTreeDiff(await firstFolder(context), context.signal);
+    return { text: text || 'No changes.', paths };
+  },
 };
 
 /** A text of an input that nobody has checked, for people. */
@@ -151,23 +163,24 @@ export const readTools: Readonly<Record<string, ChatTool>> = Object.fromEntries(
 );
 
 /** The changes since the last commit, without those of key files. Throws a `ToolFault` where git can't say. */
-export async function workingTreeDiff(folder: string, signal: AbortSignal): Promise<string> {
+export async function workingTreeDiff(folder: string, signal: AbortSignal): Promise<ToolResult> {
   const context = { folders: [{ path: folder }], signal };
   // git would look into a submodule by the programs that the submodule's own configuration names.
   const submodules = ['--ignore-submodules=dirty', '--submodule=short'];
   const compare = ['diff', 'HEAD', '--no-ext-diff', '--no-textconv', '--relative', ...submodules];
   const names = await inRepository(folder, [...compare, '--name-only', '-z'], context);
   const changed = names.split('\0').filter((name) => name !== '' && !isKeyFile(name));
-  if (changed.length === 0) return '';
-  return inRepository(folder, [...compare, '--', ...changed.map((name) => `:(literal)${name}`)], context);
+  if (changed.length === 0) return { text: '', paths: [] };
+  const only = changed.map((name) => `:(literal)${name}`);
+  return { text: await inRepository(folder, [...compare, '--', ...only], context), paths: changed };
 }
 
-/** Text of a file that may be searched. Throws a `ToolFault`. */
-async function fileText(given: string, context: ToolContext): Promise<string> {
-  const { root, inside } = await placeOf(given, context);
+/** A file that may be searched, with the path that people know. Throws a `ToolFault`. */
+async function fileText(given: string, context: ToolContext): Promise<{ text: string; path: string }> {
+  const { root, inside, shown } = await placeOf(given, context);
   const text = await readInside(root, inside);
   if (text === null) throw new ToolFault(`${given} is no text of up to 1 MB.`);
-  return text;
+  return { text, path: shown };
 }
 
 /** A path as people know it, with the place of its file. Only files that may be searched: no key files, no links. */

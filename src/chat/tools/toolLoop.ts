@@ -1,9 +1,15 @@
 import { blocksOf, type ChatMessage, type ContentBlock, type JsonObject } from '../../content/messages.ts';
 import { GatewayError } from '../../errors.ts';
-import { requestDefaults, type CallOptions, type LlmRequest } from '../../gateways/modelCalls.ts';
+import {
+  requestDefaults,
+  type AuditTrail,
+  type CallOptions,
+  type LlmRequest,
+} from '../../gateways/modelCalls.ts';
 import type { ChatCalls, ChatResponse } from '../chatMode.ts';
 import { combinedResponse } from '../combinedResponse.ts';
-import { ToolFault, type Approval, type ChatTool, type ToolPort } from './chatTool.ts';
+import { ToolFault, type ChatTool, type ToolPort } from './chatTool.ts';
+import type { DecidedUse } from './toolNote.ts';
 import type { ToolUse } from '../turn.ts';
 
 /** Answers after which the model must do with what it has. */
@@ -70,13 +76,19 @@ class ToolLoop {
       const response = combinedResponse(this.#responses);
       const uses = usesIn(response);
       if (!response.success || uses.length === 0 || round === mostRounds) return response;
-      const { results, approvals } = await this.#results(uses, signal);
+      let results: ContentBlock[];
+      try {
+        results = await this.#results(uses, response.auditTrail, signal);
+      } catch (error) {
+        if (!GatewayError.is(error)) throw error;
+        return ended(response, 'failed', error);
+      }
       if (signal.aborted)
         return ended(response, 'cancelled', new GatewayError('cancelled', 'The call was stopped.'));
       const last = round === mostRounds - 1;
       const content = [...results, ...(last ? [noMoreTools] : [])];
       const turns: ChatMessage[] = [...blocksTurn(response), { role: 'user', content }];
-      request = { ...request, messages: [...request.messages, ...turns], toolApprovals: approvals };
+      request = { ...request, messages: [...request.messages, ...turns] };
       // What was shown as the most that the question can cost holds.
       if (response.cost + this.#calls.worstCase(request) > worstCaseOf(this.#calls, first))
         return ended(response, 'failed', tooLong());
@@ -97,17 +109,22 @@ class ToolLoop {
     };
   }
 
+  /** Each decision is recorded before its result goes anywhere. Throws what the ledger throws, and nothing else. */
   async #results(
     uses: readonly Use[],
+    call: AuditTrail | null,
     signal: AbortSignal,
-  ): Promise<{ results: ContentBlock[]; approvals: string[] }> {
+  ): Promise<ContentBlock[]> {
+    if (!call) throw notRecorded();
     const results: ContentBlock[] = [];
-    const approvals: string[] = [];
     let left = mostResultCharacters;
     for (const [index, use] of uses.entries()) {
       if (signal.aborted) break;
-      const { text, failed, approval } =
-        index < mostUses ? await this.#result(use, signal) : { ...refused, text: 'Too many tools at once.' };
+      const { text, failed, decided } =
+        index < mostUses
+          ? await this.#result(use, signal)
+          : refusal(this.#toolOf(use), 'Too many tools at once.');
+      if (decided) await this.#port.recordUse(call, decided);
       const shown = text.length > left ? `${text.slice(0, left)}\n… cut: the result is longer` : text;
       left -= Math.min(text.length, left);
       results.push({
@@ -116,42 +133,43 @@ class ToolLoop {
         content: shown,
         ...(failed && { is_error: true }),
       });
-      approvals.push(`${use.name} ${approval ?? 'refused'}`);
     }
-    return { results, approvals };
+    return results;
+  }
+
+  #toolOf({ name }: Use): ChatTool | undefined {
+    return this.#tools.find(({ definition }) => definition.name === name);
   }
 
   /** Never rejects: what goes wrong is told to the model. */
-  async #result(
-    { name, input }: Use,
-    signal: AbortSignal,
-  ): Promise<{ text: string; failed: boolean; approval: Approval | null }> {
-    const tool = this.#tools.find(({ definition }) => definition.name === name);
-    if (!tool) return { ...refused, text: `There is no tool ${name}.` };
+  async #result(asked: Use, signal: AbortSignal): Promise<Outcome> {
+    const { name, input } = asked;
+    const tool = this.#toolOf(asked);
+    if (!tool) return refusal(tool, `There is no tool ${name}.`);
     const use: ToolUse = { name, does: tool.describe(input), state: 'asked', characters: null };
     const tell = (change: Partial<ToolUse>): void => this.#port.onUse?.(Object.assign(use, change));
     tell({});
     const approval = await this.#port.approve(use, signal);
     if (signal.aborted) {
       tell({ state: 'stopped' });
-      return { ...refused, text: '' };
+      return { text: '', failed: false, decided: null };
     }
     if (approval === null) {
       tell({ state: 'refused' });
-      return { ...refused, text: 'The user did not allow this.' };
+      return refusal(tool, 'The user did not allow this.');
     }
     tell({ state: 'running' });
     try {
       const { folders, problems } = this.#port;
-      const text = await tool.run(input, { folders, signal, ...(problems && { problems }) });
+      const { text, paths } = await tool.run(input, { folders, signal, ...(problems && { problems }) });
       tell({ state: 'done', characters: text.length });
-      return { text, failed: false, approval };
+      return { text, failed: false, decided: { tool: name, approval, paths } };
     } catch (error) {
       tell({ state: signal.aborted ? 'stopped' : 'failed' });
       return {
         text: error instanceof ToolFault ? error.message : 'The tool failed.',
         failed: true,
-        approval,
+        decided: { tool: name, approval, paths: [] },
       };
     }
   }
@@ -176,7 +194,31 @@ function tooLong(): GatewayError {
   );
 }
 
-const refused = { failed: true, approval: null } as const;
+function notRecorded(): GatewayError {
+  return new GatewayError(
+    'ledger_unavailable',
+    'The answer has no record that a use of a tool could be recorded with.',
+    {
+      hint: 'No tool was used. Run "tidyllm doctor" to see what is wrong with the ledger.',
+    },
+  );
+}
+
+/** What the model is told of a use, and what is recorded of it. */
+interface Outcome {
+  text: string;
+  failed: boolean;
+  /** Null if the question was stopped before a person decided. */
+  decided: DecidedUse | null;
+}
+
+function refusal(tool: ChatTool | undefined, text: string): Outcome {
+  return {
+    text,
+    failed: true,
+    decided: { tool: tool?.definition.name ?? null, approval: 'refused', paths: [] },
+  };
+}
 
 const noMoreTools: ContentBlock = {
   type: 'text',

@@ -20,7 +20,7 @@ export function requestNotes(content: RequestContent): Note[] {
     images: count('image'),
     documents: count('document'),
     tool_results: count('tool_result'),
-    tools: tools.map(({ name }) => name),
+    tools: tools.map(({ name }) => toolName(name)),
     reasoning: reasoning !== undefined,
     output_schema: form !== undefined,
     guardrail: guardrail !== undefined,
@@ -28,11 +28,14 @@ export function requestNotes(content: RequestContent): Note[] {
   });
 }
 
-/** The same for the answer: requested tools, and whether it shows its reasoning. */
-export function answerNotes(answer: Answer): Note[] {
+/** The same for the answer: requested tools, and whether it shows its reasoning. A name that it made up is left out. */
+export function answerNotes(answer: Answer, { tools = [] }: RequestContent): Note[] {
   const blocks = blocksOf(messageOf(answer)?.content ?? '');
+  const offered = new Set(tools.map(({ name }) => name));
   return noteOf('answer.content', {
-    tool_uses: blocks.flatMap((block) => (block.type === 'tool_use' ? block.name : [])),
+    tool_uses: blocks.flatMap((block) =>
+      block.type === 'tool_use' ? (offered.has(block.name) ? toolName(block.name) : 'unknown tool') : [],
+    ),
     reasoning: answer.thought,
     citations: blocks.reduce(
       (sum, block) => sum + (block.type === 'text' ? (block.citations?.length ?? 0) : 0),
@@ -41,8 +44,8 @@ export function answerNotes(answer: Answer): Note[] {
   });
 }
 
-/** What a call belongs to: earlier attempts, a comparison, approvals of tools, files with instructions. */
-export function groupNotes({ attempt, comparison, toolApprovals, instructions }: LlmRequest): Note[] {
+/** What a call belongs to: earlier attempts, a comparison, files with instructions. */
+export function groupNotes({ attempt, comparison, instructions }: LlmRequest): Note[] {
   const notes: Note[] = [];
   if (attempt) {
     const { group, number, after, fallbackFrom } = attempt;
@@ -53,8 +56,6 @@ export function groupNotes({ attempt, comparison, toolApprovals, instructions }:
     const { id, models } = comparison;
     notes.push({ topic: 'call.compared', data: { comparison_id: id, models } });
   }
-  if (toolApprovals?.length)
-    notes.push({ topic: 'call.tools', data: { approvals: toolApprovals.slice(0, mostNames) } });
   if (instructions?.length) {
     const files = instructions.slice(0, mostFiles);
     const data = files.map(({ path, sha256 }) => ({ path: path.slice(-mostPath).toWellFormed(), sha256 }));
@@ -99,14 +100,14 @@ function noteOf(
     if (typeof value !== 'object') {
       if (value) data[name] = value;
     } else if (value.length > 0) {
-      data[name] = value.slice(0, mostNames).map(toolName);
+      data[name] = value.slice(0, mostNames);
       if (value.length > mostNames) data[`more_${name}`] = value.length - mostNames;
     }
   }
   return Object.keys(data).length === 0 ? [] : [{ topic, data }];
 }
 
-/** A tool name, checked because a provider may send anything. */
+/** A tool's name, as long as it is no text: callers may name tools as they like. */
 function toolName(name: string): string {
   return /^[\w.-]{1,64}$/.test(name) ? name : '(not a plain name)';
 }

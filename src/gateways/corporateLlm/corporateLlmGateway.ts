@@ -367,7 +367,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
         error_code: error?.code ?? null,
         response_hmac: kept.responseHmac,
       },
-      answerNotes(answer),
+      answerNotes(answer, reserved.call.content),
     );
     return this.#response(attempt, { status, error, answer, receipt, charge });
   }

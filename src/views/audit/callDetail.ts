@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { appliedFiles } from '../../chat/apply/appliedNote.ts';
+import { toolUsed } from '../../chat/tools/toolNote.ts';
 import { requestIn, type ShownContent } from '../../content/callContent.ts';
 import { readableRequest, readableTurn } from '../../content/readableContent.ts';
 import { shortfallOf } from '../../gateways/shortfall.ts';
@@ -110,6 +111,7 @@ function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['f
     [vscode.l10n.t('File'), file],
     [vscode.l10n.t('Front door'), call.command],
     [vscode.l10n.t('Comparison'), comparisonOf(records)],
+    [vscode.l10n.t('Tools'), toolsOf(records)],
     [vscode.l10n.t('Applied to'), filesOf(records)],
     [vscode.l10n.t('Reserved'), reserve ? formatUsd(BigInt(reserve.reserved_micro_usd)) : null],
     [call.outcome === 'pending' ? vscode.l10n.t('Held') : vscode.l10n.t('Charged'), charged],
@@ -137,6 +139,12 @@ function comparisonOf(records: readonly ProvenRecord[]): string | null {
 function filesOf(records: readonly ProvenRecord[]): string | null {
   const files = records.flatMap(({ record }) => (record.kind === 'note' ? appliedFiles(record) : []));
   return files.length === 0 ? null : files.join(', ');
+}
+
+/** The tools that the answer asked for, each with what it read and how it was allowed. */
+function toolsOf(records: readonly ProvenRecord[]): string | null {
+  const uses = records.flatMap(({ record }) => (record.kind === 'note' ? (toolUsed(record) ?? []) : []));
+  return uses.length === 0 ? null : uses.join(', ');
 }
 
 function tokenRows(tokens: TokenCounts, prices: UnitPrices | null): Detail['tokens'] {
