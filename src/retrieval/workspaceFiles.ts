@@ -4,6 +4,7 @@ import { git } from '../git.ts';
 import { mostTextBytes, readFileBytes } from '../readFile.ts';
 import { utf8Text } from '../utf8Text.ts';
 import { withoutExcluded, type ExcludePattern } from './excludes.ts';
+import { hasPrivateKey, isKeyFile } from './keyFiles.ts';
 
 /** Milliseconds for git to list a folder; one that takes longer is walked. */
 const listTimeoutMs = 30_000;
@@ -16,17 +17,9 @@ const listLine = /(?:[A-Z] (\d{6}) [0-9a-f]+ \d\t|\? )([^\0]*)\0/gy;
 /** The mode of a submodule in git's index. */
 const submodule = '160000';
 
-/** Files that hold keys: they must not leave. */
-const keyFile =
-  /(^|\/)\.env(\.[^/]*)?$|\.(pem|key|p12|pfx|jks|keystore)$|(^|\/)(id_(rsa|dsa|ecdsa|ed25519)|\.npmrc|\.netrc|\.pypirc)$/i;
 /** Files that programs write: they hide what people wrote. */
 const writtenFile =
   /(^|\/)(package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.sum)$|\.lock$|\.min\.(js|css)$|\.map$/i;
-
-/** Whether a file's name, with the folders before it, says that it holds keys. */
-export function isKeyFile(path: string): boolean {
-  return keyFile.test(path);
-}
 
 /** A folder whose files are searched. Plain data, which goes to the search thread. */
 export interface SearchedFolder {
@@ -128,13 +121,17 @@ export async function realFolder(folder: string): Promise<string | null> {
   return realpath(folder).catch(() => null);
 }
 
-/** The text of a file in a real folder; null if it is binary, too large, gone, or if a link is on the way to it. */
+/**
+ * The text of a file in a real folder; null if it is binary, too large, gone, has a private key, or if a link is on the
+ * way to it.
+ */
 export async function readInside(root: string, path: string): Promise<string | null> {
   try {
     const place = join(root, path);
     if ((await realpath(place)) !== place) return null;
     const bytes = await readFileBytes(place);
-    return bytes.includes(0) ? null : utf8Text(bytes);
+    const text = bytes.includes(0) ? null : utf8Text(bytes);
+    return text === null || hasPrivateKey(text) ? null : text;
   } catch {
     return null;
   }

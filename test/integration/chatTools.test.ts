@@ -320,6 +320,32 @@ describe('a tool', () => {
     expect(diff).not.toContain('SECRET');
   });
 
+  test('leaves out of a diff what was or became a key file, and what has or had a private key', async () => {
+    const folder = workspace();
+    const header = '-----BEGIN PRIVATE KEY-----';
+    const body = Array.from({ length: 30 }, (_, index) => `line ${index} of a SECRET`).join('\n');
+    const files = {
+      '.pgpass': body,
+      'plain.txt': body.replaceAll('line', 'row'),
+      'old.txt': `${header}\n${body}`,
+    };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), `${text}\n`);
+    writeFileSync(join(folder, 'new.txt'), 'nothing yet\n');
+    gitIn(folder, 'add', '--force', '.');
+    gitIn(folder, 'commit', '--quiet', '--message', 'More');
+    gitIn(folder, 'config', 'diff.renames', 'false');
+    gitIn(folder, 'mv', '.pgpass', 'pass.txt');
+    gitIn(folder, 'mv', 'plain.txt', 'kubeconfig');
+    writeFileSync(join(folder, 'old.txt'), 'SECRET is gone\n');
+    writeFileSync(join(folder, 'new.txt'), `${header}\nSECRET\n`);
+    writeFileSync(join(folder, 'src', 'jam.ts'), 'export const jam = 3;\n');
+    const diff = await run('git_diff', {}, [folder]);
+    expect(diff).toContain('+export const jam = 3;');
+    expect(diff).not.toContain('SECRET');
+    expect(diff).not.toMatch(/pass\.txt|kubeconfig/);
+    expect(await run('read_file', { path: 'new.txt' }, [folder])).toContain('has a private key');
+  });
+
   test('says what is wrong with an input', async () => {
     const folder = workspace();
     expect(await run('read_file', {}, [folder])).toContain('"path" must be a text');

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { imageFacts } from '../../content/media.ts';
 import { GatewayError } from '../../errors.ts';
-import { isKeyFile, listFiles, readInside, realFolder } from '../../retrieval/workspaceFiles.ts';
+import { hasPrivateKey, isKeyFile } from '../../retrieval/keyFiles.ts';
+import { listFiles, readInside, realFolder } from '../../retrieval/workspaceFiles.ts';
 import { ToolFault } from '../tools/chatTool.ts';
 import { workingTreeDiff } from '../tools/readTools.ts';
 import type { Attachment, TextAttachment, TextKind } from './attachment.ts';
@@ -18,6 +19,7 @@ const mostAttachments = 50;
 /** Of a folder's files. */
 const mostFolderBytes = 200_000;
 const mostListed = 1_000;
+const withoutKeys = 'Attach a text without the keys.';
 
 /** A text as an attachment. Throws `invalid_request` if it is empty or too long. */
 export function textAttachment(kind: TextKind, name: string, text: string): TextAttachment {
@@ -53,13 +55,15 @@ export async function fileAttachment(
   requireSize(name, bytes.length);
   if (bytes.includes(0) && !isUtf16(bytes))
     throw refused(`${name} is a binary file`, 'Attach a text or an image.');
-  return textAttachment('file', name, await decode(bytes));
+  const text = await decode(bytes);
+  if (hasPrivateKey(text)) throw refused(`${name} has a private key, which must not leave`, withoutKeys);
+  return textAttachment('file', name, text);
 }
 
 /** Throws `invalid_request` if the name of a file says that it holds keys. */
 export function requireNoKeys(name: string): void {
   if (isKeyFile(name.replaceAll('\\', '/')))
-    throw refused(`${name} usually holds keys, which must not leave`, 'Attach a text without the keys.');
+    throw refused(`${name} usually holds keys, which must not leave`, withoutKeys);
 }
 
 /**

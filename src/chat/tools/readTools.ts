@@ -1,13 +1,9 @@
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import type { JsonObject } from '../../content/messages.ts';
 import { git } from '../../git.ts';
-import {
-  isKeyFile,
-  listFiles,
-  readInside,
-  realFolder,
-  type SearchedFolder,
-} from '../../retrieval/workspaceFiles.ts';
+import { readFileText } from '../../readFile.ts';
+import { hasPrivateKey, isKeyFile } from '../../retrieval/keyFiles.ts';
+import { listFiles, readInside, realFolder, type SearchedFolder } from '../../retrieval/workspaceFiles.ts';
 import { searchWorkspace } from '../../retrieval/workspaceSearch.ts';
 import { visibleLine } from '../../visibleText.ts';
 import {
@@ -162,24 +158,48 @@ export const readTools: Readonly<Record<string, ChatTool>> = Object.fromEntries(
   ]),
 );
 
-/** The changes since the last commit, without those of key files. Throws a `ToolFault` where git can't say. */
+/**
+ * The changes since the last commit, without those of files that hold keys or held them under another name. Throws a
+ * `ToolFault` where git can't say.
+ */
 export async function workingTreeDiff(folder: string, signal: AbortSignal): Promise<ToolResult> {
   const context = { folders: [{ path: folder }], signal };
   // git would look into a submodule by the programs that the submodule's own configuration names.
   const submodules = ['--ignore-submodules=dirty', '--submodule=short'];
-  const compare = ['diff', 'HEAD', '--no-ext-diff', '--no-textconv', '--relative', ...submodules];
-  const names = await inRepository(folder, [...compare, '--name-only', '-z'], context);
-  const changed = names.split('\0').filter((name) => name !== '' && !isKeyFile(name));
+  const compare = ['diff', 'HEAD', '--no-ext-diff', '--no-textconv', '--relative', '-M', ...submodules];
+  const listed = changesIn(await inRepository(folder, [...compare, '--name-status', '-z'], context));
+  const changed: string[] = [];
+  for (const names of listed)
+    if (!names.some(isKeyFile) && !(await haveKeys(folder, names))) changed.push(...names);
   if (changed.length === 0) return { text: '', paths: [] };
   const only = changed.map((name) => `:(literal)${name}`);
-  return { text: await inRepository(folder, [...compare, '--', ...only], context), paths: changed };
+  const files = (await inRepository(folder, [...compare, '--', ...only], context)).split(/^(?=diff --git )/m);
+  // A key that was removed stands only there.
+  return { text: files.filter((text) => !hasPrivateKey(text)).join(''), paths: changed };
+}
+
+/** The names of each changed file: two if it was renamed. */
+function changesIn(nameStatus: string): string[][] {
+  const fields = nameStatus.split('\0');
+  const changes: string[][] = [];
+  for (let at = 0; at + 1 < fields.length;) {
+    const count = /^[RC]/.test(fields[at] ?? '') ? 2 : 1;
+    changes.push(fields.slice(at + 1, at + 1 + count));
+    at += 1 + count;
+  }
+  return changes;
+}
+
+async function haveKeys(folder: string, names: readonly string[]): Promise<boolean> {
+  const texts = names.map((name) => readFileText(join(folder, name)).catch(() => ''));
+  return (await Promise.all(texts)).some(hasPrivateKey);
 }
 
 /** A file that may be searched, with the path that people know. Throws a `ToolFault`. */
 async function fileText(given: string, context: ToolContext): Promise<{ text: string; path: string }> {
   const { root, inside, shown } = await placeOf(given, context);
   const text = await readInside(root, inside);
-  if (text === null) throw new ToolFault(`${given} is no text of up to 1 MB.`);
+  if (text === null) throw new ToolFault(`${given} is no text of up to 1 MB, or has a private key.`);
   return { text, path: shown };
 }
 

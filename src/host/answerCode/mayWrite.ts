@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { isKeyFile } from '../../retrieval/workspaceFiles.ts';
+import { isKeyFile } from '../../retrieval/keyFiles.ts';
 import { localFolders } from '../configuration.ts';
 import { refusedPath, type Refused } from './refusedPath.ts';
 

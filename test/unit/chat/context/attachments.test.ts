@@ -37,6 +37,7 @@ describe('a file as an attachment', () => {
   it.each([
     ['.env', 'A=1', /^\.env usually holds keys/],
     ['C:\\work\\server.pem', 'x', /usually holds keys/],
+    ['notes.md', '-----BEGIN PRIVATE KEY-----\nMII', /^notes\.md has a private key, which must not leave/],
     ['program', 'a\0b', /^program is a binary file/],
     [
       'long.txt',
