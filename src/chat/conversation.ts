@@ -316,13 +316,24 @@ export class Conversation {
     return this.#looked(question, model, attachments, (core, mode, sent) => this.#priced(core, mode, sent));
   }
 
+  /** The same of another answer to a turn, or of another question in its place. */
+  worstCaseInPlace(turn: Turn, question: string | null, model: string): Promise<bigint> {
+    const way = question === null ? asBefore(turn) : wayOf(this);
+    const place = { way, before: sentTurns(this.#before(turn)) };
+    const attachments = turn.attachments ?? [];
+    const price = (core: ChatCore, mode: ChatMode, sent: LlmRequest): bigint =>
+      this.#priced(core, mode, sent);
+    return this.#looked(question ?? turn.question, model, attachments, price, place);
+  }
+
   /** What the next question would send, without sending it. Throws `GatewayError` if it would be refused. */
   preview(question: string, model: string, attachments: readonly Attachment[]): Promise<Preview> {
-    return this.#looked(question, model, attachments, async (core, mode, sent) => ({
-      use: windowUse(sent, core.catalogue.resolve(sent.modelId ?? model)),
-      worstCase: this.#priced(core, mode, sent),
-      ...(await core.chat.preview(mode, this.#workspace, sent)),
-    }));
+    return this.#looked(question, model, attachments, async (core, mode, sent) => {
+      const worstCase = this.#priced(core, mode, sent);
+      const first = await core.chat.preview(mode, this.#workspace, sent);
+      const use = windowUse(first.sent ?? sent, core.catalogue.resolve(sent.modelId ?? model));
+      return { ...first, use, worstCase };
+    });
   }
 
   /** How much of the model's context the next question takes, as it would be asked now. Throws `GatewayError`. */
@@ -338,11 +349,15 @@ export class Conversation {
     model: string,
     attachments: readonly Attachment[],
     look: (core: ChatCore, mode: ChatMode, sent: LlmRequest) => T | Promise<T>,
+    { way, before }: { way: Pick<Change, 'mode' | 'signature'>; before: readonly Turn[] } = {
+      way: wayOf(this),
+      before: sentTurns(this.#turns),
+    },
   ): Promise<T> {
     const asked = { question, model, reason: this.reason, attachments: [...attachments] };
-    const request = await this.#request(asked, {}, sentTurns(this.#turns));
+    const request = await this.#request(asked, {}, before);
     return this.#dependencies.use(async (core) => {
-      const { mode, sent } = await inMode(core.chat, wayOf(this), request);
+      const { mode, sent } = await inMode(core.chat, wayOf(way), request);
       await core.catalogue.learn(sent.modelId ?? model);
       return look(core, mode, sent);
     });

@@ -8,20 +8,20 @@ export interface PanelDependencies {
   log: vscode.LogOutputChannel;
 }
 
-/** Fills a panel with its page and passes its messages on; failures are shown to the user. */
+/** Fills a panel or a view with its page and passes its messages on; failures are shown to the user. */
 export function fillPanel<Schema extends z.ZodMiniType>(
-  panel: vscode.WebviewPanel,
+  { webview, title }: Pick<vscode.WebviewPanel, 'webview' | 'title'>,
   { extensionUri, log }: PanelDependencies,
   name: string,
   schema: Schema,
   handle: (message: z.infer<Schema>) => Promise<void>,
 ): void {
-  panel.webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
-  panel.webview.onDidReceiveMessage((message) =>
+  webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
+  webview.onDidReceiveMessage((message) =>
     inBackground(
       log,
       handle(schema.parse(message)).catch((error: unknown) => showFailure(log, error)),
     ),
   );
-  panel.webview.html = webviewPage(panel.webview, extensionUri, name, panel.title);
+  webview.html = webviewPage(webview, extensionUri, name, title);
 }

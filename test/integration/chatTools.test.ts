@@ -346,6 +346,31 @@ describe('a tool', () => {
     expect(await run('read_file', { path: 'new.txt' }, [folder])).toContain('has a private key');
   });
 
+  test('shows new files in a diff as additions, but none that git ignores, that hold keys, or are no text', async () => {
+    const folder = workspace();
+    gitIn(folder, 'init', '--quiet');
+    writeFileSync(join(folder, '.gitignore'), 'ignored.txt\n');
+    gitIn(folder, 'add', '.');
+    gitIn(folder, 'commit', '--quiet', '--message', 'All');
+    writeFileSync(join(folder, 'new.txt'), 'one\ntwo');
+    writeFileSync(join(folder, 'ignored.txt'), 'SECRET');
+    writeFileSync(join(folder, '.env'), 'SECRET');
+    writeFileSync(join(folder, 'data.bin'), Buffer.from([0, 1, 2]));
+    expect(await run('git_diff', {}, [folder])).toBe(
+      [
+        'diff --git a/new.txt b/new.txt',
+        'new file mode 100644',
+        '--- /dev/null',
+        '+++ b/new.txt',
+        '@@ -0,0 +1,2 @@',
+        '+one',
+        '+two',
+        '\\ No newline at end of file',
+        '',
+      ].join('\n'),
+    );
+  });
+
   test('says what is wrong with an input', async () => {
     const folder = workspace();
     expect(await run('read_file', {}, [folder])).toContain('"path" must be a text');

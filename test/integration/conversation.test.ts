@@ -787,6 +787,19 @@ describe('a conversation that answers from the workspace', () => {
     expect(standIn.calls).toHaveLength(1);
   });
 
+  it('is previewed with its sources before it has a reason, and with what they take', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'marmalade.md'), 'Marmalade is made of oranges. '.repeat(40));
+    const { core } = await gatewayOnStandIn();
+    const { conversation } = open(core, [], undefined, undefined, [folder]);
+    conversation.mode = 'rag';
+    conversation.reason = '';
+    const { sent, use } = await conversation.preview('How is marmalade made?', 'claude-sonnet', []);
+    expect(JSON.stringify(sent?.messages)).toContain('made of oranges');
+    expect(sent?.auditReason).toBe('');
+    expect(use.tokens).toBeGreaterThan(400);
+  });
+
   it('says that nothing was found, at no cost and without a record', async () => {
     const { core, standIn } = await gatewayOnStandIn();
     const { conversation, last } = open(core, [], undefined, undefined, [workspace()]);

@@ -43,6 +43,12 @@ describe('the context of a question', () => {
     return chat.frame.getByRole('list', { name: 'Context of the question' }).getByRole('listitem');
   }
 
+  async function writePrompt(name: string, text: string): Promise<void> {
+    const folder = join(editor.workspace, '.tidyllm', 'prompts');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, `${name}.prompt.md`), text);
+  }
+
   /** What the model was sent of the last question. */
   function sent(): string {
     return JSON.stringify(standIn.calls.at(-1)?.body.messages?.at(-1)?.content);
@@ -111,6 +117,88 @@ describe('the context of a question', () => {
     expect(standIn.calls).toHaveLength(calls);
     expect(await window.accessibilityFindings()).toEqual([]);
     await window.screenshot('chat-preview');
+    await chat.question.fill('And when does it close?');
+    await ring.click();
+    await window.textLine('And when does it close?').waitFor();
+  });
+
+  test('stays with its conversation, as what was written there', async () => {
+    await chat.ask('When does it open?');
+    await chat.ended();
+    await chat.question.evaluate(drop, [pathToFileURL(join(editor.workspace, 'notes.md')).href]);
+    await chips().filter({ hasText: 'notes.md' }).waitFor();
+    await chat.question.fill('Not asked yet');
+    await chat.startOver();
+    await expect.poll(() => chips().count()).toBe(0);
+    expect(await chat.question.inputValue()).toBe('');
+    await window.palette('TidyLLM: Show Conversations…');
+    await window.choose('When does it open?');
+    await chips().filter({ hasText: 'notes.md' }).waitFor();
+    await expect.poll(() => chat.question.inputValue()).toBe('Not asked yet');
+    await chat.button('Remove notes.md').click();
+    await chat.question.fill('');
+  });
+
+  test('a prompt that can’t be used is not sent: it is said why', async () => {
+    await writePrompt('bad', '---\nmode: 5\n---\nGo.');
+    const calls = standIn.calls.length;
+    await chat.question.fill('/bad now');
+    await chat.question.press('Enter');
+    await window.notification('/bad can’t be used: mode has to be text.').waitFor();
+    await expect.poll(() => chat.question.inputValue()).toBe('/bad now');
+    await writePrompt('odd', '---\nmodel: gpt-unheard-of\n---\nGo.');
+    await chat.question.fill('/odd');
+    await chat.question.press('Enter');
+    await window.notification('gpt-unheard-of').waitFor();
+    expect(standIn.calls).toHaveLength(calls);
+    await chat.question.fill('');
+  });
+
+  test('a prompt’s model and mode are for one question', async () => {
+    await writePrompt('small', '---\nmodel: nova-micro\nmode: agent\n---\nName a fruit.');
+    const model = chat.frame.locator('.model');
+    const mode = chat.frame.getByRole('combobox', { name: 'Mode' });
+    const before = await model.innerText();
+    await chat.question.fill('/small');
+    await chat.question.press('Enter');
+    await model.filter({ hasText: 'nova-micro' }).waitFor();
+    await expect.poll(() => mode.inputValue()).toBe('agent');
+    await chat.reason.fill('JIRA-123 prompt');
+    await chat.question.press('Enter');
+    await chat.ended();
+    expect(standIn.calls.at(-1)?.modelId).toContain('nova-micro');
+    await expect.poll(() => model.innerText()).toBe(before);
+    expect(await mode.inputValue()).toBe('direct');
+  });
+
+  test('what is typed into the list of prompts is not lost', async () => {
+    await chat.question.press('/');
+    await window.quickPick('/compare').waitFor();
+    await window.page.keyboard.type('compare apples and pears');
+    await window.quickPick('/compare').waitFor();
+    await window.page.keyboard.press('Enter');
+    await expect.poll(() => chat.question.inputValue()).toBe('/compare apples and pears');
+    await chat.question.fill('');
+    await chat.question.press('/');
+    await window.quickPick('/compare').waitFor();
+    await window.page.keyboard.type('etc/hosts');
+    await window.page.keyboard.press('Escape');
+    await expect.poll(() => chat.question.inputValue()).toBe('/etc/hosts');
+    await chat.question.fill('');
+  });
+
+  test('many attachments leave the question in sight', async () => {
+    const files = Array.from({ length: 30 }, (_, index) => `many-${index}.txt`);
+    for (const name of files) await writeFile(join(editor.workspace, name), name);
+    await chat.question.evaluate(
+      drop,
+      files.map((name) => pathToFileURL(join(editor.workspace, name)).href),
+    );
+    await expect.poll(() => chips().count()).toBe(files.length);
+    await expect.poll(async () => (await chat.button('Send').boundingBox())?.y).toBeLessThan(800);
+    expect(await window.accessibilityFindings()).toEqual([]);
+    await window.screenshot('chat-many-attachments');
+    for (const name of files) await chat.button(`Remove ${name}`).click();
   });
 
   test('that does not fit is refused before it is sent, with a choice, and the chat goes on', async () => {
@@ -132,7 +220,7 @@ describe('the context of a question', () => {
     await turn.getByRole('button', { name: /^Use .* \(≤ \$/ }).waitFor();
     await turn.getByRole('button', { name: /^Summarise the Oldest Questions \(1, ≤ \$/ }).waitFor();
     await window.screenshot('chat-overflow');
-    await turn.getByRole('button', { name: 'Leave Out the Oldest Questions (1)' }).click();
+    await turn.getByRole('button', { name: /^Leave Out the Oldest Questions \(1, ≤ \$/ }).click();
     await expect.poll(() => standIn.calls.length).toBe(calls + 1);
     expect(standIn.calls.at(-1)?.body.messages).toHaveLength(1);
     await chat.ended();
@@ -167,9 +255,7 @@ describe('the context of a question', () => {
   });
 
   test('comes with a team’s prompt, its argument, mode and attachments', async () => {
-    const folder = join(editor.workspace, '.tidyllm', 'prompts');
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'greet.prompt.md'), '---\nmode: hybrid\n---\nGreet ${input:name}.');
+    await writePrompt('greet', '---\nmode: hybrid\n---\nGreet ${input:name}.');
     const calls = standIn.calls.length;
     await chat.reason.fill('JIRA-123 greet');
     await chat.question.fill('/greet Ada');

@@ -38,10 +38,10 @@ function windowOf({ maxInputTokens }: Pick<Model, 'maxInputTokens'>): Pick<Windo
   return { window: maxInputTokens ?? assumedWindow, isKnown: maxInputTokens !== null };
 }
 
-function likelyTokens({ system = '', prompt = '', messages = [] }: LlmRequest): number {
-  const blocks = [...(typeof system === 'string' ? [system] : system.map(({ text }) => text)), prompt].map(
-    (text): ContentBlock => ({ type: 'text', text }),
-  );
+function likelyTokens({ system = '', prompt = '', messages = [], tools, outputSchema }: LlmRequest): number {
+  const forms = [tools, outputSchema].flatMap((form) => (form ? JSON.stringify(form) : []));
+  const said = typeof system === 'string' ? [system] : system.map(({ text }) => text);
+  const blocks = [...said, prompt, ...forms].map((text): ContentBlock => ({ type: 'text', text }));
   const all = [...blocks, ...messages.flatMap(({ content }) => blocksOf(content))];
   return all.reduce((sum, block) => sum + tokensOfBlock(block), 0);
 }

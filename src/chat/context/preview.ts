@@ -3,6 +3,7 @@ import { GatewayError } from '../../errors.ts';
 import type { EmbeddingRequest, Embeddings } from '../../gateways/embeddings.ts';
 import type { LlmRequest, ModelCalls } from '../../gateways/modelCalls.ts';
 import { unreachable } from '../../gateways/unreachable.ts';
+import { readReason } from '../../ledger/reason.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import type { ChatCalls, ChatContext } from '../chatMode.ts';
 import type { WindowUse } from './contextWindow.ts';
@@ -38,8 +39,11 @@ export async function firstSent(
       return Promise.resolve(unreachable(stopped, one.modelId ?? '', backend));
     },
   });
-  await calls.execute(request);
-  return sent[0] ?? null;
+  // Modes do nothing for a question without a reason, which is looked at before it has one.
+  const { auditReason = '' } = request;
+  const isFaulty = readReason(auditReason, { minReasonLength: 0 }).fault !== null;
+  await calls.execute(isFaulty ? { ...request, auditReason: 'preview' } : request);
+  return sent[0] ? { ...sent[0], auditReason } : null;
 }
 
 /** What embedding these texts comes to while nothing is sent: no vector, so that their order stays. */

@@ -144,6 +144,9 @@ const gitDiff: ChatTool = {
   },
 };
 
+/** New files in one diff. */
+const mostUntracked = 100;
+
 /** A text of an input that nobody has checked, for people. */
 function named(input: JsonObject, name: string): string {
   const value = input[name];
@@ -171,11 +174,43 @@ export async function workingTreeDiff(folder: string, signal: AbortSignal): Prom
   const changed: string[] = [];
   for (const names of listed)
     if (!names.some(isKeyFile) && !(await haveKeys(folder, names))) changed.push(...names);
-  if (changed.length === 0) return { text: '', paths: [] };
   const only = changed.map((name) => `:(literal)${name}`);
-  const files = (await inRepository(folder, [...compare, '--', ...only], context)).split(/^(?=diff --git )/m);
+  const diff = changed.length === 0 ? '' : await inRepository(folder, [...compare, '--', ...only], context);
   // A key that was removed stands only there.
-  return { text: files.filter((text) => !hasPrivateKey(text)).join(''), paths: changed };
+  const files = diff.split(/^(?=diff --git )/m).filter((text) => !hasPrivateKey(text));
+  const added = await untracked(folder, context);
+  return { text: [...files, ...added.texts].join(''), paths: [...changed, ...added.paths] };
+}
+
+/** New files that nobody has added yet, as git shows those that were. */
+async function untracked(
+  folder: string,
+  context: ToolContext,
+): Promise<{ texts: string[]; paths: string[] }> {
+  const listed = await inRepository(folder, ['ls-files', '--others', '--exclude-standard', '-z'], context);
+  const names = listed.split('\0').filter((name) => name !== '' && !name.endsWith('/') && !isKeyFile(name));
+  const root = await realFolder(folder);
+  const texts: string[] = [];
+  const paths: string[] = [];
+  for (const name of names.slice(0, mostUntracked)) {
+    const text = root === null ? null : await readInside(root, name);
+    if (text === null) continue;
+    texts.push(additionOf(name, text));
+    paths.push(name);
+  }
+  const more = names.length - mostUntracked;
+  if (more > 0) texts.push(`# ${more} more new files are left out: add them to git, or to .gitignore.\n`);
+  return { texts, paths };
+}
+
+/** A file as a diff that adds it. */
+function additionOf(name: string, text: string): string {
+  const head = `diff --git a/${name} b/${name}\nnew file mode 100644\n`;
+  if (text === '') return head;
+  const lines = text.replace(/\n$/, '').split('\n');
+  const end = text.endsWith('\n') ? '' : '\\ No newline at end of file\n';
+  const added = lines.map((line) => `+${line}\n`).join('');
+  return `${head}--- /dev/null\n+++ b/${name}\n@@ -0,0 +1,${lines.length} @@\n${added}${end}`;
 }
 
 /** The names of each changed file: two if it was renamed. */

@@ -80,6 +80,12 @@ export class NextQuestion {
     this.priceSoon();
   }
 
+  /** The text was sent from the field. */
+  empty(): void {
+    this.#text = '';
+    this.priceSoon();
+  }
+
   /** The selected model, otherwise that of the settings; empty without a core. */
   async model(): Promise<string> {
     const chosen = this.#prompted?.model ?? this.#selectedModel;
@@ -103,6 +109,8 @@ export class NextQuestion {
     const model = await this.model();
     const attachments = this.context.take();
     this.#endPrompt();
+    // Before the question makes the conversation one of its own.
+    await this.#keep();
     return { id: randomUUID(), question, attachments, model, reason, mode, signature };
   }
 
@@ -246,7 +254,7 @@ export class NextQuestion {
 }
 
 /** Null where the question would be refused; sending it shows why. */
-async function unlessRefused<T>(work: () => Promise<T>): Promise<T | null> {
+export async function unlessRefused<T>(work: () => Promise<T>): Promise<T | null> {
   try {
     return await work();
   } catch (error) {

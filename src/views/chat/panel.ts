@@ -37,9 +37,9 @@ import type { Mend, Remedy } from '../../remedies.ts';
 import { Repeated } from '../../repeated.ts';
 import { workspaceKey } from '../../workspaceKey.ts';
 import { SinglePanel } from '../singlePanel.ts';
-import { webviewPage, webviewRoot } from '../webviewPage.ts';
+import { fillPanel } from '../webviewPanel.ts';
 import { ConversationActions } from './conversationActions.ts';
-import { NextQuestion, type QueuedQuestion } from './nextQuestion.ts';
+import { NextQuestion, unlessRefused, type QueuedQuestion } from './nextQuestion.ts';
 import { OpenConversation } from './openConversation.ts';
 import { PreviewDocument } from './previewDocument.ts';
 import { RepeatedQuestion, type AskedBefore } from './repeatedQuestion.ts';
@@ -190,16 +190,12 @@ export class ChatPanel implements vscode.Disposable {
 
   /** Fills the view whenever the editor creates it. */
   show(view: vscode.WebviewView): void {
-    const { extensionUri } = this.#dependencies;
     this.#view = view;
-    view.webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(extensionUri)] };
-    view.webview.onDidReceiveMessage((message) =>
-      inBackground(this.#dependencies.log, this.#receive(message)),
-    );
     view.onDidDispose(() => {
       if (this.#view === view) this.#view = null;
     });
-    view.webview.html = webviewPage(view.webview, extensionUri, 'chat', vscode.l10n.t('Chat'));
+    const page = { webview: view.webview, title: vscode.l10n.t('Chat') };
+    fillPanel(page, this.#dependencies, 'chat', viewMessageSchema, (message) => this.#handle(message));
   }
 
   /** Shows the view with the cursor in the question field. */
@@ -312,10 +308,6 @@ export class ChatPanel implements vscode.Disposable {
     this.#subscriptions.dispose();
   }
 
-  async #receive(raw: unknown): Promise<void> {
-    await this.#handle(viewMessageSchema.parse(raw));
-  }
-
   async #handle(message: ViewMessage): Promise<void> {
     switch (message.type) {
       case 'ready':
@@ -343,7 +335,7 @@ export class ChatPanel implements vscode.Disposable {
         return this.#next.context.handle(message);
       case 'ask':
         // The field is empty now, and says so later.
-        this.#next.write('');
+        this.#next.empty();
         return this.#ask(message.question);
       case 'showAskedBefore':
         return this.#showAskedBefore();
@@ -427,6 +419,14 @@ export class ChatPanel implements vscode.Disposable {
         if (await this.#isForOthers(question)) return;
         const edit = async () => this.#conversation.edit(turn, question, await this.#next.model());
         if ((await this.#asked(edit)).outcome !== 'asked') this.#next.giveBack(question);
+        return;
+      }
+      case 'priceTurn': {
+        const model = await this.#next.model();
+        const cost = await unlessRefused(() =>
+          this.#conversation.worstCaseInPlace(turn, message.question, model),
+        );
+        this.#post({ type: 'turnPriced', turn: turn.id, cost: cost === null ? null : formatUsd(cost) });
         return;
       }
       case 'branchFrom':

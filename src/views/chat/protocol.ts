@@ -88,6 +88,8 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('questionReturned'), question: z.string() }),
   z.object({ type: z.literal('reasonRefused'), message: z.string() }),
   z.object({ type: z.literal('worstCase'), cost: z.nullable(z.string()) }),
+  /** The most that asking in the place of a turn can cost. */
+  z.object({ type: z.literal('turnPriced'), turn: z.string(), cost: z.nullable(z.string()) }),
   /** The question that the draft repeats; null if it is new. */
   z.object({ type: z.literal('askedBefore'), question: z.nullable(z.string()) }),
   /** Brings a turn into sight. */
@@ -133,6 +135,8 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('regenerate'), turn: z.string() }),
   /** Asks another question in the place of a turn. */
   z.object({ type: z.literal('edit'), turn: z.string(), question: z.string() }),
+  /** Asks what either of them can cost at the most; null is the turn's own question. */
+  z.object({ type: z.literal('priceTurn'), turn: z.string(), question: z.nullable(z.string()) }),
   z.object({ type: z.literal('branchFrom'), turn: z.string() }),
   /** Shows the version before or after a turn. */
   z.object({
@@ -200,6 +204,7 @@ export type TurnMessage = Extract<
       | 'goOn'
       | 'insert'
       | 'openCitation'
+      | 'priceTurn'
       | 'regenerate'
       | 'showRecord'
       | 'showReport'

@@ -19,7 +19,14 @@ export function Chat(properties: ChatProperties) {
         <Notice state={state} post={post} />
         <KeepingNotice around={state.around} />
       </header>
-      <Log turns={state.turns} around={state.around} canAsk={!isAnswering(state)} post={post} onTry={onTry} />
+      <Log
+        turns={state.turns}
+        around={state.around}
+        turnPrice={state.turnPrice}
+        canAsk={!isAnswering(state)}
+        post={post}
+        onTry={onTry}
+      />
       <Composer {...properties} />
     </>
   );

@@ -5,6 +5,7 @@ import { t } from '../../webviewKit/l10n.ts';
 import type { Around, ViewMessage } from '../protocol.ts';
 import { ConversationStatistics, EarlierTurns, LaterTurns } from './aroundTurns.tsx';
 import { useFollowing } from './following.ts';
+import type { ChatState } from './state.ts';
 import { TurnView } from './turn.tsx';
 
 /** So many of the last turns are drawn at once; others when they come near. */
@@ -13,6 +14,7 @@ const drawnAtOnce = 10;
 interface LogProperties {
   turns: readonly Turn[];
   around: Around;
+  turnPrice: ChatState['turnPrice'];
   /** Whether a question can be asked now. */
   canAsk: boolean;
   post: (message: ViewMessage) => void;
@@ -20,7 +22,7 @@ interface LogProperties {
 }
 
 /** The turns of the conversation; without any, what could be asked. */
-export function Log({ turns, around, canAsk, post, onTry }: LogProperties) {
+export function Log({ turns, around, turnPrice, canAsk, post, onTry }: LogProperties) {
   const scroller = useRef<HTMLElement>(null);
   const { following, resume, handlers } = useFollowing(scroller, turns.length);
   const onLatest = () => {
@@ -46,6 +48,7 @@ export function Log({ turns, around, canAsk, post, onTry }: LogProperties) {
               isLast={index === turns.length - 1}
               isRecent={index >= turns.length - drawnAtOnce}
               canAsk={canAsk}
+              price={turnPrice?.turn === turn.id ? turnPrice.cost : null}
               post={post}
             />
           ))}
@@ -66,8 +69,9 @@ export function Log({ turns, around, canAsk, post, onTry }: LogProperties) {
 
 /** A turn that is drawn again only when it changed. */
 function Entry(properties: Parameters<typeof TurnView>[0]) {
-  const { turn, isLast, canAsk, version } = properties;
-  return useMemo(() => <TurnView {...properties} />, [turn, isLast, canAsk, version?.number, version?.of]);
+  const { turn, isLast, canAsk, price, version } = properties;
+  const shown = [turn, isLast, canAsk, price, version?.number, version?.of];
+  return useMemo(() => <TurnView {...properties} />, shown);
 }
 
 /** Tells a screen reader once that an answer begins, and once how it ended. */

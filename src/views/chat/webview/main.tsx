@@ -112,8 +112,10 @@ function send(): void {
     return;
   }
   post({ type: 'ask', question });
+  // The extension knows that the field is empty: a draft would come after what it may put there for a prompt.
+  clearTimeout(draftTimer);
   change({ type: 'textHeld', text: '' });
-  edit({ type: 'questionWritten', question: '' });
+  change({ type: 'questionWritten', question: '' });
   focus('question');
 }
 

@@ -28,6 +28,8 @@ export interface ChatState {
   windowUse: WindowUse | null;
   /** The most that the question can cost. */
   worstCase: string | null;
+  /** The most that asking in the place of a turn can cost. */
+  turnPrice: { turn: string; cost: string } | null;
   /** The earlier question that this one repeats. */
   askedBefore: string | null;
 }
@@ -72,6 +74,7 @@ export const initialState: ChatState = {
   rules: { followed: [], ignored: [], follows: true },
   windowUse: null,
   worstCase: null,
+  turnPrice: null,
   askedBefore: null,
 };
 
@@ -130,6 +133,10 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
       return { ...state, worstCase: message.cost };
     case 'askedBefore':
       return { ...state, askedBefore: message.question };
+    case 'turnPriced': {
+      const { turn, cost } = message;
+      return { ...state, turnPrice: cost === null ? null : { turn, cost } };
+    }
     case 'reason':
     case 'reasonWritten':
       return { ...state, reason: message.reason, reasonProblem: null };

@@ -27,11 +27,13 @@ interface TurnProperties {
   isRecent: boolean;
   /** Whether a question can be asked now. */
   canAsk: boolean;
+  /** The most that asking in its place can cost, once that was asked for. */
+  price: string | null;
   post: Post;
 }
 
 /** One question, its answer so far, and its result. */
-export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: TurnProperties) {
+export function TurnView({ turn, version, isLast, isRecent, canAsk, price, post }: TurnProperties) {
   const { id, model, simulated, answer, citations, result, flow, tools, structured, thinking } = turn;
   const article = useRef<HTMLElement>(null);
   const drawn = useDrawn(article, isRecent);
@@ -41,7 +43,7 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
   return (
     <article ref={article} id={turnElement(id)} class="turn" tabIndex={-1} aria-busy={result === null}>
       <h2 class="speaker">{t('You')}</h2>
-      <Question turn={turn} canAsk={canAsk} post={post} />
+      <Question turn={turn} canAsk={canAsk} price={price} post={post} />
       <h2 class="speaker">
         {model || t('Gateway')}
         {simulated && <SimulatedBadge />}
@@ -98,7 +100,7 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, post }: Turn
           onAskModel={isLast && result.cached ? () => post({ type: 'askModel', turn: id }) : null}
         />
       )}
-      <TurnActions turn={turn} version={version} isLast={isLast} canAsk={canAsk} post={post} />
+      <TurnActions turn={turn} version={version} isLast={isLast} canAsk={canAsk} price={price} post={post} />
     </article>
   );
 }

@@ -13,12 +13,24 @@ const shownCharacters = 10_000;
 type Post = (message: ViewMessage) => void;
 
 /** A turn's question, and what can be asked in its place. */
-export function Question({ turn, canAsk, post }: { turn: Turn; canAsk: boolean; post: Post }) {
+export function Question({
+  turn,
+  canAsk,
+  price,
+  post,
+}: {
+  turn: Turn;
+  canAsk: boolean;
+  price: string | null;
+  post: Post;
+}) {
   const [isEdited, setEdited] = useState(false);
   if (isEdited)
     return (
       <QuestionEditor
         question={turn.question}
+        price={price}
+        onChange={(question) => post({ type: 'priceTurn', turn: turn.id, question })}
         onDone={(question) => {
           setEdited(false);
           if (question !== null) post({ type: 'edit', turn: turn.id, question });
@@ -54,13 +66,20 @@ function QuestionText({ text }: { text: string }) {
 
 function QuestionEditor({
   question,
+  price,
+  onChange,
   onDone,
 }: {
   question: string;
+  price: string | null;
+  onChange: (question: string) => void;
   onDone: (question: string | null) => void;
 }) {
   const field = useRef<HTMLTextAreaElement>(null);
-  useLayoutEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => {
+    field.current?.focus();
+    onChange(question);
+  }, []);
   const onAsk = () => {
     const asked = field.current?.value.trim() ?? '';
     if (asked !== '') onDone(asked);
@@ -79,6 +98,7 @@ function QuestionEditor({
         rows={3}
         defaultValue={question}
         aria-label={t('Edited question')}
+        onInput={(event) => onChange(event.currentTarget.value)}
         onKeyDown={onKeyDown}
       />
       <p class="card-actions">
@@ -88,6 +108,7 @@ function QuestionEditor({
         <button type="button" class="button secondary" onClick={() => onDone(null)}>
           {t('Cancel')}
         </button>
+        {price !== null && <span class="fact">{t('at most {0}', price)}</span>}
       </p>
     </div>
   );
@@ -99,12 +120,14 @@ export function TurnActions({
   version,
   isLast,
   canAsk,
+  price,
   post,
 }: {
   turn: Turn;
   version: Around['versions'][number] | undefined;
   isLast: boolean;
   canAsk: boolean;
+  price: string | null;
   post: Post;
 }) {
   if (result === null) return null;
@@ -134,7 +157,9 @@ export function TurnActions({
         <Action
           name="refresh"
           label={t('Get Another Answer')}
+          says={price === null ? undefined : t('Get Another Answer (at most {0})', price)}
           disabled={!canAsk}
+          onLook={() => post({ type: 'priceTurn', turn: id, question: null })}
           onClick={() => post({ type: 'regenerate', turn: id })}
         />
       )}
@@ -153,21 +178,29 @@ export function TurnActions({
 function Action({
   name,
   label,
+  says = label,
   disabled,
+  onLook,
   onClick,
 }: {
   name: string;
   label: string;
+  /** What its tooltip says. */
+  says?: string | undefined;
   disabled: boolean;
+  /** Called before it is used: when it is pointed at or has the focus. */
+  onLook?: () => void;
   onClick: () => void;
 }) {
   return (
     <button
       type="button"
       class="icon-button"
-      title={label}
+      title={says}
       aria-label={label}
       disabled={disabled}
+      onPointerEnter={onLook}
+      onFocus={onLook}
       onClick={onClick}
     >
       <Icon name={name} />
