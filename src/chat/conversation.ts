@@ -262,10 +262,10 @@ export class Conversation {
     if (version && !this.#running) this.#show(this.#tree.pathTo(this.#tree.endFrom(version)));
   }
 
-  /** Shows the branch of a turn, unless it is shown. Not while an answer is running. */
+  /** Shows the branch of a turn of this conversation, unless it is shown. Not while an answer is running. */
   showTurn(turn: Turn): void {
-    if (!this.#running && !this.#turns.includes(turn))
-      this.#show(this.#tree.pathTo(this.#tree.endFrom(turn)));
+    const isHidden = this.#tree.find(turn.id) === turn && !this.#turns.includes(turn);
+    if (isHidden && !this.#running) this.#show(this.#tree.pathTo(this.#tree.endFrom(turn)));
   }
 
   /** Shows the turns that follow the last shown one. Not while an answer is running. */

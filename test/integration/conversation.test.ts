@@ -656,6 +656,24 @@ describe('a conversation', () => {
     expect(conversation.versionOf(last())).toEqual({ number: 2, of: 2 });
   });
 
+  it('shows the branch of a turn, and never a turn of another conversation', async () => {
+    const { core } = await gatewayOnMock();
+    const { conversation, last } = open(core);
+    await conversation.ask('first', 'claude-sonnet');
+    const first = last();
+    await conversation.ask('second', 'claude-sonnet');
+    const second = last();
+    await conversation.regenerate(first, 'claude-sonnet');
+    const again = last();
+    conversation.showTurn(first);
+    expect(conversation.turns).toEqual([first, second]);
+    conversation.showTurn(again);
+    expect(conversation.turns).toEqual([again]);
+    conversation.showTurn({ ...first, id: 'elsewhere' });
+    conversation.showTurn({ ...first });
+    expect(conversation.turns).toEqual([again]);
+  });
+
   it('opens on the branch that was shown', async () => {
     const { core } = await gatewayOnMock();
     const { conversation, last } = open(core);

@@ -625,8 +625,9 @@ export class ChatPanel implements vscode.Disposable {
     await this.#showRules();
     // What is attached makes another question of it.
     const isNew = text.trim() === '' || this.#next.context.attachments.length > 0;
-    const asked = isNew ? null : await this.#repeated.find(text, this.#conversation, this.#open.log.id);
-    if (text !== this.#next.text) return;
+    const conversation = this.#conversation;
+    const asked = isNew ? null : await this.#repeated.find(text, conversation, this.#open.log.id);
+    if (text !== this.#next.text || conversation !== this.#conversation) return;
     this.#askedBefore = asked;
     const question = asked && ('turn' in asked ? asked.turn.question : asked.conversation.title);
     this.#post({ type: 'askedBefore', question });
@@ -667,6 +668,8 @@ export class ChatPanel implements vscode.Disposable {
   #showConversation(): void {
     const { turns, reason, mode, signature } = this.#conversation;
     this.#first = firstOfPart(turns, turns.length);
+    // It may have been a turn of another conversation.
+    this.#askedBefore = null;
     this.#post({
       type: 'conversation',
       id: this.#open.log.id,

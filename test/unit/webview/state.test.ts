@@ -46,6 +46,17 @@ describe('the state of the chat view', () => {
     ]);
   });
 
+  it('offers what was asked before until the question is empty or another conversation is shown', () => {
+    const question: Parameters<typeof reduce>[1] = { type: 'questionWritten', question: 'Why?' };
+    const offered: HostMessage = { type: 'askedBefore', question: 'But why?' };
+    const conversation: HostMessage = {
+      ...{ type: 'conversation', turns: [], reason: '', mode: 'direct', signature: '', draft: '' },
+    };
+    expect(after(question, offered).askedBefore).toBe('But why?');
+    expect(after(question, offered, { type: 'questionWritten', question: ' ' }).askedBefore).toBeNull();
+    expect(after(question, offered, conversation).askedBefore).toBeNull();
+  });
+
   it('shows the questions that wait', () => {
     const around = { ...initialState.around, queued: [{ id: 'q', question: 'next' }] };
     expect(after({ type: 'around', around }).around).toEqual(around);

@@ -94,6 +94,7 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
         mode,
         signature,
         reasonProblem: null,
+        askedBefore: null,
         filled: true,
       };
       if (isOther) return withText({ ...filled, question: '', held: '', worstCase: null }, draft);
