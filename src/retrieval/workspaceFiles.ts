@@ -97,14 +97,16 @@ async function listedByGit(folder: string): Promise<Listed | null> {
 
 async function walk(folder: string, inside: string, signal: AbortSignal): Promise<string[]> {
   signal.throwIfAborted();
+  const entries = await readdir(join(folder, inside), { withFileTypes: true }).catch(() => []);
+  if (inside !== '' && entries.some(({ name }) => name === '.git'))
+    return filesInside(folder, inside, signal);
   const files: string[] = [];
-  for (const entry of await readdir(join(folder, inside), { withFileTypes: true }).catch(() => [])) {
+  for (const entry of entries) {
     const path = inside === '' ? entry.name : `${inside}/${entry.name}`;
     // A link is neither a file nor a folder here.
     if (entry.isFile()) files.push(path);
-    if (!entry.isDirectory() || entry.name.startsWith('.') || entry.name === 'node_modules') continue;
-    const list = (await isRepository(folder, path)) ? filesInside : walk;
-    files.push(...(await list(folder, path, signal)));
+    const isSearched = entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== 'node_modules';
+    if (isSearched) files.push(...(await walk(folder, path, signal)));
   }
   return files;
 }
