@@ -1,17 +1,16 @@
-import { readdir } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
-import { messageOf, systemCodeOf } from '../errors.ts';
+import { basename, extname, join } from 'node:path';
+import { messageOf } from '../errors.ts';
 import { readFileText } from '../readFile.ts';
-import { readInside, realFolder } from '../retrieval/workspaceFiles.ts';
-import { foreignFile } from '../settings/foreignFile.ts';
+import { realFolder } from '../retrieval/workspaceFiles.ts';
 import type { Fault } from '../yamlDocument.ts';
 import type { ChatMode } from './chatMode.ts';
 import { isChatModeId } from './chatModeIds.ts';
 import { parseMode } from './modes/custom.ts';
+import { namesIn, readWorkspaceText, type WorkspaceText } from './workspaceTexts.ts';
 
 /** Where the user's own modes are, beside settings.yaml, and those of a workspace folder. */
 const userFolder = 'modes';
-const workspaceFolder = join('.tidyllm', 'modes');
+const workspaceFolder = '.tidyllm/modes';
 const modeName = /^[a-z][a-z0-9_-]{0,63}$/;
 
 /** Modes from files, and the faults of the files; a file with a fault makes no mode. */
@@ -19,6 +18,8 @@ export interface ModeFiles {
   modes: readonly ChatMode[];
   /** By the name that the mode would have. */
   faults: ReadonlyMap<string, readonly Fault[]>;
+  /** Of folders with modes that can't be read. */
+  folderFaults: readonly Fault[];
 }
 
 /**
@@ -28,49 +29,50 @@ export interface ModeFiles {
 export async function readModeFiles(configuration: string, folders: readonly string[]): Promise<ModeFiles> {
   const modes = new Map<string, ChatMode>();
   const faults = new Map<string, readonly Fault[]>();
-  const places = [join(configuration, userFolder), ...folders.map((folder) => join(folder, workspaceFolder))];
-  for (const [index, place] of places.entries()) {
-    for (const file of await yamlFilesIn(place)) {
+  const folderFaults: Fault[] = [];
+  const roots = (await Promise.all(folders.map(realFolder))).filter((root) => root !== null);
+  for (const root of [configuration, ...roots]) {
+    // The user's own files may be links.
+    const isOwn = root === configuration;
+    const path = isOwn ? userFolder : workspaceFolder;
+    const place = join(root, path);
+    const { names, fault } = await namesIn(place, { followLinks: isOwn });
+    if (fault !== null) folderFaults.push(faultOf(place, `the folder with modes can’t be read: ${fault}`));
+    for (const file of names.filter((one) => /\.ya?ml$/.test(one))) {
       const name = basename(file, extname(file));
       if (modes.has(name) || faults.has(name)) continue;
-      const read = await readMode(name, file, index > 0);
-      if (Array.isArray(read)) faults.set(name, read);
-      else modes.set(name, read);
+      const made = await readMode(name, join(place, file), () =>
+        isOwn ? readOwn(join(place, file)) : readWorkspaceText(root, `${path}/${file}`),
+      );
+      if (Array.isArray(made)) faults.set(name, made);
+      else if (made !== null) modes.set(name, made);
     }
   }
-  return { modes: [...modes.values()], faults };
+  return { modes: [...modes.values()], faults, folderFaults };
 }
 
-async function yamlFilesIn(folder: string): Promise<string[]> {
+async function readOwn(file: string): Promise<WorkspaceText> {
   try {
-    const names = await readdir(folder);
-    return names
-      .filter((name) => /\.ya?ml$/.test(name))
-      .sort()
-      .map((name) => join(folder, name));
+    return { text: await readFileText(file), fault: null };
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(error) ?? '')) return [];
-    throw error;
+    return { text: null, fault: messageOf(error) };
   }
 }
 
-async function readMode(name: string, file: string, ofWorkspace: boolean): Promise<ChatMode | Fault[]> {
+/** Null for a file that is gone. */
+async function readMode(
+  name: string,
+  file: string,
+  read: () => Promise<WorkspaceText | null>,
+): Promise<ChatMode | Fault[] | null> {
   if (isChatModeId(name)) return [faultOf(file, `the name ${name} is taken by a mode of the chat`)];
   if (!modeName.test(name))
     return [faultOf(file, 'a mode’s name has small letters, digits, - and _, and begins with a letter')];
-  const foreign = ofWorkspace ? foreignFile(file) : null;
-  if (foreign !== null) return [faultOf(file, foreign)];
-  try {
-    const folder = await realFolder(dirname(file));
-    const text = ofWorkspace
-      ? folder && (await readInside(folder, basename(file)))
-      : await readFileText(file);
-    return text === null
-      ? [faultOf(file, 'the mode can’t be read: it is a link, or no text of up to 1 MB')]
-      : parseMode(name, file, text);
-  } catch (error) {
-    return [faultOf(file, `the mode can't be read: ${messageOf(error)}`)];
-  }
+  const found = await read();
+  if (found === null) return null;
+  return found.fault === null
+    ? parseMode(name, file, found.text)
+    : [faultOf(file, `the mode can’t be read: ${found.fault}`)];
 }
 
 function faultOf(file: string, message: string): Fault {

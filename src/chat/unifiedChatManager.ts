@@ -15,6 +15,7 @@ import { direct } from './modes/direct.ts';
 import { hybrid, rag } from './modes/rag.ts';
 import { structured } from './modes/structured.ts';
 import type { RecordToolUse } from './tools/chatTool.ts';
+import { faultText, type Fault } from '../yamlDocument.ts';
 import { parseSignature, type Signature } from './structured/signature.ts';
 
 export interface ChatManagerDependencies {
@@ -63,10 +64,13 @@ export class UnifiedChatManager {
       });
     const builtIn = [direct, rag, hybrid, agent].find(({ id }) => id === name);
     if (builtIn) return builtIn;
-    const { modes, faults } = await this.modeFiles();
+    const { modes, faults, folderFaults } = await this.modeFiles();
     const found = modes.find(({ id }) => id === name);
     if (found) return found;
-    throw unknownMode(name, [...chatModeIds, ...modes.map(({ id }) => id)], faults.get(name));
+    const fault = faults.get(name);
+    throw fault
+      ? modeError(fault)
+      : unknownMode(name, [...chatModeIds, ...modes.map(({ id }) => id)], folderFaults);
   }
 
   /**
@@ -121,14 +125,10 @@ function signatureFrom(given: string | Signature | undefined): Signature {
   });
 }
 
-function unknownMode(
-  name: string,
-  names: readonly string[],
-  faults: Parameters<typeof modeError>[0] | undefined,
-): GatewayError {
-  if (faults) return modeError(faults);
+function unknownMode(name: string, names: readonly string[], folderFaults: readonly Fault[]): GatewayError {
+  const ignored = folderFaults.map((fault) => ` ${faultText(fault)}.`).join('');
   const likely = closest(name, [...names]);
   return new GatewayError('invalid_request', `There is no chat mode "${name}".`, {
-    hint: `Nothing was sent. Did you mean ${likely}? The modes are ${names.join(', ')}.`,
+    hint: `Nothing was sent. Did you mean ${likely}? The modes are ${names.join(', ')}.${ignored}`,
   });
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ChatResponse } from '../../src/chat/chatMode.ts';
@@ -338,6 +338,11 @@ describe('tidyllm chat --mode structured', () => {
     expect(linked.stderr).toContain('linked.yaml:1:1: the mode can’t be read: it is a link');
     const unknown = await tidyllm([...args.slice(0, 4), 'jamm', 'Hello?'], machineOf);
     expect(unknown.stderr).toContain('There is no chat mode "jamm"');
+    rmSync(join(machineOf.cwd, '.tidyllm', 'modes'), { recursive: true });
+    symlinkSync('modes', join(machineOf.cwd, '.tidyllm', 'modes'));
+    const circular = await tidyllm([...args.slice(0, 4), 'jam', 'Hello?'], machineOf);
+    expect(circular.code).toBe(2);
+    expect(circular.stderr).toMatch(/modes:1:1: the folder with modes can’t be read: ELOOP/);
   });
 });
 

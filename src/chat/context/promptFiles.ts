@@ -1,9 +1,8 @@
-import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { closest, distance } from 'fastest-levenshtein';
-import { readInside, realFolder } from '../../retrieval/workspaceFiles.ts';
-import { foreignFile } from '../../settings/foreignFile.ts';
+import { realFolder } from '../../retrieval/workspaceFiles.ts';
 import { YamlDocument } from '../../yamlDocument.ts';
+import { namesIn, readWorkspaceText } from '../workspaceTexts.ts';
 
 /** A prompt that `/name` puts into the question field. */
 export interface PromptCommand {
@@ -85,13 +84,12 @@ export async function readPrompts(workspace: readonly string[]): Promise<readonl
     const root = await realFolder(folder);
     if (root === null) continue;
     for (const place of folders) {
-      const names = await readdir(join(root, place)).catch(() => []);
-      for (const file of names
-        .filter((one) => one.endsWith(ending))
-        .sort()
-        .slice(0, mostPrompts)) {
+      const { names, fault } = await namesIn(join(root, place));
+      if (fault !== null) prompts.set(place, faultyPrompt(place, { path: place, file: null, fault }));
+      for (const file of names.filter((one) => one.endsWith(ending)).slice(0, mostPrompts)) {
         const name = basename(file, ending);
-        if (!prompts.has(name)) prompts.set(name, await readPrompt(root, `${place}/${file}`, name));
+        const prompt = prompts.has(name) ? null : await readPrompt(root, `${place}/${file}`, name);
+        if (prompt) prompts.set(name, prompt);
       }
     }
   }
@@ -99,24 +97,29 @@ export async function readPrompts(workspace: readonly string[]): Promise<readonl
   return [...chats, ...prompts.values()];
 }
 
-async function readPrompt(root: string, path: string, name: string): Promise<PromptCommand> {
+/** Null for a file that is gone. */
+async function readPrompt(root: string, path: string, name: string): Promise<PromptCommand | null> {
   const file = join(root, path);
-  const faulty = (fault: string): PromptCommand => ({
-    name,
-    description: path,
-    text: '',
-    about: null,
-    file,
-    fault,
-  });
-  const foreign = foreignFile(file);
-  if (foreign !== null) return faulty(foreign);
-  if (!/^[\w-]{1,64}$/.test(name)) return faulty('its name may have letters, digits, - and _');
+  const read = await readWorkspaceText(root, path);
+  if (read === null) return null;
+  if (read.fault !== null) return faultyPrompt(name, { path, file, fault: read.fault });
+  if (!/^[\w-]{1,64}$/.test(name))
+    return faultyPrompt(name, { path, file, fault: 'its name may have letters, digits, - and _' });
   if (reservedPrompts.includes(name))
-    return faulty(`/${name} is a command of the chat: give it another name`);
-  const content = await readInside(root, path);
-  if (content === null) return faulty('it is a link, or no text of up to 1 MB');
-  return parsedPrompt(file, name, path, content);
+    return faultyPrompt(name, {
+      path,
+      file,
+      fault: `/${name} is a command of the chat: give it another name`,
+    });
+  return parsedPrompt(file, name, path, read.text);
+}
+
+/** What stands in the list for a file or folder that can't be used. */
+function faultyPrompt(
+  name: string,
+  { path, file, fault }: { path: string; file: string | null; fault: string },
+): PromptCommand {
+  return { name, description: path, text: '', about: null, file, fault };
 }
 
 /** A prompt file: front matter in YAML with description, mode and model, and then the prompt. */

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
-import { isInside, readInside, realFolder } from '../../retrieval/workspaceFiles.ts';
-import { foreignFile } from '../../settings/foreignFile.ts';
+import { realFolder } from '../../retrieval/workspaceFiles.ts';
+import { readWorkspaceText } from '../workspaceTexts.ts';
 
 /** Of a folder, in the order in which they are sent. */
 const names = ['AGENTS.md', 'CLAUDE.md', '.github/copilot-instructions.md', '.tidyllm/instructions.md'];
 const mostBytes = 32_768;
+const tooLong = `it has more than ${mostBytes.toLocaleString('en-US')} bytes`;
 
 /** A file with a team's rules for models. */
 export interface RulesFile {
@@ -37,11 +38,12 @@ export async function readRules(folders: readonly string[]): Promise<Rules> {
     for (const name of names) {
       const file = join(root, name);
       const path = folders.length > 1 ? `${basename(folder)}/${name}` : name;
-      const text = await readInside(root, name);
-      if (text?.trim() === '' || (text === null && !(await isInside(folders, file)))) continue;
-      const why = faultOf(file, text);
-      if (why !== null) ignored.push({ path, why });
-      else if (text !== null) {
+      const read = await readWorkspaceText(root, name);
+      if (read === null || read.text?.trim() === '') continue;
+      const { text } = read;
+      if (text === null) ignored.push({ path, why: read.fault });
+      else if (Buffer.byteLength(text) > mostBytes) ignored.push({ path, why: tooLong });
+      else {
         const sha256 = createHash('sha256').update(text).digest('hex');
         if (!followed.has(sha256)) followed.set(sha256, { path, file, sha256, text });
       }
@@ -55,11 +57,4 @@ export function rulesPrompt(rules: readonly RulesFile[]): string | undefined {
   if (rules.length === 0) return undefined;
   const files = rules.map(({ path, text }) => `From ${path}:\n\n${text.trim()}`);
   return ['Follow the rules that this workspace’s team has for you.', ...files].join('\n\n');
-}
-
-function faultOf(file: string, text: string | null): string | null {
-  if (text === null) return 'it is a link, or no text of up to 1 MB';
-  if (Buffer.byteLength(text) > mostBytes)
-    return `it has more than ${mostBytes.toLocaleString('en-US')} bytes`;
-  return foreignFile(file);
 }

@@ -647,8 +647,23 @@ export class ChatPanel implements vscode.Disposable {
   async #showRules(): Promise<void> {
     const { followed, ignored } = await readRules(trustedFolders());
     const { followsRules: follows } = this.#conversation;
-    const rules = { followed: followed.map(({ path }) => path), ignored: [...ignored], follows };
+    const rules = {
+      followed: followed.map(({ path }) => path),
+      ignored: [...ignored, ...(await this.#ignoredModes())],
+      follows,
+    };
     this.#post({ type: 'rules', rules });
+  }
+
+  /** Files and folders with modes that can't be used, with why. */
+  async #ignoredModes(): Promise<{ path: string; why: string }[]> {
+    const { state } = this.#dependencies.holder;
+    if (state.kind !== 'ready') return [];
+    const { faults, folderFaults } = await state.core.chat.modeFiles();
+    return [...folderFaults, ...[...faults.values()].flat()].map(({ place, message }) => ({
+      path: place ? vscode.workspace.asRelativePath(place.file) : '',
+      why: message,
+    }));
   }
 
   async #openRules(path: string): Promise<void> {

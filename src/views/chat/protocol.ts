@@ -25,7 +25,7 @@ const surroundings = z.object({
   suggestedReason: z.nullable(z.string()),
 });
 
-/** The rules files of the workspace, by their paths. */
+/** The rules files of the workspace, by their paths, and which of them and of the files with modes are ignored. */
 const rules = z.object({
   followed: z.array(z.string()),
   ignored: z.array(z.object({ path: z.string(), why: z.string() })),

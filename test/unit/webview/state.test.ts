@@ -50,7 +50,7 @@ describe('the state of the chat view', () => {
     const question: Parameters<typeof reduce>[1] = { type: 'questionWritten', question: 'Why?' };
     const offered: HostMessage = { type: 'askedBefore', question: 'But why?' };
     const conversation: HostMessage = {
-      ...{ type: 'conversation', turns: [], reason: '', mode: 'direct', signature: '', draft: '' },
+      ...{ type: 'conversation', id: 'one', turns: [], reason: '', mode: 'direct', signature: '', draft: '' },
     };
     expect(after(question, offered).askedBefore).toBe('But why?');
     expect(after(question, offered, { type: 'questionWritten', question: ' ' }).askedBefore).toBeNull();
