@@ -12,6 +12,7 @@ import {
 } from '../chat/context/attachments.ts';
 import { GatewayError } from '../errors.ts';
 import { readFileBytes } from '../readFile.ts';
+import { isInside } from '../retrieval/workspaceFiles.ts';
 import { localFolders } from './configuration.ts';
 import { problemLines } from './problems.ts';
 
@@ -25,17 +26,18 @@ export async function attachUri(uri: vscode.Uri): Promise<Attachment> {
       vscode.l10n.t('{0} is not a file of this window.', uri.toString(true)),
       vscode.l10n.t('Save it to a file, and add that.'),
     );
+  const real = await contentPath(place, name);
   const open = vscode.workspace.textDocuments.find((one) => one.uri.toString() === place.toString());
-  if (open?.isDirty || place.scheme === 'untitled') {
-    requireNoKeys(name);
+  if (open?.isDirty || place.scheme === 'untitled')
     return textAttachment('file', name, (await vscode.workspace.openTextDocument(place)).getText());
-  }
   const { type } = await statOf(place, name);
   if ((type & vscode.FileType.Directory) !== 0)
-    return folderAttachment(name, place.fsPath, new AbortController().signal);
-  return fileAttachment(name, await bytesOf(place), (bytes) =>
-    vscode.workspace.decode(bytes, { uri: place }),
-  );
+    return folderAttachment(name, real, new AbortController().signal);
+  const bytes =
+    place.scheme === 'file'
+      ? await readFileBytes(real, mostImageBytes)
+      : Buffer.from(await vscode.workspace.fs.readFile(place));
+  return fileAttachment(name, bytes, (all) => vscode.workspace.decode(all, { uri: place }));
 }
 
 /** The files and folders that a menu passes, otherwise the active editor's file. */
@@ -49,7 +51,7 @@ export function attachUris(
 }
 
 /** The selected lines of an editor. Throws `invalid_request` if nothing is selected. */
-export function attachSelection(editor = vscode.window.activeTextEditor): Attachment {
+export async function attachSelection(editor = vscode.window.activeTextEditor): Promise<Attachment> {
   if (!editor || editor.selection.isEmpty)
     throw refused(vscode.l10n.t('Nothing is selected.'), vscode.l10n.t('Select text in an editor first.'));
   return attachRange('selection', editor.document, editor.selection);
@@ -120,14 +122,14 @@ function flat(
   );
 }
 
-function attachRange(
+async function attachRange(
   kind: 'selection' | 'symbol',
   document: vscode.TextDocument,
   range: vscode.Range,
   symbol?: string,
-): Attachment {
+): Promise<Attachment> {
   const file = nameOf(document.uri);
-  requireNoKeys(file);
+  await contentPath(document.uri, file);
   const [first, last] = [range.start.line + 1, range.end.line + 1];
   const lines = first === last ? `${first}` : `${first}-${last}`;
   const name = `${file}:${lines}`;
@@ -152,11 +154,23 @@ async function statOf(uri: vscode.Uri, name: string): Promise<vscode.FileStat> {
   }
 }
 
-/** A link's file is judged by its own name too. */
-async function bytesOf(uri: vscode.Uri): Promise<Buffer> {
-  if (uri.scheme !== 'file') return Buffer.from(await vscode.workspace.fs.readFile(uri));
-  requireNoKeys(basename(await realpath(uri.fsPath)));
-  return readFileBytes(uri.fsPath, mostImageBytes);
+/**
+ * Where the content of a file or folder is, all links followed. Throws `invalid_request` if it holds keys, or if what
+ * is added as a part of the workspace is elsewhere: a repository's links would name any file of this machine.
+ */
+async function contentPath(uri: vscode.Uri, name: string): Promise<string> {
+  requireNoKeys(name);
+  if (uri.scheme !== 'file') return uri.fsPath;
+  const real = await realpath(uri.fsPath).catch(() => uri.fsPath);
+  requireNoKeys(real);
+  const folders = localFolders().map((folder) => folder.uri.fsPath);
+  const isPart = vscode.workspace.getWorkspaceFolder(uri) !== undefined && !folders.includes(uri.fsPath);
+  if (isPart && !(await isInside(folders, real)))
+    throw refused(
+      vscode.l10n.t('{0} leads by a link to {1}, which is outside of the workspace.', name, real),
+      vscode.l10n.t('If that file may be sent, add it by its own path.'),
+    );
+  return real;
 }
 
 function refused(message: string, hint: string): GatewayError {

@@ -40,7 +40,7 @@ export function contributeChat(dependencies: ChatPanelDependencies) {
       'tidyllm.addContext': () => add(async () => (await import('../../host/attachPicker.ts')).pickContext()),
       'tidyllm.addToChat': (uri?: vscode.Uri, all?: readonly vscode.Uri[]) =>
         add(async () => (await attach()).attachUris(uri, all)),
-      'tidyllm.addSelectionToChat': () => add(async () => [(await attach()).attachSelection()]),
+      'tidyllm.addSelectionToChat': () => add(async () => [await (await attach()).attachSelection()]),
       'tidyllm.addTerminalSelectionToChat': () =>
         add(async () => [await (await attach()).attachTerminalSelection()]),
       'tidyllm.addProblemsToChat': () => add(async () => [(await attach()).attachProblems()]),

@@ -155,7 +155,7 @@ export class NextQuestion {
       await this.#requireKnown(prompt);
       const question = await askInputs(prompt, argument);
       if (question === undefined) return;
-      if (prompt.about === 'selection') await this.context.addOrThrow(() => [attachSelection()]);
+      if (prompt.about === 'selection') await this.context.addOrThrow(async () => [await attachSelection()]);
       if (prompt.about === 'diff') await this.context.addOrThrow(async () => [await attachDiff()]);
       const conversation = this.#dependencies.conversation();
       const { mode, model } = prompt;
