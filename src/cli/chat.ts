@@ -58,7 +58,7 @@ export async function chat(
 /** A signature in one line as it is; otherwise that of the file. Throws `invalid_request`. */
 async function signatureFrom(given: string | undefined): Promise<string | Signature | undefined> {
   if (given === undefined || given.includes('->')) return given;
-  const read = readSignature(given, await readTextFile(given));
+  const read = await readSignature(given, await readTextFile(given));
   if (Array.isArray(read)) throw signatureError(read);
   return read;
 }

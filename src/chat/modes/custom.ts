@@ -26,7 +26,7 @@ export const modeSchema = z.strictObject({
 });
 
 /** The mode of a file in `modes`, or what is wrong with the file. */
-export function parseMode(id: string, file: string, text: string): ChatMode | Fault[] {
+export async function parseMode(id: string, file: string, text: string): Promise<ChatMode | Fault[]> {
   const document = new YamlDocument(file, text);
   if (document.faults.length > 0) return [...document.faults];
   const parsed = modeSchema.safeParse(document.contents ?? {}, { error: schemaWords });
@@ -34,12 +34,12 @@ export function parseMode(id: string, file: string, text: string): ChatMode | Fa
     return parsed.error.issues.map((issue) =>
       document.faultInValue(issue.path, `${issue.path.join('.') || 'the mode'} ${issue.message}`),
     );
-  const signature = signatureOf(document, parsed.data.signature);
+  const signature = await signatureOf(document, parsed.data.signature);
   return Array.isArray(signature) ? signature : modeOf(id, parsed.data, signature);
 }
 
 /** In one line or as a mapping; undefined if there is none. */
-function signatureOf(document: YamlDocument, given: unknown): Signature | Fault[] | undefined {
+async function signatureOf(document: YamlDocument, given: unknown): Promise<Signature | Fault[] | undefined> {
   if (given === undefined) return undefined;
   if (typeof given !== 'string') return signatureIn(document, ['signature'], given);
   try {

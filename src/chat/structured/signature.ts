@@ -1,9 +1,11 @@
 import * as z from 'zod';
-import type { JsonObject } from '../../content/messages.ts';
+import type { Json, JsonObject } from '../../content/messages.ts';
 import { GatewayError, messageOf } from '../../errors.ts';
 import { schemaWords } from '../../schemaWords.ts';
 import { faultText, YamlDocument, type Fault, type Path } from '../../yamlDocument.ts';
 import { fieldType, partsOf, typeExamples } from './fieldType.ts';
+import { isLimit, limitFaults } from './limits.ts';
+import { patternFaults, withoutPatterns, type PatternChecks } from './schemaPatterns.ts';
 
 /** What an answer is made from and what it has to contain. */
 export interface Signature {
@@ -22,11 +24,6 @@ export interface Fields {
 }
 
 const fieldName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
-/** Beyond the type: what a file may say of a field, in the words of JSON Schema. */
-const constraints = [
-  ...['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minLength', 'maxLength'],
-  ...['pattern', 'minItems', 'maxItems', 'enum', 'format'],
-];
 const syntax = 'Write it as "question -> answer: string, score: number".';
 
 /**
@@ -45,7 +42,7 @@ type FieldSchemas = { name: string; schema: JsonObject; optional: boolean }[];
 function fieldsOfLine(side: string): FieldSchemas {
   const fields = partsOf(side, ',').map((part) => {
     const [name = '', ...types] = partsOf(part, ':').map((piece) => piece.trim());
-    if (!fieldName.test(name))
+    if (!fieldName.test(name) || name === '__proto__')
       throw wrong(`has a field "${name}"`, `A name has letters, digits and _. ${syntax}`);
     const text = types.length === 0 ? 'string' : types.join(':');
     const type = fieldType(text);
@@ -64,15 +61,22 @@ function wrong(fault: string, hint: string): GatewayError {
   });
 }
 
-function fieldsFrom(fields: FieldSchemas = []): Fields {
-  const schema: JsonObject = {
+function fieldsFrom(fields: FieldSchemas = [], patterns: PatternChecks = new Map()): Fields {
+  const schema = objectOf(fields);
+  const check = z.fromJSONSchema(withoutPatterns(schema)).check(({ value, issues }) => {
+    for (const { path, message } of patternFaults(value as Json, schema, patterns))
+      issues.push({ code: 'custom', input: value, path, message });
+  }) as z.ZodType<JsonObject>;
+  return { schema, names: fields.map(({ name }) => name), check };
+}
+
+function objectOf(fields: FieldSchemas): JsonObject {
+  return {
     type: 'object',
-    properties: Object.fromEntries(fields.map(({ name, schema: one }) => [name, one])),
+    properties: Object.fromEntries(fields.map(({ name, schema }) => [name, schema])),
     required: fields.flatMap(({ name, optional }) => (optional ? [] : name)),
     additionalProperties: false,
   };
-  const check = z.fromJSONSchema(schema) as z.ZodType<JsonObject>;
-  return { schema, names: fields.map(({ name }) => name), check };
 }
 
 const fileSchema = z.strictObject({
@@ -86,14 +90,18 @@ const fileSchema = z.strictObject({
 });
 
 /** The signature of a YAML or JSON file, or its faults with their places. */
-export function readSignature(file: string, text: string): Signature | Fault[] {
+export async function readSignature(file: string, text: string): Promise<Signature | Fault[]> {
   const document = new YamlDocument(file, text);
   if (document.faults.length > 0) return [...document.faults];
   return signatureIn(document, [], document.contents);
 }
 
 /** The signature at a path of a document, or its faults with their places. */
-export function signatureIn(document: YamlDocument, path: Path, value: unknown): Signature | Fault[] {
+export async function signatureIn(
+  document: YamlDocument,
+  path: Path,
+  value: unknown,
+): Promise<Signature | Fault[]> {
   const parsed = fileSchema.safeParse(value, { error: schemaWords });
   if (!parsed.success)
     return parsed.error.issues.map((issue) =>
@@ -102,26 +110,46 @@ export function signatureIn(document: YamlDocument, path: Path, value: unknown):
         `${issue.path.join('.') || 'the signature'} ${issue.message}`,
       ),
     );
-  const faults: Fault[] = [];
-  const read = (side: 'inputs' | 'outputs'): Fields => {
-    const properties = new FieldReader(document, [...path, side], faults).fields(parsed.data[side]);
-    return faults.length > 0 ? fieldsFrom([]) : fieldsFrom(properties);
-  };
+  const found: Found = { faults: [], patterns: [] };
+  const read = (side: 'inputs' | 'outputs'): FieldSchemas =>
+    new FieldReader(document, [...path, side], found).fields(parsed.data[side]);
+  const [inputs, outputs] = [read('inputs'), read('outputs')];
+  const patterns = await checksOf(document, found);
+  if (found.faults.length > 0) return found.faults;
   const { name, instructions } = parsed.data;
-  const signature = { name, instructions, inputs: read('inputs'), outputs: read('outputs') };
-  return faults.length > 0 ? faults : signature;
+  return { name, instructions, inputs: fieldsFrom(inputs, patterns), outputs: fieldsFrom(outputs, patterns) };
+}
+
+/** What is found in the fields of a file: what is wrong with them, and their patterns. */
+interface Found {
+  readonly faults: Fault[];
+  readonly patterns: { path: Path; source: string }[];
+}
+
+/** The patterns as checks; a fault for one that can't be used. */
+async function checksOf(document: YamlDocument, { faults, patterns }: Found): Promise<PatternChecks> {
+  const checks = new Map<string, (text: string) => boolean>();
+  if (patterns.length === 0) return checks;
+  const { patternCheck } = await import('./linearPattern.ts');
+  for (const { path, source } of patterns)
+    try {
+      checks.set(source, patternCheck(source));
+    } catch (error) {
+      faults.push(document.faultInValue(path, `${path.join('.')} can't be used: ${messageOf(error)}`));
+    }
+  return checks;
 }
 
 /** Reads the fields of a file, and collects what is wrong with them. */
 class FieldReader {
   readonly #document: YamlDocument;
   readonly #path: Path;
-  readonly #faults: Fault[];
+  readonly #found: Found;
 
-  constructor(document: YamlDocument, path: Path, faults: Fault[]) {
+  constructor(document: YamlDocument, path: Path, found: Found) {
     this.#document = document;
     this.#path = path;
-    this.#faults = faults;
+    this.#found = found;
   }
 
   fields(given: Readonly<Record<string, unknown>>): FieldSchemas {
@@ -150,7 +178,7 @@ class FieldReader {
     if (typeof optional !== 'boolean') return this.#refuse([...path, 'optional'], 'must be true or false');
     if (description !== undefined && typeof description !== 'string')
       return this.#refuse([...path, 'description'], 'must be a text');
-    const unknown = Object.keys(rest).find((key) => !constraints.includes(key));
+    const unknown = Object.keys(rest).find((key) => !isLimit(key));
     if (unknown !== undefined) return this.#refuseKey([...path, unknown], 'is no property of a field');
     const inner = this.#inner(path, { type, properties, items });
     if (inner === null) return null;
@@ -159,7 +187,13 @@ class FieldReader {
       ...(rest as JsonObject),
       ...(description && { description }),
     };
-    return this.#checked(path, schema) ? { schema, optional: optional || inner.optional } : null;
+    const wrong = limitFaults(schema);
+    for (const { key, fault } of wrong) this.#refuse([...path, key], fault);
+    if (wrong.length > 0) return null;
+    const { pattern } = schema;
+    if (typeof pattern === 'string')
+      this.#found.patterns.push({ path: [...this.#path, ...path, 'pattern'], source: pattern });
+    return { schema, optional: optional || inner.optional };
   }
 
   #inner(
@@ -169,9 +203,9 @@ class FieldReader {
     if (properties !== undefined) {
       if (typeof properties !== 'object' || properties === null || Array.isArray(properties))
         return this.#refuse([...path, 'properties'], 'must be a mapping of fields');
-      const reader = new FieldReader(this.#document, [...this.#path, ...path, 'properties'], this.#faults);
+      const reader = new FieldReader(this.#document, [...this.#path, ...path, 'properties'], this.#found);
       const fields = reader.fields(properties as Record<string, unknown>);
-      return { schema: fieldsFrom(fields).schema, optional: false };
+      return { schema: objectOf(fields), optional: false };
     }
     if (items !== undefined) {
       const item = this.#field([...path, 'items'], items);
@@ -186,26 +220,15 @@ class FieldReader {
     return fieldType(text) ?? this.#refuse(path, `is no type: "${text}"; types are ${typeExamples}`);
   }
 
-  /** Whether an answer can be checked against it. */
-  #checked(path: Path, schema: JsonObject): boolean {
-    try {
-      z.fromJSONSchema(schema);
-      return true;
-    } catch (error) {
-      this.#refuse(path, `can't be checked: ${messageOf(error)}`);
-      return false;
-    }
-  }
-
   #refuseKey(path: Path, message: string): null {
     const whole = [...this.#path, ...path];
-    this.#faults.push(this.#document.fault(whole, `${whole.join('.')} ${message}`));
+    this.#found.faults.push(this.#document.fault(whole, `${whole.join('.')} ${message}`));
     return null;
   }
 
   #refuse(path: Path, message: string): null {
     const whole = [...this.#path, ...path];
-    this.#faults.push(this.#document.faultInValue(whole, `${whole.join('.')} ${message}`));
+    this.#found.faults.push(this.#document.faultInValue(whole, `${whole.join('.')} ${message}`));
     return null;
   }
 }
