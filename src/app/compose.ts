@@ -86,6 +86,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       remaining: async () => (await budget()).remaining,
       recordToolUse: ({ callId, ledger: ledgerId }, use) =>
         ledger.note({ callId, ledgerId }, toolNote(user, use)),
+      keepsAnswers: content.keepsText,
       configuration: userDirectories(options.environment).config,
       folders: options.folders ?? [],
     }),

@@ -56,6 +56,8 @@ export interface ChatContext extends ChatWorkspace {
   /** What orders sources by meaning; null if policy has that switched off. */
   embedder: Embedder | null;
   recordToolUse: RecordToolUse;
+  /** Whether policy keeps answers, so that the audit history shows them. */
+  keepsAnswers: boolean;
 }
 
 /**

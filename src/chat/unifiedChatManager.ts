@@ -29,6 +29,8 @@ export interface ChatManagerDependencies {
   /** What is left of today's limit, micro-USD. Throws `GatewayError`. */
   remaining: () => Promise<bigint>;
   recordToolUse: RecordToolUse;
+  /** Whether policy keeps answers. */
+  keepsAnswers: boolean;
   /** The folder of the user's settings.yaml. */
   configuration: string;
   /** Workspace folders whose files apply. */
@@ -100,8 +102,8 @@ export class UnifiedChatManager {
   }
 
   #context(workspace: ChatWorkspace, embedder: Embedder | null): ChatContext {
-    const { backend, toolsAllowed, recordToolUse } = this.#dependencies;
-    return { ...workspace, backend, toolsAllowed, recordToolUse, embedder };
+    const { backend, toolsAllowed, recordToolUse, keepsAnswers } = this.#dependencies;
+    return { ...workspace, backend, toolsAllowed, recordToolUse, keepsAnswers, embedder };
   }
 
   #embedder(calls: ModelCalls): Embedder | null {

@@ -104,6 +104,22 @@ describe('an answer with fields', () => {
     expect(gateway.standIn.calls).toHaveLength(3);
   });
 
+  test.each([
+    ['hash', false],
+    ['redacted', true],
+  ])(
+    'that stays wrong is looked for in the audit history only if it is there: %s',
+    async (policy, isKept) => {
+      const settings = join(temporaryFolder(), 'settings.yaml');
+      writeFileSync(settings, `audit: { content: ${policy} }\n`);
+      const gateway = await gatewayOnStandIn({ TIDYLLM_SETTINGS: settings });
+      gateway.standIn.behave = (call) => answerOf(call, '{"verdict":"maybe"}');
+      const { error } = await ask(gateway, signature);
+      expect(error?.code).toBe('answer_invalid');
+      expect(error?.hint.includes('audit history')).toBe(isKept);
+    },
+  );
+
   test('that was cut off is an error at once: a repair would be cut off too', async () => {
     const gateway = await gatewayOnStandIn();
     gateway.standIn.behave = () => ({

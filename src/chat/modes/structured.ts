@@ -98,7 +98,7 @@ class StructuredAnswer {
         return this.#ended(output, null);
       }
       if (repairs === mostRepairs || isCutOff(response))
-        return this.#ended(null, wrongAnswer(response, faults));
+        return this.#ended(null, wrongAnswer(response, faults, this.#context));
       request = withRepair(request, answerText(response), faults.join('\n').slice(0, mostFaultsSentBack));
       response = await this.#execute(request, signal);
     }
@@ -306,7 +306,11 @@ function withoutNulls(value: unknown, { required }: JsonObject): unknown {
   return Object.fromEntries(Object.entries(value).filter(([name, one]) => one !== null || needed.has(name)));
 }
 
-function wrongAnswer(response: LlmResponse, faults: readonly string[]): GatewayError {
+function wrongAnswer(
+  response: LlmResponse,
+  faults: readonly string[],
+  { keepsAnswers }: Pick<ChatContext, 'keepsAnswers'>,
+): GatewayError {
   const cut = isCutOff(response);
   const [first = '', ...more] = faults;
   const rest = more.length > 0 ? ` (and ${more.length} more)` : '';
@@ -318,7 +322,7 @@ function wrongAnswer(response: LlmResponse, faults: readonly string[]): GatewayE
     {
       hint: cut
         ? 'Raise the maximum answer length, or ask for less.'
-        : 'Use another model, or make the signature simpler. The answers are in the audit history.',
+        : `Use another model, or make the signature simpler.${keepsAnswers ? ' The answers are in the audit history.' : ''}`,
     },
   );
 }
