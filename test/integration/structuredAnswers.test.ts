@@ -362,6 +362,70 @@ describe('tidyllm chat --mode structured', () => {
   });
 });
 
+describe('a mode with fields and tools', () => {
+  const answer = { verdict: 'yes', score: 3 };
+
+  /** The model looks into the workspace `looks` times, and then answers on the tier that it takes. */
+  async function askOwnMode(
+    taken: 'schema' | 'tool' | 'prompt',
+    { modelId = 'claude-sonnet', looks = 1 }: { modelId?: string; looks?: number } = {},
+  ): Promise<{ gateway: TestGateway; response: ChatResponse; worst: bigint }> {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, '.tidyllm', 'modes'), { recursive: true });
+    writeFileSync(join(folder, 'jam.md'), 'Marmalade is boiled.\n');
+    writeFileSync(
+      join(folder, '.tidyllm', 'modes', 'judge.yaml'),
+      `signature: 'question -> verdict: "yes" | "no", score: int'\ntools: [read_file]\nmodel: ${modelId}\n`,
+    );
+    const region = modelId === 'claude-sonnet' ? 'us-east-2' : 'us-east-1';
+    const gateway = await gatewayOnStandIn({ AWS_REGION: region }, { folders: [folder] });
+    let looked = 0;
+    gateway.standIn.behave = ({ body }) => {
+      if (taken !== 'schema' && 'outputConfig' in body) return { invalid: noForms };
+      const names = body.toolConfig?.tools?.map(({ toolSpec }) => toolSpec?.name);
+      expect(names).toContain('read_file');
+      expect(names?.includes('answer')).toBe(taken === 'tool');
+      const use = (name: string, input: object): Behaviour => ({
+        blocks: [{ toolUse: { toolUseId: `use_${looked}`, name, input } }],
+      });
+      if (looked++ < looks) return use('read_file', { path: 'jam.md' });
+      return taken === 'tool' ? use('answer', answer) : { blocks: [{ text: JSON.stringify(answer) }] };
+    };
+    const tools = { approve: () => Promise.resolve('once' as const) };
+    const calls = gateway.core.chat.calls(await gateway.core.chat.mode('judge'), {
+      folders: [folder],
+      tools,
+    });
+    const request = { prompt: 'Boiled?', auditReason: 'JIRA-1 judge', modelId, maxTokens: 500 };
+    return { gateway, worst: calls.worstCase(request), response: await calls.execute(request) };
+  }
+
+  test.each([
+    // The tier that a model takes is remembered for the process.
+    ['schema', 'claude-haiku'],
+    ['tool', 'claude-sonnet'],
+    ['prompt', 'us.meta.llama3-3-70b-instruct-v1:0'],
+  ] as const)('looks into the workspace and answers on the tier %s of %s', async (tier, modelId) => {
+    const { gateway, response, worst } = await askOwnMode(tier, { modelId });
+    expect(response.error).toBeNull();
+    expect(response.structured).toMatchObject({ output: answer, repairs: 0 });
+    const [told] = gateway.standIn.calls.at(-1)!.body.messages!.at(-1)!.content!;
+    expect(told?.toolResult?.content?.[0]?.text).toContain('Marmalade is boiled.');
+    expect(response.cost).toBeLessThanOrEqual(worst);
+  });
+
+  test('must answer at last, where a tool is the answer', async () => {
+    const { gateway, response, worst } = await askOwnMode('tool', { looks: 5 });
+    expect(response.structured?.output).toEqual(answer);
+    const choices = gateway.standIn.calls.map(({ body }) => body.toolConfig?.toolChoice);
+    expect(choices.slice(-6, -1)).toEqual(Array.from({ length: 5 }, () => ({ any: {} })));
+    expect(choices.at(-1)).toEqual({ tool: { name: 'answer' } });
+    const reserved = await recordsOf(gateway.core, 'RESERVE');
+    const all = reserved.reduce((sum, one) => sum + BigInt(one.reserved_micro_usd), 0n);
+    expect(all).toBeLessThanOrEqual(worst);
+  });
+});
+
 test('the mode hybrid answers from what the model knows where the workspace has nothing', async () => {
   const gateway = await gatewayOnStandIn();
   const folder = temporaryFolder();

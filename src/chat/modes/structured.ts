@@ -99,7 +99,11 @@ class StructuredAnswer {
       }
       if (repairs === mostRepairs || isCutOff(response))
         return this.#ended(null, wrongAnswer(response, faults, this.#context));
-      request = withRepair(request, answerText(response), faults.join('\n').slice(0, mostFaultsSentBack));
+      request = withRepair(
+        request,
+        answerText(response, this.#signature),
+        faults.join('\n').slice(0, mostFaultsSentBack),
+      );
       response = await this.#execute(request, signal);
     }
   }
@@ -149,7 +153,7 @@ class StructuredAnswer {
     const asked = all.filter((one) => !refusesForm(one));
     return {
       ...last,
-      content: output === null ? last.content || answerText(last) : shown(output),
+      content: output === null ? last.content || answerText(last, this.#signature) : shown(output),
       ...(error && { success: false, status: 'failed', error }),
       structured: {
         output,
@@ -264,19 +268,22 @@ function withRepair({ messages = [], ...request }: LlmRequest, answer: string, f
   };
 }
 
-/** What the model wrote: the input of the tool it was given, or its text. */
-function answerText({ message, content }: LlmResponse): string {
-  const used = blocksOf(message?.content ?? '').find(({ type }) => type === 'tool_use');
+/** What the model wrote: the input of the tool it must answer by, or its text. */
+function answerText({ message, content }: LlmResponse, { name }: Signature): string {
+  const used = blocksOf(message?.content ?? '').find(
+    (block) => block.type === 'tool_use' && block.name === name,
+  );
   return used?.type === 'tool_use' ? JSON.stringify(used.input) : content;
 }
 
 /** The checked output of an answer; null with its faults, each in a line. */
 function outputOf(
   response: LlmResponse,
-  { outputs }: Signature,
+  signature: Signature,
 ): { output: JsonObject; faults: [] } | { output: null; faults: string[] } {
   if (isCutOff(response)) return { output: null, faults: ['It was cut off.'] };
-  const value = jsonIn(answerText(response));
+  const { outputs } = signature;
+  const value = jsonIn(answerText(response, signature));
   if (value === undefined) return { output: null, faults: ['It has no JSON object.'] };
   try {
     const parsed = outputs.check.safeParse(withoutNulls(value, outputs.schema), { error: fieldWords });

@@ -1,4 +1,10 @@
-import { blocksOf, type ChatMessage, type ContentBlock, type JsonObject } from '../../content/messages.ts';
+import {
+  blocksOf,
+  type ChatMessage,
+  type ContentBlock,
+  type JsonObject,
+  type ToolChoice,
+} from '../../content/messages.ts';
 import { GatewayError } from '../../errors.ts';
 import {
   requestDefaults,
@@ -26,21 +32,24 @@ export function withTools(calls: ChatCalls, tools: readonly ChatTool[], port: To
   const offered = ({ prompt = '', ...request }: LlmRequest): Conversation => ({
     ...request,
     messages: request.messages ?? [{ role: 'user', content: prompt }],
-    tools: tools.map(({ definition }) => definition),
+    tools: [...(request.tools ?? []), ...tools.map(({ definition }) => definition)],
+    // A tool that must be used would keep the model from the others, so it must be used last.
+    ...(request.toolChoice?.type === 'tool' && { toolChoice: { type: 'any' } as const }),
   });
   return {
-    worstCase: (request) => worstCaseOf(calls, offered(request)),
-    execute: (request, options = {}) => new ToolLoop(calls, tools, port).execute(offered(request), options),
+    worstCase: (request) => worstCaseOf(calls, offered(request), request.toolChoice),
+    execute: (request, options = {}) =>
+      new ToolLoop(calls, tools, port, request).execute(offered(request), options),
   };
 }
 
 /** Of all answers, each with the ones before it and the results of their tools. */
-function worstCaseOf(calls: ChatCalls, request: Conversation): bigint {
+function worstCaseOf(calls: ChatCalls, request: Conversation, lastChoice: ToolChoice | undefined): bigint {
   const answer = 'x'.repeat(charactersOfToken * (request.maxTokens ?? requestDefaults.maxTokens));
   const results = 'x'.repeat(mostResultCharacters);
   let cost = 0n;
   for (let round = 1; round <= mostRounds; round += 1) {
-    cost += calls.worstCase(request);
+    cost += calls.worstCase(round === mostRounds ? withChoice(request, lastChoice) : request);
     request = {
       ...request,
       messages: [
@@ -53,6 +62,10 @@ function worstCaseOf(calls: ChatCalls, request: Conversation): bigint {
   return cost;
 }
 
+function withChoice(request: Conversation, toolChoice: ToolChoice | undefined): Conversation {
+  return toolChoice ? { ...request, toolChoice } : request;
+}
+
 type Conversation = LlmRequest & { messages: readonly ChatMessage[] };
 
 /** One question with the answers until the last. */
@@ -60,12 +73,15 @@ class ToolLoop {
   readonly #calls: ChatCalls;
   readonly #tools: readonly ChatTool[];
   readonly #port: ToolPort;
+  /** As it was given: its own tools are answers. */
+  readonly #given: LlmRequest;
   readonly #responses: ChatResponse[] = [];
 
-  constructor(calls: ChatCalls, tools: readonly ChatTool[], port: ToolPort) {
+  constructor(calls: ChatCalls, tools: readonly ChatTool[], port: ToolPort, given: LlmRequest) {
     this.#calls = calls;
     this.#tools = tools;
     this.#port = port;
+    this.#given = given;
   }
 
   async execute(request: Conversation, options: CallOptions): Promise<ChatResponse> {
@@ -75,7 +91,8 @@ class ToolLoop {
       this.#responses.push(await this.#calls.execute(request, this.#optionsOf(options)));
       const response = combinedResponse(this.#responses);
       const uses = usesIn(response);
-      if (!response.success || uses.length === 0 || round === mostRounds) return response;
+      const isAnswered = uses.length === 0 || uses.some((use) => this.#isAnswer(use));
+      if (!response.success || isAnswered || round === mostRounds) return response;
       let results: ContentBlock[];
       try {
         results = await this.#results(uses, response.auditTrail, signal);
@@ -89,9 +106,10 @@ class ToolLoop {
       const content = [...results, ...(last ? [noMoreTools] : [])];
       const turns: ChatMessage[] = [...blocksTurn(response), { role: 'user', content }];
       request = { ...request, messages: [...request.messages, ...turns] };
+      if (last) request = withChoice(request, this.#given.toolChoice);
       // What was shown as the most that the question can cost holds.
-      if (response.cost + this.#calls.worstCase(request) > worstCaseOf(this.#calls, first))
-        return ended(response, 'failed', tooLong());
+      const most = worstCaseOf(this.#calls, first, this.#given.toolChoice);
+      if (response.cost + this.#calls.worstCase(request) > most) return ended(response, 'failed', tooLong());
     }
   }
 
@@ -135,6 +153,10 @@ class ToolLoop {
       });
     }
     return results;
+  }
+
+  #isAnswer({ name }: Use): boolean {
+    return this.#given.tools?.some((tool) => tool.name === name) ?? false;
   }
 
   #toolOf({ name }: Use): ChatTool | undefined {
@@ -222,7 +244,7 @@ function refusal(tool: ChatTool | undefined, text: string): Outcome {
 
 const noMoreTools: ContentBlock = {
   type: 'text',
-  text: 'Answer now with what you know: no more tools can be used.',
+  text: 'Answer now with what you know: you can’t look into the workspace any more.',
 };
 
 interface Use {
