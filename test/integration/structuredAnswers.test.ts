@@ -393,7 +393,7 @@ describe('a mode with fields and tools', () => {
     };
     const tools = { approve: () => Promise.resolve('once' as const) };
     const calls = gateway.core.chat.calls(await gateway.core.chat.mode('judge'), {
-      folders: [folder],
+      folders: [{ path: folder }],
       tools,
     });
     const request = { prompt: 'Boiled?', auditReason: 'JIRA-1 judge', modelId, maxTokens: 500 };
