@@ -76,14 +76,15 @@ describe('code of an answer', () => {
     expect(await chat.question.inputValue()).toBe('written meanwhile');
   }
 
-  async function saved(): Promise<string> {
+  /** Saves the file, unless the editor has done so by itself, and waits until it has this text. */
+  async function isSavedAs(text: string): Promise<void> {
     await window.page
       .getByRole('tab', { name: 'greet.ts (proposed changes)' })
       .waitFor({ state: 'detached' });
     await window.page.getByRole('tab', { name: /^greet.ts/ }).click();
     await window.palette('File: Save');
+    await expect.poll(() => readFileSync(file, 'utf8')).toBe(text);
     await window.page.locator('.tab.dirty').first().waitFor({ state: 'detached' });
-    return readFileSync(file, 'utf8');
   }
 
   test('is shown as a diff of the file that the answer names, and the focus stays in the chat', async () => {
@@ -102,7 +103,7 @@ describe('code of an answer', () => {
     await expect.poll(labels).toEqual(['Change 1 of 1']);
     await titleButton('Reject Change').click();
     await titleButton('Reject Change').waitFor({ state: 'detached' });
-    expect(await saved()).toBe(before.replace('Hello ', 'Good morning, '));
+    await isSavedAs(before.replace('Hello ', 'Good morning, '));
     await chat.button(/^recorded #\d+$/).click();
     await new AuditView(window).detail.getByText('src/greet.ts (+1 −1)', { exact: true }).waitFor();
   });
@@ -111,7 +112,7 @@ describe('code of an answer', () => {
     await apply();
     await titleButton('Accept All Changes').click();
     await titleButton('Accept All Changes').waitFor({ state: 'detached' });
-    expect(await saved()).toBe(after);
+    await isSavedAs(after);
   });
 
   test('is rejected as a whole, and the file stays as it is', async () => {
