@@ -27,7 +27,8 @@ describe('code of an answer', () => {
   let file: string;
 
   beforeAll(async () => {
-    ({ editor, standIn } = await startOnStandIn());
+    // A file that the editor saves by itself isn't shown again after its diff.
+    ({ editor, standIn } = await startOnStandIn({}, { settings: { 'files.autoSave': 'off' } }));
     standIn.behave = () => ({
       blocks: [{ text: `In \`src/greet.ts\`:\n\n\`\`\`typescript\n${after}\`\`\`\n` }],
     });
@@ -76,7 +77,7 @@ describe('code of an answer', () => {
     expect(await chat.question.inputValue()).toBe('written meanwhile');
   }
 
-  /** Saves the file, unless the editor has done so by itself, and waits until it has this text. */
+  /** Saves the file, and waits until it has this text. */
   async function isSavedAs(text: string): Promise<void> {
     await window.page
       .getByRole('tab', { name: 'greet.ts (proposed changes)' })

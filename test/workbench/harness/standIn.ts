@@ -1,5 +1,5 @@
 import { startBedrockStandIn, type BedrockStandIn } from '../../standIn/bedrockStandIn.ts';
-import { Editor } from './editor.ts';
+import { Editor, type EditorOptions } from './editor.ts';
 
 /** With these variables the AWS SDK calls the stand-in. */
 export function environmentOf(standIn: BedrockStandIn): Record<string, string> {
@@ -14,8 +14,9 @@ export function environmentOf(standIn: BedrockStandIn): Record<string, string> {
 /** An editor whose Bedrock is the stand-in. */
 export async function startOnStandIn(
   env: Record<string, string> = {},
+  options: Omit<EditorOptions, 'env'> = {},
 ): Promise<{ editor: Editor; standIn: BedrockStandIn }> {
   const standIn = await startBedrockStandIn();
-  const editor = await Editor.start({ env: { ...environmentOf(standIn), ...env } });
+  const editor = await Editor.start({ ...options, env: { ...environmentOf(standIn), ...env } });
   return { editor, standIn };
 }
