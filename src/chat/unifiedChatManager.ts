@@ -1,4 +1,5 @@
 import { closest } from 'fastest-levenshtein';
+import { isBlank } from '../content/messages.ts';
 import { GatewayError } from '../errors.ts';
 import { embed, embeddingWorstCase, type EmbeddingRequest } from '../gateways/embeddings.ts';
 import type { LlmRequest, ModelCalls } from '../gateways/modelCalls.ts';
@@ -80,8 +81,14 @@ export class UnifiedChatManager {
    * is.
    */
   calls(mode: ChatMode, workspace: ChatWorkspace): ChatCalls {
-    const calls = this.#dependencies.registry.calls();
-    return mode.over(calls, this.#context(workspace, this.#embedder(calls)));
+    const direct = this.#dependencies.registry.calls();
+    const inMode = mode.over(direct, this.#context(workspace, this.#embedder(direct)));
+    // The gateway refuses an empty question, and records that; a mode would make something else of it.
+    const callsFor = (request: LlmRequest): ChatCalls => (isEmpty(request) ? direct : inMode);
+    return {
+      worstCase: (request) => callsFor(request).worstCase(request),
+      execute: (request, options) => callsFor(request).execute(request, options),
+    };
   }
 
   /** What a request would send, as far as that is known before it is. Throws `gateway_unavailable`. */
@@ -117,6 +124,10 @@ export class UnifiedChatManager {
       remaining,
     };
   }
+}
+
+function isEmpty({ prompt = '', messages }: LlmRequest): boolean {
+  return messages ? messages.every(({ content }) => isBlank(content)) : isBlank(prompt);
 }
 
 function signatureFrom(given: string | Signature | undefined): Signature {

@@ -238,6 +238,11 @@ export function blocksOf(content: ChatMessage['content']): readonly ContentBlock
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
 }
 
+/** Whether a turn has nothing but blank text. */
+export function isBlank(content: ChatMessage['content']): boolean {
+  return blocksOf(content).every((block) => block.type === 'text' && block.text.trim() === '');
+}
+
 /** The text of a turn without anything else in it. */
 export function textOf(content: ChatMessage['content']): string {
   return typeof content === 'string'

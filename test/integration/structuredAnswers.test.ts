@@ -426,6 +426,36 @@ describe('a mode with fields and tools', () => {
   });
 });
 
+test.each([
+  ['direct', undefined],
+  ['rag', undefined],
+  ['hybrid', undefined],
+  ['structured', 'question -> answer'],
+  ['agent', undefined],
+])('an empty question is refused in the mode %s, recorded, and costs nothing', async (name, signature) => {
+  const gateway = await gatewayOnStandIn();
+  const mode = await gateway.core.chat.mode(name, signature);
+  const tools = { approve: () => Promise.resolve('once' as const) };
+  const calls = gateway.core.chat.calls(mode, { folders: [temporaryFolder()], tools });
+  for (const request of [
+    { prompt: ' \n' },
+    { messages: [{ role: 'user' as const, content: [{ type: 'text' as const, text: '' }] }] },
+  ]) {
+    const { error, cost } = await calls.execute({
+      ...request,
+      auditReason: 'JIRA-1 nothing',
+      modelId: 'claude-sonnet',
+    });
+    expect({ code: error?.code, message: error?.message, cost }).toEqual({
+      code: 'invalid_request',
+      message: 'The prompt is empty.',
+      cost: 0n,
+    });
+  }
+  expect(gateway.standIn.calls).toEqual([]);
+  expect(await recordsOf(gateway.core, 'REFUSE')).toHaveLength(2);
+});
+
 test('the mode hybrid answers from what the model knows where the workspace has nothing', async () => {
   const gateway = await gatewayOnStandIn();
   const folder = temporaryFolder();

@@ -1,10 +1,9 @@
 import type * as z from 'zod';
 import {
-  blocksOf,
+  isBlank,
   isJsonObject,
   mapTexts,
   requestContentForm,
-  type ChatMessage,
   type JsonObject,
   type RequestContent,
 } from '../../content/messages.ts';
@@ -215,10 +214,6 @@ function validated(asked: object): RequestContent {
   const { data, error } = requestContentForm.safeParse(asked, { error: schemaWords });
   if (error) throw malformed(error);
   return mapTexts(data as unknown as JsonObject, (text) => text.toWellFormed()) as unknown as RequestContent;
-}
-
-function isBlank(content: ChatMessage['content']): boolean {
-  return blocksOf(content).every((block) => block.type === 'text' && block.text.trim() === '');
 }
 
 /** Names the invalid part of a request by its JSON path, never its value. */
