@@ -10,6 +10,9 @@ const leastCommon = 1 / 3;
 /** A comment that stands for code that was left out. */
 const elision = /^\s*(?:\/\/|#|--|;+|\/\*|<!--|\{\/\*)\s*(?:\.{3}|…)|^(?:\.{3}|…)$/;
 
+/** Begin and end texts of several lines, which need no indentation. */
+const textEnds = ['`', '"""', "'''"];
+
 /** What a file would be with the code of an answer in it. */
 export type Proposal =
   | { kind: 'lines'; lines: string[] }
@@ -43,7 +46,7 @@ export function proposalFor(path: string, lines: readonly string[], code: string
   let result: string[] = [...lines];
   for (const fragment of fragments) {
     const places = placesByName(path, result, fragment) ?? placeByLines(result, fragment);
-    if (!places) return { kind: 'unplaced' };
+    if (!places || places === 'endless') return { kind: 'unplaced' };
     for (const { start, end, added } of places.toReversed())
       result = [...result.slice(0, start), ...added, ...result.slice(end)];
   }
@@ -81,8 +84,15 @@ function isWhole(lines: readonly string[], code: readonly string[]): boolean {
   return first.file <= first.code && behind.file <= behind.code && pairs.length >= file.length * leastCommon;
 }
 
-/** Places of definitions that the file has once; null unless the fragment is nothing but definitions. */
-function placesByName(path: string, lines: readonly string[], fragment: readonly string[]): Place[] | null {
+/**
+ * Places of definitions that the file has once; null unless the fragment is nothing but definitions. `endless` if the
+ * indentation doesn't say where one ends: a part of the old one would be left behind.
+ */
+function placesByName(
+  path: string,
+  lines: readonly string[],
+  fragment: readonly string[],
+): Place[] | 'endless' | null {
   const places: Place[] = [];
   for (let at = 0; at < fragment.length;) {
     const defined = fragment.findIndex((line, index) => index >= at && !isLead(line));
@@ -93,10 +103,12 @@ function placesByName(path: string, lines: readonly string[], fragment: readonly
     const [line] = found;
     if (line === undefined || found.length > 1) return null;
     const end = endOfDefinition(fragment, defined);
+    const endInFile = endOfDefinition(lines, line);
+    if (end === null || endInFile === null) return 'endless';
     const hasLead = trimmed(fragment.slice(at, defined)).length > 0;
     const start = hasLead ? startOfLead(lines, line) : line;
     const added = indentedAs(lines[line] ?? '', fragment[defined] ?? '', trimmed(fragment.slice(at, end)));
-    places.push({ start, end: endOfDefinition(lines, line), added });
+    places.push({ start, end: endInFile, added });
     at = end;
   }
   const inOrder = places.every(({ start }, index) => index === 0 || start >= (places[index - 1]?.end ?? 0));
@@ -120,10 +132,11 @@ function startOfLead(lines: readonly string[], definition: number): number {
   return before + 1;
 }
 
-/** The index behind the last line of a definition, by its indentation. */
-function endOfDefinition(lines: readonly string[], start: number): number {
+/** The index behind the last line of a definition, by its indentation; null if a bracket or text is open there. */
+function endOfDefinition(lines: readonly string[], start: number): number | null {
   const depth = indentOf(lines[start] ?? '').length;
   let end = start + 1;
+  let isOpen = /[({[]\s*$/.test(lines[start] ?? '');
   for (let at = start + 1; at < lines.length; at += 1) {
     const line = lines[at] ?? '';
     if (line.trim() === '') continue;
@@ -131,10 +144,14 @@ function endOfDefinition(lines: readonly string[], start: number): number {
     const closes = indentOf(line).length === depth && /^\s*(?:[)\]}>]|end\b)/.test(line);
     if (!isDeeper && !closes && !/^\s*\{/.test(line)) break;
     end = at + 1;
+    isOpen = closes
+      ? /[({[]\s*$/.test(line)
+      : isOpen || (/^\s*\{/.test(line) && indentOf(line).length === depth);
     // `) {` closes the parameters and opens the body.
     if (closes && !/[({[:]\s*$/.test(line)) break;
   }
-  return end;
+  const text = lines.slice(start, end).join('\n');
+  return isOpen || textEnds.some((mark) => text.split(mark).length % 2 === 0) ? null : end;
 }
 
 function indentOf(line: string): string {

@@ -139,6 +139,61 @@ describe('code in a file', () => {
     expect(proposed(code)).toContain('      ...defaults,\n');
   });
 
+  it.each([
+    [
+      'a function',
+      'a.ts',
+      'function usage() {\n  return `Usage:\ntool [options]\n`;\n}\n\nconst last = 1;\n',
+    ],
+    [
+      'a function with parameters in lines',
+      'a.ts',
+      'function usage(\n  name: string,\n) {\n  return `Usage:\n${name}\n`;\n}\n',
+    ],
+    ['a function of Python', 'a.py', 'def usage():\n    return """Usage:\ntool [options]\n"""\n\nlast = 1\n'],
+    ['a function of a shell', 'a.sh', 'usage() {\n  cat <<EOF\nUsage: tool\nEOF\n}\n\nusage\n'],
+  ])('has no place where a text without indentation hides the end of %s', (_what, path, text) => {
+    const code = text.replace('Usage', 'How to use it').replace(/\n\n[^]*$/, '');
+    expect(proposed(`// ...\n${code}\n// ...`, `const before = 1;\n\n${text}`, path)).toEqual({
+      kind: 'unplaced',
+    });
+    const whole = path.endsWith('.py')
+      ? 'def usage():\n    return "none"'
+      : path.endsWith('.sh')
+        ? 'usage() {\n  echo none\n}'
+        : 'function usage() {\n  return none;\n}';
+    expect(proposed(whole, `const before = 1;\n\n${text}`, path)).toEqual({ kind: 'unplaced' });
+  });
+
+  it('takes the place of a definition with whole texts and brackets of its own', () => {
+    const text =
+      'const one = 1;\n\nfunction usage(): string\n{\n  return `a\n    b ${[1, 2]}`;\n}\n\nconst two = 2;\n';
+    expect(proposed('function usage(): string\n{\n  return `c`;\n}', text)).toBe(
+      text.replace('a\n    b ${[1, 2]}', 'c'),
+    );
+  });
+
+  it('that is a diff may add and remove lines that look like names of files', () => {
+    const text = '-- old comment\nselect 1;\n';
+    expect(
+      proposed(
+        '--- a/q.sql\n+++ b/q.sql\n@@ -1,2 +1,3 @@\n--- old comment\n+++ more\n+-- new comment\n select 1;\n',
+        text,
+        'q.sql',
+      ),
+    ).toBe('++ more\n-- new comment\nselect 1;\n');
+    expect(proposed('@@ -1,2 +1,1 @@\n--- old comment\n select 1;', text, 'q.sql')).toBe('select 1;\n');
+  });
+
+  it('that is a diff of a new file is the file, with one line end', () => {
+    expect(proposed('--- /dev/null\n+++ b/new.ts\n@@ -0,0 +1,2 @@\n+one\n+two\n', '')).toBe('one\ntwo\n');
+  });
+
+  it('that is a diff of several files without numbers is refused', () => {
+    const diff = (name: string): string => `--- a/${name}\n+++ b/${name}\n-a\n+b\n`;
+    expect(proposed(diff('a.ts') + diff('b.ts'))).toEqual({ kind: 'severalFiles' });
+  });
+
   it('has no place where the file has nothing of it', () => {
     expect(proposed('export const other = 1;\nconsole.log(other);')).toEqual({ kind: 'unplaced' });
   });
