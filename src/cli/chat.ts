@@ -13,6 +13,7 @@ import { requestFrom, type RequestOptions } from './chatRequest.ts';
 import { writeOutput } from './output.ts';
 import { readTextFile } from './readText.ts';
 import { stopSignal } from './stopSignal.ts';
+import { workspaceProgress } from './workspaceProgress.ts';
 import {
   answerPrinter,
   auditTrailJson,
@@ -45,10 +46,17 @@ export async function chat(
   const request = { ...defaults, ...(await requestFrom(prompt, options)), modelId, stream };
   if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
   const stop = stopSignal();
-  const response = await core.chat.calls(mode, { folders: [{ path: process.cwd() }] }).execute(request, {
+  const progress = workspaceProgress(terminal);
+  const print = terminal.json ? null : eventPrinter(terminal);
+  const calls = core.chat.calls(mode, { folders: [{ path: process.cwd() }], onProgress: progress.show });
+  const response = await calls.execute(request, {
     signal: stop.signal,
-    ...(terminal.json ? {} : { onEvent: eventPrinter(terminal) }),
+    onEvent: (event) => {
+      progress.end();
+      print?.(event);
+    },
   });
+  progress.end();
   stop.dispose();
   if (terminal.json) printJson(responseJson(response));
   else printOutcome(response, terminal);

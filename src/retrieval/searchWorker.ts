@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
-import { WorkspaceIndex } from './workspaceIndex.ts';
+import { TooManyFiles, WorkspaceIndex } from './workspaceIndex.ts';
 import type { SearchRequest, SearchResponse } from './workspaceSearch.ts';
 
 /** By their folders. */
@@ -30,7 +30,8 @@ async function search({
     const onProgress = (read: number, all: number): void => post({ id, read, all });
     post({ id, found: await index.search(question, most, { signal: stopped.signal, onProgress }) });
   } catch (error) {
-    post({ id, failure: messageOf(error) });
+    if (error instanceof TooManyFiles) post({ id, folder: error.folder, files: error.files });
+    else post({ id, failure: messageOf(error) });
   } finally {
     running.delete(id);
   }

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { chunksOf } from './chunks.ts';
 import { definitionsIn, onlyReExports } from './definitions.ts';
 import { queryOf, rank, stemOf, type RankedChunk } from './ranking.ts';
+import { mostFiles } from './searchable.ts';
 import { TermIndex } from './termIndex.ts';
 import { termsOf } from './terms.ts';
 import { fileStamp, listFiles, readInside, realFolder, type SearchedFolder } from './workspaceFiles.ts';
@@ -32,6 +33,19 @@ export interface SearchOptions {
   signal: AbortSignal;
   /** Told how many of the new and changed files have been read. */
   onProgress?: (read: number, all: number) => void;
+}
+
+/** A folder has more files than are searched. */
+export class TooManyFiles extends Error {
+  override readonly name = 'TooManyFiles';
+  readonly folder: string;
+  readonly files: number;
+
+  constructor(folder: string, files: number) {
+    super(`${folder} has ${files} files`);
+    this.folder = folder;
+    this.files = files;
+  }
 }
 
 interface IndexedFile {
@@ -132,6 +146,7 @@ export class WorkspaceIndex {
       const root = await realFolder(folder);
       if (root === null) continue;
       const paths = await listFiles(searched, turn.signal);
+      if (paths.length > mostFiles) throw new TooManyFiles(folder, paths.length);
       for (let start = 0; start < paths.length; start += stampsAtOnce) {
         const some = paths.slice(start, start + stampsAtOnce);
         const stamps = await Promise.all(some.map((inside) => fileStamp(join(folder, inside))));

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { requireWorkspaces, tooManyFiles } from './searchable.ts';
 import type { SearchedFolder } from './workspaceFiles.ts';
 import type { FoundChunk, SearchOptions } from './workspaceIndex.ts';
 
@@ -11,6 +12,8 @@ export type SearchRequest =
 export type SearchResponse =
   | { id: number; read: number; all: number }
   | { id: number; found: FoundChunk[] }
+  /** More than are searched. */
+  | { id: number; folder: string; files: number }
   | { id: number; failure: string };
 
 interface Search {
@@ -32,7 +35,8 @@ const searches = new Map<number, Search>();
 
 /**
  * The best parts of the files of these folders for a question, best first. Files that changed since the last search are
- * read again first. Throws the signal's reason once it aborts.
+ * read again first. Throws the signal's reason once it aborts, and `invalid_request` for a folder that is no workspace or
+ * has too many files.
  */
 export async function searchWorkspace(
   folders: readonly SearchedFolder[],
@@ -40,6 +44,7 @@ export async function searchWorkspace(
   most: number,
   { signal, onProgress }: SearchOptions,
 ): Promise<FoundChunk[]> {
+  await requireWorkspaces(folders.map(({ path }) => path));
   signal.throwIfAborted();
   const id = (lastId += 1);
   const thread = (worker ??= start());
@@ -68,6 +73,7 @@ function start(): Worker {
     const search = searches.get(response.id);
     if ('read' in response) search?.onProgress?.(response.read, response.all);
     else if ('found' in response) search?.resolve(response.found);
+    else if ('files' in response) search?.reject(tooManyFiles(response.folder, response.files));
     else search?.reject(new Error(response.failure));
   });
   const ended = (error: Error): void => {

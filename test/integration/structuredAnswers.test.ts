@@ -436,7 +436,7 @@ test.each([
   const gateway = await gatewayOnStandIn();
   const mode = await gateway.core.chat.mode(name, signature);
   const tools = { approve: () => Promise.resolve('once' as const) };
-  const calls = gateway.core.chat.calls(mode, { folders: [temporaryFolder()], tools });
+  const calls = gateway.core.chat.calls(mode, { folders: [{ path: temporaryFolder() }], tools });
   for (const request of [
     { prompt: ' \n' },
     { messages: [{ role: 'user' as const, content: [{ type: 'text' as const, text: '' }] }] },

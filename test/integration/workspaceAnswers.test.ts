@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { LlmRequest } from '../../src/gateways/modelCalls.ts';
+import { mostFiles } from '../../src/retrieval/searchable.ts';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn, isolatedEnvironment } from '../support/gateways.ts';
@@ -57,6 +59,37 @@ function sentTo({ calls }: BedrockStandIn): { system: string; texts: string[] } 
     texts: messages.at(-1)!.content!.flatMap(({ text }) => text ?? []),
   };
 }
+
+describe('a workspace that is none', () => {
+  test.each(['the home folder', 'the whole disk'])('is refused with how to mend it: %s', async (what) => {
+    const machine = await inWorkspace();
+    const home = workspace();
+    const cwd = what === 'the home folder' ? home : '/';
+    const environment = { ...machine.environment, HOME: home };
+    const { code, document } = await tidyllmJson([...ask, 'How is marmalade boiled?'], { environment, cwd });
+    expect(code).toBe(2);
+    expect(document['error']).toMatchObject({
+      code: 'invalid_request',
+      message: `${cwd} is ${what === 'the home folder' ? 'your home folder' : 'a whole disk'}, which is not searched.`,
+      hint: expect.stringContaining('Open the folder of a project, or change to it') as string,
+    });
+    expect(machine.standIn.calls).toEqual([]);
+  });
+
+  test('is one of too many files', async () => {
+    const folder = temporaryFolder();
+    execFileSync('sh', ['-c', `seq 1 ${mostFiles + 1} | xargs touch`], { cwd: folder });
+    const gateway = await gatewayOnStandIn();
+    const calls = gateway.core.chat.calls(await gateway.core.chat.mode('rag'), { folders: [{ path: folder }] });
+    const { error, cost } = await calls.execute({ prompt: 'How is jam boiled?', auditReason: reason });
+    expect(error).toMatchObject({
+      code: 'invalid_request',
+      message: `${folder} has 50,001 files, and at most 50,000 are searched.`,
+      hint: expect.stringContaining('.gitignore') as string,
+    });
+    expect(cost).toBe(0n);
+  });
+});
 
 describe('tidyllm chat --mode rag', () => {
   test('sends what it found as numbered sources before the question, and prints what the answer cites', async () => {

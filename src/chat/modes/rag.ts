@@ -86,9 +86,9 @@ function answersFromSources(
       try {
         ordered = await foundFor(request, context, { answerCost, signal });
       } catch (error) {
-        if (!signal.aborted) throw error;
-        const stopped = new GatewayError('cancelled', 'The call was stopped.');
-        return { ...unreachable(stopped, modelId, context.backend), citations };
+        if (!signal.aborted && !GatewayError.is(error)) throw error;
+        const why = signal.aborted ? new GatewayError('cancelled', 'The call was stopped.') : error;
+        return { ...unreachable(why as GatewayError, modelId, context.backend), citations };
       }
       const sources = fitting(ordered.found);
       if (sources.length > 0) {

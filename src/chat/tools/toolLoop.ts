@@ -189,7 +189,7 @@ class ToolLoop {
     } catch (error) {
       tell({ state: signal.aborted ? 'stopped' : 'failed' });
       return {
-        text: error instanceof ToolFault ? error.message : 'The tool failed.',
+        text: error instanceof ToolFault || GatewayError.is(error) ? error.message : 'The tool failed.',
         failed: true,
         decided: { tool: name, approval, paths: [] },
       };
