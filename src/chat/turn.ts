@@ -73,7 +73,7 @@ const toolUseSchema = z.object({
   does: z.string(),
   /** `asked` until a person has decided. */
   state: z.enum(['asked', 'refused', 'stopped', 'running', 'done', 'failed']),
-  /** The characters of the result; null if there is none. */
+  /** The characters of the result that are sent; null if there is none. */
   characters: z.nullable(z.number()),
 });
 

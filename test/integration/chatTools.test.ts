@@ -214,6 +214,20 @@ describe('a chat with tools', () => {
     ]);
   });
 
+  test('counts the characters that are sent of long results, and cuts the rest', async () => {
+    const gateway = await gatewayOnStandIn();
+    const folder = workspace();
+    writeFileSync(join(folder, 'long.txt'), 'word '.repeat(2_000));
+    const read: Call = ['read_file', { path: 'long.txt' }];
+    asking(gateway.standIn, [[read, read, read]]);
+    const { uses } = await ask(gateway, folder);
+    const sent = results(gateway.standIn).map(
+      (text) => text.replace(/\n… cut: the result is longer$/, '').length,
+    );
+    expect(sent.reduce((sum, one) => sum + one, 0)).toBe(16_000);
+    expect(uses.flatMap(({ state, characters }) => (state === 'done' ? characters : []))).toEqual(sent);
+  });
+
   test('tells the model what was refused, and runs nothing', async () => {
     const gateway = await gatewayOnStandIn();
     asking(gateway.standIn, [[['read_file', { path: 'src/jam.ts' }]]]);
@@ -377,6 +391,15 @@ describe('a tool', () => {
     expect(await run('read_file', { path: 'src/jam.ts', first_line: 0 }, [folder])).toContain('whole number');
     expect(await run('git_log', { most: 'x' }, [folder])).toContain('whole number');
     expect(await run('list_problems', {}, [folder])).toContain('no editor');
+    expect(await run('read_file', { path: 'src/jam.ts', first_line: 10 }, [folder])).toBe(
+      'ToolFault: src/jam.ts has 2 lines, so there is no line 10.',
+    );
+    expect(await run('read_file', { path: 'src/jam.ts', first_line: 2, last_line: 1 }, [folder])).toContain(
+      '"last_line" must not be before',
+    );
+    expect(await run('read_file', { path: 'src/jam.ts', first_line: 2, last_line: 9 }, [folder])).toBe(
+      'Lines 2 to 2 of 2:\nexport const plum = 2;',
+    );
     expect(await run('git_diff', {}, [temporaryFolder()])).toContain('git can’t say');
   });
 
@@ -386,7 +409,7 @@ describe('a tool', () => {
     expect(await run('list_files', { folder: 'src' }, [folder])).toBe('src/jam.ts');
     expect(await run('git_log', { path: 'src/jam.ts' }, [folder])).toContain('Jam is made');
     expect(await run('read_file', { path: 'src/jam.ts' }, [folder])).toContain(
-      'Lines 1 to 3 of 3:\nexport const jam',
+      'Lines 1 to 2 of 2:\nexport const jam',
     );
   });
 

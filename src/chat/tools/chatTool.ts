@@ -57,8 +57,8 @@ export function textInput(input: JsonObject, name: string): string {
 }
 
 /** A whole number of the input, from 1; `initial` if it is left out. Throws a `ToolFault`. */
-export function numberInput(input: JsonObject, name: string, initial: number, most: number): number {
+export function numberInput(input: JsonObject, name: string, initial: number): number {
   const value = input[name] ?? initial;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return Math.min(value, most);
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return value;
   throw new ToolFault(`"${name}" must be a whole number from 1.`);
 }

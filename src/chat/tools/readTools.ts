@@ -44,14 +44,15 @@ const readFile: ChatTool = {
   describe: (input) => `Read ${named(input, 'path')}`,
   run: async (input, context) => {
     const { text, path: shown } = await fileText(textInput(input, 'path'), context);
-    const lines = text.split('\n');
-    const first = numberInput(input, 'first_line', 1, lines.length);
-    const last = Math.min(numberInput(input, 'last_line', lines.length, lines.length), first + mostLines - 1);
+    const lines = text.replace(/\n$/, '').split('\n');
+    const count = lines.length;
+    const first = numberInput(input, 'first_line', 1);
+    const asked = numberInput(input, 'last_line', Math.max(first, count));
+    if (first > count) throw new ToolFault(`${shown} has ${count} lines, so there is no line ${first}.`);
+    if (asked < first) throw new ToolFault('"last_line" must not be before "first_line".');
+    const last = Math.min(asked, count, first + mostLines - 1);
     const part = lines.slice(first - 1, last).join('\n');
-    return {
-      text: `Lines ${first} to ${Math.max(first, last)} of ${lines.length}:\n${part}`,
-      paths: [shown],
-    };
+    return { text: `Lines ${first} to ${last} of ${count}:\n${part}`, paths: [shown] };
   },
 };
 
@@ -122,7 +123,7 @@ const gitLog: ChatTool = {
   describe: (input) =>
     input['path'] === undefined ? 'Read the git log' : `Read the git log of ${named(input, 'path')}`,
   run: async (input, context) => {
-    const most = numberInput(input, 'most', 10, mostCommits);
+    const most = Math.min(numberInput(input, 'most', 10), mostCommits);
     const format = '--format=%h %ad %an%n  %s';
     const place = input['path'] === undefined ? null : await placeOf(textInput(input, 'path'), context);
     const folder = place?.root ?? (await firstFolder(context));

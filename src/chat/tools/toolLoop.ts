@@ -140,11 +140,11 @@ class ToolLoop {
       if (signal.aborted) break;
       const { text, failed, decided } =
         index < mostUses
-          ? await this.#result(use, signal)
+          ? await this.#result(use, left, signal)
           : refusal(this.#toolOf(use), 'Too many tools at once.');
       if (decided) await this.#port.recordUse(call, decided);
       const shown = text.length > left ? `${text.slice(0, left)}\n… cut: the result is longer` : text;
-      left -= Math.min(text.length, left);
+      left = Math.max(0, left - text.length);
       results.push({
         type: 'tool_result',
         tool_use_id: use.id,
@@ -163,8 +163,8 @@ class ToolLoop {
     return this.#tools.find(({ definition }) => definition.name === name);
   }
 
-  /** Never rejects: what goes wrong is told to the model. */
-  async #result(asked: Use, signal: AbortSignal): Promise<Outcome> {
+  /** Never rejects: what goes wrong is told to the model. Of the result, `room` characters are sent. */
+  async #result(asked: Use, room: number, signal: AbortSignal): Promise<Outcome> {
     const { name, input } = asked;
     const tool = this.#toolOf(asked);
     if (!tool) return refusal(tool, `There is no tool ${name}.`);
@@ -184,7 +184,7 @@ class ToolLoop {
     try {
       const { folders, problems } = this.#port;
       const { text, paths } = await tool.run(input, { folders, signal, ...(problems && { problems }) });
-      tell({ state: 'done', characters: text.length });
+      tell({ state: 'done', characters: Math.min(text.length, room) });
       return { text, failed: false, decided: { tool: name, approval, paths } };
     } catch (error) {
       tell({ state: signal.aborted ? 'stopped' : 'failed' });
