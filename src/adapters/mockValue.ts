@@ -3,6 +3,20 @@ import { isJsonObject, type Json, type JsonObject } from '../content/messages.ts
 /** The depth to which a recursive schema is followed. */
 const mostDepth = 8;
 
+/** Texts of the formats that signatures have, and JSON Schema defines. */
+const formatted: Readonly<Record<string, string>> = {
+  date: '2000-01-01',
+  'date-time': '2000-01-01T00:00:00Z',
+  time: '00:00:00Z',
+  duration: 'P1D',
+  email: 'simulated@example.com',
+  hostname: 'simulated.example.com',
+  uri: 'https://example.com/simulated',
+  uuid: '00000000-0000-4000-8000-000000000000',
+  ipv4: '192.0.2.1',
+  ipv6: '2001:db8::1',
+};
+
 /** A value that a JSON schema allows, always the same one. Patterns and dependencies of members are ignored. */
 export function valueFor(schema: JsonObject, root: JsonObject = schema, depth = mostDepth): Json {
   const { enum: choices, const: constant, $ref: reference, default: initial, examples } = schema;
@@ -21,7 +35,8 @@ export function valueFor(schema: JsonObject, root: JsonObject = schema, depth = 
 }
 
 function valueOfType(schema: JsonObject, inner: (one: Json | undefined) => Json): Json {
-  const { type, properties, items, minimum, exclusiveMinimum, minItems, minLength, required } = schema;
+  const { type, properties, items, minimum, exclusiveMinimum, minItems, minLength, required, format } =
+    schema;
   const kind = Array.isArray(type)
     ? (type as readonly Json[])[0]
     : (type ?? (properties ? 'object' : 'string'));
@@ -41,6 +56,7 @@ function valueOfType(schema: JsonObject, inner: (one: Json | undefined) => Json)
     case 'null':
       return null;
     default:
+      if (typeof format === 'string' && Object.hasOwn(formatted, format)) return formatted[format] ?? '';
       return 'SIMULATED'.padEnd(Number(minLength ?? 0), '.');
   }
 }

@@ -6,7 +6,12 @@ import { parseSignature } from '../../src/chat/structured/signature.ts';
 import { requestDefaults, type LlmRequest } from '../../src/gateways/modelCalls.ts';
 import { startBedrockStandIn, type Behaviour, type SeenCall } from '../standIn/bedrockStandIn.ts';
 import { tidyllm, tidyllmJson, type RunOptions } from '../support/commandLine.ts';
-import { gatewayOnStandIn, isolatedEnvironment, type TestGateway } from '../support/gateways.ts';
+import {
+  gatewayOnMock,
+  gatewayOnStandIn,
+  isolatedEnvironment,
+  type TestGateway,
+} from '../support/gateways.ts';
 import { seededRandom } from '../support/random.ts';
 import { recordsOf } from '../support/records.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -423,6 +428,22 @@ describe('a mode with fields and tools', () => {
     const reserved = await recordsOf(gateway.core, 'RESERVE');
     const all = reserved.reduce((sum, one) => sum + BigInt(one.reserved_micro_usd), 0n);
     expect(all).toBeLessThanOrEqual(worst);
+  });
+});
+
+test('a simulated answer has dates', async () => {
+  const { core } = await gatewayOnMock();
+  const calls = core.chat.calls(await core.chat.mode('structured', 'q -> day: date, days: date[]'), {
+    folders: [],
+  });
+  const response = await calls.execute({
+    prompt: 'When?',
+    auditReason: 'JIRA-1 simulate',
+    modelId: 'claude-sonnet',
+  });
+  expect(response).toMatchObject({
+    simulated: true,
+    structured: { output: { day: '2000-01-01', days: ['2000-01-01'] }, repairs: 0 },
   });
 });
 

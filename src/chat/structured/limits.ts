@@ -12,7 +12,7 @@ interface Limit {
 const number = { types: ['number', 'integer'], value: z.number(), must: 'must be a number' };
 const size = { value: z.int().min(0), must: 'must be a whole number from 0' };
 /** Formats of JSON Schema that an answer is checked for. */
-const formats = [
+export const formats = [
   ...['date', 'date-time', 'time', 'duration', 'email', 'hostname', 'uri', 'uuid', 'ipv4', 'ipv6'],
 ];
 
