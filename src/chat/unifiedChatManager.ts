@@ -1,4 +1,3 @@
-import { closest } from 'fastest-levenshtein';
 import { isBlank } from '../content/messages.ts';
 import { GatewayError } from '../errors.ts';
 import { embed, embeddingWorstCase, type EmbeddingRequest } from '../gateways/embeddings.ts';
@@ -16,6 +15,7 @@ import { direct } from './modes/direct.ts';
 import { hybrid, rag } from './modes/rag.ts';
 import { structured } from './modes/structured.ts';
 import type { RecordToolUse } from './tools/chatTool.ts';
+import { similarName } from '../similarName.ts';
 import { faultText, type Fault } from '../yamlDocument.ts';
 import { parseSignature, type Signature } from './structured/signature.ts';
 
@@ -140,8 +140,9 @@ function signatureFrom(given: string | Signature | undefined): Signature {
 
 function unknownMode(name: string, names: readonly string[], folderFaults: readonly Fault[]): GatewayError {
   const ignored = folderFaults.map((fault) => ` ${faultText(fault)}.`).join('');
-  const likely = closest(name, [...names]);
+  const similar = similarName(name, names);
+  const meant = similar === null ? '' : ` Did you mean ${similar}?`;
   return new GatewayError('invalid_request', `There is no chat mode "${name}".`, {
-    hint: `Nothing was sent. Did you mean ${likely}? The modes are ${names.join(', ')}.${ignored}`,
+    hint: `Nothing was sent.${meant} The modes are ${names.join(', ')}.${ignored}`,
   });
 }

@@ -1,9 +1,14 @@
 import { blocksOf, type JsonObject } from '../content/messages.ts';
 import type { ChatResponse } from '../chat/chatMode.ts';
 import { citationFaults } from '../chat/citations.ts';
-import { readSignature, signatureError, type Signature } from '../chat/structured/signature.ts';
+import {
+  readSignature,
+  signatureError,
+  signatureExample,
+  type Signature,
+} from '../chat/structured/signature.ts';
 import type { Core } from '../core/core.ts';
-import type { GatewayError } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import { unreachable } from '../gateways/unreachable.ts';
 import { shortfallOf } from '../gateways/shortfall.ts';
 import { backendIds, type AnswerEvent, type LlmResponse } from '../gateways/modelCalls.ts';
@@ -66,7 +71,12 @@ export async function chat(
 /** A signature in one line as it is; otherwise that of the file. Throws `invalid_request`. */
 async function signatureFrom(given: string | undefined): Promise<string | Signature | undefined> {
   if (given === undefined || given.includes('->')) return given;
-  const read = await readSignature(given, await readTextFile(given));
+  const text = await readTextFile(given).catch((error: unknown) => {
+    if (!GatewayError.is(error)) throw error;
+    const hint = `Nothing was sent. Name a file, or write it in one line: ${signatureExample}.`;
+    throw new GatewayError(error.code, error.message, { hint, cause: error });
+  });
+  const read = await readSignature(given, text);
   if (Array.isArray(read)) throw signatureError(read);
   return read;
 }

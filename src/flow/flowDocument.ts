@@ -1,7 +1,8 @@
-import { closest, distance } from 'fastest-levenshtein';
+import { closest } from 'fastest-levenshtein';
 import * as z from 'zod';
 import { schemaWords } from '../schemaWords.ts';
 import { YamlDocument, type Fault, type Path } from '../yamlDocument.ts';
+import { similarName } from '../similarName.ts';
 import type {
   AgreementSource,
   BuiltInId,
@@ -326,9 +327,8 @@ function issueFaults(
 
 /** A fault of a word, with the most similar valid word. */
 function corrected(fault: Fault, word: string, known: readonly string[]): Fault {
-  if (known.length === 0) return fault;
-  const nearest = closest(word, known);
-  if (distance(word, nearest) > Math.max(2, word.length / 3)) return fault;
+  const nearest = similarName(word, known);
+  if (nearest === null) return fault;
   return { ...fault, message: `${fault.message}; did you mean "${nearest}"?`, correction: nearest };
 }
 

@@ -1,5 +1,5 @@
-import { closest } from 'fastest-levenshtein';
 import { GatewayError } from '../errors.ts';
+import { similarName } from '../similarName.ts';
 import type { FlowAgreement, ParameterDefinition, ParameterValue, ParameterValues } from './agreement.ts';
 
 /** A reference to a parameter in a prompt's template: `{{name}}`. */
@@ -68,8 +68,8 @@ export function resolveParameters(
 
 function unknownName(name: string, names: readonly string[], fixed: ParameterValues): string {
   if (Object.hasOwn(fixed, name)) return `${name} is fixed to ${String(fixed[name])} by the agreement`;
-  const known = names.length > 0 ? `; did you mean ${closest(name, names)}?` : '';
-  return `${name} is not a parameter${known}`;
+  const similar = similarName(name, names);
+  return `${name} is not a parameter${similar === null ? '' : `; did you mean ${similar}?`}`;
 }
 
 function range(minimum: number, maximum: number): string {

@@ -327,6 +327,11 @@ describe('tidyllm chat --mode structured', () => {
     ['without a signature', [], 'needs a signature'],
     ['with a signature that is none', ['--signature', 'a -> b: what'], 'unknown type "what"'],
     ['with a file that is missing', ['--signature', 'missing.yaml'], 'missing.yaml'],
+    [
+      'with neither an arrow nor a file',
+      ['--signature', 'a b'],
+      'or write it in one line: "question -> answer',
+    ],
   ])('%s is refused', async (_name, more, message) => {
     const { code, stderr } = await tidyllm([...start, ...more, 'Why?'], await machine());
     expect(code).toBe(2);
@@ -359,6 +364,17 @@ describe('tidyllm chat --mode structured', () => {
     expect(linked.stderr).toContain('linked.yaml:1:1: the mode can’t be read: it is a link');
     const unknown = await tidyllm([...args.slice(0, 4), 'jamm', 'Hello?'], machineOf);
     expect(unknown.stderr).toContain('There is no chat mode "jamm"');
+    for (const [name, meant] of [
+      ['ragg', ' Did you mean rag?'],
+      ['', ''],
+      ['../x', ''],
+    ] as const) {
+      const { stderr } = await tidyllm([...args.slice(0, 4), name, 'Hello?'], machineOf);
+      expect(stderr).toContain(`Nothing was sent.${meant} The modes are direct, rag,`);
+    }
+    writeFileSync(join(machineOf.cwd, '.tidyllm', 'modes', 'wrong.yaml'), 'signature: "q -> a: what"\n');
+    const wrong = await tidyllm([...args.slice(0, 4), 'wrong', 'Hello?'], machineOf);
+    expect(wrong.stderr).toMatch(/unknown type "what" for a\.\n/);
     rmSync(join(machineOf.cwd, '.tidyllm', 'modes'), { recursive: true });
     symlinkSync('modes', join(machineOf.cwd, '.tidyllm', 'modes'));
     const circular = await tidyllm([...args.slice(0, 4), 'jam', 'Hello?'], machineOf);

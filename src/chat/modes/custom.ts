@@ -46,7 +46,8 @@ async function signatureOf(document: YamlDocument, given: unknown): Promise<Sign
     return parseSignature(given);
   } catch (error) {
     if (!GatewayError.is(error)) throw error;
-    return [document.faultInValue(['signature'], error.message)];
+    // A fault is part of a sentence.
+    return [document.faultInValue(['signature'], error.message.replace(/\.$/, ''))];
   }
 }
 

@@ -24,7 +24,9 @@ export interface Fields {
 }
 
 const fieldName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
-const syntax = 'Write it as "question -> answer: string, score: number".';
+/** For messages. */
+export const signatureExample = '"question -> answer: string, score: number"';
+const syntax = `Write it as ${signatureExample}.`;
 
 /**
  * A signature in one line: `question, context: string[] -> answer: string, score: number`. A field without a type is a
