@@ -80,7 +80,9 @@ describe('a workspace that is none', () => {
     const folder = temporaryFolder();
     execFileSync('sh', ['-c', `seq 1 ${mostFiles + 1} | xargs touch`], { cwd: folder });
     const gateway = await gatewayOnStandIn();
-    const calls = gateway.core.chat.calls(await gateway.core.chat.mode('rag'), { folders: [{ path: folder }] });
+    const calls = gateway.core.chat.calls(await gateway.core.chat.mode('rag'), {
+      folders: [{ path: folder }],
+    });
     const { error, cost } = await calls.execute({ prompt: 'How is jam boiled?', auditReason: reason });
     expect(error).toMatchObject({
       code: 'invalid_request',
