@@ -66,7 +66,7 @@ function runGit(
     Object.entries(process.env).filter(([name]) => !ofAnother.test(name)),
   );
   // A filter's name may have an equals sign, which would end it in a parameter.
-  const withoutFilters = filters.flatMap(([name, value], index) => [
+  const withoutFilters = filters.flatMap(([name, value], index): [string, string][] => [
     [`GIT_CONFIG_KEY_${index}`, name],
     [`GIT_CONFIG_VALUE_${index}`, value],
   ]);

@@ -48,7 +48,8 @@ export function limitFaults(schema: JsonObject): { key: string; fault: string }[
     return limit ? [{ key, value, limit }] : [];
   });
   const wrong = given.flatMap(({ key, value, limit }) => {
-    if (!limit.types.includes(String(schema['type']))) return { key, fault: 'does not go with this type' };
+    if (!limit.types.some((type) => type === schema['type']))
+      return { key, fault: 'does not go with this type' };
     return limit.value.safeParse(value).success ? [] : { key, fault: limit.must };
   });
   return wrong.length > 0 ? wrong : unfit(schema);

@@ -32,7 +32,8 @@ export function patternFaults(
     patternFaults(one, its, checks).map(({ path, message }) => ({ path: [name, ...path], message }));
   if (typeof value === 'string' && typeof pattern === 'string')
     return checks.get(pattern)?.(value) ? [] : [{ path: [], message: `must match ${pattern}` }];
-  if (Array.isArray(value)) return value.flatMap((one, index) => inside(index, one, items));
+  if (Array.isArray(value))
+    return (value as readonly Json[]).flatMap((one, index) => inside(index, one, items));
   if (!isJsonObject(value) || !isJsonObject(properties)) return [];
   return Object.entries(value).flatMap(([name, one]) => inside(name, one, properties[name]));
 }

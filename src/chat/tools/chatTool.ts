@@ -2,7 +2,6 @@ import type { JsonObject, Tool } from '../../content/messages.ts';
 import type { AuditTrail } from '../../gateways/modelCalls.ts';
 import type { SearchedFolder } from '../../retrieval/workspaceFiles.ts';
 import type { ToolUse } from '../turn.ts';
-import type { DecidedUse } from './toolNote.ts';
 
 /** What a tool works with. */
 export interface ToolContext {
@@ -31,6 +30,15 @@ export interface ChatTool {
 
 /** How a person allowed the use of a tool. */
 export type Approval = 'once' | 'conversation';
+
+/** The use of a tool that was decided. */
+export interface DecidedUse {
+  /** Null for a name that a model made up, which is not recorded. */
+  tool: string | null;
+  approval: Approval | 'refused';
+  /** Of the workspace's files whose content is in the result, as people know them. */
+  paths: readonly string[];
+}
 
 /** Records the use of a tool with the call whose answer asked for it. Throws what the ledger throws. */
 export type RecordToolUse = (call: AuditTrail, use: DecidedUse) => Promise<unknown>;

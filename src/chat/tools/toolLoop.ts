@@ -14,8 +14,7 @@ import {
 } from '../../gateways/modelCalls.ts';
 import type { ChatCalls, ChatResponse } from '../chatMode.ts';
 import { combinedResponse } from '../combinedResponse.ts';
-import { ToolFault, type ChatTool, type ToolPort } from './chatTool.ts';
-import type { DecidedUse } from './toolNote.ts';
+import { ToolFault, type ChatTool, type DecidedUse, type ToolPort } from './chatTool.ts';
 import type { ToolUse } from '../turn.ts';
 
 /** Answers after which the model must do with what it has. */
@@ -187,7 +186,7 @@ class ToolLoop {
       tell({ state: 'done', characters: Math.min(text.length, room) });
       return { text, failed: false, decided: { tool: name, approval, paths } };
     } catch (error) {
-      tell({ state: signal.aborted ? 'stopped' : 'failed' });
+      tell({ state: isStopped(signal) ? 'stopped' : 'failed' });
       return {
         text: error instanceof ToolFault || GatewayError.is(error) ? error.message : 'The tool failed.',
         failed: true,
@@ -195,6 +194,11 @@ class ToolLoop {
       };
     }
   }
+}
+
+/** Asked anew, since it can change in between. */
+function isStopped(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 function blocksTurn({ message }: ChatResponse): ChatMessage[] {

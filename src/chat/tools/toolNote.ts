@@ -1,17 +1,8 @@
 import type { Note, NoteValue } from '../../ledger/records.ts';
-import type { Approval } from './chatTool.ts';
+import type { DecidedUse } from './chatTool.ts';
 
 /** Of the paths in a note, together, in bytes of JSON: a note holds 4,096. */
 const mostPathBytes = 3_000;
-
-/** The use of a tool that was decided. */
-export interface DecidedUse {
-  /** Null for a name that a model made up, which is not recorded. */
-  tool: string | null;
-  approval: Approval | 'refused';
-  /** Of the workspace's files whose content is in the result, as people know them. */
-  paths: readonly string[];
-}
 
 /** The record that a call's answer asked for a tool, who decided about it, and what was read. */
 export function toolNote(userId: string, { tool, approval, paths }: DecidedUse): Note {
