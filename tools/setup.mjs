@@ -196,7 +196,8 @@ function dependenciesInstalled() {
 }
 
 function findBrowser() {
-  const names = ['chromium', 'chromium-browser', 'google-chrome', 'chrome'];
+  // Without windows and what they need: it starts sooner.
+  const names = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'chrome'];
   const places = [
     '/usr/bin/chromium',
     '/Applications/Chromium.app/Contents/MacOS/Chromium',

@@ -124,7 +124,7 @@ describe('conversations', () => {
     await answered('quinces');
     await window.palette('TidyLLM: Rename Conversation…');
     await window.answer('Fruit of the quince tree');
-    await window.palette('TidyLLM: New Conversation');
+    await chat.startOver();
     await answered('newer than the quinces');
     await listed();
     await press('Fruit of the quince tree', 'Pin to the top');

@@ -8,7 +8,6 @@ import { promptAsked } from '../../chat/context/promptText.ts';
 import { readRules } from '../../chat/context/rulesFiles.ts';
 import { previewText } from '../../chat/context/preview.ts';
 import type { ConversationFiles } from '../../chat/conversationFiles.ts';
-import { modeError } from '../../chat/modes/custom.ts';
 import { statisticsOf } from '../../chat/statistics.ts';
 import type { Failure, Turn } from '../../chat/turn.ts';
 import { GatewayError } from '../../errors.ts';
@@ -383,24 +382,11 @@ export class ChatPanel implements vscode.Disposable {
   async #setWay(
     message: Extract<ViewMessage, { type: 'followRules' | 'mode' | 'signature' }>,
   ): Promise<void> {
-    if (message.type === 'mode') await this.#setMode(message.mode);
+    if (message.type === 'mode') this.#conversation.mode = message.mode;
     else if (message.type === 'signature') this.#conversation.signature = message.signature;
     else this.#conversation.followsRules = message.follow;
     this.#next.priceSoon();
     await this.#open.remember();
-  }
-
-  /** A mode whose file can't be used isn't taken: the file is opened. */
-  async #setMode(mode: string): Promise<void> {
-    const { state } = this.#dependencies.holder;
-    const [fault] = (state.kind === 'ready' && (await state.core.chat.modeFiles()).faults.get(mode)) || [];
-    if (!fault) {
-      this.#conversation.mode = mode;
-      return;
-    }
-    this.#showConversation();
-    void showFailure(this.#dependencies.log, modeError([fault]));
-    if (fault.place) await vscode.window.showTextDocument(vscode.Uri.file(fault.place.file));
   }
 
   async #handleTurn(message: TurnMessage, turn: Turn): Promise<void> {

@@ -19,8 +19,8 @@ const surroundings = z.object({
       level: z.enum(['ok', 'warning', 'critical', 'exceeded']),
     }),
   ),
-  /** The modes of files, besides those of every installation; with what is wrong with a file that can't be used. */
-  ownModes: z.array(z.object({ id: z.string(), description: z.string(), fault: z.nullable(z.string()) })),
+  /** The modes of files, besides those of every installation. */
+  ownModes: z.array(z.object({ id: z.string(), description: z.string() })),
   /** A suggested reason, from the git branch. */
   suggestedReason: z.nullable(z.string()),
 });

@@ -4,7 +4,6 @@ import { GatewayError } from '../../errors.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import type { GitContext } from '../../host/gitContext.ts';
 import { shownFailure } from '../../host/shownFailure.ts';
-import { faultText } from '../../yamlDocument.ts';
 import { formatLeft } from '../moneyText.ts';
 import type { Surroundings } from './protocol.ts';
 
@@ -20,22 +19,14 @@ export async function readSurroundings(
   if (state.kind === 'starting') return { ...nothing, gateway: { state: 'starting' } };
   if (state.kind === 'failed')
     return { ...nothing, gateway: { state: 'failed', failure: shownFailure(state.error) } };
+  const { modes } = await state.core.chat.modeFiles();
   return {
     gateway: { state: 'ready', simulatedBecause: state.core.simulatedBecause },
     model: await modelOf(),
     budget: await budgetOf(state.core),
-    ownModes: await ownModesOf(state.core),
+    ownModes: modes.map(({ id, description = '' }) => ({ id, description })),
     suggestedReason,
   };
-}
-
-/** The modes of files; a file that can't be used with what is wrong with it. */
-async function ownModesOf({ chat }: Core): Promise<Surroundings['ownModes']> {
-  const { modes, faults } = await chat.modeFiles();
-  return [
-    ...modes.map(({ id, description = '' }) => ({ id, description, fault: null })),
-    ...[...faults].map(([id, [first]]) => ({ id, description: '', fault: first ? faultText(first) : '' })),
-  ];
 }
 
 /** Null while the ledger refuses calls; sending a question shows why. */

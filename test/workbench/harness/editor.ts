@@ -95,6 +95,7 @@ export class Editor {
     const server = await startEditor({
       profile,
       trust: options.trust ?? true,
+      builtIn: inject('builtIn'),
       env: { ...hostEnvironment(folder), ...options.env },
     });
     try {

@@ -238,11 +238,7 @@ function ModeSelector({ mode, ownModes, onSelect }: ModeProperties) {
     structured: [t('Structured'), t('The answer has the fields of a signature, checked')],
     agent: [t('Model with Tools'), t('The model looks into the workspace; you allow each use of a tool')],
   };
-  const own = ownModes.map(({ id, description, fault }) =>
-    fault === null
-      ? { id, label: id, says: description }
-      : { id, label: t('{0}: can’t be used, open its file', id), says: fault },
-  );
+  const own = ownModes.map(({ id, description }) => ({ id, label: id, says: description }));
   const all = [...chatModeIds.map((id) => ({ id, label: builtIn[id][0], says: builtIn[id][1] })), ...own];
   // A mode whose file is gone stays selected: asking says what is wrong.
   const options = all.some(({ id }) => id === mode) ? all : [...all, { id: mode, label: mode, says: '' }];
