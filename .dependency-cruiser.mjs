@@ -159,7 +159,7 @@ export default {
         pathNot: [
           '^src/views/$1/(webview/|protocol\\.ts$)',
           '^src/views/webviewKit/',
-          '^src/chat/(turn|chatModeIds|flowCommand)\\.ts$',
+          '^src/chat/(turn|chatModeIds|flowCommand|context/promptText)\\.ts$',
           `^node_modules/(${browserLibraries})/`,
         ],
       },

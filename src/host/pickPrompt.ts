@@ -38,7 +38,7 @@ export async function pickPrompt(folders: readonly string[]): Promise<PickedProm
   Object.assign(pick, { title: t('Prompts'), matchOnDescription: true, items });
   const { promise, resolve } = Promise.withResolvers<PickedPrompt>();
   pick.onDidChangeValue((value) => {
-    const [name = '', argument] = split(value);
+    const [name, argument] = split(value);
     // What follows a name is its argument, not what is searched for.
     pick.items =
       argument === null

@@ -134,25 +134,7 @@ export class ChatPanel implements vscode.Disposable {
       handle: (message) => this.#handle(message),
       onDidChange: () => this.#move(),
     });
-    this.#open = new OpenConversation({
-      files: conversations,
-      memory: this.#memory,
-      workspaces: workspacesOfWindow,
-      conversation: {
-        use: (work) => holder.use(work),
-        origin: () => git.callOrigin('chat'),
-        folders: searchedFolders,
-        problems: () => Promise.resolve(problemLines()),
-        rules: async () => (await readRules(trustedFolders())).followed,
-        runFlow: (text, options) => dependencies.runs.executeCommand(text, { ...options, command: 'chat' }),
-        show: (turn, signal) => this.#showTurn(turn, signal),
-        failureOf: (error) => this.#failureOf(error),
-      },
-      onEvent: (event) => this.#tell(event),
-      draft: () => this.#next.draft,
-      onReplaced: (from, to) => this.#next.move(from, to),
-      onError: (error) => void showFailure(log, error),
-    });
+    this.#open = this.#opened();
     this.conversations = new ConversationActions({
       files: conversations,
       holder,
@@ -181,6 +163,30 @@ export class ChatPanel implements vscode.Disposable {
       git.onDidChange(() => this.#refresh()),
     );
     this.#follow();
+  }
+
+  /** The conversation of this window, with what it needs. */
+  #opened(): OpenConversation {
+    const { holder, git, conversations, runs, log } = this.#dependencies;
+    return new OpenConversation({
+      files: conversations,
+      memory: this.#memory,
+      workspaces: workspacesOfWindow,
+      conversation: {
+        use: (work) => holder.use(work),
+        origin: () => git.callOrigin('chat'),
+        folders: searchedFolders,
+        problems: () => Promise.resolve(problemLines()),
+        rules: async () => (await readRules(trustedFolders())).followed,
+        runFlow: (text, options) => runs.executeCommand(text, { ...options, command: 'chat' }),
+        show: (turn, signal) => this.#showTurn(turn, signal),
+        failureOf: (error) => this.#failureOf(error),
+      },
+      onEvent: (event) => this.#tell(event),
+      draft: () => this.#next.draft,
+      onReplaced: (from, to) => this.#next.move(from, to),
+      onError: (error) => void showFailure(log, error),
+    });
   }
 
   get #conversation(): Conversation {
