@@ -179,6 +179,35 @@ describe('the chat holds', () => {
     expect(await distanceToEnd()).toBeLessThan(2);
   });
 
+  test('a composer that gets lower does not stop following the answer', async () => {
+    await show([turnOf('long', { result: null, answer: longAnswer(8_000) })]);
+    const chips = chat.frame.locator('.attachment');
+    const attachments = Array.from({ length: 9 }, (_, index) => ({
+      ...{ id: `${index}`, name: `attached-${index}.txt`, bytes: 1, kind: 'file' as const, text: '' },
+    }));
+    await chat.tell({ type: 'attachments', attachments });
+    await chips.first().waitFor();
+    await main.evaluate(restingPlace);
+    await chat.tell({ type: 'attachments', attachments: [] });
+    await chips.first().waitFor({ state: 'detached' });
+    await main.evaluate(restingPlace);
+    expect(await chat.button('Latest').count()).toBe(0);
+    expect(await distanceToEnd()).toBeLessThan(2);
+  });
+
+  test('another conversation with as many turns is shown from its end', async () => {
+    await show([turnOf('long', { answer: longAnswer(8_000) })]);
+    await main.press('Home');
+    await chat.button('Latest').waitFor();
+    await chat.tell({
+      ...{ type: 'conversation', id: 'another', turns: [turnOf('other', { answer: longAnswer(6_000) })] },
+      ...{ reason: 'JIRA-123 hold', mode: 'direct', signature: '', draft: '' },
+    });
+    await chat.frame.locator('#turn-other').waitFor();
+    await expect.poll(distanceToEnd).toBeLessThan(2);
+    expect(await chat.button('Latest').count()).toBe(0);
+  });
+
   test('a long answer can be read from its start while it streams', async () => {
     await show([turnOf('long', { result: null, answer: longAnswer(8_000) })]);
     await main.press('Home');

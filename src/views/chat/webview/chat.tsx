@@ -20,6 +20,7 @@ export function Chat(properties: ChatProperties) {
         <KeepingNotice around={state.around} />
       </header>
       <Log
+        conversation={state.conversation}
         turns={state.turns}
         around={state.around}
         turnPrice={state.turnPrice}

@@ -24,9 +24,10 @@ export function useFollowing(scroller: RefObject<HTMLElement | null>, subject: u
     if (!element) return;
     const { scrollTop: top, scrollHeight: height, clientHeight } = element;
     const { top: before, height: heightBefore } = seen.current;
-    // Content that shrinks moves upwards too.
-    if (top < before - 1 && height >= heightBefore) follow(false);
-    else if (top > before && height - top - clientHeight <= nearEnd) follow(true);
+    const atEnd = height - top - clientHeight <= nearEnd;
+    // Content that shrinks moves upwards too, as does all content in a view that gets higher: its end stays in sight.
+    if (top < before - 1 && height >= heightBefore && !atEnd) follow(false);
+    else if (top > before && atEnd) follow(true);
     Object.assign(seen.current, { top, height });
   };
   const keepEnd = (): void => {

@@ -12,6 +12,8 @@ import { TurnView } from './turn.tsx';
 const drawnAtOnce = 10;
 
 interface LogProperties {
+  /** The id of the conversation. */
+  conversation: string;
   turns: readonly Turn[];
   around: Around;
   turnPrice: ChatState['turnPrice'];
@@ -22,9 +24,9 @@ interface LogProperties {
 }
 
 /** The turns of the conversation; without any, what could be asked. */
-export function Log({ turns, around, turnPrice, canAsk, post, onTry }: LogProperties) {
+export function Log({ conversation, turns, around, turnPrice, canAsk, post, onTry }: LogProperties) {
   const scroller = useRef<HTMLElement>(null);
-  const { following, resume, handlers } = useFollowing(scroller, turns.length);
+  const { following, resume, handlers } = useFollowing(scroller, `${conversation} ${turns.length}`);
   const onLatest = () => {
     resume();
     scroller.current?.focus();
