@@ -130,6 +130,9 @@ describe('conversations', () => {
     await press('Fruit of the quince tree', 'Pin to the top');
     const rows = window.quickPick('');
     await expect.poll(() => rows.first().innerText()).toContain('Fruit of the quince tree');
+    // The buttons of a row cover the end of its first line.
+    await rows.first().hover();
+    expect(await rows.first().locator('.quick-input-list-label-meta').innerText()).toMatch(/· 1 question$/);
     await window.screenshot('conversations');
     await window.page.keyboard.type('quince tree');
     await expect.poll(() => rows.count()).toBe(1);

@@ -66,7 +66,7 @@ export async function pickConversation(
 export async function pickDeleted(
   deleted: readonly ListedConversation[],
 ): Promise<ListedConversation | undefined> {
-  const items = deleted.map((conversation) => withPlace(itemOf(conversation, [], '')));
+  const items = deleted.map((conversation) => itemOf(conversation, [], '', true));
   const title = vscode.l10n.t('Restore Conversation');
   return (await vscode.window.showQuickPick(items, { title, matchOnDetail: true }))?.conversation;
 }
@@ -80,25 +80,28 @@ function itemsOf({ conversations, unreadable, directory, workspaces, openId }: O
     label: string,
     members: readonly ListedConversation[],
     buttons: typeof keptButtons,
+    isElsewhere: boolean,
   ): Item[] =>
     members.length === 0
       ? []
       : [
           { label, kind: vscode.QuickPickItemKind.Separator },
-          ...members.map((one) => itemOf(one, buttons(one), openId)),
+          ...members.map((one) => itemOf(one, buttons(one), openId, isElsewhere)),
         ];
   return [
-    ...group(vscode.l10n.t('This workspace'), kept.filter(isHere), keptButtons),
+    ...group(vscode.l10n.t('This workspace'), kept.filter(isHere), keptButtons, false),
     ...group(
       vscode.l10n.t('Elsewhere'),
       kept.filter((one) => !isHere(one)),
       keptButtons,
-    ).map(withPlace),
+      true,
+    ),
     ...group(
       vscode.l10n.t('Deleted'),
       conversations.filter(({ deleted }) => deleted !== null),
       deletedButtons,
-    ).map(withPlace),
+      true,
+    ),
     ...(unreadable === 0
       ? []
       : [
@@ -112,24 +115,27 @@ function itemsOf({ conversations, unreadable, directory, workspaces, openId }: O
   ];
 }
 
-function itemOf(conversation: ListedConversation, buttons: ActionButton[], openId: string): Item {
+/** A row; what is known of the conversation stands in its second line, which the row's buttons don't cover. */
+function itemOf(
+  conversation: ListedConversation,
+  buttons: ActionButton[],
+  openId: string,
+  isElsewhere: boolean,
+): Item {
   const { title, pinned, asked, turns, id } = conversation;
   const facts = [
     id === openId ? vscode.l10n.t('open') : '',
     agoText(asked),
     turns === 1 ? vscode.l10n.t('1 question') : vscode.l10n.t('{0} questions', turns),
+    isElsewhere ? placeOf(conversation) : '',
   ];
   return {
     // A question may look like one of the editor's icons.
     label: `${pinned ? '$(pinned) ' : ''}${title.replaceAll('$(', '\\$(')}`,
-    description: facts.filter(Boolean).join(' · '),
+    detail: facts.filter(Boolean).join(' · '),
     buttons,
     conversation,
   };
-}
-
-function withPlace(item: Item): Item {
-  return item.conversation ? { ...item, detail: placeOf(item.conversation) } : item;
 }
 
 /** The names of the folders where a conversation began. */
