@@ -89,7 +89,7 @@ describe('the chat holds', () => {
     // An old answer is drawn when it is looked at.
     await chat.turns.first().locator('.answer.plain').waitFor({ state: 'attached' });
     await main.evaluate((element) => (element.scrollTop = 0));
-    await chat.turns.first().locator('.answer h4').first().waitFor();
+    await chat.turns.first().locator('.answer h3').first().waitFor();
   });
 
   test.each([

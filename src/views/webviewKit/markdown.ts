@@ -10,9 +10,9 @@ const marked = new Marked({
   renderer: {
     html: ({ text }) => escapeHtml(text),
     image: ({ href, text }) => `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`,
-    // The view's own headings rank above those of an answer.
+    // The view's own headings rank above those of an answer, which mostly begin with the second level.
     heading({ tokens, depth }) {
-      const level = Math.min(depth + 2, 6);
+      const level = Math.max(3, Math.min(depth + 1, 6));
       return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>`;
     },
     checkbox: ({ checked }) => `<span class="codicon codicon-${checked ? 'check' : 'circle-large'}"></span> `,

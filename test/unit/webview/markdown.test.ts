@@ -47,7 +47,8 @@ describe('Markdown of an answer', () => {
   });
 
   it('puts headings under those of the view', () => {
-    expect(html('# One\n\n###### Six')).toContain('<h3>One</h3>');
+    expect(html('# One\n\n## Two')).toContain('<h3>One</h3>');
+    expect(html('## Two\n\n### Three')).toBe('<h3>Two</h3><h4>Three</h4>');
     expect(html('###### Six')).toContain('<h6>Six</h6>');
   });
 });
