@@ -187,6 +187,15 @@ describe('the context of a question', () => {
     await chat.question.fill('');
   });
 
+  test('the button / lists the prompts while the question is empty', async () => {
+    await chat.button('Select a Prompt…').click();
+    await window.quickPick('/compare').waitFor();
+    await window.page.keyboard.press('Escape');
+    await window.quickPick('/compare').waitFor({ state: 'detached' });
+    await chat.question.fill('A question');
+    await expect.poll(() => chat.button('Select a Prompt…').isDisabled()).toBe(true);
+  });
+
   test('many attachments leave the question in sight', async () => {
     const files = Array.from({ length: 30 }, (_, index) => `many-${index}.txt`);
     for (const name of files) await writeFile(join(editor.workspace, name), name);

@@ -199,6 +199,7 @@ describe('the chat holds', () => {
     await show([turnOf('long', { answer: longAnswer(8_000) })]);
     await main.press('Home');
     await chat.button('Latest').waitFor();
+    await main.evaluate(restingPlace);
     await chat.tell({
       ...{ type: 'conversation', id: 'another', turns: [turnOf('other', { answer: longAnswer(6_000) })] },
       ...{ reason: 'JIRA-123 hold', mode: 'direct', signature: '', draft: '' },
@@ -315,6 +316,11 @@ describe('the chat holds', () => {
     await inEditor.getByRole('article').last().locator('.footer').waitFor();
     expect(await window.accessibilityFindings()).toEqual([]);
     await window.screenshot('chat-in-editor');
+    // Lines of prose stay short enough to read, however wide the editor is.
+    await window.page.setViewportSize({ width: 1900, height: 800 });
+    const prose = inEditor.locator('.answer p').last();
+    expect((await prose.boundingBox())!.width).toBeLessThan(760);
+    await window.page.setViewportSize({ width: 1280, height: 800 });
     await chat.button('Bring It Back').click();
     await window.page.locator('.editor-group-container .tab').waitFor({ state: 'detached' });
     await chat.turns.filter({ hasText: 'What moves?' }).locator('.footer').waitFor();

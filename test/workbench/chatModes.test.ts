@@ -78,9 +78,28 @@ describe('the modes of the chat', () => {
   test('a structured question without a signature says what is missing, and nothing is sent', async () => {
     await select('Structured');
     const before = standIn.calls.length;
+    const hint = chat.frame.getByText('without them there is no price, and nothing is sent');
+    await hint.waitFor();
     await chat.ask('Shall we go?');
     await chat.turns.last().getByText('The mode structured needs a signature.').waitFor();
     expect(standIn.calls).toHaveLength(before);
+    await chat.frame.getByRole('textbox', { name: 'Signature' }).fill('question -> verdict');
+    await hint.waitFor({ state: 'detached' });
+  });
+
+  test('the name of the selected mode is shown whole', async () => {
+    for (const label of ['Workspace and Model', 'Model with Tools', 'Direct']) {
+      await select(label);
+      const needed = await chat.frame.getByRole('combobox', { name: 'Mode' }).evaluate((field) => {
+        const style = getComputedStyle(field);
+        const context = document.createElement('canvas').getContext('2d')!;
+        context.font = style.font;
+        const name = (field as HTMLSelectElement).selectedOptions[0]!.text;
+        const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+        return context.measureText(name).width - room;
+      });
+      expect(needed).toBeLessThanOrEqual(1);
+    }
   });
 
   test('a mode of the workspace’s file can be selected', async () => {

@@ -90,13 +90,15 @@ export function KeepingNotice({ around: { isKept, unreadable } }: { around: Arou
       {!isKept && (
         <p class="notice" role="status">
           <Icon name="info" />
-          <span>{t('This conversation is not kept, because audit.content is none.')}</span>
+          <span class="notice-text">
+            {t('This conversation is not kept, because audit.content is none.')}
+          </span>
         </p>
       )}
       {unreadable > 0 && (
         <p class="notice" role="status">
           <Icon name="warning" />
-          <span>
+          <span class="notice-text">
             {t(
               '{0} parts of this conversation can’t be read: they were changed, or their key was erased.',
               unreadable,

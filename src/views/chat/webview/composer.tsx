@@ -20,8 +20,34 @@ export interface ChatProperties {
 
 /** The question, with all that goes with it. */
 export function Composer(properties: ChatProperties) {
-  const { state, post, edit, send } = properties;
-  const { question, held } = state;
+  const { state, post, edit } = properties;
+  const { held } = state;
+  return (
+    <footer
+      class="composer"
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        event.preventDefault();
+        takeDrop(event.dataTransfer, post);
+      }}
+    >
+      <ReasonField {...properties} />
+      <ReasonHints {...properties} />
+      {state.mode === 'structured' && <SignatureField signature={state.signature} edit={edit} />}
+      <QueuedQuestions queued={state.around.queued} post={post} />
+      {held !== '' && <HeldText text={held} onRemove={() => edit({ type: 'textHeld', text: '' })} />}
+      <RulesLine rules={state.rules} post={post} />
+      <AskedBefore question={state.askedBefore} onShow={() => post({ type: 'showAskedBefore' })} />
+      <AttachmentChips attachments={state.attachments} post={post} />
+      <QuestionRow {...properties} />
+      <Strip {...properties} />
+    </footer>
+  );
+}
+
+/** The question's field, and the buttons for what its keys do as well. */
+function QuestionRow({ state, post, edit, send }: ChatProperties) {
+  const { question } = state;
   /** Where adding context was last asked for, -1 for a prompt: the same key there again is text. */
   const askedAt = useRef<number | null>(null);
   useEffect(() => void (askedAt.current = null), [question, state.attachments]);
@@ -47,45 +73,38 @@ export function Composer(properties: ChatProperties) {
     if (takePaste(event.clipboardData, isTooLongForField, post)) event.preventDefault();
   };
   return (
-    <footer
-      class="composer"
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={(event) => {
-        event.preventDefault();
-        takeDrop(event.dataTransfer, post);
-      }}
-    >
-      <ReasonHints {...properties} />
-      {state.mode === 'structured' && <SignatureField signature={state.signature} edit={edit} />}
-      <QueuedQuestions queued={state.around.queued} post={post} />
-      {held !== '' && <HeldText text={held} onRemove={() => edit({ type: 'textHeld', text: '' })} />}
-      <RulesLine rules={state.rules} post={post} />
-      <AskedBefore question={state.askedBefore} onShow={() => post({ type: 'showAskedBefore' })} />
-      <AttachmentChips attachments={state.attachments} post={post} />
-      <div class="question-row">
-        <textarea
-          id="question"
-          rows={1}
-          value={question}
-          dir="auto"
-          placeholder={t('Ask …   # adds context, / lists prompts')}
-          aria-label={t('Question')}
-          onInput={(event) => edit({ type: 'questionWritten', question: event.currentTarget.value })}
-          onKeyDown={onKeyDown}
-          onPaste={onPaste}
-        />
-        <button
-          type="button"
-          class="icon-button"
-          title={t('Add Context… (#)')}
-          aria-label={t('Add Context…')}
-          onClick={() => post({ type: 'addContext' })}
-        >
-          <Icon name="attach" />
-        </button>
-      </div>
-      <Strip {...properties} />
-    </footer>
+    <div class="question-row">
+      <textarea
+        id="question"
+        rows={1}
+        value={question}
+        dir="auto"
+        placeholder={t('Ask … (# context, / prompts)')}
+        aria-label={t('Question')}
+        onInput={(event) => edit({ type: 'questionWritten', question: event.currentTarget.value })}
+        onKeyDown={onKeyDown}
+        onPaste={onPaste}
+      />
+      <button
+        type="button"
+        class="icon-button"
+        title={t('Add Context… (#)')}
+        aria-label={t('Add Context…')}
+        onClick={() => post({ type: 'addContext' })}
+      >
+        <Icon name="attach" />
+      </button>
+      <button
+        type="button"
+        class="icon-button prompt-key"
+        title={t('Select a Prompt… (/)')}
+        aria-label={t('Select a Prompt…')}
+        disabled={question !== ''}
+        onClick={() => post({ type: 'choosePrompt' })}
+      >
+        /
+      </button>
+    </div>
   );
 }
 
@@ -115,7 +134,6 @@ function Strip(properties: ChatProperties) {
         ownModes={state.surroundings.ownModes}
         onSelect={(mode) => edit({ type: 'modeSelected', mode })}
       />
-      <ReasonField {...properties} />
       <span class="end">
         <ContextRing use={state.windowUse} post={post} />
         <span class="cost">
@@ -243,19 +261,21 @@ function ModeSelector({ mode, ownModes, onSelect }: ModeProperties) {
   // A mode whose file is gone stays selected: asking says what is wrong.
   const options = all.some(({ id }) => id === mode) ? all : [...all, { id: mode, label: mode, says: '' }];
   return (
-    <select
-      class="mode"
-      value={mode}
-      title={options.find(({ id }) => id === mode)?.says}
-      aria-label={t('Mode')}
-      onChange={(event) => onSelect(event.currentTarget.value)}
-    >
-      {options.map(({ id, label, says }) => (
-        <option key={id} value={id} title={says}>
-          {label}
-        </option>
-      ))}
-    </select>
+    <span class="mode">
+      <select
+        value={mode}
+        title={options.find(({ id }) => id === mode)?.says}
+        aria-label={t('Mode')}
+        onChange={(event) => onSelect(event.currentTarget.value)}
+      >
+        {options.map(({ id, label, says }) => (
+          <option key={id} value={id} title={says}>
+            {label}
+          </option>
+        ))}
+      </select>
+      <Icon name="chevron-down" />
+    </span>
   );
 }
 
@@ -267,25 +287,34 @@ interface ModeProperties {
 
 /** What the answer contains, for the mode that checks it. */
 function SignatureField({ signature, edit }: { signature: string; edit: (edit: Edit) => void }) {
+  const isMissing = signature.trim() === '';
   return (
-    <label class="signature">
-      <span>{t('Fields')}</span>
-      <input
-        id="signature"
-        value={signature}
-        spellcheck={false}
-        dir="ltr"
-        placeholder="question -> answer: string, score: number"
-        autocomplete="off"
-        aria-label={t('Signature: the fields of the answer')}
-        onInput={(event) => edit({ type: 'signatureWritten', signature: event.currentTarget.value })}
-        onKeyDown={(event) => {
-          if (event.key !== 'Enter' || isComposing(event)) return;
-          event.preventDefault();
-          focusQuestion();
-        }}
-      />
-    </label>
+    <>
+      <div class="line signature">
+        <label for="signature">{t('Fields')}</label>
+        <input
+          id="signature"
+          value={signature}
+          spellcheck={false}
+          dir="ltr"
+          placeholder="text -> title: string"
+          autocomplete="off"
+          aria-label={t('Signature: the fields of the answer')}
+          aria-describedby={isMissing ? 'signature-missing' : undefined}
+          onInput={(event) => edit({ type: 'signatureWritten', signature: event.currentTarget.value })}
+          onKeyDown={(event) => {
+            if (event.key !== 'Enter' || isComposing(event)) return;
+            event.preventDefault();
+            focusQuestion();
+          }}
+        />
+      </div>
+      {isMissing && (
+        <p id="signature-missing" class="hint">
+          {t('Name the fields of the answer: without them there is no price, and nothing is sent.')}
+        </p>
+      )}
+    </>
   );
 }
 
@@ -299,15 +328,14 @@ function ReasonField({ state, post, edit }: ChatProperties) {
     else post({ type: 'run', command: 'tidyllm.chooseReason' });
   };
   return (
-    <span class="reason">
-      <Icon name="note" />
+    <div class="line">
+      <label for="reason">{t('Reason')}</label>
       <input
         id="reason"
         value={reason}
-        aria-label={t('Reason')}
         title={t('Reason: {0}', reason)}
         dir="auto"
-        placeholder={t('Why are you making this call?')}
+        placeholder={t('Why this call? (required)')}
         autocomplete="off"
         aria-required
         aria-invalid={reasonProblem !== null}
@@ -324,7 +352,7 @@ function ReasonField({ state, post, edit }: ChatProperties) {
       >
         <Icon name="list-selection" />
       </button>
-    </span>
+    </div>
   );
 }
 

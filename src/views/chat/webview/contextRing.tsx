@@ -23,6 +23,7 @@ export function ContextRing({ use, post }: { use: WindowUse | null; post: (messa
         <circle cx="8" cy="8" r="6" />
         <circle cx="8" cy="8" r="6" pathLength="100" stroke-dasharray={`${Math.min(percent, 100)} 100`} />
       </svg>
+      <span class="context-percent">{t('{0} %', percent)}</span>
     </button>
   );
 }

@@ -8,26 +8,28 @@ export function RulesLine({ rules, post }: { rules: ShownRules; post: (message: 
   if (followed.length === 0 && ignored.length === 0) return null;
   const toggle = follows ? t('Don’t Follow Rules Files Here') : t('Follow Rules Files');
   return (
-    <p class="rules">
+    <div class="rules">
       <Icon name="law" />
-      {followed.length > 0 && (
-        <span>
-          {follows ? t('Follows') : t('Doesn’t follow')}{' '}
-          {followed.map((path, index) => (
-            <span key={path}>
-              {index > 0 && ', '}
-              <button type="button" class="link" onClick={() => post({ type: 'openRules', path })}>
-                {path}
-              </button>
-            </span>
-          ))}
-        </span>
-      )}
-      {ignored.map(({ path, why }) => (
-        <span key={path} class="rules-ignored">
-          {t('Ignores {0}: {1}', path, why)}
-        </span>
-      ))}
+      <p class="rules-files">
+        {followed.length > 0 && (
+          <span>
+            {follows ? t('Follows') : t('Doesn’t follow')}{' '}
+            {followed.map((path, index) => (
+              <span key={path}>
+                {index > 0 && ', '}
+                <button type="button" class="link" onClick={() => post({ type: 'openRules', path })}>
+                  {path}
+                </button>
+              </span>
+            ))}
+          </span>
+        )}
+        {ignored.map(({ path, why }) => (
+          <span key={path} class="rules-ignored">
+            {t('Ignores {0}: {1}', path, why)}
+          </span>
+        ))}
+      </p>
       {followed.length > 0 && (
         <button
           type="button"
@@ -39,6 +41,6 @@ export function RulesLine({ rules, post }: { rules: ShownRules; post: (message: 
           <Icon name={follows ? 'close' : 'add'} />
         </button>
       )}
-    </p>
+    </div>
   );
 }

@@ -21,8 +21,10 @@ export function ToolUses({ uses }: { uses: readonly ToolUse[] }) {
     <ul class="tool-uses" aria-label={t('Tools')}>
       {decided.map((use, index) => (
         <li key={index} class="tool-use">
-          <Icon name={icons[use.state]} spin={use.state === 'running'} /> <span class="does">{use.does}</span>
-          <span class="tool-state">{stateText(use)}</span>
+          <Icon name={icons[use.state]} spin={use.state === 'running'} />
+          <span>
+            <span class="does">{use.does}</span> · <span class="tool-state">{stateText(use)}</span>
+          </span>
         </li>
       ))}
     </ul>

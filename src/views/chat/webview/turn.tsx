@@ -33,7 +33,8 @@ interface TurnProperties {
 }
 
 /** One question, its answer so far, and its result. */
-export function TurnView({ turn, version, isLast, isRecent, canAsk, price, post }: TurnProperties) {
+export function TurnView(properties: TurnProperties) {
+  const { turn, isLast, isRecent, canAsk, price, post } = properties;
   const { id, model, simulated, answer, citations, result, flow, tools, structured, thinking } = turn;
   const article = useRef<HTMLElement>(null);
   const drawn = useDrawn(article, isRecent);
@@ -67,11 +68,7 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, price, post 
         <CitationList citations={citations} onOpen={(n) => post({ type: 'openCitation', turn: id, n })} />
       )}
       {asked && <AskedTool use={asked} post={post} />}
-      {result === null && !asked && (
-        <p class="waiting">
-          <Icon name="loading" spin /> {flow ? flow.progress || t('Running …') : progressOf(turn)}
-        </p>
-      )}
+      {result === null && !asked && <Progress turn={turn} />}
       {flow?.reportOf && (
         <p class="card-actions">
           <button
@@ -93,14 +90,16 @@ export function TurnView({ turn, version, isLast, isRecent, canAsk, price, post 
         />
       )}
       {result && (
-        <Footer
-          result={result}
-          repairs={structured?.repairs ?? 0}
-          onShowRecord={(sequence) => post({ type: 'showRecord', turn: id, sequence })}
-          onAskModel={isLast && result.cached ? () => post({ type: 'askModel', turn: id }) : null}
-        />
+        <div class="turn-end">
+          <Footer
+            result={result}
+            repairs={structured?.repairs ?? 0}
+            onShowRecord={(sequence) => post({ type: 'showRecord', turn: id, sequence })}
+            onAskModel={isLast && result.cached ? () => post({ type: 'askModel', turn: id }) : null}
+          />
+          <TurnActions {...properties} />
+        </div>
       )}
-      <TurnActions turn={turn} version={version} isLast={isLast} canAsk={canAsk} price={price} post={post} />
     </article>
   );
 }
@@ -120,9 +119,14 @@ function useDrawn(article: RefObject<HTMLElement | null>, initially: boolean): b
   return drawn;
 }
 
-/** Once the answer begins, what was done before it is of no interest. */
-function progressOf({ answer, progress }: Turn): string {
-  return answer === '' && progress !== undefined ? progress : t('Answering …');
+/** The current step. Once the answer begins, what was done before it is of no interest. */
+function Progress({ turn: { answer, progress, flow } }: { turn: Turn }) {
+  const step = answer === '' && progress !== undefined ? progress : t('Answering …');
+  return (
+    <p class="waiting">
+      <Icon name="loading" spin /> {flow ? flow.progress || t('Running …') : step}
+    </p>
+  );
 }
 
 /** What the model thought, folded away. */
@@ -239,7 +243,11 @@ function Footer({
           </button>
         ))}
       {!record && isUnsent(result) && <span class="fact">{t('nothing was sent')}</span>}
-      {!record && !isUnsent(result) && <span class="untracked">{t('not recorded')}</span>}
+      {!record && !isUnsent(result) && (
+        <span class="untracked">
+          <Icon name="warning" /> {t('not recorded')}
+        </span>
+      )}
       {onAskModel && (
         <button type="button" class="ask-model" onClick={onAskModel}>
           {t('Ask Again Without the Cache')}

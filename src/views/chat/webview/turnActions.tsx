@@ -116,7 +116,7 @@ function QuestionEditor({
 
 /** The versions of a turn, and what goes on from it. */
 export function TurnActions({
-  turn: { id, flow, result },
+  turn: { id, flow },
   version,
   isLast,
   canAsk,
@@ -130,7 +130,6 @@ export function TurnActions({
   price: string | null;
   post: Post;
 }) {
-  if (result === null) return null;
   const show = (step: -1 | 1) => () => post({ type: 'showVersion', turn: id, step });
   return (
     <div class="turn-actions">
