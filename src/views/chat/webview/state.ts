@@ -81,25 +81,8 @@ export const initialState: ChatState = {
 /** The state after a message of the extension or an edit of the user. */
 export function reduce(state: ChatState, message: HostMessage | Edit): ChatState {
   switch (message.type) {
-    case 'conversation': {
-      const { id, turns, draft, mode, signature } = message;
-      // Text written before the conversation arrived is kept.
-      const reason = state.filled ? message.reason : state.reason || message.reason;
-      const isOther = state.filled && id !== state.conversation;
-      const filled: ChatState = {
-        ...state,
-        conversation: id,
-        turns,
-        reason,
-        mode,
-        signature,
-        reasonProblem: null,
-        askedBefore: null,
-        filled: true,
-      };
-      if (isOther) return withText({ ...filled, question: '', held: '', worstCase: null }, draft);
-      return wholeQuestion(state) === '' ? withText(filled, draft) : filled;
-    }
+    case 'conversation':
+      return withConversation(state, message);
     case 'around':
       return { ...state, around: message.around };
     case 'earlierTurns':
@@ -162,6 +145,29 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
     case 'reveal':
       return state;
   }
+}
+
+function withConversation(
+  state: ChatState,
+  message: Extract<HostMessage, { type: 'conversation' }>,
+): ChatState {
+  const { id, turns, draft, mode, signature } = message;
+  // Text written before the conversation arrived is kept.
+  const reason = state.filled ? message.reason : state.reason || message.reason;
+  const isOther = state.filled && id !== state.conversation;
+  const filled: ChatState = {
+    ...state,
+    conversation: id,
+    turns,
+    reason,
+    mode,
+    signature,
+    reasonProblem: null,
+    askedBefore: null,
+    filled: true,
+  };
+  if (isOther) return withText({ ...filled, question: '', held: '', worstCase: null }, draft);
+  return wholeQuestion(state) === '' ? withText(filled, draft) : filled;
 }
 
 /** Whether an answer is running. */
