@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { signal } from './processes.mjs';
@@ -22,11 +22,6 @@ export const calmSettings = {
   'workbench.welcomePage.walkthroughs.openOnInstall': false,
 };
 
-const neededExtensions = [
-  ...['git', 'git-base', 'theme-defaults', 'theme-modern-icons', 'theme-seti'],
-  ...['diff', 'javascript', 'json', 'markdown-basics', 'python', 'typescript-basics', 'yaml'],
-];
-
 /** Writes the user settings of a profile: a folder with the editor's data and its extensions. */
 export async function writeSettings(profile, settings) {
   const folder = join(profile, 'data', 'User');
@@ -44,11 +39,10 @@ export async function installExtension(profile, vsix) {
 
 /**
  * Starts the editor on a profile, on any free port where none is given, and resolves once it answers at `url`.
- * It has a process group of its own, which `stop` ends to the last process. `builtIn` is a folder of built-in
- * extensions in place of all that come with the editor.
- * @param {{ profile: string, port?: number, trust?: boolean, builtIn?: string, env?: Record<string, string> }} options
+ * It has a process group of its own, which `stop` ends to the last process.
+ * @param {{ profile: string, port?: number, trust?: boolean, env?: Record<string, string> }} options
  */
-export async function startEditor({ profile, port = 0, trust = true, builtIn, env = {} }) {
+export async function startEditor({ profile, port = 0, trust = true, env = {} }) {
   const entry = await editor();
   const parameters = [
     entry,
@@ -56,7 +50,6 @@ export async function startEditor({ profile, port = 0, trust = true, builtIn, en
     ...['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override'],
     ...(trust ? ['--disable-workspace-trust'] : []),
     ...profileOptions(profile),
-    ...(builtIn === undefined ? [] : ['--builtin-extensions-dir', builtIn]),
   ];
   const child = spawn('node', parameters, {
     detached: true,
@@ -83,15 +76,6 @@ export async function startEditor({ profile, port = 0, trust = true, builtIn, en
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return { url: String(url()), pid: child.pid, ended, stop, log: () => log };
-}
-
-/**
- * Copies the built-in extensions that the tests need: git, themes, and the languages of their files. The others, such as
- * language servers, take a sixth of the processor time of a window, and more while it is idle.
- */
-export async function copyBuiltInExtensions(folder) {
-  const all = join(dirname(await editor()), '..', '..', 'lib', 'vscode', 'extensions');
-  for (const name of neededExtensions) await cp(join(all, name), join(folder, name), { recursive: true });
 }
 
 /** The address of a folder in a started editor. */

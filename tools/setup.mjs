@@ -141,10 +141,10 @@ export async function browser() {
   const found = findBrowser();
   if (found) return found;
   const help =
-    'The tests need Chromium or Chrome on the PATH: install it (Debian: `apt-get install chromium`).';
+    'The tests need Chromium or Chrome on the PATH: install it (Debian: `apt-get install chromium-headless-shell`).';
   if (process.platform !== 'linux' || process.getuid?.() !== 0 || !onPath('apt-get'))
     throw new ToolError(help);
-  await aptInstall('Installing Chromium', ['chromium', 'fonts-dejavu-core'], findBrowser);
+  await aptInstall('Installing Chromium', ['chromium-headless-shell', 'fonts-dejavu-core'], findBrowser);
   const installed = findBrowser();
   if (!installed) throw new ToolError(help);
   return installed;

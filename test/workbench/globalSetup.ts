@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { calmSettings, copyBuiltInExtensions, installExtension, writeSettings } from '../../tools/editor.mjs';
+import { calmSettings, installExtension, writeSettings } from '../../tools/editor.mjs';
 import { packageExtension } from '../../tools/package.mjs';
 import { browser } from '../../tools/setup.mjs';
 
@@ -12,8 +12,6 @@ declare module 'vitest' {
     vsix: string;
     /** An editor profile with the VSIX installed; every editor starts on a copy of it. */
     profile: string;
-    /** A folder with the built-in extensions that the tests need. */
-    builtIn: string;
     browser: string;
   }
 }
@@ -26,11 +24,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!process.env.VSIX) await packageExtension(vsix);
   await writeSettings(profile, calmSettings);
   await installExtension(profile, vsix);
-  const builtIn = join(folder, 'built-in');
-  await copyBuiltInExtensions(builtIn);
   project.provide('vsix', vsix);
   project.provide('profile', profile);
-  project.provide('builtIn', builtIn);
   project.provide('browser', await browser());
   return () => rm(folder, { recursive: true, force: true });
 }

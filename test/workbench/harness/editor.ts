@@ -95,7 +95,6 @@ export class Editor {
     const server = await startEditor({
       profile,
       trust: options.trust ?? true,
-      builtIn: inject('builtIn'),
       env: { ...hostEnvironment(folder), ...options.env },
     });
     try {
