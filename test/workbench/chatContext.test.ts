@@ -169,6 +169,29 @@ describe('the context of a question', () => {
     expect(standIn.calls.at(-1)?.modelId).toContain('nova-micro');
     await expect.poll(() => model.innerText()).toBe(before);
     expect(await mode.inputValue()).toBe('direct');
+    await chat.question.fill('/small');
+    await chat.question.press('Enter');
+    await expect.poll(() => mode.inputValue()).toBe('agent');
+    await mode.selectOption('Workspace');
+    await chat.question.press('Enter');
+    await expect.poll(() => chat.turns.count()).toBe(2);
+    await chat.ended();
+    expect(await mode.inputValue()).toBe('rag');
+  });
+
+  test('/flow offers the agreements, and a prompt that is called off stands where it was typed', async () => {
+    const calls = standIn.calls.length;
+    await chat.question.fill('/flow');
+    await chat.question.press('Enter');
+    await window.quickPick('[Cost Analysis]').waitFor();
+    await window.page.keyboard.press('Escape');
+    await writePrompt('ask', 'Ask ${input:whom}.');
+    await chat.question.fill('/ask');
+    await chat.question.press('Enter');
+    await window.page.locator('.quick-input-widget:visible input.input').waitFor();
+    await window.page.keyboard.press('Escape');
+    await expect.poll(() => chat.question.inputValue()).toBe('/ask');
+    expect(standIn.calls).toHaveLength(calls);
   });
 
   test('what is typed into the list of prompts is not lost', async () => {

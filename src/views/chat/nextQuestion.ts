@@ -103,6 +103,12 @@ export class NextQuestion {
     await this.#dependencies.memory.chooseModel(name);
   }
 
+  /** A person's choice stays after a prompt's question. */
+  chooseMode(mode: string): void {
+    this.#dependencies.conversation().mode = mode;
+    if (this.#prompted) this.#prompted.mode = mode;
+  }
+
   /** Takes all of a question that is asked now, as it is asked. */
   async take(question: string): Promise<QueuedQuestion> {
     const { reason, mode, signature } = this.#dependencies.conversation();
@@ -110,26 +116,26 @@ export class NextQuestion {
     const attachments = this.context.take();
     this.#endPrompt();
     // Before the question makes the conversation one of its own.
-    await this.#keep();
+    this.#keep();
     return { id: randomUUID(), question, attachments, model, reason, mode, signature };
   }
 
-  async wait(question: QueuedQuestion): Promise<void> {
+  wait(question: QueuedQuestion): void {
     this.#queued.push(question);
-    await this.#keep();
+    this.#keep();
   }
 
   /** A question that is taken back can be changed. */
-  async takeBack(id: string): Promise<void> {
+  takeBack(id: string): void {
     const taken = this.#queued.find((one) => one.id === id);
     if (!taken) return;
     this.#queued = this.#queued.filter((one) => one !== taken);
     this.giveBack(taken.question, taken.attachments);
-    await this.#keep();
+    this.#keep();
   }
 
   /** The next question that waits; after a call that didn't succeed all go back to the question field. */
-  async afterAnswer(succeeded: boolean): Promise<QueuedQuestion | undefined> {
+  afterAnswer(succeeded: boolean): QueuedQuestion | undefined {
     const next = succeeded ? this.#queued.shift() : undefined;
     const back = next ? [] : this.#queued.splice(0);
     if (back.length > 0)
@@ -137,7 +143,7 @@ export class NextQuestion {
         back.map(({ question }) => question).join('\n\n'),
         back.flatMap(({ attachments }) => attachments),
       );
-    if (next || back.length > 0) await this.#keep();
+    if (next || back.length > 0) this.#keep();
     return next;
   }
 
@@ -151,10 +157,14 @@ export class NextQuestion {
 
   /** Puts a prompt with what it is about into the question field: its price is seen before it is asked. */
   async usePrompt(prompt: PromptCommand, argument: string): Promise<void> {
+    const written = [`/${prompt.name}`, argument].filter(Boolean).join(' ');
     try {
       await this.#requireKnown(prompt);
       const question = await askInputs(prompt, argument);
-      if (question === undefined) return;
+      if (question === undefined) {
+        this.giveBack(written);
+        return;
+      }
       if (prompt.about === 'selection') await this.context.addOrThrow(async () => [await attachSelection()]);
       if (prompt.about === 'diff') await this.context.addOrThrow(async () => [await attachDiff()]);
       const conversation = this.#dependencies.conversation();
@@ -167,7 +177,7 @@ export class NextQuestion {
       this.#dependencies.onDidChangeMode();
       this.giveBack(question);
     } catch (error) {
-      this.giveBack([`/${prompt.name}`, argument].filter(Boolean).join(' '));
+      this.giveBack(written);
       throw error;
     }
   }
@@ -224,14 +234,15 @@ export class NextQuestion {
     this.#dependencies.onDidChangeMode();
   }
 
-  async #keep(): Promise<void> {
-    await this.#dependencies.keep(this.draft);
+  /** A draft that can't be kept holds up no question. */
+  #keep(): void {
+    inBackground(this.#dependencies.log, this.#dependencies.keep(this.draft));
   }
 
   /** Keeps the text, and shows the most that the question can cost and how much room it takes. */
   async #price(): Promise<void> {
     const text = this.#text;
-    await this.#keep();
+    this.#keep();
     const { post, conversation } = this.#dependencies;
     const { attachments } = this.context;
     const model = await this.model();

@@ -104,8 +104,13 @@ export class OpenConversation {
 
   /** What was written here and not asked. */
   get draft(): string {
-    const { files, memory } = this.#dependencies;
-    return files.openDraft(memory.draftOf(this.draftName));
+    const { files, memory, onError } = this.#dependencies;
+    try {
+      return files.openDraft(memory.draftOf(this.draftName));
+    } catch (error) {
+      onError(error);
+      return '';
+    }
   }
 
   /** Keeps it for the next start, once policy is known. Throws `content_unavailable`. */

@@ -345,7 +345,7 @@ export class ChatPanel implements vscode.Disposable {
       case 'showAskedBefore':
         return this.#showAskedBefore();
       case 'unqueue':
-        await this.#next.takeBack(message.id);
+        this.#next.takeBack(message.id);
         this.#showAround();
         return;
       case 'choosePrompt':
@@ -388,7 +388,7 @@ export class ChatPanel implements vscode.Disposable {
   async #setWay(
     message: Extract<ViewMessage, { type: 'followRules' | 'mode' | 'signature' }>,
   ): Promise<void> {
-    if (message.type === 'mode') this.#conversation.mode = message.mode;
+    if (message.type === 'mode') this.#next.chooseMode(message.mode);
     else if (message.type === 'signature') this.#conversation.signature = message.signature;
     else this.#conversation.followsRules = message.follow;
     this.#next.priceSoon();
@@ -492,7 +492,7 @@ export class ChatPanel implements vscode.Disposable {
     if (await this.#isForOthers(text)) return;
     const question = await this.#next.take(text);
     if (this.#conversation.answering) {
-      await this.#next.wait(question);
+      this.#next.wait(question);
       this.#showAround();
     } else await this.#askNow(question);
   }
@@ -505,6 +505,10 @@ export class ChatPanel implements vscode.Disposable {
       return true;
     }
     const asked = promptAsked(message);
+    if (asked?.name === 'flow') {
+      await vscode.commands.executeCommand('tidyllm.runFlow' satisfies CommandId);
+      return true;
+    }
     const prompts = asked ? await readPrompts(trustedFolders()) : [];
     const prompt = prompts.find(({ name }) => name === asked?.name);
     if (!asked || !prompt) return false;
@@ -532,7 +536,7 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   async #askQueued(succeeded: boolean): Promise<void> {
-    const next = await this.#next.afterAnswer(succeeded);
+    const next = this.#next.afterAnswer(succeeded);
     this.#showAround();
     if (next) await this.#askNow(next);
   }
