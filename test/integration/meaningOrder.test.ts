@@ -147,7 +147,7 @@ describe('answers from the workspace, ordered by meaning', () => {
     const response = await (await calls(core, workspace())).execute(request());
     expect(response.success).toBe(true);
     expect(response.citations?.byWords).toMatch(why);
-    // One refusal is enough, and it is recorded as any.
+    // One refusal is enough, and it is recorded like any other call.
     expect(invoked(standIn).length).toBe(what === 'is denied' ? 1 : 0);
   });
 

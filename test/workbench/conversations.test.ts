@@ -51,7 +51,8 @@ describe('conversations', () => {
   async function reopen(title: string): Promise<void> {
     await listed();
     await window.choose(title);
-    await chat.turns.first().waitFor();
+    // Until it is open, the one before it is shown.
+    await chat.frame.locator('.question').filter({ hasText: title }).first().waitFor();
   }
 
   /** Presses a button of a row of the list. */
