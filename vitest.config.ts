@@ -9,6 +9,8 @@ const maxWorkers = '100%';
 /** They wait for programs, disks and answers that come word by word; others use the processors meanwhile. */
 const maxWaitingWorkers = 2 * availableParallelism();
 
+const wholeDay = 'test/support/wholeDay.ts';
+
 const expect = { poll: { timeout: patience } };
 
 /** They take long for their size, and vitest begins with the largest where it doesn't know how long each takes. */
@@ -41,6 +43,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          setupFiles: wholeDay,
           maxWorkers: maxWaitingWorkers,
           testTimeout: 120_000,
           expect,
@@ -50,6 +53,7 @@ export default defineConfig({
         test: {
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
+          setupFiles: wholeDay,
           maxWorkers,
           testTimeout: 240_000,
           expect,
@@ -60,7 +64,7 @@ export default defineConfig({
           name: 'workbench',
           include: ['test/workbench/*.test.ts'],
           globalSetup: 'test/workbench/globalSetup.ts',
-          setupFiles: 'test/workbench/harness/pictureOnFailure.ts',
+          setupFiles: [wholeDay, 'test/workbench/harness/pictureOnFailure.ts'],
           // They wait for windows and for each other's processes; two of them leave two cores idle half of the time.
           maxWorkers: 3,
           testTimeout: 240_000,
