@@ -67,6 +67,8 @@ export type ConversationEvent =
   | { type: 'replaced' };
 
 export interface ConversationDependencies {
+  /** Of the conversation; joins its calls. */
+  id: string;
   /** Runs work with the core. Throws `gateway_unavailable` without one. */
   use: <T>(work: (core: ChatCore) => Promise<T>) => Promise<T>;
   origin: () => Promise<CallOrigin>;
@@ -631,6 +633,7 @@ export class Conversation {
       ...(cache === undefined ? {} : { cache }),
       auditReason: reason,
       origin: await this.#dependencies.origin(),
+      conversation: this.#dependencies.id,
     };
   }
 

@@ -82,6 +82,8 @@ export interface LlmRequest {
   attempt?: AttemptOrigin;
   /** The comparison that the call belongs to; set by `Comparison`. */
   comparison?: ComparisonOrigin;
+  /** Joins the calls of one conversation: an id that says nothing else. */
+  conversation?: string;
   /** The files whose rules are in the system prompt; only their names and hashes are recorded. */
   instructions?: readonly InstructionsFile[];
 }

@@ -47,6 +47,7 @@ function open(
   const kept: Opened['kept'] = [];
   const conversation = new Conversation(
     {
+      id: 'a-conversation',
       use: async (work) => {
         if (!core) throw gatewayUnavailable('corporate_llm');
         return work(core);

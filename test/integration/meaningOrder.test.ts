@@ -176,6 +176,7 @@ describe('answers from the workspace, ordered by meaning', () => {
     const folder = workspace();
     const conversation = new Conversation(
       {
+        id: 'a-conversation',
         use: (work) => work(core),
         origin: () => Promise.resolve({ door: 'chat', folder: '/w', branch: 'b' }),
         folders: () => [{ path: folder }],

@@ -16,7 +16,7 @@ export interface OpenConversationDependencies {
   /** Keys of the workspaces of this window. */
   workspaces: () => string[];
   /** What each conversation needs. */
-  conversation: Omit<ConversationDependencies, 'onEvent' | 'onDidChange'>;
+  conversation: Omit<ConversationDependencies, 'id' | 'onEvent' | 'onDidChange'>;
   /** Events of the open conversation. */
   onEvent: (event: ConversationEvent) => void;
   /** What is written now and not asked yet. */
@@ -160,6 +160,7 @@ export class OpenConversation {
     const conversation: Conversation = new Conversation(
       {
         ...needs,
+        id: log.id,
         onEvent: (event) => {
           if (conversation === this.#conversation) onEvent(event);
         },
