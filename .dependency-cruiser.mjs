@@ -8,7 +8,8 @@ const mayImport = {
   ledger: ['settings', 'pricing'],
   history: ['settings', 'pricing', 'ledger'],
   reconciliation: ['settings', 'pricing', 'ledger'],
-  content: ['settings', 'pricing', 'ledger'],
+  detection: [],
+  content: ['settings', 'pricing', 'ledger', 'detection'],
   retrieval: [],
   gateways: ['settings', 'pricing', 'ledger', 'content'],
   health: ['settings', 'pricing', 'ledger', 'gateways'],
@@ -64,7 +65,7 @@ const mayImport = {
 
 const frontDoors = '^src/(extension|cli)\\.ts$';
 const entryPoints =
-  '^src/((extension|cli)\\.ts|ledger/verifyWorker\\.ts|history/historyWorker\\.ts|retrieval/searchWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
+  '^src/((extension|cli)\\.ts|ledger/verifyWorker\\.ts|history/historyWorker\\.ts|retrieval/searchWorker\\.ts|detection/detectionWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
 const browserLibraries =
   'preact|marked|dompurify|highlight\\.js|zod|@vscode/codicons|@vscode-elements/elements';
 

@@ -36,6 +36,7 @@ const node = {
     'src/ledger/verifyWorker.ts',
     'src/history/historyWorker.ts',
     'src/retrieval/searchWorker.ts',
+    'src/detection/detectionWorker.ts',
   ],
   outdir,
   entryNames: '[name]',
