@@ -80,6 +80,7 @@ const withRequest = (command: Command): Command =>
     .option('--guardrail <id:version>', 'Bedrock guardrail to apply')
     .option('--fields <file>', 'additional model fields, in JSON')
     .option('--no-cache', 'ask a model even if the answer is cached')
+    .option('--redact', 'redact what compliance policy would block')
     .option('--fallback <models>', 'none forbids fallback models');
 withRequest(program.command('chat').description('make one governed call and stream the answer'))
   .option('-m, --model <name>', 'friendly name, model id, inference-profile id or ARN')

@@ -4,7 +4,7 @@ import type { Remedy } from './remedies.ts';
 interface ErrorClass {
   /**
    * Exit code of `tidyllm`: 2 usage, settings or agreements · 3 budget · 4 reason · 5 model or price · 6 back-end ·
-   * 7 ledger · 130 cancelled.
+   * 7 ledger · 8 compliance · 130 cancelled.
    */
   exitCode: number;
   /** Remedies, best first, at most three. `retry` comes first for errors that may be temporary. */
@@ -70,6 +70,11 @@ export const errorCodes = {
     advice: 'Raise cost_limit_usd of the agreement, or reduce its work.',
   },
   audit_reason_missing: { exitCode: 4, remedy: none, advice: 'Give a reason: a ticket and a few words.' },
+  compliance_blocked: {
+    exitCode: 8,
+    remedy: [openSettings('compliance')],
+    advice: 'Take secrets and personal data out of the request, or have them redacted.',
+  },
   model_not_recognized: {
     exitCode: 5,
     remedy: otherModel,

@@ -14,9 +14,10 @@ export const remedySchema = z.discriminatedUnion('kind', [
   z.object({
     /**
      * Repeats the call, possibly with a shorter answer, with another model, or without so many of the oldest turns, which
-     * may be summarised: at a cost of at most `atMost`.
+     * may be summarised: at a cost of at most `atMost`. Or sends it with everything redacted that policy blocks.
      */
     kind: z.literal('retry'),
+    redact: z.optional(z.boolean()),
     leaveOut: z.optional(z.number()),
     summarise: z.optional(z.number()),
     maxTokens: z.optional(z.number()),

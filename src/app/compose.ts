@@ -3,10 +3,13 @@ import { AnswerFiles } from '../adapters/answerFiles.ts';
 import { ConversationFiles } from '../chat/conversationFiles.ts';
 import { toolNote } from '../chat/tools/toolNote.ts';
 import { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
+import { Screening } from '../compliance/screening.ts';
 import { ContentStore } from '../content/contentStore.ts';
 import { administration } from '../core/administration.ts';
 import type { ComposeOptions, Core } from '../core/core.ts';
 import { InfrastructureDelegate } from '../core/infrastructureDelegate.ts';
+import { Detector } from '../detection/detector.ts';
+import type { CustomPattern } from '../detection/finding.ts';
 import { flowFiles } from '../flow/catalogue.ts';
 import { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import type { ImplementationDependencies } from '../flow/implementations.ts';
@@ -44,10 +47,11 @@ import { settingsWarnings } from './warnings.ts';
 export async function compose(options: ComposeOptions): Promise<Core> {
   const base = await foundationOf(options);
   const { loaded, sessions, backend, simulatedBecause, user, caller, content, reports, catalogue } = base;
-  const { ledger, journal, anchoring, capOf, budget, answers, conversations, slots } = base;
+  const { ledger, journal, anchoring, capOf, budget, answers, conversations, slots, detector } = base;
   const policy = policyOf(loaded.settings, backend.simulated, user, caller);
+  const screening = new Screening(loaded.settings.compliance, detector);
   const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
-    new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy });
+    new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy, screening });
   const registry = await initGateways({
     corporate_llm: () => Promise.resolve(callsOn(backend, catalogue)),
     ai_processing: (below) =>
@@ -97,6 +101,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       await ledger.dispose();
       backend.dispose();
       slots.dispose();
+      await detector.dispose();
       await sessions.dispose();
     },
   };
@@ -139,12 +144,25 @@ async function foundationOf(options: ComposeOptions) {
     originOf: (path) => loaded.originOf(path).text,
   });
   const conversations = new ConversationFiles(state);
+  const { deadline_ms: deadlineMs } = settings.compliance;
+  const detector = new Detector({ patterns: patternsOf(settings), deadlineMs });
+  // It is up by the time the rest is.
+  detector.start();
   const parts = { loaded, state, backend, user, capOf, content, reports, answers, conversations };
   const opened = openLedger({ ...parts, options });
   const { alerts } = settings.budget;
   const budget = async (day?: string): Promise<BudgetStatus> =>
     budgetStatus(await dayOf(opened.ledger, opened.journal, day), { capOf, alerts });
-  return { ...parts, ...opened, sessions, simulatedBecause, caller, catalogue, budget, slots };
+  return { ...parts, ...opened, sessions, simulatedBecause, caller, catalogue, budget, slots, detector };
+}
+
+/** The additional patterns; one that is only an expression finds secrets. */
+function patternsOf({ compliance }: Settings): CustomPattern[] {
+  return compliance.patterns.map((pattern, index) => ({
+    id: `pattern-${index + 1}`,
+    pattern,
+    class: 'secret',
+  }));
 }
 
 /** Where answers are cached, whether caching is on or not. */

@@ -96,7 +96,7 @@ export interface FlowCommandOptions {
 }
 
 /** What differs from the conversation, or when an earlier question is asked again. */
-export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens' | 'cache'>> & {
+export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens' | 'cache' | 'redact'>> & {
   mode?: string;
   signature?: string;
   reason?: string;
@@ -436,6 +436,7 @@ export class Conversation {
       ...(parent !== undefined && { parent }),
       question,
       ...(!this.followsRules && { followsRules: false }),
+      ...(change.redact && { redact: true }),
       ...(change.omits !== undefined && { omits: change.omits }),
       ...(change.attachments?.length && !flow && { attachments: [...change.attachments] }),
       reason: flow ? '' : (change.reason ?? this.reason),
@@ -618,7 +619,13 @@ export class Conversation {
   }
 
   async #request(
-    { question, attachments, model, reason }: Pick<Turn, 'question' | 'attachments' | 'model' | 'reason'>,
+    {
+      question,
+      attachments,
+      model,
+      reason,
+      redact,
+    }: Pick<Turn, 'question' | 'attachments' | 'model' | 'reason' | 'redact'>,
     { maxTokens, cache }: Change,
     before: readonly Turn[],
   ): Promise<LlmRequest> {
@@ -634,6 +641,8 @@ export class Conversation {
       auditReason: reason,
       origin: await this.#dependencies.origin(),
       conversation: this.#dependencies.id,
+      // An earlier question goes with this one, and was redacted before.
+      ...((redact || before.some((turn) => turn.redact)) && { redact: true }),
     };
   }
 
@@ -675,8 +684,8 @@ export class Conversation {
 }
 
 /** How a turn was asked, for asking it again. */
-function asBefore({ attachments = [], omits, ...turn }: Turn): Change {
-  return { ...wayOf(turn), attachments, omits };
+function asBefore({ attachments = [], omits, redact = false, ...turn }: Turn): Change {
+  return { ...wayOf(turn), attachments, omits, redact };
 }
 
 /** A reason that is too long is an invalid request to other callers; here it goes back like every faulty one. */

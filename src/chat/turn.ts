@@ -30,6 +30,8 @@ export const turnResultSchema = z.object({
   /** The same in micro-USD; left out by earlier versions. */
   costMicro: z.optional(z.string()),
   costEstimated: z.boolean(),
+  /** What was redacted before it was sent: "email × 2". */
+  redacted: z.optional(z.string()),
   /** Whether the answer comes from the cache. */
   cached: z.optional(z.boolean()),
   /** The model that answered instead of the selected one. */
@@ -87,6 +89,8 @@ export const turnSchema = z.object({
   attachments: z.optional(z.array(attachmentSchema)),
   /** False if the rules files of the workspace were not followed. */
   followsRules: z.optional(z.boolean()),
+  /** Whether everything is redacted that policy would block; then also in what follows. */
+  redact: z.optional(z.boolean()),
   /** The last turn that is left out, with all before it, of this question and of later ones. */
   omits: z.optional(z.string()),
   /** Whether the answer summarises the turns that are left out. */

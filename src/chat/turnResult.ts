@@ -1,3 +1,4 @@
+import { countsInWords } from '../compliance/words.ts';
 import type { LlmResponse } from '../gateways/modelCalls.ts';
 import { shortfallOf, type Shortfall } from '../gateways/shortfall.ts';
 import { contextTokens, formatUsd } from '../pricing/cost.ts';
@@ -17,6 +18,7 @@ export function turnResultOf(response: ChatResponse, failure: Failure | null): T
     costMicro: cost.toString(),
     costEstimated,
     estimatedBecause: response.costEstimatedBecause,
+    ...redactedIn(response),
     ...(response.cacheHit && { cached: true }),
     ...(response.fallbackFrom !== null && response.success && { answeredBy: response.modelUsed }),
     ...(shortfall && { shortfall: shownShortfall(shortfall, response) }),
@@ -27,6 +29,10 @@ export function turnResultOf(response: ChatResponse, failure: Failure | null): T
     ...(trail.length > 1 && { sequences: trail.map(({ sequence }) => sequence) }),
     failure,
   };
+}
+
+function redactedIn({ compliance }: LlmResponse): Pick<TurnResult, 'redacted'> {
+  return compliance?.decision === 'redact' ? { redacted: countsInWords(compliance.findings) } : {};
 }
 
 /** Only an answer cut at its token limit can continue: a full context has no room. */

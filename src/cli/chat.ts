@@ -11,7 +11,12 @@ import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import { unreachable } from '../gateways/unreachable.ts';
 import { shortfallOf } from '../gateways/shortfall.ts';
-import { backendIds, type AnswerEvent, type LlmResponse } from '../gateways/modelCalls.ts';
+import {
+  backendIds,
+  type AnswerEvent,
+  type ComplianceResult,
+  type LlmResponse,
+} from '../gateways/modelCalls.ts';
 import { visibleLine } from '../visibleText.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
 import { requestFrom, type RequestOptions } from './chatRequest.ts';
@@ -185,6 +190,7 @@ export function responseJson(response: ChatResponse): object {
     stop_reason: response.stopReason,
     adjustments: response.adjustments,
     cache_hit: response.cacheHit,
+    compliance: response.compliance && complianceJson(response.compliance),
     attempts: response.attempts,
     attempt_group: response.attemptGroup,
     fallback_from: response.fallbackFrom,
@@ -193,6 +199,11 @@ export function responseJson(response: ChatResponse): object {
     audit_trail: auditTrail && auditTrailJson(auditTrail),
     gateway_tracked: response.gatewayTracked,
   };
+}
+
+/** What was found, and what happened to it. */
+function complianceJson({ decision, findings, answerFindings }: ComplianceResult): object {
+  return { decision, findings, answer_findings: answerFindings };
 }
 
 /** The document of `chat --json` for a call that never reached a gateway. */

@@ -36,6 +36,7 @@ export interface RequestOptions {
   guardrail?: string;
   fields?: string;
   cache: boolean;
+  redact?: boolean;
   fallback?: string;
 }
 
@@ -48,6 +49,7 @@ export async function requestFrom(prompt: string | undefined, options: RequestOp
     auditReason: options.reason ?? '',
     // Policy decides, unless the cache is passed by.
     ...(!options.cache && { cache: false }),
+    ...(options.redact && { redact: true }),
     ...(options.fallback !== undefined && { fallback: fallbackOf(options.fallback) }),
     origin: await terminalOrigin(process.cwd(), options.messages ?? options.file[0]),
     ...(options.system !== undefined && { system: options.system }),

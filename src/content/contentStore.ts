@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import canonicalize from 'canonicalize';
@@ -74,6 +74,7 @@ const dayFolder = /^\d{4}-\d\d-\d\d$/;
 export class ContentStore {
   readonly #options: ContentStoreOptions;
   readonly #keys: ContentKeys;
+  readonly #ofProcess = randomBytes(32);
 
   constructor(options: ContentStoreOptions) {
     this.#options = options;
@@ -83,6 +84,15 @@ export class ContentStore {
   /** Whether policy keeps the text of calls. */
   get keepsText(): boolean {
     return this.#options.policy === 'redacted' || this.#options.policy === 'full';
+  }
+
+  /**
+   * A key for another use, which the subject's erasure ends; where nothing is kept, this process alone knows it.
+   * Throws `content_unavailable`.
+   */
+  keyFor(subject: string, use: string): Buffer {
+    const key = this.#options.policy === 'none' ? this.#ofProcess : this.#keys.of(subject).hashing;
+    return createHmac('sha256', key).update(`tidyllm key\0${subject}\0${use}`, 'utf8').digest();
   }
 
   /** Begins to keep a call. Nothing is stored yet. Throws `content_unavailable`. */

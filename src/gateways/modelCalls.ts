@@ -11,6 +11,8 @@ import type {
   Tool,
   ToolChoice,
 } from '../content/messages.ts';
+import type { Decision } from '../compliance/policy.ts';
+import type { RuleCount } from '../compliance/screening.ts';
 import type { GatewayErrorCode } from '../errorCodes.ts';
 import type { GatewayError } from '../errors.ts';
 import type { CallOutcome } from '../ledger/records.ts';
@@ -84,6 +86,8 @@ export interface LlmRequest {
   comparison?: ComparisonOrigin;
   /** Joins the calls of one conversation: an id that says nothing else. */
   conversation?: string;
+  /** Redacts what compliance policy would block, and sends the rest. */
+  redact?: boolean;
   /** The files whose rules are in the system prompt; only their names and hashes are recorded. */
   instructions?: readonly InstructionsFile[];
 }
@@ -145,6 +149,14 @@ export interface StageTimes {
   settlement: number;
 }
 
+/** What compliance policy decided about a call. Counts and rules, never values. */
+export interface ComplianceResult {
+  decision: Decision;
+  findings: readonly RuleCount[];
+  /** What was found in the answer as it was received; it is only recorded. */
+  answerFindings: readonly RuleCount[];
+}
+
 /** The result of a call. Never thrown: a failed call is a response with an `error` and its cost. */
 export interface LlmResponse {
   /** The text of the answer. */
@@ -179,6 +191,8 @@ export interface LlmResponse {
   fallbackFrom: string | null;
   /** Whether the answer comes from the cache, at no cost. */
   cacheHit: boolean;
+  /** What was found in the request, and what happened to it; null if it was refused before it was searched. */
+  compliance: ComplianceResult | null;
   error: GatewayError | null;
   auditTrail: AuditTrail | null;
   /** True only if the record of how the call ended is durable. */
@@ -262,14 +276,21 @@ export interface CachedAnswer {
   cost: bigint;
 }
 
+/** A response of the corporate gateway to the level above. */
+export interface GovernedResponse extends LlmResponse {
+  /** The answer without the values that were redacted in the request: what may be kept. */
+  received: ChatMessage | null;
+}
+
 /** What the level above the corporate gateway needs of it besides calls. */
 export interface GovernedCalls extends ModelCalls {
+  execute(request: LlmRequest, options?: CallOptions): Promise<GovernedResponse>;
   /** Back-ends and models that it can call. */
   getCapabilities(): { providers: readonly string[]; models: readonly string[] };
   /** What `execute` would send. Throws the `GatewayError` that it would refuse the request with. */
   plan(request: LlmRequest): Promise<CallPlan>;
   /** Answers a request with an earlier answer. It is checked and recorded as `execute` does, and costs nothing. */
-  replay(request: LlmRequest, answer: CachedAnswer, options?: CallOptions): Promise<LlmResponse>;
+  replay(request: LlmRequest, answer: CachedAnswer, options?: CallOptions): Promise<GovernedResponse>;
   /** Records that a request was not sent, and why. Never throws. */
-  refuse(request: LlmRequest, error: GatewayError): Promise<LlmResponse>;
+  refuse(request: LlmRequest, error: GatewayError): Promise<GovernedResponse>;
 }

@@ -40,6 +40,7 @@ export function withoutCall(
     attemptGroup: null,
     fallbackFrom: null,
     cacheHit: false,
+    compliance: null,
     error: null,
     auditTrail: null,
     gatewayTracked: false,

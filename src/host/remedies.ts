@@ -10,7 +10,8 @@ interface Button {
 /** The label of a remedy's button. */
 export function remedyLabel(remedy: Remedy): string {
   if (remedy.kind !== 'retry') return buttons()[remedy.kind].label;
-  const { maxTokens, model, leaveOut, summarise, atMost = '' } = remedy;
+  const { maxTokens, model, leaveOut, summarise, redact, atMost = '' } = remedy;
+  if (redact) return vscode.l10n.t('Redact and Send');
   if (leaveOut !== undefined)
     return vscode.l10n.t('Leave Out the Oldest Questions ({0}, ≤ {1})', leaveOut, atMost);
   if (summarise !== undefined)

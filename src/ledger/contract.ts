@@ -64,8 +64,8 @@ export interface CallLedger {
   /** Releases a reservation: nothing was spent. It MUST be durable and idempotent as `settle` is. */
   void(callId: string, input: VoidInput): Promise<Receipt>;
 
-  /** Records a call that was refused, or failed, before any reservation. It MUST be durable before it resolves. */
-  refuse(callId: string, input: RefuseInput): Promise<Receipt>;
+  /** Records a call that was refused, or failed, before any reservation, with notes. It MUST be durable before it resolves. */
+  refuse(callId: string, input: RefuseInput, notes?: readonly Note[]): Promise<Receipt>;
 }
 
 /** Runs of FLOW agreements, which hold money for their calls. */

@@ -186,9 +186,11 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
     return this.#endCall(callId, (call) => [{ ...input, ...endingOf(call), kind: 'VOID' }]);
   }
 
-  refuse(callId: string, input: RefuseInput): Promise<Receipt> {
+  refuse(callId: string, input: RefuseInput, notes: readonly Note[] = []): Promise<Receipt> {
+    requireNotes(notes);
     return this.#record((state, time) => [
       { ...input, ...this.#clock.dayOf(time, state), kind: 'REFUSE', call_id: callId, cap: null },
+      ...notesOf(callId, notes),
     ]);
   }
 

@@ -76,6 +76,7 @@ const userCapName = capName.superRefine((name, context) => {
   if (fault !== null) context.addIssue(fault);
 });
 const userCaps = z.record(userCapName, amount.nullable()).default({});
+const complianceLevel = z.enum(['enterprise', 'sox', 'gdpr', 'ai_act']);
 const decision = z.enum(['block', 'redact', 'allow']);
 
 /**
@@ -290,9 +291,24 @@ export const settingsSchema = z.strictObject({
       .meta({ examples: ['cohere-embed'] }),
   }),
   compliance: section({
-    level: z.enum(['standard', 'enterprise']).default('enterprise').describe('Rule set that is checked.'),
-    secrets: decision.default('block').describe('What happens to secrets in a prompt.'),
-    personal_data: decision.default('redact').describe('What happens to personal data in a prompt.'),
+    level: z
+      .union([complianceLevel, z.array(complianceLevel).min(1)])
+      .default('enterprise')
+      .describe('Rule set that is checked, or a list of them: enterprise, sox, gdpr, ai_act.')
+      .meta({ examples: [['enterprise', 'gdpr']] }),
+    secrets: decision.default('block').describe('What happens to secrets in a request.'),
+    personal_data: decision.default('redact').describe('What happens to personal data in a request.'),
+    unchecked: z
+      .enum(['block', 'allow'])
+      .nullable()
+      .default(null)
+      .describe('What happens to a request that can’t be searched in time; null blocks it at level sox only.'),
+    deadline_ms: z
+      .int()
+      .min(100)
+      .max(60_000)
+      .default(2000)
+      .describe('How long a request is searched, in milliseconds.'),
     patterns: z.array(pattern).default([]).describe('Regular expressions for additional secrets.'),
   }),
   mlflow: section({
@@ -352,7 +368,6 @@ export type Settings = z.output<typeof settingsSchema>;
 
 /** Keys without effect yet: their parts are not installed. They are accepted so that one file fits every version. */
 export const laterKeys: readonly string[] = [
-  'compliance',
   'mlflow.experiment',
   'mlflow.backend_store_uri',
   'mlflow.artifact_store',

@@ -30,9 +30,10 @@ export const workspaceRules: Readonly<Record<string, Tighten>> = {
   'chat.tools': (own: string, asked: string) => (asked === 'never' ? asked : own),
   // It costs: a workspace may only switch it off.
   'chat.retrieval_embeddings': (own: string | null, asked: string | null) => (asked === null ? null : own),
-  'compliance.level': (own: string, asked: string) => (asked === 'enterprise' ? asked : own),
+  'compliance.level': (own: string | string[], asked: string | string[]) => [...new Set([own, asked].flat())],
   'compliance.secrets': stricter,
   'compliance.personal_data': stricter,
+  'compliance.unchecked': (own: string | null, asked: string | null) => (asked === 'block' ? asked : own),
   'compliance.patterns': (own: string[], asked: string[]) => [...new Set([...own, ...asked])],
 };
 

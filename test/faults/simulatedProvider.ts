@@ -4,7 +4,7 @@ import type {
   CallPlan,
   GovernedCalls,
   LlmRequest,
-  LlmResponse,
+  GovernedResponse,
 } from '../../src/gateways/modelCalls.ts';
 import type { VirtualTime } from '../support/virtualTime.ts';
 
@@ -58,16 +58,16 @@ export class SimulatedProvider implements GovernedCalls {
     return Promise.resolve({ backend: 'bedrock', modelId: 'model', temperature: 0 } as CallPlan);
   }
 
-  replay(): Promise<LlmResponse> {
+  replay(): Promise<GovernedResponse> {
     return Promise.reject(new Error('Nothing is cached here.'));
   }
 
-  refuse(_request: LlmRequest, error: GatewayError): Promise<LlmResponse> {
+  refuse(_request: LlmRequest, error: GatewayError): Promise<GovernedResponse> {
     this.refused += 1;
     return Promise.resolve(response(error, 0n, 0));
   }
 
-  async execute(request: LlmRequest, { signal }: CallOptions = {}): Promise<LlmResponse> {
+  async execute(request: LlmRequest, { signal }: CallOptions = {}): Promise<GovernedResponse> {
     if (this.spent + this.reserved + worstCost > this.#cap)
       return response(new GatewayError('budget_exceeded', 'No money is left.'), 0n, 0);
     this.reserved += worstCost;
@@ -121,7 +121,7 @@ function failing(
   return new GatewayError(code, 'It failed.', { retryable: true, retryAfterMs });
 }
 
-function response(error: GatewayError | null, cost: bigint, attempts: number): LlmResponse {
+function response(error: GatewayError | null, cost: bigint, attempts: number): GovernedResponse {
   return {
     success: error === null,
     status: error === null ? 'success' : 'failed',
@@ -138,5 +138,5 @@ function response(error: GatewayError | null, cost: bigint, attempts: number): L
     adjustments: [],
     modelUsed: 'model',
     backend: 'bedrock',
-  } as unknown as LlmResponse;
+  } as unknown as GovernedResponse;
 }

@@ -72,6 +72,7 @@ describe('tidyllm chat', () => {
       tool_calls: [],
       adjustments: [],
       cache_hit: false,
+      compliance: { decision: 'allow', findings: [], answer_findings: [] },
       attempts: 1,
       attempt_group: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
       fallback_from: null,
@@ -79,7 +80,7 @@ describe('tidyllm chat', () => {
       error: null,
       audit_trail: {
         call_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
-        sequence: 6,
+        sequence: 7,
         hash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
         ledger: ledgerIdIn(join(home, 'ledger', 'live')),
       },
@@ -92,7 +93,7 @@ describe('tidyllm chat', () => {
     const { code, stdout, stderr } = await tidyllm(['chat', ...reason, 'hello'], { environment });
     expect(code).toBe(0);
     expect(stdout).toContain('This answer comes from a stand-in');
-    expect(stderr).toContain('$0.000634 · #6');
+    expect(stderr).toContain('$0.000634 · #7');
   });
 
   it('says SIMULATED on the mock, and keeps its money in a ledger of its own', async () => {
@@ -163,7 +164,7 @@ describe('tidyllm chat', () => {
       success: false,
       error: { code: errorCode, message: expect.any(String) as string },
     });
-    expect(Object.keys(document)).toHaveLength(23);
+    expect(Object.keys(document)).toHaveLength(24);
   });
 
   it('sends nothing without a reason', async () => {
@@ -215,8 +216,8 @@ describe('tidyllm budget and audit', () => {
       scopes: [{ scope: 'ledger', key: 'live', limit_usd: '1000', spent_usd: '0.000634', reserved_usd: '0' }],
     });
     const { document: list } = await tidyllmJson(['audit', 'list', '--limit', '1'], { environment });
-    expect(list).toMatchObject({ records: [{ outcome: 'refused', cost_usd: '0' }], next_cursor: '7' });
-    const { document: next } = await tidyllmJson(['audit', 'list', '--cursor', '7'], { environment });
+    expect(list).toMatchObject({ records: [{ outcome: 'refused', cost_usd: '0' }], next_cursor: '8' });
+    const { document: next } = await tidyllmJson(['audit', 'list', '--cursor', '8'], { environment });
     const records = next['records'] as Record<string, unknown>[];
     expect(Object.keys(records[0] ?? {}).sort()).toEqual(
       [
@@ -241,7 +242,7 @@ describe('tidyllm budget and audit', () => {
       ].sort(),
     );
     expect(next).toMatchObject({
-      records: [{ outcome: 'success', user_id: 'ada', sequence: 6 }],
+      records: [{ outcome: 'success', user_id: 'ada', sequence: 7 }],
       next_cursor: null,
     });
     const show = await tidyllmJson(['audit', 'show', String(records[0]?.['call_id'])], { environment });
@@ -253,7 +254,7 @@ describe('tidyllm budget and audit', () => {
     await tidyllm(['chat', ...reason, 'hello'], { environment });
     const intact = await tidyllmJson(['audit', 'verify'], { environment });
     expect(intact.code).toBe(0);
-    expect(intact.document).toMatchObject({ ok: true, records: 6, segments: 1, first_fault: null });
+    expect(intact.document).toMatchObject({ ok: true, records: 7, segments: 1, first_fault: null });
     const path = journalPath(join(home, 'ledger', 'live'));
     writeFileSync(path, readFileSync(path, 'utf8').replace('JIRA-1', 'JIRA-2'));
     const changed = await tidyllmJson(['audit', 'verify'], { environment });
@@ -284,7 +285,7 @@ describe('tidyllm budget and audit', () => {
     appendFileSync(path, 'torn');
     const { code, document } = await tidyllmJson(['audit', 'verify'], { environment });
     expect(code).toBe(7);
-    expect(document).toMatchObject({ first_fault: { kind: 'unterminated_tail', line: 7 } });
+    expect(document).toMatchObject({ first_fault: { kind: 'unterminated_tail', line: 8 } });
     expect(readFileSync(path, 'utf8').endsWith('torn')).toBe(true);
   });
 
@@ -392,10 +393,10 @@ describe('a terminal', () => {
     const { environment, home } = simulated();
     writeFileSync(
       join(home, 'settings.yaml'),
-      'compliance: { secrets: block }\nteam: { organisation: ours }\n',
+      'workflow: { optimization_level: 2 }\nteam: { organisation: ours }\n',
     );
     const { stderr } = await tidyllm(['budget'], { environment });
-    expect(stderr).toContain('Not used by this version: compliance, team');
+    expect(stderr).toContain('Not used by this version: team, workflow');
   });
 });
 

@@ -11,6 +11,9 @@ import { recordsOf } from '../support/records.ts';
 
 const prompt = 'mail grace@example.com the key AKIAQ3EXAMPLE7654321 @stand-in:text=told grace@example.com';
 
+/** What is found in a request leaves as it is: here it is about what is kept of it. */
+const leaves = { TIDYLLM_COMPLIANCE_SECRETS: 'allow', TIDYLLM_COMPLIANCE_PERSONAL_DATA: 'allow' };
+
 function ask(
   { core }: TestGateway,
   request: Partial<LlmRequest> = {},
@@ -21,7 +24,7 @@ function ask(
 }
 
 function keeping(policy: string): Promise<TestGateway> {
-  return gatewayOnStandIn({ TIDYLLM_AUDIT_CONTENT: policy });
+  return gatewayOnStandIn({ ...leaves, TIDYLLM_AUDIT_CONTENT: policy });
 }
 
 /** What was kept of a call of ada's today. */

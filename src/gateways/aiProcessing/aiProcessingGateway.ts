@@ -8,6 +8,7 @@ import {
   type CallPlan,
   type GovernedCalls,
   type LlmRequest,
+  type GovernedResponse,
   type LlmResponse,
 } from '../modelCalls.ts';
 import type { AnswerCache, CacheKey, Pacing } from '../ports.ts';
@@ -72,7 +73,7 @@ export class AiProcessingGateway implements Gateway {
   readonly #budget = new RetryBudget();
   readonly #metrics = new Metrics();
   /** Calls whose answer will be cached, by the hash of their key. */
-  readonly #underWay = new Map<string, Promise<LlmResponse>>();
+  readonly #underWay = new Map<string, Promise<GovernedResponse>>();
 
   constructor({ below, policy, cache, slots, pacing }: AiProcessingDependencies) {
     this.#below = below;
@@ -120,7 +121,7 @@ export class AiProcessingGateway implements Gateway {
     return Promise.resolve();
   }
 
-  async execute(request: LlmRequest, options: CallOptions = {}): Promise<LlmResponse> {
+  async execute(request: LlmRequest, options: CallOptions = {}): Promise<GovernedResponse> {
     const plan = await this.#planOf(request);
     // The level below refuses it with the same error, and records that.
     if (!plan) return this.#below.execute(request, options);
@@ -152,7 +153,7 @@ export class AiProcessingGateway implements Gateway {
     plan: CallPlan,
     key: CacheKey,
     options: CallOptions,
-  ): Promise<LlmResponse> {
+  ): Promise<GovernedResponse> {
     if (request.cache === false) return this.#askAndKeep(request, plan, key, options);
     let same = this.#underWay.get(key.hash);
     if (!same) {
@@ -182,7 +183,7 @@ export class AiProcessingGateway implements Gateway {
     plan: CallPlan,
     cached: CachedAnswer,
     options: CallOptions,
-  ): Promise<LlmResponse> {
+  ): Promise<GovernedResponse> {
     const response = await this.#below.replay(request, cached, options);
     if (response.success) this.#metrics.hit(serviceOf(plan));
     return response;
@@ -193,7 +194,7 @@ export class AiProcessingGateway implements Gateway {
     plan: CallPlan,
     key: CacheKey,
     options: CallOptions,
-  ): Promise<LlmResponse> {
+  ): Promise<GovernedResponse> {
     const response = await this.#ask(request, plan, options);
     const kept = ownAnswerOf(response);
     if (kept) await this.#cache?.put(key, kept);
@@ -201,7 +202,7 @@ export class AiProcessingGateway implements Gateway {
   }
 
   /** Asks the requested model, then its fallbacks in order. */
-  async #ask(request: LlmRequest, plan: CallPlan, options: CallOptions): Promise<LlmResponse> {
+  async #ask(request: LlmRequest, plan: CallPlan, options: CallOptions): Promise<GovernedResponse> {
     const signal = options.signal ?? new AbortController().signal;
     const tally = new AttemptTally(() => this.#pacing.now());
     const seen = (event: Parameters<NonNullable<CallOptions['onEvent']>>[0]): void => {
@@ -229,7 +230,7 @@ export class AiProcessingGateway implements Gateway {
   }
 
   /** Asks one model until it answers, or another attempt makes no sense. */
-  async #askModel(asked: Asked): Promise<LlmResponse> {
+  async #askModel(asked: Asked): Promise<GovernedResponse> {
     const { plan, tally } = asked;
     const service = serviceOf(plan);
     for (let attempt = 1; ; attempt += 1) {
@@ -260,7 +261,7 @@ export class AiProcessingGateway implements Gateway {
   }
 
   /** One governed call, once the limit and its circuit let it through. */
-  async #attempt(service: string, asked: Asked): Promise<LlmResponse> {
+  async #attempt(service: string, asked: Asked): Promise<GovernedResponse> {
     const { request, plan, signal } = asked;
     const pausedMs = this.#breaker.pausedMs(service);
     // What is paused now doesn't wait for its turn.
@@ -285,7 +286,10 @@ export class AiProcessingGateway implements Gateway {
     }
   }
 
-  async #throughCircuit(service: string, { request, plan, signal, onEvent }: Asked): Promise<LlmResponse> {
+  async #throughCircuit(
+    service: string,
+    { request, plan, signal, onEvent }: Asked,
+  ): Promise<GovernedResponse> {
     const passage = this.#breaker.enter(service);
     if ('pausedMs' in passage) return this.#below.refuse(request, paused(plan.modelId, passage.pausedMs));
     let outcome: AttemptOutcome = 'neutral';
@@ -302,7 +306,7 @@ export class AiProcessingGateway implements Gateway {
 }
 
 /** What is kept of an answer of the requested model. That of a fallback answers no other request for this one. */
-function ownAnswerOf(response: LlmResponse): CachedAnswer | null {
+function ownAnswerOf(response: GovernedResponse): CachedAnswer | null {
   return response.fallbackFrom === null ? answerToKeep(response) : null;
 }
 

@@ -1,13 +1,13 @@
 import type { GatewayError } from '../../errors.ts';
-import type { AttemptOrigin, LlmResponse } from '../modelCalls.ts';
+import type { AttemptOrigin, GovernedResponse } from '../modelCalls.ts';
 
 /** Adds up the attempts of one request. */
 export class AttemptTally {
   /** Whether the caller has seen a part of an answer: then nothing is repeated. */
   answering = false;
-  last: LlmResponse | null = null;
+  last: GovernedResponse | null = null;
   /** The attempt that the budget refused, if one did: why no more were made. */
-  refusal: LlmResponse | null = null;
+  refusal: GovernedResponse | null = null;
   readonly #now: () => number;
   readonly #startedAt: number;
   #number = 1;
@@ -23,7 +23,7 @@ export class AttemptTally {
     this.#startedAt = now();
   }
 
-  add(response: LlmResponse): void {
+  add(response: GovernedResponse): void {
     this.last = response;
     this.#group ??= response.attemptGroup;
     this.#attempts += response.attempts;
@@ -42,7 +42,7 @@ export class AttemptTally {
   }
 
   /** The response to the request: its last attempt, with the money and time of all. */
-  total(response: LlmResponse, fallbackFrom: string | null): LlmResponse {
+  total(response: GovernedResponse, fallbackFrom: string | null): GovernedResponse {
     const processingTimeMs = Math.max(this.#now() - this.#startedAt, response.processingTimeMs);
     const earlierMs = processingTimeMs - response.processingTimeMs;
     const { timeToFirstTokenMs, stages, adjustments, modelUsed } = response;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import type { CachedAnswer, CallPlan, LlmResponse } from '../modelCalls.ts';
+import type { CachedAnswer, CallPlan, GovernedResponse } from '../modelCalls.ts';
 import type { CacheKey } from '../ports.ts';
 
 /** Who may get an answer that someone else paid for: only its user, everybody in the workspace, or every user. */
@@ -25,8 +25,8 @@ export function cacheKeyOf(plan: CallPlan, scope: CacheScope): CacheKey {
 }
 
 /** What is kept of an answer; null if it isn't whole, or was filtered. */
-export function answerToKeep(response: LlmResponse): CachedAnswer | null {
-  const { success, message, stopReason, auditTrail, costEstimated } = response;
+export function answerToKeep(response: GovernedResponse): CachedAnswer | null {
+  const { success, received: message, stopReason, auditTrail, costEstimated } = response;
   const whole = stopReason === 'end_turn' || stopReason === 'stop_sequence' || stopReason === 'tool_use';
   if (!success || !message || !auditTrail || !whole || costEstimated) return null;
   const { modelUsed, tokenUsage, cost } = response;

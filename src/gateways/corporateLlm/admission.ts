@@ -104,15 +104,15 @@ export function requireCaller({ caller, callerNeeded = false }: AdmissionPolicy)
   );
 }
 
-/** Checks a request and calculates its worst-case cost. Throws `GatewayError`. */
+/** Checks a request and calculates its worst-case cost. `content` is what may leave of it. Throws `GatewayError`. */
 export function admit(
   callId: string,
   request: LlmRequest,
   { catalogue, backend }: { catalogue: ModelCatalogue; backend: Pick<ModelBackend, 'conform' | 'embeds'> },
+  content: RequestContent = contentOf(request),
 ): AdmittedCall {
   const { embedding } = request;
   if (embedding && !backend.embeds) throw embedsNot();
-  const content = embedding ? embeddingContentOf(request, embedding) : contentOf(request);
   const serviceTier = request.serviceTier ?? requestDefaults.serviceTier;
   const model = catalogue.resolve(modelOf(request), serviceTier, embedding ? 'embedding' : 'answer');
   const asked: ModelCall = {
@@ -178,8 +178,13 @@ function embeddingContentOf(
   return validated({ system: null, messages, embedding: options });
 }
 
-/** The messages to the model, validated and without unknown fields. */
-function contentOf(request: LlmRequest): RequestContent {
+/** What a request sends, validated and without unknown fields. Throws `invalid_request`. */
+export function contentOf(request: LlmRequest): RequestContent {
+  const { embedding } = request;
+  return embedding ? embeddingContentOf(request, embedding) : conversationContentOf(request);
+}
+
+function conversationContentOf(request: LlmRequest): RequestContent {
   const { prompt, messages, system, tools, toolChoice, stopSequences, topP } = request;
   if ((prompt === undefined) === (messages === undefined)) {
     throw new GatewayError('invalid_request', 'A request needs either a prompt or messages, not both.');

@@ -1,21 +1,90 @@
+import { mapTexts, type JsonObject } from '../../content/messages.ts';
+import { restored, Restorer } from '../../compliance/restorer.ts';
 import type { AnswerEvent } from '../modelCalls.ts';
 import type { ModelEvent } from '../ports.ts';
-import { finishedBlock, type Answer } from './answer.ts';
+import { emptyAnswer, finishedBlock, take, type Answer } from './answer.ts';
 
-/** Sends a caller the events of an answer as it arrives. Call `end` when the answer is over. */
+/** Sends a caller the events of an answer as it arrives, with the values that were redacted in the request. */
 export class AnswerEvents {
   readonly #onEvent: (event: AnswerEvent) => void;
-  readonly #answer: Answer;
+  readonly #values: ReadonlyMap<string, string>;
+  readonly #answer = emptyAnswer();
+  /** By block: its text, with what may be the beginning of a placeholder held back. */
+  readonly #restorers = new Map<number, { type: 'text' | 'tool_use_input'; restorer: Restorer }>();
   /** The first half of a surrogate pair whose second half hasn't arrived, by block. */
   readonly #halves = new Map<number, { type: 'text' | 'thinking'; half: string }>();
 
-  constructor(answer: Answer, onEvent: (event: AnswerEvent) => void) {
-    this.#answer = answer;
+  /** `values` by placeholder. */
+  constructor(values: ReadonlyMap<string, string>, onEvent: (event: AnswerEvent) => void) {
+    this.#values = values;
     this.#onEvent = onEvent;
   }
 
-  /** Sends the latest event of the answer. */
-  tell(event: ModelEvent): void {
+  /** The answer as the caller gets it. */
+  get answer(): Answer {
+    return this.#answer;
+  }
+
+  /** Takes the next event as it was received; `elapsedMs` since the call started. */
+  take(event: ModelEvent, elapsedMs: number): void {
+    for (const one of this.#restored(event)) {
+      take(this.#answer, one, elapsedMs);
+      this.#tell(one);
+    }
+  }
+
+  /** The answer is over: what was held back is sent as it is. */
+  end(): void {
+    for (const index of [...this.#restorers.keys()])
+      for (const one of this.#rest(index)) {
+        take(this.#answer, one, 0);
+        this.#tell(one);
+      }
+    for (const index of [...this.#halves.keys()]) this.#tellHalf(index);
+  }
+
+  /** Reasoning stays as it was received: its signature covers the words. */
+  #restored(event: ModelEvent): ModelEvent[] {
+    if (this.#values.size === 0) return [event];
+    switch (event.type) {
+      case 'text':
+        return pieces(event, this.#restorerOf(event.index, 'text').push(event.text));
+      case 'tool_use_input':
+        return pieces(event, this.#restorerOf(event.index, 'tool_use_input').push(event.json));
+      case 'citation':
+        return [{ ...event, citation: this.#restoredJson(event.citation) }];
+      case 'tool_use_start':
+        return [{ ...event, name: restored(event.name, this.#values) }];
+      case 'block_end':
+        return [...this.#rest(event.index), event];
+      default:
+        return [event];
+    }
+  }
+
+  #restorerOf(index: number, type: 'text' | 'tool_use_input'): Restorer {
+    const present = this.#restorers.get(index);
+    if (present) return present.restorer;
+    const restorer = new Restorer(type === 'text' ? this.#values : insideJson(this.#values));
+    this.#restorers.set(index, { type, restorer });
+    return restorer;
+  }
+
+  #rest(index: number): ModelEvent[] {
+    const held = this.#restorers.get(index);
+    this.#restorers.delete(index);
+    if (!held) return [];
+    const { type, restorer } = held;
+    return type === 'text'
+      ? pieces({ type, index, text: '' }, restorer.end())
+      : pieces({ type, index, json: '' }, restorer.end());
+  }
+
+  #restoredJson(value: JsonObject): JsonObject {
+    return mapTexts(value, (text) => restored(text, this.#values));
+  }
+
+  #tell(event: ModelEvent): void {
     switch (event.type) {
       case 'text':
       case 'thinking':
@@ -37,11 +106,6 @@ export class AnswerEvents {
       default:
         this.#onEvent(event);
     }
-  }
-
-  /** The answer is over: a leftover half is sent as it is. */
-  end(): void {
-    for (const index of [...this.#halves.keys()]) this.#tellHalf(index);
   }
 
   /** Models split some surrogate pairs, and a half alone can't be displayed. */
@@ -67,4 +131,17 @@ export class AnswerEvents {
     this.#halves.delete(index);
     if (left) this.#onEvent({ type: left.type, index, text: left.half });
   }
+}
+
+/** An event with its next characters; none without any. */
+function pieces(event: Extract<ModelEvent, { type: 'text' | 'tool_use_input' }>, next: string): ModelEvent[] {
+  if (next === '') return [];
+  return [event.type === 'text' ? { ...event, text: next } : { ...event, json: next }];
+}
+
+/** The values as they stand in a string of JSON. */
+function insideJson(values: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map(
+    [...values].map(([placeholder, value]) => [placeholder, JSON.stringify(value).slice(1, -1)]),
+  );
 }

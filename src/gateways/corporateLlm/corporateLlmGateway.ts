@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
+import { ComplianceBlocked, type Screened, type Screening } from '../../compliance/screening.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
-import type { CallLedger, LedgerReader, Reservation } from '../../ledger/contract.ts';
+import type { CallLedger, LedgerReader, RefuseInput, Reservation } from '../../ledger/contract.ts';
 import { readReason, requireReason } from '../../ledger/reason.ts';
 import type { Note, SettledOutcome } from '../../ledger/records.ts';
 import { formatUsd, noTokens, tierFor } from '../../pricing/cost.ts';
@@ -10,6 +11,7 @@ import type { AgreementContext, Gateway, Health } from '../gateway.ts';
 import type { ModelBackend } from '../ports.ts';
 import {
   admit,
+  contentOf,
   describeRequest,
   modelOf,
   requireCaller,
@@ -31,8 +33,8 @@ import type {
   CallOptions,
   CallPlan,
   GovernedCalls,
+  GovernedResponse,
   LlmRequest,
-  LlmResponse,
 } from '../modelCalls.ts';
 
 type GatewayLedger = CallLedger & Pick<LedgerReader, 'budget' | 'requireRecordable' | 'timeZone'>;
@@ -43,10 +45,12 @@ export interface CorporateLlmDependencies {
   catalogue: ModelCatalogue;
   content: ContentStore;
   policy: AdmissionPolicy;
+  screening: Screening;
 }
 
 /** An admitted call, and what policy keeps of it. */
 interface PreparedCall extends AdmittedCall {
+  screened: Screened;
   kept: KeptCall;
 }
 
@@ -72,13 +76,17 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
   readonly #catalogue: ModelCatalogue;
   readonly #content: ContentStore;
   readonly #policy: AdmissionPolicy;
+  readonly #screening: Screening;
+  /** A request is planned and then made: it is searched once. */
+  readonly #screened = new WeakMap<LlmRequest, Promise<Screened>>();
 
-  constructor({ backend, ledger, catalogue, content, policy }: CorporateLlmDependencies) {
+  constructor({ backend, ledger, catalogue, content, policy, screening }: CorporateLlmDependencies) {
     this.#backend = backend;
     this.#ledger = ledger;
     this.#catalogue = catalogue;
     this.#content = content;
     this.#policy = policy;
+    this.#screening = screening;
   }
 
   getCapabilities() {
@@ -126,13 +134,13 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
   }
 
   /** Makes one governed call. Never throws for a call that fails: the response says how it ended. */
-  async execute(request: LlmRequest, options: CallOptions = {}): Promise<LlmResponse> {
+  async execute(request: LlmRequest, options: CallOptions = {}): Promise<GovernedResponse> {
     const signal = options.signal ?? new AbortController().signal;
     const attempt = this.#begin(request);
     let admitted: PreparedCall;
     let reserved: ReservedCall;
     try {
-      admitted = this.#keep(attempt, await this.#admit(attempt, request));
+      admitted = this.#keep(attempt, await this.#admit(attempt, request, signal));
       signal.throwIfAborted();
       await this.#backend.prepare(signal);
       attempt.admittedAt = performance.now();
@@ -140,7 +148,8 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
       return this.#refuse(attempt, asGatewayError(error, signal));
     }
     try {
-      const notes = [...requestNotes(admitted.call.content), ...groupNotes(request)];
+      const { call, screened } = admitted;
+      const notes = [...requestNotes(call.content), ...groupNotes(request), this.#screening.noteOf(screened)];
       const reservation = await this.#reserve(attempt, admitted, notes);
       if (!reservation.granted) return this.#overBudget(attempt, admitted, reservation);
       reserved = { ...admitted, day: reservation.day };
@@ -161,7 +170,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     return { backend, location, simulated, ...sent, userId, workspace };
   }
 
-  refuse(request: LlmRequest, error: GatewayError): Promise<LlmResponse> {
+  refuse(request: LlmRequest, error: GatewayError): Promise<GovernedResponse> {
     const attempt = this.#begin(request);
     return this.#refuse(attempt, attempt.reasonFault ?? error);
   }
@@ -170,11 +179,11 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     request: LlmRequest,
     cached: CachedAnswer,
     { onEvent, signal = new AbortController().signal }: CallOptions = {},
-  ): Promise<LlmResponse> {
+  ): Promise<GovernedResponse> {
     const attempt = this.#begin(request);
     let admitted: PreparedCall;
     try {
-      admitted = this.#keep(attempt, await this.#admit(attempt, request));
+      admitted = this.#keep(attempt, await this.#admit(attempt, request, signal));
       signal.throwIfAborted();
     } catch (error) {
       return this.#refuse(attempt, asGatewayError(error, signal));
@@ -183,13 +192,23 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
       const recorded = await this.#recordReplay(attempt, admitted, cached, groupNotes(request));
       if (!recorded.granted) return this.#overBudget(attempt, admitted, recorded);
       const answer = emptyAnswer();
-      const events = new AnswerEvents(answer, (event) => onEvent?.(event));
+      const events = new AnswerEvents(admitted.screened.placeholders, (event) => onEvent?.(event));
       for (const event of eventsOfAnswer(cached)) {
-        take(answer, event, performance.now() - attempt.startedAt);
-        events.tell(event);
+        const elapsedMs = performance.now() - attempt.startedAt;
+        take(answer, event, elapsedMs);
+        events.take(event, elapsedMs);
       }
+      events.end();
       const charge = { cost: 0n, estimatedBecause: null, usage: cached.tokenUsage, tiers: [] };
-      const ended = { status: 'success' as const, error: null, answer, receipt: recorded.receipt, charge };
+      const shown = events.answer;
+      const ended = {
+        status: 'success' as const,
+        error: null,
+        answer,
+        shown,
+        receipt: recorded.receipt,
+        charge,
+      };
       const { modelUsed } = cached;
       return { ...this.#response(attempt, ended), modelUsed, attempts: 0, cacheHit: true };
     } catch (error) {
@@ -218,7 +237,12 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
       response_hmac: await kept.storeAnswer(day, message.content),
     };
     const input = { ...this.#reservationOf(attempt, prepared), request_hmac: kept.requestHmac };
-    const notes = [...requestNotes(prepared.call.content), ...group, ...cacheNotes(cached)];
+    const notes = [
+      ...requestNotes(prepared.call.content),
+      ...group,
+      this.#screening.noteOf(prepared.screened),
+      ...cacheNotes(cached),
+    ];
     const recorded = await this.#ledger.recordFree(attempt.callId, input, ending, notes);
     if (this.#content.keepsText && recorded.granted && recorded.day !== day)
       await kept.storeAnswer(recorded.day, message.content);
@@ -241,18 +265,40 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
   }
 
   /** Checks a request and completes its description. Throws `GatewayError`. */
-  async #admit(attempt: Attempt, request: LlmRequest): Promise<AdmittedCall> {
+  async #admit(
+    attempt: Attempt,
+    request: LlmRequest,
+    signal?: AbortSignal,
+  ): Promise<AdmittedCall & { screened: Screened }> {
     if (attempt.reasonFault) throw attempt.reasonFault;
     requireUser(request, this.#policy);
     await this.#catalogue.learn(modelOf(request));
-    const admitted = admit(attempt.callId, request, { catalogue: this.#catalogue, backend: this.#backend });
+    const screened = await this.#screen(attempt, request, signal);
+    attempt.screened = screened;
+    const reached = { catalogue: this.#catalogue, backend: this.#backend };
+    const admitted = admit(attempt.callId, request, reached, screened.content);
     attempt.description.model = admitted.model.name;
     attempt.description.model_id = admitted.model.modelId;
     attempt.adjustments = admitted.adjustments;
-    return admitted;
+    return { ...admitted, screened };
   }
 
-  #keep({ callId, description }: Attempt, admitted: AdmittedCall): PreparedCall {
+  /** The content of a request as it may leave. Throws `compliance_blocked` if policy keeps it back. */
+  #screen({ description }: Attempt, request: LlmRequest, signal?: AbortSignal): Promise<Screened> {
+    const before = this.#screened.get(request);
+    if (before) return before;
+    const content = contentOf(request);
+    const use = `placeholders of ${request.conversation ?? ''}`;
+    const key = this.#content.keyFor(description.user_id, use);
+    const { redact = false } = request;
+    const screening = this.#screening.screen(content, { key, redactBlocked: redact, signal });
+    this.#screened.set(request, screening);
+    // A search that was stopped says nothing about the request.
+    screening.catch(() => this.#screened.delete(request));
+    return screening;
+  }
+
+  #keep({ callId, description }: Attempt, admitted: Omit<PreparedCall, 'kept'>): PreparedCall {
     return { ...admitted, kept: this.#content.begin(description.user_id, callId, admitted.call.content) };
   }
 
@@ -283,7 +329,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     attempt: Attempt,
     admitted: AdmittedCall,
     refused: Extract<Reservation, { granted: false }>,
-  ): LlmResponse {
+  ): GovernedResponse {
     const { receipt } = refused;
     return this.#response(attempt, { status: 'refused', error: this.#refusal(admitted, refused), receipt });
   }
@@ -302,31 +348,34 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     reserved: ReservedCall,
     signal: AbortSignal,
     onEvent: CallOptions['onEvent'],
-  ): Promise<LlmResponse> {
+  ): Promise<GovernedResponse> {
     const answer = emptyAnswer();
     let error: GatewayError | null;
-    const events = new AnswerEvents(answer, (event) => onEvent?.(event));
+    const events = new AnswerEvents(reserved.screened.placeholders, (event) => onEvent?.(event));
     try {
       // Stopped while the reservation was written: nothing was sent.
       signal.throwIfAborted();
       // Nothing is sent if policy requires keeping it and it can't be kept.
       await reserved.kept.storeRequest(reserved.day);
       for await (const event of this.#backend.converse(reserved.call, signal)) {
-        take(answer, event, performance.now() - attempt.startedAt);
-        events.tell(event);
+        const elapsedMs = performance.now() - attempt.startedAt;
+        take(answer, event, elapsedMs);
+        events.take(event, elapsedMs);
       }
-      events.end();
       error = unusable(answer);
     } catch (thrown) {
       error = asGatewayError(thrown, signal);
     }
+    events.end();
+    const { answer: shown } = events;
     attempt.answeredAt = performance.now();
     try {
-      return await this.#settle(attempt, reserved, answer, error);
+      const ended = await this.#settle(attempt, reserved, answer, error);
+      return this.#response(attempt, { ...ended, answer, shown });
     } catch (thrown) {
       const ledgerError = asGatewayError(thrown, signal);
       const charge = chargeOf(reserved, answer, error);
-      return this.#response(attempt, { status: 'failed', error: ledgerError, answer, charge });
+      return this.#response(attempt, { status: 'failed', error: ledgerError, answer, shown, charge });
     }
   }
 
@@ -335,7 +384,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     reserved: ReservedCall,
     answer: Answer,
     callError: GatewayError | null,
-  ): Promise<LlmResponse> {
+  ): Promise<AttemptEnd> {
     const processingTimeMs = Math.round(performance.now() - attempt.startedAt);
     if (callError && callError.billing === 'none' && answer.usage === null) {
       const status = callError.code === 'cancelled' ? 'cancelled' : 'failed';
@@ -344,7 +393,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
         processing_time_ms: processingTimeMs,
         error_code: callError.code,
       });
-      return this.#response(attempt, { status, error: callError, answer, receipt });
+      return { status, error: callError, receipt };
     }
     const kept = await keepAnswer(reserved, answer);
     const error = kept.error ?? callError;
@@ -367,28 +416,33 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
         error_code: error?.code ?? null,
         response_hmac: kept.responseHmac,
       },
-      answerNotes(answer, reserved.call.content),
+      [...answerNotes(answer, reserved.call.content), ...(await this.#answerScreened(attempt, answer))],
     );
-    return this.#response(attempt, { status, error, answer, receipt, charge });
+    return { status, error, receipt, charge };
+  }
+
+  /** What is in the answer as it was received. */
+  async #answerScreened(attempt: Attempt, answer: Answer): Promise<Note[]> {
+    const found = await this.#screening.findInAnswer(messageOf(answer));
+    attempt.answerFindings = found ?? [];
+    return this.#screening.answerNotes(found);
   }
 
   /** Records a refusal. If that fails, the response says that it isn't tracked. */
-  async #refuse(attempt: Attempt, error: GatewayError): Promise<LlmResponse> {
-    const status = error.code === 'cancelled' ? 'cancelled' : error.exitCode === 6 ? 'failed' : 'refused';
+  async #refuse(attempt: Attempt, error: GatewayError): Promise<GovernedResponse> {
+    const outcome = error.code === 'cancelled' ? 'cancelled' : error.exitCode === 6 ? 'failed' : 'refused';
     try {
-      const receipt = await this.#ledger.refuse(attempt.callId, {
-        ...attempt.description,
-        outcome: status,
-        error_code: error.code,
-      });
-      return this.#response(attempt, { status, error, receipt });
+      const refused: RefuseInput = { ...attempt.description, outcome, error_code: error.code };
+      const notes = error instanceof ComplianceBlocked ? [this.#screening.noteOf(error)] : [];
+      const receipt = await this.#ledger.refuse(attempt.callId, refused, notes);
+      return this.#response(attempt, { status: outcome, error, receipt });
     } catch (ledgerError) {
       if (!GatewayError.is(ledgerError)) throw ledgerError;
-      return this.#response(attempt, { status, error });
+      return this.#response(attempt, { status: outcome, error });
     }
   }
 
-  #response(attempt: Attempt, end: AttemptEnd): LlmResponse {
+  #response(attempt: Attempt, end: AttemptEnd): GovernedResponse {
     return responseTo(attempt, end, this.#backend);
   }
 }

@@ -1,8 +1,9 @@
+import { ComplianceBlocked, type RuleCount, type Screened } from '../../compliance/screening.ts';
 import type { GatewayError } from '../../errors.ts';
 import type { Receipt } from '../../ledger/contract.ts';
 import type { CallDescription } from '../../ledger/records.ts';
 import { noTokens } from '../../pricing/cost.ts';
-import type { LlmResponse, StageTimes } from '../modelCalls.ts';
+import type { GovernedResponse, StageTimes } from '../modelCalls.ts';
 import type { BackendInfo } from '../ports.ts';
 import { messageOf, type Answer } from './answer.ts';
 import type { Charge } from './charge.ts';
@@ -15,6 +16,9 @@ export interface Attempt {
   adjustments: readonly string[];
   /** Why the reason isn't good enough; null if it is. */
   reasonFault: GatewayError | null;
+  /** What was found in the request, once it was searched. */
+  screened?: Screened;
+  answerFindings?: readonly RuleCount[];
   /** End times of the stages before the dispatch. */
   admittedAt?: number;
   reservedAt?: number;
@@ -24,23 +28,27 @@ export interface Attempt {
 
 /** How a request ended; without a receipt its record isn't durable. */
 export interface AttemptEnd {
-  status: LlmResponse['status'];
+  status: GovernedResponse['status'];
   error: GatewayError | null;
   receipt?: Receipt;
+  /** The answer as it was received. */
   answer?: Answer;
+  /** The answer with the values that were redacted in the request. */
+  shown?: Answer;
   charge?: Charge;
 }
 
 export function responseTo(
   attempt: Attempt,
-  { status, error, receipt, answer, charge }: AttemptEnd,
+  { status, error, receipt, answer, shown = answer, charge }: AttemptEnd,
   { id: backend, simulated }: Pick<BackendInfo, 'id' | 'simulated'>,
-): LlmResponse {
+): GovernedResponse {
   const { callId, startedAt, description } = attempt;
   const endedAt = performance.now();
   return {
-    content: answer?.content ?? '',
-    message: answer ? messageOf(answer) : null,
+    content: shown?.content ?? '',
+    message: shown ? messageOf(shown) : null,
+    received: answer ? messageOf(answer) : null,
     success: status === 'success',
     status,
     modelUsed: description.model_id ?? description.model,
@@ -59,12 +67,19 @@ export function responseTo(
     attemptGroup: receipt ? callId : null,
     fallbackFrom: null,
     cacheHit: false,
+    compliance: complianceOf(attempt, error),
     error,
     auditTrail: receipt
       ? { callId, sequence: receipt.sequence, hash: receipt.hash, ledger: receipt.ledgerId }
       : null,
     gatewayTracked: receipt !== undefined,
   };
+}
+
+function complianceOf({ screened, answerFindings = [] }: Attempt, error: GatewayError | null) {
+  if (error instanceof ComplianceBlocked)
+    return { decision: 'block' as const, findings: error.findings, answerFindings };
+  return screened ? { decision: screened.decision, findings: screened.findings, answerFindings } : null;
 }
 
 function stagesOf(attempt: Attempt, firstTokenMs: number | null, endedAt: number): StageTimes | null {

@@ -577,6 +577,7 @@ export class ChatPanel implements vscode.Disposable {
       await askAgain({
         // Another model may have been selected since.
         modelId: remedy.model ?? (await this.#next.model()),
+        ...(remedy.redact && { redact: true }),
         ...(remedy.maxTokens && { maxTokens: remedy.maxTokens }),
         ...(remedy.leaveOut && { leaveOut: remedy.leaveOut }),
         ...(remedy.summarise && { summarise: remedy.summarise }),

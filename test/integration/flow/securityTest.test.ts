@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Screening } from '../../../src/compliance/screening.ts';
 import { ContentStore } from '../../../src/content/contentStore.ts';
+import { Detector } from '../../../src/detection/detector.ts';
 import { CorporateLlmGateway } from '../../../src/gateways/corporateLlm/corporateLlmGateway.ts';
 import type { ComposeOptions, Core } from '../../../src/core/core.ts';
 import { securityTest, type SecurityTestDependencies } from '../../../src/flow/actions/securityTest.ts';
@@ -49,15 +51,17 @@ function test(
     policy: settings.audit.content,
     mode: ledger.mode,
   });
+  const detector = new Detector({ patterns: [], deadlineMs: 2000 });
+  const screening = new Screening(settings.compliance, detector);
   const dependencies: SecurityTestDependencies = {
     ...{ loaded, journal, catalogue, backend, sessions },
     callsOn: (reached, prices) =>
-      new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy }),
+      new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy, screening }),
     anchorAt: (path) => core.anchorAt(path),
     ...{ state: home, environment: process.env, defaultModel: 'claude-haiku' },
     ...changes,
   };
-  return runImplementation(core, securityTest(dependencies), options);
+  return runImplementation(core, securityTest(dependencies), options).finally(() => detector.dispose());
 }
 
 function rowsOf(report: Report, id: string): string[][] {

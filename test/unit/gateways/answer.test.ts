@@ -1,18 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { emptyAnswer, messageOf, take, type Answer } from '../../../src/gateways/corporateLlm/answer.ts';
+import { messageOf, type Answer } from '../../../src/gateways/corporateLlm/answer.ts';
 import { AnswerEvents } from '../../../src/gateways/corporateLlm/answerEvents.ts';
 import type { AnswerEvent } from '../../../src/gateways/modelCalls.ts';
 import type { ModelEvent } from '../../../src/gateways/ports.ts';
 
 function taken(events: readonly ModelEvent[]): { answer: Answer; told: AnswerEvent[] } {
-  const answer = emptyAnswer();
   const told: AnswerEvent[] = [];
-  const hand = new AnswerEvents(answer, (event) => told.push(event));
-  for (const event of events) {
-    take(answer, event, 0);
-    hand.tell(event);
-  }
-  return { answer, told };
+  const hand = new AnswerEvents(new Map(), (event) => told.push(event));
+  for (const event of events) hand.take(event, 0);
+  return { answer: hand.answer, told };
 }
 
 const start = (index: number, name: string): ModelEvent => ({

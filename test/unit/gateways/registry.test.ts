@@ -39,7 +39,7 @@ describe('the gateway registry', () => {
       id,
       execute: (request) => {
         calls.push(id);
-        return below ? below.execute(request) : Promise.reject(new Error('no model'));
+        return below ? (below as GovernedCalls).execute(request) : Promise.reject(new Error('no model'));
       },
       worstCase: () => 1n,
       plan: () => Promise.reject(new Error('never asked')),

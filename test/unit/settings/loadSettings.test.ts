@@ -229,10 +229,6 @@ describe('a workspace file', () => {
     expect(settings.chat.retrieval_embeddings).toBeNull();
   });
 
-  it('is named with what it sets without effect', async () => {
-    expect((await within('', 'compliance: { secrets: block }')).unused).toEqual(['compliance']);
-  });
-
   it.each(['/dev/zero', 'pipe', 'huge'])('is refused when it is no settings file: %s', async (what) => {
     const home = temporaryFolder();
     const file = join(home, 'workspace.yaml');

@@ -32,6 +32,7 @@ function response(changes: Partial<LlmResponse> = {}): LlmResponse {
     attemptGroup: null,
     fallbackFrom: null,
     cacheHit: false,
+    compliance: null,
     error: null,
     auditTrail: { callId: 'call', sequence: 7, hash: 'hash', ledger: 'ledger' },
     gatewayTracked: true,

@@ -271,6 +271,7 @@ function facts({
   estimatedBecause,
   cached,
   answeredBy,
+  redacted,
 }: TurnResult): string[] {
   // Estimated counts are upper bounds, not usage.
   const counted = tokens && !costEstimated && tokens.input + tokens.output > 0 ? tokens : null;
@@ -284,5 +285,6 @@ function facts({
     ...(answeredBy === undefined ? [] : [t('answered by {0}', answeredBy)]),
     ...(cost === null ? [] : [costText({ cost, cached, status, costEstimated })]),
     ...(estimatedBecause ? [t(estimatedBecause)] : []),
+    ...(redacted === undefined ? [] : [t('redacted before sending: {0}', redacted)]),
   ];
 }

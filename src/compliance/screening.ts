@@ -1,0 +1,223 @@
+import { mapRequestTexts, mapTurnTexts, unreadableParts } from '../content/contentTexts.ts';
+import type { ChatMessage, RequestContent } from '../content/messages.ts';
+import type { Finding, FindingClass } from '../detection/finding.ts';
+import { GatewayError } from '../errors.ts';
+import type { Note, NoteData } from '../ledger/records.ts';
+import { levelsOf, uncheckedDecision, type CompliancePolicy, type Decision } from './policy.ts';
+import { irreversible, Placeholders } from './placeholders.ts';
+import { patternOf } from './restorer.ts';
+
+/** Finds values in texts; null if a deadline passed. */
+export interface TextDetector {
+  find(texts: readonly string[], signal?: AbortSignal): Promise<Finding[][] | null>;
+}
+
+/** How often a rule found something. Never what it found. */
+export interface RuleCount {
+  rule: string;
+  class: FindingClass;
+  count: number;
+}
+
+/** A request as it may leave, and what was found in it. */
+export interface Screened {
+  content: RequestContent;
+  decision: Decision;
+  findings: readonly RuleCount[];
+  /** The values that answers get back, by placeholder. */
+  placeholders: ReadonlyMap<string, string>;
+  /** Parts without readable text. */
+  unreadable: { images: number; documents: number; sealed: number };
+  /** Whether the deadline passed, so that nothing was searched. */
+  late: boolean;
+}
+
+/** A finding with its text: where it stands in words, and what happens to it. */
+export interface PlacedFinding extends Finding {
+  place: string;
+  text: string;
+  action: Decision;
+}
+
+export interface ScreeningOptions {
+  /** Decides the placeholders; of the subject and the conversation. */
+  key: Buffer;
+  /** Redacts what policy would block: the caller asked for it. */
+  redactBlocked?: boolean;
+  signal?: AbortSignal | undefined;
+}
+
+/** Of a note. */
+const mostRules = 40;
+
+/** Texts shorter than any value of a rule aren't searched. */
+const shortestText = 6;
+
+/**
+ * Looks for secrets and personal data in everything that leaves, and decides what happens to them by policy. A value
+ * that is redacted is replaced wherever it stands in the request, also where no rule would find it.
+ */
+export class Screening {
+  readonly #policy: CompliancePolicy;
+  readonly #detector: TextDetector;
+
+  constructor(policy: CompliancePolicy, detector: TextDetector) {
+    this.#policy = policy;
+    this.#detector = detector;
+  }
+
+  /** Throws `compliance_blocked`, with the counts in `ComplianceBlocked.findings`, for what policy keeps back. */
+  async screen(
+    content: RequestContent,
+    { key, redactBlocked = false, signal }: ScreeningOptions,
+  ): Promise<Screened> {
+    const unreadable = unreadableParts(content);
+    const found = await this.find(content, signal);
+    if (found === null) {
+      if (uncheckedDecision(this.#policy) === 'block') throw notChecked();
+      return { content, decision: 'allow', findings: [], placeholders: new Map(), unreadable, late: true };
+    }
+    const blocked = found.filter(({ action }) => action === 'block');
+    const findings = countsOf(found);
+    if (blocked.length > 0 && !redactBlocked) throw new ComplianceBlocked(blocked, findings);
+    const redacted = found.filter(({ action }) => action !== 'allow');
+    const placeholders = new Placeholders(key);
+    return {
+      content: redacted.length === 0 ? content : withoutValues(content, redacted, placeholders),
+      decision: redacted.length === 0 ? 'allow' : 'redact',
+      findings,
+      placeholders: placeholders.values,
+      unreadable,
+      late: false,
+    };
+  }
+
+  /** Everything that is found in a request, in its order; null if the deadline passed. */
+  async find(content: RequestContent, signal?: AbortSignal): Promise<PlacedFinding[] | null> {
+    const texts = new Map<string, string>();
+    mapRequestTexts(content, (text, place) => {
+      if (text.length >= shortestText && !texts.has(text)) texts.set(text, place);
+      return text;
+    });
+    const found = await this.#detector.find([...texts.keys()], signal);
+    return (
+      found &&
+      [...texts].flatMap(([text, place], index) =>
+        (found[index] ?? []).map((one) => ({ ...one, place, text, action: this.actionOn(one) })),
+      )
+    );
+  }
+
+  /** What is found in an answer as it was received; null if the deadline passed. It is recorded, and changes nothing. */
+  async findInAnswer(message: ChatMessage | null): Promise<RuleCount[] | null> {
+    const texts = new Set<string>();
+    mapTurnTexts(
+      message?.content ?? '',
+      (text) => {
+        if (text.length >= shortestText) texts.add(text);
+        return text;
+      },
+      '',
+    );
+    const found = await this.#detector.find([...texts]);
+    return found && countsOf(found.flat());
+  }
+
+  /** The decision about a request, for its record. */
+  noteOf(screened: Pick<Screened, 'decision' | 'findings'> & Partial<Screened>): Note {
+    const { decision, findings, unreadable, late = false } = screened;
+    const unread = Object.entries(unreadable ?? {}).filter(([, count]) => count > 0);
+    return {
+      topic: 'compliance.request',
+      data: {
+        decision,
+        levels: levelsOf(this.#policy),
+        ...countsNoted(findings),
+        ...(unread.length > 0 && { unreadable: Object.fromEntries(unread) }),
+        ...(late && { late }),
+      },
+    };
+  }
+
+  /** What was found in an answer, for its record; null if it wasn't searched in time. */
+  answerNotes(found: readonly RuleCount[] | null): Note[] {
+    if (found === null) return [{ topic: 'compliance.answer', data: { late: true } }];
+    return found.length === 0 ? [] : [{ topic: 'compliance.answer', data: countsNoted(found) }];
+  }
+
+  /** What policy does with a finding. */
+  actionOn({ class: of }: Pick<Finding, 'class'>): Decision {
+    return of === 'secret' ? this.#policy.secrets : this.#policy.personal_data;
+  }
+}
+
+/** A request that policy keeps back, with what was found in it. */
+export class ComplianceBlocked extends GatewayError {
+  readonly decision = 'block';
+  readonly findings: readonly RuleCount[];
+
+  constructor(blocked: readonly PlacedFinding[], findings: readonly RuleCount[]) {
+    const [first, second] = blocked.map(wordsOf);
+    const others = blocked.length > 2 ? ` and ${blocked.length - 2} more` : '';
+    super(
+      'compliance_blocked',
+      `Policy keeps this request back: ${first}${second ? `, ${second}` : ''}${others}.`,
+      {
+        hint: 'Nothing was sent. Take the values out, have them redacted, or ask for an exception.',
+        remedy: [{ kind: 'retry', redact: true }],
+      },
+    );
+    this.findings = findings;
+  }
+}
+
+function countsNoted(findings: readonly RuleCount[]): NoteData {
+  const noted = findings
+    .slice(0, mostRules)
+    .map(({ rule, class: of, count }) => ({ rule, class: of, count }));
+  return { findings: noted, ...(findings.length > mostRules && { more_rules: findings.length - mostRules }) };
+}
+
+/** The request with every redacted value replaced, longest first, so that no part of a value is left. */
+function withoutValues(
+  content: RequestContent,
+  redacted: readonly PlacedFinding[],
+  placeholders: Placeholders,
+): RequestContent {
+  const instead = new Map<string, string>();
+  for (const { text, start, end, class: of, kind } of redacted) {
+    const value = text.slice(start, end);
+    if (instead.has(value)) continue;
+    instead.set(value, of === 'secret' ? irreversible(value) : placeholders.reversible(kind, value));
+  }
+  const pattern = patternOf([...instead.keys()]);
+  return mapRequestTexts(content, (text) => text.replace(pattern, (value) => instead.get(value) ?? value));
+}
+
+function countsOf(found: readonly Finding[]): RuleCount[] {
+  const counts = new Map<string, RuleCount>();
+  for (const { rule, class: of } of found) {
+    const before = counts.get(rule);
+    if (before) before.count += 1;
+    else counts.set(rule, { rule, class: of, count: 1 });
+  }
+  return [...counts.values()];
+}
+
+/** What was found and where, without the value. */
+function wordsOf({ rule, place, text, start }: PlacedFinding): string {
+  const before = text.slice(0, start).split('\n');
+  return `${rule} in ${place}, line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+}
+
+function notChecked(): GatewayError {
+  return new GatewayError(
+    'compliance_blocked',
+    'The request was not searched for secrets and personal data within compliance.deadline_ms.',
+    {
+      hint: 'Nothing was sent. Send less at once, or raise compliance.deadline_ms.',
+      remedy: [],
+      retryable: true,
+    },
+  );
+}

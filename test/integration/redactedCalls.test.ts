@@ -1,0 +1,130 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { AnswerEvent, LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
+import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
+import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
+import { recordsOf } from '../support/records.ts';
+
+const email = 'ada.lovelace@example.com';
+const card = '4111 1111 1111 1111';
+const key = `AKIA${'Z7QX2MNB'.repeat(2)}`;
+
+function ask(
+  { core }: TestGateway,
+  request: Partial<LlmRequest>,
+  told: AnswerEvent[] = [],
+): Promise<LlmResponse> {
+  return core.registry
+    .calls()
+    .execute({ auditReason: 'JIRA-1 redaction', ...request }, { onEvent: (event) => told.push(event) });
+}
+
+function sentTo({ standIn }: TestGateway): string {
+  return JSON.stringify(standIn.calls.map(({ body, invoked }) => [body, invoked]));
+}
+
+function everythingIn(home: string): string {
+  return readdirSync(home, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
+    .join('\n');
+}
+
+describe('a call with personal data', () => {
+  it('reaches the model without it, and the answer gets it back while it streams', async () => {
+    const gateway = await gatewayOnStandIn();
+    const told: AnswerEvent[] = [];
+    const response = await ask(gateway, { prompt: `@stand-in:text=Write to ${email} about ${card}` }, told);
+    expect(sentTo(gateway)).not.toContain(email);
+    expect(sentTo(gateway)).not.toContain('4111');
+    expect(sentTo(gateway)).toMatch(/Write to \[EMAIL_\w{3}\] about \[CARD_\w{3}\]/);
+    expect(response.content).toContain(`Write to ${email} about ${card}`);
+    expect(told.map((event) => (event.type === 'text' ? event.text : '')).join('')).toBe(response.content);
+    expect(response.compliance).toMatchObject({
+      decision: 'redact',
+      findings: [
+        { rule: 'email', class: 'personal_data', count: 1 },
+        { rule: expect.any(String), class: 'personal_data', count: 1 },
+      ],
+    });
+    const notes = await recordsOf(gateway.core, 'note');
+    expect(notes.find(({ topic }) => topic === 'compliance.request')?.data).toMatchObject({
+      decision: 'redact',
+      levels: ['enterprise'],
+    });
+  });
+
+  it('has the same placeholders in each call of a conversation, and others in another', async () => {
+    const gateway = await gatewayOnStandIn();
+    for (const conversation of ['one', 'one', 'two'])
+      await ask(gateway, { prompt: `Write to ${email}`, conversation, cache: false });
+    const names = gateway.standIn.calls.map(({ body }) => /\[EMAIL_\w{3}\]/.exec(JSON.stringify(body))?.[0]);
+    expect(names[0]).toBe(names[1]);
+    expect(names[0]).not.toBe(names[2]);
+  });
+
+  it('is cached without it, and the cached answer gets it back', async () => {
+    const gateway = await gatewayOnStandIn({ TIDYLLM_AUDIT_CONTENT: 'full', TIDYLLM_CACHE_ENABLED: 'true' });
+    const request = { prompt: `@stand-in:text=Write to ${email}`, conversation: 'one', cache: true };
+    const first = await ask(gateway, request);
+    const second = await ask(gateway, request);
+    expect(second).toMatchObject({ cacheHit: true, content: first.content });
+    expect(second.content).toContain(email);
+    const { day } = await gateway.core.budget();
+    const kept = await gateway.core.content.read('ada', day, first.auditTrail?.callId ?? '');
+    expect(JSON.stringify(kept)).not.toContain(email);
+  });
+
+  it('leaves none of it on disk', async () => {
+    const gateway = await gatewayOnStandIn({ TIDYLLM_AUDIT_CONTENT: 'hash' });
+    await ask(gateway, { prompt: `@stand-in:text=Write to ${email} about ${card}` });
+    expect(everythingIn(gateway.home)).not.toContain(email);
+    expect(everythingIn(gateway.home)).not.toContain(card);
+  });
+});
+
+describe('a call with a secret', () => {
+  it('is kept back, recorded with what was found, and costs nothing', async () => {
+    const gateway = await gatewayOnStandIn();
+    const response = await ask(gateway, { prompt: `Use ${key}` });
+    expect(response).toMatchObject({ success: false, status: 'refused', cost: 0n, gatewayTracked: true });
+    expect(response.error).toMatchObject({ code: 'compliance_blocked', exitCode: 8 });
+    expect(response.compliance).toMatchObject({
+      decision: 'block',
+      findings: [{ class: 'secret', count: 1 }],
+    });
+    expect(gateway.standIn.calls).toHaveLength(0);
+    expect(await recordsOf(gateway.core, 'REFUSE')).toMatchObject([{ error_code: 'compliance_blocked' }]);
+    const notes = await recordsOf(gateway.core, 'note');
+    expect(notes.find(({ topic }) => topic === 'compliance.request')?.data).toMatchObject({
+      decision: 'block',
+      findings: [{ class: 'secret', count: 1 }],
+    });
+    expect(everythingIn(gateway.home)).not.toContain(key);
+  });
+
+  it('is sent without it, for good, where the caller asks for that', async () => {
+    const gateway = await gatewayOnStandIn();
+    const response = await ask(gateway, { prompt: `@stand-in:text=Use ${key}`, redact: true });
+    expect(response.success).toBe(true);
+    expect(response.content).toContain('Use [SECRET]');
+    expect(sentTo(gateway)).not.toContain(key);
+  });
+
+  it('ends the command with 8, and says where and how to go on', async () => {
+    const gateway = await gatewayOnStandIn();
+    const environment = { ...(process.env as Record<string, string>) };
+    const blocked = await tidyllm(['chat', '--reason', 'JIRA-1 keys', `Use ${key}`], { environment });
+    expect(blocked.code).toBe(8);
+    expect(blocked.stderr).toMatch(/aws.* in message 1, line 1, column 5/);
+    expect(blocked.stderr).not.toContain(key);
+    const { code, document } = await tidyllmJson(
+      ['chat', '--reason', 'JIRA-1 keys', '--redact', `@stand-in:text=Use ${key}`],
+      { environment },
+    );
+    expect(code).toBe(0);
+    expect(document).toMatchObject({ compliance: { decision: 'redact', findings: [{ class: 'secret' }] } });
+    expect(sentTo(gateway)).not.toContain(key);
+  });
+});

@@ -1,0 +1,222 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { restored, Restorer } from '../../../src/compliance/restorer.ts';
+import { Placeholders } from '../../../src/compliance/placeholders.ts';
+import { ComplianceBlocked, Screening } from '../../../src/compliance/screening.ts';
+import type { RequestContent } from '../../../src/content/messages.ts';
+import { findingsIn } from '../../../src/detection/detect.ts';
+import { settingsSchema } from '../../../src/settings/schema.ts';
+import { randomFrom, testSeed } from '../../support/random.ts';
+
+const email = 'ada.lovelace@example.com';
+const card = '4111 1111 1111 1111';
+const key = `AKIA${'Z7QX2MNB'.repeat(2)}`;
+const options = { key: Buffer.alloc(32, 1) };
+
+function screening(compliance: object = {}, late = false): Screening {
+  const detector = {
+    find: (texts: readonly string[]) =>
+      Promise.resolve(late ? null : texts.map((text) => findingsIn(text, []))),
+  };
+  return new Screening(settingsSchema.parse({ compliance }).compliance, detector);
+}
+
+function asking(text: string): RequestContent {
+  return { system: null, messages: [{ role: 'user', content: text }] };
+}
+
+describe('a placeholder', () => {
+  it('is the same for a value in each call of a conversation, and another with another key', () => {
+    const name = (seed: number): string =>
+      new Placeholders(Buffer.alloc(32, seed)).reversible('EMAIL', email);
+    expect(name(1)).toBe(name(1));
+    expect(name(1)).toMatch(/^\[EMAIL_[0-9A-Z]{3}\]$/);
+    expect(name(1)).not.toBe(name(2));
+  });
+
+  it('differs for each of 4,000 values, and has no more bytes than its value', () => {
+    const placeholders = new Placeholders(randomBytes(32));
+    const names = Array.from({ length: 4_000 }, (_, index) => {
+      const value = `${index}@mail.example.com`;
+      const name = placeholders.reversible('EMAIL', value);
+      expect(name.length).toBeLessThanOrEqual(value.length);
+      return name;
+    });
+    expect(new Set(names).size).toBe(names.length);
+    expect(placeholders.reversible('EMAIL', 'a@b.co').length).toBeLessThanOrEqual(6);
+  });
+});
+
+describe('an answer that arrives in pieces', () => {
+  const values = new Map([
+    ['[EMAIL_7K2]', email],
+    ['[CARD_0AB]', card],
+    ['[EMAIL_7K3]', 'grace@example.org'],
+  ]);
+  const answer = 'To [EMAIL_7K2][CARD_0AB], not [EMAIL_, [[EMAIL_7K3]] nor [EMAIL_7KX] or 🙂[EMAIL_7K2';
+
+  it('is restored as in one piece, wherever it is cut in two', () => {
+    for (let cut = 0; cut <= answer.length; cut += 1) {
+      const restorer = new Restorer(values);
+      const all = restorer.push(answer.slice(0, cut)) + restorer.push(answer.slice(cut)) + restorer.end();
+      expect(all).toBe(restored(answer, values));
+    }
+  });
+
+  it('is restored when it comes character by character, and holds back only what may be a placeholder', () => {
+    const restorer = new Restorer(values);
+    let all = '';
+    for (const unit of answer.split('')) all += restorer.push(unit);
+    expect(all + restorer.end()).toBe(restored(answer, values));
+    expect(new Restorer(values).push('a [b] [EMA')).toBe('a [b] ');
+    expect(new Restorer(values).push('a [b')).toBe('a [b');
+  });
+});
+
+describe('a redacted request', () => {
+  it('comes back as it was, for texts with values anywhere', async () => {
+    const random = randomFrom(testSeed());
+    const parts = [
+      email,
+      card,
+      'grace@example.org',
+      ' ',
+      '\n',
+      '🙂',
+      '[',
+      ']',
+      '[EMAIL_',
+      'word',
+      ',',
+      '81.2.69.142',
+    ];
+    for (let round = 0; round < 300; round += 1) {
+      const text = Array.from({ length: 12 }, () => parts[Math.floor(random() * parts.length)]).join('');
+      const { content, placeholders } = await screening().screen(asking(text), options);
+      const sent = String(content.messages[0]?.content);
+      expect(restored(sent, placeholders)).toBe(text);
+      for (const value of placeholders.values()) expect(sent).not.toContain(value);
+    }
+  });
+
+  it('has a value replaced in every part, also where no rule would find it', async () => {
+    const request: RequestContent = {
+      system: `Write to ${email}`,
+      messages: [
+        {
+          role: 'user',
+          content: [
+            {
+              type: 'document',
+              title: email,
+              source: { type: 'text', media_type: 'text/plain', data: email },
+            },
+          ],
+        },
+        {
+          role: 'assistant',
+          content: [{ type: 'tool_use', id: 't1', name: 'send', input: { [email]: [email] } }],
+        },
+        {
+          role: 'user',
+          content: [
+            {
+              type: 'tool_result',
+              tool_use_id: 't1',
+              content: [{ type: 'json', json: { to: `x${email}x` } }],
+            },
+          ],
+        },
+        {
+          role: 'user',
+          content: [
+            {
+              type: 'document',
+              source: {
+                type: 'base64',
+                media_type: 'text/csv',
+                data: Buffer.from(`a,${email}`).toString('base64'),
+              },
+            },
+          ],
+        },
+      ],
+      tools: [{ name: 'send', description: email, input_schema: { enum: [email] } }],
+      stop_sequences: [email],
+      output_schema: { schema: { const: email } },
+      additional_fields: { to: email },
+    };
+    const { content, decision, findings } = await screening().screen(request, options);
+    expect(JSON.stringify(content)).not.toContain(email);
+    expect(JSON.stringify(content)).not.toContain(Buffer.from(email).toString('base64').slice(0, 12));
+    expect(decision).toBe('redact');
+    expect(findings).toEqual([{ rule: 'email', class: 'personal_data', count: expect.any(Number) }]);
+  });
+
+  it('keeps the signature of reasoning that holds only placeholders, and drops it where words change', async () => {
+    const first = await screening().screen(asking(email), options);
+    const [placeholder] = [...first.placeholders.keys()];
+    const thought = (thinking: string): RequestContent => ({
+      system: null,
+      messages: [
+        { role: 'user', content: email },
+        { role: 'assistant', content: [{ type: 'thinking', thinking, signature: 'proof' }] },
+      ],
+    });
+    const kept = await screening().screen(thought(`about ${placeholder}`), options);
+    expect(kept.content.messages[1]?.content).toEqual([
+      { type: 'thinking', thinking: `about ${placeholder}`, signature: 'proof' },
+    ]);
+    const changed = await screening().screen(thought(`about ${email}`), options);
+    expect(changed.content.messages[1]?.content).toEqual([
+      { type: 'thinking', thinking: `about ${placeholder}` },
+    ]);
+  });
+});
+
+describe('policy', () => {
+  it('keeps a request with a secret back, and says where without saying what', async () => {
+    const blocked = screening().screen(asking(`line one\nkey = ${key}`), options);
+    await expect(blocked).rejects.toBeInstanceOf(ComplianceBlocked);
+    await expect(blocked).rejects.toMatchObject({
+      code: 'compliance_blocked',
+      exitCode: 8,
+      message: expect.stringMatching(/aws-access-token in message 1, line 2, column 7\.$/),
+      remedy: [{ kind: 'retry', redact: true }],
+    });
+    await expect(blocked).rejects.not.toMatchObject({ message: expect.stringContaining(key) });
+  });
+
+  it('redacts a secret without a way back, where the caller asks for that or policy says so', async () => {
+    const asked = await screening().screen(asking(`key = ${key}`), { ...options, redactBlocked: true });
+    const said = await screening({ secrets: 'redact' }).screen(asking(`key = ${key}`), options);
+    for (const { content, placeholders, decision } of [asked, said]) {
+      expect(content.messages[0]?.content).toBe('key = [SECRET]');
+      expect(placeholders.size).toBe(0);
+      expect(decision).toBe('redact');
+    }
+  });
+
+  it('lets through what is allowed, and counts it', async () => {
+    const policy = screening({ secrets: 'allow', personal_data: 'allow' });
+    const { content, decision, findings } = await policy.screen(asking(`${key} ${email} ${email}`), options);
+    expect(content.messages[0]?.content).toContain(key);
+    expect(decision).toBe('allow');
+    expect(findings.map(({ rule, count }) => [rule, count])).toEqual([
+      ['aws-access-token', 1],
+      ['email', 2],
+    ]);
+  });
+
+  it.each([
+    [{}, 'allow'],
+    [{ level: 'sox' }, 'block'],
+    [{ level: ['gdpr', 'sox'] }, 'block'],
+    [{ level: 'sox', unchecked: 'allow' }, 'allow'],
+    [{ unchecked: 'block' }, 'block'],
+  ])('decides about what was not searched in time: %j', async (compliance, expected) => {
+    const screened = screening(compliance, true).screen(asking('words'), options);
+    if (expected === 'block') await expect(screened).rejects.toMatchObject({ code: 'compliance_blocked' });
+    else await expect(screened).resolves.toMatchObject({ decision: 'allow', late: true });
+  });
+});
