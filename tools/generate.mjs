@@ -1,5 +1,5 @@
 // Writes what is made from the code: the JSON schemas of settings.yaml and flow.yaml, and the tables of
-// their keys. From the manifest: the ids of its commands.
+// their keys. From the manifest: the ids of its commands. From gitleaks' configuration: the rules that find secrets.
 // With --check it writes nothing and fails when something is not up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import { flowJsonSchema, flowTable } from '../src/flow/flowFileSchema.ts';
 import { settingsJsonSchema, settingsTable } from '../src/settings/settingsTexts.ts';
+import { secretRules } from './secretRules.mjs';
 import { main, root, ToolError } from './setup.mjs';
 
 await main(async () => {
@@ -15,6 +16,7 @@ await main(async () => {
   const ids = contributes.commands.map(({ command }) => command);
   const files = {
     'src/host/commandIds.ts': commandIds(ids),
+    'src/detection/gitleaksRules.json': JSON.stringify(secretRules()),
     'schemas/flow.schema.json': JSON.stringify(flowJsonSchema()),
     'schemas/settings.schema.json': JSON.stringify(settingsJsonSchema()),
     'docs/settings.md': between('docs/settings.md', 'keys', settingsTable()),

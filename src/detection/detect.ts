@@ -1,85 +1,49 @@
-import { isIPv4 } from 'node:net';
+import { configuredSecrets, knownForms } from './configuredSecrets.ts';
 import type { CustomPattern, Finding } from './finding.ts';
-
-interface Rule extends Pick<Finding, 'rule' | 'class' | 'kind'> {
-  pattern: RegExp;
-  accepts?: (value: string) => boolean;
-}
-
-const rules: readonly Rule[] = [
-  {
-    rule: 'private-key',
-    class: 'secret',
-    kind: 'SECRET',
-    pattern: /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/dg,
-  },
-  {
-    rule: 'aws-access-token',
-    class: 'secret',
-    kind: 'SECRET',
-    pattern: /(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?![A-Za-z0-9])/dg,
-  },
-  { rule: 'github-pat', class: 'secret', kind: 'SECRET', pattern: /(?<!\w)gh[pousr]_[A-Za-z0-9]{36}/dg },
-  {
-    rule: 'email',
-    class: 'personal_data',
-    kind: 'EMAIL',
-    pattern: /(?<![\w.%+-])[\w.%+-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,63}/dgu,
-  },
-  {
-    rule: 'card',
-    class: 'personal_data',
-    kind: 'CARD',
-    pattern: /(?<![\d.])[3-6]\d(?:[ -]?\d){11,17}(?!\d)/dg,
-    accepts: passesLuhn,
-  },
-  {
-    rule: 'ip',
-    class: 'personal_data',
-    kind: 'IP',
-    pattern: /(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])/dg,
-    accepts: isIPv4,
-  },
-];
+import { genericRule, gitleaksFindings } from './gitleaks.ts';
+import { personalDataRules } from './personalData.ts';
+import { findingsOf, type Rule } from './rule.ts';
 
 /**
- * The secrets and the personal data in a text, and what the patterns of the settings find: sorted, never overlapping.
- * Secrets win over personal data, and what begins earlier or is longer wins over the rest.
+ * The secrets and the personal data in a text, by the built-in rules and the patterns of the settings: sorted, never
+ * overlapping. Of two that overlap the surer one is kept: secrets before personal data, patterns of the settings first, what
+ * has a form of its own before what has only a name.
  */
 export function findingsIn(text: string, patterns: readonly CustomPattern[]): Finding[] {
-  return withoutOverlaps([...rules, ...patterns.map(ruleOf)].flatMap((rule) => valuesOf(rule, text)));
+  const custom = patterns.flatMap((pattern) => findingsOf(ruleOf(pattern), text));
+  const byGitleaks = gitleaksFindings(text);
+  const ranks = [
+    custom.filter((finding) => finding.class === 'secret'),
+    knownForms(text),
+    byGitleaks.filter(({ rule }) => rule !== genericRule),
+    configuredSecrets(text),
+    byGitleaks.filter(({ rule }) => rule === genericRule),
+    custom.filter((finding) => finding.class === 'personal_data'),
+    ...personalDataRules.map((rule) => findingsOf(rule, text)),
+  ];
+  return ranks.reduce<Finding[]>(withOthers, []);
 }
 
-function ruleOf({ id, pattern, class: findingClass }: CustomPattern): Rule {
-  const kind = findingClass === 'secret' ? 'SECRET' : 'DATA';
-  return { rule: id, class: findingClass, kind, pattern: new RegExp(pattern, 'dgu') };
+function ruleOf({ id, pattern, class: of }: CustomPattern): Rule {
+  const kind = of === 'secret' ? 'SECRET' : id.toUpperCase().replace(/[^A-Z0-9]+/g, '_');
+  return { rule: id, class: of, kind, pattern: new RegExp(pattern, 'dgu') };
 }
 
-function valuesOf({ rule, class: findingClass, kind, pattern, accepts }: Rule, text: string): Finding[] {
-  return [...text.matchAll(pattern)].flatMap((match) => {
-    const group = match.findIndex((value, index) => index > 0 && value);
-    const [start, end] = match.indices?.[Math.max(group, 0)] ?? [0, 0];
-    if (start === end || accepts?.(text.slice(start, end)) === false) return [];
-    return [{ rule, class: findingClass, kind, start, end }];
-  });
-}
-
-function withoutOverlaps(findings: readonly Finding[]): Finding[] {
-  const rank = (finding: Finding): number => (finding.class === 'secret' ? 0 : 1);
-  const kept: Finding[] = [];
-  for (const one of findings.toSorted(
-    (a, b) => rank(a) - rank(b) || a.start - b.start || b.end - a.end || a.rule.localeCompare(b.rule),
-  ))
-    if (!kept.some((other) => one.start < other.end && other.start < one.end)) kept.push(one);
-  return kept.toSorted((a, b) => a.start - b.start);
-}
-
-function passesLuhn(value: string): boolean {
-  const digits = value.replace(/\D/g, '');
-  let sum = 0;
-  for (let place = 0; place < digits.length; place += 1) {
-    const doubled = Number(digits.at(-1 - place)) * (place % 2 === 1 ? 2 : 1);
-    sum += doubled > 9 ? doubled - 9 : doubled;
+/** Those that are kept, and of the others the ones that overlap with none: the first, and of these the longest. */
+function withOthers(kept: readonly Finding[], others: readonly Finding[]): Finding[] {
+  if (others.length === 0) return [...kept];
+  const merged: Finding[] = [];
+  let next = 0;
+  let end = 0;
+  for (const other of others.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
+    for (let one = kept[next]; one && one.start < other.start; one = kept[next]) {
+      merged.push(one);
+      end = one.end;
+      next += 1;
+    }
+    if (other.start < end || other.end > (kept[next]?.start ?? Infinity)) continue;
+    merged.push(other);
+    end = other.end;
   }
-  return sum % 10 === 0;
+  return [...merged, ...kept.slice(next)];
 }
