@@ -67,7 +67,10 @@ function unionWords(members: readonly (readonly z.core.$ZodIssue[])[]): string {
  * The place and message of a fault. For a union, the member that comes nearest
  * decides. Give the schema `schemaWords` as its `error`.
  */
-export function faultIn({ issues }: z.core.$ZodError): { path: readonly PropertyKey[]; message: string } {
+export function faultIn({ issues }: Pick<z.core.$ZodError, 'issues'>): {
+  path: readonly PropertyKey[];
+  message: string;
+} {
   return nearestFault(issues[0], []) ?? { path: [], message: 'can’t be read' };
 }
 

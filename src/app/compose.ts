@@ -9,7 +9,6 @@ import { administration } from '../core/administration.ts';
 import type { ComposeOptions, Core } from '../core/core.ts';
 import { InfrastructureDelegate } from '../core/infrastructureDelegate.ts';
 import { Detector } from '../detection/detector.ts';
-import type { CustomPattern } from '../detection/finding.ts';
 import { flowFiles } from '../flow/catalogue.ts';
 import { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import type { ImplementationDependencies } from '../flow/implementations.ts';
@@ -145,7 +144,7 @@ async function foundationOf(options: ComposeOptions) {
   });
   const conversations = new ConversationFiles(state);
   const { deadline_ms: deadlineMs } = settings.compliance;
-  const detector = new Detector({ patterns: patternsOf(settings), deadlineMs });
+  const detector = new Detector({ patterns: settings.compliance.patterns, deadlineMs });
   // It is up by the time the rest is.
   detector.start();
   const parts = { loaded, state, backend, user, capOf, content, reports, answers, conversations };
@@ -154,15 +153,6 @@ async function foundationOf(options: ComposeOptions) {
   const budget = async (day?: string): Promise<BudgetStatus> =>
     budgetStatus(await dayOf(opened.ledger, opened.journal, day), { capOf, alerts });
   return { ...parts, ...opened, sessions, simulatedBecause, caller, catalogue, budget, slots, detector };
-}
-
-/** The additional patterns; one that is only an expression finds secrets. */
-function patternsOf({ compliance }: Settings): CustomPattern[] {
-  return compliance.patterns.map((pattern, index) => ({
-    id: `pattern-${index + 1}`,
-    pattern,
-    class: 'secret',
-  }));
 }
 
 /** Where answers are cached, whether caching is on or not. */

@@ -4,7 +4,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import type * as z from 'zod';
 import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { readFileText } from '../readFile.ts';
-import { schemaWords } from '../schemaWords.ts';
+import { faultIn, schemaWords } from '../schemaWords.ts';
 import { withoutStray } from '../strayCharacters.ts';
 import { NotUtf8 } from '../utf8Text.ts';
 import { realPath, workspaceKey } from '../workspaceKey.ts';
@@ -513,12 +513,13 @@ function describeIssue(
       return correction === undefined ? fault : { ...fault, correction };
     });
   }
-  const message = `${issue.path.join('.') || 'settings'} ${lowerFirst(issue.message)}`;
-  const origin = issue.path
-    .map((_, index) => origins?.get(issue.path.slice(0, index + 1).join('.')))
+  const { path, message: words } = faultIn({ issues: [issue] });
+  const message = `${path.join('.') || 'settings'} ${lowerFirst(words)}`;
+  const origin = path
+    .map((_, index) => origins?.get(path.slice(0, index + 1).join('.')))
     .find((one) => one !== undefined);
   if (origin) return [{ severity: 'error', message: `${origin.text}: ${message}`, place: null }];
-  return [document.fault(issue.path, message)];
+  return [document.fault(path, message)];
 }
 
 function lowerFirst(text: string): string {

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { amountToMicro, parseDecimal } from '../pricing/cost.ts';
 import { userCapFault } from '../userName.ts';
 import { isKeyName, isRegion } from '../strayCharacters.ts';
+import { patternList } from './patterns.ts';
 
 /** A price as text, so that no digit is lost. */
 const decimal = z
@@ -35,15 +36,6 @@ const timeZone = z.string().refine((zone) => {
     return false;
   }
 }, 'must be an IANA time zone such as "UTC" or "Europe/Berlin"');
-
-const pattern = z.string().refine((source) => {
-  try {
-    new RegExp(source, 'u');
-    return true;
-  } catch {
-    return false;
-  }
-}, 'must be a regular expression');
 
 const webAddress = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
 const text = z.string().min(1, 'must not be empty');
@@ -309,7 +301,24 @@ export const settingsSchema = z.strictObject({
       .max(60_000)
       .default(2000)
       .describe('How long a request is searched, in milliseconds.'),
-    patterns: z.array(pattern).default([]).describe('Regular expressions for additional secrets.'),
+    patterns: patternList
+      .default([])
+      .describe(
+        'Additional patterns: a regular expression for secrets, or id, pattern, class (secret or personal_data) and examples that it matches and passes, which are tested.',
+      )
+      .meta({
+        examples: [
+          [
+            {
+              id: 'employee',
+              pattern: '\\bE-\\d{6}\\b',
+              class: 'personal_data',
+              matches: ['E-123456'],
+              passes: ['E-12'],
+            },
+          ],
+        ],
+      }),
   }),
   mlflow: section({
     enabled: z.boolean().default(true).describe('Whether calls are tracked in MLflow.'),

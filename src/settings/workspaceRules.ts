@@ -1,4 +1,5 @@
 import { parseDecimal } from '../pricing/cost.ts';
+import type { Pattern } from './patterns.ts';
 
 type Caps = Readonly<Record<string, string | null>>;
 type Decision = 'block' | 'redact' | 'allow';
@@ -34,7 +35,11 @@ export const workspaceRules: Readonly<Record<string, Tighten>> = {
   'compliance.secrets': stricter,
   'compliance.personal_data': stricter,
   'compliance.unchecked': (own: string | null, asked: string | null) => (asked === 'block' ? asked : own),
-  'compliance.patterns': (own: string[], asked: string[]) => [...new Set([...own, ...asked])],
+  // A pattern of the user's id is ignored: it could find less.
+  'compliance.patterns': (own: Pattern[], asked: Pattern[]) => [
+    ...own,
+    ...asked.filter(({ id }) => !own.some((one) => one.id === id)),
+  ],
 };
 
 function both(own: boolean, asked: boolean): boolean {

@@ -223,6 +223,19 @@ describe('a workspace file', () => {
     expect(settings.budget.per_user_usd).toEqual({ default: '20', constructor: '20', toString: '5' });
   });
 
+  it('adds patterns, and changes none of the user’s', async () => {
+    const staff = "{ id: staff, pattern: 'E-[0-9]+', class: personal_data }";
+    const { settings } = await within(
+      `compliance: { patterns: [${staff}, 'K[0-9]{9}'] }`,
+      "compliance: { patterns: [{ id: staff, pattern: never, class: secret }, 'K[0-9]{9}', 'X[0-9]{9}'] }",
+    );
+    expect(settings.compliance.patterns).toEqual([
+      { id: 'staff', pattern: 'E-[0-9]+', class: 'personal_data' },
+      { id: expect.stringMatching(/^pattern-[0-9a-f]{8}$/), pattern: 'K[0-9]{9}', class: 'secret' },
+      { id: expect.stringMatching(/^pattern-[0-9a-f]{8}$/), pattern: 'X[0-9]{9}', class: 'secret' },
+    ]);
+  });
+
   it('switches embeddings off, which cost', async () => {
     const off = 'chat: { retrieval_embeddings: null }';
     const { settings } = await within('chat: { retrieval_embeddings: titan-embed }', off);
@@ -330,6 +343,36 @@ describe('faults in settings are named at their place', () => {
       'a bad expression',
       'compliance:\n  patterns: ["("]\n',
       ':2:14: compliance.patterns.0 must be a regular expression',
+    ],
+    [
+      'an example that the pattern must match',
+      'compliance:\n  patterns:\n    - { id: staff, pattern: "E-\\\\d{6}", class: secret, matches: [E-123456, E-12] }\n',
+      ':3:76: compliance.patterns.0.matches.1 is not matched by the pattern',
+    ],
+    [
+      'an example that the pattern must pass',
+      'compliance:\n  patterns:\n    - { id: staff, pattern: E-, class: secret, passes: [E-12] }\n',
+      ':3:57: compliance.patterns.0.passes.0 is matched by the pattern, and must not be',
+    ],
+    [
+      'an example that takes a pattern very long',
+      `compliance:\n  patterns:\n    - { id: slow, pattern: (a+)+!, class: secret, passes: [${'a'.repeat(60)}] }\n`,
+      ':3:60: compliance.patterns.0.passes.0 takes too long',
+    ],
+    [
+      'a pattern without a class',
+      'compliance:\n  patterns:\n    - { id: staff, pattern: E- }\n',
+      ':3:7: compliance.patterns.0.class must be one of secret, personal_data',
+    ],
+    [
+      'a pattern with the id of another',
+      'compliance:\n  patterns:\n    - { id: staff, pattern: E-, class: secret }\n    - { id: staff, pattern: F-, class: secret }\n',
+      ':4:7: compliance.patterns.1 has the id of compliance.patterns.0, staff',
+    ],
+    [
+      'a number for a pattern',
+      'compliance:\n  patterns: [7]\n',
+      ':2:14: compliance.patterns.0 must be a text or a mapping',
     ],
     ['a short retention', 'audit:\n  retention_days: 5\n', ':2:3: audit.retention_days must be at least 183'],
     ['a price without output', 'prices: { m: { input: "1" } }\n', ':1:11: prices.m.output '],
