@@ -1,4 +1,4 @@
-import { assignedValues, isGenerated, isReference } from './assignedValues.ts';
+import { assignedValues, isGenerated, isPlaceholder, isReference } from './assignedValues.ts';
 import type { Finding } from './finding.ts';
 import { findingsOf, type Rule } from './rule.ts';
 
@@ -85,7 +85,11 @@ const places: readonly Rule[] = [
 
 /** Private keys, and tokens that are known by their form. */
 export function knownForms(text: string): Finding[] {
-  return forms.flatMap((rule) => findingsOf(rule, text));
+  return forms.flatMap((rule) =>
+    findingsOf(rule, text).filter(
+      ({ kind, start, end }) => kind === 'PRIVATE_KEY' || !isPlaceholder(text.slice(start, end)),
+    ),
+  );
 }
 
 /** Passwords and keys by their places: files of settings, addresses, headers, and assignments of what looks generated. */
@@ -102,7 +106,9 @@ export function configuredSecrets(text: string): Finding[] {
 export const assigned = 'assigned-secret';
 
 function notReferred(found: string): [number, number][] {
-  return isReference(found) || /^(?:\*+|x+|\.+|true|false|null|none|undefined)$/i.test(found)
+  return isReference(found) ||
+    isPlaceholder(found) ||
+    /^(?:\*+|x+|\.+|true|false|null|none|undefined)$/i.test(found)
     ? []
     : [[0, found.length]];
 }

@@ -18,8 +18,10 @@ const phoneForms = [
   String.raw`\(0\d{1,4}\)[ \-/]?\d{3,}(?:[ -]?\d{2,}){0,3}`,
   String.raw`\(\d{2,4}\) ?\d{3,4}[ -]\d{3,4}`,
   String.raw`0[1-9]\d{0,3}[ \-/](?:\d{2,4}[ -]){0,2}\d{3,8}(?:[ -]\d{2,4}){0,2}`,
+  // In pairs of digits, as in France
+  String.raw`0[1-9]\d{0,3}(?:[ .]\d{2}){3,4}(?!\d|[ .]\d)`,
 ];
-const date = /^0?\d[-/. ]\d\d?[-/. ]\d{4}$|^\d{4}[-/. ]\d\d?[-/. ]\d\d?$/;
+const date = /^\d{4}-\d{4}$|^0?\d[-/. ]\d\d?[-/. ]\d{4}$|^\d{4}[-/. ]\d\d?[-/. ]\d\d?$/;
 
 /** Personal data that its form, and where there are check digits they, make sure. */
 export const personalDataRules: readonly Rule[] = [
@@ -78,7 +80,9 @@ export const personalDataRules: readonly Rule[] = [
     kind: 'IP',
     pattern: /(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\w)/dg,
     pick: (found, before) =>
-      isIPv4(found) && !nobodyV4.check(found, 'ipv4') && !version.test(before) ? whole(found) : [],
+      isIPv4(found) && !nobodyV4.check(found, 'ipv4') && !section.test(found) && !version.test(before)
+        ? whole(found)
+        : [],
   },
   {
     rule: 'ipv6',
@@ -108,9 +112,9 @@ export const personalDataRules: readonly Rule[] = [
     rule: 'named-phone',
     class: 'personal_data',
     kind: 'PHONE',
-    // In the writing of any country, in groups, after words that say what it is.
+    // In the writing of any country, in groups, after or before words that say what it is.
     pattern:
-      /\b(?:phone|mobile|cell|tel|telefon|telephone|handy|fax|(?:answering|call|contact|dial|reach|ring|text)(?: me| us| him| her| them)?(?: back)?(?: at| on)?)\b[^\d\n+(]{0,20}(\(?\d[\d()]{0,8}[ \-/][\d ()\-/]{3,16}\d)(?![\w.]?\d)/dgi,
+      /\b(?:phone|mobile|cell|tel|telefon|telephone|handy|fax|(?:answering|call|contact|dial|reach|ring|text)(?: me| us| him| her| them)?(?: back)?(?: at| on)?)\b[^\d\n+(]{0,20}(\(?\d[\d()]{0,8}[ \-/][\d ()\-/]{3,16}\d)(?![\w.]?\d)|(?<![\w.+/-])(\(?\d[\d()]{0,8}[ \-/][\d ()\-/]{3,16}\d)(?=[ -]\(?(?:office|mobile|cell|fax|home)\b)/dgi,
     pick: (found) => (digitsIn(found) >= 7 && digitsIn(found) <= 15 && !date.test(found) ? whole(found) : []),
   },
 ];
@@ -158,6 +162,9 @@ for (const [network, bits] of [
 ] as const)
   nobodyV4.addSubnet(network, bits, 'ipv4');
 
+/** A section of a standard, an object identifier or a version such as 7.18.1.2 and 116.0.0.0, or a network. */
+const section = /^(?:(?:1?\d|20)\.){3}(?:1?\d|20)$|\.0\.0$/;
+
 /** What stands before a version of four numbers. */
 const version = /(?:\b(?:v|ver|version|release)\W{0,3}|[=<>~^!]=\s?|[~^])$/i;
 
@@ -193,6 +200,7 @@ const cardNumber = new RegExp(
     '2(?:22[1-9]|2[3-9]\\d|[3-6]\\d\\d|7[01]\\d|720)\\d{12}',
     '3[47]\\d{13}',
     '3(?:0[0-5]|[689]\\d)\\d{11}',
+    '(?:1800|2131)\\d{11}',
     '35(?:2[89]|[3-8]\\d)\\d{12,15}',
     '6(?:011|4[4-9]\\d|5\\d\\d)\\d{12,15}',
     '62\\d{14,17}',
@@ -201,11 +209,12 @@ const cardNumber = new RegExp(
   ].join('|')})$`,
 );
 
-/** As cards print them. A number of more than 16 digits counts only in groups: most integers of 64 bits have 19. */
+/** As cards print them. A number of more than 16 digits has groups or a name: most integers of 64 bits have 19. */
 const cardGroups = /^(?:\d{12,16}|\d{4}([ -])\d{6}\1\d{4,5}|(?:\d{4}([ -]))(?:\d{4}\2){1,3}\d{1,4})$/;
 
 /** Groups of digits that are a card's number together, wherever they begin. */
-function cards(found: string): Offsets {
+function cards(found: string, before: string): Offsets {
+  const isNamed = /(?:card|visa|credit|karte|payment)[^]{0,60}$/i.test(before);
   const groups = [...found.matchAll(/\d+/g)].map(
     ({ 0: { length }, index }) => [index, index + length] as const,
   );
@@ -213,7 +222,8 @@ function cards(found: string): Offsets {
     for (const [, end] of groups.toReversed()) {
       const number = found.slice(start, Math.max(start, end));
       const digits = number.replace(/\D/g, '');
-      if (cardGroups.test(number) && cardNumber.test(digits) && passesLuhn(digits)) return [[start, end]];
+      if ((isNamed || cardGroups.test(number)) && cardNumber.test(digits) && passesLuhn(digits))
+        return [[start, end]];
     }
   return [];
 }

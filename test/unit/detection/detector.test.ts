@@ -1,6 +1,11 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Detector } from '../../../src/detection/detector.ts';
 import type { CustomPattern } from '../../../src/detection/finding.ts';
+import { temporaryFolder } from '../../support/temporary.ts';
 
 /** Takes twice as long for each further "a" of a run that ends with something else. */
 const endless: CustomPattern = { id: 'endless', pattern: '(a+)+!', class: 'secret' };
@@ -68,5 +73,18 @@ describe('Detector', () => {
     await one.dispose();
     await failed;
     await expect(one.find([''])).rejects.toThrow('the detector has ended');
+  });
+
+  it('lets a process end that waits for nothing else, after its findings', async () => {
+    const file = join(import.meta.dirname, '../../../src/detection/detector.ts');
+    const script = `
+      const { Detector } = await import(${JSON.stringify(file)});
+      const detector = new Detector({ patterns: [], deadlineMs: 60_000 });
+      detector.start();
+      console.log(JSON.stringify(await detector.find(['ada@example.org'])));`;
+    const program = join(temporaryFolder(), 'find.mjs');
+    writeFileSync(program, script);
+    const { stdout } = await promisify(execFile)(process.execPath, [program]);
+    expect(JSON.parse(stdout)).toEqual([[expect.objectContaining({ rule: 'email', start: 0, end: 15 })]]);
   });
 });

@@ -50,7 +50,10 @@ describe('personal data', () => {
       'addresses of nobody',
       '127.0.0.1 10.1.2.3 192.168.0.1 169.254.1.1 192.0.2.7 0.0.0.0 ::1 fe80::1:2:3 2001:db8::1:2',
     ],
-    ['versions', 'v1.2.3.4, version 10.11.12.13, billiard==3.6.4.0, 1.2.3.4.5'],
+    [
+      'versions',
+      'v1.2.3.4, version 10.11.12.13, billiard==3.6.4.0, 1.2.3.4.5, C99 7.18.1.2, Chrome/116.0.0.0',
+    ],
     ['code', 'std::vector<fade::bed> icon@2x.png git@github.com:x/y.git @scope/name@1.2.3'],
     ['dates and times', '2026-11-30T00:21:54Z 30.11.2026 01/02/2026 01-02-2026'],
     ['constants', '+2147483647 00110011 0x7fffffff 1e10 3.14159265358979'],
