@@ -9,7 +9,7 @@ export interface AssignedValue {
 }
 
 const assignment =
-  /(?:(?<!by|com)pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|client[_-]?key|app[_-]?key|credentials?)[\w-]{0,30}["']?\]?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}(?:"([^"\n]{6,500})"|'([^'\n]{6,500})'|([^\s"',;`]{6,500}))/dgi;
+  /(?:(?<!by|com)pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|client[_-]?key|app[_-]?key|credentials?)[\w-]{0,30}["']?\]?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}(?:"([^"\n]{6,500})"|'([^'\n]{6,500})'|([^\s"',;`\\][^\s"',;`]{5,500}))/dgi;
 
 const secretName =
   /^(?:pass(?:word|wd|phrase)?|pwd|secret(?:[_-]?(?:access[_-]?)?key)?|access[_-]?key)["']?\]?\s*(?:=>|:=|[:=])\s*["']?$/i;

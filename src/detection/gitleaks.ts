@@ -19,11 +19,25 @@ interface Rule {
   allowed: readonly Allowed[];
 }
 
-const keywords = [...new Set(table.rules.flatMap((rule) => rule.keywords))];
-const automaton = new Keywords(keywords);
-/** The rules of each keyword. */
-const rulesOf = keywords.map((keyword) => table.rules.filter((rule) => rule.keywords.includes(keyword)));
-const allowedEverywhere = compiled(table.allowed);
+/** What searching needs; it takes some milliseconds, which a program that searches nothing saves. */
+interface Search {
+  keywords: Keywords;
+  /** The rules of each keyword. */
+  rulesOf: readonly (readonly TableRule[])[];
+  allowedEverywhere: Allowed;
+}
+
+let search: Search | null = null;
+
+function madeSearch(): Search {
+  const words = [...new Set(table.rules.flatMap((rule) => rule.keywords))];
+  return {
+    keywords: new Keywords(words),
+    rulesOf: words.map((word) => table.rules.filter((rule) => rule.keywords.includes(word))),
+    allowedEverywhere: compiled(table.allowed),
+  };
+}
+
 /** Compiled when one of its keywords is first met. */
 const ready = new Map<TableRule, Rule>();
 
@@ -35,17 +49,18 @@ export const genericRule = 'generic-api-key';
  * its keywords, as far as what it finds may reach. Findings of several rules may overlap.
  */
 export function gitleaksFindings(text: string): Finding[] {
-  return [...windowsByRule(text)].flatMap(([rule, windows]) =>
-    windows.flatMap(([start, end]) => findingsBetween(rule, text, start, end)),
+  const made = (search ??= madeSearch());
+  return [...windowsByRule(text, made)].flatMap(([rule, windows]) =>
+    windows.flatMap(([start, end]) => findingsBetween(rule, made.allowedEverywhere, text, start, end)),
   );
 }
 
 type Window = [start: number, end: number];
 
 /** Where each rule whose keyword the text has must look; windows that touch are one. */
-function windowsByRule(text: string): Map<TableRule, Window[]> {
+function windowsByRule(text: string, { keywords, rulesOf }: Search): Map<TableRule, Window[]> {
   const windows = new Map<TableRule, Window[]>();
-  automaton.find(text, (word, place) => {
+  keywords.find(text, (word, place) => {
     for (const rule of rulesOf[word] ?? []) {
       // One more, so that what stands before and after is seen.
       const reach = (rule.longest ?? text.length) + 1;
@@ -53,7 +68,7 @@ function windowsByRule(text: string): Map<TableRule, Window[]> {
       const end = Math.min(text.length, place + reach);
       const all = windows.get(rule);
       const last = all?.at(-1);
-      if (last && start <= last[1]) last[1] = Math.max(last[1], end);
+      if (last && start <= last[1]) all?.splice(-1, 1, [Math.min(last[0], start), Math.max(last[1], end)]);
       else if (all) all.push([start, end]);
       else windows.set(rule, [[start, end]]);
     }
@@ -61,7 +76,13 @@ function windowsByRule(text: string): Map<TableRule, Window[]> {
   return windows;
 }
 
-function findingsBetween(rule: TableRule, text: string, from: number, to: number): Finding[] {
+function findingsBetween(
+  rule: TableRule,
+  everywhere: Allowed,
+  text: string,
+  from: number,
+  to: number,
+): Finding[] {
   const { pattern, allowed } = readyRule(rule);
   return [...text.slice(from, to).matchAll(pattern)].flatMap((match) => {
     const groups = match.slice(1).map((value, index) => (value ? index + 1 : 0));
@@ -71,7 +92,7 @@ function findingsBetween(rule: TableRule, text: string, from: number, to: number
     const value = text.slice(start, end);
     if (rule.entropy > 0 && entropyOf(value) <= rule.entropy) return [];
     const place = { text, start: from + match.index, end: from + match.index + match[0].length };
-    if ([allowedEverywhere, ...allowed].some((one) => allows(one, value, place))) return [];
+    if ([everywhere, ...allowed].some((one) => allows(one, value, place))) return [];
     return [{ rule: rule.id, class: 'secret', kind: kindOf(rule.id), start, end }];
   });
 }
