@@ -19,7 +19,7 @@ export interface CustomPattern {
   pattern: string;
   class: FindingClass;
   /** Texts in which it must find something. */
-  matches?: readonly string[];
+  matches?: readonly string[] | undefined;
   /** Texts in which it must find nothing. */
-  passes?: readonly string[];
+  passes?: readonly string[] | undefined;
 }
