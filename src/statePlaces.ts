@@ -16,6 +16,8 @@ export const statePlaces = {
   contentKeys: (state: string) => join(state, 'content', 'keys'),
   /** Slots for calls that run at once. */
   slots: (state: string, kind: LedgerKind) => join(state, 'slots', kind),
+  /** Calls that wait to be sent to MLflow and OpenTelemetry. */
+  spool: (state: string, kind: LedgerKind) => join(state, 'spool', kind),
   signingKey: (state: string) => join(state, 'signing.pem'),
   /** List of all state folders of the account. */
   homes: (state: string) => join(state, 'homes'),

@@ -6,7 +6,7 @@ import { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
 import { Screening } from '../compliance/screening.ts';
 import { ContentStore } from '../content/contentStore.ts';
 import { administration } from '../core/administration.ts';
-import type { ComposeOptions, Core } from '../core/core.ts';
+import type { ComposeOptions, Core, Tracking } from '../core/core.ts';
 import { InfrastructureDelegate } from '../core/infrastructureDelegate.ts';
 import { Detector } from '../detection/detector.ts';
 import { flowFiles } from '../flow/catalogue.ts';
@@ -40,17 +40,28 @@ import { statePlaces } from '../statePlaces.ts';
 import { chooseBackend } from './backend.ts';
 import { callerOf, Patience } from './caller.ts';
 import { anchorAt, openLedger } from './openLedger.ts';
+import { trackingOf } from './tracking.ts';
 import { settingsWarnings } from './warnings.ts';
 
 /** Reads the settings, chooses the adapters and wires the core. Throws `GatewayError`. */
 export async function compose(options: ComposeOptions): Promise<Core> {
   const base = await foundationOf(options);
   const { loaded, sessions, backend, simulatedBecause, user, caller, content, reports, catalogue } = base;
-  const { ledger, journal, anchoring, capOf, budget, answers, conversations, slots, detector } = base;
+  const { ledger, journal, anchoring, capOf, budget, answers, conversations, slots, detector, tracking } =
+    base;
+  const { tracker } = tracking;
   const policy = policyOf(loaded.settings, backend.simulated, user, caller);
   const screening = new Screening(loaded.settings.compliance, detector);
   const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
-    new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy, screening });
+    new CorporateLlmGateway({
+      backend: reached,
+      catalogue: prices,
+      ledger,
+      content,
+      policy,
+      screening,
+      tracker,
+    });
   const registry = await initGateways({
     corporate_llm: () => Promise.resolve(callsOn(backend, catalogue)),
     ai_processing: (below) =>
@@ -79,6 +90,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     catalogue,
     registry,
     cache: answers,
+    tracking,
     infrastructure: new InfrastructureDelegate(registry, backend),
     chat: new UnifiedChatManager({
       registry,
@@ -96,6 +108,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     flow: flowOf(options, { ...base, cache: answers, registry, callsOn, anchorAt }),
     reports,
     dispose: async () => {
+      await tracker.dispose();
       await anchoring.dispose();
       await ledger.dispose();
       backend.dispose();
@@ -152,7 +165,19 @@ async function foundationOf(options: ComposeOptions) {
   const { alerts } = settings.budget;
   const budget = async (day?: string): Promise<BudgetStatus> =>
     budgetStatus(await dayOf(opened.ledger, opened.journal, day), { capOf, alerts });
-  return { ...parts, ...opened, sessions, simulatedBecause, caller, catalogue, budget, slots, detector };
+  const tracking = trackingOf(loaded, { folder: statePlaces.spool(state, mode), content, sessions, options });
+  return {
+    ...parts,
+    ...opened,
+    sessions,
+    simulatedBecause,
+    caller,
+    catalogue,
+    budget,
+    slots,
+    detector,
+    tracking,
+  };
 }
 
 /** Where answers are cached, whether caching is on or not. */
@@ -169,7 +194,7 @@ function answersOf({ cache }: Settings, { folders = [] }: ComposeOptions, state:
 /** Level 2, on top of the corporate gateway. */
 function processingOn(
   below: GovernedCalls,
-  { loaded, answers, slots, pacing }: ProcessingParts,
+  { loaded, answers, slots, pacing, tracking }: ProcessingParts,
 ): AiProcessingGateway {
   const { ai, retry, cache } = loaded.settings;
   return new AiProcessingGateway({
@@ -188,6 +213,7 @@ function processingOn(
       backends: ai.backends,
     },
     pacing,
+    tracker: tracking.tracker,
   });
 }
 
@@ -196,6 +222,7 @@ interface ProcessingParts {
   answers: AnswerFiles;
   slots: MachineSlots;
   pacing: Pacing;
+  tracking: Tracking;
 }
 
 /** The part of the back-end that front doors see: nothing that calls a model. */
@@ -262,14 +289,14 @@ async function openSessions(
 type FlowParts = Omit<
   ImplementationDependencies,
   'flow' | 'calls' | 'environment' | 'defaultModel' | 'cacheSeconds'
-> & { ledger: Ledger; registry: GatewayRegistry; reports: ReportStore };
+> & { ledger: Ledger; registry: GatewayRegistry; reports: ReportStore; tracking: Tracking };
 
 /** FLOW agreements; their implementations are loaded on the first run. */
 function flowOf(
   { environment, folders = [], flowFolders = folders }: ComposeOptions,
   parts: FlowParts,
 ): FlowAgreementManager {
-  const { loaded, catalogue, registry } = parts;
+  const { loaded, catalogue, registry, tracking } = parts;
   const { settings } = loaded;
   const defaultModel = settings.aws.bedrock.default_model;
   const load = async () =>
@@ -285,6 +312,7 @@ function flowOf(
   const implementations = () => (made ??= load());
   const flow: FlowAgreementManager = new FlowAgreementManager({
     ...parts,
+    tracker: tracking.tracker,
     sources: flowFiles(environment, settings.flow.files, flowFolders),
     implementationOf: async (agreement) => {
       // The cost of a run is calculated before its first call, which would otherwise load the profiles.

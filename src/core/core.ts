@@ -16,6 +16,7 @@ import type { BackendInfo, Pacing } from '../gateways/ports.ts';
 import type { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
 import type { Sessions } from '../gateways/services.ts';
+import type { Tracker } from '../tracking/tracker.ts';
 
 /** The command line's global options, or VS Code's settings of the same names. */
 export interface ComposeOptions extends SettingsOverrides {
@@ -48,6 +49,16 @@ export interface CacheFiles {
   clear(model?: string): Promise<{ files: number; bytes: number }>;
 }
 
+/** Tracking of calls in MLflow and OpenTelemetry. */
+export interface Tracking {
+  readonly tracker: Tracker;
+  /**
+   * The page on which MLflow shows a call. Throws `service_failed` if MLflow isn't used or can't be asked, or has no
+   * experiment yet.
+   */
+  pageOf(callId: string): Promise<string>;
+}
+
 /** The assembled product that every front door works with. */
 export interface Core {
   readonly loaded: LoadedSettings;
@@ -64,6 +75,7 @@ export interface Core {
   readonly registry: GatewayRegistry;
   /** Cached answers. */
   readonly cache: CacheFiles;
+  readonly tracking: Tracking;
   /** Model calls for code outside the chat, such as other extensions. */
   readonly infrastructure: InfrastructureDelegate;
   /** Answers questions in the chat's modes. */

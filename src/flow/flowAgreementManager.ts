@@ -5,6 +5,7 @@ import type { GatewayErrorCode } from '../errorCodes.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import { budgetBlocked } from '../gateways/budgetRefusals.ts';
 import { recordedOrigin, type CallOrigin } from '../gateways/callOrigin.ts';
+import type { CallTracker, EndedRun } from '../gateways/ports.ts';
 import type { AgreementValidation, GatewayRegistry } from '../gateways/registry.ts';
 import type {
   EndRunInput,
@@ -42,6 +43,8 @@ export interface FlowDependencies {
   user: string;
   /** Who makes a run, whatever the name. */
   caller: Caller;
+  /** Told of each run that ended. */
+  tracker: Pick<CallTracker, 'run'>;
   /** The agreement files, and the faults of their names. */
   sources: { files: readonly FlowFile[]; faults: readonly Fault[] };
   /** The implementations and fallbacks of agreements. */
@@ -439,7 +442,7 @@ export class FlowAgreementManager {
   }
 
   async #end(running: Running, { validations, reserved, refused, work }: Ending): Promise<FlowExecution> {
-    const { ledger, backend } = this.#dependencies;
+    const { ledger, backend, tracker } = this.#dependencies;
     const { runId, agreement, parameters, options, startedAt } = running;
     const { report, error, fallback } = work;
     const mode = error ? 'failed' : isSimulated(agreement, backend) ? 'simulated' : 'real';
@@ -460,6 +463,7 @@ export class FlowAgreementManager {
       report_sha256: sha256,
     };
     const receipt = await this.#unlessDamaged(running, () => ledger.endRun(runId, ending));
+    tracker.run(trackedRun(running, ending, report, receipt));
     return {
       runId,
       agreement,
@@ -567,6 +571,43 @@ function directoryOf(workspace: string, { directory }: ShellAction): string | nu
   } catch {
     return null;
   }
+}
+
+/** The run as tracking shows it. Parameters of a prompt or command are part of its text, and stay here. */
+function trackedRun(
+  { runId, agreement, parameters, startedAt }: Running,
+  ending: EndRunInput,
+  report: Report | null,
+  receipt: RunReceipt | null,
+): EndedRun {
+  const { id, flowEncoding, prompt, shell } = agreement;
+  const given = prompt || shell ? [] : Object.entries(parameters);
+  const figures = (report?.figures ?? []).flatMap(({ id: name, value }): [string, number][] =>
+    value === null || !Number.isFinite(Number(value)) ? [] : [[name, Number(value)]],
+  );
+  return {
+    kind: 'flow',
+    id: runId,
+    name: agreement.trigger,
+    startedAt: startedAt.toISOString(),
+    failed: ending.outcome !== 'success',
+    parameters: {
+      agreement: id,
+      flow_encoding: formatFlowEncoding(flowEncoding),
+      execution_mode: ending.execution_mode,
+      outcome: ending.outcome,
+      ...(ending.error_code !== null && { error_code: ending.error_code }),
+      ...Object.fromEntries(given.map(([name, value]) => [`parameter.${name}`, String(value)])),
+    },
+    metrics: {
+      ...Object.fromEntries(figures),
+      duration_ms: ending.duration_ms,
+      calls: receipt?.calls ?? 0,
+      cost_usd: Number(microToUsd(receipt?.cost ?? 0n)),
+      problems: ending.problems,
+      warnings: ending.warnings,
+    },
+  };
 }
 
 function countOf(report: Report | null, severity: Finding['severity']): number {

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../errors.ts';
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
+import { microToUsd } from '../pricing/cost.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import { budgetBlocked, comparisonExceeded } from './budgetRefusals.ts';
 import type { AnswerEvent, LlmRequest, LlmResponse, ModelCalls } from './modelCalls.ts';
+import type { CallTracker, EndedRun } from './ports.ts';
 import type { GatewayRegistry } from './registry.ts';
 
 /** How many models one comparison may have. */
@@ -14,6 +16,8 @@ export const mostModels = 8;
 export interface ComparisonCore {
   readonly registry: Pick<GatewayRegistry, 'calls'>;
   readonly catalogue: Pick<ModelCatalogue, 'learn' | 'modelIdOf'>;
+  /** Told of each comparison that ended. */
+  readonly tracking: { readonly tracker: Pick<CallTracker, 'run'> };
   budget(): Promise<Pick<BudgetStatus, 'limit' | 'remaining' | 'overruns' | 'timeZone'>>;
 }
 
@@ -43,6 +47,7 @@ export class Comparison {
   readonly #request: LlmRequest;
   readonly #calls: ModelCalls;
   readonly #budget: () => ReturnType<ComparisonCore['budget']>;
+  readonly #tracker: Pick<CallTracker, 'run'>;
   readonly #stops: ReadonlyMap<string, AbortController>;
 
   private constructor(
@@ -55,6 +60,7 @@ export class Comparison {
     this.#request = request;
     this.#calls = calls;
     this.#budget = () => core.budget();
+    this.#tracker = core.tracking.tracker;
     this.#stops = new Map(models.map(({ name }) => [name, new AbortController()]));
   }
 
@@ -92,7 +98,8 @@ export class Comparison {
    */
   async run({ onEvent, onEnd }: ComparisonListener = {}): Promise<LlmResponse[]> {
     await this.requireBudget();
-    return Promise.all(
+    const startedAt = new Date().toISOString();
+    const responses = await Promise.all(
       this.models.map(async ({ name }) => {
         const response = await this.#calls.execute(this.#requestFor(name), {
           signal: this.#stopOf(name).signal,
@@ -102,6 +109,28 @@ export class Comparison {
         return response;
       }),
     );
+    this.#tracker.run(this.#ended(startedAt, responses));
+    return responses;
+  }
+
+  #ended(startedAt: string, responses: readonly LlmResponse[]): EndedRun {
+    const metrics = responses.flatMap(({ cost, processingTimeMs, tokenUsage }, index): [string, number][] => {
+      const { name = '' } = this.models[index] ?? {};
+      return [
+        [`${name}/cost_usd`, Number(microToUsd(cost))],
+        [`${name}/duration_ms`, Math.round(processingTimeMs)],
+        [`${name}/output_tokens`, tokenUsage.output],
+      ];
+    });
+    return {
+      kind: 'comparison',
+      id: this.id,
+      name: 'comparison',
+      startedAt,
+      failed: responses.every(({ success }) => !success),
+      parameters: { models: this.models.map(({ name }) => name).join(', ') },
+      metrics: Object.fromEntries(metrics),
+    };
   }
 
   /** Stops one model's call, or all of them: what has arrived is charged, the rest is not asked for. */

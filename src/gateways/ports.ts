@@ -1,8 +1,9 @@
 import type { RequestContent } from '../content/messages.ts';
+import type { CallDescription } from '../ledger/records.ts';
 import type { ServiceTier, TokenUsage } from '../pricing/cost.ts';
 import type { Model } from '../pricing/modelCatalogue.ts';
-import type { Health } from './gateway.ts';
-import type { AnswerDelta, BackendId, CachedAnswer } from './modelCalls.ts';
+import type { GatewayId, Health } from './gateway.ts';
+import type { AnswerDelta, BackendId, CachedAnswer, LlmRequest, LlmResponse } from './modelCalls.ts';
 
 /** One attempt at a model, passed to a back-end: already admitted, priced and recorded. */
 export interface ModelCall {
@@ -111,4 +112,44 @@ export interface Pacing {
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
   /** From 0 up to, not including, 1. */
   random(): number;
+}
+
+/** One attempt, as the corporate gateway ended it. Times are those of `performance.now()`. */
+export interface EndedAttempt {
+  callId: string;
+  request: LlmRequest;
+  description: CallDescription;
+  startedAt: number;
+  /** When the request was sent and when its answer ended; left out for what never reached a model. */
+  reservedAt?: number;
+  answeredAt?: number;
+  /** Policy day under which its content is kept; left out where nothing is kept. */
+  day?: string;
+  /** What was sent; left out for what was refused before. */
+  sent?: Pick<ModelCall, 'maxTokens' | 'temperature' | 'stream'>;
+  /** The part of the cost that is the answer's, micro-USD; null where it isn't known. */
+  outputCost: bigint | null;
+  response: LlmResponse;
+}
+
+/** A FLOW run or a comparison, at its end. */
+export interface EndedRun {
+  kind: 'flow' | 'comparison';
+  id: string;
+  name: string;
+  /** ISO 8601. */
+  startedAt: string;
+  failed: boolean;
+  parameters: Readonly<Record<string, string>>;
+  metrics: Readonly<Record<string, number>>;
+}
+
+/** Follows calls for tracking. No method throws or waits: what can't be tracked must not disturb a call. */
+export interface CallTracker {
+  /** Whether calls are tracked in MLflow. */
+  readonly mlflowEnabled: boolean;
+  /** Makes a call of the highest level: the attempts that end meanwhile are its own. */
+  call<Response extends LlmResponse>(level: GatewayId, make: () => Promise<Response>): Promise<Response>;
+  attempt(ended: EndedAttempt): void;
+  run(ended: EndedRun): void;
 }

@@ -110,24 +110,49 @@ const foundRun = z.object({
     data: z.object({ metrics: z.optional(z.array(z.object({ key: z.string(), value: z.number() }))) }),
   }),
 });
-const foundExperiment = z.object({ experiment: z.object({ experiment_id: z.string() }) });
+const foundExperiment = z.object({
+  experiment: z.object({ experiment_id: z.string(), lifecycle_stage: z.optional(z.string()) }),
+});
 const createdExperiment = z.object({ experiment_id: z.string() });
 
-/** The experiment that calls are tracked in, by its name; created if missing. */
-async function experimentOf(
+/**
+ * The experiment that calls are tracked in, by its name; created if missing. Throws `service_failed`, also if it was
+ * deleted: its name can't be used before it is restored or deleted for good.
+ */
+export async function experimentOf(
   server: TrackingServer,
   name: string,
   signal: AbortSignal,
 ): Promise<{ id: string; made: boolean }> {
+  const found = await findExperiment(server, name, signal);
+  if (found !== null) return { id: found, made: false };
+  const made = await server.send('api/2.0/mlflow/experiments/create', { body: { name }, signal });
+  if (made.status === 400 && made.body.includes('RESOURCE_ALREADY_EXISTS')) {
+    // Another machine made it just now.
+    const id = await findExperiment(server, name, signal);
+    if (id !== null) return { id, made: false };
+  }
+  return { id: parsed(server, made, createdExperiment).experiment_id, made: true };
+}
+
+/** The id of an experiment; null if there is none. Throws `service_failed`. */
+export async function findExperiment(
+  server: TrackingServer,
+  name: string,
+  signal: AbortSignal,
+): Promise<string | null> {
   const answer = await server.get(
     `experiments/get-by-name?experiment_name=${encodeURIComponent(name)}`,
     signal,
   );
-  if (answer.status === 404 && answer.body.includes('RESOURCE_DOES_NOT_EXIST')) {
-    const made = await server.post('experiments/create', { name }, createdExperiment, signal);
-    return { id: made.experiment_id, made: true };
-  }
-  return { id: parsed(server, answer, foundExperiment).experiment.experiment_id, made: false };
+  if (answer.status === 404 && answer.body.includes('RESOURCE_DOES_NOT_EXIST')) return null;
+  const { experiment } = parsed(server, answer, foundExperiment);
+  if (experiment.lifecycle_stage !== 'deleted') return experiment.experiment_id;
+  throw failedService(
+    'mlflow',
+    `The experiment ${name} was deleted in MLflow at ${server.shown}.`,
+    'Restore it, or name another one in mlflow.experiment.',
+  );
 }
 
 async function removeRun(server: TrackingServer, runId: string): Promise<void> {
@@ -139,7 +164,7 @@ async function removeRun(server: TrackingServer, runId: string): Promise<void> {
 }
 
 /** MLflow's REST interface. */
-class TrackingServer {
+export class TrackingServer {
   /** Its address as it may be shown. */
   readonly shown: string;
   readonly #base: string;
@@ -153,7 +178,8 @@ class TrackingServer {
 
   get(path: string, signal: AbortSignal): Promise<HttpAnswer> {
     const { network, environment } = this.#access;
-    return network.request(this.#address(path), { headers: authorization(environment), signal });
+    const headers = authorization(environment);
+    return network.request(`${this.#base}/api/2.0/mlflow/${path}`, { headers, signal });
   }
 
   async post<Schema extends z.ZodMiniType>(
@@ -162,23 +188,26 @@ class TrackingServer {
     schema: Schema,
     signal: AbortSignal,
   ): Promise<z.infer<Schema>> {
-    const { network, environment } = this.#access;
-    const body = JSON.stringify(asked);
-    const headers = { ...authorization(environment), 'content-type': 'application/json' };
-    return parsed(
-      this,
-      await network.request(this.#address(path), { method: 'POST', headers, body, signal }),
-      schema,
-    );
+    return parsed(this, await this.send(`api/2.0/mlflow/${path}`, { body: asked, signal }), schema);
   }
 
-  #address(path: string): string {
-    return `${this.#base}/api/2.0/mlflow/${path}`;
+  /** Posts JSON to a path of the server, and answers with any status. Throws what `Network.request` throws. */
+  send(
+    path: string,
+    { body, headers = {}, signal }: { body: object; headers?: Record<string, string>; signal: AbortSignal },
+  ): Promise<HttpAnswer> {
+    const { network, environment } = this.#access;
+    return network.request(`${this.#base}/${path}`, {
+      method: 'POST',
+      headers: { ...authorization(environment), 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+      signal,
+    });
   }
 }
 
 /** Throws `service_failed` for an answer that is not MLflow's. */
-function parsed<Schema extends z.ZodMiniType>(
+export function parsed<Schema extends z.ZodMiniType>(
   { shown }: TrackingServer,
   { status, body }: HttpAnswer,
   schema: Schema,

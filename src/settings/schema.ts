@@ -327,6 +327,20 @@ export const settingsSchema = z.strictObject({
     backend_store_uri: optional.describe('Backend store of an MLflow server started for this user.'),
     artifact_store: optional.describe('Artifact folder of that server.'),
   }),
+  telemetry: section({
+    otlp_endpoint: webAddress
+      .nullable()
+      .default(null)
+      .describe(
+        'Address of an OpenTelemetry receiver (OTLP over HTTP), without /v1/traces; calls are also sent there.',
+      )
+      .meta({ examples: ['http://localhost:4318'] }),
+    otlp_headers: z
+      .record(text, text)
+      .default({})
+      .describe('Headers that go with them, such as a login.')
+      .meta({ secret: true, examples: [{ authorization: '${OTLP_AUTHORIZATION}' }] }),
+  }),
   postgres: section({
     host: optional.describe('Host of the team’s database.').meta({ examples: ['db.example.com'] }),
     port: port.default(5432).describe('Port of the database.'),
@@ -377,7 +391,6 @@ export type Settings = z.output<typeof settingsSchema>;
 
 /** Keys without effect yet: their parts are not installed. They are accepted so that one file fits every version. */
 export const laterKeys: readonly string[] = [
-  'mlflow.experiment',
   'mlflow.backend_store_uri',
   'mlflow.artifact_store',
   's3.prefix',

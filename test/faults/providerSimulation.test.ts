@@ -3,6 +3,7 @@ import { AiProcessingGateway } from '../../src/gateways/aiProcessing/aiProcessin
 import type { LlmResponse, Priority } from '../../src/gateways/modelCalls.ts';
 import { report, times } from '../support/nightly.ts';
 import { randomFrom, testSeed } from '../support/random.ts';
+import { untracked } from '../support/untracked.ts';
 import { slotsInMemory } from '../support/slotsInMemory.ts';
 import { VirtualTime } from '../support/virtualTime.ts';
 import { SimulatedProvider, worstCost, type Weather } from './simulatedProvider.ts';
@@ -34,6 +35,7 @@ async function simulate(seed: number) {
     below: provider,
     cache: null,
     slots: slotsInMemory(atOnce),
+    tracker: untracked,
     pacing: {
       now: () => time.now(),
       sleep: (milliseconds, signal) => time.sleep(milliseconds, signal),

@@ -11,7 +11,7 @@ import {
   type GovernedResponse,
   type LlmResponse,
 } from '../modelCalls.ts';
-import type { AnswerCache, CacheKey, Pacing } from '../ports.ts';
+import type { AnswerCache, CacheKey, CallTracker, Pacing } from '../ports.ts';
 import { answerToKeep, cacheKeyOf, type CacheScope } from './cacheKey.ts';
 import { AttemptTally } from './attemptTally.ts';
 import { CircuitBreaker, type AttemptOutcome } from './circuitBreaker.ts';
@@ -42,6 +42,7 @@ export interface AiProcessingDependencies {
   cache: AnswerCache | null;
   slots: Slots;
   pacing: Pacing;
+  tracker: CallTracker;
 }
 
 /** A request on its way to one model. */
@@ -68,6 +69,7 @@ export class AiProcessingGateway implements Gateway {
   readonly #policy: ProcessingPolicy;
   readonly #cache: AnswerCache | null;
   readonly #pacing: Pacing;
+  readonly #tracker: CallTracker;
   readonly #breaker: CircuitBreaker;
   readonly #limit: ConcurrencyLimit;
   readonly #budget = new RetryBudget();
@@ -75,11 +77,12 @@ export class AiProcessingGateway implements Gateway {
   /** Calls whose answer will be cached, by the hash of their key. */
   readonly #underWay = new Map<string, Promise<GovernedResponse>>();
 
-  constructor({ below, policy, cache, slots, pacing }: AiProcessingDependencies) {
+  constructor({ below, policy, cache, slots, pacing, tracker }: AiProcessingDependencies) {
     this.#below = below;
     this.#policy = policy;
     this.#cache = cache;
     this.#pacing = pacing;
+    this.#tracker = tracker;
     this.#breaker = new CircuitBreaker(policy.pauseAfterFailures, () => pacing.now());
     this.#limit = new ConcurrencyLimit(policy.concurrency, slots, () => pacing.now());
   }
@@ -121,7 +124,11 @@ export class AiProcessingGateway implements Gateway {
     return Promise.resolve();
   }
 
-  async execute(request: LlmRequest, options: CallOptions = {}): Promise<GovernedResponse> {
+  execute(request: LlmRequest, options: CallOptions = {}): Promise<GovernedResponse> {
+    return this.#tracker.call(this.id, () => this.#execute(request, options));
+  }
+
+  async #execute(request: LlmRequest, options: CallOptions): Promise<GovernedResponse> {
     const plan = await this.#planOf(request);
     // The level below refuses it with the same error, and records that.
     if (!plan) return this.#below.execute(request, options);

@@ -5,6 +5,7 @@ import {
   contextTokens,
   costOf,
   noTokens,
+  tierFor,
   worstCaseCost,
   type PriceTier,
   type TokenUsage,
@@ -67,6 +68,13 @@ function modelCharge(admitted: AdmittedCall, answer: Answer, error: GatewayError
   if (typeof cost === 'bigint') return { cost, estimatedBecause: model.priceEstimatedBecause, usage, tiers };
   const estimatedBecause = `no price is known for ${cost.unpriced} tokens; the dearest one of the model`;
   return { cost: most, estimatedBecause, usage, tiers };
+}
+
+/** The part of an exact cost that is the answer's, micro-USD; null for an upper bound. */
+export function outputCostOf({ estimatedBecause, usage, tiers }: Charge): bigint | null {
+  const tier = estimatedBecause === null ? tierFor(tiers, usage) : undefined;
+  const cost = tier && costOf([{ ...tier, aboveInputTokens: 0 }], { ...noTokens, output: usage.output });
+  return typeof cost === 'bigint' ? cost : null;
 }
 
 function unmeasured(

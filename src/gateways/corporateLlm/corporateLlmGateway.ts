@@ -8,7 +8,7 @@ import type { Note, SettledOutcome } from '../../ledger/records.ts';
 import { formatUsd, noTokens, tierFor } from '../../pricing/cost.ts';
 import { bareIdOf, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import type { AgreementContext, Gateway, Health } from '../gateway.ts';
-import type { ModelBackend } from '../ports.ts';
+import type { CallTracker, ModelBackend } from '../ports.ts';
 import {
   admit,
   contentOf,
@@ -26,7 +26,7 @@ import { AnswerEvents } from './answerEvents.ts';
 import { eventsOfAnswer } from './answerReplay.ts';
 import { answerNotes, cacheNotes, groupNotes, requestNotes } from './contentNotes.ts';
 import { chargeOf, tokenCounts, unitPrices } from './charge.ts';
-import { responseTo, type Attempt, type AttemptEnd } from './response.ts';
+import { endedAttempt, responseTo, type Attempt, type AttemptEnd } from './response.ts';
 import { shortfallOf } from '../shortfall.ts';
 import type {
   CachedAnswer,
@@ -46,6 +46,7 @@ export interface CorporateLlmDependencies {
   content: ContentStore;
   policy: AdmissionPolicy;
   screening: Screening;
+  tracker: CallTracker;
 }
 
 /** An admitted call, and what policy keeps of it. */
@@ -79,19 +80,21 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
   readonly #screening: Screening;
   /** A request is planned and then made: it is searched once. */
   readonly #screened = new WeakMap<LlmRequest, Promise<Screened>>();
+  readonly #tracker: CallTracker;
 
-  constructor({ backend, ledger, catalogue, content, policy, screening }: CorporateLlmDependencies) {
+  constructor({ backend, ledger, catalogue, content, policy, screening, tracker }: CorporateLlmDependencies) {
     this.#backend = backend;
     this.#ledger = ledger;
     this.#catalogue = catalogue;
     this.#content = content;
     this.#policy = policy;
     this.#screening = screening;
+    this.#tracker = tracker;
   }
 
   getCapabilities() {
     const models = this.#catalogue.available().map(({ name }) => name);
-    return { providers: [this.#backend.id], models, mlflowEnabled: false };
+    return { providers: [this.#backend.id], models, mlflowEnabled: this.#tracker.mlflowEnabled };
   }
 
   /** The most that a request can cost, in micro-USD. Throws what `execute` would refuse it with. */
@@ -153,6 +156,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
       const reservation = await this.#reserve(attempt, admitted, notes);
       if (!reservation.granted) return this.#overBudget(attempt, admitted, reservation);
       reserved = { ...admitted, day: reservation.day };
+      attempt.day = reservation.day;
       attempt.reservedAt = performance.now();
     } catch (error) {
       return this.#response(attempt, { status: 'failed', error: asGatewayError(error, signal) });
@@ -191,6 +195,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     try {
       const recorded = await this.#recordReplay(attempt, admitted, cached, groupNotes(request));
       if (!recorded.granted) return this.#overBudget(attempt, admitted, recorded);
+      attempt.day = recorded.day;
       const answer = emptyAnswer();
       const events = new AnswerEvents(admitted.screened.placeholders, (event) => onEvent?.(event));
       for (const event of eventsOfAnswer(cached)) {
@@ -210,7 +215,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
         charge,
       };
       const { modelUsed } = cached;
-      return { ...this.#response(attempt, ended), modelUsed, attempts: 0, cacheHit: true };
+      return this.#response(attempt, ended, { modelUsed, attempts: 0, cacheHit: true });
     } catch (error) {
       return this.#response(attempt, { status: 'failed', error: asGatewayError(error, signal) });
     }
@@ -253,6 +258,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     const reason = readReason(request.auditReason ?? '', this.#policy);
     return {
       callId: randomUUID(),
+      request,
       startedAt: performance.now(),
       adjustments: [],
       reasonFault: reason.fault,
@@ -280,6 +286,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     attempt.description.model = admitted.model.name;
     attempt.description.model_id = admitted.model.modelId;
     attempt.adjustments = admitted.adjustments;
+    attempt.call = admitted.call;
     return { ...admitted, screened };
   }
 
@@ -442,8 +449,10 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     }
   }
 
-  #response(attempt: Attempt, end: AttemptEnd): GovernedResponse {
-    return responseTo(attempt, end, this.#backend);
+  #response(attempt: Attempt, end: AttemptEnd, changes: Partial<GovernedResponse> = {}): GovernedResponse {
+    const response = { ...responseTo(attempt, end, this.#backend), ...changes };
+    this.#tracker.attempt(endedAttempt(attempt, end, response));
+    return response;
   }
 }
 

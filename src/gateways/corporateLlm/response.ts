@@ -3,14 +3,15 @@ import type { GatewayError } from '../../errors.ts';
 import type { Receipt } from '../../ledger/contract.ts';
 import type { CallDescription } from '../../ledger/records.ts';
 import { noTokens } from '../../pricing/cost.ts';
-import type { GovernedResponse, StageTimes } from '../modelCalls.ts';
-import type { BackendInfo } from '../ports.ts';
+import type { GovernedResponse, LlmRequest, StageTimes } from '../modelCalls.ts';
+import type { BackendInfo, EndedAttempt, ModelCall } from '../ports.ts';
 import { messageOf, type Answer } from './answer.ts';
-import type { Charge } from './charge.ts';
+import { outputCostOf, type Charge } from './charge.ts';
 
 /** The common part of every response to one request. */
 export interface Attempt {
   callId: string;
+  request: LlmRequest;
   startedAt: number;
   description: CallDescription;
   adjustments: readonly string[];
@@ -24,6 +25,10 @@ export interface Attempt {
   reservedAt?: number;
   /** When the answer ended. */
   answeredAt?: number;
+  /** Policy day of its reservation. */
+  day?: string;
+  /** What is sent. */
+  call?: ModelCall;
 }
 
 /** How a request ended; without a receipt its record isn't durable. */
@@ -80,6 +85,20 @@ function complianceOf({ screened, answerFindings = [] }: Attempt, error: Gateway
   if (error instanceof ComplianceBlocked)
     return { decision: 'block' as const, findings: error.findings, answerFindings };
   return screened ? { decision: screened.decision, findings: screened.findings, answerFindings } : null;
+}
+
+/** The same for tracking. */
+export function endedAttempt(
+  { adjustments: _adjustments, reasonFault: _fault, call, ...attempt }: Attempt,
+  { charge }: AttemptEnd,
+  response: GovernedResponse,
+): EndedAttempt {
+  return {
+    ...attempt,
+    ...(call && { sent: call }),
+    outputCost: charge ? outputCostOf(charge) : null,
+    response,
+  };
 }
 
 function stagesOf(attempt: Attempt, firstTokenMs: number | null, endedAt: number): StageTimes | null {

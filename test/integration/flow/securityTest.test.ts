@@ -15,6 +15,7 @@ import type { Report } from '../../../src/flow/report.ts';
 import { faultsOf, runCommand, runImplementation, type TestRun } from '../../support/flowRuns.ts';
 import { gatewayOnMock, gatewayOnStandIn, type TestGateway } from '../../support/gateways.ts';
 import { capsOf, installedKeys, journalPath, openLedger, storedRecords } from '../../support/ledgers.ts';
+import { untracked } from '../../support/untracked.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 /** A system with some calls in its journal. */
@@ -56,7 +57,15 @@ function test(
   const dependencies: SecurityTestDependencies = {
     ...{ loaded, journal, catalogue, backend, sessions },
     callsOn: (reached, prices) =>
-      new CorporateLlmGateway({ backend: reached, catalogue: prices, ledger, content, policy, screening }),
+      new CorporateLlmGateway({
+        backend: reached,
+        catalogue: prices,
+        ledger,
+        content,
+        policy,
+        screening,
+        tracker: untracked,
+      }),
     anchorAt: (path) => core.anchorAt(path),
     ...{ state: home, environment: process.env, defaultModel: 'claude-haiku' },
     ...changes,
