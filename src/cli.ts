@@ -20,6 +20,7 @@ import { gateways, status } from './cli/status.ts';
 import { OutputFailed, outputFault, watchOutput, writeErrors, writeOutput } from './cli/output.ts';
 import { requireWellReadArguments } from './cli/readText.ts';
 import { errorJson, note, printError, printJson, type Terminal } from './cli/terminal.ts';
+import { trackingSend, trackingStatus } from './cli/tracking.ts';
 import { usage, type UsageOptions } from './cli/usage.ts';
 import { compose } from './app/compose.ts';
 import type { Core } from './core/core.ts';
@@ -174,6 +175,16 @@ cache
   .description('delete the answers of one model, or all')
   .argument('[model]', 'friendly name, model id, inference-profile id or ARN')
   .action((model: string | undefined) => run((core, terminal) => cacheClear(core, model, terminal)));
+
+const tracking = program.command('tracking').description('calls on their way to MLflow and OpenTelemetry');
+tracking
+  .command('status', { isDefault: true })
+  .description('what waits, what was refused or lost, and why')
+  .action(() => run(trackingStatus));
+tracking
+  .command('send')
+  .description('send what waits now, and once more what was refused')
+  .action(() => run(trackingSend));
 
 const audit = program.command('audit').description('the audit history');
 /** For calls the global --user names the caller; here it selects a user's calls. */

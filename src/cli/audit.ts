@@ -9,6 +9,8 @@ import { readProven } from '../history/recordProof.ts';
 import { ledgerDamaged, type PlacedRecord } from '../ledger/readJournal.ts';
 import type { CallOutcome } from '../ledger/records.ts';
 import { formatUsd } from '../pricing/cost.ts';
+import { traceIdOf } from '../tracking/trackedCall.ts';
+import { tracedCallId } from '../tracking/traceOfRecords.ts';
 import { visibleJson } from '../visibleText.ts';
 import { workspaceKey } from '../workspaceKey.ts';
 import { printContent } from './content.ts';
@@ -87,16 +89,17 @@ export async function auditShow(
     if (!proven.fits) throw changed(directory, proven);
     records.push(proven);
   }
+  const all = records.map(({ record }) => record);
   const content = options.content
-    ? await contentOf(
-        core.content,
-        records.map(({ record }) => record),
-        (subject, after) => erasedAfter(directory, tombstones, subjectHash(subject), after),
+    ? await contentOf(core.content, all, (subject, after) =>
+        erasedAfter(directory, tombstones, subjectHash(subject), after),
       )
     : null;
+  const traceId = call && core.tracking.tracker.isOn ? traceIdOf(tracedCallId(all, call.callId)) : null;
   if (terminal.json) {
     printJson({
       call: call && callJson(call),
+      trace_id: traceId,
       records: records.map(({ record, hash, segment, line }) => ({ segment, line, hash, record })),
       ...(content && { content }),
     });
@@ -106,6 +109,7 @@ export async function auditShow(
     printLine(`${segment}:${line}  ${hash}`);
     printLine(jsonText(record));
   }
+  if (traceId !== null) printLine(`trace ${traceId}, in MLflow tr-${traceId}`);
   if (content) printContent(content);
   return 0;
 }

@@ -1,6 +1,6 @@
 import type { Core } from '../core/core.ts';
 import { examine } from '../health/examine.ts';
-import type { Finding } from '../health/findings.ts';
+import type { Finding } from '../health/finding.ts';
 import { exitCodeOf, verdictOf } from '../health/verdict.ts';
 import { verdictJson } from './healthTexts.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';

@@ -5,6 +5,7 @@ import type { Health } from '../gateways/gateway.ts';
 import { serviceIds, type ServiceId } from '../gateways/services.ts';
 import { look, type Observations } from '../health/checks.ts';
 import { findingsOf } from '../health/findings.ts';
+import { trackingFindings } from '../health/trackingFindings.ts';
 import { exitCodeOf, verdictOf, type Verdict } from '../health/verdict.ts';
 import {
   configurationJson,
@@ -16,6 +17,7 @@ import {
 } from './healthTexts.ts';
 import { controlScreen } from './output.ts';
 import { printJson, printLine, table, type Terminal } from './terminal.ts';
+import { trackingJson } from './tracking.ts';
 
 const watchIntervalMs = 2_000;
 
@@ -52,7 +54,7 @@ async function one({ sessions }: Core, id: ServiceId, terminal: Terminal): Promi
 async function report(core: Core, seen: Observations, terminal: Terminal): Promise<number> {
   const verdict = verdictOf(findingsOf({ sources: core, settingsError: null }, seen));
   if (terminal.json) {
-    const { services, gateways } = seen;
+    const { services, gateways, tracking } = seen;
     printJson({
       ...verdictJson(verdict),
       overall_healthy: Object.values(services).every(({ state }) => state !== 'failed'),
@@ -60,6 +62,7 @@ async function report(core: Core, seen: Observations, terminal: Terminal): Promi
       credential_source: credentialSourceJson(seen.credentials?.found ?? null),
       services: infrastructureJson(core, seen),
       gateways: Object.fromEntries(Object.entries(gateways).map(([id, found]) => [id, healthJson(found)])),
+      tracking: tracking && trackingJson(tracking),
       configuration: await configurationJson(core),
     });
   } else print(core, verdict, seen);
@@ -69,9 +72,9 @@ async function report(core: Core, seen: Observations, terminal: Terminal): Promi
 const header = ['service', 'state', 'latency', 'evidence'];
 
 function print(
-  { backend }: Core,
+  { backend, loaded }: Core,
   { state, reasons }: Verdict,
-  { credentials, services, simulated, direct, gateways }: Observations,
+  { credentials, services, simulated, direct, gateways, tracking }: Observations,
 ): void {
   const found = credentials?.found;
   const checks = {
@@ -80,7 +83,11 @@ function print(
     ...services,
     ...gateways,
   };
-  const rows = Object.entries(checks).map(([id, checked]) => row(id, checked));
+  const tracked = tracking ? trackingFindings(loaded, tracking) : [];
+  const rows = [
+    ...Object.entries(checks).map(([id, checked]) => row(id, checked)),
+    ...tracked.map(({ name, state: found, evidence }) => [name, found.replace('_', ' '), '', evidence]),
+  ];
   printLine(`${state}${backend.simulated ? ', SIMULATED' : ''}`);
   printLine(`Credentials: ${found ? `${found.detail} (${found.source.replace('_', ' ')})` : 'none'}`);
   printLine();

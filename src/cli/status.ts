@@ -2,7 +2,8 @@ import type { Core } from '../core/core.ts';
 import { capabilitiesJson } from '../gateways/capabilities.ts';
 import { checkTimeoutMs, look, type Observations } from '../health/checks.ts';
 import { verifyHere } from '../health/examine.ts';
-import { findingsOf, type Finding } from '../health/findings.ts';
+import type { Finding } from '../health/finding.ts';
+import { findingsOf } from '../health/findings.ts';
 import { exitCodeOf, verdictOf, type Verdict } from '../health/verdict.ts';
 import { faultText } from '../yamlDocument.ts';
 import {

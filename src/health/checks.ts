@@ -15,6 +15,7 @@ import type { LedgerReader, Receipt } from '../ledger/contract.ts';
 import type { LedgerLocation, VerificationResult } from '../ledger/readJournal.ts';
 import type { Caller } from '../ledger/records.ts';
 import type { LoadedSettings } from '../settings/loadSettings.ts';
+import type { TrackingStatus } from '../tracking/tracker.ts';
 import type { Fault } from '../yamlDocument.ts';
 
 /** Timeout of each check of a service or gateway, in milliseconds. */
@@ -33,6 +34,7 @@ export interface HealthSources {
   readonly user: string;
   readonly caller: Caller;
   readonly cache: { readonly directory: string; models(): Promise<{ files: number; bytes: number }[]> };
+  readonly tracking: { readonly tracker: { status(): TrackingStatus } };
   readonly flow: {
     catalogue(): Promise<{
       agreements: readonly unknown[];
@@ -57,6 +59,8 @@ export interface Observations {
   verification: VerificationResult | null;
   /** What the cache holds, or why that can't be read. */
   cache: { files: number; bytes: number } | { error: string } | null;
+  /** What waits to be sent to MLflow and OpenTelemetry. */
+  tracking: TrackingStatus | null;
   /** Agreements that can run, and the faults in their files. */
   flow: { agreements: number; files: readonly string[]; faults: readonly Fault[] } | null;
 }
@@ -69,6 +73,7 @@ export const nothingObserved: Observations = {
   ledger: null,
   verification: null,
   cache: null,
+  tracking: null,
   flow: null,
 };
 
@@ -145,6 +150,7 @@ const checks: readonly Check[] = [
       return { cache: { error: messageOf(error) } };
     }
   },
+  ({ tracking }) => Promise.resolve({ tracking: tracking.tracker.status() }),
   async ({ flow }) => {
     const { agreements, files, faults } = await flow.catalogue();
     return { flow: { agreements: agreements.length, files: files.map(({ path }) => path), faults } };

@@ -6,7 +6,8 @@ import { runProgram } from '../program.ts';
 import type { Environment } from '../settings/settingsDocument.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
 import { look, type HealthSources } from './checks.ts';
-import { failed, finding, findingsOf, startFinding, type Finding } from './findings.ts';
+import { failed, finding, type Finding } from './finding.ts';
+import { findingsOf, startFinding } from './findings.ts';
 
 const programTimeoutMs = 5_000;
 

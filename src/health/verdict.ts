@@ -3,7 +3,7 @@ import { errorCodes } from '../errorCodes.ts';
 import { gatewayIds } from '../gateways/gateway.ts';
 import { serviceIds } from '../gateways/services.ts';
 import type { Mend } from '../remedies.ts';
-import type { Finding, FindingId } from './findings.ts';
+import type { Finding, FindingId } from './finding.ts';
 
 /** Why the system isn't operational, and how to fix it. */
 export interface Reason {

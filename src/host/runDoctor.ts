@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { GatewayError } from '../errors.ts';
 import type { Core } from '../core/core.ts';
 import { examine } from '../health/examine.ts';
-import type { Finding } from '../health/findings.ts';
+import type { Finding } from '../health/finding.ts';
 import type { AuditTrail } from './auditTrail.ts';
 import { composeOptions } from './configuration.ts';
 import type { CoreHolder } from './coreHolder.ts';

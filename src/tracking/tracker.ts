@@ -51,12 +51,17 @@ export class Tracker implements CallTracker {
     this.#sendAfter(gatherMs);
   }
 
+  /** Whether calls are tracked anywhere. */
+  get isOn(): boolean {
+    return this.#receivers.length > 0;
+  }
+
   async call<Response extends LlmResponse>(
     level: GatewayId,
     make: () => Promise<Response>,
   ): Promise<Response> {
     // A higher level has begun it.
-    if (this.#receivers.length === 0 || this.#calls.getStore()) return make();
+    if (!this.isOn || this.#calls.getStore()) return make();
     const attempts: EndedAttempt[] = [];
     const startedAt = performance.now();
     setImmediate(() => this.#spool.prepare());
@@ -135,7 +140,7 @@ export class Tracker implements CallTracker {
 
   #sendAfter(milliseconds: number): void {
     const at = performance.now() + milliseconds;
-    if (this.#stop.signal.aborted || this.#receivers.length === 0) return;
+    if (this.#stop.signal.aborted || !this.isOn) return;
     if (this.#timer && this.#timer.at <= at) return;
     if (this.#timer) clearTimeout(this.#timer.handle);
     const handle = setTimeout(() => {

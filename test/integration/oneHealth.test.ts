@@ -7,7 +7,7 @@ import { GatewayError } from '../../src/errors.ts';
 import { healthCheck } from '../../src/flow/actions/healthCheck.ts';
 import { look } from '../../src/health/checks.ts';
 import { verifyHere } from '../../src/health/examine.ts';
-import type { Finding } from '../../src/health/findings.ts';
+import type { Finding } from '../../src/health/finding.ts';
 import { exitCodeOf, verdictOf as judge } from '../../src/health/verdict.ts';
 import type { CoreState } from '../../src/host/coreHolder.ts';
 import { nothingSeen } from '../../src/host/healthMonitor.ts';

@@ -90,12 +90,14 @@ export async function startS3(bucket: string): Promise<Server> {
   return { ...server, start };
 }
 
-/** An MLflow tracking server on SQLite. */
-export async function startMlflow(): Promise<Server> {
+/** An MLflow tracking server on SQLite, or on the database `tidyllm` of a PostgreSQL. */
+export async function startMlflow(database?: Server): Promise<Server> {
   const port = await freePort();
   const folder = folderOfServer();
   const python = process.env['PYTHON_SERVERS'] ?? (await pythonServers());
-  const store = `sqlite:///${join(folder, 'mlflow.db')}`;
+  const store = database
+    ? `postgresql+psycopg://tidyllm:secret@127.0.0.1:${database.port}/tidyllm`
+    : `sqlite:///${join(folder, 'mlflow.db')}`;
   const quiet = {
     MLFLOW_DISABLE_TELEMETRY: 'true',
     LITELLM_LOCAL_MODEL_COST_MAP: 'True',

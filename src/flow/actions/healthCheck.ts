@@ -1,5 +1,6 @@
 import { look, type HealthSources } from '../../health/checks.ts';
-import { findingsOf, type Finding } from '../../health/findings.ts';
+import type { Finding } from '../../health/finding.ts';
+import { findingsOf } from '../../health/findings.ts';
 import { verdictOf } from '../../health/verdict.ts';
 import { builtIns } from '../builtIns.ts';
 import type { Implementation } from '../implementation.ts';

@@ -5,6 +5,7 @@ import type { FlowExecutionEntry } from '../../flow/executionHistory.ts';
 import { gatewayIds, type CircuitState, type ServiceMetrics } from '../../gateways/gateway.ts';
 import { serviceIds } from '../../gateways/services.ts';
 import { isDirect, type Observations } from '../../health/checks.ts';
+import type { Finding, FindingId } from '../../health/finding.ts';
 import {
   cacheFinding,
   checkFinding,
@@ -15,9 +16,8 @@ import {
   sectionOf,
   serviceFinding,
   startFinding,
-  type Finding,
-  type FindingId,
 } from '../../health/findings.ts';
+import { trackingFindings } from '../../health/trackingFindings.ts';
 import type { Verification } from '../../host/auditTrail.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
 import { remedyLabel } from '../../host/remedies.ts';
@@ -161,7 +161,7 @@ function presentVerdict(verdict: Verdict): Dashboard['verdict'] {
 }
 
 function infrastructureParts(core: Core, seen: Observations): PartWithFixes[] {
-  const { services, simulated, direct } = seen;
+  const { services, simulated, direct, tracking } = seen;
   return [
     credentialsPart(core, seen),
     ...(core.backend.simulated
@@ -169,6 +169,10 @@ function infrastructureParts(core: Core, seen: Observations): PartWithFixes[] {
       : []),
     ...(isDirect(core.backend) ? [directPart(core, direct)] : []),
     ...serviceIds.map((id) => foundPart(id, services[id] && serviceFinding(id, services[id]))),
+    ...(tracking ? trackingFindings(core.loaded, tracking) : []).map((found) => ({
+      ...foundPart('tracking', found),
+      name: found.name,
+    })),
     ...clockFindings(services.bedrock?.clockOffsetMs)
       .filter(({ state }) => state !== 'healthy')
       .map((found) => foundPart('clock', found)),

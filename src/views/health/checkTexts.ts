@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
 import type { GatewayId } from '../../gateways/gateway.ts';
 import type { Observations } from '../../health/checks.ts';
-import { findingsOf, type Finding, type FindingId } from '../../health/findings.ts';
+import type { Finding, FindingId } from '../../health/finding.ts';
+import { findingsOf } from '../../health/findings.ts';
 import { isComplete, verdictOf as judge } from '../../health/verdict.ts';
 import type { Verification } from '../../host/auditTrail.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
@@ -28,6 +29,7 @@ export function nameOf(id: FindingId): string {
     settings: 'settings.yaml',
     simulated: vscode.l10n.t('Simulated answers'),
     state_folder: vscode.l10n.t('State folder'),
+    tracking: vscode.l10n.t('Tracking of calls'),
     user: vscode.l10n.t('User'),
   };
   return id in names ? names[id as keyof typeof names] : id;

@@ -4,6 +4,7 @@ import type { GatewayError } from '../../errors.ts';
 import type { Core } from '../../core/core.ts';
 import type { ServiceInfo } from '../../gateways/registry.ts';
 import type { CredentialSource, ServiceHealth, ServiceId } from '../../gateways/services.ts';
+import type { Finding } from '../../health/finding.ts';
 import {
   anchorFindings,
   budgetFinding,
@@ -17,9 +18,9 @@ import {
   serviceFinding,
   settingsFindings,
   startFinding,
-  type Finding,
 } from '../../health/findings.ts';
 import { isDirect } from '../../health/checks.ts';
+import { trackingFindings } from '../../health/trackingFindings.ts';
 import type { Verification } from '../../host/auditTrail.ts';
 import { composeOptions, ignoredWorkspaceFiles } from '../../host/configuration.ts';
 import type { CoreState } from '../../host/coreHolder.ts';
@@ -178,10 +179,26 @@ export function infrastructureGroup(core: Core, seen: Seen): HealthNode {
     serviceNode('s3', core, seen),
     serviceNode('postgres', core, seen),
     serviceNode('mlflow', core, seen),
+    ...trackingNodes(core, seen),
     ...clockFindings(seen.services.bedrock?.clockOffsetMs)
       .filter(({ state }) => state !== 'healthy')
       .map((found) => failed('infrastructure.clock', found)),
   ]);
+}
+
+/** What waits to be sent, for each receiver. */
+function trackingNodes({ loaded }: Core, { tracking }: Seen): HealthNode[] {
+  const label = vscode.l10n.t('Tracking of calls');
+  if (!tracking) return [line('infrastructure.tracking', label, vscode.l10n.t('reading …'), 'checking')];
+  return trackingFindings(loaded, tracking).map((found, index) => ({
+    ...line(`infrastructure.tracking.${index}`, found.name, found.evidence, toneOf(found)),
+    evidence: [
+      [vscode.l10n.t('Found'), found.evidence],
+      ...(found.hint ? [[vscode.l10n.t('What to do'), found.hint] satisfies Evidence] : []),
+    ],
+    actions: ['open'],
+    place: placeOf(found.remedy) ?? { key: 'mlflow' },
+  }));
 }
 
 function credentialsNode(core: Core, { credentials }: Seen): HealthNode {

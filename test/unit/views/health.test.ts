@@ -8,6 +8,7 @@ import { GatewayRegistry } from '../../../src/gateways/registry.ts';
 import type { CoreState } from '../../../src/host/coreHolder.ts';
 import { nothingSeen, type Seen } from '../../../src/host/healthMonitor.ts';
 import type { BudgetStatus } from '../../../src/ledger/budgetStatus.ts';
+import { nothingSpooled } from '../../../src/tracking/spool.ts';
 import { SettingsInvalid } from '../../../src/settings/settingsDocument.ts';
 import type { Fault } from '../../../src/yamlDocument.ts';
 import { Latencies } from '../../../src/views/dashboard/latencies.ts';
@@ -62,6 +63,13 @@ const wellFound: Seen = {
   ledger: { head: null, budget, error: null },
   verification: null,
   cache: { files: 2, bytes: 2_048 },
+  tracking: {
+    folder: '/spool',
+    fault: null,
+    receivers: [
+      { ...nothingSpooled, receiver: 'mlflow', name: 'MLflow', address: 'http://localhost:5000' },
+    ],
+  },
   flow: { agreements: 6, files: [], faults: [] },
   settingsFile: '/home/ada/settings.yaml',
 };
@@ -179,7 +187,12 @@ describe('the lines of the infrastructure', () => {
       'S3',
       'PostgreSQL',
       'MLflow',
+      'calls in MLflow',
     ]);
+    expect(child(group, 'calls in MLflow')).toMatchObject({
+      description: 'nothing was sent yet to the default address, http://localhost:5000',
+      tone: 'absent',
+    });
     expect(child(group, 'Bedrock')).toMatchObject({ description: 'healthy · 42 ms', tone: 'healthy' });
     expect(child(group, 'PostgreSQL').description).toBe('healthy · < 1 ms');
   });
