@@ -20,7 +20,7 @@ export const cache = join(root, '.cache');
 const editorVersion = '4.139.1';
 const postgresVersion = '18.4.0-beta.17';
 /** The services of the tests that are written in Python. */
-const pythonPackages = ['mlflow==3.17.2', 'moto[s3,server]==5.2.*'];
+const pythonPackages = ['mlflow==3.17.2', 'moto[s3,server]==5.2.*', 'psycopg[binary]==3.3.*'];
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
 /** Something that a tool could not do; its message tells the person what to fix. */

@@ -96,6 +96,8 @@ export class MlflowReceiver implements TraceReceiver {
     const id = known ?? (await experimentOf(this.#server, this.#experiment, signal)).id;
     this.#experimentId = id;
     const { status, body } = await send(id);
+    // MLflow answers 422 to whatever fails unexpectedly, which may be its database: that throws here.
+    if (status === 422) await experimentOf(this.#server, this.#experiment, signal);
     if (status !== 404) return deliveryOf(status, body, this.address);
     this.#experimentId = null;
     this.#runs.clear();

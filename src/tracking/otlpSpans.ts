@@ -140,7 +140,8 @@ export function shownMessages({ request, answer }: TrackedContent): {
   return { asked: [...system, ...turns], answered: answer === null ? null : cut(readableTurn(answer)) };
 }
 
-function cut(text: string): string {
+function cut(whole: string): string {
+  const text = storable(whole);
   return text.length <= mostOfContent
     ? text
     : `${text.slice(0, mostOfContent)}… (${text.length} characters in total)`;

@@ -47,7 +47,7 @@ export async function startPostgres(): Promise<Server> {
   run(
     'postgres',
     ['--single', '-D', data, 'postgres'],
-    "create user tidyllm password 'secret'\ncreate database tidyllm owner tidyllm\n",
+    "create user tidyllm password 'secret'\ncreate database tidyllm owner tidyllm encoding 'UTF8' template template0\n",
   );
   const port = await freePort();
   writeFileSync(join(data, 'pg_hba.conf'), 'host all all 127.0.0.1/32 scram-sha-256\n');
@@ -129,6 +129,44 @@ export async function startMlflow(database?: Server): Promise<Server> {
   );
   await server.start();
   return server;
+}
+
+/** What takes OTLP, and appends each request as a line of JSON to `file`. */
+export interface OtlpServer extends Server {
+  file: string;
+}
+
+/**
+ * A server that takes only what fits OpenTelemetry's protobuf schema; or the OpenTelemetry collector of a path, with the
+ * file exporter.
+ */
+export async function startOtlp(collector?: string): Promise<OtlpServer> {
+  const port = await freePort();
+  const folder = folderOfServer();
+  const file = join(folder, 'received.jsonl');
+  const python = process.env['PYTHON_SERVERS'] ?? (await pythonServers());
+  const configuration = join(folder, 'collector.yaml');
+  writeFileSync(
+    configuration,
+    JSON.stringify({
+      receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } } },
+      exporters: { file: { path: file } },
+      service: {
+        telemetry: { metrics: { level: 'none' } },
+        pipelines: {
+          traces: { receivers: ['otlp'], exporters: ['file'] },
+          metrics: { receivers: ['otlp'], exporters: ['file'] },
+        },
+      },
+    }),
+  );
+  const server = serverOf(port, `http://127.0.0.1:${port}`, () =>
+    collector === undefined
+      ? spawn(python, [join(import.meta.dirname, 'otlpServer.py'), String(port), file], { stdio: 'ignore' })
+      : spawn(collector, ['--config', `file:${configuration}`], { stdio: 'ignore' }),
+  );
+  await server.start();
+  return { ...server, file };
 }
 
 /** Variables by which the gateway finds these servers. */
