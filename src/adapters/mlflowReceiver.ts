@@ -87,6 +87,13 @@ export class MlflowReceiver implements TraceReceiver {
     return `${this.#base}/#/experiments/${id}/traces?selectedEvaluationId=${trace}`;
   }
 
+  /** Where MLflow shows a run; null if it doesn't have it. Throws `service_failed`. */
+  async pageOfRun(runId: string, signal: AbortSignal): Promise<string | null> {
+    const id = this.#experimentId ?? (await findExperiment(this.#server, this.#experiment, signal));
+    const run = id === null ? null : await this.#findRun(runId, id, signal);
+    return run === null ? null : `${this.#base}/#/experiments/${id}/runs/${run}`;
+  }
+
   /** Sends to the experiment. Where it is gone, it is looked up again, and made if there is none. */
   async #inExperiment(
     send: (experimentId: string) => Promise<HttpAnswer>,
@@ -113,29 +120,30 @@ export class MlflowReceiver implements TraceReceiver {
   ): Promise<string> {
     const known = this.#runs.get(id);
     if (known !== undefined) return known;
+    const found = await this.#findRun(id, experimentId, signal);
+    if (found !== null) {
+      this.#runs.set(id, found);
+      return found;
+    }
+    const asked = {
+      experiment_id: experimentId,
+      run_name: shortened(name),
+      start_time: Math.round(started),
+      tags: [
+        { key: runTag, value: id },
+        { key: 'tidyllm.kind', value: kind },
+      ],
+    };
+    const { run: made } = await this.#server.post('runs/create', asked, createdRun, signal);
+    this.#runs.set(id, made.info.run_id);
+    return made.info.run_id;
+  }
+
+  async #findRun(id: string, experimentId: string, signal: AbortSignal): Promise<string | null> {
     const filter = `tags.\`${runTag}\` = '${id.replaceAll("'", '')}'`;
     const asked = { experiment_ids: [experimentId], filter, max_results: 1 };
     const { runs = [] } = await this.#server.post('runs/search', asked, foundRuns, signal);
-    const made =
-      runs[0] ??
-      (
-        await this.#server.post(
-          'runs/create',
-          {
-            experiment_id: experimentId,
-            run_name: shortened(name),
-            start_time: Math.round(started),
-            tags: [
-              { key: runTag, value: id },
-              { key: 'tidyllm.kind', value: kind },
-            ],
-          },
-          createdRun,
-          signal,
-        )
-      ).run;
-    this.#runs.set(id, made.info.run_id);
-    return made.info.run_id;
+    return runs[0]?.info.run_id ?? null;
   }
 }
 

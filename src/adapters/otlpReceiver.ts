@@ -30,9 +30,11 @@ export class OtlpReceiver implements TraceReceiver {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #network: Network;
 
-  constructor(endpoint: string, headers: Readonly<Record<string, string>>, network: Network) {
+  constructor(endpoint: string, headers: Readonly<Record<string, string | null>>, network: Network) {
     this.#base = endpoint.replace(/\/+$/, '');
-    this.#headers = headers;
+    this.#headers = Object.fromEntries(
+      Object.entries(headers).flatMap(([name, value]) => (value === null ? [] : [[name, value]])),
+    );
     this.#network = network;
     this.address = withoutPassword(this.#base);
   }

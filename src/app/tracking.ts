@@ -34,14 +34,22 @@ export function trackingOf(
   ];
   const sending = { receivers, content, policy: audit.content };
   const sender = new Sender({ spool: new Spool(folder, 'send'), ...sending });
+  const tracker = new Tracker(new Spool(folder, 'call'), sender, receivers);
   return {
-    tracker: new Tracker(new Spool(folder, 'call'), sender, receivers),
-    pageOf: async (callId) => {
-      const page = await server?.pageOf(callId, AbortSignal.timeout(pageTimeoutMs));
+    tracker,
+    hasPages: () =>
+      tracker
+        .status()
+        .receivers.some(({ receiver, lastSuccess }) => receiver === 'mlflow' && lastSuccess !== null),
+    pageOf: async (asked) => {
+      const signal = AbortSignal.timeout(pageTimeoutMs);
+      const page = await ('call' in asked
+        ? server?.pageOf(asked.call, signal)
+        : server?.pageOfRun(asked.run, signal));
       if (page) return page;
-      throw new GatewayError('service_failed', 'MLflow has no traces of calls yet.', {
+      throw new GatewayError('service_failed', 'MLflow does not have it.', {
         hint: server
-          ? 'Make a call, and see with "tidyllm health" whether traces are sent.'
+          ? 'It may still wait to be sent: see "tidyllm tracking status".'
           : 'Set mlflow.enabled in settings.yaml.',
         place: { key: 'mlflow' },
       });

@@ -38,6 +38,8 @@ export const turnResultSchema = z.object({
   answeredBy: z.optional(z.string()),
   /** The durable audit record; null when the call is not tracked. */
   record: z.nullable(z.object({ ledger: z.string(), callId: z.string(), sequence: z.number() })),
+  /** The call id of the first attempt, if others followed: tracking has them all under it. */
+  firstCallId: z.optional(z.string()),
   failure: z.nullable(failureSchema),
   /** The numbers of all records, in order, if the question took several calls. */
   sequences: z.optional(z.array(z.number())),

@@ -7,7 +7,8 @@ import type { Failure, TurnResult } from './turn.ts';
 
 /** How a call ended, for a view; its error is already worded. */
 export function turnResultOf(response: ChatResponse, failure: Failure | null): TurnResult {
-  const { status, processingTimeMs, tokenUsage, cost, costEstimated, auditTrail, error } = response;
+  const { status, processingTimeMs, tokenUsage, cost, costEstimated, auditTrail, error, attemptGroup } =
+    response;
   const { trail = [] } = response;
   const shortfall = error ? null : shortfallOf(response.stopReason, response.content);
   return {
@@ -26,6 +27,7 @@ export function turnResultOf(response: ChatResponse, failure: Failure | null): T
       response.gatewayTracked && auditTrail
         ? { ledger: auditTrail.ledger, callId: auditTrail.callId, sequence: auditTrail.sequence }
         : null,
+    ...(attemptGroup !== null && attemptGroup !== auditTrail?.callId && { firstCallId: attemptGroup }),
     ...(trail.length > 1 && { sequences: trail.map(({ sequence }) => sequence) }),
     failure,
   };

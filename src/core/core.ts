@@ -49,14 +49,16 @@ export interface CacheFiles {
   clear(model?: string): Promise<{ files: number; bytes: number }>;
 }
 
+/** A call, by the id of its first attempt, or a FLOW run or comparison. */
+export type TrackedPage = { call: string } | { run: string };
+
 /** Tracking of calls in MLflow and OpenTelemetry. */
 export interface Tracking {
   readonly tracker: Tracker;
-  /**
-   * The page on which MLflow shows a call. Throws `service_failed` if MLflow isn't used or can't be asked, or has no
-   * experiment yet.
-   */
-  pageOf(callId: string): Promise<string>;
+  /** Whether MLflow has calls of this ledger, so that it can show them. */
+  hasPages(): boolean;
+  /** The address at which MLflow shows a call or run. Throws `service_failed` if it isn't there, or can't be asked. */
+  pageOf(page: TrackedPage): Promise<string>;
 }
 
 /** The assembled product that every front door works with. */

@@ -336,9 +336,9 @@ export const settingsSchema = z.strictObject({
       )
       .meta({ examples: ['http://localhost:4318'] }),
     otlp_headers: z
-      .record(text, text)
+      .record(text, text.nullable())
       .default({})
-      .describe('Headers that go with them, such as a login.')
+      .describe('Headers that go with them, such as a login; one without a value is left out.')
       .meta({ secret: true, examples: [{ authorization: '${OTLP_AUTHORIZATION}' }] }),
   }),
   postgres: section({

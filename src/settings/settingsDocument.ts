@@ -102,17 +102,18 @@ export class SettingsDocument extends YamlDocument {
 
   /** Secrets in plain text: the value of a secret key, or a password in any address. */
   plainSecrets(): Fault[] {
-    const secretKeys = new Set(secretPaths.map((path) => path.join('.')));
+    const isSecret = (path: readonly string[]): boolean =>
+      secretPaths.some((secret) => secret.every((key, index) => path[index] === key));
     return textsIn(this.contents, [])
       .filter(({ path, text }) => {
         const references = [...text.matchAll(reference)].filter(([match]) => !match.startsWith('$$'));
-        if (secretKeys.has(path.join('.')) && references.length === 0) return true;
+        if (isSecret(path) && references.length === 0) return true;
         return hasPassword(references.reduce((rest, [match]) => rest.replace(match, ''), text));
       })
       .map(({ path }) =>
         this.fault(
           path,
-          `${path.join('.')} ${secretKeys.has(path.join('.')) ? 'is' : 'has a password'} in plain text; keep it in an environment variable and write "\${NAME}"`,
+          `${path.join('.')} ${isSecret(path) ? 'is' : 'has a password'} in plain text; keep it in an environment variable and write "\${NAME}"`,
           'warning',
         ),
       );

@@ -30,9 +30,15 @@ export function withoutSecrets(settings: Settings): Settings {
   for (const path of secretPaths) {
     const values = valueAt(shown, path.slice(0, -1)) as Record<string, unknown>;
     const [key] = path.slice(-1);
-    if (key !== undefined && values[key] !== null) values[key] = hidden;
+    if (key !== undefined) values[key] = hiddenValue(values[key]);
   }
   return withoutPasswords(shown) as Settings;
+}
+
+/** Of a mapping the names are shown. */
+function hiddenValue(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value === null ? null : hidden;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, hiddenValue(one)]));
 }
 
 function withoutPasswords(value: unknown): unknown {

@@ -79,9 +79,9 @@ describe.each(['SQLite', 'PostgreSQL'])('calls that are made while MLflow on %s 
     );
     expect(stored).toEqual(
       Object.fromEntries(
-        settled.map(({ call_id: id, cost_micro_usd: cost, tokens, hash: _hash, ...rest }) => {
+        settled.map(({ call_id: id, cost_micro_usd: cost, tokens, seq }) => {
           const { input_tokens: input, output_tokens: output } = tokens;
-          return [id, { input, output, cost: Number(cost) / 1e6, sequence: String(rest.seq) }];
+          return [id, { input, output, cost: Number(cost) / 1e6, sequence: String(seq) }];
         }),
       ),
     );

@@ -404,7 +404,7 @@ it('a page of MLflow is named for a call', async () => {
   expect(await sent(core)).toEqual(allSent);
   const id = await experimentIdOf(mlflow.url, experiment);
   const page = `${mlflow.url}/#/experiments/${id}/traces?selectedEvaluationId=tr-${traceIdOf(callId)}`;
-  expect(await core.tracking.pageOf(callId)).toBe(page);
+  expect(await core.tracking.pageOf({ call: callId })).toBe(page);
 });
 
 it('nothing of a prompt or key is in the spool', async () => {

@@ -40,11 +40,7 @@ export async function experimentIdOf(mlflow: string, name = 'tidyllm'): Promise<
 }
 
 /** All traces of an experiment, or those that a filter finds. */
-export async function tracesIn(
-  mlflow: string,
-  name = 'tidyllm',
-  filter: string | undefined = undefined,
-): Promise<StoredTrace[]> {
+export async function tracesIn(mlflow: string, name = 'tidyllm', filter?: string): Promise<StoredTrace[]> {
   const experiment_id = await experimentIdOf(mlflow, name);
   const traces: StoredTrace[] = [];
   let page_token: string | undefined;

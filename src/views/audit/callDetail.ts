@@ -9,6 +9,7 @@ import type { ProvenRecord } from '../../history/recordProof.ts';
 import type { RecordOf, TokenCounts, UnitPrices } from '../../ledger/records.ts';
 import type { SignedCheckpoint } from '../../ledger/signing.ts';
 import { formatUsd, microToUsd, parseDecimal } from '../../pricing/cost.ts';
+import { tracedCallId } from '../../tracking/traceOfRecords.ts';
 import type { Detail, RecordDetail, Row } from './protocol.ts';
 
 /** A call as the table shows it. */
@@ -35,6 +36,7 @@ export function detailOf(
   records: readonly ProvenRecord[],
   checkpoint: SignedCheckpoint | null,
   content: Detail['content'],
+  isTracked: boolean,
 ): Detail {
   const settled = find(records, 'SETTLE');
   return {
@@ -48,6 +50,12 @@ export function detailOf(
       keyIds: checkpoint.signatures.map(({ keyId }) => keyId),
     },
     content,
+    traced: isTracked
+      ? tracedCallId(
+          records.map(({ record }) => record),
+          call.callId,
+        )
+      : null,
     charged: call.outcome === 'pending' ? null : `$${microToUsd(call.cost)}`,
     json: JSON.stringify(
       records.map(({ segment, line, hash, previous, record }) => ({ segment, line, hash, previous, record })),

@@ -15,6 +15,7 @@ import type { CoreHolder } from '../../host/coreHolder.ts';
 import { briefMessage, errorText } from '../../host/errorText.ts';
 import { inBackground } from '../../host/failures.ts';
 import type { Histories } from '../../host/histories.ts';
+import { openInMlflow } from '../../host/openInMlflow.ts';
 import { certainFault } from '../../ledger/closure.ts';
 import type { Fault } from '../../ledger/fault.ts';
 import { journalExists } from '../../ledger/journal.ts';
@@ -163,6 +164,8 @@ export class AuditPanel implements vscode.Disposable {
         const [segment = '', line = '1'] = message.place.split(':');
         return this.#openRecord(basename(segment), Number(line));
       }
+      case 'openInMlflow':
+        return this.#dependencies.holder.use((core) => openInMlflow(core, { call: message.call }));
       case 'export':
         return this.#export(message.format);
       case 'erase':
@@ -297,7 +300,9 @@ export class AuditPanel implements vscode.Disposable {
     if (!call) return null;
     const records = await Promise.all(call.records.map((place) => readProven(directory, place)));
     const checkpoint = header && checkpointOf(await readProven(directory, header.place));
-    return detailOf(call, records, checkpoint, await this.#readContent(call, records));
+    // Of another ledger MLflow has other calls, or none.
+    const isTracked = this.#directory === null && (this.#core()?.tracking.hasPages() ?? false);
+    return detailOf(call, records, checkpoint, await this.#readContent(call, records), isTracked);
   }
 
   async #readContent(call: HistoryCall, records: readonly ProvenRecord[]): Promise<Detail['content']> {

@@ -82,6 +82,8 @@ const detailSchema = z.object({
       messages: z.array(z.object({ role: z.string(), content: z.string() })),
     }),
   ]),
+  /** The call id under which MLflow shows it; null if MLflow has no calls. */
+  traced: z.nullable(z.string()),
   /** To the micro-dollar; null while the call runs. */
   charged: z.nullable(z.string()),
   /** Everything above as one JSON document. */
@@ -158,6 +160,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('stopVerifying') }),
   z.object({ type: z.literal('openFault') }),
   z.object({ type: z.literal('openRecord'), place: z.string() }),
+  z.object({ type: z.literal('openInMlflow'), call: z.string() }),
   z.object({ type: z.literal('export'), format: z.enum(['jsonl', 'csv']) }),
   z.object({ type: z.literal('erase'), user: z.string() }),
   z.object({ type: z.literal('copy'), text: z.string() }),

@@ -31,6 +31,7 @@ import { pickPrompt } from '../../host/pickPrompt.ts';
 import { pickReason } from '../../host/pickReason.ts';
 import { searchedFolders } from '../../host/searchedFolders.ts';
 import { shownFailure } from '../../host/shownFailure.ts';
+import { openInMlflow } from '../../host/openInMlflow.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import type { Mend, Remedy } from '../../remedies.ts';
 import { Repeated } from '../../repeated.ts';
@@ -432,6 +433,12 @@ export class ChatPanel implements vscode.Disposable {
         const { sequence = record?.sequence } = message;
         if (record && sequence !== undefined) await this.#dependencies.showCall(record.ledger, { sequence });
         return;
+      }
+      case 'openInMlflow': {
+        const { record, firstCallId } = turn.result ?? {};
+        if (!record) return;
+        const page = turn.flow ? { run: record.callId } : { call: firstCallId ?? record.callId };
+        return this.#dependencies.holder.use((core) => openInMlflow(core, page));
       }
       case 'insert':
         return this.#dependencies.answerCode.insert(codeOf(turn, message.text));

@@ -23,6 +23,8 @@ const surroundings = z.object({
   ownModes: z.array(z.object({ id: z.string(), description: z.string() })),
   /** A suggested reason, from the git branch. */
   suggestedReason: z.nullable(z.string()),
+  /** Whether MLflow shows calls. */
+  inMlflow: z.boolean(),
 });
 
 /** The rules files of the workspace, by their paths, and which of them and of the files with modes are ignored. */
@@ -176,6 +178,8 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('askModel'), turn: z.string() }),
   /** Shows the record of the last call, or of the one with that number. */
   z.object({ type: z.literal('showRecord'), turn: z.string(), sequence: z.optional(z.number()) }),
+  /** Shows the call or run in MLflow. */
+  z.object({ type: z.literal('openInMlflow'), turn: z.string() }),
   z.object({ type: z.literal('showReport'), turn: z.string() }),
   z.object({ type: z.literal('openCitation'), turn: z.string(), n: z.number() }),
   z.object({ type: z.literal('copy'), text: z.string() }),
@@ -204,6 +208,7 @@ export type TurnMessage = Extract<
       | 'goOn'
       | 'insert'
       | 'openCitation'
+      | 'openInMlflow'
       | 'priceTurn'
       | 'regenerate'
       | 'showRecord'

@@ -14,7 +14,7 @@ export async function readSurroundings(
 ): Promise<Surroundings> {
   const branch = await git.branch();
   const suggestedReason = branch === null ? null : reasonFromBranch(branch);
-  const nothing = { model: '', budget: null, ownModes: [], suggestedReason };
+  const nothing = { model: '', budget: null, ownModes: [], suggestedReason, inMlflow: false };
   const { state } = holder;
   if (state.kind === 'starting') return { ...nothing, gateway: { state: 'starting' } };
   if (state.kind === 'failed')
@@ -26,6 +26,7 @@ export async function readSurroundings(
     budget: await budgetOf(state.core),
     ownModes: modes.map(({ id, description = '' }) => ({ id, description })),
     suggestedReason,
+    inMlflow: state.core.tracking.hasPages(),
   };
 }
 

@@ -5,6 +5,7 @@ import { DisposableStore } from '../../host/disposables.ts';
 import type { FlowPlace } from '../../host/flowFile.ts';
 import type { FlowRuns } from '../../host/flowRuns.ts';
 import type { RunFlowRequest } from '../../host/runFlow.ts';
+import { openInMlflow } from '../../host/openInMlflow.ts';
 import type { FlowReportPanels } from '../flowReport/panel.ts';
 import { FlowTree } from './flowTree.ts';
 
@@ -46,6 +47,10 @@ export function contributeFlow({ extensionUri, holder, runs, showCall, log }: Fl
         runsOf: (agreement) => runs.reportedRuns(agreement),
         runAgain: (agreement, parameters) => start({ agreement, parameters }),
         showRecord,
+        get inMlflow() {
+          return holder.state.kind === 'ready' && holder.state.core.tracking.hasPages();
+        },
+        openInMlflow: (run) => holder.use((core) => openInMlflow(core, { run })),
       },
     });
   });

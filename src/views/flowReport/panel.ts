@@ -23,6 +23,9 @@ export interface FlowReports {
   runAgain(agreement: string, parameters: ParameterValues): Promise<void>;
   /** The run's record in the audit journal. */
   showRecord(runId: string): Promise<void>;
+  /** Whether MLflow shows runs. */
+  readonly inMlflow: boolean;
+  openInMlflow(runId: string): Promise<void>;
 }
 
 export interface FlowReportPanelsDependencies {
@@ -134,6 +137,9 @@ class ReportPanel {
       case 'showRecord':
         await reports.showRecord(this.#runId);
         return;
+      case 'openInMlflow':
+        await reports.openInMlflow(this.#runId);
+        return;
       case 'run':
         await vscode.commands.executeCommand(message.command);
         return;
@@ -200,7 +206,9 @@ class ReportPanel {
   }
 
   #show(): void {
-    if (this.#report) this.#post({ type: 'report', report: presentReport(this.#report, this.#comparison) });
+    if (!this.#report) return;
+    const { inMlflow } = this.#dependencies.reports;
+    this.#post({ type: 'report', report: presentReport(this.#report, this.#comparison, inMlflow) });
   }
 
   #post(message: HostMessage): void {

@@ -9,13 +9,18 @@ const severities = ['problem', 'warning', 'note'] as const;
 /** Steps of an axis, at most. */
 
 /** A report as the view shows it, in the editor's language. */
-export function presentReport(stored: StoredReport, comparison: ReportComparison | null): PresentedReport {
+export function presentReport(
+  stored: StoredReport,
+  comparison: ReportComparison | null,
+  inMlflow: boolean,
+): PresentedReport {
   const { report } = stored;
   return {
     runId: stored.run_id,
     title: report.title,
     trigger: stored.trigger,
     simulated: stored.execution_mode === 'simulated',
+    inMlflow,
     summary: report.summary,
     particulars: particulars(stored),
     findings: severities.flatMap((severity) =>

@@ -46,6 +46,8 @@ export const reportSchema = z.object({
   title: z.string(),
   trigger: z.string(),
   simulated: z.boolean(),
+  /** Whether MLflow shows runs. */
+  inMlflow: z.boolean(),
   summary: z.string(),
   /** Start, duration, cost and parameters. */
   particulars: z.array(z.object({ name: z.string(), value: z.string() })),
@@ -82,6 +84,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('stopComparing') }),
   z.object({ type: z.literal('runAgain') }),
   z.object({ type: z.literal('showRecord') }),
+  z.object({ type: z.literal('openInMlflow') }),
   runMessage(['tidyllm.refreshHealth']),
 ]);
 

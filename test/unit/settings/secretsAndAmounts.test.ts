@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parseFlowFile } from '../../../src/flow/flowDocument.ts';
 import { checkSettingsText } from '../../../src/settings/loadSettings.ts';
+import { settingsSchema } from '../../../src/settings/schema.ts';
 import { settingKeys } from '../../../src/settings/schemaPaths.ts';
+import { withoutSecrets } from '../../../src/settings/settingsInEffect.ts';
 import { hasPassword, withoutPassword } from '../../../src/withoutPassword.ts';
 
 const faultsOf = (text: string, kind: 'user' | 'workspace' = 'user') =>
@@ -32,6 +34,35 @@ const harmless = [
   'ada@example.com',
   'user:password',
 ];
+
+describe('a header of the telemetry', () => {
+  const headers = (value: string): string => setting(['telemetry', 'otlp_headers', 'authorization'], value);
+
+  it('is a secret: it is a warning in plain text, and none where it refers to a variable', () => {
+    const plain = (text: string): boolean =>
+      faultsOf(text).some(({ message }) => message.includes('in plain text'));
+    expect(plain(headers('Bearer secret'))).toBe(true);
+    expect(plain(headers('${DB_PASSWORD}'))).toBe(false);
+  });
+
+  it('whose variable is not set is left out, and does not prevent a start', () => {
+    const faults = faultsOf(headers('${NOT_SET}'));
+    expect(faults.map(({ severity }) => severity)).toEqual(['warning']);
+  });
+
+  it('is shown by its name alone', () => {
+    const settings = settingsSchema.parse({
+      telemetry: { otlp_headers: { authorization: 'Bearer secret' } },
+    });
+    expect(withoutSecrets(settings).telemetry.otlp_headers).toEqual({ authorization: '(set, not shown)' });
+    expect(withoutSecrets(settingsSchema.parse({})).telemetry.otlp_headers).toEqual({});
+  });
+
+  it('can’t be set by a workspace, nor can its address', () => {
+    for (const text of [headers('x'), setting(['telemetry', 'otlp_endpoint'], 'http://localhost:4318')])
+      expect(faultsOf(text, 'workspace').length).toBeGreaterThan(0);
+  });
+});
 
 describe('a password in an address', () => {
   it.each(addresses)('%s is one, and isn’t shown', (address) => {

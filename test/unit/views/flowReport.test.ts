@@ -10,12 +10,12 @@ vi.mock('vscode', async () => (await import('../../support/vscode.ts')).fakeVsco
 
 function chartOf(table: Table, chart: Chart) {
   const sections = [{ id: 'x', title: 'X', text: '', table, chart }];
-  return presentReport(storedReport({}, { sections }), null).sections[0]?.chart ?? null;
+  return presentReport(storedReport({}, { sections }), null, false).sections[0]?.chart ?? null;
 }
 
 describe('the report as its view shows it', () => {
   it('has every text ready, and is what the view understands', () => {
-    const shown = presentReport(storedReport(), null);
+    const shown = presentReport(storedReport(), null, false);
     expect(reportSchema.parse(shown)).toEqual(shown);
     expect(shown).toMatchObject({ title: 'Performance Test', simulated: false, comparison: null });
     expect(shown.particulars.slice(1)).toEqual([
@@ -42,20 +42,20 @@ describe('the report as its view shows it', () => {
   });
 
   it('says that a run was simulated', () => {
-    expect(presentReport(storedReport({ execution_mode: 'simulated' }), null).simulated).toBe(true);
+    expect(presentReport(storedReport({ execution_mode: 'simulated' }), null, false).simulated).toBe(true);
   });
 
   it('has problems first, and counts what was found', () => {
     const findings = (['note', 'warning', 'problem', 'warning'] as const).map((severity, index) =>
       finding({ severity, title: String(index) }),
     );
-    const shown = presentReport(storedReport({}, { findings }), null);
+    const shown = presentReport(storedReport({}, { findings }), null, false);
     expect(shown.findings.map(({ title }) => title)).toEqual(['2', '1', '3', '0']);
     expect(shown.findingsText).toBe('1 problem · 2 warnings · 1 note');
   });
 
   it('has a chart with numbers for drawing and texts for reading', () => {
-    const chart = presentReport(storedReport(), null).sections[0]?.chart;
+    const chart = presentReport(storedReport(), null, false).sections[0]?.chart;
     expect(chart).toMatchObject({ type: 'columns', labels: ['admit', 'model'] });
     expect(chart?.series).toEqual([
       {
@@ -110,7 +110,7 @@ describe('the report as its view shows it', () => {
     const gone = finding({ title: 'Calls fail', severity: 'problem' });
     const before = storedReport({ parameters: { calls: 10 } }, { figures, findings: [gone] });
     const after = storedReport();
-    const shown = presentReport(after, compareReports(before, after));
+    const shown = presentReport(after, compareReports(before, after), false);
     expect(reportSchema.parse(shown)).toEqual(shown);
     expect(shown.figures.map(({ compared }) => [compared?.text, compared?.before])).toEqual([
       ['-66 ms, better', '1,300 ms'],
@@ -127,7 +127,7 @@ describe('the report as its view shows it', () => {
 
   it('shows no difference between figures of a simulated run and of a real one', () => {
     const after = storedReport({ execution_mode: 'simulated' });
-    const shown = presentReport(after, compareReports(storedReport(), after));
+    const shown = presentReport(after, compareReports(storedReport(), after), false);
     expect(new Set(shown.figures.map(({ compared }) => compared?.text))).toEqual(new Set(['not comparable']));
     expect(shown.comparison?.cautions).toEqual([
       'This run was simulated and the earlier one was real: their figures are not comparable.',

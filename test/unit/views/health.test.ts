@@ -66,9 +66,7 @@ const wellFound: Seen = {
   tracking: {
     folder: '/spool',
     fault: null,
-    receivers: [
-      { ...nothingSpooled, receiver: 'mlflow', name: 'MLflow', address: 'http://localhost:5000' },
-    ],
+    receivers: [{ ...nothingSpooled, receiver: 'mlflow', name: 'MLflow', address: 'http://localhost:5000' }],
   },
   flow: { agreements: 6, files: [], faults: [] },
   settingsFile: '/home/ada/settings.yaml',

@@ -44,6 +44,15 @@ export function DetailPane({ detail, post, onClose }: DetailProperties) {
         ))}
         <Fact name={t('Call id')} value={row.callId} />
       </dl>
+      {detail.traced !== null && (
+        <button
+          type="button"
+          class="link"
+          onClick={() => post({ type: 'openInMlflow', call: detail.traced ?? '' })}
+        >
+          <Icon name="link-external" /> {t('Open in MLflow')}
+        </button>
+      )}
       {tokens.length > 0 && <Tokens detail={detail} />}
       <Content detail={detail} post={post} />
       <ChainPlace detail={detail} />

@@ -25,6 +25,7 @@ export function Chat(properties: ChatProperties) {
         around={state.around}
         turnPrice={state.turnPrice}
         canAsk={!isAnswering(state)}
+        inMlflow={state.surroundings.inMlflow}
         post={post}
         onTry={onTry}
       />

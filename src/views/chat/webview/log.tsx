@@ -19,12 +19,23 @@ interface LogProperties {
   turnPrice: ChatState['turnPrice'];
   /** Whether a question can be asked now. */
   canAsk: boolean;
+  /** Whether MLflow shows calls. */
+  inMlflow: boolean;
   post: (message: ViewMessage) => void;
   onTry: (question: string) => void;
 }
 
 /** The turns of the conversation; without any, what could be asked. */
-export function Log({ conversation, turns, around, turnPrice, canAsk, post, onTry }: LogProperties) {
+export function Log({
+  conversation,
+  turns,
+  around,
+  turnPrice,
+  canAsk,
+  inMlflow,
+  post,
+  onTry,
+}: LogProperties) {
   const scroller = useRef<HTMLElement>(null);
   const { following, resume, handlers } = useFollowing(scroller, `${conversation} ${turns.length}`);
   const onLatest = () => {
@@ -50,6 +61,7 @@ export function Log({ conversation, turns, around, turnPrice, canAsk, post, onTr
               isLast={index === turns.length - 1}
               isRecent={index >= turns.length - drawnAtOnce}
               canAsk={canAsk}
+              inMlflow={inMlflow}
               price={turnPrice?.turn === turn.id ? turnPrice.cost : null}
               post={post}
             />
@@ -71,8 +83,8 @@ export function Log({ conversation, turns, around, turnPrice, canAsk, post, onTr
 
 /** A turn that is drawn again only when it changed. */
 function Entry(properties: Parameters<typeof TurnView>[0]) {
-  const { turn, isLast, canAsk, price, version } = properties;
-  const shown = [turn, isLast, canAsk, price, version?.number, version?.of];
+  const { turn, isLast, canAsk, inMlflow, price, version } = properties;
+  const shown = [turn, isLast, canAsk, inMlflow, price, version?.number, version?.of];
   return useMemo(() => <TurnView {...properties} />, shown);
 }
 

@@ -63,6 +63,7 @@ export const initialState: ChatState = {
     budget: null,
     ownModes: [],
     suggestedReason: null,
+    inMlflow: false,
   },
   reason: '',
   mode: 'direct',

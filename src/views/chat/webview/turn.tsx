@@ -27,6 +27,8 @@ interface TurnProperties {
   isRecent: boolean;
   /** Whether a question can be asked now. */
   canAsk: boolean;
+  /** Whether MLflow shows calls. */
+  inMlflow: boolean;
   /** The most that asking in its place can cost, once that was asked for. */
   price: string | null;
   post: Post;
@@ -91,12 +93,7 @@ export function TurnView(properties: TurnProperties) {
       )}
       {result && (
         <div class="turn-end">
-          <Footer
-            result={result}
-            repairs={structured?.repairs ?? 0}
-            onShowRecord={(sequence) => post({ type: 'showRecord', turn: id, sequence })}
-            onAskModel={isLast && result.cached ? () => post({ type: 'askModel', turn: id }) : null}
-          />
+          <Footer {...properties} result={result} />
           <TurnActions {...properties} />
         </div>
       )}
@@ -200,18 +197,9 @@ function ShortfallCard({
   );
 }
 
-function Footer({
-  result,
-  repairs,
-  onShowRecord,
-  onAskModel,
-}: {
-  result: TurnResult;
-  /** How often a wrong answer was sent back. */
-  repairs: number;
-  onShowRecord: (sequence: number) => void;
-  onAskModel: (() => void) | null;
-}) {
+function Footer({ turn, result, isLast, inMlflow, post }: TurnProperties & { result: TurnResult }) {
+  const { id, structured } = turn;
+  const repairs = structured?.repairs ?? 0;
   const { record } = result;
   if (result.status === 'interrupted') {
     return (
@@ -237,19 +225,24 @@ function Footer({
             type="button"
             class="record"
             title={t('Show Audit Record')}
-            onClick={() => onShowRecord(sequence)}
+            onClick={() => post({ type: 'showRecord', turn: id, sequence })}
           >
             {index === 0 ? t('recorded #{0}', sequence) : `#${sequence}`} <Icon name="check" />
           </button>
         ))}
+      {record && inMlflow && (
+        <button type="button" class="record" onClick={() => post({ type: 'openInMlflow', turn: id })}>
+          {t('Open in MLflow')} <Icon name="link-external" />
+        </button>
+      )}
       {!record && isUnsent(result) && <span class="fact">{t('nothing was sent')}</span>}
       {!record && !isUnsent(result) && (
         <span class="untracked">
           <Icon name="warning" /> {t('not recorded')}
         </span>
       )}
-      {onAskModel && (
-        <button type="button" class="ask-model" onClick={onAskModel}>
+      {isLast && result.cached && (
+        <button type="button" class="ask-model" onClick={() => post({ type: 'askModel', turn: id })}>
           {t('Ask Again Without the Cache')}
         </button>
       )}

@@ -63,6 +63,11 @@ function Head({ report, post }: { report: PresentedReport; post: Post }) {
         <button type="button" class="button secondary" onClick={() => post({ type: 'showRecord' })}>
           {t('Open Record')}
         </button>
+        {report.inMlflow && (
+          <button type="button" class="button secondary" onClick={() => post({ type: 'openInMlflow' })}>
+            {t('Open in MLflow')}
+          </button>
+        )}
       </div>
       {report.simulated && (
         <p class="simulated">{t('The answers, times and costs of this run are simulated.')}</p>
