@@ -67,7 +67,7 @@ const places: readonly Rule[] = [
   secret(
     'php-define',
     'SECRET',
-    /\bdefine\(\s?['"]\w{0,60}(?:PASSWORD|PASS|KEY|SALT|SECRET)['"],\s{0,4}(?:'([^'\n]{6,200})'|"([^"\n]{6,200})")/dg,
+    /\bdefine\(\s?['"]\w{0,60}(?:PASSWORD|PASS|KEY|SALT|SECRET)['"],\s{0,20}(?:'([^'\n]{6,200})'|"([^"\n]{6,200})")/dg,
   ),
   secret('quoted-password', 'SECRET', /^\s{0,8}(?:password|passphrase)\s{1,4}"([^"\s]{4,200})"\s{0,4}$/dgm),
   secret(

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { findingsIn } from '../../../src/detection/detect.ts';
 
@@ -60,4 +61,39 @@ describe('personal data', () => {
   ])('%s is none', (_what, text) => {
     expect(personalDataIn(text)).toEqual([]);
   });
+
+  it.each([
+    ['Visa', '4', 16],
+    ['an old Visa', '4', 13],
+    ['Mastercard', '55', 16],
+    ['a newer Mastercard', '2221', 16],
+    ['American Express', '34', 15],
+    ['Discover', '6011', 16],
+    ['Diners Club', '36', 14],
+    ['JCB', '3528', 16],
+    ['UnionPay', '62', 16],
+    ['Maestro', '6759', 12],
+  ])('any number of %s is found with its check digit, and with no other', (_issuer, prefix, length) => {
+    const account = fc.string({
+      unit: fc.constantFrom(...'0123456789'),
+      minLength: length - prefix.length - 1,
+      maxLength: length - prefix.length - 1,
+    });
+    fc.assert(
+      fc.property(account, (digits) => {
+        const found = Array.from('0123456789', (check) => `${prefix}${digits}${check}`).filter((number) =>
+          personalDataIn(`it is ${number}.`).includes(`CARD ${number}`),
+        );
+        expect(found).toEqual([`${prefix}${digits}${luhnDigit(`${prefix}${digits}`)}`]);
+      }),
+    );
+  });
 });
+
+function luhnDigit(digits: string): string {
+  const sum = Array.from(digits)
+    .reverse()
+    .map((digit, place) => (place % 2 === 0 ? 2 * Number(digit) : Number(digit)))
+    .reduce((total, value) => total + (value > 9 ? value - 9 : value), 0);
+  return String((10 - (sum % 10)) % 10);
+}
