@@ -108,7 +108,7 @@ describe('a conversation', () => {
     expect(turn).toMatchObject({ question: 'Why?', reason, model: 'claude-sonnet', simulated: true });
     expect(turn.result).toMatchObject({ status: 'success', costEstimated: false, failure: null });
     expect(turn.result?.cost).toMatch(/^\$0\.\d+$/);
-    expect(turn.result?.record?.sequence).toBe(6);
+    expect(turn.result?.record?.sequence).toBe(7);
     expect(textOf(posted)).toBe(turn.answer);
     expect(posted.filter(({ type }) => type === 'text').length).toBeGreaterThan(3);
     expect(posted.at(-1)).toEqual({ type: 'turn', turn });

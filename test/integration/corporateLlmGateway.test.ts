@@ -57,9 +57,9 @@ describe('a governed call', () => {
     });
     expect(pieces.length).toBeGreaterThan(10);
     expect(pieces.join('')).toBe(response.content);
-    expect(kinds(gateway)).toEqual(['header', 'key', 'policy_change', 'RESERVE', 'DISPATCH', 'SETTLE']);
+    expect(kinds(gateway)).toEqual(['header', 'key', 'policy_change', 'RESERVE', 'DISPATCH', 'note', 'SETTLE']);
     expect(await gateway.core.budget()).toMatchObject({ spent: 8250n, reserved: 0n });
-    expect(await verifyLedger(gateway.core.journal)).toMatchObject({ ok: true, records: 6 });
+    expect(await verifyLedger(gateway.core.journal)).toMatchObject({ ok: true, records: 7 });
   });
 
   it('sends the seeds’ defaults, the call id and neither reason nor user', async () => {
@@ -138,7 +138,7 @@ describe('a governed call', () => {
     const gateway = await gatewayOnStandIn();
     const answer = ask(gateway, { prompt: '@stand-in:gate' }, { onEvent: () => undefined });
     await expect.poll(() => gateway.standIn.calls.length).toBe(1);
-    expect(kinds(gateway)).toEqual(['header', 'key', 'policy_change', 'RESERVE', 'DISPATCH']);
+    expect(kinds(gateway)).toEqual(['header', 'key', 'policy_change', 'RESERVE', 'DISPATCH', 'note']);
     expect((await gateway.core.budget()).reserved).toBeGreaterThan(0n);
     gateway.standIn.openGate();
     expect((await answer).success).toBe(true);
