@@ -139,9 +139,8 @@ function emails(found: string, before: string): Offsets {
   return user === '' || noAddress.test(user + found) ? [] : [[-user.length, found.length]];
 }
 
-/** A user of a git server, and names of files such as `icon@2x.png`. */
-const noAddress =
-  /^git@|\.(?:png|jpe?g|gif|svg|webp|ico|css|scss|less|js|mjs|cjs|ts|tsx|jsx|json|md|html|so|dll|jar)$/i;
+/** A user of a git server, and a picture's file for finer screens: `icon@2x.png`. */
+const noAddress = /^git@|@[1-4]x\.\w+$/i;
 
 /** Addresses that identify nobody: RFC 6890 (private, loopback, link-local …), RFC 5737 and RFC 3849 (documentation). */
 const nobodyV4 = new BlockList();
