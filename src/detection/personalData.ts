@@ -139,8 +139,8 @@ function emails(found: string, before: string): Offsets {
   return user === '' || noAddress.test(user + found) ? [] : [[-user.length, found.length]];
 }
 
-/** A user of a git server, and a picture's file for finer screens: `icon@2x.png`. */
-const noAddress = /^git@|@[1-4]x\.\w+$/i;
+/** A user of a git server, a picture's file for finer screens (`icon@2x.png`), a package's (`react@17.0.2.min.js`). */
+const noAddress = /^git@|@(?:[1-4]x\.\w+$|\d+\.\d+\.\d+[.-])/i;
 
 /** Addresses that identify nobody: RFC 6890 (private, loopback, link-local …), RFC 5737 and RFC 3849 (documentation). */
 const nobodyV4 = new BlockList();

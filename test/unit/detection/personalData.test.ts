@@ -12,6 +12,7 @@ function personalDataIn(text: string): string[] {
 describe('personal data', () => {
   it.each([
     ['an e-mail address', 'to ada.lovelace+x@mail.example.org.', 'EMAIL ada.lovelace+x@mail.example.org'],
+    ['one in a country whose domain is also a kind of file', 'to ada@example.md', 'EMAIL ada@example.md'],
     ['one of an international domain', 'an grüße@müller.example!', 'EMAIL grüße@müller.example'],
     ['a card', 'card 4111 1111 1111 1111 expires', 'CARD 4111 1111 1111 1111'],
     ['a card of American Express', '3782-822463-10005', 'CARD 3782-822463-10005'],
@@ -55,7 +56,10 @@ describe('personal data', () => {
       'versions',
       'v1.2.3.4, version 10.11.12.13, billiard==3.6.4.0, 1.2.3.4.5, C99 7.18.1.2, Chrome/116.0.0.0',
     ],
-    ['code', 'std::vector<fade::bed> icon@2x.png git@github.com:x/y.git @scope/name@1.2.3'],
+    [
+      'code',
+      'std::vector<fade::bed> icon@2x.png git@github.com:x/y.git @scope/name@1.2.3 react@17.0.2.production.min.js',
+    ],
     ['dates and times', '2026-11-30T00:21:54Z 30.11.2026 01/02/2026 01-02-2026'],
     ['constants', '+2147483647 00110011 0x7fffffff 1e10 3.14159265358979'],
   ])('%s is none', (_what, text) => {
