@@ -57,7 +57,15 @@ describe('a governed call', () => {
     });
     expect(pieces.length).toBeGreaterThan(10);
     expect(pieces.join('')).toBe(response.content);
-    expect(kinds(gateway)).toEqual(['header', 'key', 'policy_change', 'RESERVE', 'DISPATCH', 'note', 'SETTLE']);
+    expect(kinds(gateway)).toEqual([
+      'header',
+      'key',
+      'policy_change',
+      'RESERVE',
+      'DISPATCH',
+      'note',
+      'SETTLE',
+    ]);
     expect(await gateway.core.budget()).toMatchObject({ spent: 8250n, reserved: 0n });
     expect(await verifyLedger(gateway.core.journal)).toMatchObject({ ok: true, records: 7 });
   });
