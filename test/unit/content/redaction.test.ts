@@ -135,6 +135,6 @@ describe('redaction', () => {
     };
     // The quickest of some: other work on the machine only adds.
     const quickest = (length: number): number => Math.min(...[1, 2, 3].map(() => time(length)));
-    expect(quickest(400_000)).toBeLessThan(60 * Math.max(quickest(20_000), 1));
+    expect(quickest(1_000_000)).toBeLessThan(30 * quickest(100_000));
   });
 });
