@@ -17,7 +17,7 @@ const mayImport = {
   health: ['settings', 'pricing', 'ledger', 'gateways', 'tracking'],
   flow: ['settings', 'pricing', 'ledger', 'history', 'content', 'gateways', 'health'],
   chat: ['settings', 'pricing', 'ledger', 'content', 'compliance', 'retrieval', 'gateways', 'flow'],
-  core: ['settings', 'pricing', 'ledger', 'content', 'gateways', 'tracking', 'health', 'flow', 'chat'],
+  core: ['settings', 'pricing', 'ledger', 'content', 'compliance', 'gateways', 'tracking', 'health', 'flow', 'chat'],
   sessions: ['settings', 'pricing', 'ledger', 'gateways'],
   adapters: ['settings', 'pricing', 'ledger', 'content', 'gateways', 'tracking', 'sessions'],
   cli: [
@@ -25,6 +25,7 @@ const mayImport = {
     'pricing',
     'ledger',
     'content',
+    'compliance',
     'history',
     'reconciliation',
     'gateways',

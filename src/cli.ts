@@ -10,6 +10,7 @@ import { noteBudgetAlerts } from './cli/budgetAlerts.ts';
 import { cacheClear, cacheStats, cacheStatus } from './cli/cache.ts';
 import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
 import { compare, notComparedJson, type CompareOptions } from './cli/compare.ts';
+import { complianceCheck } from './cli/compliance.ts';
 import { embedCommand, notEmbeddedJson, type EmbedOptions } from './cli/embed.ts';
 import { flowHistory, flowList, flowReport, flowRun, flowValidate, type FlowRunOptions } from './cli/flow.ts';
 import { auditErase, type EraseOptions } from './cli/erase.ts';
@@ -160,6 +161,13 @@ program
   .option('--since <day>', 'first policy day, YYYY-MM-DD')
   .option('--until <day>', 'last policy day')
   .action((options: UsageOptions) => run((core, terminal) => usage(core, options, terminal)));
+
+const compliance = program.command('compliance').description('secrets, personal data and controls');
+compliance
+  .command('check')
+  .description('what policy finds in a text, and would do with it; exit code 8 if it would keep it back')
+  .argument('<file>', 'a text file; - reads standard input')
+  .action((file: string) => run((core, terminal) => complianceCheck(core, file, terminal)));
 
 const cache = program.command('cache').description('cached answers');
 cache

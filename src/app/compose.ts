@@ -90,6 +90,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     catalogue,
     registry,
     cache: answers,
+    compliance: screening,
     tracking,
     infrastructure: new InfrastructureDelegate(registry, backend),
     chat: new UnifiedChatManager({

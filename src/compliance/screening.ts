@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { mapRequestTexts, mapTurnTexts, unreadableParts } from '../content/contentTexts.ts';
 import type { ChatMessage, RequestContent } from '../content/messages.ts';
 import type { Finding, FindingClass } from '../detection/finding.ts';
 import { GatewayError } from '../errors.ts';
 import type { Note, NoteData } from '../ledger/records.ts';
-import { levelsOf, uncheckedDecision, type CompliancePolicy, type Decision } from './policy.ts';
+import { decisions, levelsOf, uncheckedDecision, type CompliancePolicy, type Decision } from './policy.ts';
 import { irreversible, Placeholders } from './placeholders.ts';
 import { patternOf } from './restorer.ts';
 
@@ -37,6 +38,14 @@ export interface PlacedFinding extends Finding {
   place: string;
   text: string;
   action: Decision;
+}
+
+/** A text, and what policy would do with it. */
+export interface CheckedText {
+  decision: Decision;
+  findings: readonly PlacedFinding[];
+  /** With everything replaced that policy doesn't let out. */
+  redacted: string;
 }
 
 export interface ScreeningOptions {
@@ -106,6 +115,21 @@ export class Screening {
         (found[index] ?? []).map((one) => ({ ...one, place, text, action: this.actionOn(one) })),
       )
     );
+  }
+
+  /** What policy would do with a text in a request; null if the deadline passed. Nothing is sent or recorded. */
+  async check(text: string): Promise<CheckedText | null> {
+    const content: RequestContent = { system: null, messages: [{ role: 'user', content: text }] };
+    const findings = await this.find(content);
+    if (findings === null) return null;
+    const actions = findings.map(({ action }) => action);
+    const replaced = findings.filter(({ action }) => action !== 'allow');
+    const { messages } = withoutValues(content, replaced, new Placeholders(randomBytes(32)));
+    return {
+      decision: decisions.findLast((one) => actions.includes(one)) ?? 'allow',
+      findings,
+      redacted: String(messages[0]?.content ?? ''),
+    };
   }
 
   /** What is found in an answer as it was received; null if the deadline passed. It is recorded, and changes nothing. */

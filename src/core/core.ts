@@ -1,4 +1,5 @@
 import type { KeyedService } from '../apiKeys.ts';
+import type { Screening } from '../compliance/screening.ts';
 import type { ContentStore } from '../content/contentStore.ts';
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
 import type { Anchor, Anchoring } from '../ledger/anchors.ts';
@@ -78,6 +79,8 @@ export interface Core {
   /** Cached answers. */
   readonly cache: CacheFiles;
   readonly tracking: Tracking;
+  /** What compliance policy finds in texts. */
+  readonly compliance: Pick<Screening, 'check'>;
   /** Model calls for code outside the chat, such as other extensions. */
   readonly infrastructure: InfrastructureDelegate;
   /** Answers questions in the chat's modes. */
