@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { messageOf } from '../errors.ts';
-import type { GatewayId } from '../gateways/gateway.ts';
+import { gatewayIds, type GatewayId } from '../gateways/gateway.ts';
 import type { LlmResponse } from '../gateways/modelCalls.ts';
 import type { CallTracker, EndedAttempt, EndedRun } from '../gateways/ports.ts';
 import type { TraceReceiver } from './receiver.ts';
@@ -30,13 +30,20 @@ export interface TrackingStatus {
   folder: string;
 }
 
+/** A call while it runs. */
+interface OpenCall {
+  level: GatewayId;
+  attempts: EndedAttempt[];
+  ended: boolean;
+}
+
 /** Follows calls into the spool, and sends from there in the background. */
 export class Tracker implements CallTracker {
   readonly mlflowEnabled: boolean;
   readonly #spool: Spool;
   readonly #sender: Sender;
   readonly #receivers: readonly TraceReceiver[];
-  readonly #calls = new AsyncLocalStorage<EndedAttempt[]>();
+  readonly #calls = new AsyncLocalStorage<OpenCall>();
   readonly #stop = new AbortController();
   #timer: { at: number; handle: NodeJS.Timeout } | null = null;
   #fault: string | null = null;
@@ -60,19 +67,22 @@ export class Tracker implements CallTracker {
     level: GatewayId,
     make: () => Promise<Response>,
   ): Promise<Response> {
-    // A higher level has begun it.
-    if (!this.isOn || this.#calls.getStore()) return make();
-    const attempts: EndedAttempt[] = [];
+    if (!this.isOn || this.#isPartOfAnother(level)) return make();
+    const call: OpenCall = { level, attempts: [], ended: false };
     const startedAt = performance.now();
     setImmediate(() => this.#spool.prepare());
-    const response = await this.#calls.run(attempts, make);
-    this.#keep(() => callOf(level, startedAt, attempts, response));
-    return response;
+    try {
+      const response = await this.#calls.run(call, make);
+      this.#keep(() => callOf(level, startedAt, call.attempts, response));
+      return response;
+    } finally {
+      call.ended = true;
+    }
   }
 
   attempt(ended: EndedAttempt): void {
-    const attempts = this.#calls.getStore();
-    if (attempts) attempts.push(ended);
+    const call = this.#calls.getStore();
+    if (call?.ended === false) call.attempts.push(ended);
     else this.#keep(() => callOf('corporate_llm', ended.startedAt, [ended], ended.response));
   }
 
@@ -122,6 +132,12 @@ export class Tracker implements CallTracker {
       this.#sender.dispose();
       this.#spool.close();
     }
+  }
+
+  /** Whether a higher level has begun it. A call that begins where another one is told of is a call of its own. */
+  #isPartOfAnother(level: GatewayId): boolean {
+    const call = this.#calls.getStore();
+    return call?.ended === false && gatewayIds.indexOf(level) < gatewayIds.indexOf(call.level);
   }
 
   #keep(read: () => Tracked | null, receivers = this.#receivers): void {
