@@ -14,7 +14,7 @@ export function trackingFindings(
   if (receivers.length === 0) return [absent('calls in MLflow', 'off (mlflow.enabled)')];
   if (fault !== null) {
     const hint = `Check that this user can write in ${folder}, and that the disk has space. Calls go on untracked.`;
-    return [warning('tracking of calls', `${folder} can't be used: ${fault}`, hint, 'mlflow')];
+    return [warning('tracking of calls', `${folder} can’t be used: ${fault}`, hint, 'mlflow')];
   }
   return receivers.map((status) => {
     // Nobody has asked for tracking at the default address, so that nothing there is no fault.

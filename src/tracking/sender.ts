@@ -38,9 +38,11 @@ export class Sender {
    */
   async send(signal: AbortSignal): Promise<void> {
     const { spool, receivers } = this.#options;
-    const due = receivers.filter(
-      ({ id }) => spool.hasWaiting(id) && spool.status(id).nextAttempt <= Date.now(),
-    );
+    const due = receivers.filter(({ id, address }) => {
+      if (!spool.hasWaiting(id)) return false;
+      const { nextAttempt, failedAddress } = spool.status(id);
+      return nextAttempt <= Date.now() || failedAddress !== address;
+    });
     if (due.length === 0 || !this.#acquire()) return;
     try {
       spool.trim();
@@ -72,7 +74,7 @@ export class Sender {
       const failure = await this.#deliver(receiver, batch, signal);
       if (failure !== null) {
         const { failures } = spool.status(receiver.id);
-        spool.failed(receiver.id, failure, Date.now() + delayAfter(failures + 1));
+        spool.failed(receiver.id, receiver.address, failure, Date.now() + delayAfter(failures + 1));
         return;
       }
       spool.succeeded(receiver.id);

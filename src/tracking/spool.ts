@@ -54,8 +54,9 @@ export interface SpoolStatus {
   /** Failures in a row, and why the last attempt failed. */
   failures: number;
   lastError: string | null;
-  /** Nothing is sent before. */
+  /** Nothing is sent before to the address that failed. */
   nextAttempt: number;
+  failedAddress: string | null;
 }
 
 interface Row {
@@ -210,10 +211,11 @@ export class Spool {
     this.#note(receiver, 'last_success = ?, failures = 0, last_error = NULL, next_attempt = 0', Date.now());
   }
 
-  failed(receiver: string, why: string, nextAttempt: number): void {
+  failed(receiver: string, address: string, why: string, nextAttempt: number): void {
     this.#note(
       receiver,
-      'failures = failures + 1, last_error = ?, next_attempt = ?',
+      'failures = failures + 1, failed_address = ?, last_error = ?, next_attempt = ?',
+      address,
       why,
       Math.round(nextAttempt),
     );
@@ -239,7 +241,7 @@ export class Spool {
     const sent = database
       .prepare(
         `SELECT dropped, last_dropped AS lastDropped, last_success AS lastSuccess, failures, last_error AS lastError,
-          next_attempt AS nextAttempt FROM receivers WHERE receiver = ?`,
+          next_attempt AS nextAttempt, failed_address AS failedAddress FROM receivers WHERE receiver = ?`,
       )
       .get(receiver);
     return { ...nothingSpooled, ...counts, ...sent };
@@ -328,6 +330,7 @@ export const nothingSpooled: Readonly<SpoolStatus> = {
   failures: 0,
   lastError: null,
   nextAttempt: 0,
+  failedAddress: null,
 };
 
 function opened(path: string, use: 'call' | 'send'): DatabaseSync {
@@ -362,7 +365,8 @@ function opened(path: string, use: 'call' | 'send'): DatabaseSync {
       last_success INTEGER,
       failures INTEGER NOT NULL DEFAULT 0,
       last_error TEXT,
-      next_attempt INTEGER NOT NULL DEFAULT 0
+      next_attempt INTEGER NOT NULL DEFAULT 0,
+      failed_address TEXT
     ) STRICT;
   `);
   return database;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { traceIdOf } from '../../src/tracking/trackedCall.ts';
@@ -186,7 +186,6 @@ describe.each(servers)('%s', (_name, program) => {
 
   it('is told of by the user’s settings only: a workspace can’t name another', async () => {
     const [home, folder] = [temporaryFolder(), temporaryFolder()];
-    const { mkdirSync, writeFileSync } = await import('node:fs');
     mkdirSync(`${folder}/.tidyllm`);
     mkdirSync(`${folder}/.git`);
     writeFileSync(

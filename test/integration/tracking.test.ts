@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { MlflowReceiver } from '../../src/adapters/mlflowReceiver.ts';
 import type { Core } from '../../src/core/core.ts';
@@ -272,6 +273,7 @@ describe('what MLflow refuses', () => {
     const { core, experiment, home } = await tracked();
     const spool = new Spool(`${home}/spool/live`, 'call');
     onTestFinished(() => spool.close());
+    // Its trace id has letters that are no hexadecimal digits.
     const bad = trackedCallFor({ id: 'not-hexadecimal' });
     const good = Array.from({ length: 9 }, () => trackedCallFor({ user: 'u'.repeat(500), reason: 'a\0b' }));
     for (const call of [...good.slice(0, 4), bad, ...good.slice(4)] satisfies TrackedCall[])
@@ -407,6 +409,14 @@ it('a page of MLflow is named for a call', async () => {
   expect(await core.tracking.pageOf({ call: callId })).toBe(page);
 });
 
+it('a spool that can’t be used fails no call, and health says so', async () => {
+  const { core, ask, home } = await tracked();
+  writeFileSync(join(home, 'spool'), '');
+  expect(await ask()).toMatchObject({ success: true, gatewayTracked: true });
+  const [found] = trackingFindings(core.loaded, core.tracking.tracker.status());
+  expect(found).toMatchObject({ state: 'warning', evidence: expect.stringContaining('can’t be used') });
+});
+
 it('nothing of a prompt or key is in the spool', async () => {
   const { core, ask, home } = await tracked({
     TIDYLLM_AUDIT_CONTENT: 'full',
@@ -416,12 +426,8 @@ it('nothing of a prompt or key is in the spool', async () => {
   await ask({ prompt: 'a very private question' });
   const { folder } = core.tracking.tracker.status();
   expect(folder).toBe(`${home}/spool/live`);
-  const { createReadStream, readdirSync } = await import('node:fs');
-  const contents = await Promise.all(
-    readdirSync(folder)
-      .filter((name) => name.startsWith('spool.db'))
-      .map((name) => text(createReadStream(`${folder}/${name}`, 'latin1'))),
-  );
-  expect(contents.join('')).toContain('JIRA-1 tracking');
-  expect(contents.join('')).not.toMatch(/very private|secret-token/);
+  const files = readdirSync(folder).filter((name) => name.startsWith('spool.db'));
+  const contents = files.map((name) => readFileSync(join(folder, name), 'latin1')).join('');
+  expect(contents).toContain('JIRA-1 tracking');
+  expect(contents).not.toMatch(/very private|secret-token/);
 });

@@ -90,6 +90,17 @@ describe('the sender', () => {
     expect(waits.at(-1)).toBeGreaterThanOrEqual(150_000);
   });
 
+  it('does not wait where another address is set than the one that failed', async () => {
+    const folder = temporaryFolder();
+    fill(folder, 1);
+    const down = receiverOf(() => ({ state: 'later', why: 'HTTP 503' }));
+    await senderIn(folder, down.receiver).sender.send(never);
+    const up = receiverOf(() => ({ state: 'taken' }));
+    const receiver = { ...up.receiver, address: 'http://mlflow.example.com' };
+    await senderIn(folder, receiver).sender.send(never);
+    expect(up.requests).toHaveLength(1);
+  });
+
   it('finds the calls that are refused, and sends the others', async () => {
     const folder = temporaryFolder();
     const ids = fill(folder, 100);
