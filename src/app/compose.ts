@@ -51,7 +51,10 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     base;
   const { tracker } = tracking;
   const policy = policyOf(loaded.settings, backend.simulated, user, caller);
-  const screening = new Screening(loaded.settings.compliance, detector);
+  const screening = new Screening(loaded.settings.compliance, detector, {
+    content: loaded.settings.audit.content,
+    retentionDays: loaded.settings.audit.retention_days,
+  });
   const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
     new CorporateLlmGateway({
       backend: reached,

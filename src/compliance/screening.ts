@@ -4,6 +4,8 @@ import type { ChatMessage, RequestContent } from '../content/messages.ts';
 import type { Finding, FindingClass } from '../detection/finding.ts';
 import { GatewayError } from '../errors.ts';
 import type { Note, NoteData } from '../ledger/records.ts';
+import { checkControls, type CallFacts } from './controls.ts';
+import { requirePermitted } from './placement.ts';
 import { decisions, levelsOf, uncheckedDecision, type CompliancePolicy, type Decision } from './policy.ts';
 import { irreversible, Placeholders } from './placeholders.ts';
 import { patternOf } from './restorer.ts';
@@ -56,6 +58,11 @@ export interface ScreeningOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** What is kept of calls, and how long. */
+export type KeptPolicy = Pick<CallFacts, 'content' | 'retentionDays'>;
+
+export type Controls = ReturnType<typeof checkControls>;
+
 /** Of a note. */
 const mostRules = 40;
 
@@ -69,10 +76,18 @@ const shortestText = 6;
 export class Screening {
   readonly #policy: CompliancePolicy;
   readonly #detector: TextDetector;
+  readonly #kept: KeptPolicy;
 
-  constructor(policy: CompliancePolicy, detector: TextDetector) {
+  constructor(policy: CompliancePolicy, detector: TextDetector, kept: KeptPolicy) {
     this.#policy = policy;
     this.#detector = detector;
+    this.#kept = kept;
+  }
+
+  /** The results of the controls for a call. Throws `compliance_blocked` where policy forbids its model or place. */
+  judge(call: Pick<CallFacts, 'screened' | 'placement' | 'reason' | 'caller'>): Controls {
+    requirePermitted(call.placement, call.screened, this.#policy);
+    return checkControls({ ...call, ...this.#kept, policy: this.#policy });
   }
 
   /** Throws `compliance_blocked`, with the counts in `ComplianceBlocked.findings`, for what policy keeps back. */
@@ -147,8 +162,11 @@ export class Screening {
     return found && countsOf(found.flat());
   }
 
-  /** The decision about a request, for its record. */
-  noteOf(screened: Pick<Screened, 'decision' | 'findings'> & Partial<Screened>): Note {
+  /** The decision about a request with the results of its controls, for its record. */
+  noteOf(
+    screened: Pick<Screened, 'decision' | 'findings'> & Partial<Screened>,
+    controls: Controls = new Map(),
+  ): Note {
     const { decision, findings, unreadable, late = false } = screened;
     const unread = Object.entries(unreadable ?? {}).filter(([, count]) => count > 0);
     return {
@@ -157,6 +175,7 @@ export class Screening {
         decision,
         levels: levelsOf(this.#policy),
         ...countsNoted(findings),
+        ...controlsNoted(controls),
         ...(unread.length > 0 && { unreadable: Object.fromEntries(unread) }),
         ...(late && { late }),
       },
@@ -193,6 +212,13 @@ export class ComplianceBlocked extends GatewayError {
     );
     this.findings = findings;
   }
+}
+
+/** The ids of the controls by result; those without any are left out. */
+function controlsNoted(controls: Controls): NoteData {
+  const results: Record<string, string[]> = {};
+  for (const [id, result] of controls) (results[result] ??= []).push(id);
+  return controls.size === 0 ? {} : { controls: results };
 }
 
 function countsNoted(findings: readonly RuleCount[]): NoteData {

@@ -290,11 +290,32 @@ export const settingsSchema = z.strictObject({
       .meta({ examples: [['enterprise', 'gdpr']] }),
     secrets: decision.default('block').describe('What happens to secrets in a request.'),
     personal_data: decision.default('redact').describe('What happens to personal data in a request.'),
+    models_allowed: z
+      .array(text)
+      .default([])
+      .describe('Models that may be called, by name, id or profile id; an empty list allows all.')
+      .meta({ examples: [['claude-sonnet']] }),
+    models_denied: z.array(text).default([]).describe('Models that may not be called.'),
+    regions_allowed: z
+      .array(text)
+      .default([])
+      .describe(
+        'AWS regions that may answer, and geographies of cross-region profiles such as "eu"; an empty list allows all.',
+      )
+      .meta({ examples: [['eu-central-1', 'eu']] }),
+    cross_region: z
+      .enum(['allow', 'without_personal_data', 'block'])
+      .default('allow')
+      .describe(
+        'Whether cross-region profiles may be used: always, only for requests in which no personal data was found, or never.',
+      ),
     unchecked: z
       .enum(['block', 'allow'])
       .nullable()
       .default(null)
-      .describe('What happens to a request that can’t be searched in time; null blocks it at level sox only.'),
+      .describe(
+        'What happens to a request that can’t be searched in time; null blocks it at level sox only.',
+      ),
     deadline_ms: z
       .int()
       .min(100)

@@ -34,6 +34,10 @@ export const workspaceRules: Readonly<Record<string, Tighten>> = {
   'compliance.level': (own: string | string[], asked: string | string[]) => [...new Set([own, asked].flat())],
   'compliance.secrets': stricter,
   'compliance.personal_data': stricter,
+  'compliance.models_allowed': narrower,
+  'compliance.models_denied': (own: string[], asked: string[]) => [...new Set([...own, ...asked])],
+  'compliance.regions_allowed': narrower,
+  'compliance.cross_region': stricterPlaces,
   'compliance.unchecked': (own: string | null, asked: string | null) => (asked === 'block' ? asked : own),
   // A pattern of the user's id is ignored: it could find less.
   'compliance.patterns': (own: Pattern[], asked: Pattern[]) => [
@@ -62,6 +66,19 @@ function lowerCaps(own: Caps, asked: Caps): Caps {
     return [name, lowerAmount(before, cap)];
   });
   return { ...own, ...(Object.fromEntries(joined) as Caps) };
+}
+
+/** An empty list allows everything; where the two have nothing in common, the user’s stays. */
+function narrower(own: string[], asked: string[]): string[] {
+  if (own.length === 0) return asked;
+  const both = own.filter((one) => asked.includes(one));
+  return asked.length === 0 || both.length === 0 ? own : both;
+}
+
+const crossRegion = ['allow', 'without_personal_data', 'block'];
+
+function stricterPlaces(own: string, asked: string): string {
+  return crossRegion[Math.max(crossRegion.indexOf(own), crossRegion.indexOf(asked))] ?? 'block';
 }
 
 const decisions: readonly Decision[] = ['allow', 'redact', 'block'];

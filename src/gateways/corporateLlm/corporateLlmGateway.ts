@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
-import { ComplianceBlocked, type Screened, type Screening } from '../../compliance/screening.ts';
+import type { Placement } from '../../compliance/placement.ts';
+import {
+  ComplianceBlocked,
+  type Controls,
+  type Screened,
+  type Screening,
+} from '../../compliance/screening.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
 import type { CallLedger, LedgerReader, RefuseInput, Reservation } from '../../ledger/contract.ts';
 import { readReason, requireReason } from '../../ledger/reason.ts';
 import type { Note, SettledOutcome } from '../../ledger/records.ts';
 import { formatUsd, noTokens, tierFor } from '../../pricing/cost.ts';
-import { bareIdOf, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
+import { profileOf } from '../../pricing/availability.ts';
+import { bareIdOf, type Model, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import type { AgreementContext, Gateway, Health } from '../gateway.ts';
 import type { CallTracker, ModelBackend } from '../ports.ts';
 import {
@@ -52,6 +59,7 @@ export interface CorporateLlmDependencies {
 /** An admitted call, and what policy keeps of it. */
 interface PreparedCall extends AdmittedCall {
   screened: Screened;
+  controls: Controls;
   kept: KeptCall;
 }
 
@@ -151,8 +159,12 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
       return this.#refuse(attempt, asGatewayError(error, signal));
     }
     try {
-      const { call, screened } = admitted;
-      const notes = [...requestNotes(call.content), ...groupNotes(request), this.#screening.noteOf(screened)];
+      const { call, screened, controls } = admitted;
+      const notes = [
+        ...requestNotes(call.content),
+        ...groupNotes(request),
+        this.#screening.noteOf(screened, controls),
+      ];
       const reservation = await this.#reserve(attempt, admitted, notes);
       if (!reservation.granted) return this.#overBudget(attempt, admitted, reservation);
       reserved = { ...admitted, day: reservation.day };
@@ -245,7 +257,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     const notes = [
       ...requestNotes(prepared.call.content),
       ...group,
-      this.#screening.noteOf(prepared.screened),
+      this.#screening.noteOf(prepared.screened, prepared.controls),
       ...cacheNotes(cached),
     ];
     const recorded = await this.#ledger.recordFree(attempt.callId, input, ending, notes);
@@ -275,7 +287,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     attempt: Attempt,
     request: LlmRequest,
     signal?: AbortSignal,
-  ): Promise<AdmittedCall & { screened: Screened }> {
+  ): Promise<Omit<PreparedCall, 'kept'>> {
     if (attempt.reasonFault) throw attempt.reasonFault;
     requireUser(request, this.#policy);
     await this.#catalogue.learn(modelOf(request));
@@ -287,7 +299,21 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     attempt.description.model_id = admitted.model.modelId;
     attempt.adjustments = admitted.adjustments;
     attempt.call = admitted.call;
-    return { ...admitted, screened };
+    const placement = this.#placementOf(admitted.model, request);
+    const { description } = attempt;
+    const controls = this.#screening.judge({
+      screened,
+      placement,
+      reason: description.reason,
+      caller: description,
+    });
+    return { ...admitted, screened, controls };
+  }
+
+  #placementOf({ name, modelId, baseId }: Model, request: LlmRequest): Placement {
+    const names = [modelOf(request), name, modelId, baseId, bareIdOf(baseId)];
+    const geography = profileOf(baseId)?.geography ?? null;
+    return { modelNames: [...new Set(names)], region: this.#backend.region, geography };
   }
 
   /** The content of a request as it may leave. Throws `compliance_blocked` if policy keeps it back. */

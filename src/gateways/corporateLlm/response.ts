@@ -84,7 +84,9 @@ export function responseTo(
 function complianceOf({ screened, answerFindings = [] }: Attempt, error: GatewayError | null) {
   if (error instanceof ComplianceBlocked)
     return { decision: 'block' as const, findings: error.findings, answerFindings };
-  return screened ? { decision: screened.decision, findings: screened.findings, answerFindings } : null;
+  if (!screened) return null;
+  const decision = error?.code === 'compliance_blocked' ? ('block' as const) : screened.decision;
+  return { decision, findings: screened.findings, answerFindings };
 }
 
 /** The same for tracking. */

@@ -1,0 +1,209 @@
+import type { ComplianceLevel, CompliancePolicy } from './policy.ts';
+import { levelsOf } from './policy.ts';
+import type { Placement } from './placement.ts';
+import type { Screened } from './screening.ts';
+
+/** What a control needs to know of a call that is about to be made. */
+export interface CallFacts {
+  screened: Pick<Screened, 'decision' | 'findings' | 'late' | 'unreadable'>;
+  placement: Placement;
+  /** The recorded reason. */
+  reason: string;
+  /** Who calls: the account of this machine, and the AWS ARN if AWS was asked. */
+  caller: { account?: string; caller_arn?: string };
+  /** What is kept of prompts and answers. */
+  content: 'none' | 'hash' | 'redacted' | 'full';
+  retentionDays: number;
+  policy: CompliancePolicy;
+}
+
+/** `unchecked`: this program can't tell. */
+export type ControlResult = 'passed' | 'failed' | 'unchecked';
+
+export interface Control {
+  /** `gdpr.5_1_c`: stays the same, because records have it. */
+  id: string;
+  level: ComplianceLevel;
+  /** The article, section or company rule. */
+  source: string;
+  title: string;
+  /** What the result rests on, in a sentence. */
+  evidence: string;
+  check: (facts: CallFacts) => ControlResult;
+}
+
+/** Seven years: 17 CFR 210.2-06 binds auditors, and is the common norm for records of SOX. */
+const soxRetentionDays = 7 * 365;
+/** Six months: Regulation (EU) 2024/1689, articles 19 and 26(6). */
+const aiActRetentionDays = 183;
+
+/** A ticket such as `JIRA-123` or `#123`. */
+const ticket = /(?:\b[A-Z][A-Z0-9]+-\d+\b|#\d+\b)/;
+
+/** Every control, level by level. Their sources are secondary; docs/compliance.md says what each does not check. */
+export const controls: readonly Control[] = [
+  {
+    id: 'enterprise.models',
+    level: 'enterprise',
+    source: 'company policy',
+    title: 'Only allowed models',
+    evidence: 'A call to another model is refused; the record names the model.',
+    check: ({ policy }) =>
+      policy.models_allowed.length + policy.models_denied.length > 0 ? 'passed' : 'unchecked',
+  },
+  {
+    id: 'enterprise.regions',
+    level: 'enterprise',
+    source: 'company policy',
+    title: 'Only allowed regions',
+    evidence: 'A call to another region or profile is refused; the record names the region.',
+    check: ({ policy }) => (policy.regions_allowed.length > 0 ? 'passed' : 'unchecked'),
+  },
+  {
+    id: 'enterprise.secrets',
+    level: 'enterprise',
+    source: 'company policy',
+    title: 'No secrets leave',
+    evidence: 'The request was searched, and what was found was redacted.',
+    check: ({ screened, policy }) => {
+      const found = screened.findings.some(({ class: of }) => of === 'secret');
+      if (found && policy.secrets === 'allow') return 'failed';
+      return isUnsearched(screened) ? 'unchecked' : 'passed';
+    },
+  },
+  {
+    id: 'sox.identity',
+    level: 'sox',
+    source: 'SOX §404',
+    title: 'The caller is identified',
+    evidence: 'The record has the account of the machine, or the ARN that AWS confirmed.',
+    check: ({ caller }) => passedIf(Boolean(caller.account ?? caller.caller_arn)),
+  },
+  {
+    id: 'sox.ticket',
+    level: 'sox',
+    source: 'SOX §404',
+    title: 'The reason names a ticket',
+    evidence: 'The recorded reason has a ticket such as JIRA-123 or #123.',
+    check: ({ reason }) => passedIf(ticket.test(reason)),
+  },
+  {
+    id: 'sox.records',
+    level: 'sox',
+    source: '18 U.S.C. §1519',
+    title: 'Records can’t be changed unnoticed',
+    evidence: 'The call is in the signed hash chain with model, price entry and cost.',
+    check: () => 'passed',
+  },
+  {
+    id: 'sox.retention',
+    level: 'sox',
+    source: '17 CFR 210.2-06',
+    title: 'Records are kept for seven years',
+    evidence: 'audit.retention_days is at least 2555.',
+    check: ({ retentionDays }) => passedIf(retentionDays >= soxRetentionDays),
+  },
+  {
+    id: 'gdpr.5_1_b',
+    level: 'gdpr',
+    source: 'GDPR article 5(1)(b)',
+    title: 'The purpose is stated',
+    evidence: 'The record has the reason, without which no call is made.',
+    check: ({ reason }) => passedIf(reason.trim() !== ''),
+  },
+  {
+    id: 'gdpr.5_1_c',
+    level: 'gdpr',
+    source: 'GDPR article 5(1)(c)',
+    title: 'No more personal data than needed leaves',
+    evidence: 'The request was searched, and what was found was redacted.',
+    check: ({ screened, policy }) => {
+      const found = screened.findings.some(({ class: of }) => of === 'personal_data');
+      if (found && policy.personal_data === 'allow') return 'failed';
+      return isUnsearched(screened) ? 'unchecked' : 'passed';
+    },
+  },
+  {
+    id: 'gdpr.9',
+    level: 'gdpr',
+    source: 'GDPR article 9',
+    title: 'No special categories of personal data',
+    evidence: 'Health, religion and the like have no form that can be searched for.',
+    check: () => 'unchecked',
+  },
+  {
+    id: 'gdpr.17',
+    level: 'gdpr',
+    source: 'GDPR article 17',
+    title: 'Content can be erased',
+    evidence: 'What is kept is sealed with a key of the subject, which an erasure deletes.',
+    check: () => 'passed',
+  },
+  {
+    id: 'gdpr.30',
+    level: 'gdpr',
+    source: 'GDPR article 30',
+    title: 'The processing is recorded',
+    evidence: 'The call has its record before it is made.',
+    check: () => 'passed',
+  },
+  {
+    id: 'gdpr.44',
+    level: 'gdpr',
+    source: 'GDPR articles 44–49',
+    title: 'Data stays where policy allows',
+    evidence: 'The region, or the geography of the inference profile, is in compliance.regions_allowed.',
+    check: ({ policy, placement: { region, geography } }) => {
+      const { regions_allowed: regions } = policy;
+      return regions.length === 0 ? 'unchecked' : passedIf(regions.includes(geography ?? region));
+    },
+  },
+  {
+    id: 'ai_act.12',
+    level: 'ai_act',
+    source: 'EU AI Act article 12',
+    title: 'Calls are logged automatically',
+    evidence: 'The call has its record before it is made.',
+    check: () => 'passed',
+  },
+  {
+    id: 'ai_act.19',
+    level: 'ai_act',
+    source: 'EU AI Act articles 19 and 26(6)',
+    title: 'Logs are kept for six months',
+    evidence: 'audit.retention_days is at least 183.',
+    check: ({ retentionDays }) => passedIf(retentionDays >= aiActRetentionDays),
+  },
+  {
+    id: 'ai_act.26',
+    level: 'ai_act',
+    source: 'EU AI Act article 26',
+    title: 'The use is declared',
+    evidence: 'No use class is recorded: whether a use is of high risk is for the company to declare.',
+    check: () => 'unchecked',
+  },
+  {
+    id: 'ai_act.50',
+    level: 'ai_act',
+    source: 'EU AI Act article 50',
+    title: 'People know that they read an AI’s answer',
+    evidence: 'Chat and command name the model of each answer; what other programs show is theirs.',
+    check: () => 'unchecked',
+  },
+];
+
+/** The results of a policy's controls for a call, by id. */
+export function checkControls(facts: CallFacts): ReadonlyMap<string, ControlResult> {
+  const levels = levelsOf(facts.policy);
+  const checked = controls.filter(({ level }) => levels.includes(level));
+  return new Map(checked.map(({ id, check }) => [id, check(facts)]));
+}
+
+function passedIf(holds: boolean): ControlResult {
+  return holds ? 'passed' : 'failed';
+}
+
+/** Whether something left unsearched. */
+function isUnsearched({ late, unreadable }: CallFacts['screened']): boolean {
+  return late || unreadable.images + unreadable.documents > 0;
+}

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { checkControls, controls, type CallFacts } from '../../../src/compliance/controls.ts';
+import { requirePermitted, type Placement } from '../../../src/compliance/placement.ts';
+import { settingsSchema } from '../../../src/settings/schema.ts';
+
+const nothing = { images: 0, documents: 0, sealed: 0 };
+const here: Placement = { modelNames: ['claude-sonnet', 'm'], region: 'eu-central-1', geography: null };
+const personal = [{ rule: 'email', class: 'personal_data' as const, count: 1 }];
+
+function policyOf(compliance: object): CallFacts['policy'] {
+  return settingsSchema.parse({ compliance }).compliance;
+}
+
+function facts(changes: Partial<CallFacts> = {}): CallFacts {
+  return {
+    screened: { decision: 'allow', findings: [], late: false, unreadable: nothing },
+    placement: here,
+    reason: 'JIRA-1 why',
+    caller: { account: 'ada' },
+    content: 'hash',
+    retentionDays: 400,
+    policy: policyOf({ level: ['enterprise', 'sox', 'gdpr', 'ai_act'] }),
+    ...changes,
+  };
+}
+
+function result(id: string, changes: Partial<CallFacts>): string | undefined {
+  return checkControls(facts(changes)).get(id);
+}
+
+describe('the controls', () => {
+  it('have ids of their level, each once, and say what they rest on', () => {
+    expect(new Set(controls.map(({ id }) => id)).size).toBe(controls.length);
+    for (const { id, level, evidence, source, title } of controls) {
+      expect(id.startsWith(`${level}.`)).toBe(true);
+      expect([evidence, source, title].every((text) => text.length > 5)).toBe(true);
+    }
+  });
+
+  it('of the policy’s levels are checked, and no others', () => {
+    const ids = [...checkControls(facts({ policy: policyOf({ level: 'sox' }) })).keys()];
+    expect(ids).toEqual(['sox.identity', 'sox.ticket', 'sox.records', 'sox.retention']);
+  });
+
+  it.each<[string, Partial<CallFacts>, string]>([
+    ['sox.ticket', {}, 'passed'],
+    ['sox.ticket', { reason: 'see #12' }, 'passed'],
+    ['sox.ticket', { reason: 'just asking' }, 'failed'],
+    ['sox.identity', { caller: {} }, 'failed'],
+    ['sox.retention', {}, 'failed'],
+    ['sox.retention', { retentionDays: 2555 }, 'passed'],
+    ['ai_act.19', { retentionDays: 183 }, 'passed'],
+    ['enterprise.models', {}, 'unchecked'],
+    ['enterprise.models', { policy: policyOf({ models_denied: ['x'] }) }, 'passed'],
+    ['enterprise.secrets', {}, 'passed'],
+    ['gdpr.9', {}, 'unchecked'],
+    ['gdpr.44', {}, 'unchecked'],
+    ['gdpr.44', { policy: policyOf({ level: 'gdpr', regions_allowed: ['eu-central-1'] }) }, 'passed'],
+    ['gdpr.44', { policy: policyOf({ level: 'gdpr', regions_allowed: ['eu'] }) }, 'failed'],
+  ])('%s with %j: %s', (id, changes, expected) => {
+    expect(result(id, changes)).toBe(expected);
+  });
+
+  it('of what leaves fail where it is let through, and are unchecked where it can’t be read', () => {
+    const screened = { ...facts().screened, findings: personal };
+    expect(result('gdpr.5_1_c', { screened })).toBe('passed');
+    expect(
+      result('gdpr.5_1_c', { screened, policy: policyOf({ level: 'gdpr', personal_data: 'allow' }) }),
+    ).toBe('failed');
+    const pictured = { ...facts().screened, unreadable: { ...nothing, images: 1 } };
+    expect(result('gdpr.5_1_c', { screened: pictured })).toBe('unchecked');
+    expect(result('enterprise.secrets', { screened: { ...facts().screened, late: true } })).toBe('unchecked');
+  });
+});
+
+describe('policy on models and places', () => {
+  const across: Placement = { ...here, geography: 'eu' };
+
+  it.each<[object, Placement, boolean]>([
+    [{}, here, true],
+    [{ models_allowed: ['claude-sonnet'] }, here, true],
+    [{ models_allowed: ['m'] }, here, true],
+    [{ models_allowed: ['other'] }, here, false],
+    [{ models_denied: ['m'] }, here, false],
+    [{ models_allowed: ['claude-sonnet'], models_denied: ['m'] }, here, false],
+    [{ regions_allowed: ['eu-central-1'] }, here, true],
+    [{ regions_allowed: ['eu-central-1'] }, across, false],
+    [{ regions_allowed: ['eu'] }, across, true],
+    [{ regions_allowed: ['us-east-1'] }, here, false],
+    [{ cross_region: 'block' }, across, false],
+    [{ cross_region: 'block' }, here, true],
+    [{ cross_region: 'without_personal_data' }, across, true],
+  ])('%j for %j: permitted %s', (compliance, placement, permitted) => {
+    const call = (): void => requirePermitted(placement, { findings: [] }, policyOf(compliance));
+    if (permitted) expect(call).not.toThrow();
+    else expect(call).toThrow(expect.objectContaining({ code: 'compliance_blocked', exitCode: 8 }));
+  });
+
+  it('keeps personal data out of other regions, redacted or not', () => {
+    const policy = policyOf({ cross_region: 'without_personal_data' });
+    expect(() => requirePermitted(across, { findings: personal }, policy)).toThrow(/personal data/);
+    expect(() => requirePermitted(here, { findings: personal }, policy)).not.toThrow();
+  });
+});
