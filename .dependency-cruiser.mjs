@@ -6,7 +6,7 @@ const mayImport = {
   settings: ['pricing'],
   pricing: ['settings'],
   ledger: ['settings', 'pricing'],
-  history: ['settings', 'pricing', 'ledger'],
+  history: ['settings', 'pricing', 'ledger', 'compliance'],
   reconciliation: ['settings', 'pricing', 'ledger'],
   detection: [],
   content: ['settings', 'pricing', 'ledger', 'detection'],

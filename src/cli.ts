@@ -11,6 +11,7 @@ import { cacheClear, cacheStats, cacheStatus } from './cli/cache.ts';
 import { chat, unreachableJson, type ChatOptions } from './cli/chat.ts';
 import { compare, notComparedJson, type CompareOptions } from './cli/compare.ts';
 import { complianceCheck } from './cli/compliance.ts';
+import { complianceReportCommand, type ComplianceReportOptions } from './cli/complianceReport.ts';
 import { embedCommand, notEmbeddedJson, type EmbedOptions } from './cli/embed.ts';
 import { flowHistory, flowList, flowReport, flowRun, flowValidate, type FlowRunOptions } from './cli/flow.ts';
 import { auditErase, type EraseOptions } from './cli/erase.ts';
@@ -168,6 +169,17 @@ compliance
   .description('what policy finds in a text, and would do with it; exit code 8 if it would keep it back')
   .argument('<file>', 'a text file; - reads standard input')
   .action((file: string) => run((core, terminal) => complianceCheck(core, file, terminal)));
+
+compliance
+  .command('report')
+  .description('the controls of a level with what the recorded calls came to')
+  .requiredOption('--level <level>', 'enterprise, sox, gdpr or ai_act')
+  .option('--since <day>', 'first policy day, YYYY-MM-DD; the first of this month by default')
+  .option('--until <day>', 'last policy day; today by default')
+  .option('--format <format>', 'markdown or csv', 'markdown')
+  .action((options: ComplianceReportOptions) =>
+    run((core, terminal) => complianceReportCommand(core, options, terminal)),
+  );
 
 const cache = program.command('cache').description('cached answers');
 cache

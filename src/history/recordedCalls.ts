@@ -34,13 +34,12 @@ export interface ScanOptions {
 export async function* entriesSince(
   directory: string,
   day: string,
-  { signal, onProgress }: ScanOptions = {},
+  options: ScanOptions = {},
 ): AsyncGenerator<JournalEntry> {
   const open = new Map<string, ReserveRecord>();
   const saved = new Map<string, bigint>();
-  let read = 0;
-  for await (const { records } of readFrom(directory, beginningBefore(directory, day), signal)) {
-    for (const { record } of records) {
+  for await (const records of recordsSince(directory, day, options)) {
+    for (const record of records) {
       switch (record.kind) {
         case 'RESERVE':
           open.set(record.call_id, record);
@@ -71,6 +70,21 @@ export async function* entriesSince(
           if (record.time.slice(0, 10) >= dayBefore(day)) yield { event: record };
       }
     }
+  }
+}
+
+/**
+ * All records from the segment in which a policy day (YYYY-MM-DD) may begin, in pieces: those of earlier days too, for
+ * calls that began before. Throws like `readFrom`.
+ */
+export async function* recordsSince(
+  directory: string,
+  day: string,
+  { signal, onProgress }: ScanOptions = {},
+): AsyncGenerator<LedgerRecord[]> {
+  let read = 0;
+  for await (const { records } of readFrom(directory, beginningBefore(directory, day), signal)) {
+    yield records.map(({ record }) => record);
     read += records.length;
     onProgress?.(read);
   }
