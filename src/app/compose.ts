@@ -47,14 +47,10 @@ import { settingsWarnings } from './warnings.ts';
 export async function compose(options: ComposeOptions): Promise<Core> {
   const base = await foundationOf(options);
   const { loaded, sessions, backend, simulatedBecause, user, caller, content, reports, catalogue } = base;
-  const { ledger, journal, anchoring, capOf, budget, answers, conversations, slots, detector, tracking } =
-    base;
+  const { ledger, journal, anchoring, capOf, budget, answers, conversations, slots } = base;
+  const { detector, screening, tracking } = base;
   const { tracker } = tracking;
   const policy = policyOf(loaded.settings, backend.simulated, user, caller);
-  const screening = new Screening(loaded.settings.compliance, detector, {
-    content: loaded.settings.audit.content,
-    retentionDays: loaded.settings.audit.retention_days,
-  });
   const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
     new CorporateLlmGateway({
       backend: reached,
@@ -96,19 +92,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     compliance: screening,
     tracking,
     infrastructure: new InfrastructureDelegate(registry, backend),
-    chat: new UnifiedChatManager({
-      registry,
-      backend,
-      toolsAllowed: loaded.settings.chat.tools === 'ask',
-      embeddingModel: loaded.settings.chat.retrieval_embeddings,
-      catalogue,
-      remaining: async () => (await budget()).remaining,
-      recordToolUse: ({ callId, ledger: ledgerId }, use) =>
-        ledger.note({ callId, ledgerId }, toolNote(user, use)),
-      keepsAnswers: content.keepsText,
-      configuration: userDirectories(options.environment).config,
-      folders: options.folders ?? [],
-    }),
+    chat: chatOn(registry, base, options),
     flow: flowOf(options, { ...base, cache: answers, registry, callsOn, anchorAt }),
     reports,
     dispose: async () => {
@@ -121,6 +105,27 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       await sessions.dispose();
     },
   };
+}
+
+/** The chat's modes over the registry's calls. */
+function chatOn(
+  registry: GatewayRegistry,
+  { loaded, backend, catalogue, budget, ledger, user, content }: Awaited<ReturnType<typeof foundationOf>>,
+  { environment, folders = [] }: ComposeOptions,
+): UnifiedChatManager {
+  return new UnifiedChatManager({
+    registry,
+    backend,
+    toolsAllowed: loaded.settings.chat.tools === 'ask',
+    embeddingModel: loaded.settings.chat.retrieval_embeddings,
+    catalogue,
+    remaining: async () => (await budget()).remaining,
+    recordToolUse: ({ callId, ledger: ledgerId }, use) =>
+      ledger.note({ callId, ledgerId }, toolNote(user, use)),
+    keepsAnswers: content.keepsText,
+    configuration: userDirectories(environment).config,
+    folders,
+  });
 }
 
 /** What gateways and agreements stand on: settings, services, who is calling, prices and the ledger. */
@@ -164,6 +169,8 @@ async function foundationOf(options: ComposeOptions) {
   const detector = new Detector({ patterns: settings.compliance.patterns, deadlineMs });
   // It is up by the time the rest is.
   detector.start();
+  const { content: policy, retention_days: retentionDays } = settings.audit;
+  const screening = new Screening(settings.compliance, detector, { content: policy, retentionDays });
   const parts = { loaded, state, backend, user, capOf, content, reports, answers, conversations };
   const opened = openLedger({ ...parts, options });
   const { alerts } = settings.budget;
@@ -180,6 +187,7 @@ async function foundationOf(options: ComposeOptions) {
     budget,
     slots,
     detector,
+    screening,
     tracking,
   };
 }

@@ -2,12 +2,7 @@ import { complianceLevels, type ComplianceLevel } from '../compliance/policy.ts'
 import type { Core } from '../core/core.ts';
 import { csvText } from '../csv.ts';
 import { GatewayError } from '../errors.ts';
-import {
-  complianceReport,
-  type ComplianceReport,
-  type ControlSummary,
-  type RuleSummary,
-} from '../history/complianceReport.ts';
+import { complianceReport, type ComplianceReport, type ControlSummary } from '../history/complianceReport.ts';
 import { verifyLedger } from '../ledger/readJournal.ts';
 import { dayOption } from './options.ts';
 import { writeOutput } from './output.ts';
@@ -64,7 +59,11 @@ function writerOf(format: string): (report: ComplianceReport, chain: Chain, core
 function reportJson(report: ComplianceReport, { ok, records }: Chain, { ledger, journal }: Core): object {
   const { level, since, until, calls, checkedCalls, blockedCalls, redactedCalls, lateCalls } = report;
   return {
-    ...{ level, since, until, timezone: ledger.timeZone, ledger: journal.mode },
+    level,
+    since,
+    until,
+    timezone: ledger.timeZone,
+    ledger: journal.mode,
     chain_verified: ok,
     records,
     calls,
@@ -73,16 +72,12 @@ function reportJson(report: ComplianceReport, { ok, records }: Chain, { ledger, 
     redacted_calls: redactedCalls,
     late_calls: lateCalls,
     controls: report.controls.map(controlJson),
-    findings: report.rules.map(ruleJson),
+    findings: report.rules,
   };
 }
 
 function controlJson({ failedRecords, ...control }: ControlSummary): Record<string, unknown> {
   return { ...control, failed_records: failedRecords };
-}
-
-function ruleJson(rule: RuleSummary): Record<string, unknown> {
-  return { ...rule };
 }
 
 /** Controls and rules in one table, because a spreadsheet has one. */
@@ -99,7 +94,9 @@ function csv({ controls, rules }: ComplianceReport): string {
     })),
     ...rules.map(({ rule, class: of, findings, calls, records }) => ({
       kind: of,
-      ...{ id: rule, findings, calls },
+      id: rule,
+      findings,
+      calls,
       records: records.join(' '),
     })),
   ]);

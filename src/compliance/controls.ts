@@ -1,7 +1,7 @@
 import type { ComplianceLevel, CompliancePolicy } from './policy.ts';
 import { levelsOf } from './policy.ts';
 import type { Placement } from './placement.ts';
-import type { Screened } from './screening.ts';
+import type { Screened } from './found.ts';
 
 /** What a control needs to know of a call that is about to be made. */
 export interface CallFacts {

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import type { CompliancePolicy } from './policy.ts';
-import type { Screened } from './screening.ts';
+import type { Screened } from './found.ts';
 
 /** Where a call would be answered. */
 export interface Placement {

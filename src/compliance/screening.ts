@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { mapRequestTexts, mapTurnTexts, unreadableParts } from '../content/contentTexts.ts';
-import type { ChatMessage, RequestContent } from '../content/messages.ts';
-import type { Finding, FindingClass } from '../detection/finding.ts';
+import { textOf, type ChatMessage, type RequestContent } from '../content/messages.ts';
+import type { Finding } from '../detection/finding.ts';
 import { GatewayError } from '../errors.ts';
 import type { Note, NoteData } from '../ledger/records.ts';
+import type { RuleCount, Screened } from './found.ts';
 import { checkControls, type CallFacts } from './controls.ts';
 import { requirePermitted } from './placement.ts';
 import { decisions, levelsOf, uncheckedDecision, type CompliancePolicy, type Decision } from './policy.ts';
@@ -13,26 +14,6 @@ import { patternOf } from './restorer.ts';
 /** Finds values in texts; null if a deadline passed. */
 export interface TextDetector {
   find(texts: readonly string[], signal?: AbortSignal): Promise<Finding[][] | null>;
-}
-
-/** How often a rule found something. Never what it found. */
-export interface RuleCount {
-  rule: string;
-  class: FindingClass;
-  count: number;
-}
-
-/** A request as it may leave, and what was found in it. */
-export interface Screened {
-  content: RequestContent;
-  decision: Decision;
-  findings: readonly RuleCount[];
-  /** The values that answers get back, by placeholder. */
-  placeholders: ReadonlyMap<string, string>;
-  /** Parts without readable text. */
-  unreadable: { images: number; documents: number; sealed: number };
-  /** Whether the deadline passed, so that nothing was searched. */
-  late: boolean;
 }
 
 /** A finding with its text: where it stands in words, and what happens to it. */
@@ -143,7 +124,7 @@ export class Screening {
     return {
       decision: decisions.findLast((one) => actions.includes(one)) ?? 'allow',
       findings,
-      redacted: String(messages[0]?.content ?? ''),
+      redacted: messages.map((message) => textOf(message.content)).join(''),
     };
   }
 

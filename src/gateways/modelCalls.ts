@@ -12,7 +12,7 @@ import type {
   ToolChoice,
 } from '../content/messages.ts';
 import type { Decision } from '../compliance/policy.ts';
-import type { RuleCount } from '../compliance/screening.ts';
+import type { RuleCount } from '../compliance/found.ts';
 import type { GatewayErrorCode } from '../errorCodes.ts';
 import type { GatewayError } from '../errors.ts';
 import type { CallOutcome } from '../ledger/records.ts';

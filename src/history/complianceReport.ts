@@ -1,6 +1,11 @@
-import * as z from 'zod/mini';
 import { controls, type ControlResult } from '../compliance/controls.ts';
 import type { ComplianceLevel } from '../compliance/policy.ts';
+import {
+  recordedAnswer,
+  recordedRequest,
+  type RecordedFindings,
+  type RecordedRequest,
+} from '../compliance/recorded.ts';
 import type { NoteRecord } from '../ledger/records.ts';
 import { recordsSince, type ScanOptions } from './recordedCalls.ts';
 
@@ -49,17 +54,6 @@ export interface ComplianceReport {
 /** Of each control and rule. */
 const mostRecords = 20;
 
-const ids = z.optional(z.array(z.string()));
-const requestNote = z.object({
-  decision: z.string(),
-  levels: z.array(z.string()),
-  late: z.optional(z.boolean()),
-  controls: z.optional(z.object({ passed: ids, failed: ids, unchecked: ids })),
-});
-const found = z.object({
-  findings: z.array(z.object({ rule: z.string(), class: z.string(), count: z.int() })),
-});
-
 /** What the records of calls say about a level’s controls. Reads the journal; throws like `recordsSince`. */
 export async function complianceReport(
   directory: string,
@@ -102,19 +96,21 @@ class Tally {
     );
   }
 
-  take({ topic, data }: NoteRecord, sequence: number): void {
-    if (topic === 'compliance.request') this.#takeRequest(data, sequence);
-    if (topic === 'compliance.request' || topic === 'compliance.answer') this.#takeFindings(data, sequence);
+  take(note: NoteRecord, sequence: number): void {
+    const request = recordedRequest(note);
+    if (request) this.#takeRequest(request, sequence);
+    this.#takeFindings(request?.findings ?? recordedAnswer(note) ?? [], sequence);
   }
 
-  #takeRequest(data: NoteRecord['data'], sequence: number): void {
-    const note = requestNote.safeParse(data).data;
-    if (!note) return;
-    const { decision, levels, late = false, controls: results = {} } = note;
+  #takeRequest(
+    { decision, levels, late = false, controls: results }: RecordedRequest,
+    sequence: number,
+  ): void {
     if (decision === 'block') this.#counts.blockedCalls += 1;
     if (decision === 'redact') this.#counts.redactedCalls += 1;
     if (late) this.#counts.lateCalls += 1;
-    if (levels.includes(this.#level) && note.controls) this.#counts.checkedCalls += 1;
+    if (!results) return;
+    if (levels.includes(this.#level)) this.#counts.checkedCalls += 1;
     for (const result of ['passed', 'failed', 'unchecked'] satisfies ControlResult[]) {
       for (const id of results[result] ?? []) {
         const control = this.#controls.get(id);
@@ -126,8 +122,8 @@ class Tally {
     }
   }
 
-  #takeFindings(data: NoteRecord['data'], sequence: number): void {
-    for (const { rule, class: of, count } of found.safeParse(data).data?.findings ?? []) {
+  #takeFindings(findings: RecordedFindings, sequence: number): void {
+    for (const { rule, class: of, count } of findings) {
       const known = this.#rules.get(rule) ?? { rule, class: of, findings: 0, calls: 0, records: [] };
       this.#rules.set(rule, known);
       known.findings += count;

@@ -401,7 +401,7 @@ describe('what AWS says', () => {
   });
 
   it('of a signature is shown without the request that AWS computed', async () => {
-    const { core } = await gatewayOnStandIn();
+    const { core } = await gatewayOnStandIn({ TIDYLLM_COMPLIANCE_SECRETS: 'allow' });
     const token = 'IQoJb3JpZ2luX2Vj'.repeat(20);
     const words = `The request signature we calculated does not match.\n\nThe Canonical String for this request should have been\n'POST\nx-amz-security-token:${token}'`;
     const { error } = await ask(core, `@stand-in:refuse=403 InvalidSignatureException ${words}`);

@@ -246,7 +246,7 @@ describe('tidyllm budget and audit', () => {
       next_cursor: null,
     });
     const show = await tidyllmJson(['audit', 'show', String(records[0]?.['call_id'])], { environment });
-    expect(show.document['records']).toHaveLength(3);
+    expect(show.document['records']).toHaveLength(4);
   });
 
   it('verify an intact ledger, and exit with 7 at the first fault of a changed one', async () => {

@@ -63,7 +63,7 @@ describe('capabilities', () => {
   it('are those of each level that runs', async () => {
     const { core } = await gatewayOnMock({ ...retrying, ...caching });
     const [corporate, processing, workflow] = core.registry.listServices();
-    expect(corporate?.capabilities).toMatchObject({ providers: ['mock'], mlflowEnabled: false });
+    expect(corporate?.capabilities).toMatchObject({ providers: ['mock'], mlflowEnabled: true });
     expect(processing?.capabilities).toEqual({
       backends: ['bedrock', 'mock'],
       models: corporate?.capabilities?.['models'],

@@ -42,6 +42,8 @@ const commands: Record<string, string[]> = {
   'cache status': ['cache', 'status'],
   'cache stats': ['cache', 'stats'],
   'cache clear': ['cache', 'clear'],
+  'compliance check': ['compliance', 'check', 'mine.yaml'],
+  'compliance report': ['compliance', 'report', '--level', 'sox'],
   'tracking status': ['tracking', 'status'],
   'tracking send': ['tracking', 'send'],
   health: ['health'],

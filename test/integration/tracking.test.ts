@@ -193,12 +193,12 @@ describe('prompts and answers in MLflow', () => {
   }
 
   it.each(['none', 'hash'])('are never there with audit.content %s', async (policy) => {
-    expect(await textsUnder(policy)).not.toMatch(/grace|told|mail/);
+    expect(await textsUnder(policy)).not.toMatch(/grace|told|@/);
   });
 
   it('are there redacted with audit.content redacted', async () => {
     const texts = await textsUnder('redacted');
-    expect(texts).toContain('told [email]');
+    expect(texts).toMatch(/told \[EMAIL_\w{3}\]/);
     expect(texts).not.toContain('grace');
   });
 

@@ -1,12 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { Placement } from '../../compliance/placement.ts';
-import {
-  ComplianceBlocked,
-  type Controls,
-  type Screened,
-  type Screening,
-} from '../../compliance/screening.ts';
+import type { Screened } from '../../compliance/found.ts';
+import { ComplianceBlocked, type Controls, type Screening } from '../../compliance/screening.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
 import type { CallLedger, LedgerReader, RefuseInput, Reservation } from '../../ledger/contract.ts';
 import { readReason, requireReason } from '../../ledger/reason.ts';

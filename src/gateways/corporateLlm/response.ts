@@ -1,4 +1,5 @@
-import { ComplianceBlocked, type RuleCount, type Screened } from '../../compliance/screening.ts';
+import type { RuleCount, Screened } from '../../compliance/found.ts';
+import { ComplianceBlocked } from '../../compliance/screening.ts';
 import type { GatewayError } from '../../errors.ts';
 import type { Receipt } from '../../ledger/contract.ts';
 import type { CallDescription } from '../../ledger/records.ts';

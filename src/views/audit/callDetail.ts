@@ -1,3 +1,5 @@
+import { recordedAnswer, recordedRequest } from '../../compliance/recorded.ts';
+import { countsInWords } from '../../compliance/words.ts';
 import * as vscode from 'vscode';
 import { appliedFiles } from '../../chat/apply/appliedNote.ts';
 import { toolUsed } from '../../chat/tools/toolNote.ts';
@@ -121,6 +123,7 @@ function factsOf(call: HistoryCall, records: readonly ProvenRecord[]): Detail['f
     [vscode.l10n.t('Comparison'), comparisonOf(records)],
     [vscode.l10n.t('Tools'), toolsOf(records)],
     [vscode.l10n.t('Applied to'), filesOf(records)],
+    ...complianceOf(records),
     [vscode.l10n.t('Reserved'), reserve ? formatUsd(BigInt(reserve.reserved_micro_usd)) : null],
     [call.outcome === 'pending' ? vscode.l10n.t('Held') : vscode.l10n.t('Charged'), charged],
     [vscode.l10n.t('Duration'), milliseconds(call.processingTimeMs)],
@@ -141,6 +144,24 @@ function comparisonOf(records: readonly ProvenRecord[]): string | null {
       return vscode.l10n.t('{0} ({1} models)', id, models);
   }
   return null;
+}
+
+/** What compliance policy decided, what was found, and the controls that failed. */
+function complianceOf(records: readonly ProvenRecord[]): [name: string, value: string | null][] {
+  const notes = records.flatMap(({ record }) => (record.kind === 'note' ? record : []));
+  const request = notes.map(recordedRequest).find((one) => one !== null);
+  const answer = notes.flatMap((note) => recordedAnswer(note) ?? []);
+  if (!request) return [];
+  const { decision, findings, late, levels, controls } = request;
+  const { t } = vscode.l10n;
+  const decided = { allow: t('let through'), redact: t('redacted'), block: t('kept back') }[decision];
+  const found = late ? t('not searched in time') : countsInWords(findings);
+  const text = found === '' ? decided : t('{0}: {1}', decided, found);
+  return [
+    [t('Compliance'), t('{0} ({1})', text, levels.join(', '))],
+    [t('Found in the answer'), answer.length === 0 ? null : countsInWords(answer)],
+    [t('Failed controls'), controls?.failed?.join(', ') ?? null],
+  ];
 }
 
 /** The files that took code of the answer, in order. */

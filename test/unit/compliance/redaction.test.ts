@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { restored, Restorer } from '../../../src/compliance/restorer.ts';
 import { Placeholders } from '../../../src/compliance/placeholders.ts';
 import { ComplianceBlocked, Screening } from '../../../src/compliance/screening.ts';
-import type { RequestContent } from '../../../src/content/messages.ts';
+import { textOf, type RequestContent } from '../../../src/content/messages.ts';
 import { findingsIn } from '../../../src/detection/detect.ts';
 import { settingsSchema } from '../../../src/settings/schema.ts';
 import { randomFrom, testSeed } from '../../support/random.ts';
@@ -96,7 +96,7 @@ describe('a redacted request', () => {
     for (let round = 0; round < 300; round += 1) {
       const text = Array.from({ length: 12 }, () => parts[Math.floor(random() * parts.length)]).join('');
       const { content, placeholders } = await screening().screen(asking(text), options);
-      const sent = String(content.messages[0]?.content);
+      const sent = content.messages.map((message) => textOf(message.content)).join('');
       expect(restored(sent, placeholders)).toBe(text);
       for (const value of placeholders.values()) expect(sent).not.toContain(value);
     }
