@@ -16,6 +16,7 @@ import { ReportStore } from '../flow/reportStore.ts';
 import { AiProcessingGateway } from '../gateways/aiProcessing/aiProcessingGateway.ts';
 import { MachineSlots } from '../gateways/aiProcessing/machineSlots.ts';
 import { systemPacing } from '../gateways/aiProcessing/pacing.ts';
+import { screenedForPreview } from '../gateways/corporateLlm/screenRequest.ts';
 import type { AdmissionPolicy } from '../gateways/corporateLlm/admission.ts';
 import { CorporateLlmGateway } from '../gateways/corporateLlm/corporateLlmGateway.ts';
 import type { GovernedCalls } from '../gateways/modelCalls.ts';
@@ -110,12 +111,22 @@ export async function compose(options: ComposeOptions): Promise<Core> {
 /** The chat's modes over the registry's calls. */
 function chatOn(
   registry: GatewayRegistry,
-  { loaded, backend, catalogue, budget, ledger, user, content }: Awaited<ReturnType<typeof foundationOf>>,
+  {
+    loaded,
+    backend,
+    catalogue,
+    budget,
+    ledger,
+    user,
+    content,
+    screening,
+  }: Awaited<ReturnType<typeof foundationOf>>,
   { environment, folders = [] }: ComposeOptions,
 ): UnifiedChatManager {
   return new UnifiedChatManager({
     registry,
     backend,
+    screen: (request) => screenedForPreview(request, user, { content, screening }),
     toolsAllowed: loaded.settings.chat.tools === 'ask',
     embeddingModel: loaded.settings.chat.retrieval_embeddings,
     catalogue,

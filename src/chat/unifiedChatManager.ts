@@ -20,6 +20,8 @@ import { faultText, type Fault } from '../yamlDocument.ts';
 import { parseSignature, type Signature } from './structured/signature.ts';
 
 export interface ChatManagerDependencies {
+  /** A request as it would leave, with what compliance policy does to it in a sentence. */
+  screen: (request: LlmRequest) => Promise<{ sent: LlmRequest; policy: string }>;
   registry: Pick<GatewayRegistry, 'calls'>;
   backend: ChatContext['backend'];
   /** Whether policy lets tools be asked for. */
@@ -93,7 +95,7 @@ export class UnifiedChatManager {
 
   /** What a request would send, as far as that is known before it is. Throws `gateway_unavailable`. */
   async preview(mode: ChatMode, workspace: ChatWorkspace, request: LlmRequest): Promise<Sent> {
-    const { registry, backend } = this.#dependencies;
+    const { registry, backend, screen } = this.#dependencies;
     const real = this.#embedder(registry.calls());
     const texts: string[] = [];
     const embedder = real && {
@@ -104,8 +106,9 @@ export class UnifiedChatManager {
       },
     };
     const over = (calls: ChatCalls): ChatCalls => mode.over(calls, this.#context(workspace, embedder));
-    const sent = await firstSent(over, registry.calls(), request, backend);
-    return { sent, embedded: real && texts.length > 0 ? { model: real.model, texts } : null };
+    const first = await firstSent(over, registry.calls(), request, backend);
+    const { sent, policy } = first ? await screen(first) : { sent: null, policy: null };
+    return { sent, policy, embedded: real && texts.length > 0 ? { model: real.model, texts } : null };
   }
 
   #context(workspace: ChatWorkspace, embedder: Embedder | null): ChatContext {

@@ -84,6 +84,26 @@ describe('a call with personal data', () => {
   });
 });
 
+describe('what a question would send', () => {
+  it('has the placeholders that it is sent with, and says what would be kept back', async () => {
+    const gateway = await gatewayOnStandIn();
+    const { chat } = gateway.core;
+    const look = async (prompt: string) =>
+      chat.preview(
+        await chat.mode('direct'),
+        { folders: [] },
+        { prompt, auditReason: 'JIRA-1 preview', conversation: 'one' },
+      );
+    const { sent, policy } = await look(`Write to ${email}`);
+    expect(policy).toBe('redacts email');
+    await ask(gateway, { prompt: `Write to ${email}`, conversation: 'one' });
+    const [shown] = /Write to \[EMAIL_\w{3}\]/.exec(JSON.stringify(sent)) ?? [];
+    expect(sentTo(gateway)).toContain(shown);
+    expect((await look(`Use ${key}`)).policy).toMatch(/^Policy keeps this request back: aws/);
+    expect((await look('Why?')).policy).toBe('nothing was found');
+  });
+});
+
 describe('a call with a secret', () => {
   it('is kept back, recorded with what was found, and costs nothing', async () => {
     const gateway = await gatewayOnStandIn();

@@ -60,6 +60,24 @@ describe('the chat with simulated answers', () => {
     await window.page.keyboard.press('Escape');
   });
 
+  test('keeps a question with a secret back, and sends it redacted after a click, also in what follows', async () => {
+    await begin();
+    const key = `AKIA${'Z7QX2MNB'.repeat(2)}`;
+    await chat.reason.fill('JIRA-7 keys');
+    await chat.ask(`Why is ${key} refused? Ask ada@example.com`);
+    const refused = await chat.ended();
+    await refused.getByText(/Policy keeps this request back: aws-[a-z-]+ in message 1, line 1, column 8\./).waitFor();
+    await window.screenshot('chat-kept-back');
+    await refused.getByRole('button', { name: 'Redact and Send' }).click();
+    const answered = chat.turns.first();
+    await answered.getByText(/redacted before sending: .*email/).waitFor();
+    expect(await chat.turns.count()).toBe(1);
+    await chat.ask('And now?');
+    await expect.poll(() => chat.turns.count()).toBe(2);
+    await chat.turns.nth(1).getByText(/redacted before sending: aws-/).waitFor();
+    await window.screenshot('chat-redacted');
+  });
+
   test('asks for a reason before anything is sent', async () => {
     await begin();
     await chat.question.fill('Why does login.test.ts time out?');

@@ -12,6 +12,8 @@ import type { WindowUse } from './contextWindow.ts';
 export interface Sent {
   /** By the first call of a model that answers; null if no model would be called. */
   sent: LlmRequest | null;
+  /** What compliance policy does to it, in a sentence; null if no model would be called. */
+  policy: string | null;
   /** What an embedding model would get before it, which may change the order of the sources; null if nothing. */
   embedded: { model: string; texts: readonly string[] } | null;
 }
@@ -53,7 +55,7 @@ export function withoutVectors({ texts, modelId = '' }: EmbeddingRequest): Embed
 }
 
 /** A preview as a document. */
-export function previewText({ sent, embedded, use, worstCase }: Preview): string {
+export function previewText({ sent, policy, embedded, use, worstCase }: Preview): string {
   const { tokens, window, isKnown } = use;
   const size = `${count(window)}${isKnown ? '' : ' (assumed)'}`;
   if (!sent) return 'No model would be called: nothing was found in the workspace.\n';
@@ -77,6 +79,7 @@ export function previewText({ sent, embedded, use, worstCase }: Preview): string
     `Bytes:   ${count(sections.reduce((sum, [, text = '']) => sum + Buffer.byteLength(text), 0))} of text, each at most one token`,
     `Cost:    at most ${formatUsd(worstCase)}, with every call of the question`,
     `Reason:  ${auditReason || 'none yet'} (recorded, not sent)`,
+    ...(policy === null ? [] : [`Policy:  ${policy}`]),
     ...(embedded ? [embeddedText(embedded)] : []),
     ...sections.flatMap(([title = '', text = '']) => ['', `──── ${title} ────`, '', text]),
     '',

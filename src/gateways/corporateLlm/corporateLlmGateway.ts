@@ -14,7 +14,6 @@ import type { AgreementContext, Gateway, Health } from '../gateway.ts';
 import type { CallTracker, ModelBackend } from '../ports.ts';
 import {
   admit,
-  contentOf,
   describeRequest,
   modelOf,
   requireCaller,
@@ -31,6 +30,7 @@ import { answerNotes, cacheNotes, groupNotes, requestNotes } from './contentNote
 import { chargeOf, tokenCounts, unitPrices } from './charge.ts';
 import { endedAttempt, responseTo, type Attempt, type AttemptEnd } from './response.ts';
 import { shortfallOf } from '../shortfall.ts';
+import { screenRequest } from './screenRequest.ts';
 import type {
   CachedAnswer,
   CallOptions,
@@ -316,11 +316,8 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
   #screen({ description }: Attempt, request: LlmRequest, signal?: AbortSignal): Promise<Screened> {
     const before = this.#screened.get(request);
     if (before) return before;
-    const content = contentOf(request);
-    const use = `placeholders of ${request.conversation ?? ''}`;
-    const key = this.#content.keyFor(description.user_id, use);
-    const { redact = false } = request;
-    const screening = this.#screening.screen(content, { key, redactBlocked: redact, signal });
+    const dependencies = { content: this.#content, screening: this.#screening };
+    const screening = screenRequest(request, description.user_id, dependencies, signal);
     this.#screened.set(request, screening);
     // A search that was stopped says nothing about the request.
     screening.catch(() => this.#screened.delete(request));

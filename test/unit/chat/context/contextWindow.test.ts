@@ -75,13 +75,14 @@ describe('a preview', () => {
         { role: 'user' as const, content: 'And?' },
       ],
     };
-    expect(previewText({ sent, embedded: null, use, worstCase: 10_000n })).toBe(
+    expect(previewText({ sent, policy: 'redacts email', embedded: null, use, worstCase: 10_000n })).toBe(
       `What the question would send to m
 
 Tokens:  about 5 of 100
 Bytes:   25 of text, each at most one token
 Cost:    at most $0.01, with every call of the question
 Reason:  JIRA-1 (recorded, not sent)
+Policy:  redacts email
 
 ──── system ────
 
@@ -100,7 +101,7 @@ Because.
 And?
 `,
     );
-    expect(previewText({ sent: null, embedded: null, use, worstCase: 0n })).toMatch(
+    expect(previewText({ sent: null, policy: null, embedded: null, use, worstCase: 0n })).toMatch(
       /^No model would be called/,
     );
   });
