@@ -66,7 +66,9 @@ describe('the chat with simulated answers', () => {
     await chat.reason.fill('JIRA-7 keys');
     await chat.ask(`Why is ${key} refused? Ask ada@example.com`);
     const refused = await chat.ended();
-    await refused.getByText(/Policy keeps this request back: aws-[a-z-]+ in message 1, line 1, column 8\./).waitFor();
+    await refused
+      .getByText(/Policy keeps this request back: aws-[a-z-]+ in message 1, line 1, column 8\./)
+      .waitFor();
     await window.screenshot('chat-kept-back');
     await refused.getByRole('button', { name: 'Redact and Send' }).click();
     const answered = chat.turns.first();
@@ -74,7 +76,10 @@ describe('the chat with simulated answers', () => {
     expect(await chat.turns.count()).toBe(1);
     await chat.ask('And now?');
     await expect.poll(() => chat.turns.count()).toBe(2);
-    await chat.turns.nth(1).getByText(/redacted before sending: aws-/).waitFor();
+    await chat.turns
+      .nth(1)
+      .getByText(/redacted before sending: aws-/)
+      .waitFor();
     await window.screenshot('chat-redacted');
   });
 
