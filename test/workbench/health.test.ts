@@ -117,9 +117,9 @@ describe('the health view', () => {
     });
     writeFileSync(path, whole.replace('"outcome":"success"', '"outcome":"failure"'));
     await window.palette('TidyLLM: Verify Audit Trail');
-    const broken = window.notification('00000001.journal:6');
+    const broken = window.notification('00000001.journal:7');
     await broken.getByRole('button', { name: 'Open Record' }).click();
-    await window.page.getByRole('button', { name: 'Ln 6, Col 1' }).waitFor();
+    await window.page.getByRole('button', { name: 'Ln 7, Col 1' }).waitFor();
     // The editor takes the focus last, and would close a palette.
     await window.page.locator('.editor-instance .monaco-editor.focused').waitFor();
   });

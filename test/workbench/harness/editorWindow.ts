@@ -104,9 +104,9 @@ export class EditorWindow {
 
   /** Hides the secondary side bar, with the chat, which takes room from the editors. */
   async hideChat(): Promise<void> {
-    if ((await this.page.locator('.noauxiliarybar').count()) > 0) return;
-    await this.palette('View: Toggle Secondary Side Bar Visibility');
-    await this.page.locator('.noauxiliarybar').waitFor();
+    const hidden = this.page.locator('.noauxiliarybar');
+    // The bar may be about to change by itself, and then the command turns it back.
+    while (!(await appears(hidden))) await this.palette('View: Toggle Secondary Side Bar Visibility');
   }
 
   /** The content of the chat view, once `showChat` has shown it. */
