@@ -47,9 +47,12 @@ export interface HistoryCall {
   records: StoredPlace[];
 }
 
-/** A call and the IANA zone of its policy day. */
+/** A call, the IANA zone of its policy day, and what it belongs to. */
 export interface CallInZone extends HistoryCall {
   timeZone: string;
+  /** The FLOW run, or the comparison of models; null for none. */
+  runId: string | null;
+  comparisonId: string | null;
 }
 
 /** Which calls to show. Omitted properties don't restrict. */

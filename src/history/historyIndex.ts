@@ -15,9 +15,18 @@ import {
   type StoredColumns,
 } from './callBlock.ts';
 import { NoOrdinaryFile, openFileSync } from '../readFile.ts';
-import { callOutcomes, searchForm, type HistoryCall, type HistoryFilter, type StoredPlace } from './calls.ts';
+import {
+  callOutcomes,
+  searchForm,
+  type CallInZone,
+  type HistoryCall,
+  type HistoryFilter,
+  type StoredPlace,
+} from './calls.ts';
 import { filterValues, IndexWriter, unpackPlaces, type Progress } from './indexWriter.ts';
 import { readModelUse, type ModelUse } from './modelUse.ts';
+import { callColumns, callOf, type StoredCall } from './storedCall.ts';
+import { readTables, type HistoryTables } from './tables.ts';
 import { readHours, readUsage, type HourSpending, type UsageDays, type UsageRow } from './usage.ts';
 import type { UsageDimension } from './usageTotals.ts';
 import { userNameFault, userNameOf } from '../userName.ts';
@@ -260,6 +269,22 @@ export class HistoryIndex {
     return readModelUse(this.#database, (number) => this.#writer.strings.text(number), days);
   }
 
+  /**
+   * Gives `use` everything that is accounted for on some policy days, as tables of one moment, to be read before it
+   * returns.
+   */
+  tables<T>(days: UsageDays, use: (tables: HistoryTables) => T): T {
+    this.#database.exec('BEGIN');
+    try {
+      // Another process may have added calls and texts since the index was asked.
+      this.#load();
+      const text = (number: number): string | null => this.#writer.strings.text(number);
+      return use(readTables({ database: this.#database, text, open: this.#openInZone() }, days));
+    } finally {
+      this.#database.exec('COMMIT');
+    }
+  }
+
   facets(): Facets {
     const known = (by: UsageDimension, ofCall: (call: HistoryCall) => string | null): string[] => {
       const rows = this.usage(by).sort((a, b) => b.calls + b.refusals - a.calls - a.refusals);
@@ -462,9 +487,11 @@ export class HistoryIndex {
 
   /** Running calls, newest first. */
   #open(): HistoryCall[] {
-    return [...this.#writer.open.values()]
-      .map(({ timeZone, ...call }) => call)
-      .sort((a, b) => b.sequence - a.sequence);
+    return this.#openInZone().map(({ timeZone, runId, comparisonId, ...call }) => call);
+  }
+
+  #openInZone(): CallInZone[] {
+    return [...this.#writer.open.values()].sort((a, b) => b.sequence - a.sequence);
   }
 
   #openMatches(filter: HistoryFilter): { calls: HistoryCall[]; ofAnyOutcome: number } {
@@ -580,50 +607,11 @@ export class HistoryIndex {
   }
 
   #call(n: number): HistoryCall {
-    const row = this.#statement(
-      `SELECT sequence, call_id, lower(hex(hash)) AS hash, time, day, outcome, user, model, model_id, backend,
-         workspace, branch, command, account, caller_arn, error_code, CAST(cost AS TEXT) AS cost, estimated, input, output, cache_read,
-         cache_write_5m, cache_write_1h, processing_ms, first_token_ms, reason, records, CAST(saved AS TEXT) AS saved, attempt
-       FROM call WHERE n = ?`,
-    ).get(n) as StoredCall | undefined;
+    const row = this.#statement(`SELECT ${callColumns}, records FROM call WHERE n = ?`).get(n) as
+      (StoredCall & { records: string }) | undefined;
     if (!row) throw new RangeError('a block of the index names a call that is not there');
-    const { strings } = this.#writer;
-    return {
-      callId: row.call_id,
-      outcome: callOutcomes[row.outcome] as CallOutcome,
-      sequence: row.sequence,
-      hash: row.hash,
-      time: new Date(row.time).toISOString(),
-      day: row.day,
-      userId: strings.text(row.user) ?? '',
-      reason: row.reason,
-      model: strings.text(row.model) ?? '',
-      modelId: strings.text(row.model_id),
-      backend: strings.text(row.backend),
-      workspace: strings.text(row.workspace),
-      branch: strings.text(row.branch),
-      command: strings.text(row.command),
-      account: strings.text(row.account),
-      callerArn: strings.text(row.caller_arn),
-      cost: BigInt(row.cost),
-      costEstimated: row.estimated === 1,
-      saved: row.saved === null ? null : BigInt(row.saved),
-      attempt: row.attempt,
-      tokens:
-        row.input === null
-          ? null
-          : {
-              input_tokens: row.input,
-              output_tokens: row.output,
-              cache_read_input_tokens: row.cache_read,
-              cache_write_5m_input_tokens: row.cache_write_5m,
-              cache_write_1h_input_tokens: row.cache_write_1h,
-            },
-      processingTimeMs: row.processing_ms,
-      timeToFirstTokenMs: row.first_token_ms,
-      errorCode: strings.text(row.error_code),
-      records: unpackPlaces(row.records),
-    };
+    const { runId, comparisonId, ...call } = callOf(row, (number) => this.#writer.strings.text(number));
+    return { ...call, records: unpackPlaces(row.records) };
   }
 
   #event(where: string, sequence: number): LedgerEventEntry | null {
@@ -648,39 +636,6 @@ interface StoredBlock extends StoredColumns {
   number: number;
   size: number;
   reasons?: Uint8Array;
-}
-
-interface StoredCall {
-  sequence: number;
-  call_id: string;
-  hash: string;
-  time: number;
-  day: string;
-  outcome: number;
-  user: number;
-  model: number;
-  model_id: number;
-  backend: number;
-  workspace: number;
-  branch: number;
-  command: number;
-  account: number;
-  caller_arn: number;
-  error_code: number;
-  cost: string;
-  estimated: number;
-  /** Null with the other four. */
-  input: number | null;
-  output: number;
-  cache_read: number;
-  cache_write_5m: number;
-  cache_write_1h: number;
-  processing_ms: number | null;
-  first_token_ms: number | null;
-  reason: string;
-  records: string;
-  saved: string | null;
-  attempt: number;
 }
 
 /** A record that is in the chain but doesn't match its kind. */

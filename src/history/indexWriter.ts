@@ -21,10 +21,11 @@ import {
 } from './callBlock.ts';
 import { callOutcomes, type CallInZone, type HistoryCall, type StoredPlace } from './calls.ts';
 import { savedBy } from './recordedCalls.ts';
+import { addRun, endRun, findingsIn, findingTable, runTable } from './runsAndFindings.ts';
 import { UsageTotals } from './usageTotals.ts';
 
 /** Changing this number rebuilds every index. */
-const schemaVersion = 5;
+const schemaVersion = 6;
 
 const schema = `
 CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL);
@@ -37,9 +38,10 @@ CREATE TABLE call (
   workspace INTEGER NOT NULL, branch INTEGER NOT NULL, command INTEGER NOT NULL, account INTEGER NOT NULL, caller_arn INTEGER NOT NULL, error_code INTEGER NOT NULL,
   cost INTEGER NOT NULL, estimated INTEGER NOT NULL, input INTEGER, output INTEGER, cache_read INTEGER,
   cache_write_5m INTEGER, cache_write_1h INTEGER, processing_ms INTEGER, first_token_ms INTEGER,
-  reason TEXT NOT NULL, records TEXT NOT NULL, saved INTEGER, attempt INTEGER NOT NULL
+  reason TEXT NOT NULL, records TEXT NOT NULL, saved INTEGER, attempt INTEGER NOT NULL, run_id TEXT, comparison_id TEXT
 );
 CREATE INDEX call_by_sequence ON call (sequence);
+CREATE INDEX call_of_comparison ON call (comparison_id) WHERE comparison_id IS NOT NULL;
 -- What calls are filtered by, ${blockCapacity} of them in a row: block 0 has n 1 to ${blockCapacity}.
 CREATE TABLE block (
   number INTEGER PRIMARY KEY, size INTEGER NOT NULL, ${columnNames.map((name) => `${name} BLOB NOT NULL`).join(', ')},
@@ -50,6 +52,8 @@ CREATE TABLE open_call (call_id TEXT PRIMARY KEY, call TEXT NOT NULL) WITHOUT RO
 CREATE TABLE event (
   sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, call_id TEXT, time TEXT NOT NULL, place TEXT NOT NULL
 );
+${runTable}
+${findingTable}
 CREATE TABLE usage (
   day TEXT NOT NULL, dimension TEXT NOT NULL, key INTEGER NOT NULL, calls INTEGER NOT NULL, refusals INTEGER NOT NULL,
   input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
@@ -109,6 +113,7 @@ export class IndexWriter {
   #block = new CallBlock();
   #usage = new UsageTotals();
   #changedOpen = new Set<string>();
+
   /** Continues from the tables' state. Throws the database's error, or another, if they aren't those of an index. */
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -169,6 +174,8 @@ export class IndexWriter {
           attempt: 1,
           errorCode: null,
           records: [placeOf(placed)],
+          runId: record.flow?.run_id ?? null,
+          comparisonId: null,
         });
         return;
       case 'DISPATCH': {
@@ -192,15 +199,17 @@ export class IndexWriter {
         );
         this.#takeEvent(placed);
         return;
-      case 'note': {
-        const call = this.open.get(record.call_id ?? '');
-        const records = [...(call?.records ?? []), placeOf(placed)];
-        if (call) {
-          const saved = savedBy(record) ?? call.saved;
-          this.#setOpen({ ...call, records, saved, attempt: attemptOf(record) ?? call.attempt });
-        } else this.#takeEvent(placed);
+      case 'note':
+        this.#takeNote(record, placed);
         return;
-      }
+      case 'flow_start':
+        addRun(this.#database, record);
+        this.#takeEvent(placed);
+        return;
+      case 'flow_end':
+        endRun(this.#database, record);
+        this.#takeEvent(placed);
+        return;
       default:
         this.#takeEvent(placed);
     }
@@ -250,8 +259,12 @@ export class IndexWriter {
         attempt: 1,
         errorCode: null,
         records: [],
+        runId: call.run_id ?? null,
+        comparisonId: null,
       });
     }
+    const runs = placed.segment === this.progress.firstSegment ? (header.carried?.runs ?? []) : [];
+    for (const run of runs) addRun(this.#database, { ...run, seq: header.seq, time: header.time });
   }
 
   #takeEnding(record: Ending, placed: PlacedRecord): void {
@@ -292,8 +305,24 @@ export class IndexWriter {
       attempt: 1,
       errorCode: record.error_code,
       records: [placeOf(placed)],
+      runId: record.flow?.run_id ?? null,
+      comparisonId: null,
     };
     this.#end(call, true);
+  }
+
+  #takeNote(record: NoteRecord, placed: PlacedRecord): void {
+    const call = this.open.get(record.call_id ?? '');
+    if (call) {
+      this.#setOpen({
+        ...call,
+        records: [...call.records, placeOf(placed)],
+        saved: savedBy(record) ?? call.saved,
+        attempt: attemptOf(record) ?? call.attempt,
+        comparisonId: comparisonOf(record) ?? call.comparisonId,
+      });
+    } else this.#takeEvent(placed);
+    this.#takeFindings(record, call);
   }
 
   /** Records about the ledger; one that names a call is one of its records too. */
@@ -306,6 +335,40 @@ export class IndexWriter {
     if (!found) return;
     const records = [...unpackPlaces(found.records), placeOf(placed)];
     this.#statements.setRecords.run(packPlaces(records), found.n);
+  }
+
+  /** A call that was refused is finished before its notes. */
+  #takeFindings(record: NoteRecord, open: CallInZone | undefined): void {
+    const findings = findingsIn(record);
+    if (findings.length === 0 || record.call_id === null) return;
+    const { findSubject, addFinding } = this.#statements;
+    const number = (text: string | null): number => (text === null ? 0 : this.#number(text));
+    const subject = open
+      ? {
+          day: open.day,
+          user: number(open.userId),
+          model: number(open.modelId ?? open.model),
+          workspace: number(open.workspace),
+        }
+      : (findSubject.get(record.call_id) as FindingSubject | undefined);
+    // The call was in a segment that retention has deleted.
+    if (!subject) return;
+    const { day, user, model, workspace } = subject;
+    for (const { part, rule, class: of, count, decision } of findings)
+      addFinding.run(
+        record.seq,
+        record.call_id,
+        record.time,
+        day,
+        user,
+        model,
+        workspace,
+        part,
+        rule,
+        of,
+        count,
+        decision,
+      );
   }
 
   #setOpen(call: CallInZone): void {
@@ -351,6 +414,8 @@ export class IndexWriter {
       packPlaces(call.records),
       call.saved,
       call.attempt,
+      call.runId,
+      call.comparisonId,
     );
     this.#block.add(filterValues(call, (text) => this.#number(text)));
     this.#usage.addCall(call, refused, number);
@@ -375,13 +440,26 @@ export class IndexWriter {
   }
 }
 
+/** Of the call that a finding is about: its policy day, and numbers of the dictionary. */
+interface FindingSubject {
+  day: string;
+  user: number;
+  model: number;
+  workspace: number;
+}
+
 function prepare(database: DatabaseSync) {
   const one = (sql: string): StatementSync => database.prepare(sql);
   return {
     setProgress: one('UPDATE progress SET value = ?'),
     addString: one('INSERT INTO string VALUES (?, ?)'),
-    addCall: one(`INSERT INTO call VALUES (${Array<string>(31).fill('?').join(', ')})`),
+    addCall: one(`INSERT INTO call VALUES (${Array<string>(33).fill('?').join(', ')})`),
     findCall: one('SELECT n, records FROM call WHERE call_id = ? ORDER BY n DESC LIMIT 1'),
+    findSubject: one(
+      `SELECT day, user, CASE model_id WHEN 0 THEN model ELSE model_id END AS model, workspace
+       FROM call WHERE call_id = ? ORDER BY n DESC LIMIT 1`,
+    ),
+    addFinding: one(`INSERT INTO finding VALUES (${Array<string>(12).fill('?').join(', ')})`),
     setRecords: one('UPDATE call SET records = ? WHERE n = ?'),
     putBlock: one(`INSERT OR REPLACE INTO block VALUES (?, ?, ${columnNames.map(() => '?').join(', ')}, ?)`),
     putOpen: one('INSERT OR REPLACE INTO open_call VALUES (?, ?)'),
@@ -436,6 +514,12 @@ function storedOpenCall(call: CallInZone): string {
 function attemptOf({ topic, data }: NoteRecord): number | null {
   const number = topic === 'call.attempt' ? data['number'] : null;
   return typeof number === 'number' && Number.isSafeInteger(number) && number > 1 ? number : null;
+}
+
+/** The comparison that a call is part of; null for notes on anything else. */
+function comparisonOf({ topic, data }: NoteRecord): string | null {
+  const id = topic === 'call.compared' ? data['comparison_id'] : null;
+  return typeof id === 'string' ? id : null;
 }
 
 type PackedPlace = [sequence: number, segment: string, line: number, offset: number, length: number];
