@@ -7,6 +7,7 @@ const mayImport = {
   pricing: ['settings'],
   ledger: ['settings', 'pricing'],
   history: ['settings', 'pricing', 'ledger', 'compliance'],
+  queries: ['settings', 'pricing', 'ledger', 'history'],
   reconciliation: ['settings', 'pricing', 'ledger'],
   detection: [],
   content: ['settings', 'pricing', 'ledger', 'detection'],
@@ -38,6 +39,7 @@ const mayImport = {
     'content',
     'compliance',
     'history',
+    'queries',
     'reconciliation',
     'gateways',
     'tracking',
@@ -54,6 +56,7 @@ const mayImport = {
     'content',
     'retrieval',
     'history',
+    'queries',
     'gateways',
     'tracking',
     'health',
@@ -70,6 +73,7 @@ const mayImport = {
     'content',
     'compliance',
     'history',
+    'queries',
     'gateways',
     'tracking',
     'health',
@@ -83,7 +87,7 @@ const mayImport = {
 
 const frontDoors = '^src/(extension|cli)\\.ts$';
 const entryPoints =
-  '^src/((extension|cli)\\.ts|ledger/verifyWorker\\.ts|history/historyWorker\\.ts|retrieval/searchWorker\\.ts|detection/detectionWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
+  '^src/((extension|cli)\\.ts|ledger/verifyWorker\\.ts|history/historyWorker\\.ts|queries/queryWorker\\.ts|retrieval/searchWorker\\.ts|detection/detectionWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
 const browserLibraries =
   'preact|marked|dompurify|highlight\\.js|zod|@vscode/codicons|@vscode-elements/elements';
 

@@ -35,11 +35,15 @@ const node = {
     'src/cli.ts',
     'src/ledger/verifyWorker.ts',
     'src/history/historyWorker.ts',
+    'src/queries/queryWorker.ts',
+    // Copied: the thread of a query reads it beside itself.
+    'sql.js/dist/sql-wasm.wasm',
     'src/retrieval/searchWorker.ts',
     'src/detection/detectionWorker.ts',
   ],
   outdir,
   entryNames: '[name]',
+  loader: { '.wasm': 'copy' },
   // Beside the entry points, so that `new URL('./verifyWorker.js', import.meta.url)` holds in every chunk.
   chunkNames: '[name]-[hash]',
   platform: 'node',
@@ -52,8 +56,8 @@ const node = {
     js: [
       // For cli.js; in the other files it means nothing.
       '#!/usr/bin/env node',
-      // Bundled CommonJS packages call require for Node's own modules.
-      `import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);`,
+      // Bundled CommonJS packages call require for Node's own modules, and ask where they are.
+      `import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url); const __dirname = import.meta.dirname;`,
     ].join('\n'),
   },
 };

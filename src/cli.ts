@@ -15,6 +15,7 @@ import { complianceReportCommand, type ComplianceReportOptions } from './cli/com
 import { embedCommand, notEmbeddedJson, type EmbedOptions } from './cli/embed.ts';
 import { flowHistory, flowList, flowReport, flowRun, flowValidate, type FlowRunOptions } from './cli/flow.ts';
 import { auditErase, type EraseOptions } from './cli/erase.ts';
+import { auditQuery, type QueryCommandOptions } from './cli/query.ts';
 import { reconcileCommand, type ReconcileCommandOptions } from './cli/reconcile.ts';
 import { settingsInit, settingsShow, settingsValidate } from './cli/settings.ts';
 import { gatewayStats } from './cli/gatewayStats.ts';
@@ -233,6 +234,18 @@ withFilters(audit.command('export').description('calls as a file, newest first')
   .option('--out <file>', 'output file; default: standard output')
   .action((options: FilterOptions & { format: string; out?: string }) =>
     run((core, terminal) => auditExport(core, { ...options, ...userFilter() }, terminal)),
+  );
+audit
+  .command('query')
+  .description('SQL over calls, days, runs and findings')
+  .argument('[sql]', 'one SELECT statement')
+  .option('--saved <name>', 'a saved query instead, or an example')
+  .option('--since <day>', 'first policy day, YYYY-MM-DD')
+  .option('--until <day>', 'last policy day')
+  .option('--format <format>', 'csv or sqlite instead of a table')
+  .option('--out <file>', 'output file; default: standard output')
+  .action((sql: string | undefined, options: QueryCommandOptions) =>
+    run((core, terminal) => auditQuery(core, sql, options, terminal)),
   );
 audit
   .command('show')

@@ -18,6 +18,8 @@ export const statePlaces = {
   slots: (state: string, kind: LedgerKind) => join(state, 'slots', kind),
   /** Calls that wait to be sent to MLflow and OpenTelemetry. */
   spool: (state: string, kind: LedgerKind) => join(state, 'spool', kind),
+  /** Saved queries of the audit history. */
+  queries: (state: string) => join(state, 'queries'),
   signingKey: (state: string) => join(state, 'signing.pem'),
   /** List of all state folders of the account. */
   homes: (state: string) => join(state, 'homes'),

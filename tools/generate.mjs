@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import { flowJsonSchema, flowTable } from '../src/flow/flowFileSchema.ts';
+import { queryFunctions } from '../src/queries/functions.ts';
+import { queryTables } from '../src/queries/schema.ts';
 import { settingsJsonSchema, settingsTable } from '../src/settings/settingsTexts.ts';
 import { secretRules } from './secretRules.mjs';
 import { main, root, ToolError } from './setup.mjs';
@@ -21,6 +23,12 @@ await main(async () => {
     'schemas/settings.schema.json': JSON.stringify(settingsJsonSchema()),
     'docs/settings.md': between('docs/settings.md', 'keys', settingsTable()),
     'docs/flow-agreements.md': between('docs/flow-agreements.md', 'keys', flowTable()),
+    'docs/queries.md': between(
+      'docs/queries.md',
+      'functions',
+      queryFunctionList(),
+      between('docs/queries.md', 'tables', queryTableList()),
+    ),
   };
   for (const [name, content] of Object.entries(files)) {
     const path = join(root, name);
@@ -40,10 +48,33 @@ export type CommandId = (typeof commandIds)[number];
 `;
 }
 
+/** The tables of a query, as Markdown. */
+function queryTableList() {
+  return queryTables
+    .map(({ name, meaning, columns }) => {
+      const rows = columns.map((column) => `| \`${column.name}\` | ${column.type} | ${column.meaning} |`);
+      return [
+        `### ${name}`,
+        '',
+        `The table has ${meaning}.`,
+        '',
+        '| column | type | meaning |',
+        '| --- | --- | --- |',
+        ...rows,
+      ].join('\n');
+    })
+    .join('\n\n');
+}
+
+function queryFunctionList() {
+  const rows = queryFunctions.map(({ call, meaning }) => `| \`${call}\` | ${meaning} |`);
+  return ['| function | result |', '| --- | --- |', ...rows].join('\n');
+}
+
 /** A document with another text between its markers. */
-function between(file, name, text) {
+function between(file, name, text, document = readFileSync(join(root, file), 'utf8')) {
   const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
-  const [before, rest] = readFileSync(join(root, file), 'utf8').split(start);
+  const [before, rest] = document.split(start);
   const after = rest?.split(end)[1];
   if (after === undefined) throw new ToolError(`${file} has no ${start} … ${end}.`);
   return `${before}${start}\n\n${text}\n\n${end}${after}`;
