@@ -24,6 +24,7 @@ import { Repeated } from '../../repeated.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../ledger/signing.ts';
 import { SinglePanel } from '../singlePanel.ts';
 import { contentDetail, detailOf, rowOf } from './callDetail.ts';
+import { AuditQueries } from './queries.ts';
 import {
   viewMessageSchema,
   type Chain,
@@ -60,6 +61,7 @@ export class AuditPanel implements vscode.Disposable {
   #filter: HistoryFilter = {};
   /** The call whose detail was requested last. */
   #detail = 0;
+  readonly #queries: AuditQueries;
   readonly #refreshes = new Repeated(() => this.#showMatches());
   #verifying: { stop: AbortController; share: number } | null = null;
   /** The fault that the index found in the ledger. */
@@ -68,6 +70,10 @@ export class AuditPanel implements vscode.Disposable {
   constructor(dependencies: AuditPanelDependencies) {
     const { holder, auditTrail } = dependencies;
     this.#dependencies = dependencies;
+    this.#queries = new AuditQueries({
+      directory: () => this.#asked().directory,
+      post: (message) => this.#post(message),
+    });
     this.#panel = new SinglePanel(dependencies, {
       viewType,
       title: () => vscode.l10n.t('Audit History'),
@@ -75,7 +81,9 @@ export class AuditPanel implements vscode.Disposable {
       schema: viewMessageSchema,
       handle: (message) => this.#handle(message),
       onDidChange: () => {
-        if (!this.#panel.exists) this.#verifying?.stop.abort();
+        if (this.#panel.exists) return;
+        this.#verifying?.stop.abort();
+        this.#queries.cancel();
       },
     });
     this.#subscriptions = vscode.Disposable.from(
@@ -123,6 +131,7 @@ export class AuditPanel implements vscode.Disposable {
   dispose(): void {
     this.#otherLedger?.dispose();
     this.#verifying?.stop.abort();
+    this.#queries.cancel();
     this.#subscriptions.dispose();
     this.#panel.dispose();
   }
@@ -170,6 +179,14 @@ export class AuditPanel implements vscode.Disposable {
         return this.#export(message.format);
       case 'erase':
         return this.#erase(message.user);
+      case 'queries':
+      case 'runQuery':
+      case 'cancelQuery':
+      case 'saveQuery':
+      case 'deleteQuery':
+      case 'saveResult':
+      case 'copyResult':
+        return this.#queries.handle(message);
       case 'copy':
         return vscode.env.clipboard.writeText(message.text);
       case 'show':
@@ -187,6 +204,7 @@ export class AuditPanel implements vscode.Disposable {
     this.#directory = directory === this.#core()?.journal.directory ? null : directory;
     if (this.#shownDirectory() === before) return false;
     this.#verifying?.stop.abort();
+    this.#queries.cancel();
     this.#followShown();
     return true;
   }

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { chartSchema } from '../webviewKit/chartShape.ts';
 import { failureSchema, readyMessage, runMessage } from '../webviewKit/protocol.ts';
 
 export const outcomes = [
@@ -106,6 +107,34 @@ const chainSchema = z.discriminatedUnion('state', [
   }),
 ]);
 
+/** What can be queried, for the list beside the query. */
+const schemaSchema = z.object({
+  tables: z.array(
+    z.object({
+      name: z.string(),
+      meaning: z.string(),
+      columns: z.array(z.object({ name: z.string(), type: z.string(), meaning: z.string() })),
+    }),
+  ),
+  functions: z.array(z.object({ name: z.string(), call: z.string(), meaning: z.string() })),
+});
+
+const savedQuerySchema = z.object({ name: z.string(), sql: z.string(), builtIn: z.boolean() });
+
+/** The result of a query, as text for display. */
+const queryResultSchema = z.object({
+  columns: z.array(z.object({ name: z.string(), isNumber: z.boolean() })),
+  /** The first rows; null for no value. */
+  rows: z.array(z.array(z.nullable(z.string()))),
+  /** Rows of the whole result, which files and copies have. */
+  total: z.number(),
+  /** How many rows there are and how long it took. */
+  summary: z.string(),
+  /** What was cut or left out. */
+  notes: z.array(z.string()),
+  chart: z.nullable(z.object({ title: z.string(), shape: chartSchema })),
+});
+
 /** From the extension to the view. */
 export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({
@@ -143,6 +172,18 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   /** Shows a call, even if the filter hides it. */
   z.object({ type: z.literal('reveal'), sequence: z.number() }),
   /** The position of a call, counted from the oldest match. */
+  z.object({ type: z.literal('queries'), schema: schemaSchema, saved: z.array(savedQuerySchema) }),
+  /** A query was saved, and has this name. */
+  z.object({ type: z.literal('saved'), name: z.string() }),
+  /** Answers to a query carry its number. */
+  z.object({
+    type: z.literal('queryProgress'),
+    run: z.number(),
+    step: z.enum(['indexing', 'copying', 'running']),
+    share: z.nullable(z.number()),
+  }),
+  z.object({ type: z.literal('queryResult'), run: z.number(), result: queryResultSchema }),
+  z.object({ type: z.literal('queryFailed'), run: z.number(), failure: z.nullable(failureSchema) }),
   z.object({ type: z.literal('found'), query: z.number(), sequence: z.number(), number: z.number() }),
 ]);
 
@@ -163,6 +204,21 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('openInMlflow'), call: z.string() }),
   z.object({ type: z.literal('export'), format: z.enum(['jsonl', 'csv']) }),
   z.object({ type: z.literal('erase'), user: z.string() }),
+  /** Asks for the tables and the saved queries. */
+  z.object({ type: z.literal('queries') }),
+  z.object({
+    type: z.literal('runQuery'),
+    run: z.number(),
+    sql: z.string(),
+    /** Policy days, YYYY-MM-DD, inclusive; null does not restrict. */
+    since: z.nullable(z.string()),
+    until: z.nullable(z.string()),
+  }),
+  z.object({ type: z.literal('cancelQuery') }),
+  z.object({ type: z.literal('saveQuery'), sql: z.string() }),
+  z.object({ type: z.literal('deleteQuery'), name: z.string() }),
+  z.object({ type: z.literal('saveResult'), format: z.enum(['csv', 'sqlite']) }),
+  z.object({ type: z.literal('copyResult'), format: z.enum(['markdown', 'json']) }),
   z.object({ type: z.literal('copy'), text: z.string() }),
   runMessage(['tidyllm.refreshHealth']),
 ]);
@@ -173,8 +229,14 @@ export const keptSchema = z.object({
   filter: filterSchema,
   /** Of the selected call. */
   sequence: z.nullable(z.number()),
+  tab: z.optional(z.enum(['calls', 'query'])),
+  /** The text of the query. */
+  sql: z.optional(z.string()),
 });
 
+export type QuerySchema = z.infer<typeof schemaSchema>;
+export type SavedQuery = z.infer<typeof savedQuerySchema>;
+export type ShownResult = z.infer<typeof queryResultSchema>;
 export type Outcome = (typeof outcomes)[number];
 export type Kept = z.infer<typeof keptSchema>;
 export type Filter = z.infer<typeof filterSchema>;

@@ -7,16 +7,21 @@ import { Banner } from './banner.tsx';
 import { DetailPane } from './detail.tsx';
 import { Filters } from './filters.tsx';
 import { isEverything, type AuditState, type Edit } from './state.ts';
+import { QueryTab } from './query.tsx';
+import type { QueryEdit, QueryState } from './queryState.ts';
 import { CallTable } from './table.tsx';
+import { Tabs } from './tabs.tsx';
 
 export interface AuditProperties {
   state: AuditState;
+  query: QueryState;
   post: (message: ViewMessage) => void;
   edit: (edit: Edit) => void;
+  editQuery: (edit: QueryEdit) => void;
   onSeen: (first: number, last: number) => void;
 }
 
-export function Audit({ state, post, edit, onSeen }: AuditProperties) {
+export function Audit({ state, query, post, edit, editQuery, onSeen }: AuditProperties) {
   if (!state.ledger) {
     return state.failure ? (
       <FailureView
@@ -30,6 +35,25 @@ export function Audit({ state, post, edit, onSeen }: AuditProperties) {
       </p>
     );
   }
+  const shown = query.tab === 'calls' && state.selected;
+  return (
+    <main class={shown ? 'with-detail' : ''}>
+      <Banner state={state} post={post} />
+      <Tabs tab={query.tab} onChoose={(tab) => editQuery({ type: 'tab', tab })} />
+      {query.tab === 'calls' ? (
+        <Calls state={state} post={post} edit={edit} onSeen={onSeen} />
+      ) : (
+        <div id="panel-query" class="panel" role="tabpanel" aria-labelledby="tab-query">
+          <QueryTab query={query} post={post} edit={editQuery} />
+        </div>
+      )}
+    </main>
+  );
+}
+
+type CallsProperties = Pick<AuditProperties, 'state' | 'post' | 'edit' | 'onSeen'>;
+
+function Calls({ state, post, edit, onSeen }: CallsProperties) {
   const close = (): void => {
     edit({ type: 'closed' });
     document.querySelector<HTMLElement>('.grid')?.focus();
@@ -38,8 +62,7 @@ export function Audit({ state, post, edit, onSeen }: AuditProperties) {
     if (event.key === 'Escape' && state.selected) close();
   };
   return (
-    <main class={state.selected ? 'with-detail' : ''} onKeyDown={onKeyDown}>
-      <Banner state={state} post={post} />
+    <div id="panel-calls" class="panel" role="tabpanel" aria-labelledby="tab-calls" onKeyDown={onKeyDown}>
       <Filters state={state} onFilter={(filter) => edit({ type: 'filtered', filter })} />
       <Toolbar state={state} post={post} />
       <div class="panes">
@@ -58,7 +81,7 @@ export function Audit({ state, post, edit, onSeen }: AuditProperties) {
         )}
         {state.selected && state.detail && <DetailPane detail={state.detail} post={post} onClose={close} />}
       </div>
-    </main>
+    </div>
   );
 }
 

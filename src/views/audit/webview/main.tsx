@@ -4,10 +4,13 @@ import { hostMessageSchema, keptSchema, type HostMessage, type ViewMessage } fro
 import { Audit } from './audit.tsx';
 import '../../webviewKit/base.css';
 import './audit.css';
+import './query.css';
+import { keptQuery, reduceQuery, type QueryEdit } from './queryState.ts';
 import { initialState, keptOf, missingPage, pageRows, reduce, type AuditState, type Edit } from './state.ts';
 
 const root = document.getElementById('root') ?? document.body;
 let state: AuditState = { ...initialState, kept: kept(keptSchema) };
+let query = keptQuery(state.kept);
 /** Numbers of the oldest and the newest visible row. */
 let seen: [first: number, last: number] = [0, -1];
 /** The page that was requested and has not arrived; one at a time, so that fast scrolling wastes no requests. */
@@ -17,6 +20,7 @@ let shownDetail: number | null = null;
 const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (message) => {
   // A failed request gets no response.
   if (message.type === 'rows' || message.type === 'matches') asked = null;
+  query = reduceQuery(query, message);
   change(message);
 });
 
@@ -33,14 +37,33 @@ function change(message: HostMessage | Edit): void {
     post({ type: 'find', query: state.query, sequence: state.wanted });
   if (message.type === 'reveal' && state.query === before.query && state.total !== null)
     post({ type: 'find', query: state.query, sequence: message.sequence });
-  keep(keptOf(state));
+  remember();
   draw();
   askForRows();
   askForDetail(message.type === 'matches');
 }
 
+function changeQuery(edit: QueryEdit): void {
+  query = reduceQuery(query, edit);
+  if (edit.type === 'started') {
+    const { run, sql, since, until } = query;
+    post({ type: 'runQuery', run, sql, since, until });
+  }
+  remember();
+  draw();
+}
+
+function remember(): void {
+  const { tab, sql } = query;
+  const kept = keptOf(state);
+  keep(kept && { ...kept, tab, sql });
+}
+
 function draw(): void {
-  render(<Audit state={state} post={post} edit={change} onSeen={onSeen} />, root);
+  render(
+    <Audit state={state} query={query} post={post} edit={change} editQuery={changeQuery} onSeen={onSeen} />,
+    root,
+  );
 }
 
 /** Called with the visible rows. */

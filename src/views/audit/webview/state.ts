@@ -127,6 +127,13 @@ export function reduce(state: AuditState, message: HostMessage | Edit): AuditSta
       return withSelection(state, message.number);
     case 'closed':
       return { ...state, selected: null, detail: null };
+    case 'queries':
+    case 'saved':
+    case 'queryProgress':
+    case 'queryResult':
+    case 'queryFailed':
+      // Of the other tab.
+      return state;
   }
 }
 
