@@ -188,6 +188,18 @@ describe('a query', () => {
     expect([...steps]).toEqual(['indexing', 'running']);
   });
 
+  it('that is cancelled while the index is read leaves it usable', async () => {
+    const directory = await withCalls();
+    const stopped = new AbortController();
+    const first = queryOf(directory, 'SELECT 1', {
+      signal: stopped.signal,
+      onProgress: () => stopped.abort(new Error('enough')),
+    });
+    await expect(first).rejects.toThrow('enough');
+    const { rows } = await queryOf(directory, 'SELECT count(*) FROM calls');
+    expect(rows).toEqual([[naiveHistory(directory).calls.length]]);
+  });
+
   it('that collects too much in its functions is ended, and only it', async () => {
     const directory = await withCalls();
     const many = bomb.replace('count(*)', 'median(x)');
