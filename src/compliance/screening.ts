@@ -187,7 +187,7 @@ export class ComplianceBlocked extends GatewayError {
       'compliance_blocked',
       `Policy keeps this request back: ${first}${second ? `, ${second}` : ''}${others}.`,
       {
-        hint: 'Nothing was sent. Take the values out, have them redacted, or ask for an exception.',
+        hint: 'Nothing was sent. Take the values out, or have them redacted.',
         remedy: [{ kind: 'retry', redact: true }],
       },
     );
