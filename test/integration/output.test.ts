@@ -30,6 +30,7 @@ const commands: Record<string, string[]> = {
   'audit export': ['audit', 'export'],
   'audit show': ['audit', 'show', '6'],
   'audit erase': ['audit', 'erase', '--subject', 'ada', '--yes', ...reason],
+  'audit query': ['audit', 'query', 'SELECT count(*) FROM calls'],
   'audit verify': ['audit', 'verify'],
   'audit head': ['audit', 'head'],
   'audit anchor': ['audit', 'anchor', '--to', 'anchor'],
