@@ -21,8 +21,8 @@ export class Placeholders {
   }
 
   /**
-   * The placeholder of a value: `[EMAIL_7K2]`, or `[7K2]` in place of a shorter value, so that a redacted request has no
-   * more bytes than the original, for which its cost was calculated.
+   * The placeholder of a value: `[EMAIL_7K2]`, or `[7K2]` in place of a shorter value, so that redacting makes a request
+   * hardly ever longer than the original, by which its cost is calculated before.
    */
   reversible(kind: string, value: string): string {
     const known = this.#placeholders.get(value);

@@ -47,9 +47,6 @@ export type Controls = ReturnType<typeof checkControls>;
 /** Of a note. */
 const mostRules = 40;
 
-/** Texts shorter than any value of a rule aren't searched. */
-const shortestText = 6;
-
 /**
  * Looks for secrets and personal data in everything that leaves, and decides what happens to them by policy. A value
  * that is redacted is replaced wherever it stands in the request, also where no rule would find it.
@@ -101,7 +98,7 @@ export class Screening {
   async find(content: RequestContent, signal?: AbortSignal): Promise<PlacedFinding[] | null> {
     const texts = new Map<string, string>();
     mapRequestTexts(content, (text, place) => {
-      if (text.length >= shortestText && !texts.has(text)) texts.set(text, place);
+      if (text !== '' && !texts.has(text)) texts.set(text, place);
       return text;
     });
     const found = await this.#detector.find([...texts.keys()], signal);
@@ -128,18 +125,21 @@ export class Screening {
     };
   }
 
-  /** What is found in an answer as it was received; null if the deadline passed. It is recorded, and changes nothing. */
+  /**
+   * What is found in an answer as it was received; null if it wasn't searched. It is recorded, and changes nothing. Never
+   * throws: the answer is billed, and its record must be written.
+   */
   async findInAnswer(message: ChatMessage | null): Promise<RuleCount[] | null> {
     const texts = new Set<string>();
     mapTurnTexts(
       message?.content ?? '',
       (text) => {
-        if (text.length >= shortestText) texts.add(text);
+        if (text !== '') texts.add(text);
         return text;
       },
       '',
     );
-    const found = await this.#detector.find([...texts]);
+    const found = await this.#detector.find([...texts]).catch(() => null);
     return found && countsOf(found.flat());
   }
 
@@ -163,7 +163,7 @@ export class Screening {
     };
   }
 
-  /** What was found in an answer, for its record; null if it wasn't searched in time. */
+  /** What was found in an answer, for its record; null if it wasn't searched. */
   answerNotes(found: readonly RuleCount[] | null): Note[] {
     if (found === null) return [{ topic: 'compliance.answer', data: { late: true } }];
     return found.length === 0 ? [] : [{ topic: 'compliance.answer', data: countsNoted(found) }];

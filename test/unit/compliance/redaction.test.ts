@@ -177,6 +177,30 @@ describe('a redacted request', () => {
   });
 });
 
+describe('an answer', () => {
+  it('that can’t be searched is recorded as that, because it is billed all the same', async () => {
+    const broken = { find: () => Promise.reject(new Error('the thread has ended')) };
+    const policy = settingsSchema.parse({}).compliance;
+    const failing = new Screening(policy, broken, { content: 'hash', retentionDays: 400 });
+    const found = await failing.findInAnswer({ role: 'assistant', content: `write to ${email}` });
+    expect(found).toBeNull();
+    expect(failing.answerNotes(found)).toEqual([{ topic: 'compliance.answer', data: { late: true } }]);
+    // A request that can't be searched is not sent.
+    await expect(failing.screen(asking('words'), options)).rejects.toThrow('the thread has ended');
+  });
+
+  it('is counted by rule, with what its tools get', async () => {
+    const found = await screening().findInAnswer({
+      role: 'assistant',
+      content: [
+        { type: 'text', text: `${email} and ${card}` },
+        { type: 'tool_use', id: 't1', name: 'send', input: { to: 'grace@example.org' } },
+      ],
+    });
+    expect(found?.find(({ rule }) => rule === 'email')?.count).toBe(2);
+  });
+});
+
 describe('policy', () => {
   it('keeps a request with a secret back, and says where without saying what', async () => {
     const blocked = screening().screen(asking(`line one\nkey = ${key}`), options);
