@@ -55,6 +55,62 @@ describe('a call with personal data', () => {
     });
   });
 
+  it('reaches it in no part of a rich request, however often a value is there', async () => {
+    const gateway = await gatewayOnStandIn();
+    const people = Array.from({ length: 12 }, (_, index) => `person.${index}@mail.example.com`);
+    const [a, b, c, d, e, f, g, h, i, j, k, l] = people as [string, ...string[]];
+    const response = await ask(gateway, {
+      system: [{ type: 'text', text: `You work for ${a}.` }],
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: `Ask ${b}` },
+            {
+              type: 'document',
+              title: `Notes of ${c ?? ''}`,
+              context: `from ${d ?? ''}`,
+              source: { type: 'text', media_type: 'text/plain', data: `${e ?? ''}\n${a}` },
+            },
+          ],
+        },
+        {
+          role: 'assistant',
+          content: [
+            { type: 'thinking', thinking: `about ${f ?? ''}` },
+            { type: 'tool_use', id: 't1', name: 'send', input: { to: [g ?? ''], [`x ${h ?? ''}`]: 1 } },
+          ],
+        },
+        {
+          role: 'user',
+          content: [
+            {
+              type: 'tool_result',
+              tool_use_id: 't1',
+              content: [
+                { type: 'text', text: `sent to ${i ?? ''}` },
+                { type: 'json', json: { to: j ?? '' } },
+              ],
+            },
+          ],
+        },
+      ],
+      tools: [
+        {
+          name: 'send',
+          description: `Sends mail, for example to ${k ?? ''}`,
+          input_schema: { type: 'object', properties: { to: { description: `such as ${l ?? ''}` } } },
+        },
+      ],
+    });
+    expect(response.error).toBeNull();
+    const sent = sentTo(gateway);
+    for (const person of people) expect(sent).not.toContain(person);
+    // Reasoning without a signature and the description of a document aren't sent at all.
+    expect(new Set(sent.match(/\[EMAIL_\w+\]/g)).size).toBe(people.length - 2);
+    expect(everythingIn(gateway.home)).not.toContain('mail.example.com');
+  });
+
   it('has the same placeholders in each call of a conversation, and others in another', async () => {
     const gateway = await gatewayOnStandIn();
     for (const conversation of ['one', 'one', 'two'])
