@@ -21,7 +21,7 @@ export class Placeholders {
   }
 
   /**
-   * The placeholder of a value: `[EMAIL_7K2]`, or `[7K2]` in place of a shorter value, so that redacting makes a request
+   * The placeholder of a value: `[EMAIL-7K2]`, or `[7K2]` in place of a shorter value, so that redacting makes a request
    * hardly ever longer than the original, by which its cost is calculated before.
    */
   reversible(kind: string, value: string): string {
@@ -31,7 +31,8 @@ export class Placeholders {
     const tag = this.#tagOf(value);
     for (let length = shortestTag; ; length += 1) {
       const short = `[${tag.slice(0, length)}]`;
-      const long = `[${kind}_${tag.slice(0, length)}]`;
+      // Names of documents may have hyphens, and no underscores.
+      const long = `[${kind.replaceAll('_', '-')}-${tag.slice(0, length)}]`;
       const placeholder = long.length <= room ? long : short;
       if (this.#values.has(placeholder)) continue;
       this.#placeholders.set(value, placeholder);

@@ -35,7 +35,7 @@ describe('tidyllm compliance check', () => {
           action: 'block',
         },
       ],
-      redacted: expect.stringMatching(/^mail \[EMAIL_\w{3}\]\nkey = \[SECRET\]\n$/) as string,
+      redacted: expect.stringMatching(/^mail \[EMAIL-\w{3}\]\nkey = \[SECRET\]\n$/) as string,
     });
   });
 

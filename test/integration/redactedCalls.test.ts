@@ -38,7 +38,7 @@ describe('a call with personal data', () => {
     const response = await ask(gateway, { prompt: `@stand-in:text=Write to ${email} about ${card}` }, told);
     expect(sentTo(gateway)).not.toContain(email);
     expect(sentTo(gateway)).not.toContain('4111');
-    expect(sentTo(gateway)).toMatch(/Write to \[EMAIL_\w{3}\] about \[CARD_\w{3}\]/);
+    expect(sentTo(gateway)).toMatch(/Write to \[EMAIL-\w{3}\] about \[CARD-\w{3}\]/);
     expect(response.content).toContain(`Write to ${email} about ${card}`);
     expect(told.map((event) => (event.type === 'text' ? event.text : '')).join('')).toBe(response.content);
     expect(response.compliance).toMatchObject({
@@ -106,8 +106,8 @@ describe('a call with personal data', () => {
     expect(response.error).toBeNull();
     const sent = sentTo(gateway);
     for (const person of people) expect(sent).not.toContain(person);
-    // Reasoning without a signature and the description of a document aren't sent at all.
-    expect(new Set(sent.match(/\[EMAIL_\w+\]/g)).size).toBe(people.length - 2);
+    // Reasoning without a signature isn't sent at all.
+    expect(new Set(sent.match(/\[EMAIL-\w+\]/g)).size).toBe(people.length - 1);
     expect(everythingIn(gateway.home)).not.toContain('mail.example.com');
   });
 
@@ -115,7 +115,7 @@ describe('a call with personal data', () => {
     const gateway = await gatewayOnStandIn();
     for (const conversation of ['one', 'one', 'two'])
       await ask(gateway, { prompt: `Write to ${email}`, conversation, cache: false });
-    const names = gateway.standIn.calls.map(({ body }) => /\[EMAIL_\w{3}\]/.exec(JSON.stringify(body))?.[0]);
+    const names = gateway.standIn.calls.map(({ body }) => /\[EMAIL-\w{3}\]/.exec(JSON.stringify(body))?.[0]);
     expect(names[0]).toBe(names[1]);
     expect(names[0]).not.toBe(names[2]);
   });
@@ -153,7 +153,7 @@ describe('what a question would send', () => {
     const { sent, policy } = await look(`Write to ${email}`);
     expect(policy).toBe('redacts email');
     await ask(gateway, { prompt: `Write to ${email}`, conversation: 'one' });
-    const [shown] = /Write to \[EMAIL_\w{3}\]/.exec(JSON.stringify(sent)) ?? [];
+    const [shown] = /Write to \[EMAIL-\w{3}\]/.exec(JSON.stringify(sent)) ?? [];
     expect(sentTo(gateway)).toContain(shown);
     expect((await look(`Use ${key}`)).policy).toMatch(/^Policy keeps this request back: aws/);
     expect((await look('Why?')).policy).toBe('nothing was found');

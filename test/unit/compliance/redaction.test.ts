@@ -33,7 +33,7 @@ describe('a placeholder', () => {
     const name = (seed: number): string =>
       new Placeholders(Buffer.alloc(32, seed)).reversible('EMAIL', email);
     expect(name(1)).toBe(name(1));
-    expect(name(1)).toMatch(/^\[EMAIL_[0-9A-Z]{3}\]$/);
+    expect(name(1)).toMatch(/^\[EMAIL-[0-9A-Z]{3}\]$/);
     expect(name(1)).not.toBe(name(2));
   });
 
@@ -52,11 +52,11 @@ describe('a placeholder', () => {
 
 describe('an answer that arrives in pieces', () => {
   const values = new Map([
-    ['[EMAIL_7K2]', email],
-    ['[CARD_0AB]', card],
-    ['[EMAIL_7K3]', 'grace@example.org'],
+    ['[EMAIL-7K2]', email],
+    ['[CARD-0AB]', card],
+    ['[EMAIL-7K3]', 'grace@example.org'],
   ]);
-  const answer = 'To [EMAIL_7K2][CARD_0AB], not [EMAIL_, [[EMAIL_7K3]] nor [EMAIL_7KX] or 🙂[EMAIL_7K2';
+  const answer = 'To [EMAIL-7K2][CARD-0AB], not [EMAIL-, [[EMAIL-7K3]] nor [EMAIL-7KX] or 🙂[EMAIL-7K2';
 
   it('is restored as in one piece, wherever it is cut in two', () => {
     for (let cut = 0; cut <= answer.length; cut += 1) {
@@ -88,7 +88,7 @@ describe('a redacted request', () => {
       '🙂',
       '[',
       ']',
-      '[EMAIL_',
+      '[EMAIL-',
       'word',
       ',',
       '81.2.69.142',
