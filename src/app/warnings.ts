@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { soxRetentionDays } from '../compliance/controls.ts';
+import { levelsOf } from '../compliance/policy.ts';
 import type { ComposeOptions } from '../core/core.ts';
 import { embeddingModel } from '../gateways/embeddingModels.ts';
 import { otherHomes } from '../ledger/otherHomes.ts';
@@ -23,15 +25,17 @@ export function settingsWarnings(
     ...loaded.warnings,
     ...namedSettings(options, loaded).map(settingsElsewhere),
     ...unknownModels(loaded.settings, catalogue),
+    ...shortRetention(loaded.settings),
     ...budgetsElsewhere(options, mode),
   ];
 }
 
 /** Unknown model names, which have no effect. */
-function unknownModels({ budget, models, chat }: Settings, catalogue: ModelCatalogue): Fault[] {
+function unknownModels({ budget, models, chat, compliance }: Settings, catalogue: ModelCatalogue): Fault[] {
   const isUnknown = (name: string): boolean => catalogue.idOf(name) === null;
   const caps = Object.keys(budget.per_model_usd).filter((name) => name !== 'default' && isUnknown(name));
   const unused = Object.keys(models).filter(isUnknown);
+  const permitted = [...compliance.models_allowed, ...compliance.models_denied].filter(isUnknown);
   const bases = Object.entries(models).filter(([, { base }]) => isUnknown(base));
   const embedding = chat.retrieval_embeddings;
   const embedsNot = embedding !== null && !embeddingModel(catalogue.baseIdOf(embedding));
@@ -42,9 +46,17 @@ function unknownModels({ budget, models, chat }: Settings, catalogue: ModelCatal
         ]
       : []),
     ...caps.map((name) => `budget.per_model_usd: model "${name}" is unknown, so its cap has no effect`),
+    ...permitted.map((name) => `compliance: model "${name}" is unknown, so it permits or forbids nothing`),
     ...unused.map((name) => `models: model "${name}" is unknown, so its base has no effect`),
     ...bases.map(([name, { base }]) => `models."${name}".base: model "${base}" is unknown`),
   ].map((message) => ({ severity: 'warning', message, place: null }));
+}
+
+/** Records that a level of compliance wants to be kept longer. */
+function shortRetention({ audit, compliance }: Settings): Fault[] {
+  if (!levelsOf(compliance).includes('sox') || audit.retention_days >= soxRetentionDays) return [];
+  const message = `audit.retention_days is ${audit.retention_days}, and compliance level sox asks for ${soxRetentionDays} (seven years)`;
+  return [{ severity: 'warning', message, place: null }];
 }
 
 /** A settings file that replaces this user's own, as `NAME=path`. */

@@ -33,7 +33,7 @@ export interface Control {
 }
 
 /** Seven years: 17 CFR 210.2-06 binds auditors, and is the common norm for records of SOX. */
-const soxRetentionDays = 7 * 365;
+export const soxRetentionDays = 7 * 365;
 /** Six months: Regulation (EU) 2024/1689, articles 19 and 26(6). */
 const aiActRetentionDays = 183;
 

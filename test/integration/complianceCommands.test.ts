@@ -149,3 +149,18 @@ describe('policy on models and places', () => {
     expect((await calls.execute({ ...request, modelId: 'claude-haiku' })).success).toBe(true);
   });
 });
+
+describe('settings of compliance', () => {
+  it('are warned about where they do nothing, or less than their level asks for', async () => {
+    const home = temporaryFolder();
+    writeFileSync(
+      join(home, 'settings.yaml'),
+      'compliance: { level: [sox, gdpr], models_denied: [claude-opsu] }\n',
+    );
+    const { core } = await gatewayOnStandIn({ TIDYLLM_HOME: home });
+    expect(core.loaded.warnings.map(({ message }) => message)).toEqual([
+      'compliance: model "claude-opsu" is unknown, so it permits or forbids nothing',
+      'audit.retention_days is 400, and compliance level sox asks for 2555 (seven years)',
+    ]);
+  });
+});
