@@ -202,8 +202,8 @@ export function responseJson(response: ChatResponse): object {
 }
 
 /** What was found, and what happened to it. */
-function complianceJson({ decision, findings, answerFindings }: ComplianceResult): object {
-  return { decision, findings, answer_findings: answerFindings };
+function complianceJson({ decision, findings, answerFindings, late }: ComplianceResult): object {
+  return { decision, findings, answer_findings: answerFindings, late };
 }
 
 /** The document of `chat --json` for a call that never reached a gateway. */

@@ -7,12 +7,17 @@ const shortestTag = 3;
 /** What takes the place of values that don't leave, and the way back. Lives as long as one call; nothing is stored. */
 export class Placeholders {
   readonly #key: Buffer;
+  readonly #taken: ReadonlySet<string>;
   readonly #placeholders = new Map<string, string>();
   readonly #values = new Map<string, string>();
 
-  /** `key` decides the names: with the same key a value always has the same, without it nobody can guess the value. */
-  constructor(key: Buffer) {
+  /**
+   * `key` decides the names: with the same key a value always has the same, without it nobody can guess the value. What is
+   * `taken` stands in the request already, and is no placeholder.
+   */
+  constructor(key: Buffer, taken: ReadonlySet<string> = new Set()) {
     this.#key = key;
+    this.#taken = taken;
   }
 
   /** The values that can be restored, by placeholder. */
@@ -34,7 +39,7 @@ export class Placeholders {
       // Names of documents may have hyphens, and no underscores.
       const long = `[${kind.replaceAll('_', '-')}-${tag.slice(0, length)}]`;
       const placeholder = long.length <= room ? long : short;
-      if (this.#values.has(placeholder)) continue;
+      if (this.#values.has(placeholder) || this.#taken.has(placeholder)) continue;
       this.#placeholders.set(value, placeholder);
       this.#values.set(placeholder, value);
       return placeholder;
@@ -43,7 +48,9 @@ export class Placeholders {
 
   #tagOf(value: string): string {
     const digest = createHmac('sha256', this.#key).update(value, 'utf8').digest();
-    return [...digest].map((byte) => letters[byte % letters.length]).join('');
+    // A letter comes first: a number in brackets stands in code.
+    const tag = [...digest].map((byte) => letters[byte % letters.length]).join('');
+    return `${letters[10 + ((digest[0] ?? 0) % 22)] ?? ''}${tag.slice(1)}`;
   }
 }
 

@@ -15,7 +15,7 @@ export interface Placement {
 /** Throws `compliance_blocked` if policy forbids the model, its region, or a cross-region profile for this content. */
 export function requirePermitted(
   { modelNames, region, geography }: Placement,
-  { findings }: Pick<Screened, 'findings'>,
+  { findings, late }: Pick<Screened, 'findings' | 'late'>,
   policy: CompliancePolicy,
 ): void {
   const [name = ''] = modelNames;
@@ -33,10 +33,10 @@ export function requirePermitted(
       `Use a model in ${regions.join(', ')}.`,
     );
   if (geography === null || cross_region === 'allow') return;
-  const personal = findings.some(({ class: of }) => of === 'personal_data');
+  const personal = late || findings.some(({ class: of }) => of === 'personal_data');
   if (cross_region === 'block' || personal)
     throw refused(
-      `${name} may be answered in another region (${geography})${personal ? ', and the request has personal data' : ''}`,
+      `${name} may be answered in another region (${geography})${personal ? ', and the request has or may have personal data' : ''}`,
       'Use a model in the region itself, or change compliance.cross_region.',
     );
 }

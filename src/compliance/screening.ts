@@ -3,6 +3,7 @@ import { mapRequestTexts, mapTurnTexts, unreadableParts } from '../content/conte
 import { textOf, type ChatMessage, type RequestContent } from '../content/messages.ts';
 import type { Finding } from '../detection/finding.ts';
 import { GatewayError } from '../errors.ts';
+import type { Remedy } from '../remedies.ts';
 import type { Note, NoteData } from '../ledger/records.ts';
 import type { RuleCount, Screened } from './found.ts';
 import { checkControls, type CallFacts } from './controls.ts';
@@ -44,6 +45,9 @@ export type KeptPolicy = Pick<CallFacts, 'content' | 'retentionDays'>;
 
 export type Controls = ReturnType<typeof checkControls>;
 
+/** A value as short as this may be a word of other texts. */
+const wordLength = 8;
+
 /** Of a note. */
 const mostRules = 40;
 
@@ -81,9 +85,12 @@ export class Screening {
     }
     const blocked = found.filter(({ action }) => action === 'block');
     const findings = countsOf(found);
-    if (blocked.length > 0 && !redactBlocked) throw new ComplianceBlocked(blocked, findings);
+    if (blocked.length > 0 && !redactBlocked) throw keptBack(blocked, findings);
     const redacted = found.filter(({ action }) => action !== 'allow');
-    const placeholders = new Placeholders(key);
+    const placeholders = new Placeholders(
+      key,
+      redacted.length === 0 ? new Set() : literalPlaceholders(content),
+    );
     return {
       content: redacted.length === 0 ? content : withoutValues(content, redacted, placeholders),
       decision: redacted.length === 0 ? 'allow' : 'redact',
@@ -107,6 +114,20 @@ export class Screening {
       [...texts].flatMap(([text, place], index) =>
         (found[index] ?? []).map((one) => ({ ...one, place, text, action: this.actionOn(one) })),
       )
+    );
+  }
+
+  /**
+   * A reason as it may be recorded, where nobody can erase it: without what policy doesn't let out, for good. Never throws;
+   * a reason that can't be searched is withheld.
+   */
+  async recordable(reason: string): Promise<string> {
+    const found = await this.#detector.find([reason]).catch(() => null);
+    if (found === null) return '(withheld: it could not be searched)';
+    const replaced = found.flat().filter((one) => this.actionOn(one) !== 'allow');
+    return replaced.reduceRight(
+      (text, { start, end, kind }) => `${text.slice(0, start)}[${kind.toLowerCase()}]${text.slice(end)}`,
+      reason,
     );
   }
 
@@ -179,19 +200,18 @@ export class Screening {
 export class ComplianceBlocked extends GatewayError {
   readonly decision = 'block';
   readonly findings: readonly RuleCount[];
+  /** Whether it was not searched in time. */
+  readonly late: boolean;
 
-  constructor(blocked: readonly PlacedFinding[], findings: readonly RuleCount[]) {
-    const [first, second] = blocked.map(wordsOf);
-    const others = blocked.length > 2 ? ` and ${blocked.length - 2} more` : '';
-    super(
-      'compliance_blocked',
-      `Policy keeps this request back: ${first}${second ? `, ${second}` : ''}${others}.`,
-      {
-        hint: 'Nothing was sent. Take the values out, or have them redacted.',
-        remedy: [{ kind: 'retry', redact: true }],
-      },
-    );
+  constructor(
+    message: string,
+    hint: string,
+    { findings, late }: { findings: readonly RuleCount[]; late: boolean },
+  ) {
+    const remedy: Remedy[] = late ? [] : [{ kind: 'retry', redact: true }];
+    super('compliance_blocked', message, { hint: `Nothing was sent. ${hint}`, remedy });
     this.findings = findings;
+    this.late = late;
   }
 }
 
@@ -209,7 +229,21 @@ function countsNoted(findings: readonly RuleCount[]): NoteData {
   return { findings: noted, ...(findings.length > mostRules && { more_rules: findings.length - mostRules }) };
 }
 
-/** The request with every redacted value replaced, longest first, so that no part of a value is left. */
+/** What looks like a placeholder in a request, except in reasoning, where it is one. */
+function literalPlaceholders(content: RequestContent): Set<string> {
+  const found = new Set<string>();
+  mapRequestTexts(content, (text, place) => {
+    if (!place.startsWith('the reasoning'))
+      for (const [literal] of text.matchAll(/\[[A-Z0-9-]{3,80}\]/g)) found.add(literal);
+    return text;
+  });
+  return found;
+}
+
+/**
+ * The request with every redacted value replaced, longest first, so that no part of a value is left. A short value, which
+ * may be a word, is replaced only in the texts in which it was found.
+ */
 function withoutValues(
   content: RequestContent,
   redacted: readonly PlacedFinding[],
@@ -221,8 +255,16 @@ function withoutValues(
     if (instead.has(value)) continue;
     instead.set(value, of === 'secret' ? irreversible(value) : placeholders.reversible(kind, value));
   }
-  const pattern = patternOf([...instead.keys()]);
-  return mapRequestTexts(content, (text) => text.replace(pattern, (value) => instead.get(value) ?? value));
+  const long = [...instead.keys()].filter((value) => value.length >= wordLength);
+  const everywhere = patternOf(long);
+  const within = new Map<string, string[]>();
+  for (const { text, start, end } of redacted)
+    within.set(text, [...(within.get(text) ?? []), text.slice(start, end)]);
+  return mapRequestTexts(content, (text) => {
+    const own = within.get(text)?.filter((value) => value.length < wordLength) ?? [];
+    const pattern = own.length === 0 ? everywhere : patternOf([...long, ...new Set(own)]);
+    return text.replace(pattern, (value) => instead.get(value) ?? value);
+  });
 }
 
 function countsOf(found: readonly Finding[]): RuleCount[] {
@@ -241,14 +283,16 @@ function wordsOf({ rule, place, text, start }: PlacedFinding): string {
   return `${rule} in ${place}, line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
 }
 
-function notChecked(): GatewayError {
-  return new GatewayError(
-    'compliance_blocked',
-    'The request was not searched for secrets and personal data within compliance.deadline_ms.',
-    {
-      hint: 'Nothing was sent. Send less at once, or raise compliance.deadline_ms.',
-      remedy: [],
-      retryable: true,
-    },
-  );
+function keptBack(blocked: readonly PlacedFinding[], findings: readonly RuleCount[]): ComplianceBlocked {
+  const [first, second] = blocked.map(wordsOf);
+  const others = blocked.length > 2 ? ` and ${blocked.length - 2} more` : '';
+  const what = `${first}${second ? `, ${second}` : ''}${others}`;
+  const hint = 'Take the values out, or have them redacted.';
+  return new ComplianceBlocked(`Policy keeps this request back: ${what}.`, hint, { findings, late: false });
+}
+
+function notChecked(): ComplianceBlocked {
+  const message = 'The request was not searched for secrets and personal data within compliance.deadline_ms.';
+  const hint = 'Send less at once, or raise compliance.deadline_ms.';
+  return new ComplianceBlocked(message, hint, { findings: [], late: true });
 }

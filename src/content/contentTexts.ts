@@ -108,10 +108,9 @@ function mapSource(
   change: (text: string) => string,
 ): DocumentBlock['source'] {
   if (source.type === 'text') return { ...source, data: change(source.data) };
-  if (!isText(source.media_type)) return source;
-  const text = Buffer.from(source.data, 'base64').toString('utf8');
+  const text = textIn(source);
+  if (text === null) return source;
   const changed = change(text);
-  // What is unchanged keeps its bytes, whatever their encoding.
   return changed === text ? source : { ...source, data: Buffer.from(changed, 'utf8').toString('base64') };
 }
 
@@ -125,9 +124,19 @@ function mapJson<T extends object>(value: T, change: ChangeText, place: string):
   return mapTexts(value as unknown as JsonObject, (text) => change(text, place)) as unknown as T;
 }
 
-function isText(mediaType: string): boolean {
-  return mediaType.startsWith('text/');
+/** The text of a document in base64; null if it is none, or not in UTF-8. */
+function textIn({ media_type, data }: { media_type: string; data: string }): string | null {
+  if (!media_type.startsWith('text/')) return null;
+  try {
+    const text = utf8.decode(Buffer.from(data, 'base64'));
+    // UTF-16 is valid UTF-8, with NULs.
+    return text.includes('\0') ? null : text;
+  } catch {
+    return null;
+  }
 }
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** How many parts of a request hold text that can't be read here: images, PDF and Office files, sealed reasoning. */
 export function unreadableParts({ messages }: RequestContent): {
@@ -143,8 +152,7 @@ export function unreadableParts({ messages }: RequestContent): {
   return {
     images: all.filter(({ type }) => type === 'image').length,
     documents: all.filter(
-      (block) =>
-        block.type === 'document' && block.source.type === 'base64' && !isText(block.source.media_type),
+      (block) => block.type === 'document' && block.source.type === 'base64' && textIn(block.source) === null,
     ).length,
     sealed: blocks.filter(({ type }) => type === 'redacted_thinking').length,
   };

@@ -10,6 +10,25 @@ import { findingsOf, type Rule } from './rule.ts';
  * has a form of its own before what has only a name.
  */
 export function findingsIn(text: string, patterns: readonly CustomPattern[]): Finding[] {
+  const plain = inPlainCharacters(text);
+  const found = findingsInPlain(plain, patterns);
+  // What has its own use of escapes, as a private key in JSON, is found as it stands.
+  return plain === text ? found : withOthers(found, findingsInPlain(text, patterns));
+}
+
+/**
+ * The text with characters that only look or stand like others in their place, each of the same length: spaces and dashes
+ * of typesetting, full-width digits and signs, and escapes of JSON, whose letter would be taken for a part of the next word.
+ */
+function inPlainCharacters(text: string): string {
+  return text
+    .replace(/\\[nrtbf]/g, '  ')
+    .replace(/[\u00a0\u2000-\u200a\u202f\u205f\u3000]/g, ' ')
+    .replace(/[\u2010-\u2015\u2212\uff0d]/g, '-')
+    .replace(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0));
+}
+
+function findingsInPlain(text: string, patterns: readonly CustomPattern[]): Finding[] {
   const custom = patterns.flatMap((pattern) => findingsOf(ruleOf(pattern), text));
   const byGitleaks = gitleaksFindings(text);
   const ranks = [

@@ -155,6 +155,8 @@ export interface ComplianceResult {
   findings: readonly RuleCount[];
   /** What was found in the answer as it was received; it is only recorded. */
   answerFindings: readonly RuleCount[];
+  /** Whether the deadline passed, so that the request was not searched. */
+  late: boolean;
 }
 
 /** The result of a call. Never thrown: a failed call is a response with an `error` and its cost. */

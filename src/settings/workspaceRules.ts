@@ -1,5 +1,4 @@
 import { parseDecimal } from '../pricing/cost.ts';
-import type { Pattern } from './patterns.ts';
 
 type Caps = Readonly<Record<string, string | null>>;
 type Decision = 'block' | 'redact' | 'allow';
@@ -39,11 +38,6 @@ export const workspaceRules: Readonly<Record<string, Tighten>> = {
   'compliance.regions_allowed': narrower,
   'compliance.cross_region': stricterPlaces,
   'compliance.unchecked': (own: string | null, asked: string | null) => (asked === 'block' ? asked : own),
-  // A pattern of the user's id is ignored: it could find less.
-  'compliance.patterns': (own: Pattern[], asked: Pattern[]) => [
-    ...own,
-    ...asked.filter(({ id }) => !own.some((one) => one.id === id)),
-  ],
 };
 
 function both(own: boolean, asked: boolean): boolean {

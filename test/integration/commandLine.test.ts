@@ -72,7 +72,7 @@ describe('tidyllm chat', () => {
       tool_calls: [],
       adjustments: [],
       cache_hit: false,
-      compliance: { decision: 'allow', findings: [], answer_findings: [] },
+      compliance: { decision: 'allow', findings: [], answer_findings: [], late: false },
       attempts: 1,
       attempt_group: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
       fallback_from: null,

@@ -132,6 +132,29 @@ describe('a call with personal data', () => {
     expect(JSON.stringify(kept)).not.toContain(email);
   });
 
+  it('has none of it in its reason either, where it could not be erased', async () => {
+    const gateway = await gatewayOnStandIn();
+    const auditReason = `JIRA-1 for ${email} with ${key}`;
+    await ask(gateway, { prompt: 'hello', auditReason });
+    await ask(gateway, { prompt: 'hello', auditReason, modelId: 'no-such-model' });
+    expect(await recordsOf(gateway.core, 'RESERVE')).toMatchObject([
+      { reason: expect.stringMatching(/^JIRA-1 for \[email\] with \[[a-z_]+\]$/) as string },
+    ]);
+    expect(await recordsOf(gateway.core, 'REFUSE')).toMatchObject([
+      { reason: expect.stringContaining('[email]') as string },
+    ]);
+    for (const value of [email, key]) expect(everythingIn(gateway.home)).not.toContain(value);
+  });
+
+  it('is found in JSON that a tool gave as text, and in the characters of typesetting', async () => {
+    const gateway = await gatewayOnStandIn();
+    const written = JSON.stringify({ content: `line one\n4111 1111 1111 1111\n${email}\tend` });
+    const response = await ask(gateway, { prompt: `${written} and 4111\u00a01111\u00a01111\u00a01111` });
+    expect(response.compliance?.decision).toBe('redact');
+    expect(sentTo(gateway)).not.toMatch(/1111|lovelace/);
+    expect(sentTo(gateway)).toContain(String.raw`\\n[CARD-`);
+  });
+
   it('leaves none of it on disk', async () => {
     const gateway = await gatewayOnStandIn({ TIDYLLM_AUDIT_CONTENT: 'hash' });
     await ask(gateway, { prompt: `@stand-in:text=Write to ${email} about ${card}` });

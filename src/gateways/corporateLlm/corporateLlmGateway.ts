@@ -285,6 +285,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     signal?: AbortSignal,
   ): Promise<Omit<PreparedCall, 'kept'>> {
     if (attempt.reasonFault) throw attempt.reasonFault;
+    await this.#makeRecordable(attempt);
     requireUser(request, this.#policy);
     await this.#catalogue.learn(modelOf(request));
     const screened = await this.#screen(attempt, request, signal);
@@ -454,18 +455,29 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     return this.#screening.answerNotes(found);
   }
 
+  async #makeRecordable({ description }: Attempt): Promise<void> {
+    description.reason = await this.#screening.recordable(description.reason);
+  }
+
   /** Records a refusal. If that fails, the response says that it isn't tracked. */
   async #refuse(attempt: Attempt, error: GatewayError): Promise<GovernedResponse> {
     const outcome = error.code === 'cancelled' ? 'cancelled' : error.exitCode === 6 ? 'failed' : 'refused';
+    await this.#makeRecordable(attempt);
     try {
       const refused: RefuseInput = { ...attempt.description, outcome, error_code: error.code };
-      const notes = error instanceof ComplianceBlocked ? [this.#screening.noteOf(error)] : [];
+      const notes = this.#refusalNotes(attempt, error);
       const receipt = await this.#ledger.refuse(attempt.callId, refused, notes);
       return this.#response(attempt, { status: outcome, error, receipt });
     } catch (ledgerError) {
       if (!GatewayError.is(ledgerError)) throw ledgerError;
       return this.#response(attempt, { status: outcome, error });
     }
+  }
+
+  #refusalNotes({ screened }: Attempt, error: GatewayError): Note[] {
+    if (error instanceof ComplianceBlocked) return [this.#screening.noteOf(error)];
+    if (error.code !== 'compliance_blocked' || !screened) return [];
+    return [this.#screening.noteOf({ ...screened, decision: 'block' })];
   }
 
   #response(attempt: Attempt, end: AttemptEnd, changes: Partial<GovernedResponse> = {}): GovernedResponse {

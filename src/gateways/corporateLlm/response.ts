@@ -84,10 +84,11 @@ export function responseTo(
 
 function complianceOf({ screened, answerFindings = [] }: Attempt, error: GatewayError | null) {
   if (error instanceof ComplianceBlocked)
-    return { decision: 'block' as const, findings: error.findings, answerFindings };
+    return { decision: 'block' as const, findings: error.findings, answerFindings, late: error.late };
   if (!screened) return null;
   const decision = error?.code === 'compliance_blocked' ? ('block' as const) : screened.decision;
-  return { decision, findings: screened.findings, answerFindings };
+  const { findings, late } = screened;
+  return { decision, findings, answerFindings, late };
 }
 
 /** The same for tracking. */

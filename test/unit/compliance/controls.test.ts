@@ -91,14 +91,17 @@ describe('policy on models and places', () => {
     [{ cross_region: 'block' }, here, true],
     [{ cross_region: 'without_personal_data' }, across, true],
   ])('%j for %j: permitted %s', (compliance, placement, permitted) => {
-    const call = (): void => requirePermitted(placement, { findings: [] }, policyOf(compliance));
+    const call = (): void => requirePermitted(placement, { findings: [], late: false }, policyOf(compliance));
     if (permitted) expect(call).not.toThrow();
     else expect(call).toThrow(expect.objectContaining({ code: 'compliance_blocked', exitCode: 8 }));
   });
 
   it('keeps personal data out of other regions, redacted or not', () => {
     const policy = policyOf({ cross_region: 'without_personal_data' });
-    expect(() => requirePermitted(across, { findings: personal }, policy)).toThrow(/personal data/);
-    expect(() => requirePermitted(here, { findings: personal }, policy)).not.toThrow();
+    expect(() => requirePermitted(across, { findings: personal, late: false }, policy)).toThrow(
+      /personal data/,
+    );
+    expect(() => requirePermitted(across, { findings: [], late: true }, policy)).toThrow(/personal data/);
+    expect(() => requirePermitted(here, { findings: personal, late: false }, policy)).not.toThrow();
   });
 });

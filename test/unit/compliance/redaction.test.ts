@@ -156,6 +156,42 @@ describe('a redacted request', () => {
     expect(findings).toEqual([{ rule: 'email', class: 'personal_data', count: expect.any(Number) }]);
   });
 
+  it('leaves what a person typed like a placeholder, and short values of other texts, as they are', async () => {
+    const first = await screening().screen(asking(email), options);
+    const [placeholder = ''] = [...first.placeholders.keys()];
+    const typed = `${placeholder} stands for ${email}`;
+    const { content, placeholders } = await screening().screen(asking(typed), options);
+    const sent = content.messages.map((message) => textOf(message.content)).join('');
+    expect(restored(sent, placeholders)).toBe(typed);
+    const short: RequestContent = {
+      system: 'mysql://root:string@db.example.com/app',
+      messages: [{ role: 'user', content: 'Which type is "string"?' }],
+    };
+    const redacted = await screening({ secrets: 'redact' }).screen(short, options);
+    expect(redacted.content.system).not.toContain(':string@');
+    expect(redacted.content.messages[0]?.content).toBe('Which type is "string"?');
+  });
+
+  it('has documents that are no UTF-8 counted as unreadable, and unchanged', async () => {
+    const data = Buffer.from(`Größe für ${email}`, 'latin1').toString('base64');
+    const wide = Buffer.from(`mail ${email}`, 'utf16le').toString('base64');
+    const request: RequestContent = {
+      system: null,
+      messages: [
+        {
+          role: 'user',
+          content: [data, wide].map((one) => ({
+            type: 'document' as const,
+            source: { type: 'base64' as const, media_type: 'text/plain' as const, data: one },
+          })),
+        },
+      ],
+    };
+    const { content, unreadable } = await screening().screen(request, options);
+    expect(unreadable.documents).toBe(2);
+    expect(content).toEqual(request);
+  });
+
   it('keeps the signature of reasoning that holds only placeholders, and drops it where words change', async () => {
     const first = await screening().screen(asking(email), options);
     const [placeholder] = [...first.placeholders.keys()];

@@ -134,7 +134,7 @@ describe('redaction', () => {
       return performance.now() - startedAt;
     };
     // The quickest of some: other work on the machine only adds.
-    const quickest = (length: number): number => Math.min(...[1, 2, 3].map(() => time(length)));
-    expect(quickest(1_000_000)).toBeLessThan(30 * quickest(100_000));
+    const quickest = (length: number): number => Math.min(...[1, 2, 3, 4, 5, 6].map(() => time(length)));
+    expect(quickest(1_000_000)).toBeLessThan(50 * quickest(100_000));
   });
 });
