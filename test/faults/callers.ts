@@ -32,6 +32,15 @@ export function bundleCaller(folder: string): Promise<string> {
 /** Bundles a script of this folder, so that each process starts quickly. Returns the path. */
 export async function bundle(script: string, folder: string): Promise<string> {
   const outfile = join(folder, 'caller.mjs');
+  // Calls are searched in a thread, whose file is looked for beside the script.
+  await build({
+    entryPoints: [join(import.meta.dirname, '../../src/detection/detectionWorker.ts')],
+    outfile: join(folder, 'detectionWorker.js'),
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    logLevel: 'error',
+  });
   await build({
     entryPoints: [join(import.meta.dirname, script)],
     outfile,
