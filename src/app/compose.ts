@@ -178,8 +178,6 @@ async function foundationOf(options: ComposeOptions) {
   const conversations = new ConversationFiles(state);
   const { deadline_ms: deadlineMs } = settings.compliance;
   const detector = new Detector({ patterns: settings.compliance.patterns, deadlineMs });
-  // It is up by the time the rest is.
-  detector.start();
   const { content: policy, retention_days: retentionDays } = settings.audit;
   const screening = new Screening(settings.compliance, detector, { content: policy, retentionDays });
   const parts = { loaded, state, backend, user, capOf, content, reports, answers, conversations };

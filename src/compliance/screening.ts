@@ -14,6 +14,8 @@ import { patternOf } from './restorer.ts';
 
 /** Finds values in texts; null if a deadline passed. */
 export interface TextDetector {
+  /** Gets ready meanwhile. */
+  start(): void;
   find(texts: readonly string[], signal?: AbortSignal): Promise<Finding[][] | null>;
 }
 
@@ -64,6 +66,11 @@ export class Screening {
     this.#policy = policy;
     this.#detector = detector;
     this.#kept = kept;
+  }
+
+  /** A call begins: what searches it gets ready while its model is looked up. */
+  start(): void {
+    this.#detector.start();
   }
 
   /** The results of the controls for a call. Throws `compliance_blocked` where policy forbids its model or place. */

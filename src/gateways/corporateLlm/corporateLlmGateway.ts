@@ -263,6 +263,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
   }
 
   #begin(request: LlmRequest): Attempt {
+    this.#screening.start();
     const reason = readReason(request.auditReason ?? '', this.#policy);
     return {
       callId: randomUUID(),

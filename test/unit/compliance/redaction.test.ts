@@ -15,6 +15,7 @@ const options = { key: Buffer.alloc(32, 1) };
 
 function screening(compliance: object = {}, late = false): Screening {
   const detector = {
+    start: () => undefined,
     find: (texts: readonly string[]) =>
       Promise.resolve(late ? null : texts.map((text) => findingsIn(text, []))),
   };
@@ -215,7 +216,7 @@ describe('a redacted request', () => {
 
 describe('an answer', () => {
   it('that can’t be searched is recorded as that, because it is billed all the same', async () => {
-    const broken = { find: () => Promise.reject(new Error('the thread has ended')) };
+    const broken = { start: () => undefined, find: () => Promise.reject(new Error('the thread has ended')) };
     const policy = settingsSchema.parse({}).compliance;
     const failing = new Screening(policy, broken, { content: 'hash', retentionDays: 400 });
     const found = await failing.findInAnswer({ role: 'assistant', content: `write to ${email}` });
