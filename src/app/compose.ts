@@ -178,8 +178,8 @@ async function foundationOf(options: ComposeOptions) {
   const conversations = new ConversationFiles(state);
   const { deadline_ms: deadlineMs } = settings.compliance;
   const detector = new Detector({ patterns: settings.compliance.patterns, deadlineMs });
-  const { content: policy, retention_days: retentionDays } = settings.audit;
-  const screening = new Screening(settings.compliance, detector, { content: policy, retentionDays });
+  const { retention_days: retentionDays } = settings.audit;
+  const screening = new Screening(settings.compliance, detector, { retentionDays });
   const parts = { loaded, state, backend, user, capOf, content, reports, answers, conversations };
   const opened = openLedger({ ...parts, options });
   const { alerts } = settings.budget;

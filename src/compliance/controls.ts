@@ -11,8 +11,7 @@ export interface CallFacts {
   reason: string;
   /** Who calls: the account of this machine, and the AWS ARN if AWS was asked. */
   caller: { account?: string; caller_arn?: string };
-  /** What is kept of prompts and answers. */
-  content: 'none' | 'hash' | 'redacted' | 'full';
+  /** How long records are kept. */
   retentionDays: number;
   policy: CompliancePolicy;
 }

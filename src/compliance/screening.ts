@@ -42,8 +42,8 @@ export interface ScreeningOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What is kept of calls, and how long. */
-export type KeptPolicy = Pick<CallFacts, 'content' | 'retentionDays'>;
+/** How long records of calls are kept. */
+export type KeptPolicy = Pick<CallFacts, 'retentionDays'>;
 
 export type Controls = ReturnType<typeof checkControls>;
 

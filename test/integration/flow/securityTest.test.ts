@@ -53,7 +53,7 @@ function test(
     mode: ledger.mode,
   });
   const detector = new Detector({ patterns: [], deadlineMs: 2000 });
-  const screening = new Screening(settings.compliance, detector, { content: 'hash', retentionDays: 400 });
+  const screening = new Screening(settings.compliance, detector, { retentionDays: 400 });
   const dependencies: SecurityTestDependencies = {
     ...{ loaded, journal, catalogue, backend, sessions },
     callsOn: (reached, prices) =>

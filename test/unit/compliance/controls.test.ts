@@ -17,7 +17,6 @@ function facts(changes: Partial<CallFacts> = {}): CallFacts {
     placement: here,
     reason: 'JIRA-1 why',
     caller: { account: 'ada' },
-    content: 'hash',
     retentionDays: 400,
     policy: policyOf({ level: ['enterprise', 'sox', 'gdpr', 'ai_act'] }),
     ...changes,

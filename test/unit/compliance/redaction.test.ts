@@ -20,7 +20,6 @@ function screening(compliance: object = {}, late = false): Screening {
       Promise.resolve(late ? null : texts.map((text) => findingsIn(text, []))),
   };
   return new Screening(settingsSchema.parse({ compliance }).compliance, detector, {
-    content: 'hash',
     retentionDays: 400,
   });
 }
@@ -218,7 +217,7 @@ describe('an answer', () => {
   it('that can’t be searched is recorded as that, because it is billed all the same', async () => {
     const broken = { start: () => undefined, find: () => Promise.reject(new Error('the thread has ended')) };
     const policy = settingsSchema.parse({}).compliance;
-    const failing = new Screening(policy, broken, { content: 'hash', retentionDays: 400 });
+    const failing = new Screening(policy, broken, { retentionDays: 400 });
     const found = await failing.findInAnswer({ role: 'assistant', content: `write to ${email}` });
     expect(found).toBeNull();
     expect(failing.answerNotes(found)).toEqual([{ topic: 'compliance.answer', data: { late: true } }]);
