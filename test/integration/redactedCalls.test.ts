@@ -227,3 +227,18 @@ describe('a call with a secret', () => {
     expect(sentTo(gateway)).not.toContain(key);
   });
 });
+
+it('a caller that fails over each piece of an answer has the call settled all the same', async () => {
+  const { core } = await gatewayOnStandIn();
+  const response = await core.registry.calls().execute(
+    { prompt: '@stand-in:halves=a😀b😀', auditReason: 'JIRA-1 failing caller' },
+    {
+      onEvent: () => {
+        throw new Error('the view is gone');
+      },
+    },
+  );
+  expect(response).toMatchObject({ success: false, gatewayTracked: true });
+  expect(await recordsOf(core, 'SETTLE')).toHaveLength(1);
+  expect(await core.budget()).toMatchObject({ reserved: 0n });
+});

@@ -394,7 +394,12 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     } catch (thrown) {
       error = asGatewayError(thrown, signal);
     }
-    events.end();
+    try {
+      events.end();
+    } catch (thrown) {
+      // The call is settled whatever its caller does with what is left.
+      error ??= asGatewayError(thrown, signal);
+    }
     const { answer: shown } = events;
     attempt.answeredAt = performance.now();
     try {
