@@ -6,9 +6,3 @@ export {
   fromInstanceMetadata,
   fromTokenFile,
 } from '@aws-sdk/credential-providers';
-export {
-  loadConfig,
-  loadSharedConfigFiles,
-  NODE_REGION_CONFIG_FILE_OPTIONS,
-  NODE_REGION_CONFIG_OPTIONS,
-} from '@smithy/core/config';

@@ -50,7 +50,7 @@ export class SharedFiles {
   }
 
   static async read(paths: { config: string; credentials: string }): Promise<SharedFiles> {
-    const { loadSharedConfigFiles } = await import('./awsSdk.ts');
+    const { loadSharedConfigFiles } = await import('./awsFiles.ts');
     const { configFile, credentialsFile } = await loadSharedConfigFiles({ ignoreCache: true });
     return new SharedFiles(paths, configFile, credentialsFile);
   }

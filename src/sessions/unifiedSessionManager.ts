@@ -89,7 +89,7 @@ export class UnifiedSessionManager implements Sessions {
     const [config, credentials] = credentialFiles(this.#options.network.environment);
     requireAwsFiles([config, credentials]);
     const { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } =
-      await import('./awsSdk.ts');
+      await import('./awsFiles.ts');
     const file = {
       ...NODE_REGION_CONFIG_FILE_OPTIONS,
       ...(aws.profile !== null && { profile: aws.profile }),
