@@ -224,7 +224,7 @@ function executable(path) {
 }
 
 /** Fills a folder that exists only when complete: the work is done beside it and renamed. */
-async function cached(folder, title, fill) {
+export async function cached(folder, title, fill) {
   if (executable(folder)) return;
   await exclusively(title.replaceAll(' ', '-'), async () => {
     if (executable(folder)) return;

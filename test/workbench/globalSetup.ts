@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { calmSettings, installExtension, writeSettings } from '../../tools/editor.mjs';
+import { calmSettings, installExtension, leanEditor, writeSettings } from '../../tools/editor.mjs';
 import { packageExtension } from '../../tools/package.mjs';
 import { browser } from '../../tools/setup.mjs';
 
@@ -13,6 +13,8 @@ declare module 'vitest' {
     /** An editor profile with the VSIX installed; every editor starts on a copy of it. */
     profile: string;
     browser: string;
+    /** The script that starts the editor with few of VS Code's own extensions. */
+    leanEditor: string;
   }
 }
 
@@ -27,5 +29,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('vsix', vsix);
   project.provide('profile', profile);
   project.provide('browser', await browser());
+  project.provide('leanEditor', await leanEditor());
   return () => rm(folder, { recursive: true, force: true });
 }

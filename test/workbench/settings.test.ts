@@ -30,7 +30,7 @@ describe('settings.yaml', () => {
     write(file, 'budget:\n  daily_limit_usd: 5\n');
     window = await editor.open(editor.workspace, { viewport });
     await window.showContainer();
-    await window.palette('View: Toggle Problems');
+    await window.palette('Problems: Focus on Problems View');
   });
 
   beforeEach(async () => {

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
 
-describe('the extension in the editor', () => {
+describe('the extension beside all that VS Code comes with', () => {
   let editor: Editor;
   let window: EditorWindow;
 
   beforeAll(async () => {
-    editor = await Editor.start();
+    editor = await Editor.start({ everyExtension: true });
     window = await editor.open();
   });
 

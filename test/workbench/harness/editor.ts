@@ -17,6 +17,8 @@ export interface EditorOptions {
   settings?: Record<string, unknown>;
   /** Whether every folder is trusted (the default), or the editor asks. */
   trust?: boolean;
+  /** Whether VS Code has all the extensions it comes with; otherwise only those that ours works with. */
+  everyExtension?: boolean;
 }
 
 export interface OpenOptions {
@@ -95,6 +97,7 @@ export class Editor {
     const server = await startEditor({
       profile,
       trust: options.trust ?? true,
+      ...(!options.everyExtension && { entry: inject('leanEditor') }),
       env: { ...hostEnvironment(folder), ...options.env },
     });
     try {

@@ -10,7 +10,10 @@ import { bundleSuite, readReport, type HostTestReport } from './hostSuite.ts';
 export async function runHostTests(environment: Record<string, string> = {}): Promise<HostTestReport> {
   const results = resolve('test-results');
   const bundle = await bundleSuite(results);
-  const editor = await Editor.start({ env: { ...environment, HOST_TEST_RESULTS: results } });
+  const editor = await Editor.start({
+    everyExtension: true,
+    env: { ...environment, HOST_TEST_RESULTS: results },
+  });
   onTestFinished(() => editor.dispose());
   const ended = Promise.withResolvers<number>();
   const developmentOptions = {
