@@ -33,6 +33,19 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.{ts,tsx}'],
+          exclude: ['**/*.mocked.test.ts'],
+          // Files share the modules that one of them has loaded: loading them for each is a quarter of the work.
+          isolate: false,
+          maxWorkers,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect,
+        },
+      },
+      {
+        test: {
+          name: 'unit-mocked',
+          include: ['test/unit/**/*.mocked.test.ts'],
           maxWorkers,
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -20,7 +20,7 @@ const stages = [
   { name: 'set-up', work: setUp },
   { name: 'check', work: check },
   { name: 'build', work: build },
-  { name: 'unit', work: () => vitest('unit') },
+  { name: 'unit', work: () => vitest('unit', 'unit-mocked') },
   { name: 'servers', work: servers },
   ...['integration', 'faults', 'workbench'].map((name) => ({ name, work: () => vitest(name) })),
   { name: 'processes', work: leftovers },
@@ -102,10 +102,11 @@ async function build() {
 }
 
 /** @returns {Promise<Outcome>} */
-async function vitest(project) {
+async function vitest(project, ...others) {
   const file = join(results, `${project}.json`);
   const { code, output } = await runWithNode24('vitest', [
-    ...['run', '--project', project],
+    'run',
+    ...[project, ...others].flatMap((name) => ['--project', name]),
     ...['--reporter=dot', '--reporter=json', `--outputFile.json=${file}`],
   ]);
   const report = await readJson(file);
