@@ -1,8 +1,8 @@
 import { closest } from 'fastest-levenshtein';
 import * as z from 'zod';
+import { schemaFaults, valueAt } from '../schemaFaults.ts';
 import { schemaWords } from '../schemaWords.ts';
 import { YamlDocument, type Fault, type Path } from '../yamlDocument.ts';
-import { similarName } from '../similarName.ts';
 import type {
   AgreementSource,
   BuiltInId,
@@ -299,37 +299,16 @@ function issueFaults(
   known: readonly string[],
 ): Fault[] {
   const path = [...prefix, ...issue.path];
-  const name = issue.path.join('.');
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys
-      .slice(0, mostFaults + 1)
-      .map((key) => corrected(document.fault([...path, key], `unknown key "${key}"`), key, known));
-  if (issue.code === 'invalid_key')
-    return [
-      document.fault(path, `"${String(path.at(-1))}" ${issue.issues[0]?.message ?? 'is not a valid name'}`),
-    ];
-  const value = issue.path.reduce<unknown>(
-    (node, key) => (node as Record<PropertyKey, unknown> | null | undefined)?.[key],
-    root,
-  );
-  if (value === undefined) return [document.faultAtStart(path.slice(0, -1), `${name} is missing`)];
+  const value = valueAt(root, issue.path);
   if (path.at(-1) === 'flow_encoding' && typeof value === 'string') {
     const fault = parseFlowEncoding(value);
-    if ('message' in fault)
+    if ('message' in fault) {
+      const name = issue.path.join('.');
       return [document.faultInValue(path, `${name}: ${fault.message}`, { part: fault })];
+    }
   }
-  const subject = name || (prefix.length > 0 ? 'an agreement' : 'the file');
-  const fault = document.faultInValue(path, `${subject} ${issue.message}`);
-  return issue.code === 'invalid_value' && typeof value === 'string'
-    ? [corrected(fault, value, issue.values.map(String))]
-    : [fault];
-}
-
-/** A fault of a word, with the most similar valid word. */
-function corrected(fault: Fault, word: string, known: readonly string[]): Fault {
-  const nearest = similarName(word, known);
-  if (nearest === null) return fault;
-  return { ...fault, message: `${fault.message}; did you mean "${nearest}"?`, correction: nearest };
+  const whole = prefix.length > 0 ? 'an agreement' : 'the file';
+  return schemaFaults(document, { root, prefix, issue, known, whole });
 }
 
 function isMapping(value: unknown): value is Values {
