@@ -161,6 +161,7 @@ async function foundationOf(options: ComposeOptions) {
   const content = new ContentStore({
     directory: statePlaces.content(state),
     policy: settings.audit.content,
+    patterns: settings.compliance.patterns,
     mode,
   });
   const reports = new ReportStore({

@@ -3,6 +3,7 @@ import { subjectHash, type ContentKeys } from '../content/contentKeys.ts';
 import type { ContentPolicy } from '../content/contentStore.ts';
 import { Redactor } from '../content/redaction.ts';
 import { seal, unseal } from '../content/sealing.ts';
+import type { Settings } from '../settings/schema.ts';
 import type { Attachment } from './context/attachment.ts';
 import { turnSchema, type Turn } from './turn.ts';
 
@@ -38,6 +39,13 @@ export type ConversationLine = z.infer<typeof lineSchema>;
 export interface Author {
   user: string;
   policy: ContentPolicy;
+  /** Of the settings: what they find is redacted too. */
+  patterns: Settings['compliance']['patterns'];
+}
+
+/** The user as the author of lines, with the policy of the settings. */
+export function authorOf(user: string, { audit, compliance }: Settings): Author {
+  return { user, policy: audit.content, patterns: compliance.patterns };
 }
 
 /**
@@ -46,11 +54,11 @@ export interface Author {
  */
 export function sealedLine(
   keys: ContentKeys,
-  { user, policy }: Author,
+  { user, policy, patterns }: Author,
   id: string,
   line: ConversationLine,
 ): string {
-  const text = JSON.stringify(renamed(policy === 'redacted' ? redacted(line) : line, snakeCase));
+  const text = JSON.stringify(renamed(policy === 'redacted' ? redacted(line, patterns) : line, snakeCase));
   return `${subjectHash(user)} ${seal(keys.of(user), boundTo(id), text).toString('base64')}\n`;
 }
 
@@ -65,8 +73,8 @@ export function openedLine(keys: ContentKeys, id: string, text: string): Convers
 }
 
 /** A text in the form of a line, bound to being a draft. Throws `content_unavailable` if the key can't be used. */
-export function sealedDraft(keys: ContentKeys, { user, policy }: Author, text: string): string {
-  const kept = policy === 'redacted' ? new Redactor().redact(text) : text;
+export function sealedDraft(keys: ContentKeys, { user, policy, patterns }: Author, text: string): string {
+  const kept = policy === 'redacted' ? new Redactor(patterns).redact(text) : text;
   return `${subjectHash(user)} ${seal(keys.of(user), draft, kept).toString('base64')}`;
 }
 
@@ -120,8 +128,8 @@ function camelCase(name: string): string {
 }
 
 /** The line without secrets and personal data in what people and models wrote. */
-function redacted(line: ConversationLine): ConversationLine {
-  const redactor = new Redactor();
+function redacted(line: ConversationLine, patterns: Author['patterns']): ConversationLine {
+  const redactor = new Redactor(patterns);
   if (line.kind === 'about')
     return { kind: 'about', about: { ...line.about, title: redactor.redact(line.about.title) } };
   if (line.kind === 'removed') return line;

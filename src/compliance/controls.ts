@@ -36,8 +36,45 @@ export const soxRetentionDays = 7 * 365;
 /** Six months: Regulation (EU) 2024/1689, articles 19 and 26(6). */
 const aiActRetentionDays = 183;
 
+/** Names of standards, algorithms and products that are written as a ticket is: UTF-8, SHA-256, CVE-2024-1234. */
+const standards = [
+  ...[
+    'UTF',
+    'UCS',
+    'ISO',
+    'IEC',
+    'DIN',
+    'IEEE',
+    'ANSI',
+    'ASCII',
+    'ECMA',
+    'CP',
+    'LATIN',
+    'BASE',
+    'BCP',
+    'RFC',
+  ],
+  ...[
+    'PEP',
+    'HTTP',
+    'TLS',
+    'SSL',
+    'IPV',
+    'OAUTH',
+    'USB',
+    'PCI',
+    'PKCS',
+    'FIPS',
+    'WCAG',
+    'CVE',
+    'CWE',
+    'GHSA',
+  ],
+  ...['SHA', 'SHA2', 'SHA3', 'MD', 'AES', 'DES', 'RSA', 'HMAC', 'CRC', 'BLAKE', 'COVID', 'GPT'],
+];
+
 /** A ticket such as `JIRA-123` or `#123`. */
-const ticket = /(?:\b[A-Z][A-Z0-9]+-\d+\b|#\d+\b)/;
+const ticket = new RegExp(`\\b(?!(?:${standards.join('|')})-)[A-Z][A-Z0-9]+-\\d+\\b|#\\d+\\b`);
 
 /** Every control, level by level. Their sources are secondary; docs/compliance.md says what each does not check. */
 export const controls: readonly Control[] = [

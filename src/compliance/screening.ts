@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mapRequestTexts, mapTurnTexts, unreadableParts } from '../content/contentTexts.ts';
 import { textOf, type ChatMessage, type RequestContent } from '../content/messages.ts';
-import type { Finding } from '../detection/finding.ts';
+import type { Finding, SearchedText } from '../detection/finding.ts';
 import { GatewayError } from '../errors.ts';
 import type { Remedy } from '../remedies.ts';
 import type { Note, NoteData } from '../ledger/records.ts';
@@ -10,13 +10,14 @@ import { checkControls, type CallFacts } from './controls.ts';
 import { requirePermitted } from './placement.ts';
 import { decisions, levelsOf, uncheckedDecision, type CompliancePolicy, type Decision } from './policy.ts';
 import { irreversible, Placeholders } from './placeholders.ts';
+import { withoutEncoded } from './encodedForms.ts';
 import { patternOf } from './restorer.ts';
 
 /** Finds values in texts; null if a deadline passed. */
 export interface TextDetector {
   /** Gets ready meanwhile. */
   start(): void;
-  find(texts: readonly string[], signal?: AbortSignal): Promise<Finding[][] | null>;
+  find(texts: readonly SearchedText[], signal?: AbortSignal): Promise<Finding[][] | null>;
 }
 
 /** A finding with its text: where it stands in words, and what happens to it. */
@@ -110,18 +111,10 @@ export class Screening {
 
   /** Everything that is found in a request, in its order; null if the deadline passed. */
   async find(content: RequestContent, signal?: AbortSignal): Promise<PlacedFinding[] | null> {
-    const texts = new Map<string, string>();
-    mapRequestTexts(content, (text, place) => {
-      if (text !== '' && !texts.has(text)) texts.set(text, place);
-      return text;
-    });
-    const found = await this.#detector.find([...texts.keys()], signal);
-    return (
-      found &&
-      [...texts].flatMap(([text, place], index) =>
-        (found[index] ?? []).map((one) => ({ ...one, place, text, action: this.actionOn(one) })),
-      )
-    );
+    const texts = new SearchedTexts();
+    mapRequestTexts(content, (text, place, name) => texts.add(text, place, name));
+    const found = await this.#detector.find(texts.all, signal);
+    return found && texts.placed(found).map((one) => ({ ...one, action: this.actionOn(one) }));
   }
 
   /**
@@ -129,7 +122,7 @@ export class Screening {
    * a reason that can't be searched is withheld.
    */
   async recordable(reason: string): Promise<string> {
-    const found = await this.#detector.find([reason]).catch(() => null);
+    const found = await this.#detector.find([{ text: reason }]).catch(() => null);
     if (found === null) return '(withheld: it could not be searched)';
     const replaced = found.flat().filter((one) => this.actionOn(one) !== 'allow');
     return replaced.reduceRight(
@@ -158,17 +151,10 @@ export class Screening {
    * throws: the answer is billed, and its record must be written.
    */
   async findInAnswer(message: ChatMessage | null): Promise<RuleCount[] | null> {
-    const texts = new Set<string>();
-    mapTurnTexts(
-      message?.content ?? '',
-      (text) => {
-        if (text !== '') texts.add(text);
-        return text;
-      },
-      '',
-    );
-    const found = await this.#detector.find([...texts]).catch(() => null);
-    return found && countsOf(found.flat());
+    const texts = new SearchedTexts();
+    mapTurnTexts(message?.content ?? '', (text, place, name) => texts.add(text, place, name), 'the answer');
+    const found = await this.#detector.find(texts.all).catch(() => null);
+    return found && countsOf(texts.placed(found));
   }
 
   /** The decision about a request with the results of its controls, for its record. */
@@ -200,6 +186,33 @@ export class Screening {
   /** What policy does with a finding. */
   actionOn({ class: of }: Pick<Finding, 'class'>): Decision {
     return of === 'secret' ? this.#policy.secrets : this.#policy.personal_data;
+  }
+}
+
+/** The texts of a request or an answer, each once under a name. */
+class SearchedTexts {
+  readonly #all = new Map<string, SearchedText & { place: string }>();
+
+  get all(): readonly (SearchedText & { place: string })[] {
+    return [...this.#all.values()];
+  }
+
+  /** Gives the text back as it is. */
+  add(text: string, place: string, name?: string): string {
+    const key = JSON.stringify([text, name]);
+    if (text !== '' && !this.#all.has(key)) this.#all.set(key, { text, place, name });
+    return text;
+  }
+
+  /** The findings with their places; what a text holds under several names is one. `found` is in the order of `all`. */
+  placed(found: readonly (readonly Finding[])[]): Omit<PlacedFinding, 'action'>[] {
+    const placed = new Map<string, Omit<PlacedFinding, 'action'>>();
+    for (const [index, { text, place }] of this.all.entries())
+      for (const one of found[index] ?? []) {
+        const key = JSON.stringify([text, one.start, one.end]);
+        if (!placed.has(key)) placed.set(key, { ...one, place, text });
+      }
+    return [...placed.values()];
   }
 }
 
@@ -249,20 +262,29 @@ function literalPlaceholders(content: RequestContent): Set<string> {
 
 /**
  * The request with every redacted value replaced, longest first, so that no part of a value is left. A short value, which
- * may be a word, is replaced only in the texts in which it was found.
+ * may be a word, is replaced only in the texts in which it was found; a longer one also in its encoded forms.
  */
 function withoutValues(
   content: RequestContent,
   redacted: readonly PlacedFinding[],
   placeholders: Placeholders,
 ): RequestContent {
-  const instead = new Map<string, string>();
+  const kinds = new Map<string, string | null>();
   for (const { text, start, end, class: of, kind } of redacted) {
     const value = text.slice(start, end);
-    if (instead.has(value)) continue;
-    instead.set(value, of === 'secret' ? irreversible(value) : placeholders.reversible(kind, value));
+    if (!kinds.has(value)) kinds.set(value, of === 'secret' ? null : kind);
   }
-  const long = [...instead.keys()].filter((value) => value.length >= wordLength);
+  // Also in a form of it, which is a value of its own: it comes back as it was.
+  const instead = (form: string, values: readonly string[]): string => {
+    const [kind = null, ...others] = values.map(
+      (value) => kinds.get(value.replaceAll('+', ' ')) ?? kinds.get(value) ?? null,
+    );
+    const isSecret = kind === null || others.includes(null);
+    return isSecret ? irreversible(form) : placeholders.reversible(kind, form);
+  };
+  const long = [...kinds.keys()]
+    .filter((value) => value.length >= wordLength)
+    .flatMap((value) => (value.includes(' ') ? [value, value.replaceAll(' ', '+')] : [value]));
   const everywhere = patternOf(long);
   const within = new Map<string, string[]>();
   for (const { text, start, end } of redacted)
@@ -270,7 +292,8 @@ function withoutValues(
   return mapRequestTexts(content, (text) => {
     const own = within.get(text)?.filter((value) => value.length < wordLength) ?? [];
     const pattern = own.length === 0 ? everywhere : patternOf([...long, ...new Set(own)]);
-    return text.replace(pattern, (value) => instead.get(value) ?? value);
+    const plain = text.replace(pattern, (value) => instead(value, [value]));
+    return long.length === 0 ? plain : withoutEncoded(plain, everywhere, instead);
   });
 }
 

@@ -3,6 +3,7 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import canonicalize from 'canonicalize';
 import * as z from 'zod';
+import type { CustomPattern } from '../detection/finding.ts';
 import { GatewayError, systemCodeOf } from '../errors.ts';
 import type { LedgerMode } from '../ledger/records.ts';
 import { readFileBytes, readFileText } from '../readFile.ts';
@@ -50,6 +51,8 @@ export interface ContentStoreOptions {
   /** Holds `keys/` and a folder for each policy day. */
   directory: string;
   policy: ContentPolicy;
+  /** Of the settings: what they find is redacted too. */
+  patterns: readonly CustomPattern[];
   /** Content of simulated calls opens only in their ledger. */
   mode: LedgerMode;
 }
@@ -102,7 +105,7 @@ export class ContentStore {
     const key = this.#keys.of(subject);
     const requestHmac = hmacOf(key, callId, requestText(request));
     // One for the whole call: a value found in the question is also removed from the answer.
-    const redactor = new Redactor();
+    const redactor = new Redactor(this.#options.patterns);
     const redacts = policy === 'redacted';
     const store = async (day: string, answer: AnswerContent | null): Promise<void> => {
       if (policy === 'hash') return;

@@ -9,10 +9,13 @@ import {
   type TextBlock,
 } from './messages.ts';
 
-/** Gives the text that takes a text's place. `place` says in words where it stands: "message 3". */
-export type ChangeText = (text: string, place: string) => string;
+/**
+ * Gives the text that takes a text's place. `place` says in words where it stands: "message 3"; `name` is the one beside it
+ * in JSON.
+ */
+export type ChangeText = (text: string, place: string, name?: string) => string;
 
-/** A request with every text in it changed, also those in JSON, in tools and in documents that are text. */
+/** A request with every text in it changed, also texts and long numbers in JSON, in tools and in documents that are text. */
 export function mapRequestTexts(request: RequestContent, change: ChangeText): RequestContent {
   const { system, messages, tools, tool_choice, stop_sequences, output_schema, additional_fields } = request;
   return {
@@ -121,7 +124,7 @@ function mapText(block: TextBlock, change: ChangeText, place: string): TextBlock
 }
 
 function mapJson<T extends object>(value: T, change: ChangeText, place: string): T {
-  return mapTexts(value as unknown as JsonObject, (text) => change(text, place)) as unknown as T;
+  return mapTexts(value as unknown as JsonObject, (text, name) => change(text, place, name)) as unknown as T;
 }
 
 /** The text of a document in base64; null if it is none, or not in UTF-8. */

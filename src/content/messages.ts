@@ -257,13 +257,24 @@ export function shortest(blocks: readonly ContentBlock[]): ChatMessage['content'
   return alone ? first.text : [...blocks];
 }
 
-/** JSON with every text in it, names of members too, put through `change`. */
-export function mapTexts<T extends Json>(value: T, change: (text: string) => string): T {
-  const mapped = (one: Json): Json => {
-    if (typeof one === 'string') return change(one);
+/** As a payment card has: a shorter number isn't searched. */
+const longNumber = 1e12;
+
+/**
+ * JSON with every text in it, names of members too, put through `change`, which is told the name beside a value. A number
+ * of 13 and more digits is put through it as a text, and stays a number unless it changes.
+ */
+export function mapTexts<T extends Json>(value: T, change: (text: string, name?: string) => string): T {
+  const mapped = (one: Json, name?: string): Json => {
+    if (typeof one === 'string') return change(one, name);
+    if (typeof one === 'number' && Number.isInteger(one) && Math.abs(one) >= longNumber) {
+      const text = String(one);
+      const changed = change(text, name);
+      return changed === text ? one : changed;
+    }
     if (one === null || typeof one !== 'object') return one;
-    if (Array.isArray(one)) return one.map(mapped);
-    return Object.fromEntries(Object.entries(one).map(([name, member]) => [change(name), mapped(member)]));
+    if (Array.isArray(one)) return one.map((item: Json) => mapped(item, name));
+    return Object.fromEntries(Object.entries(one).map(([key, member]) => [change(key), mapped(member, key)]));
   };
   return mapped(value) as T;
 }

@@ -5,12 +5,12 @@ import type { Redactor } from './redaction.ts';
 /** A request without secrets, personal data, and what can't be searched for them: pictures, files, sealed reasoning. */
 export function redactedRequest(request: RequestContent, redactor: Redactor): RequestContent {
   const messages = request.messages.map(({ role, content }) => ({ role, content: searchable(content) }));
-  return mapRequestTexts({ ...request, messages }, (text) => redactor.redact(text));
+  return mapRequestTexts({ ...request, messages }, (text, _place, name) => redactor.redact(text, name));
 }
 
 /** The same of one turn. */
 export function redactedTurn(content: ChatMessage['content'], redactor: Redactor): ChatMessage['content'] {
-  return mapTurnTexts(searchable(content), (text) => redactor.redact(text), '');
+  return mapTurnTexts(searchable(content), (text, _place, name) => redactor.redact(text, name), '');
 }
 
 function searchable(content: ChatMessage['content']): ChatMessage['content'] {

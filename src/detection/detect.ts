@@ -1,5 +1,5 @@
 import { configuredSecrets, knownForms } from './configuredSecrets.ts';
-import type { CustomPattern, Finding } from './finding.ts';
+import type { CustomPattern, Finding, SearchedText } from './finding.ts';
 import { genericRule, gitleaksFindings } from './gitleaks.ts';
 import { personalDataRules } from './personalData.ts';
 import { findingsOf, type Rule } from './rule.ts';
@@ -9,12 +9,33 @@ import { findingsOf, type Rule } from './rule.ts';
  * overlapping. Of two that overlap the surer one is kept: secrets before personal data, patterns of the settings first, what
  * has a form of its own before what has only a name.
  */
-export function findingsIn(text: string, patterns: readonly CustomPattern[]): Finding[] {
+export function findingsIn({ text, name }: SearchedText, patterns: readonly CustomPattern[]): Finding[] {
   const plain = inPlainCharacters(text);
   const found = findingsInPlain(plain, patterns);
   // What has its own use of escapes, as a private key in JSON, is found as it stands.
-  return plain === text ? found : withOthers(found, findingsInPlain(text, patterns));
+  const all = plain === text ? found : withOthers(found, findingsInPlain(text, patterns));
+  return name === undefined || plain.length > mostNamed
+    ? all
+    : withOthers(all, findingsBeside(name, plain, patterns));
 }
+
+/** Longer texts are no value that only a name makes one: the rules by names take at most so many characters. */
+const mostNamed = 500;
+
+/** What is found in a value of JSON because of its name. */
+function findingsBeside(name: string, value: string, patterns: readonly CustomPattern[]): Finding[] {
+  const before = `"${name.slice(-mostNameLength)}": "`;
+  return findingsInPlain(`${before}${value}"`, patterns)
+    .map((finding) => ({
+      ...finding,
+      start: finding.start - before.length,
+      end: finding.end - before.length,
+    }))
+    .filter(({ start, end }) => start >= 0 && end <= value.length);
+}
+
+/** A longer name is cut at its beginning: the end says what the value is. */
+const mostNameLength = 100;
 
 /**
  * The text with characters that only look or stand like others in their place, each of the same length: spaces and dashes
@@ -29,7 +50,7 @@ function inPlainCharacters(text: string): string {
 }
 
 function findingsInPlain(text: string, patterns: readonly CustomPattern[]): Finding[] {
-  const custom = patterns.flatMap((pattern) => findingsOf(ruleOf(pattern), text));
+  const custom = customFindings(text, patterns);
   const byGitleaks = gitleaksFindings(text);
   const ranks = [
     custom.filter((finding) => finding.class === 'secret'),
@@ -43,9 +64,19 @@ function findingsInPlain(text: string, patterns: readonly CustomPattern[]): Find
   return ranks.reduce<Finding[]>(withOthers, []);
 }
 
-function ruleOf({ id, pattern, class: of }: CustomPattern): Rule {
-  const kind = of === 'secret' ? 'SECRET' : id.toUpperCase().replace(/[^A-Z0-9]+/g, '_');
-  return { rule: id, class: of, kind, pattern: new RegExp(pattern, 'dgu') };
+/** What the patterns of the settings find; they may overlap, and need not end. */
+export function customFindings(text: string, patterns: readonly CustomPattern[]): Finding[] {
+  return patterns.flatMap((pattern) => findingsOf(ruleOf(pattern), text));
+}
+
+/** The word for what a pattern of the settings finds. */
+export function kindOf({ id, class: of }: CustomPattern): string {
+  return of === 'secret' ? 'SECRET' : id.toUpperCase().replace(/[^A-Z0-9]+/g, '_');
+}
+
+function ruleOf(pattern: CustomPattern): Rule {
+  const { id, class: of } = pattern;
+  return { rule: id, class: of, kind: kindOf(pattern), pattern: new RegExp(pattern.pattern, 'dgu') };
 }
 
 /** Those that are kept, and of the others the ones that overlap with none: the first, and of these the longest. */

@@ -8,5 +8,5 @@ const post = (response: DetectionResponse): void => parentPort?.postMessage(resp
 
 parentPort?.on('message', (texts: DetectionRequest) => post(texts.map((text) => findingsIn(text, patterns))));
 // The first search compiles the expressions: that belongs to the start.
-findingsIn('', patterns);
+findingsIn({ text: '' }, patterns);
 post('ready');

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import type { CustomPattern, Finding } from './finding.ts';
+import type { CustomPattern, Finding, SearchedText } from './finding.ts';
 
-export type DetectionRequest = readonly string[];
+export type DetectionRequest = readonly SearchedText[];
 /** `ready` once, and the findings of each text for every request. */
 export type DetectionResponse = 'ready' | Finding[][];
 
@@ -11,112 +11,175 @@ const workerUrl = new URL(
   import.meta.url,
 );
 
-/** Finds secrets and personal data in a thread of its own, which a deadline ends. */
+/** The second serves while the first has a long request; more would take the processor from the editor. */
+const mostThreads = 2;
+
+/** Texts on their way to a thread. */
+interface Search {
+  texts: DetectionRequest;
+  found: PromiseWithResolvers<Finding[][] | null>;
+}
+
+/** Finds secrets and personal data in threads of its own, which a deadline ends. */
 export class Detector {
   readonly #patterns: readonly CustomPattern[];
   readonly #deadlineMs: number;
-  #thread: DetectionThread | null = null;
+  readonly #threads = new Set<DetectionThread>();
+  /** What no thread has begun, in the order in which it was asked for. */
+  readonly #waiting: Search[] = [];
   #disposed = false;
-  /** Ends with the last call that was made: a call has the thread to itself, so that its deadline is its own. */
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor({ patterns, deadlineMs }: { patterns: readonly CustomPattern[]; deadlineMs: number }) {
     this.#patterns = patterns;
     this.#deadlineMs = deadlineMs;
   }
 
-  /** Starts the thread, so that the first call need not wait for it. */
+  /** Starts a thread, so that the first call need not wait for it. */
   start(): void {
-    this.#started();
+    if (this.#disposed) throw new Error('the detector has ended');
+    if (this.#threads.size === 0) this.#addThread();
   }
 
   /**
-   * The findings of each text, or null if they weren't found by the deadline, which counts from when the thread begins
-   * with them. Throws the signal's reason once it aborts, and an `Error` if the thread failed.
+   * The findings of each text, or null if they weren't found by the deadline, which counts from when a thread begins
+   * with them: a call has its thread to itself. Throws the signal's reason once it aborts, and an `Error` if the thread
+   * failed.
    */
-  async find(texts: readonly string[], signal?: AbortSignal): Promise<Finding[][] | null> {
+  async find(texts: DetectionRequest, signal?: AbortSignal): Promise<Finding[][] | null> {
     signal?.throwIfAborted();
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const abort = (): void => reject(signal?.reason as Error);
+    this.start();
+    const search: Search = { texts, found: Promise.withResolvers() };
+    // What a thread has begun goes on to its end or its deadline, for nobody.
+    const abort = (): void => {
+      const place = this.#waiting.indexOf(search);
+      if (place !== -1) this.#waiting.splice(place, 1);
+      search.found.reject(signal?.reason);
+    };
     signal?.addEventListener('abort', abort, { once: true });
-    // What was begun goes on to its end or its deadline, for nobody.
-    const found = this.#last.then(() => (signal?.aborted ? null : this.#findNow(texts)));
-    this.#last = found.catch(() => undefined);
+    this.#waiting.push(search);
+    // It may still be the first that takes it.
+    if (this.#threads.size < mostThreads && [...this.#threads].every(({ isBusy }) => isBusy))
+      this.#addThread();
+    this.#distribute();
     try {
-      return await Promise.race([found, aborted]);
+      return await search.found.promise;
     } finally {
       signal?.removeEventListener('abort', abort);
+      this.#distribute();
     }
   }
 
-  /** Ends the thread for good; a call that waits for it throws. */
+  /** Ends the threads for good; a call that waits for one throws. */
   async dispose(): Promise<void> {
     this.#disposed = true;
-    await this.#thread?.end();
+    await Promise.all([...this.#threads].map((thread) => thread.end()));
   }
 
-  async #findNow(texts: readonly string[]): Promise<Finding[][] | null> {
-    const thread = this.#started();
-    const found = await thread.find(texts, this.#deadlineMs);
-    if (found === null) await thread.end();
-    return found;
+  #addThread(): void {
+    const thread = new DetectionThread(this.#patterns);
+    this.#threads.add(thread);
+    thread.ready.then(
+      () => this.#distribute(),
+      (error: unknown) => {
+        this.#threads.delete(thread);
+        // Another thread that runs serves them.
+        if (this.#threads.size === 0) for (const { found } of this.#waiting.splice(0)) found.reject(error);
+      },
+    );
   }
 
-  #started(): DetectionThread {
-    if (this.#disposed) throw new Error('the detector has ended');
-    if (this.#thread === null || this.#thread.ended) this.#thread = new DetectionThread(this.#patterns);
-    return this.#thread;
+  /** Gives what waits to the threads that are free, and keeps the process alive for what isn't done. */
+  #distribute(): void {
+    for (const thread of this.#threads) {
+      const next = thread.isFree ? this.#waiting.shift() : undefined;
+      if (next) void this.#search(thread, next);
+    }
+    for (const thread of this.#threads) thread.keepAlive(thread.isBusy || this.#waiting.length > 0);
+  }
+
+  /** Never throws: the call is told. */
+  async #search(thread: DetectionThread, { texts, found }: Search): Promise<void> {
+    try {
+      const findings = await thread.find(texts, this.#deadlineMs);
+      if (findings === null) await this.#replace(thread);
+      found.resolve(findings);
+    } catch (error) {
+      await this.#replace(thread);
+      found.reject(error);
+    }
+    this.#distribute();
+  }
+
+  /** Ends a thread; what waits gets another. */
+  async #replace(thread: DetectionThread): Promise<void> {
+    this.#threads.delete(thread);
+    if (this.#waiting.length > 0 && this.#threads.size === 0 && !this.#disposed) this.#addThread();
+    await thread.end();
   }
 }
 
-/** A thread from its start to its end. It keeps no process alive but during a call. */
+/** A thread from its start to its end. */
 class DetectionThread {
   readonly #worker: Worker;
   readonly #ready = Promise.withResolvers<undefined>();
-  #waiting: PromiseWithResolvers<Finding[][] | null> | null = null;
-  #ended = false;
+  #state: 'starting' | 'free' | 'busy' | 'ended' = 'starting';
+  #response: PromiseWithResolvers<Finding[][] | null> | null = null;
 
   constructor(patterns: readonly CustomPattern[]) {
     this.#worker = new Worker(workerUrl, { workerData: patterns });
     this.#worker.unref();
     this.#worker.on('message', (response: DetectionResponse) => {
-      if (response === 'ready') this.#ready.resolve(undefined);
-      else this.#waiting?.resolve(response);
+      if (response !== 'ready') return this.#response?.resolve(response);
+      this.#state = 'free';
+      this.#ready.resolve(undefined);
     });
     this.#worker.on('error', (error) => this.#fail(error as Error));
     this.#worker.on('exit', () => this.#fail(new Error('the detection thread has ended')));
-    // A failure is told to the call that waits, if there is one.
-    this.#ready.promise.catch(() => undefined);
   }
 
-  get ended(): boolean {
-    return this.#ended;
+  /** Throws an `Error` if it didn't start. */
+  get ready(): Promise<undefined> {
+    return this.#ready.promise;
   }
 
-  async find(texts: readonly string[], deadlineMs: number): Promise<Finding[][] | null> {
-    this.#worker.ref();
-    let timer: NodeJS.Timeout | undefined;
+  get isFree(): boolean {
+    return this.#state === 'free';
+  }
+
+  get isBusy(): boolean {
+    return this.#state === 'busy';
+  }
+
+  /** Only for a free thread; null at the deadline, after which it must be ended. Throws an `Error` if the thread fails. */
+  async find(texts: DetectionRequest, deadlineMs: number): Promise<Finding[][] | null> {
+    this.#state = 'busy';
+    const response = Promise.withResolvers<Finding[][] | null>();
+    this.#response = response;
+    const timer = setTimeout(() => response.resolve(null), deadlineMs);
+    this.#worker.postMessage(texts);
     try {
-      await this.#ready.promise;
-      this.#waiting = Promise.withResolvers();
-      timer = setTimeout(() => this.#waiting?.resolve(null), deadlineMs);
-      this.#worker.postMessage(texts satisfies DetectionRequest);
-      return await this.#waiting.promise;
+      const found = await response.promise;
+      if (found !== null) this.#state = 'free';
+      return found;
     } finally {
       clearTimeout(timer);
-      this.#waiting = null;
-      this.#worker.unref();
     }
   }
 
+  /** Whether the process waits for it. */
+  keepAlive(alive: boolean): void {
+    if (alive) this.#worker.ref();
+    else this.#worker.unref();
+  }
+
   async end(): Promise<void> {
-    this.#ended = true;
+    this.#state = 'ended';
     await this.#worker.terminate();
   }
 
   #fail(error: Error): void {
-    this.#ended = true;
+    this.#state = 'ended';
     this.#ready.reject(error);
-    this.#waiting?.reject(error);
+    this.#response?.reject(error);
   }
 }

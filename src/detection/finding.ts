@@ -12,6 +12,13 @@ export interface Finding {
   end: number;
 }
 
+/** A text that is searched. */
+export interface SearchedText {
+  text: string;
+  /** The name beside it in JSON, which can say what the value is: `password`. */
+  name?: string | undefined;
+}
+
 /** A rule of the settings. */
 export interface CustomPattern {
   id: string;

@@ -289,8 +289,8 @@ export interface GovernedCalls extends ModelCalls {
   execute(request: LlmRequest, options?: CallOptions): Promise<GovernedResponse>;
   /** Back-ends and models that it can call. */
   getCapabilities(): { providers: readonly string[]; models: readonly string[] };
-  /** What `execute` would send. Throws the `GatewayError` that it would refuse the request with. */
-  plan(request: LlmRequest): Promise<CallPlan>;
+  /** What `execute` would send. Throws the `GatewayError` that it would refuse the request with, also once it is stopped. */
+  plan(request: LlmRequest, options?: Pick<CallOptions, 'signal'>): Promise<CallPlan>;
   /** Answers a request with an earlier answer. It is checked and recorded as `execute` does, and costs nothing. */
   replay(request: LlmRequest, answer: CachedAnswer, options?: CallOptions): Promise<GovernedResponse>;
   /** Records that a request was not sent, and why. Never throws. */

@@ -32,11 +32,11 @@ async function speed(): Promise<void> {
   const text = source.repeat(Math.ceil(1_000_000 / source.length)).slice(0, 1_000_000);
   const detector = new Detector({ patterns: [], deadlineMs: 60_000 });
   const started = performance.now();
-  await detector.find(['']);
+  await detector.find([{ text: '' }]);
   const start = performance.now() - started;
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
-  const whole = await times(9, () => detector.find([text]));
+  const whole = await times(9, () => detector.find([{ text }]));
   delay.disable();
   const rows: [what: string, ms: number, runs: number][] = [
     ['start of the thread', start, 1],
@@ -46,7 +46,7 @@ async function speed(): Promise<void> {
   for (const size of [2_000, 4_000, 8_000]) {
     const prompts = Array.from({ length: 100 }, (_, index) => text.slice(index * size, (index + 1) * size));
     let next = 0;
-    const trip = await times(100, () => detector.find([prompts[next++]!]));
+    const trip = await times(100, () => detector.find([{ text: prompts[next++]! }]));
     rows.push(
       [`round trip of ${size / 1000} kB, median`, percentile(trip, 0.5), 100],
       [`the same, 95 %`, percentile(trip, 0.95), 100],
@@ -80,7 +80,7 @@ async function times(runs: number, work: () => unknown): Promise<number[]> {
 }
 
 function secretsIn(text: string): Finding[] {
-  return findingsIn(text, []).filter((finding) => finding.class === 'secret');
+  return findingsIn({ text }, []).filter((finding) => finding.class === 'secret');
 }
 
 function recallOnSamples(): void {
@@ -150,7 +150,7 @@ function presidio(file: string): void {
     const counts = { kind, labelled: 0, exact: 0, wrong: 0 };
     for (const { full_text: text, spans } of sentences) {
       const labelled = spans.filter(({ entity_type }) => entity_type === type);
-      const found = findingsIn(text, []).filter((finding) => finding.kind === kind);
+      const found = findingsIn({ text }, []).filter((finding) => finding.kind === kind);
       counts.labelled += labelled.length;
       counts.exact += labelled.filter(({ start_position: start, end_position: end }) =>
         found.some((one) => one.start === start && one.end === end),
@@ -176,7 +176,7 @@ function foundInSource(folders: readonly string[]): void {
       const content = readFileSync(path);
       if (content.subarray(0, 8192).includes(0)) continue;
       bytes += about.size;
-      for (const { rule } of findingsIn(content.toString(), []))
+      for (const { rule } of findingsIn({ text: content.toString() }, []))
         counts.set(rule, (counts.get(rule) ?? 0) + 1);
     }
     const rules = [...counts].map(([rule, count]) => `${rule} ${count}`).join(', ');

@@ -18,7 +18,7 @@ for (let index = 0; index < Number(TURNS); index += 1) {
     ...{ id, parent: 'first', question: `question ${id}`, reason: 'JIRA-1 test', model: 'model' },
     ...{ simulated: true, answer: 'x'.repeat(20_000), result: null },
   };
-  const others = await files.append(file, { user: NAME.slice(0, 3), policy: 'full' }, [turn]);
+  const others = await files.append(file, { user: NAME.slice(0, 3), policy: 'full', patterns: [] }, [turn]);
   if (!others || others.unreadable > 0) process.stdout.write(`missed ${id}\n`);
   for (const one of others?.turns ?? []) read.add(one.id);
   read.add(id);

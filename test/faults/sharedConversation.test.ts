@@ -16,7 +16,7 @@ test('4 processes add to one conversation, some are killed: every turn that was 
   const files = new ConversationFiles(state);
   const file = files.create([]);
   const first = { id: 'first', question: 'first', reason: 'JIRA-1 test', model: 'model' };
-  await files.append(file, { user: 'ada', policy: 'full' }, [
+  await files.append(file, { user: 'ada', policy: 'full', patterns: [] }, [
     { ...first, simulated: true, answer: '', result: null },
   ]);
   const random = randomFrom(testSeed());

@@ -7,7 +7,11 @@ import { findingsIn } from '../../src/detection/detect.ts';
 describe('the bundled detection thread', () => {
   it('finds what the source finds, with the patterns that it is given', async () => {
     const patterns = [{ id: 'ticket', pattern: 'T\\d{4}', class: 'secret' as const }];
-    const texts = ['T1234 for ada@mail.example.org', `ghp_${'a1B2'.repeat(9)}`, '4111 1111 1111 1111'];
+    const texts = [
+      { text: 'T1234 for ada@mail.example.org' },
+      { text: `ghp_${'a1B2'.repeat(9)}` },
+      { text: 'hunter7-blue', name: 'password' },
+    ];
     const worker = new Worker(join(import.meta.dirname, '../../dist/detectionWorker.js'), {
       workerData: patterns,
     });
@@ -19,7 +23,7 @@ describe('the bundled detection thread', () => {
     });
     const found = await promise;
     await worker.terminate();
-    expect(found).toEqual(texts.map((text) => findingsIn(text, patterns)));
+    expect(found).toEqual(texts.map((one) => findingsIn(one, patterns)));
     expect(found).toHaveLength(3);
   });
 });

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ChatMemory, type ChatStorage } from '../../src/chat/chatMemory.ts';
 import { ConversationFiles } from '../../src/chat/conversationFiles.ts';
+import { authorOf } from '../../src/chat/conversationLine.ts';
 import type { Turn } from '../../src/chat/turn.ts';
 import type { Core } from '../../src/core/core.ts';
 import { messageOf } from '../../src/errors.ts';
@@ -62,7 +63,7 @@ async function windowOn(core: Core, home: string, storage = new Storage()): Prom
     onError: (error) => errors.push(error),
   });
   await open.restore();
-  await open.keepAs({ user: core.user, policy: core.loaded.settings.audit.content });
+  await open.keepAs(authorOf(core.user, core.loaded.settings));
   return { open, written, files, storage, errors };
 }
 

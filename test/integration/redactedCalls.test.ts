@@ -31,6 +31,24 @@ function everythingIn(home: string): string {
     .join('\n');
 }
 
+describe('a call that is searched', () => {
+  it('can be stopped meanwhile, and is recorded as stopped', async () => {
+    const gateway = await gatewayOnStandIn({
+      TIDYLLM_COMPLIANCE_PATTERNS: '["(a+)+!"]',
+      TIDYLLM_COMPLIANCE_DEADLINE_MS: '60000',
+    });
+    const stop = new AbortController();
+    const request = { prompt: `${'a'.repeat(60)}?`, auditReason: 'JIRA-1 stop' };
+    const response = gateway.core.registry.calls().execute(request, { signal: stop.signal });
+    // The search has begun, for nothing else is waited for.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    stop.abort();
+    expect((await response).error).toMatchObject({ code: 'cancelled' });
+    expect(gateway.standIn.calls).toEqual([]);
+    expect(await recordsOf(gateway.core, 'REFUSE')).toMatchObject([{ error_code: 'cancelled' }]);
+  }, 30_000);
+});
+
 describe('a call with personal data', () => {
   it('reaches the model without it, and the answer gets it back while it streams', async () => {
     const gateway = await gatewayOnStandIn();

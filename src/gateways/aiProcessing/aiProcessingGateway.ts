@@ -129,7 +129,7 @@ export class AiProcessingGateway implements Gateway {
   }
 
   async #execute(request: LlmRequest, options: CallOptions): Promise<GovernedResponse> {
-    const plan = await this.#planOf(request);
+    const plan = await this.#planOf(request, options);
     // The level below refuses it with the same error, and records that.
     if (!plan) return this.#below.execute(request, options);
     const key = this.#keyOf(request, plan);
@@ -137,9 +137,9 @@ export class AiProcessingGateway implements Gateway {
     return this.#askOnce(request, plan, key, options);
   }
 
-  async #planOf(request: LlmRequest): Promise<CallPlan | null> {
+  async #planOf(request: LlmRequest, options: CallOptions): Promise<CallPlan | null> {
     try {
-      return await this.#below.plan(request);
+      return await this.#below.plan(request, options);
     } catch (error) {
       if (!GatewayError.is(error)) throw error;
       return null;
@@ -225,7 +225,7 @@ export class AiProcessingGateway implements Gateway {
       const { error } = tally.last ?? first;
       if (!error || isStopped() || !this.#mayAskAgain(error, asked)) break;
       const instead: LlmRequest = { ...request, modelId };
-      const planned = await this.#planOf(instead);
+      const planned = await this.#planOf(instead, { signal });
       // A model that policy or its own limits exclude is passed over.
       if (!planned) continue;
       const attempt = tally.next(error, name);

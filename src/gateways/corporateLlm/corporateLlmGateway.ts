@@ -172,9 +172,14 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     return this.#dispatch(attempt, reserved, signal, options.onEvent);
   }
 
-  async plan(request: LlmRequest): Promise<CallPlan> {
+  async plan(
+    request: LlmRequest,
+    { signal = new AbortController().signal }: Pick<CallOptions, 'signal'> = {},
+  ): Promise<CallPlan> {
     const attempt = this.#begin(request);
-    const { call } = await this.#admit(attempt, request);
+    const { call } = await this.#admit(attempt, request, signal).catch((error: unknown) => {
+      throw asGatewayError(error, signal);
+    });
     const { modelId, content, temperature, maxTokens, serviceTier } = call;
     const { id: backend, location, simulated } = this.#backend;
     const { user_id: userId, workspace } = attempt.description;

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { ConversationFiles, ListedConversation } from '../../chat/conversationFiles.ts';
-import type { Author, ConversationAbout } from '../../chat/conversationLine.ts';
+import { authorOf, type Author, type ConversationAbout } from '../../chat/conversationLine.ts';
 import { TurnTree } from '../../chat/turnTree.ts';
 import { GatewayError } from '../../errors.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
@@ -169,7 +169,7 @@ export class ConversationActions {
 
   async #author(): Promise<Author> {
     const { user, loaded } = await this.#dependencies.holder.whenReady();
-    return { user, policy: loaded.settings.audit.content };
+    return authorOf(user, loaded.settings);
   }
 }
 

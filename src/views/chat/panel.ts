@@ -8,6 +8,7 @@ import { promptAsked } from '../../chat/context/promptText.ts';
 import { readRules } from '../../chat/context/rulesFiles.ts';
 import { previewText } from '../../chat/context/preview.ts';
 import type { ConversationFiles } from '../../chat/conversationFiles.ts';
+import { authorOf } from '../../chat/conversationLine.ts';
 import { statisticsOf } from '../../chat/statistics.ts';
 import type { Failure, Turn } from '../../chat/turn.ts';
 import { GatewayError } from '../../errors.ts';
@@ -761,7 +762,7 @@ export class ChatPanel implements vscode.Disposable {
     const { log, holder } = this.#dependencies;
     if (holder.state.kind === 'ready') {
       const { user, loaded } = holder.state.core;
-      const author = { user, policy: loaded.settings.audit.content };
+      const author = authorOf(user, loaded.settings);
       inBackground(
         log,
         this.#restored.then(() => this.#open.keepAs(author)).then(() => this.#showAround()),

@@ -50,6 +50,7 @@ function test(
   const content = new ContentStore({
     directory: join(home, 'content'),
     policy: settings.audit.content,
+    patterns: [],
     mode: ledger.mode,
   });
   const detector = new Detector({ patterns: [], deadlineMs: 2000 });

@@ -7,8 +7,8 @@ import type { Turn } from '../../../src/chat/turn.ts';
 import { subjectHash } from '../../../src/content/contentKeys.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
-const ada: Author = { user: 'ada', policy: 'hash' };
-const bob: Author = { user: 'bob', policy: 'full' };
+const ada: Author = { user: 'ada', policy: 'hash', patterns: [] };
+const bob: Author = { user: 'bob', policy: 'full', patterns: [] };
 
 function turn(id: string, question: string, more: Partial<Turn> = {}): Turn {
   return {
@@ -75,7 +75,7 @@ describe('kept conversations', () => {
   it('are not made with policy none', async () => {
     const { files } = store();
     const file = files.create([]);
-    await files.append(file, { user: 'ada', policy: 'none' }, [turn('1', 'Why?')]);
+    await files.append(file, { user: 'ada', policy: 'none', patterns: [] }, [turn('1', 'Why?')]);
     expect(await files.list()).toEqual({ conversations: [], unreadable: 0 });
     expect(await files.open(file.id)).toBeNull();
   });
@@ -83,7 +83,7 @@ describe('kept conversations', () => {
   it('hold no secrets with policy redacted, wherever a secret was found', async () => {
     const { files } = store();
     const file = files.create([]);
-    const redacted: Author = { user: 'ada', policy: 'redacted' };
+    const redacted: Author = { user: 'ada', policy: 'redacted', patterns: [] };
     const asked = turn('1', 'Is hunter2-Zq8 of use to ada@example.com?', {
       answer: 'The password="hunter2-Zq8" is weak.',
     });
@@ -107,7 +107,7 @@ describe('kept conversations', () => {
     });
     const [whole, redacted] = [files.create([]), files.create([])];
     await files.append(whole, ada, [asked]);
-    await files.append(redacted, { user: 'ada', policy: 'redacted' }, [asked]);
+    await files.append(redacted, { user: 'ada', policy: 'redacted', patterns: [] }, [asked]);
     expect((await files.open(whole.id))?.turns).toEqual([asked]);
     expect((await files.open(redacted.id))?.turns[0]?.attachments).toEqual([
       { ...common, kind: 'file', name: 'a.txt', text: 'Ask [email]' },

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { restored, Restorer } from '../../../src/compliance/restorer.ts';
 import { Placeholders } from '../../../src/compliance/placeholders.ts';
 import { ComplianceBlocked, Screening } from '../../../src/compliance/screening.ts';
-import { textOf, type RequestContent } from '../../../src/content/messages.ts';
+import { textOf, type JsonObject, type RequestContent } from '../../../src/content/messages.ts';
 import { findingsIn } from '../../../src/detection/detect.ts';
+import type { SearchedText } from '../../../src/detection/finding.ts';
 import { settingsSchema } from '../../../src/settings/schema.ts';
 import { randomFrom, testSeed } from '../../support/random.ts';
 
@@ -16,8 +17,8 @@ const options = { key: Buffer.alloc(32, 1) };
 function screening(compliance: object = {}, late = false): Screening {
   const detector = {
     start: () => undefined,
-    find: (texts: readonly string[]) =>
-      Promise.resolve(late ? null : texts.map((text) => findingsIn(text, []))),
+    find: (texts: readonly SearchedText[]) =>
+      Promise.resolve(late ? null : texts.map((one) => findingsIn(one, []))),
   };
   return new Screening(settingsSchema.parse({ compliance }).compliance, detector, {
     retentionDays: 400,
@@ -210,6 +211,137 @@ describe('a redacted request', () => {
     expect(changed.content.messages[1]?.content).toEqual([
       { type: 'thinking', thinking: `about ${placeholder}` },
     ]);
+  });
+});
+
+describe('what a rule finds only beside a name', () => {
+  const password = 'hunter7-blue';
+  const given = (input: JsonObject): RequestContent => ({
+    system: null,
+    messages: [{ role: 'assistant', content: [{ type: 'tool_use', id: 't1', name: 'log_in', input }] }],
+  });
+  const redacting = { ...options, redactBlocked: true };
+
+  it.each<[string, JsonObject]>([
+    ['a member', { user: 'ada', password }],
+    ['a member deep inside', { servers: [{ db: { password } }] }],
+    ['an item of a list', { password: [password] }],
+  ])('is found in JSON as %s', async (_, input) => {
+    const { content, findings } = await screening().screen(given(input), redacting);
+    expect(findings.map(({ class: of, count }) => [of, count])).toEqual([['secret', 1]]);
+    expect(JSON.stringify(content)).not.toContain(password);
+  });
+
+  it('is found in a tool’s result, and not under a harmless name', async () => {
+    const result = (json: JsonObject): RequestContent => ({
+      system: null,
+      messages: [
+        {
+          role: 'user',
+          content: [{ type: 'tool_result', tool_use_id: 't1', content: [{ type: 'json', json }] }],
+        },
+      ],
+    });
+    await expect(screening().screen(result({ password }), options)).rejects.toMatchObject({
+      message: expect.stringMatching(/in a tool’s result in message 1, line 1, column 1\.$/),
+    });
+    expect((await screening().screen(result({ title: password }), options)).decision).toBe('allow');
+  });
+
+  it('counts once under several names', async () => {
+    const { findings } = await screening().screen(given({ password, db_password: password }), redacting);
+    expect(findings.map(({ count }) => count)).toEqual([1]);
+  });
+
+  it('may be a number: a card’s is replaced, and comes back as a text', async () => {
+    const number = 4_111_111_111_111_111;
+    const input = { number, size: 1_234_567_890_123, least: -5, time: 1_700_000_000_000 };
+    const { content, findings, placeholders } = await screening().screen(given(input), options);
+    expect(findings).toEqual([{ rule: 'card', class: 'personal_data', count: 1 }]);
+    const [placeholder = ''] = [...placeholders.keys()];
+    expect(content.messages[0]?.content).toEqual([
+      { type: 'tool_use', id: 't1', name: 'log_in', input: { ...input, number: placeholder } },
+    ]);
+    expect(restored(placeholder, placeholders)).toBe(String(number));
+  });
+});
+
+describe('a value in another form', () => {
+  const url = encodeURIComponent(email);
+  const escapes = [...email].map((one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+  it.each([
+    ['in a URL', `https://mail.example/?to=${url}&cc=none`],
+    [
+      'in a URL with every character escaped',
+      `to=${Buffer.from(email).toString('hex').replace(/../g, '%$&')}&cc`,
+    ],
+    ['with small letters in escapes', `to=${url.toLowerCase()}`],
+    ['in JSON as escapes', `{"to":"${escapes}"}`],
+    ['with one escape', `{"to":"${email.replace('@', '\\u0040')}"}`],
+    ['in Base64', `data: ${base64(email)}`],
+    ['in Base64 after one byte more', base64(`x${email}:rest`)],
+    ['in Base64 after two bytes more', base64(`xy${email}:rest`)],
+    ['in Base64 for URLs', Buffer.from(`??>${email}`).toString('base64url')],
+    ['in Base64 right after letters', `path/${base64(`user ${email}`)}`],
+    ['in lines of Base64', base64(`${'x'.repeat(50)}${email}${'y'.repeat(60)}`).replace(/.{76}/g, '$&\r\n')],
+  ])('does not leave: %s', async (_, form) => {
+    const { content, placeholders } = await screening().screen(asking(`${email}\n${form}`), options);
+    const sent = content.messages.map((message) => textOf(message.content)).join('');
+    const marks = [...placeholders.keys()].reduce((rest, one) => rest.replaceAll(one, ''), sent);
+    for (const hidden of [email, url, escapes, base64(email).slice(4, -4)])
+      expect(sent.toLowerCase()).not.toContain(hidden.toLowerCase());
+    expect(marks.length).toBeLessThan(sent.length - 10);
+    expect(placeholders.size).toBe(2);
+    // It comes back in its own form.
+    expect(restored(sent, placeholders)).toBe(`${email}\n${form}`);
+  });
+
+  it('with blanks is found with plus signs', async () => {
+    const { content } = await screening().screen(
+      asking(`${card}, q=${card.replaceAll(' ', '+')}&x=1`),
+      options,
+    );
+    expect(textOf(content.messages[0]?.content ?? '')).not.toContain('1111');
+  });
+
+  it('never comes back if it is a secret, and is blocked as the value itself', async () => {
+    const form = Buffer.from(`user:${key}`).toString('base64');
+    const { content, placeholders } = await screening().screen(asking(`${key} and ${form}`), {
+      ...options,
+      redactBlocked: true,
+    });
+    expect(textOf(content.messages[0]?.content ?? '')).toBe('[SECRET] and [SECRET]');
+    expect(placeholders.size).toBe(0);
+  });
+
+  it('leaves other escapes and Base64 as they are', async () => {
+    const text = `a%20b \\u00e9 C:\\new %zz %ff ${Buffer.from('somebody else entirely').toString('base64')}`;
+    const { content } = await screening().screen(asking(`${email} ${text}`), options);
+    expect(textOf(content.messages[0]?.content ?? '').endsWith(` ${text}`)).toBe(true);
+  });
+
+  it('takes time that grows with the text, not with its square', async () => {
+    const time = async (length: number): Promise<number> => {
+      const text = `${email} ${'QUJD%41\\u0041=='.repeat(length / 16)}`;
+      const startedAt = performance.now();
+      const finds = {
+        start: () => undefined,
+        find: () => Promise.resolve([findingsIn({ text: email }, [])]),
+      };
+      await new Screening(settingsSchema.parse({}).compliance, finds, { retentionDays: 400 }).screen(
+        asking(text),
+        options,
+      );
+      return performance.now() - startedAt;
+    };
+    const quickest = async (length: number): Promise<number> => {
+      let least = Infinity;
+      for (let round = 0; round < 5; round += 1) least = Math.min(least, await time(length));
+      return least;
+    };
+    expect(await quickest(1_000_000)).toBeLessThan(50 * (await quickest(100_000)));
   });
 });
 

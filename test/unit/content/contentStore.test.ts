@@ -15,7 +15,7 @@ const request: RequestContent = {
 const day = '2026-03-02';
 
 function open(directory: string, options: Partial<ContentStoreOptions> = {}): ContentStore {
-  return new ContentStore({ directory, policy: 'full', mode: 'live', ...options });
+  return new ContentStore({ directory, policy: 'full', patterns: [], mode: 'live', ...options });
 }
 
 async function keep(store: ContentStore, subject: string, callId = 'call-1', on = day): Promise<void> {
@@ -95,6 +95,20 @@ describe('what is kept of a call', () => {
       policy: 'redacted',
       request: { messages: [{ content: 'password: "[secret]" of [email]' }] },
       answer: '[secret] is weak, tell [email] and [email]',
+    });
+  });
+
+  it('goes without what the settings’ own patterns find when redacted, also in JSON by its name', async () => {
+    const folder = temporaryFolder();
+    const patterns = [{ id: 'employee', pattern: '\\bE-\\d{6}\\b', class: 'personal_data' as const }];
+    const input = { password: 'hunter7-blue', of: 'E-123456' };
+    const kept = open(folder, { policy: 'redacted', patterns }).begin('ada', 'call-1', {
+      system: null,
+      messages: [{ role: 'assistant', content: [{ type: 'tool_use', id: 't1', name: 'log_in', input }] }],
+    });
+    await kept.storeRequest(day);
+    expect(await open(folder).read('ada', day, 'call-1')).toMatchObject({
+      request: { messages: [{ content: [{ input: { password: '[secret]', of: '[employee]' } }] }] },
     });
   });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Redactor } from '../../../src/content/redaction.ts';
 
 function redact(text: string): string {
-  return new Redactor().redact(text);
+  return new Redactor([]).redact(text);
 }
 
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
@@ -119,11 +119,34 @@ describe('redaction', () => {
   });
 
   it('takes a value out wherever it comes again, also in a later text', () => {
-    const redactor = new Redactor();
+    const redactor = new Redactor([]);
     expect(redactor.redact('secret = "x9!kQ2#mZ7"; print(x9!kQ2#mZ7)')).toBe(
       'secret = "[secret]"; print([secret])',
     );
     expect(redactor.redact('You wrote x9!kQ2#mZ7.')).toBe('You wrote [secret].');
+  });
+
+  it('takes out what the settings’ own patterns find, and leaves their marks alone', () => {
+    const redactor = new Redactor([
+      { id: 'employee', pattern: '\\bE-\\d{6}\\b|employee', class: 'personal_data' },
+      { id: 'project', pattern: 'bluebird', class: 'secret' },
+    ]);
+    expect(redactor.redact('the employee E-123456 of bluebird')).toBe(
+      'the [employee] [employee] of [secret]',
+    );
+    expect(redactor.redact('E-123456!')).toBe('[employee]!');
+  });
+
+  it('withholds texts whose search by a pattern of the settings does not end', () => {
+    const redactor = new Redactor([{ id: 'endless', pattern: '(a+)+!', class: 'secret' }]);
+    const long = `${'a'.repeat(60)}?`;
+    expect(redactor.redact(long)).toBe('[not kept: it could not be searched in time]');
+    expect(redactor.redact('words')).toBe('[not kept: it could not be searched in time]');
+  });
+
+  it('takes out what only the name beside a value makes a password', () => {
+    expect(new Redactor([]).redact('hunter7-blue', 'password')).toBe('[secret]');
+    expect(new Redactor([]).redact('hunter7-blue', 'title')).toBe('hunter7-blue');
   });
 
   it('takes time that grows with the text, not with its square', () => {

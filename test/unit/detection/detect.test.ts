@@ -42,7 +42,7 @@ describe('findings', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...values), { minLength: 1, maxLength: 6 }), (chosen) => {
         const text = chosen.map((value) => `😀𝔘 İ\r\n ${value} \r\n`).join('');
-        expect(findingsIn(text, []).map(({ start, end }) => text.slice(start, end))).toEqual(chosen);
+        expect(findingsIn({ text }, []).map(({ start, end }) => text.slice(start, end))).toEqual(chosen);
       }),
     );
   });
@@ -52,7 +52,7 @@ describe('findings', () => {
       fc.property(fc.array(fc.oneof(filler, fc.constantFrom(...values)), { maxLength: 40 }), (parts) => {
         const text = parts.join('');
         let end = 0;
-        for (const finding of findingsIn(text, [ticket, word])) {
+        for (const finding of findingsIn({ text }, [ticket, word])) {
           expect(finding.start).toBeGreaterThanOrEqual(end);
           expect(finding.end).toBeGreaterThan(finding.start);
           end = finding.end;
@@ -78,14 +78,14 @@ describe('findings', () => {
     '<password ',
   ])('are found in a line of 1 MB of "%s"', (part) => {
     const line = `${part.repeat(1_000_000 / part.length)} ada@mail.example.org`;
-    const last = findingsIn(line, []).at(-1);
+    const last = findingsIn({ text: line }, []).at(-1);
     expect(last?.end).toBe(line.length);
   });
 
   it('are secrets before personal data, and the settings’ patterns before the built-in ones', () => {
     const text = 'postgres://ada:Lovelace@db.example.org/x project Orion T1234X';
     expect(
-      findingsIn(text, [ticket, word]).map(({ rule, kind, start, end }) => [
+      findingsIn({ text }, [ticket, word]).map(({ rule, kind, start, end }) => [
         rule,
         kind,
         text.slice(start, end),

@@ -4,7 +4,7 @@ import { findingsIn } from '../../../src/detection/detect.ts';
 
 /** The kinds and the values that are personal data. */
 function personalDataIn(text: string): string[] {
-  return findingsIn(text, [])
+  return findingsIn({ text }, [])
     .filter((finding) => finding.class === 'personal_data')
     .map(({ kind, start, end }) => `${kind} ${text.slice(start, end)}`);
 }

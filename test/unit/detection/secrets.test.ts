@@ -8,7 +8,7 @@ const key = 'q8Zx77Lm42PwR5tK9sVb';
 
 /** The values that are secrets. */
 function secretsOf(text: string): string[] {
-  return findingsIn(text, [])
+  return findingsIn({ text }, [])
     .filter((finding) => finding.class === 'secret')
     .map(({ start, end }) => text.slice(start, end));
 }

@@ -141,7 +141,7 @@ describe('what goes with a call', () => {
     'policy %s, kept %s, a receiver that takes redacted texts %s: %s',
     async (policy, kept, takesRedacted, goes) => {
       const directory = temporaryFolder();
-      const store = new ContentStore({ directory, policy: kept, mode: 'simulated' });
+      const store = new ContentStore({ directory, policy: kept, patterns: [], mode: 'simulated' });
       const call = trackedCallFor({});
       const day = call.attempts[0]?.day ?? '';
       const stored = store.begin(call.user, call.id, {
