@@ -34,6 +34,7 @@ import type { ProfileDirectory } from '../pricing/inferenceProfiles.ts';
 import { ModelCatalogue, type ModelOffer } from '../pricing/modelCatalogue.ts';
 import { requireCleanVariables } from '../sessions/awsVariables.ts';
 import type { UnifiedSessionManager } from '../sessions/unifiedSessionManager.ts';
+import type { DeniedPath } from '../retrieval/deniedPaths.ts';
 import { loadSettings, type LoadedSettings } from '../settings/loadSettings.ts';
 import type { Settings } from '../settings/schema.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
@@ -136,6 +137,7 @@ function chatOn(
     keepsAnswers: content.keepsText,
     configuration: userDirectories(environment).config,
     folders,
+    deniedPaths: deniedPathsOf(loaded),
   });
 }
 
@@ -200,6 +202,15 @@ async function foundationOf(options: ComposeOptions) {
     screening,
     tracking,
   };
+}
+
+/** The files that policy keeps out of requests, each with the file of settings that says so. */
+function deniedPathsOf({ settings, originOf }: LoadedSettings): DeniedPath[] {
+  const key = ['compliance', 'paths_denied'];
+  return settings.compliance.paths_denied.map((pattern, index) => {
+    const own = originOf([...key, String(index)]);
+    return { pattern, origin: (own.source === 'default' ? originOf(key) : own).text };
+  });
 }
 
 /** Where answers are cached, whether caching is on or not. */

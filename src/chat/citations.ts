@@ -26,6 +26,8 @@ export interface Citations {
   invalid: readonly number[];
   /** Why the sources were not ordered by meaning, in a sentence; left out if they were, or need not be. */
   byWords?: string;
+  /** Files of the workspace that policy keeps back; left out if there are none. */
+  deniedFiles?: number;
 }
 
 /** The numbers in square brackets, outside code, as `[1]` or `[1, 2]`; sources are numbered from 1. */
@@ -44,9 +46,14 @@ export function citationsIn(answer: string, sources: readonly Source[]): Citatio
   return { valid, invalid: numbers.filter((n) => !sources[n - 1]) };
 }
 
-/** Why an answer can't be relied on as far as its citations show, each in a sentence. */
-export function citationFaults(answer: string, { byWords, ...cited }: Citations): string[] {
-  return [...(byWords === undefined ? [] : [byWords]), ...faultsOf(answer, cited)];
+/** Why an answer can't be relied on as far as its citations show, and what wasn't searched, each in a sentence. */
+export function citationFaults(answer: string, { byWords, deniedFiles = 0, ...cited }: Citations): string[] {
+  const files = deniedFiles === 1 ? '1 file was' : `${deniedFiles} files were`;
+  return [
+    ...(byWords === undefined ? [] : [byWords]),
+    ...(deniedFiles === 0 ? [] : [`${files} not searched: compliance.paths_denied keeps them back.`]),
+    ...faultsOf(answer, cited),
+  ];
 }
 
 function faultsOf(answer: string, { valid, invalid }: Citations): string[] {

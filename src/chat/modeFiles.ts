@@ -6,6 +6,7 @@ import type { Fault } from '../yamlDocument.ts';
 import type { ChatMode } from './chatMode.ts';
 import { isChatModeId } from './chatModeIds.ts';
 import { parseMode } from './modes/custom.ts';
+import type { DeniedPath } from '../retrieval/deniedPaths.ts';
 import { namesIn, readWorkspaceText, type WorkspaceText } from './workspaceTexts.ts';
 
 /** Where the user's own modes are, beside settings.yaml, and those of a workspace folder. */
@@ -26,7 +27,11 @@ export interface ModeFiles {
  * The modes of the user and of workspace folders that are trusted: a YAML file each, named as the mode. The first of a
  * name counts, the user's before all.
  */
-export async function readModeFiles(configuration: string, folders: readonly string[]): Promise<ModeFiles> {
+export async function readModeFiles(
+  configuration: string,
+  folders: readonly string[],
+  denied: readonly DeniedPath[],
+): Promise<ModeFiles> {
   const modes = new Map<string, ChatMode>();
   const faults = new Map<string, readonly Fault[]>();
   const folderFaults: Fault[] = [];
@@ -42,7 +47,7 @@ export async function readModeFiles(configuration: string, folders: readonly str
       const name = basename(file, extname(file));
       if (modes.has(name) || faults.has(name)) continue;
       const made = await readMode(name, join(place, file), () =>
-        isOwn ? readOwn(join(place, file)) : readWorkspaceText(root, `${path}/${file}`),
+        isOwn ? readOwn(join(place, file)) : readWorkspaceText(root, `${path}/${file}`, denied),
       );
       if (Array.isArray(made)) faults.set(name, made);
       else if (made !== null) modes.set(name, made);

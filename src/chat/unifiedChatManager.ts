@@ -4,6 +4,7 @@ import { embed, embeddingWorstCase, type EmbeddingRequest } from '../gateways/em
 import type { LlmRequest, ModelCalls } from '../gateways/modelCalls.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
+import { requireAllowedPath, type DeniedPath } from '../retrieval/deniedPaths.ts';
 import type { ChatCalls, ChatContext, ChatMode, ChatWorkspace } from './chatMode.ts';
 import { chatModeIds } from './chatModeIds.ts';
 import { firstSent, withoutVectors, type Sent } from './context/preview.ts';
@@ -38,6 +39,8 @@ export interface ChatManagerDependencies {
   configuration: string;
   /** Workspace folders whose files apply. */
   folders: readonly string[];
+  /** Files that policy keeps out of requests. */
+  deniedPaths: readonly DeniedPath[];
 }
 
 /** Answers questions in one of the chat's modes, for every front door. */
@@ -48,10 +51,20 @@ export class UnifiedChatManager {
     this.#dependencies = dependencies;
   }
 
+  /** What policy keeps out of requests. */
+  get deniedPaths(): readonly DeniedPath[] {
+    return this.#dependencies.deniedPaths;
+  }
+
+  /** Throws `compliance_blocked` for a file that policy keeps out of requests. */
+  requireAllowedPath(path: string): Promise<void> {
+    return requireAllowedPath(path, this.#dependencies.deniedPaths);
+  }
+
   /** The modes of the user's and the workspace's files, as they are now. */
   modeFiles(): Promise<ModeFiles> {
-    const { configuration, folders } = this.#dependencies;
-    return readModeFiles(configuration, folders);
+    const { configuration, folders, deniedPaths } = this.#dependencies;
+    return readModeFiles(configuration, folders, deniedPaths);
   }
 
   /**
@@ -112,8 +125,9 @@ export class UnifiedChatManager {
   }
 
   #context(workspace: ChatWorkspace, embedder: Embedder | null): ChatContext {
-    const { backend, toolsAllowed, recordToolUse, keepsAnswers } = this.#dependencies;
-    return { ...workspace, backend, toolsAllowed, recordToolUse, keepsAnswers, embedder };
+    const { backend, toolsAllowed, recordToolUse, keepsAnswers, deniedPaths: denied } = this.#dependencies;
+    const folders = workspace.folders.map((folder) => ({ ...folder, denied }));
+    return { ...workspace, folders, backend, toolsAllowed, recordToolUse, keepsAnswers, embedder };
   }
 
   #embedder(calls: ModelCalls): Embedder | null {

@@ -50,10 +50,10 @@ export async function chat(
   terminal: Terminal,
 ): Promise<number> {
   const { mode: name, signature, stream } = options;
-  const mode = await core.chat.mode(name, await signatureFrom(signature));
+  const mode = await core.chat.mode(name, await signatureFrom(core, signature));
   const { defaults = {} } = mode;
   const modelId = options.model ?? defaults.modelId ?? core.loaded.settings.aws.bedrock.default_model;
-  const request = { ...defaults, ...(await requestFrom(prompt, options)), modelId, stream };
+  const request = { ...defaults, ...(await requestFrom(prompt, options, core)), modelId, stream };
   if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
   const stop = stopSignal();
   const progress = workspaceProgress(terminal);
@@ -74,8 +74,12 @@ export async function chat(
 }
 
 /** A signature in one line as it is; otherwise that of the file. Throws `invalid_request`. */
-async function signatureFrom(given: string | undefined): Promise<string | Signature | undefined> {
+async function signatureFrom(
+  { chat }: Core,
+  given: string | undefined,
+): Promise<string | Signature | undefined> {
   if (given === undefined || given.includes('->')) return given;
+  await chat.requireAllowedPath(given);
   const text = await readTextFile(given).catch((error: unknown) => {
     if (!GatewayError.is(error)) throw error;
     const hint = `Nothing was sent. Name a file, or write it in one line: ${signatureExample}.`;
@@ -157,6 +161,7 @@ export function responseJson(response: ChatResponse): object {
       })),
       invalid_citations: citations.invalid,
       ...(citations.byWords !== undefined && { ordered_by_words_because: citations.byWords }),
+      ...(citations.deniedFiles !== undefined && { files_denied: citations.deniedFiles }),
     }),
     ...(embeddings && {
       embeddings: {

@@ -12,6 +12,7 @@ import {
   type ToolChoice,
 } from '../content/messages.ts';
 import { imageFacts } from '../content/media.ts';
+import type { Core } from '../core/core.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { LlmRequest, RequestServiceTier } from '../gateways/modelCalls.ts';
 import { faultIn, schemaWords } from '../schemaWords.ts';
@@ -40,9 +41,18 @@ export interface RequestOptions {
   fallback?: string;
 }
 
-/** The request for the arguments of a command, without its model. Throws `invalid_request`. */
-export async function requestFrom(prompt: string | undefined, options: RequestOptions): Promise<LlmRequest> {
-  const { maxTokens, temperature, topP, serviceTier } = options;
+/**
+ * The request for the arguments of a command, without its model. Throws `invalid_request`, and `compliance_blocked` for a
+ * file that policy keeps back.
+ */
+export async function requestFrom(
+  prompt: string | undefined,
+  options: RequestOptions,
+  { chat }: Pick<Core, 'chat'>,
+): Promise<LlmRequest> {
+  const { maxTokens, temperature, topP, serviceTier, file, messages, tools, schema, fields } = options;
+  for (const path of [...file, messages, tools, schema, fields])
+    if (path !== undefined) await chat.requireAllowedPath(path);
   return {
     ...(await questionFrom(prompt, options)),
     ...(await toolsFrom(options)),

@@ -20,7 +20,7 @@ export async function compare(
   options: CompareOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const request = await requestFrom(prompt, options);
+  const request = await requestFrom(prompt, options, core);
   const comparison = await Comparison.of(request, namesIn(options), core);
   if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
   note(terminal, `${comparison.models.length} models, at most ${formatUsd(comparison.worstCase)} together.`);

@@ -31,7 +31,7 @@ export async function askComparison(
   { git, memory }: { git: GitContext; memory: ChatMemory },
   seed: ComparisonSeed,
 ): Promise<ConfirmedComparison | null> {
-  const asked = seed.question ? { question: seed.question } : await askQuestion();
+  const asked = seed.question ? { question: seed.question } : await askQuestion(core);
   if (!asked?.question) return null;
   const { question, file } = asked;
   const reason = seed.reason ?? (await pickReason(git, memory.reasons, ''));
@@ -51,10 +51,11 @@ export async function askComparison(
 }
 
 /** The question, with the selection of the active editor below it. */
-async function askQuestion(): Promise<{ question: string; file?: string } | null> {
+async function askQuestion({ chat }: Core): Promise<{ question: string; file?: string } | null> {
   const editor = vscode.window.activeTextEditor;
   const selection = editor?.document.getText(editor.selection) ?? '';
   const selected = selection.trim() !== '';
+  if (editor && selected) await chat.requireAllowedPath(editor.document.uri.fsPath);
   const written = await vscode.window.showInputBox({
     title: vscode.l10n.t('Compare Models'),
     prompt: selected

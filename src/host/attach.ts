@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Attachment } from '../chat/context/attachment.ts';
 import {
@@ -12,12 +12,18 @@ import {
 } from '../chat/context/attachments.ts';
 import { GatewayError } from '../errors.ts';
 import { readFileBytes } from '../readFile.ts';
+import { requireAllowedPath, type DeniedPath } from '../retrieval/deniedPaths.ts';
 import { isInside } from '../retrieval/workspaceFiles.ts';
 import { localFolders } from './configuration.ts';
 import { problemLines } from './problems.ts';
 
+/** Makes what goes with a question, but for what policy keeps back. */
+export type MakeAttachments = (
+  denied: readonly DeniedPath[],
+) => readonly Attachment[] | Promise<readonly Attachment[]>;
+
 /** A file or folder by its address, with that of a remote as this extension host knows it. Throws `invalid_request`. */
-export async function attachUri(uri: vscode.Uri): Promise<Attachment> {
+export async function attachUri(uri: vscode.Uri, denied: readonly DeniedPath[]): Promise<Attachment> {
   const isRemote = uri.scheme === 'vscode-remote' && vscode.env.remoteName !== undefined;
   const place = isRemote ? vscode.Uri.file(uri.path) : uri;
   const name = nameOf(place);
@@ -26,13 +32,13 @@ export async function attachUri(uri: vscode.Uri): Promise<Attachment> {
       vscode.l10n.t('{0} is not a file of this window.', uri.toString(true)),
       vscode.l10n.t('Save it to a file, and add that.'),
     );
-  const real = await contentPath(place, name);
+  const real = await contentPath(place, name, denied);
   const open = vscode.workspace.textDocuments.find((one) => one.uri.toString() === place.toString());
   if (open?.isDirty || place.scheme === 'untitled')
     return textAttachment('file', name, (await vscode.workspace.openTextDocument(place)).getText());
   const { type } = await statOf(place, name);
   if ((type & vscode.FileType.Directory) !== 0)
-    return folderAttachment(name, real, new AbortController().signal);
+    return folderAttachment(name, { path: real, denied }, new AbortController().signal);
   const bytes =
     place.scheme === 'file'
       ? await readFileBytes(real, mostImageBytes)
@@ -42,34 +48,38 @@ export async function attachUri(uri: vscode.Uri): Promise<Attachment> {
 
 /** The files and folders that a menu passes, otherwise the active editor's file. */
 export function attachUris(
+  denied: readonly DeniedPath[],
   uri = vscode.window.activeTextEditor?.document.uri,
   all: readonly vscode.Uri[] = uri ? [uri] : [],
 ): Promise<Attachment[]> {
   if (all.length === 0)
     throw refused(vscode.l10n.t('No file is open.'), vscode.l10n.t('Open a text file first.'));
-  return Promise.all(all.map(attachUri));
+  return Promise.all(all.map((one) => attachUri(one, denied)));
 }
 
 /** The selected lines of an editor. Throws `invalid_request` if nothing is selected. */
-export async function attachSelection(editor = vscode.window.activeTextEditor): Promise<Attachment> {
+export async function attachSelection(
+  denied: readonly DeniedPath[],
+  editor = vscode.window.activeTextEditor,
+): Promise<Attachment> {
   if (!editor || editor.selection.isEmpty)
     throw refused(vscode.l10n.t('Nothing is selected.'), vscode.l10n.t('Select text in an editor first.'));
-  return attachRange('selection', editor.document, editor.selection);
+  return attachRange('selection', editor.document, { range: editor.selection, denied });
 }
 
-/** The errors and warnings that the editor shows, of a file or of the workspace. */
-export function attachProblems(of?: vscode.Uri): Attachment {
-  const text = problemLines(of);
+/** The errors and warnings that the editor shows of the workspace. */
+export async function attachProblems(denied: readonly DeniedPath[]): Promise<Attachment> {
+  const text = await problemLines(denied);
   if (text === '')
     throw refused(vscode.l10n.t('The editor shows no problems.'), vscode.l10n.t('Nothing is to be added.'));
-  return textAttachment('problems', of ? `problems of ${nameOf(of)}` : 'problems', text);
+  return textAttachment('problems', 'problems', text);
 }
 
 /** What changed since the last commit in a folder of the workspace. */
-export function attachDiff(folder = localFolders()[0]): Promise<Attachment> {
+export function attachDiff(denied: readonly DeniedPath[], folder = localFolders()[0]): Promise<Attachment> {
   if (!folder)
     throw refused(vscode.l10n.t('No folder is open.'), vscode.l10n.t('Open the folder of a repository.'));
-  return diffAttachment(folder.uri.fsPath, new AbortController().signal);
+  return diffAttachment({ path: folder.uri.fsPath, denied }, new AbortController().signal);
 }
 
 /** What is selected in the active terminal: the editor gives it only by way of the clipboard, which is put back. */
@@ -92,7 +102,7 @@ export async function attachTerminalSelection(): Promise<Attachment> {
 }
 
 /** A symbol of the active editor that a person picks; undefined if none is. */
-export async function attachSymbol(): Promise<Attachment | undefined> {
+export async function attachSymbol(denied: readonly DeniedPath[]): Promise<Attachment | undefined> {
   const document = vscode.window.activeTextEditor?.document;
   const symbols =
     document &&
@@ -111,7 +121,7 @@ export async function attachSymbol(): Promise<Attachment | undefined> {
     range,
   }));
   const chosen = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Add Symbol') });
-  return chosen && attachRange('symbol', document, chosen.range, chosen.label);
+  return chosen && attachRange('symbol', document, { range: chosen.range, symbol: chosen.label, denied });
 }
 
 function flat(
@@ -125,11 +135,10 @@ function flat(
 async function attachRange(
   kind: 'selection' | 'symbol',
   document: vscode.TextDocument,
-  range: vscode.Range,
-  symbol?: string,
+  { range, symbol, denied }: { range: vscode.Range; symbol?: string; denied: readonly DeniedPath[] },
 ): Promise<Attachment> {
   const file = nameOf(document.uri);
-  await contentPath(document.uri, file);
+  await contentPath(document.uri, file, denied);
   const [first, last] = [range.start.line + 1, range.end.line + 1];
   const lines = first === last ? `${first}` : `${first}-${last}`;
   const name = `${file}:${lines}`;
@@ -155,11 +164,12 @@ async function statOf(uri: vscode.Uri, name: string): Promise<vscode.FileStat> {
 }
 
 /**
- * Where the content of a file or folder is, all links followed. Throws `invalid_request` if it holds keys, or if what
- * is added as a part of the workspace is elsewhere: a repository's links would name any file of this machine.
+ * Where the content of a file or folder is, all links followed. Throws `compliance_blocked` if
+ * policy keeps it back, and `invalid_request` if it holds keys, or if what is added as a part of the workspace is elsewhere: a repository's links would name any file of this machine.
  */
-async function contentPath(uri: vscode.Uri, name: string): Promise<string> {
+async function contentPath(uri: vscode.Uri, name: string, denied: readonly DeniedPath[]): Promise<string> {
   requireNoKeys(name);
+  await requireAllowedPath(uri.fsPath, denied);
   if (uri.scheme !== 'file') return uri.fsPath;
   const real = await realpath(uri.fsPath).catch(() => uri.fsPath);
   requireNoKeys(real);
@@ -171,6 +181,11 @@ async function contentPath(uri: vscode.Uri, name: string): Promise<string> {
       vscode.l10n.t('If that file may be sent, add it by its own path.'),
     );
   return real;
+}
+
+/** The same for a file that the view has, of which only the name is known. Throws `compliance_blocked`. */
+export function requireAllowed(name: string, denied: readonly DeniedPath[]): Promise<void> {
+  return requireAllowedPath(join('/', name), denied);
 }
 
 function refused(message: string, hint: string): GatewayError {

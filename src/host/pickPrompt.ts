@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { readPrompts, reservedPrompts, type PromptCommand } from '../chat/context/promptFiles.ts';
 import { filledPrompt, inputsOf, variablesOf, type EditorVariable } from '../chat/context/promptText.ts';
 import { GatewayError } from '../errors.ts';
+import { requireAllowedPath, type DeniedPath } from '../retrieval/deniedPaths.ts';
 
 /** What was typed behind `/`, and the prompt of that name. */
 export interface PickedPrompt {
@@ -14,9 +15,12 @@ export interface PickedPrompt {
 }
 
 /** Asks for a prompt or a command of the chat, with what is typed behind its name. */
-export async function pickPrompt(folders: readonly string[]): Promise<PickedPrompt> {
+export async function pickPrompt(
+  folders: readonly string[],
+  denied: readonly DeniedPath[],
+): Promise<PickedPrompt> {
   const { t } = vscode.l10n;
-  const prompts = await readPrompts(folders);
+  const prompts = await readPrompts(folders, denied);
   const says: Readonly<Record<string, string>> = {
     compare: t('Asks several models the same question'),
     flow: t('Runs a FLOW agreement'),
@@ -68,12 +72,18 @@ function split(value: string): [name: string, argument: string | null] {
   return [name, argument ?? (/\s$/.test(value) ? '' : null)];
 }
 
-/** The text of a prompt with its inputs, the first of which is the argument; undefined if a person cancels. */
+/**
+ * The text of a prompt with its inputs, the first of which is the argument; undefined if a person cancels. Throws
+ * `compliance_blocked` if it is about a file that policy keeps back.
+ */
 export async function askInputs(
   { name, text }: PromptCommand,
   argument: string,
+  denied: readonly DeniedPath[],
 ): Promise<string | undefined> {
   const inputs = inputsOf(text);
+  const file = vscode.window.activeTextEditor?.document.uri.fsPath;
+  if (file !== undefined && variablesOf(text).length > 0) await requireAllowedPath(file, denied);
   const values = new Map<string, string>(variablesOf(text).map((known) => [known, valueOf(known, name)]));
   for (const [index, one] of inputs.entries()) {
     const given = index === 0 && argument !== '' ? argument : undefined;

@@ -1,12 +1,21 @@
 import * as vscode from 'vscode';
+import { requireAllowedPath, type DeniedPath } from '../retrieval/deniedPaths.ts';
 
 const mostProblems = 300;
 
-/** The errors and warnings that the editor shows of a file, or of all files of the workspace, a line for each. */
-export function problemLines(of?: vscode.Uri): string {
-  const all = of
-    ? [[of, vscode.languages.getDiagnostics(of)] as const]
-    : vscode.languages.getDiagnostics().filter(([uri]) => vscode.workspace.getWorkspaceFolder(uri));
+/** The errors and warnings that the editor shows of files of the workspace, a line for each. */
+export async function problemLines(denied: readonly DeniedPath[]): Promise<string> {
+  const known = vscode.languages.getDiagnostics().filter(([uri]) => vscode.workspace.getWorkspaceFolder(uri));
+  // A message may quote the file.
+  const allowed = await Promise.all(
+    known.map(([uri]) =>
+      requireAllowedPath(uri.fsPath, denied).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  const all = known.filter((_, index) => allowed[index]);
   const lines = all.flatMap(([uri, problems]) =>
     problems
       .filter(({ severity }) => severity <= vscode.DiagnosticSeverity.Warning)

@@ -8,15 +8,23 @@ export interface ExcludePattern {
 }
 
 /** As VS Code reads its patterns: `*`, `**`, `?`, `[…]` and `{…}`, in which a dot is a letter like others. */
-const options = { dot: true, noextglob: true, nonegate: true, posix: true, windows: false } as const;
+export const globOptions = {
+  dot: true,
+  noextglob: true,
+  nonegate: true,
+  posix: true,
+  windows: false,
+} as const;
 
-/** picomatch takes these for parts of a regular expression. */
-const letters = /[()|+]/g;
+/** A glob in which brackets, bars and plus signs are letters: picomatch takes them for parts of a regular expression. */
+export function withoutExpressions(glob: string): string {
+  return glob.replace(/[()|+]/g, '\\$&');
+}
 
 /** The paths, with `/`, that no pattern excludes. A pattern that matches a folder excludes all that is in it. */
 export function withoutExcluded(paths: readonly string[], patterns: readonly ExcludePattern[]): string[] {
   const matchers = patterns.map(({ glob, when }) => ({
-    matches: picomatch(glob.replace(letters, '\\$&'), options),
+    matches: picomatch(withoutExpressions(glob), globOptions),
     when,
   }));
   const known = new Set(paths);

@@ -28,7 +28,8 @@ async function search({
   indexes.set(key, index);
   try {
     const onProgress = (read: number, all: number): void => post({ id, read, all });
-    post({ id, found: await index.search(question, most, { signal: stopped.signal, onProgress }) });
+    const onDenied = (denied: number): void => post({ id, denied });
+    post({ id, found: await index.search(question, most, { signal: stopped.signal, onProgress, onDenied }) });
   } catch (error) {
     if (error instanceof TooManyFiles) post({ id, folder: error.folder, files: error.files });
     else post({ id, failure: messageOf(error) });

@@ -3,6 +3,7 @@ import { join, sep } from 'node:path';
 import { git } from '../git.ts';
 import { mostTextBytes, readFileBytes } from '../readFile.ts';
 import { utf8Text } from '../utf8Text.ts';
+import { withoutDenied, type DeniedPath } from './deniedPaths.ts';
 import { withoutExcluded, type ExcludePattern } from './excludes.ts';
 import { hasPrivateKey, isKeyFile } from './keyFiles.ts';
 
@@ -27,16 +28,26 @@ export interface SearchedFolder {
   path: string;
   /** What the editor's settings exclude. */
   excludes?: readonly ExcludePattern[];
+  /** What policy keeps back. */
+  denied?: readonly DeniedPath[];
 }
+
+/** What policy kept back of a folder is counted. */
+type OnDenied = (files: number) => void;
 
 /** The files of a folder that may be searched, as paths relative to it with `/`. */
 export async function listFiles(
-  { path: folder, excludes = [] }: SearchedFolder,
+  { path: folder, excludes = [], denied = [] }: SearchedFolder,
   signal: AbortSignal,
+  onDenied?: OnDenied,
 ): Promise<string[]> {
   const files = withoutExcluded(await filesIn(folder, signal), excludes);
   signal.throwIfAborted();
-  return files.filter((path) => !isKeyFile(path) && !writtenFile.test(path)).sort();
+  const readable = files.filter((path) => !isKeyFile(path) && !writtenFile.test(path));
+  const real = (await realFolder(folder)) ?? folder;
+  const allowed = await withoutDenied({ named: folder, real }, readable, denied);
+  onDenied?.(readable.length - allowed.length);
+  return allowed.sort();
 }
 
 /** In a repository the files that git doesn't ignore, elsewhere all; the same for every repository inside. */

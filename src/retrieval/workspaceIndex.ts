@@ -33,6 +33,8 @@ export interface SearchOptions {
   signal: AbortSignal;
   /** Told how many of the new and changed files have been read. */
   onProgress?: (read: number, all: number) => void;
+  /** Told how many files policy keeps back, if any. */
+  onDenied?: (files: number) => void;
 }
 
 /** A folder has more files than are searched. */
@@ -112,11 +114,11 @@ export class WorkspaceIndex {
     return update;
   }
 
-  async #update({ signal, onProgress }: SearchOptions): Promise<void> {
+  async #update({ signal, onProgress, onDenied }: SearchOptions): Promise<void> {
     signal.throwIfAborted();
     if (this.#terms.removed > this.#terms.size) this.#clear();
     const turn = new Turn(signal);
-    const present = await this.#present(turn);
+    const present = await this.#present(turn, onDenied);
     for (const [place, { stamp }] of this.#files)
       if (present.get(place)?.stamp !== stamp) this.#remove(place);
     const changed = [...present.values()].filter(({ place }) => !this.#files.has(place));
@@ -138,14 +140,15 @@ export class WorkspaceIndex {
   }
 
   /** The files that there are now, by absolute path. */
-  async #present(turn: Turn): Promise<Map<string, IndexedFile>> {
+  async #present(turn: Turn, onDenied: SearchOptions['onDenied']): Promise<Map<string, IndexedFile>> {
     const present = new Map<string, IndexedFile>();
     const folders = this.folders;
+    let denied = 0;
     for (const searched of folders) {
       const { path: folder } = searched;
       const root = await realFolder(folder);
       if (root === null) continue;
-      const paths = await listFiles(searched, turn.signal);
+      const paths = await listFiles(searched, turn.signal, (files) => (denied += files));
       if (paths.length > mostFiles) throw new TooManyFiles(folder, paths.length);
       for (let start = 0; start < paths.length; start += stampsAtOnce) {
         const some = paths.slice(start, start + stampsAtOnce);
@@ -160,6 +163,7 @@ export class WorkspaceIndex {
         await turn.yield();
       }
     }
+    if (denied > 0) onDenied?.(denied);
     return present;
   }
 

@@ -11,6 +11,8 @@ export type SearchRequest =
 /** Any number of `read` of `all` changed files for a search, then what was found or why nothing was. */
 export type SearchResponse =
   | { id: number; read: number; all: number }
+  /** How many files policy keeps back. */
+  | { id: number; denied: number }
   | { id: number; found: FoundChunk[] }
   /** More than are searched. */
   | { id: number; folder: string; files: number }
@@ -18,6 +20,7 @@ export type SearchResponse =
 
 interface Search {
   onProgress: SearchOptions['onProgress'];
+  onDenied: SearchOptions['onDenied'];
   resolve: (found: FoundChunk[]) => void;
   reject: (error: Error) => void;
 }
@@ -42,7 +45,7 @@ export async function searchWorkspace(
   folders: readonly SearchedFolder[],
   question: string,
   most: number,
-  { signal, onProgress }: SearchOptions,
+  { signal, onProgress, onDenied }: SearchOptions,
 ): Promise<FoundChunk[]> {
   await requireWorkspaces(folders.map(({ path }) => path));
   signal.throwIfAborted();
@@ -51,7 +54,7 @@ export async function searchWorkspace(
   // The process must not end while it waits for the thread.
   thread.ref();
   const { promise, resolve, reject } = Promise.withResolvers<FoundChunk[]>();
-  searches.set(id, { onProgress, resolve, reject });
+  searches.set(id, { onProgress, onDenied, resolve, reject });
   const cancel = (): void => {
     thread.postMessage({ cancel: id } satisfies SearchRequest);
     reject(signal.reason as Error);
@@ -72,6 +75,7 @@ function start(): Worker {
   started.on('message', (response: SearchResponse) => {
     const search = searches.get(response.id);
     if ('read' in response) search?.onProgress?.(response.read, response.all);
+    else if ('denied' in response) search?.onDenied?.(response.denied);
     else if ('found' in response) search?.resolve(response.found);
     else if ('files' in response) search?.reject(tooManyFiles(response.folder, response.files));
     else search?.reject(new Error(response.failure));

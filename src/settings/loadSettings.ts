@@ -429,7 +429,7 @@ function joinKey(
   const before = valueAt(joined.settings, path);
   const wanted = valueAt(asked, path);
   const after = tighten(before as never, wanted as never);
-  if (Array.isArray(after) && after.length === 0) {
+  if (Array.isArray(after) && after.length === 0 && (before as unknown[]).length > 0) {
     throw new SettingsInvalid([
       document.fault(path, `${key} allows nothing that the user allows: ${String(before)}`),
     ]);
@@ -445,7 +445,7 @@ function joinKey(
   }
 }
 
-/** In an open mapping, each changed entry comes from the workspace. */
+/** In a list or an open mapping, each changed entry comes from the workspace. */
 function noteOrigins(
   origins: Map<string, Origin>,
   path: readonly string[],
@@ -454,7 +454,7 @@ function noteOrigins(
   origin: Origin,
 ): void {
   origins.set(path.join('.'), origin);
-  if (after === null || typeof after !== 'object' || Array.isArray(after)) return;
+  if (after === null || typeof after !== 'object') return;
   for (const [name, value] of Object.entries(after)) {
     if ((before as Values)[name] === value) continue;
     origins.set([...path, name].join('.'), {

@@ -309,6 +309,13 @@ export const settingsSchema = z.strictObject({
       .describe(
         'Whether cross-region profiles may be used: always, only for requests in which no personal data was found, or never.',
       ),
+    paths_denied: z
+      .array(text)
+      .default([])
+      .describe(
+        'Files and folders that never go into a request, as globs: a name or a part of a path matches in every folder; one that begins with "/" or "~/" is a place on this machine.',
+      )
+      .meta({ examples: [['customers', '*.sql', 'finance/**/*.xlsx', '~/private']] }),
     unchecked: z
       .enum(['block', 'allow'])
       .nullable()

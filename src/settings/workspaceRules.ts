@@ -34,7 +34,8 @@ export const workspaceRules: Readonly<Record<string, Tighten>> = {
   'compliance.secrets': stricter,
   'compliance.personal_data': stricter,
   'compliance.models_allowed': narrower,
-  'compliance.models_denied': (own: string[], asked: string[]) => [...new Set([...own, ...asked])],
+  'compliance.models_denied': added,
+  'compliance.paths_denied': added,
   'compliance.regions_allowed': narrower,
   'compliance.cross_region': stricterPlaces,
   'compliance.unchecked': (own: string | null, asked: string | null) => (asked === 'block' ? asked : own),
@@ -60,6 +61,10 @@ function lowerCaps(own: Caps, asked: Caps): Caps {
     return [name, lowerAmount(before, cap)];
   });
   return { ...own, ...(Object.fromEntries(joined) as Caps) };
+}
+
+function added(own: string[], asked: string[]): string[] {
+  return [...new Set([...own, ...asked])];
 }
 
 /** An empty list allows everything; where the two have nothing in common, the user’s stays. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
@@ -53,6 +53,39 @@ describe('tidyllm compliance check', () => {
     expect(found.code).toBe(0);
     expect(found.stdout).toMatch(/1:1 +email +personal data +redact/);
     expect(await recordsOf(core, 'note')).toEqual([]);
+  });
+});
+
+describe('a file that policy keeps back', () => {
+  it('goes into no request of the command, and a workspace can only add patterns', async () => {
+    const gateway = await gatewayOnStandIn();
+    const folder = temporaryFolder();
+    const user = join(folder, 'settings.yaml');
+    mkdirSync(join(folder, 'work', '.tidyllm'), { recursive: true });
+    writeFileSync(user, "compliance: { paths_denied: ['*.sql'] }\n");
+    const own = join(folder, 'work', '.tidyllm', 'settings.yaml');
+    writeFileSync(own, 'compliance: { paths_denied: [customers] }\n');
+    mkdirSync(join(folder, 'work', 'customers'));
+    writeFileSync(join(folder, 'work', 'customers', 'list.md'), 'a list');
+    writeFileSync(join(folder, 'work', 'dump.sql'), 'a dump');
+    symlinkSync(join(folder, 'work', 'dump.sql'), join(folder, 'work', 'notes.md'));
+    writeFileSync(join(folder, 'work', 'open.md'), 'open');
+    const environment = { ...environmentOf(), TIDYLLM_SETTINGS: user };
+    const ask = (file: string) =>
+      tidyllmJson(['chat', 'hi', '--reason', 'JIRA-1 files', '--file', file], {
+        environment,
+        cwd: join(folder, 'work'),
+      });
+    const places = { 'customers/list.md': `in ${own}`, 'dump.sql': `in ${user}`, 'notes.md': `in ${user}` };
+    for (const [file, place] of Object.entries(places)) {
+      const { code, document } = await ask(file);
+      expect(code).toBe(8);
+      expect(document).toMatchObject({
+        error: { code: 'compliance_blocked', message: expect.stringContaining(place) as string },
+      });
+    }
+    expect(gateway.standIn.calls).toEqual([]);
+    expect((await ask('open.md')).code).toBe(0);
   });
 });
 

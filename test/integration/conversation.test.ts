@@ -55,7 +55,7 @@ function open(
       origin,
       folders: () => folders.map((path) => ({ path })),
       problems: () => Promise.resolve(''),
-      rules: async () => (await readRules(folders)).followed,
+      rules: async () => (await readRules(folders, [])).followed,
       runFlow: async (command, { signal, onStart, onProgress }) => {
         if (!core) throw gatewayUnavailable('corporate_llm');
         const match = await core.flow.parseCommand(command);

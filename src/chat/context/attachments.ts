@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { imageFacts } from '../../content/media.ts';
 import { GatewayError } from '../../errors.ts';
 import { hasPrivateKey, isKeyFile } from '../../retrieval/keyFiles.ts';
-import { listFiles, readInside, realFolder } from '../../retrieval/workspaceFiles.ts';
+import { listFiles, readInside, realFolder, type SearchedFolder } from '../../retrieval/workspaceFiles.ts';
 import { ToolFault } from '../tools/chatTool.ts';
 import { workingTreeDiff } from '../tools/readTools.ts';
 import type { Attachment, TextAttachment, TextKind } from './attachment.ts';
@@ -67,16 +67,16 @@ export function requireNoKeys(name: string): void {
 }
 
 /**
- * The files of a folder: the list of them, and the texts of the first ones. Files that git ignores, hold keys or are
- * behind a link are left out. Throws `invalid_request` if there are none.
+ * The files of a folder: the list of them, and the texts of the first ones. Files that git ignores, that policy keeps
+ * back, that hold keys or are behind a link are left out. Throws `invalid_request` if there are none.
  */
 export async function folderAttachment(
   name: string,
-  folder: string,
+  folder: SearchedFolder,
   signal: AbortSignal,
 ): Promise<TextAttachment> {
-  const root = await realFolder(folder);
-  const paths = root === null ? [] : await listFiles({ path: root }, signal);
+  const root = await realFolder(folder.path);
+  const paths = root === null ? [] : await listFiles({ ...folder, path: root }, signal);
   if (root === null || paths.length === 0)
     throw refused(`${name} has no files that may be read`, 'Attach another folder.');
   const texts: string[] = [];
@@ -104,7 +104,7 @@ export async function folderAttachment(
 }
 
 /** What changed since the last commit. Throws `invalid_request` if nothing did, or git can't say. */
-export async function diffAttachment(folder: string, signal: AbortSignal): Promise<TextAttachment> {
+export async function diffAttachment(folder: SearchedFolder, signal: AbortSignal): Promise<TextAttachment> {
   try {
     const { text } = await workingTreeDiff(folder, signal);
     return textAttachment('diff', 'git diff', text);

@@ -2,6 +2,7 @@ import { basename, join } from 'node:path';
 import { closest, distance } from 'fastest-levenshtein';
 import { realFolder } from '../../retrieval/workspaceFiles.ts';
 import { YamlDocument } from '../../yamlDocument.ts';
+import type { DeniedPath } from '../../retrieval/deniedPaths.ts';
 import { namesIn, readWorkspaceText } from '../workspaceTexts.ts';
 
 /** A prompt that `/name` puts into the question field. */
@@ -78,7 +79,10 @@ const builtIn: readonly PromptCommand[] = [
 ];
 
 /** Those of trusted workspace folders, of which the first of a name counts, and the chat's own where no file has the name. */
-export async function readPrompts(workspace: readonly string[]): Promise<readonly PromptCommand[]> {
+export async function readPrompts(
+  workspace: readonly string[],
+  denied: readonly DeniedPath[],
+): Promise<readonly PromptCommand[]> {
   const prompts = new Map<string, PromptCommand>();
   for (const folder of workspace) {
     const root = await realFolder(folder);
@@ -88,7 +92,9 @@ export async function readPrompts(workspace: readonly string[]): Promise<readonl
       if (fault !== null) prompts.set(place, faultyPrompt(place, { path: place, file: null, fault }));
       for (const file of names.filter((one) => one.endsWith(ending)).slice(0, mostPrompts)) {
         const name = basename(file, ending);
-        const prompt = prompts.has(name) ? null : await readPrompt(root, `${place}/${file}`, name);
+        const prompt = prompts.has(name)
+          ? null
+          : await readPrompt(root, `${place}/${file}`, { name, denied });
         if (prompt) prompts.set(name, prompt);
       }
     }
@@ -98,9 +104,13 @@ export async function readPrompts(workspace: readonly string[]): Promise<readonl
 }
 
 /** Null for a file that is gone. */
-async function readPrompt(root: string, path: string, name: string): Promise<PromptCommand | null> {
+async function readPrompt(
+  root: string,
+  path: string,
+  { name, denied }: { name: string; denied: readonly DeniedPath[] },
+): Promise<PromptCommand | null> {
   const file = join(root, path);
-  const read = await readWorkspaceText(root, path);
+  const read = await readWorkspaceText(root, path, denied);
   if (read === null) return null;
   if (read.fault !== null) return faultyPrompt(name, { path, file, fault: read.fault });
   if (!/^[\w-]{1,64}$/.test(name))

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { realFolder } from '../../retrieval/workspaceFiles.ts';
+import type { DeniedPath } from '../../retrieval/deniedPaths.ts';
 import { readWorkspaceText } from '../workspaceTexts.ts';
 
 /** Of a folder, in the order in which they are sent. */
@@ -29,7 +30,7 @@ export interface Rules {
  * The rules files of trusted workspace folders. A text counts once, whatever files have it. Links are not followed, and
  * files that others may write are ignored.
  */
-export async function readRules(folders: readonly string[]): Promise<Rules> {
+export async function readRules(folders: readonly string[], denied: readonly DeniedPath[]): Promise<Rules> {
   const followed = new Map<string, RulesFile>();
   const ignored: { path: string; why: string }[] = [];
   for (const folder of folders) {
@@ -38,7 +39,7 @@ export async function readRules(folders: readonly string[]): Promise<Rules> {
     for (const name of names) {
       const file = join(root, name);
       const path = folders.length > 1 ? `${basename(folder)}/${name}` : name;
-      const read = await readWorkspaceText(root, name);
+      const read = await readWorkspaceText(root, name, denied);
       if (read === null || read.text?.trim() === '') continue;
       const { text } = read;
       if (text === null) ignored.push({ path, why: read.fault });

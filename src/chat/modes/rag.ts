@@ -78,13 +78,14 @@ function answersFromSources(
     execute: async (request, options = {}) => {
       const { modelId = requestDefaults.modelId, auditReason = '' } = request;
       const citations: Citations = { valid: [], invalid: [] };
+      const onDenied = (files: number): void => void (citations.deniedFiles = files);
       // No file is read for a question that is refused anyway.
       if (readReason(auditReason, { minReasonLength: 0 }).fault)
         return { ...(await calls.execute(request, options)), citations };
       const { signal = new AbortController().signal } = options;
       let ordered: Ordered;
       try {
-        ordered = await foundFor(request, context, { answerCost, signal });
+        ordered = await foundFor(request, context, { answerCost, signal, onDenied });
       } catch (error) {
         if (!signal.aborted && !GatewayError.is(error)) throw error;
         const why = signal.aborted ? new GatewayError('cancelled', 'The call was stopped.') : error;
@@ -94,7 +95,11 @@ function answersFromSources(
       if (sources.length > 0) {
         const response = await calls.execute(withSources(request, system, blockWith(sources)), options);
         const { byWords } = ordered;
-        const cited = { ...citationsIn(response.content, sources), ...(byWords !== null && { byWords }) };
+        const cited = {
+          ...citations,
+          ...citationsIn(response.content, sources),
+          ...(byWords !== null && { byWords }),
+        };
         return { ...withOrdering(response, ordered), citations: cited };
       }
       if (systemWithoutSources !== null)
@@ -109,10 +114,18 @@ function answersFromSources(
 async function foundFor(
   request: LlmRequest,
   { folders, onProgress, embedder }: ChatContext,
-  { answerCost, signal }: { answerCost: (request: LlmRequest) => bigint; signal: AbortSignal },
+  {
+    answerCost,
+    signal,
+    onDenied,
+  }: {
+    answerCost: (request: LlmRequest) => bigint;
+    signal: AbortSignal;
+    onDenied: (files: number) => void;
+  },
 ): Promise<Ordered> {
   const question = searchedText(request);
-  const search = { signal, ...(onProgress && { onProgress }) };
+  const search = { signal, onDenied, ...(onProgress && { onProgress }) };
   const found = await searchWorkspace(folders, question, embedder ? mostOrdered : mostSources, search);
   if (!embedder || fitting(found).length === found.length) return unordered(found);
   return orderedByMeaning(found, question, request, {

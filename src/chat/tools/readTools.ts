@@ -2,6 +2,7 @@ import { basename, join } from 'node:path';
 import type { JsonObject } from '../../content/messages.ts';
 import { git } from '../../git.ts';
 import { readFileText } from '../../readFile.ts';
+import { withoutDenied, type DeniedPath } from '../../retrieval/deniedPaths.ts';
 import { hasPrivateKey, isKeyFile } from '../../retrieval/keyFiles.ts';
 import { listFiles, readInside, realFolder, type SearchedFolder } from '../../retrieval/workspaceFiles.ts';
 import { searchWorkspace } from '../../retrieval/workspaceSearch.ts';
@@ -140,7 +141,10 @@ const gitDiff: ChatTool = {
   },
   describe: () => 'Read the git diff of the working tree',
   run: async (_input, context) => {
-    const { text, paths } = await workingTreeDiff(await firstFolder(context), context.signal);
+    const { text, paths } = await workingTreeDiff(
+      { ...context.folders[0], path: await firstFolder(context) },
+      context.signal,
+    );
     return { text: text || 'No changes.', paths };
   },
 };
@@ -163,38 +167,47 @@ export const readTools: Readonly<Record<string, ChatTool>> = Object.fromEntries(
 );
 
 /**
- * The changes since the last commit, without those of files that hold keys or held them under another name. Throws a
+ * The changes since the last commit, without those of files that policy keeps back, that hold keys or held them under
+ * another name. Throws a
  * `ToolFault` where git can't say.
  */
-export async function workingTreeDiff(folder: string, signal: AbortSignal): Promise<ToolResult> {
+export async function workingTreeDiff(
+  { path: folder, denied = [] }: SearchedFolder,
+  signal: AbortSignal,
+): Promise<ToolResult> {
   const context = { folders: [{ path: folder }], signal };
   // git would look into a submodule by the programs that the submodule's own configuration names.
   const submodules = ['--ignore-submodules=dirty', '--submodule=short'];
   const compare = ['diff', 'HEAD', '--no-ext-diff', '--no-textconv', '--relative', '-M', ...submodules];
   const listed = changesIn(await inRepository(folder, [...compare, '--name-status', '-z'], context));
+  const real = (await realFolder(folder)) ?? folder;
+  const allowed = new Set(await withoutDenied({ named: folder, real }, listed.flat(), denied));
   const changed: string[] = [];
   for (const names of listed)
-    if (!names.some(isKeyFile) && !(await haveKeys(folder, names))) changed.push(...names);
+    if (!names.some((name) => isKeyFile(name) || !allowed.has(name)) && !(await haveKeys(folder, names)))
+      changed.push(...names);
   const only = changed.map((name) => `:(literal)${name}`);
   const diff = changed.length === 0 ? '' : await inRepository(folder, [...compare, '--', ...only], context);
   // A key that was removed stands only there.
   const files = diff.split(/^(?=diff --git )/m).filter((text) => !hasPrivateKey(text));
-  const added = await untracked(folder, context);
+  const added = await untracked({ named: folder, real }, denied, context);
   return { text: [...files, ...added.texts].join(''), paths: [...changed, ...added.paths] };
 }
 
 /** New files that nobody has added yet, as git shows those that were. */
 async function untracked(
-  folder: string,
+  folder: { named: string; real: string },
+  denied: readonly DeniedPath[],
   context: ToolContext,
 ): Promise<{ texts: string[]; paths: string[] }> {
-  const listed = await inRepository(folder, ['ls-files', '--others', '--exclude-standard', '-z'], context);
-  const names = listed.split('\0').filter((name) => name !== '' && !name.endsWith('/') && !isKeyFile(name));
-  const root = await realFolder(folder);
+  const all = ['ls-files', '--others', '--exclude-standard', '-z'];
+  const listed = (await inRepository(folder.named, all, context)).split('\0');
+  const readable = listed.filter((name) => name !== '' && !name.endsWith('/') && !isKeyFile(name));
+  const names = await withoutDenied(folder, readable, denied);
   const texts: string[] = [];
   const paths: string[] = [];
   for (const name of names.slice(0, mostUntracked)) {
-    const text = root === null ? null : await readInside(root, name);
+    const text = await readInside(folder.real, name);
     if (text === null) continue;
     texts.push(additionOf(name, text));
     paths.push(name);

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Attachment } from '../../chat/context/attachment.ts';
+import type { MakeAttachments } from '../../host/attach.ts';
 import { madeOnce, type Contribution } from '../../host/contribution.ts';
 import { DisposableStore } from '../../host/disposables.ts';
 import type { ChatPanel, ChatPanelDependencies } from './panel.ts';
@@ -21,7 +21,7 @@ export function contributeChat(dependencies: ChatPanelDependencies) {
       deserializeWebviewPanel: async (panel) => (await chat()).restoreEditor(panel),
     }),
   );
-  const add = async (make: () => Promise<Attachment[]>): Promise<void> => (await chat()).addContext(make);
+  const add = async (make: MakeAttachments): Promise<void> => (await chat()).addContext(make);
   const attach = (): Promise<typeof import('../../host/attach.ts')> => import('../../host/attach.ts');
   return {
     commands: {
@@ -37,14 +37,17 @@ export function contributeChat(dependencies: ChatPanelDependencies) {
       'tidyllm.ask': async () => (await chat()).askFromPalette(),
       'tidyllm.chooseModel': async () => (await chat()).chooseModel(),
       'tidyllm.chooseReason': async () => (await chat()).chooseReason(),
-      'tidyllm.addContext': () => add(async () => (await import('../../host/attachPicker.ts')).pickContext()),
+      'tidyllm.addContext': () =>
+        add(async (denied) => (await import('../../host/attachPicker.ts')).pickContext(denied)),
       'tidyllm.addToChat': (uri?: vscode.Uri, all?: readonly vscode.Uri[]) =>
-        add(async () => (await attach()).attachUris(uri, all)),
-      'tidyllm.addSelectionToChat': () => add(async () => [await (await attach()).attachSelection()]),
+        add(async (denied) => (await attach()).attachUris(denied, uri, all)),
+      'tidyllm.addSelectionToChat': () =>
+        add(async (denied) => [await (await attach()).attachSelection(denied)]),
       'tidyllm.addTerminalSelectionToChat': () =>
         add(async () => [await (await attach()).attachTerminalSelection()]),
-      'tidyllm.addProblemsToChat': () => add(async () => [(await attach()).attachProblems()]),
-      'tidyllm.addDiffToChat': () => add(async () => [await (await attach()).attachDiff()]),
+      'tidyllm.addProblemsToChat': () =>
+        add(async (denied) => [await (await attach()).attachProblems(denied)]),
+      'tidyllm.addDiffToChat': () => add(async (denied) => [await (await attach()).attachDiff(denied)]),
       'tidyllm.previewQuestion': async () => (await chat()).previewQuestion(),
       'tidyllm.stopAnswer': async () => (await chat()).stop(),
     },

@@ -59,6 +59,7 @@ export class NextQuestion {
     this.#dependencies = dependencies;
     this.#selectedModel = dependencies.memory.model;
     this.context = new QuestionContext({
+      denied: async () => (await dependencies.holder.whenReady()).chat.deniedPaths,
       onDidChange: () => this.#showContext(),
       onRefused: (error) => void showFailure(dependencies.log, error),
       focus: () => dependencies.post({ type: 'focus' }),
@@ -160,13 +161,19 @@ export class NextQuestion {
     const written = [`/${prompt.name}`, argument].filter(Boolean).join(' ');
     try {
       await this.#requireKnown(prompt);
-      const question = await askInputs(prompt, argument);
+      const question = await askInputs(
+        prompt,
+        argument,
+        (await this.#dependencies.holder.whenReady()).chat.deniedPaths,
+      );
       if (question === undefined) {
         this.giveBack(written);
         return;
       }
-      if (prompt.about === 'selection') await this.context.addOrThrow(async () => [await attachSelection()]);
-      if (prompt.about === 'diff') await this.context.addOrThrow(async () => [await attachDiff()]);
+      if (prompt.about === 'selection')
+        await this.context.addOrThrow(async (denied) => [await attachSelection(denied)]);
+      if (prompt.about === 'diff')
+        await this.context.addOrThrow(async (denied) => [await attachDiff(denied)]);
       const conversation = this.#dependencies.conversation();
       const { mode, model } = prompt;
       if (mode !== undefined || model !== undefined) {

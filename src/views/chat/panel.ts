@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { ChatMemory } from '../../chat/chatMemory.ts';
 import { comparedQuestion } from '../../chat/compareCommand.ts';
 import type { AskResult, Change, Conversation, ConversationEvent } from '../../chat/conversation.ts';
-import { withoutContent, type Attachment } from '../../chat/context/attachment.ts';
+import { withoutContent } from '../../chat/context/attachment.ts';
 import { readPrompts } from '../../chat/context/promptFiles.ts';
 import { promptAsked } from '../../chat/context/promptText.ts';
 import { readRules } from '../../chat/context/rulesFiles.ts';
@@ -14,6 +14,7 @@ import type { Failure, Turn } from '../../chat/turn.ts';
 import { GatewayError } from '../../errors.ts';
 import type { AnswerCodeActions } from '../../host/answerCode/contribution.ts';
 import type { ComparisonSeed } from '../../host/askComparison.ts';
+import type { MakeAttachments } from '../../host/attach.ts';
 import type { CommandId } from '../../host/commandIds.ts';
 import { localFolders } from '../../host/configuration.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
@@ -178,8 +179,8 @@ export class ChatPanel implements vscode.Disposable {
         use: (work) => holder.use(work),
         origin: () => git.callOrigin('chat'),
         folders: searchedFolders,
-        problems: () => Promise.resolve(problemLines()),
-        rules: async () => (await readRules(trustedFolders())).followed,
+        problems: async () => problemLines(await this.#denied()),
+        rules: async () => (await readRules(trustedFolders(), await this.#denied())).followed,
         runFlow: (text, options) => runs.executeCommand(text, { ...options, command: 'chat' }),
         show: (turn, signal) => this.#showTurn(turn, signal),
         failureOf: (error) => this.#failureOf(error),
@@ -252,7 +253,7 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   /** Adds to the next question what a command makes, and shows it. */
-  async addContext(make: () => Promise<Attachment[]>): Promise<void> {
+  async addContext(make: MakeAttachments): Promise<void> {
     await this.#next.context.add([make]);
     await this.open();
   }
@@ -517,7 +518,7 @@ export class ChatPanel implements vscode.Disposable {
       await vscode.commands.executeCommand('tidyllm.runFlow' satisfies CommandId);
       return true;
     }
-    const prompts = asked ? await readPrompts(trustedFolders()) : [];
+    const prompts = asked ? await readPrompts(trustedFolders(), await this.#denied()) : [];
     const prompt = prompts.find(({ name }) => name === asked?.name);
     if (!asked || !prompt) return false;
     await this.#next.usePrompt(prompt, asked.argument);
@@ -526,7 +527,7 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   async #choosePrompt(): Promise<void> {
-    const { prompt, name, argument } = await pickPrompt(trustedFolders());
+    const { prompt, name, argument } = await pickPrompt(trustedFolders(), await this.#denied());
     if (prompt) await this.#next.usePrompt(prompt, argument);
     else if (name === 'flow') await vscode.commands.executeCommand('tidyllm.runFlow' satisfies CommandId);
     // What was typed isn't lost: a command goes on in the field.
@@ -649,8 +650,19 @@ export class ChatPanel implements vscode.Disposable {
     this.#post({ type: 'reveal', turn: asked.turn.id });
   }
 
+  /** Files that policy keeps out of requests. Throws `gateway_unavailable` while policy isn't known. */
+  async #denied(): Promise<Parameters<MakeAttachments>[0]> {
+    return (await this.#dependencies.holder.whenReady()).chat.deniedPaths;
+  }
+
+  /** The same for a list that is only shown, also without a core. */
+  #deniedNow(): Parameters<MakeAttachments>[0] {
+    const { state } = this.#dependencies.holder;
+    return state.kind === 'ready' ? state.core.chat.deniedPaths : [];
+  }
+
   async #showRules(): Promise<void> {
-    const { followed, ignored } = await readRules(trustedFolders());
+    const { followed, ignored } = await readRules(trustedFolders(), this.#deniedNow());
     const { followsRules: follows } = this.#conversation;
     const rules = {
       followed: followed.map(({ path }) => path),
@@ -672,7 +684,7 @@ export class ChatPanel implements vscode.Disposable {
   }
 
   async #openRules(path: string): Promise<void> {
-    const { followed } = await readRules(trustedFolders());
+    const { followed } = await readRules(trustedFolders(), this.#deniedNow());
     const rules = followed.find((one) => one.path === path);
     if (rules) await vscode.window.showTextDocument(vscode.Uri.file(rules.file));
   }

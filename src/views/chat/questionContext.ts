@@ -1,11 +1,13 @@
 import * as vscode from 'vscode';
 import { withoutContent, type Attachment } from '../../chat/context/attachment.ts';
 import { fileAttachment, requireFitting, textAttachment } from '../../chat/context/attachments.ts';
-import { attachUri } from '../../host/attach.ts';
+import { attachUri, requireAllowed, type MakeAttachments } from '../../host/attach.ts';
 import { pickContext } from '../../host/attachPicker.ts';
 import type { ContextMessage } from './protocol.ts';
 
 export interface QuestionContextDependencies {
+  /** Files that policy keeps out of requests. Throws `gateway_unavailable` while policy isn't known. */
+  denied: () => Promise<Parameters<MakeAttachments>[0]>;
   onDidChange: () => void;
   /** Shows why something was not attached. */
   onRefused: (error: unknown) => void;
@@ -32,7 +34,7 @@ export class QuestionContext {
   }
 
   /** Adds what was made; a refusal is shown, and the rest is added. */
-  async add(making: readonly (() => Promise<readonly Attachment[]>)[]): Promise<void> {
+  async add(making: readonly MakeAttachments[]): Promise<void> {
     for (const make of making) {
       try {
         await this.addOrThrow(make);
@@ -43,8 +45,8 @@ export class QuestionContext {
   }
 
   /** Adds what was made. Throws why it can't be. */
-  async addOrThrow(make: () => readonly Attachment[] | Promise<readonly Attachment[]>): Promise<void> {
-    const made = await make();
+  async addOrThrow(make: MakeAttachments): Promise<void> {
+    const made = await make(await this.#dependencies.denied());
     if (made.length === 0) return;
     const attachments = [...this.#attachments, ...made];
     requireFitting(attachments);
@@ -77,14 +79,15 @@ export class QuestionContext {
       }
       case 'attachFiles':
         return this.add(
-          message.files.map(({ name, data }) => async () => {
+          message.files.map(({ name, data }) => async (denied) => {
+            await requireAllowed(name, denied);
             const bytes = Buffer.from(data, 'base64');
             return [await fileAttachment(name, bytes, (all) => vscode.workspace.decode(all))];
           }),
         );
       case 'attachUris':
         return this.add(
-          message.uris.map((uri) => async () => [await attachUri(vscode.Uri.parse(uri, true))]),
+          message.uris.map((uri) => async (denied) => [await attachUri(vscode.Uri.parse(uri, true), denied)]),
         );
       case 'removeAttachment':
         this.#change(this.#attachments.filter(({ id }) => id !== message.id));

@@ -21,7 +21,7 @@ function places(): Places {
 }
 
 async function read({ configuration, workspace }: Places) {
-  const { modes, faults, folderFaults } = await readModeFiles(configuration, [workspace]);
+  const { modes, faults, folderFaults } = await readModeFiles(configuration, [workspace], []);
   return {
     modes: modes.map(({ id }) => id),
     faults: Object.fromEntries([...faults].map(([name, all]) => [name, all.map(({ message }) => message)])),

@@ -45,9 +45,9 @@ function uriOf(path: string): vscode.Uri {
   return { scheme: 'file', path, fsPath: path, toString: () => pathToFileURL(path).href } as vscode.Uri;
 }
 
-const attach = (...path: string[]): ReturnType<typeof attachUri> => attachUri(uriOf(join(...path)));
+const attach = (...path: string[]): ReturnType<typeof attachUri> => attachUri(uriOf(join(...path)), []);
 const selectionIn = (path: string): ReturnType<typeof attachSelection> =>
-  attachSelection({
+  attachSelection([], {
     document: { uri: uriOf(path), getText: () => 'a line' },
     selection: { isEmpty: false, start: { line: 0 }, end: { line: 0 } },
   } as unknown as vscode.TextEditor);
@@ -87,6 +87,32 @@ describe.runIf(process.platform !== 'win32')('what is attached by its name', () 
     editor.dirty.set(join(workspace, name), 'not saved');
     await expect(attach(workspace, name)).rejects.toMatchObject(refusal);
     await expect(selectionIn(join(workspace, name))).rejects.toMatchObject(refusal);
+  });
+
+  it('is nothing that policy keeps back, by its name or by where a link leads', async () => {
+    const denied = [{ pattern: 'plan.md', origin: 'compliance.paths_denied.0 in settings.yaml' }];
+    const blocked = {
+      code: 'compliance_blocked',
+      message: expect.stringContaining(denied[0]!.origin) as string,
+    };
+    const place = join(outside, 'plan.md');
+    symlinkSync(place, join(outside, 'harmless.md'));
+    for (const path of [
+      place,
+      join(outside, 'harmless.md'),
+      join(workspace, '..', basename(outside), 'plan.md'),
+    ]) {
+      await expect(attachUri(uriOf(path), denied)).rejects.toMatchObject(blocked);
+      editor.dirty.set(path, 'not saved');
+      await expect(attachUri(uriOf(path), denied)).rejects.toMatchObject(blocked);
+      const selection = attachSelection(denied, {
+        document: { uri: uriOf(path), getText: () => 'a line' },
+        selection: { isEmpty: false, start: { line: 0 }, end: { line: 0 } },
+      } as unknown as vscode.TextEditor);
+      await expect(selection).rejects.toMatchObject(blocked);
+    }
+    writeFileSync(join(workspace, 'plan.md.txt'), 'a plan');
+    expect(await attachUri(uriOf(join(workspace, 'plan.md.txt')), denied)).toMatchObject({ text: 'a plan' });
   });
 
   it('is no key file, by the name of what a link leads to', async () => {

@@ -78,19 +78,19 @@ describe('a folder as an attachment', () => {
     writeFileSync(join(folder, 'src', 'a.ts'), 'let a;');
     writeFileSync(join(folder, '.env'), 'SECRET=1');
     symlinkSync('/etc/passwd', join(folder, 'link'));
-    const { text } = await folderAttachment('work', folder, new AbortController().signal);
+    const { text } = await folderAttachment('work', { path: folder }, new AbortController().signal);
     expect(text).toBe('1 files, of which 1 follow with their texts:\nsrc/a.ts\n--- src/a.ts\nlet a;');
   });
 
   it('says how many texts it has no room for', async () => {
     const folder = temporaryFolder();
     for (const name of ['1', '2', '3']) writeFileSync(join(folder, name), 'x'.repeat(90_000));
-    const { text } = await folderAttachment('work', folder, new AbortController().signal);
+    const { text } = await folderAttachment('work', { path: folder }, new AbortController().signal);
     expect(text).toMatch(/^3 files, of which 2 follow with their texts:\n1\n2\n3\n--- 1\n/);
   });
 
   it('is refused without files', async () => {
-    const empty = folderAttachment('work', temporaryFolder(), new AbortController().signal);
+    const empty = folderAttachment('work', { path: temporaryFolder() }, new AbortController().signal);
     await expect(empty).rejects.toThrow('work has no files that may be read.');
   });
 });

@@ -12,7 +12,7 @@ describe('rules files', () => {
     writeFileSync(join(folder, '.github', 'copilot-instructions.md'), 'three');
     writeFileSync(join(folder, 'CLAUDE.md'), 'one');
     writeFileSync(join(folder, 'AGENTS.md'), 'one');
-    const { followed, ignored } = await readRules([folder]);
+    const { followed, ignored } = await readRules([folder], []);
     expect(followed.map(({ path }) => path)).toEqual([
       'AGENTS.md',
       '.github/copilot-instructions.md',
@@ -26,7 +26,7 @@ describe('rules files', () => {
   it('are named with their folder where there are several', async () => {
     const folders = [temporaryFolder(), temporaryFolder()];
     for (const [index, folder] of folders.entries()) writeFileSync(join(folder, 'AGENTS.md'), `${index}`);
-    const { followed } = await readRules(folders);
+    const { followed } = await readRules(folders, []);
     expect(followed.map(({ path }) => path)).toEqual(
       folders.map((folder) => `${basename(folder)}/AGENTS.md`),
     );
@@ -38,7 +38,7 @@ describe('rules files', () => {
     mkdirSync(join(folder, '.tidyllm'));
     writeFileSync(join(folder, '.tidyllm', 'instructions.md'), 'x');
     chmodSync(join(folder, '.tidyllm', 'instructions.md'), 0o666);
-    const { followed, ignored } = await readRules([folder]);
+    const { followed, ignored } = await readRules([folder], []);
     expect(followed).toEqual([]);
     expect(ignored).toMatchObject([
       { path: 'CLAUDE.md', why: 'it has more than 32,768 bytes' },
@@ -52,7 +52,7 @@ describe('rules files', () => {
     symlinkSync(join(outside, 'rules.md'), join(folder, 'AGENTS.md'));
     writeFileSync(join(folder, 'own.md'), 'Be brief.');
     symlinkSync(join(folder, 'own.md'), join(folder, 'CLAUDE.md'));
-    const { followed, ignored } = await readRules([folder]);
+    const { followed, ignored } = await readRules([folder], []);
     expect(followed).toEqual([]);
     const why = expect.stringMatching(/^it is a link/) as string;
     expect(ignored).toEqual([
@@ -65,7 +65,7 @@ describe('rules files', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'AGENTS.md'), 'Be brief.');
     symlinkSync('.tidyllm', join(folder, '.tidyllm'));
-    const { followed, ignored } = await readRules([folder]);
+    const { followed, ignored } = await readRules([folder], []);
     expect(followed.map(({ path }) => path)).toEqual(['AGENTS.md']);
     expect(ignored).toEqual([{ path: '.tidyllm/instructions.md', why: expect.stringMatching(/^ELOOP/) }]);
   });

@@ -1,0 +1,111 @@
+import { realpath, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import picomatch from 'picomatch';
+import { GatewayError } from '../errors.ts';
+import { globOptions, withoutExpressions } from './excludes.ts';
+
+/** A pattern of `compliance.paths_denied`. Plain data, which goes to the search thread. */
+export interface DeniedPath {
+  /**
+   * A glob with `/`. A pattern that begins with `/`, a drive or `~/` is a place on this machine; any other one matches in
+   * every folder. What matches a folder denies all that is in it.
+   */
+  pattern: string;
+  /** Where it is set, in words. */
+  origin: string;
+}
+
+/** The pattern that keeps a path back; null if none does. */
+export type DeniedPathOf = (path: string) => DeniedPath | null;
+
+/** Throws `compliance_blocked` for a file or folder that may not leave: as it is named, or where links lead. */
+export async function requireAllowedPath(path: string, denied: readonly DeniedPath[]): Promise<void> {
+  if (denied.length === 0) return;
+  const named = resolve(path);
+  const real = await realPlace(named);
+  const of = await deniedPathOf(denied, await ignoresCase(real));
+  const found = of(named) ?? of(real);
+  if (found === null) return;
+  throw new GatewayError(
+    'compliance_blocked',
+    `Policy keeps ${path} back: it matches ${found.pattern} of ${found.origin}.`,
+    {
+      hint: 'Nothing was read or sent. Name another file, or have the pattern changed.',
+      remedy: [{ kind: 'open_settings', place: { key: 'compliance.paths_denied' } }],
+    },
+  );
+}
+
+/** The paths inside a real folder that may leave; the folder may be known by another path too. */
+export async function withoutDenied(
+  folder: { named: string; real: string },
+  paths: readonly string[],
+  denied: readonly DeniedPath[],
+): Promise<string[]> {
+  if (denied.length === 0) return [...paths];
+  const of = await deniedPathOf(denied, await ignoresCase(folder.real));
+  const folders = new Set([resolve(folder.named), folder.real]);
+  return paths.filter((path) => [...folders].every((one) => of(join(one, path)) === null));
+}
+
+/** Decides about absolute paths whose links have been followed. `ignoreCase` is how the file system compares names. */
+export async function deniedPathOf(
+  denied: readonly DeniedPath[],
+  ignoreCase: boolean,
+): Promise<DeniedPathOf> {
+  const matchers = await Promise.all(
+    denied.map(async (one) => {
+      const globs = (await globsOf(one.pattern)).map(withoutExpressions);
+      const matches = picomatch(
+        globs.flatMap((glob) => [glob, `${glob}/**`]),
+        { ...globOptions, nocase: ignoreCase },
+      );
+      return { one, matches };
+    }),
+  );
+  return (path) => {
+    const place = slashed(path);
+    return matchers.find(({ matches }) => matches(place))?.one ?? null;
+  };
+}
+
+/** A pattern for absolute paths, also with the links in its own folders followed. */
+async function globsOf(pattern: string): Promise<string[]> {
+  const home = pattern.startsWith('~/') ? slashed(homedir()) + pattern.slice(1) : pattern;
+  const glob = home.replace(/\/+$/, '').replace(/^\.\//, '');
+  if (!/^(?:\/|[A-Za-z]:\/)/.test(glob)) return [glob.startsWith('**/') ? glob : `**/${glob}`];
+  const { base, glob: rest } = picomatch.scan(glob);
+  const real = slashed(await realPlace(base));
+  return [glob, rest === '' ? real : `${real}/${rest}`];
+}
+
+/** Where a path leads, all links followed; of what is gone, that of its folder. */
+async function realPlace(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    const folder = dirname(path);
+    return folder === path ? path : join(await realPlace(folder), basename(path));
+  }
+}
+
+/** Whether the file system at a path takes a name in capitals for the same file. */
+async function ignoresCase(path: string): Promise<boolean> {
+  const name = basename(path);
+  const other = name === name.toLowerCase() ? name.toUpperCase() : name.toLowerCase();
+  try {
+    const [one, same] = await Promise.all(
+      [path, join(dirname(path), other)].map((place) => stat(place, { bigint: true })),
+    );
+    if (other !== name) return one?.ino === same?.ino && one?.dev === same?.dev;
+  } catch {
+    // The other one isn't there, or neither is.
+    if (await stat(path).catch(() => null)) return false;
+  }
+  return process.platform === 'win32' || process.platform === 'darwin';
+}
+
+function slashed(path: string): string {
+  return path.replaceAll('\\', '/');
+}
