@@ -16,7 +16,7 @@ const mayImport = {
   gateways: ['settings', 'pricing', 'ledger', 'content', 'compliance'],
   tracking: ['settings', 'pricing', 'ledger', 'content', 'compliance', 'gateways'],
   health: ['settings', 'pricing', 'ledger', 'gateways', 'tracking'],
-  flow: ['settings', 'pricing', 'ledger', 'history', 'content', 'gateways', 'health'],
+  flow: ['settings', 'pricing', 'ledger', 'history', 'content', 'compliance', 'gateways', 'health'],
   chat: ['settings', 'pricing', 'ledger', 'content', 'compliance', 'retrieval', 'gateways', 'flow'],
   core: [
     'settings',

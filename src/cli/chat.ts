@@ -11,12 +11,7 @@ import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import { unreachable } from '../gateways/unreachable.ts';
 import { shortfallOf } from '../gateways/shortfall.ts';
-import {
-  backendIds,
-  type AnswerEvent,
-  type ComplianceResult,
-  type LlmResponse,
-} from '../gateways/modelCalls.ts';
+import { backendIds, type AnswerEvent, type LlmResponse } from '../gateways/modelCalls.ts';
 import { visibleLine } from '../visibleText.ts';
 import { formatUsd, microToUsd, totalTokens } from '../pricing/cost.ts';
 import { requestFrom, type RequestOptions } from './chatRequest.ts';
@@ -27,6 +22,7 @@ import { workspaceProgress } from './workspaceProgress.ts';
 import {
   answerPrinter,
   auditTrailJson,
+  complianceJson,
   errorJson,
   note,
   printError,
@@ -207,10 +203,6 @@ export function responseJson(response: ChatResponse): object {
 }
 
 /** What was found, and what happened to it. */
-function complianceJson({ decision, findings, answerFindings, late }: ComplianceResult): object {
-  return { decision, findings, answer_findings: answerFindings, late };
-}
-
 /** The document of `chat --json` for a call that never reached a gateway. */
 export function unreachableJson(error: GatewayError, model: string, backend: string | undefined): object {
   const id = backendIds.find((one) => one === backend) ?? 'bedrock';

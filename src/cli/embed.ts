@@ -9,6 +9,7 @@ import { readStandardInput } from './readText.ts';
 import { stopSignal } from './stopSignal.ts';
 import {
   auditTrailJson,
+  complianceJson,
   errorJson,
   note,
   printError,
@@ -70,6 +71,7 @@ function embeddingJson({ vectors: [vector = null], calls: [call], ...found }: Em
     cost_usd: microToUsd(found.cost),
     cache_hit: found.cacheHit,
     audit_trail: call?.auditTrail ? auditTrailJson(call.auditTrail) : null,
+    compliance: call?.compliance ? complianceJson(call.compliance) : null,
     ...(found.error && { success: false, error: errorJson(found.error) }),
   };
 }

@@ -1,5 +1,5 @@
 import type { GatewayError } from '../errors.ts';
-import type { AuditTrail } from '../gateways/modelCalls.ts';
+import type { AuditTrail, ComplianceResult } from '../gateways/modelCalls.ts';
 import { contextLength, visibleJson, visibleLine } from '../visibleText.ts';
 import { writeErrors, writeOutput } from './output.ts';
 
@@ -36,6 +36,11 @@ export function errorJson({ code, message, hint, detail }: GatewayError): {
   detail: string | null;
 } {
   return { code, message, hint, detail };
+}
+
+/** What policy decided about a call: rules and counts, never values. */
+export function complianceJson({ decision, findings, answerFindings, late }: ComplianceResult): object {
+  return { decision, findings, answer_findings: answerFindings, late };
 }
 
 /** A call's place in the journal, in the JSON form that every command shares. */

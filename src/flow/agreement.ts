@@ -27,6 +27,7 @@ export const builtInIds = [
   'integration_test',
   'scalability_test',
   'security_test',
+  'compliance_report',
   'recorded_performance',
   'budget_summary',
   'health_check',

@@ -1,3 +1,4 @@
+import { complianceLevels } from '../compliance/policy.ts';
 import type { BuiltInId, ParameterDefinition } from './agreement.ts';
 
 /** The parameters and the label of a built-in implementation. */
@@ -70,6 +71,24 @@ export const builtIns: Readonly<Record<BuiltInId, BuiltIn>> = {
         type: 'boolean',
         description: 'Whether the files of the workspace are searched for secrets.',
         default: true,
+      },
+    ],
+  },
+  compliance_report: {
+    title: 'Compliance Report',
+    parameters: [
+      {
+        name: 'level',
+        type: 'choice',
+        description: 'Rule set to report on; policy means those of compliance.level.',
+        default: 'policy',
+        values: ['policy', ...complianceLevels],
+      },
+      {
+        name: 'since',
+        type: 'text',
+        description: 'First policy day, YYYY-MM-DD; empty for the first of this month.',
+        default: '',
       },
     ],
   },

@@ -127,6 +127,25 @@ const definitions: readonly AgreementDefinition[] = [
       'is the gateway safe',
     ],
   },
+  {
+    trigger: '[Compliance Report]',
+    flow_encoding: '@compliance#report!check@ledger',
+    action: 'compliance_report',
+    real_implementation: 'compliance_report',
+    fallback: 'health_check',
+    expanded_meaning:
+      'Read from the ledger what calls came to under the controls of a compliance level, and verify the chain.',
+    expected_output:
+      'Each control with the calls that passed, failed or are unchecked and the records of those that failed, and what was found by rule.',
+    cost_limit_usd: '0',
+    phrases: [
+      'compliance check',
+      'report on compliance',
+      'which controls failed',
+      'are our calls compliant',
+      'show personal data findings',
+    ],
+  },
 ].map((definition) => agreementSchema.parse(definition));
 
 /** The encodings of the Python package, which existing scripts use, by trigger. */

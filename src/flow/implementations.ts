@@ -2,6 +2,7 @@ import type { HealthSources } from '../health/checks.ts';
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
 import type { Environment } from '../settings/settingsDocument.ts';
 import { budgetSummary } from './actions/budgetSummary.ts';
+import { complianceReportAction, type ComplianceReportDependencies } from './actions/complianceReport.ts';
 import { costAnalysis, type CostAnalysisDependencies } from './actions/costAnalysis.ts';
 import { errorAnalysis } from './actions/errorAnalysis.ts';
 import { healthCheck } from './actions/healthCheck.ts';
@@ -18,6 +19,7 @@ import type { Implementation } from './implementation.ts';
 export type ImplementationDependencies = CostAnalysisDependencies &
   IntegrationTestDependencies &
   SecurityTestDependencies &
+  ComplianceReportDependencies &
   HealthSources & {
     budget: () => Promise<BudgetStatus>;
     environment: Environment;
@@ -38,6 +40,7 @@ export function createImplementations(dependencies: ImplementationDependencies):
     integration_test: integrationTest(dependencies),
     scalability_test: scalabilityTest(dependencies),
     security_test: securityTest(dependencies),
+    compliance_report: complianceReportAction(dependencies),
     recorded_performance: recordedPerformance(dependencies),
     budget_summary: budgetSummary(dependencies),
     health_check: healthCheck(dependencies),

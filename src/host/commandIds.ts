@@ -53,6 +53,7 @@ export const commandIds = [
   'tidyllm.runIntegrationTest',
   'tidyllm.runScalabilityTest',
   'tidyllm.runSecurityTest',
+  'tidyllm.runComplianceReport',
   'tidyllm.showOutput',
   'tidyllm.acceptChange',
   'tidyllm.rejectChange',

@@ -89,6 +89,25 @@ describe('a file that policy keeps back', () => {
   });
 });
 
+describe('the decision of policy', () => {
+  const found = [{ rule: 'email', class: 'personal_data', count: 1 }];
+  const decided = { decision: 'redact', findings: found };
+
+  it('is in the documents of chat, compare and embed', async () => {
+    await gatewayOnStandIn();
+    const text = `Write to ${email}`;
+    const reason = ['--reason', 'JIRA-1 decision'];
+    const run = (...args: string[]) => tidyllmJson([...args, ...reason], { environment: environmentOf() });
+    expect((await run('chat', text)).document).toMatchObject({ compliance: decided });
+    const compared = await run('compare', '--models', 'nova-pro,nova-lite', text);
+    expect(compared.document).toMatchObject({ results: [{ compliance: decided }, { compliance: decided }] });
+    const embedded = await run('embed', text);
+    expect(embedded.document).toMatchObject({ compliance: { ...decided, answer_findings: [], late: false } });
+    const blocked = await run('embed', key);
+    expect(blocked).toMatchObject({ code: 8, document: { compliance: { decision: 'block' } } });
+  });
+});
+
 describe('tidyllm compliance report', () => {
   async function someCalls({ core }: TestGateway): Promise<void> {
     const calls = core.registry.calls();

@@ -79,11 +79,12 @@ describe('tidyllm flow list', () => {
       ['[Integration Test]', 'built-in'],
       ['[Scalability Test]', 'built-in'],
       ['[Security Test]', 'built-in'],
+      ['[Compliance Report]', 'built-in'],
       ['[My Notes]', 'user'],
       ['[Say It]', 'workspace'],
       ['[Release Notes]', 'workspace'],
     ]);
-    expect(agreements[7]).toEqual({
+    expect(agreements[8]).toEqual({
       ...{ trigger: '[Say It]', flow_encoding: '@team#words!say@terminal', action: 'say_it' },
       ...{ expanded_meaning: 'Say some words.', real_implementation: 'shell', fallback: null },
       parameters: { words: { type: 'text', description: '', default: 'hello' } },

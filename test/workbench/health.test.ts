@@ -46,7 +46,7 @@ describe('the health view', () => {
     /^corporate_llm, healthy · \d+ ms/,
     /^ai_processing, healthy/,
     /^workflow_optimizer, not installed — needs corporate_llm, ai_processing/,
-    /^FLOW agreements, 6 can be run/,
+    /^FLOW agreements, 7 can be run/,
     /^Cache, off/,
     /^Ledger, simulated/,
     /^Anchor, not configured/,

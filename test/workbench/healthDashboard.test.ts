@@ -57,7 +57,7 @@ mlflow:
     await window.palette('TidyLLM: Open Health Dashboard');
     view = window.editorFrame();
     // Only a new ledger has neither runs nor calls.
-    await view.getByText('6 agreements can be run · no runs yet').waitFor();
+    await view.getByText('7 agreements can be run · no runs yet').waitFor();
     await view.getByText(/^Live ledger · .* · \$0 of \$50 spent today$/).waitFor();
   });
 
@@ -86,7 +86,7 @@ mlflow:
     const journal = { directory: join(editor.home, 'ledger', 'live') };
     const { length } = await recordsOf({ journal }, 'flow_start');
     const runs = length === 1 ? '1 run' : `${length} runs`;
-    await view.getByText(`6 agreements can be run · ${runs} in the last hour`).waitFor();
+    await view.getByText(`7 agreements can be run · ${runs} in the last hour`).waitFor();
     return view.getByRole('table', { name: 'Recent runs' });
   }
 

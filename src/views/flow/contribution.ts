@@ -73,6 +73,7 @@ export function contributeFlow({ extensionUri, holder, runs, showCall, log }: Fl
       'tidyllm.runIntegrationTest': startDefault('integration_test'),
       'tidyllm.runScalabilityTest': startDefault('scalability_test'),
       'tidyllm.runSecurityTest': startDefault('security_test'),
+      'tidyllm.runComplianceReport': startDefault('compliance_report'),
     },
     showReport: async (runId: string): Promise<void> => (await reports()).open(runId),
     /** Fires after the agreement files were read. */

@@ -271,6 +271,7 @@ describe('a run that is stopped', () => {
     '[Error Analysis]',
     '[Integration Test]',
     '[Security Test]',
+    '[Compliance Report]',
     '[Performance Test]',
     '[Scalability Test]',
   ])('%s leaves nothing behind when it is cancelled as soon as it says what it does', async (trigger) => {

@@ -23,7 +23,7 @@ function written(folder: string, name: string, kind: FlowFile['kind'], ...agreem
 }
 
 describe('the catalogue', () => {
-  it('has the six that are built in, with parameters, fallbacks and limits', async () => {
+  it('has the seven that are built in, with parameters, fallbacks and limits', async () => {
     const { agreements, faults, files } = await loadCatalogue({ files: [] });
     expect(faults).toEqual([]);
     expect(files).toEqual([]);
@@ -41,10 +41,11 @@ describe('the catalogue', () => {
       ['integration_test', '[Integration Test]', 'health_check', 50_000n, 300],
       ['scalability_test', '[Scalability Test]', 'recorded_performance', 1_000_000n, 600],
       ['security_test', '[Security Test]', 'health_check', 50_000n, 300],
+      ['compliance_report', '[Compliance Report]', 'health_check', 0n, 300],
     ]);
     expect(agreements.every(({ source }) => source.kind === 'built-in')).toBe(true);
     expect(agreements[1]!.parameters.map(({ name }) => name)).toEqual(['days']);
-    expect(new Set(agreements.map(({ definitionSha256 }) => definitionSha256)).size).toBe(6);
+    expect(new Set(agreements.map(({ definitionSha256 }) => definitionSha256)).size).toBe(7);
   });
 
   it('joins the user’s file and those of the workspace; what isn’t there is left out', async () => {
@@ -55,7 +56,7 @@ describe('the catalogue', () => {
     const { agreements, faults, files } = await loadCatalogue({ files: [user, missing, workspace] });
     expect(faults).toEqual([]);
     expect(files).toEqual([user, workspace]);
-    expect(agreements.slice(6).map(({ id, source }) => [id, source.kind, source.line])).toEqual([
+    expect(agreements.slice(7).map(({ id, source }) => [id, source.kind, source.line])).toEqual([
       ['mine', 'user', 2],
       ['ours', 'workspace', 2],
     ]);
@@ -77,7 +78,7 @@ describe('the catalogue', () => {
       agreement('Ours', 'ours'),
     );
     const { agreements, faults } = await loadCatalogue({ files: [user, workspace] });
-    expect(agreements.slice(6).map(({ id }) => id)).toEqual(['mine', 'ours']);
+    expect(agreements.slice(7).map(({ id }) => id)).toEqual(['mine', 'ours']);
     const at = user.path;
     expect(faults.map((fault) => faultText(fault).slice(workspace.path.length + 1))).toEqual([
       '2:14: [Security test] is already used: [Security Test] is built in',
@@ -96,7 +97,7 @@ describe('the catalogue', () => {
   ])('lets no file take a name that looks like one built in: [%s]', async (trigger) => {
     const file = written(temporaryFolder(), 'team.yaml', 'workspace', agreement(trigger, 'a'));
     const { agreements, faults } = await loadCatalogue({ files: [file] });
-    expect(agreements).toHaveLength(6);
+    expect(agreements).toHaveLength(7);
     expect(faults.map(({ message }) => message)).toEqual([expect.stringContaining('is built in')]);
     expect(faults[0]!.place).toMatchObject({ line: 2, column: 14 });
   });
@@ -112,7 +113,7 @@ describe('the catalogue', () => {
       ...(['team.yaml', 'workspace', agreement('Mine', 'a', `phrases: [${phrase}]`)] as const),
     );
     const { agreements, faults } = await loadCatalogue({ files: [file] });
-    expect(agreements).toHaveLength(6);
+    expect(agreements).toHaveLength(7);
     expect(faults.map(({ message }) => message)).toEqual([expect.stringContaining('is built in')]);
   });
 
@@ -134,7 +135,7 @@ describe('the catalogue', () => {
     const { agreements, faults, files } = await loadCatalogue({
       files: paths.map((path) => ({ path, kind: 'workspace' })),
     });
-    expect(agreements).toHaveLength(6);
+    expect(agreements).toHaveLength(7);
     expect(files).toEqual([]);
     expect(faults.map(({ place }) => place!.file)).toEqual(paths);
     expect(faults[2]!.message).toContain('larger than');

@@ -65,7 +65,8 @@ describe('matching a command', () => {
 
   it('lets no file take an earlier encoding of what is built in', () => {
     const encodings = defaultAgreements.flatMap(({ earlierEncodings }) => earlierEncodings);
-    expect(encodings).toHaveLength(defaultAgreements.length);
+    // The compliance report came later.
+    expect(encodings).toHaveLength(defaultAgreements.length - 1);
     for (const encoding of encodings) {
       const file = teamAgreements.replace(/flow_encoding: .*/, `flow_encoding: '${encoding}'`);
       const { faults } = parseFlowFile('flow.yaml', file, 'workspace', namesOfDefaults());
