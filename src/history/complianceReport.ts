@@ -44,6 +44,8 @@ export interface ComplianceReport {
   checkedCalls: number;
   /** Calls that policy kept back. */
   blockedCalls: number;
+  /** Sequence numbers of their first records. */
+  blockedRecords: readonly number[];
   redactedCalls: number;
   /** Calls that weren’t searched by the deadline. */
   lateCalls: number;
@@ -83,6 +85,7 @@ class Tally {
   readonly #level: ComplianceLevel;
   readonly #counts = { checkedCalls: 0, blockedCalls: 0, redactedCalls: 0, lateCalls: 0 };
   readonly #controls: Map<string, ControlSummary & { failedRecords: number[] }>;
+  readonly #blocked: number[] = [];
   readonly #rules = new Map<string, RuleSummary & { records: number[] }>();
 
   constructor(level: ComplianceLevel) {
@@ -106,7 +109,10 @@ class Tally {
     { decision, levels, late = false, controls: results }: RecordedRequest,
     sequence: number,
   ): void {
-    if (decision === 'block') this.#counts.blockedCalls += 1;
+    if (decision === 'block') {
+      this.#counts.blockedCalls += 1;
+      if (this.#blocked.length < mostRecords) this.#blocked.push(sequence);
+    }
     if (decision === 'redact') this.#counts.redactedCalls += 1;
     if (late) this.#counts.lateCalls += 1;
     if (!results) return;
@@ -134,6 +140,12 @@ class Tally {
 
   sums(): Omit<ComplianceReport, 'level' | 'since' | 'until'> {
     const rules = [...this.#rules.values()].toSorted((one, other) => other.findings - one.findings);
-    return { calls: this.calls, ...this.#counts, controls: [...this.#controls.values()], rules };
+    return {
+      calls: this.calls,
+      ...this.#counts,
+      blockedRecords: this.#blocked,
+      controls: [...this.#controls.values()],
+      rules,
+    };
   }
 }

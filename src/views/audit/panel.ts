@@ -24,6 +24,7 @@ import { Repeated } from '../../repeated.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../ledger/signing.ts';
 import { SinglePanel } from '../singlePanel.ts';
 import { contentDetail, detailOf, rowOf } from './callDetail.ts';
+import { AuditCompliance } from './compliance.ts';
 import { AuditQueries } from './queries.ts';
 import {
   viewMessageSchema,
@@ -62,6 +63,7 @@ export class AuditPanel implements vscode.Disposable {
   /** The call whose detail was requested last. */
   #detail = 0;
   readonly #queries: AuditQueries;
+  readonly #compliance: AuditCompliance;
   readonly #refreshes = new Repeated(() => this.#showMatches());
   #verifying: { stop: AbortController; share: number } | null = null;
   /** The fault that the index found in the ledger. */
@@ -74,6 +76,15 @@ export class AuditPanel implements vscode.Disposable {
       directory: () => this.#asked().directory,
       post: (message) => this.#post(message),
     });
+    this.#compliance = new AuditCompliance({
+      directory: () => this.#asked().directory,
+      core: () => holder.whenReady(),
+      chain: () => {
+        const last = this.#lastVerification()?.result;
+        return last ? { ok: last.firstFault === null, records: last.records } : null;
+      },
+      post: (message) => this.#post(message),
+    });
     this.#panel = new SinglePanel(dependencies, {
       viewType,
       title: () => vscode.l10n.t('Audit History'),
@@ -83,7 +94,7 @@ export class AuditPanel implements vscode.Disposable {
       onDidChange: () => {
         if (this.#panel.exists) return;
         this.#verifying?.stop.abort();
-        this.#queries.cancel();
+        this.#cancelWork();
       },
     });
     this.#subscriptions = vscode.Disposable.from(
@@ -131,7 +142,7 @@ export class AuditPanel implements vscode.Disposable {
   dispose(): void {
     this.#otherLedger?.dispose();
     this.#verifying?.stop.abort();
-    this.#queries.cancel();
+    this.#cancelWork();
     this.#subscriptions.dispose();
     this.#panel.dispose();
   }
@@ -187,6 +198,12 @@ export class AuditPanel implements vscode.Disposable {
       case 'saveResult':
       case 'copyResult':
         return this.#queries.handle(message);
+      case 'complianceLevels':
+      case 'complianceReport':
+      case 'saveCompliance':
+        return this.#compliance.handle(message);
+      case 'showRecord':
+        return this.#showRecord(message.sequence);
       case 'copy':
         return vscode.env.clipboard.writeText(message.text);
       case 'show':
@@ -204,7 +221,7 @@ export class AuditPanel implements vscode.Disposable {
     this.#directory = directory === this.#core()?.journal.directory ? null : directory;
     if (this.#shownDirectory() === before) return false;
     this.#verifying?.stop.abort();
-    this.#queries.cancel();
+    this.#cancelWork();
     this.#followShown();
     return true;
   }
@@ -289,6 +306,17 @@ export class AuditPanel implements vscode.Disposable {
   async #showRows({ query, first, limit }: { query: number; first: number; limit: number }): Promise<void> {
     const { calls } = await this.#asked().ask('rowsFromOldest', [this.#filter, first, limit], tolerant);
     if (query === this.#query) this.#post({ type: 'rows', query, first, rows: calls.map(rowOf) });
+  }
+
+  /** A call is identified by its last record. */
+  async #showRecord(sequence: number): Promise<void> {
+    const call = await this.#asked().ask('find', [String(sequence)], tolerant);
+    if (call) this.#post({ type: 'reveal', sequence: call.sequence });
+  }
+
+  #cancelWork(): void {
+    this.#queries.cancel();
+    this.#compliance.cancel();
   }
 
   async #find(query: number, sequence: number): Promise<void> {

@@ -121,6 +121,40 @@ const schemaSchema = z.object({
 
 const savedQuerySchema = z.object({ name: z.string(), sql: z.string(), builtIn: z.boolean() });
 
+/** Sequence numbers of records, each of which can be shown. */
+const records = z.array(z.number());
+
+/** What the records of calls say about a level's controls. */
+const complianceSchema = z.object({
+  calls: z.number(),
+  checkedCalls: z.number(),
+  blockedCalls: z.number(),
+  blockedRecords: records,
+  redactedCalls: z.number(),
+  lateCalls: z.number(),
+  controls: z.array(
+    z.object({
+      id: z.string(),
+      source: z.string(),
+      title: z.string(),
+      evidence: z.string(),
+      passed: z.number(),
+      failed: z.number(),
+      unchecked: z.number(),
+      failedRecords: records,
+    }),
+  ),
+  rules: z.array(
+    z.object({
+      rule: z.string(),
+      class: z.string(),
+      findings: z.number(),
+      calls: z.number(),
+      records,
+    }),
+  ),
+});
+
 /** The result of a query, as text for display. */
 const queryResultSchema = z.object({
   columns: z.array(z.object({ name: z.string(), isNumber: z.boolean() })),
@@ -184,6 +218,17 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('queryResult'), run: z.number(), result: queryResultSchema }),
   z.object({ type: z.literal('queryFailed'), run: z.number(), failure: z.nullable(failureSchema) }),
+  /** Levels that can be chosen, and those that are in force; the first day of the report unless one is chosen. */
+  z.object({
+    type: z.literal('complianceLevels'),
+    levels: z.array(z.string()),
+    inForce: z.array(z.string()),
+    since: z.string(),
+    until: z.string(),
+  }),
+  /** Answers to a report carry its number. */
+  z.object({ type: z.literal('complianceReport'), run: z.number(), report: complianceSchema }),
+  z.object({ type: z.literal('complianceFailed'), run: z.number(), failure: failureSchema }),
   z.object({ type: z.literal('found'), query: z.number(), sequence: z.number(), number: z.number() }),
 ]);
 
@@ -219,6 +264,18 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('deleteQuery'), name: z.string() }),
   z.object({ type: z.literal('saveResult'), format: z.enum(['csv', 'sqlite']) }),
   z.object({ type: z.literal('copyResult'), format: z.enum(['markdown', 'json']) }),
+  /** Asks for the levels. */
+  z.object({ type: z.literal('complianceLevels') }),
+  z.object({
+    type: z.literal('complianceReport'),
+    run: z.number(),
+    level: z.string(),
+    since: z.string(),
+    until: z.string(),
+  }),
+  z.object({ type: z.literal('saveCompliance'), format: z.enum(['md', 'csv', 'json']) }),
+  /** Shows the call of a record. */
+  z.object({ type: z.literal('showRecord'), sequence: z.number() }),
   z.object({ type: z.literal('copy'), text: z.string() }),
   runMessage(['tidyllm.refreshHealth']),
 ]);
@@ -229,7 +286,7 @@ export const keptSchema = z.object({
   filter: filterSchema,
   /** Of the selected call. */
   sequence: z.nullable(z.number()),
-  tab: z.optional(z.enum(['calls', 'query'])),
+  tab: z.optional(z.enum(['calls', 'compliance', 'query'])),
   /** The text of the query. */
   sql: z.optional(z.string()),
 });
@@ -237,6 +294,7 @@ export const keptSchema = z.object({
 export type QuerySchema = z.infer<typeof schemaSchema>;
 export type SavedQuery = z.infer<typeof savedQuerySchema>;
 export type ShownResult = z.infer<typeof queryResultSchema>;
+export type ShownCompliance = z.infer<typeof complianceSchema>;
 export type Outcome = (typeof outcomes)[number];
 export type Kept = z.infer<typeof keptSchema>;
 export type Filter = z.infer<typeof filterSchema>;

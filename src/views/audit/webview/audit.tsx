@@ -4,6 +4,8 @@ import { Icon } from '../../webviewKit/icon.tsx';
 import { t } from '../../webviewKit/l10n.ts';
 import type { ViewMessage } from '../protocol.ts';
 import { Banner } from './banner.tsx';
+import { ComplianceTab } from './compliance.tsx';
+import type { ComplianceEdit, ComplianceState } from './complianceState.ts';
 import { DetailPane } from './detail.tsx';
 import { Filters } from './filters.tsx';
 import { isEverything, type AuditState, type Edit } from './state.ts';
@@ -15,13 +17,16 @@ import { Tabs } from './tabs.tsx';
 export interface AuditProperties {
   state: AuditState;
   query: QueryState;
+  compliance: ComplianceState;
   post: (message: ViewMessage) => void;
   edit: (edit: Edit) => void;
   editQuery: (edit: QueryEdit) => void;
+  editCompliance: (edit: ComplianceEdit) => void;
   onSeen: (first: number, last: number) => void;
 }
 
-export function Audit({ state, query, post, edit, editQuery, onSeen }: AuditProperties) {
+export function Audit(properties: AuditProperties) {
+  const { state, query, compliance, post, edit, editQuery, editCompliance, onSeen } = properties;
   if (!state.ledger) {
     return state.failure ? (
       <FailureView
@@ -40,9 +45,13 @@ export function Audit({ state, query, post, edit, editQuery, onSeen }: AuditProp
     <main class={shown ? 'with-detail' : ''}>
       <Banner state={state} post={post} />
       <Tabs tab={query.tab} onChoose={(tab) => editQuery({ type: 'tab', tab })} />
-      {query.tab === 'calls' ? (
-        <Calls state={state} post={post} edit={edit} onSeen={onSeen} />
-      ) : (
+      {query.tab === 'calls' && <Calls state={state} post={post} edit={edit} onSeen={onSeen} />}
+      {query.tab === 'compliance' && (
+        <div id="panel-compliance" class="panel" role="tabpanel" aria-labelledby="tab-compliance">
+          <ComplianceTab compliance={compliance} post={post} edit={editCompliance} />
+        </div>
+      )}
+      {query.tab === 'query' && (
         <div id="panel-query" class="panel" role="tabpanel" aria-labelledby="tab-query">
           <QueryTab query={query} post={post} edit={editQuery} />
         </div>

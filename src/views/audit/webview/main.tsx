@@ -4,13 +4,16 @@ import { hostMessageSchema, keptSchema, type HostMessage, type ViewMessage } fro
 import { Audit } from './audit.tsx';
 import '../../webviewKit/base.css';
 import './audit.css';
+import './compliance.css';
 import './query.css';
+import { initialCompliance, reduceCompliance, type ComplianceEdit } from './complianceState.ts';
 import { keptQuery, reduceQuery, type QueryEdit } from './queryState.ts';
 import { initialState, keptOf, missingPage, pageRows, reduce, type AuditState, type Edit } from './state.ts';
 
 const root = document.getElementById('root') ?? document.body;
 let state: AuditState = { ...initialState, kept: kept(keptSchema) };
 let query = keptQuery(state.kept);
+let compliance = initialCompliance;
 /** Numbers of the oldest and the newest visible row. */
 let seen: [first: number, last: number] = [0, -1];
 /** The page that was requested and has not arrived; one at a time, so that fast scrolling wastes no requests. */
@@ -21,6 +24,7 @@ const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (
   // A failed request gets no response.
   if (message.type === 'rows' || message.type === 'matches') asked = null;
   query = reduceQuery(query, message);
+  compliance = reduceCompliance(compliance, message);
   change(message);
 });
 
@@ -53,6 +57,13 @@ function changeQuery(edit: QueryEdit): void {
   draw();
 }
 
+function changeCompliance(edit: ComplianceEdit): void {
+  compliance = reduceCompliance(compliance, edit);
+  const { run, level, since, until } = compliance;
+  post({ type: 'complianceReport', run, level, since, until });
+  draw();
+}
+
 function remember(): void {
   const { tab, sql } = query;
   const kept = keptOf(state);
@@ -61,7 +72,16 @@ function remember(): void {
 
 function draw(): void {
   render(
-    <Audit state={state} query={query} post={post} edit={change} editQuery={changeQuery} onSeen={onSeen} />,
+    <Audit
+      state={state}
+      query={query}
+      compliance={compliance}
+      post={post}
+      edit={change}
+      editQuery={changeQuery}
+      editCompliance={changeCompliance}
+      onSeen={onSeen}
+    />,
     root,
   );
 }

@@ -1,9 +1,11 @@
 import type { Failure } from '../../webviewKit/protocol.ts';
 import type { HostMessage, Kept, QuerySchema, SavedQuery, ShownResult } from '../protocol.ts';
 
-/** What the query tab shows. */
+export type AuditTab = NonNullable<Kept['tab']>;
+
+/** What the query tab shows, and which tab is shown. */
 export interface QueryState {
-  tab: 'calls' | 'query';
+  tab: AuditTab;
   /** The ledger that results are about. */
   directory: string | null;
   sql: string;
@@ -55,6 +57,8 @@ export function reduceQuery(state: QueryState, message: HostMessage | QueryEdit)
     case 'ledger':
       if (message.directory === state.directory) return state;
       return { ...state, directory: message.directory, running: null, result: null, failure: null };
+    case 'reveal':
+      return { ...state, tab: 'calls' };
     case 'tab':
       return { ...state, tab: message.tab };
     case 'sql':

@@ -127,12 +127,15 @@ export function reduce(state: AuditState, message: HostMessage | Edit): AuditSta
       return withSelection(state, message.number);
     case 'closed':
       return { ...state, selected: null, detail: null };
+    case 'complianceLevels':
+    case 'complianceReport':
+    case 'complianceFailed':
     case 'queries':
     case 'saved':
     case 'queryProgress':
     case 'queryResult':
     case 'queryFailed':
-      // Of the other tab.
+      // Of the other tabs.
       return state;
   }
 }
