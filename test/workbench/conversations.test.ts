@@ -326,7 +326,9 @@ describe('conversations', () => {
       answer,
       result: null,
     }));
-    await files.append(file, { user: 'somebody', policy: 'full', patterns: [] }, turns, { leaf: 'long-3999' });
+    await files.append(file, { user: 'somebody', policy: 'full', patterns: [] }, turns, {
+      leaf: 'long-3999',
+    });
     expect(file.offset).toBeGreaterThan(40_000_000);
     await listed();
     await window.page.keyboard.type('the long conv');

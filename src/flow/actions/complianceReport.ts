@@ -115,8 +115,11 @@ function figuresOf(reports: readonly ComplianceReport[], failed: readonly Contro
   const { calls = 0, blockedCalls = 0, redactedCalls = 0, lateCalls = 0, rules = [] } = first ?? {};
   const values = rules.reduce((sum, { findings }) => sum + findings, 0);
   const figure = (id: string, label: string, value: number, better: Figure['better']): Figure => ({
-    ...{ id, label, value, better },
+    id,
+    label,
+    value,
     unit: 'count',
+    better,
   });
   return [
     figure('calls', 'Calls', calls, null),

@@ -268,7 +268,9 @@ describe('what a rule finds only beside a name', () => {
 
 describe('a value in another form', () => {
   const url = encodeURIComponent(email);
-  const escapes = [...email].map((one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+  const escapes = Array.from(email, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`).join(
+    '',
+  );
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
   it.each([
