@@ -12,11 +12,8 @@ interface ComplianceProperties {
 
 /** A level's controls with what the recorded calls came to, and what was found, each with a way to its records. */
 export function ComplianceTab({ compliance, post, edit }: ComplianceProperties) {
-  const { directory, levels, level, since, until, running, failure, report } = compliance;
+  const { directory, levels, running, failure, report } = compliance;
   useEffect(() => post({ type: 'complianceLevels' }), [directory]);
-  useEffect(() => {
-    if (levels !== null && report === null) edit({ type: 'asked', level, since, until });
-  }, [levels]);
   return (
     <div class="compliance">
       <Choice compliance={compliance} post={post} edit={edit} />

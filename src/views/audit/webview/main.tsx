@@ -26,6 +26,9 @@ const post = connect<ViewMessage, typeof hostMessageSchema>(hostMessageSchema, (
   query = reduceQuery(query, message);
   compliance = reduceCompliance(compliance, message);
   change(message);
+  // The first report needs no button.
+  if (message.type === 'complianceLevels' && compliance.report === null)
+    changeCompliance({ ...compliance, type: 'asked' });
 });
 
 draw();
