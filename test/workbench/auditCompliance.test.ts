@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tidyllm } from '../support/commandLine.ts';
@@ -74,12 +74,14 @@ describe('the compliance tab of the audit history', () => {
   });
 
   test('is saved as a file', async () => {
-    const file = join(editor.folder, 'report.json');
+    const name = /^tidyllm-compliance-sox-.*\.json$/;
+    const saved = () => readdirSync(editor.workspace).find((one) => name.test(one));
     await audit.button('JSON…').click();
-    await window.page.locator('.quick-input-widget:visible input.input').fill(file);
-    await window.page.keyboard.press('Enter');
-    await window.page.getByText(`The report was saved to ${file}.`).waitFor();
-    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({
+    const path = window.page.locator('.quick-input-widget:visible input.input');
+    await expect.poll(() => path.inputValue()).toMatch(/tidyllm-compliance-sox-.*\.json$/);
+    await path.press('Enter');
+    await expect.poll(saved).toBeDefined();
+    expect(JSON.parse(readFileSync(join(editor.workspace, saved() ?? ''), 'utf8'))).toMatchObject({
       level: 'sox',
       calls: 3,
       blocked_calls: 1,
