@@ -25,6 +25,8 @@ export const remedySchema = z.discriminatedUnion('kind', [
     atMost: z.optional(z.string()),
   }),
   z.object({ kind: z.literal('open_settings'), place: z.nullable(place) }),
+  /** Asks a second person to allow what policy kept back. */
+  z.object({ kind: z.literal('request_exception'), allows: z.array(z.string()) }),
   z.object({ kind: z.literal('open_flow_file'), place: z.nullable(filePlace) }),
   z.object({
     kind: z.enum([

@@ -20,6 +20,10 @@ export const statePlaces = {
   spool: (state: string, kind: LedgerKind) => join(state, 'spool', kind),
   /** Saved queries of the audit history. */
   queries: (state: string) => join(state, 'queries'),
+  /** The key with which this user signs requests for approval, and decisions about others'. */
+  personalKey: (state: string) => join(state, 'approver.pem'),
+  /** Requests for approval, as files for their approvers. */
+  requests: (state: string) => join(state, 'requests'),
   signingKey: (state: string) => join(state, 'signing.pem'),
   /** List of all state folders of the account. */
   homes: (state: string) => join(state, 'homes'),

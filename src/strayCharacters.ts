@@ -18,6 +18,11 @@ export function isKeyName(text: string): boolean {
   return /^(?:[\da-f]{8}|[A-Za-z\d+/]{43}=)$/.test(text);
 }
 
+/** Whether a text is the 32 bytes of a public key in base64. */
+export function isPublicKey(text: string): boolean {
+  return /^[A-Za-z\d+/]{43}=$/.test(text) && Buffer.from(text, 'base64').toString('base64') === text;
+}
+
 /** Whether a text is in the form of an AWS region, such as `eu-central-1`; it becomes part of host names. */
 export function isRegion(text: string): boolean {
   return /^[a-z\d]([a-z\d-]{0,61}[a-z\d])?$/.test(text);

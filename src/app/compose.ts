@@ -2,7 +2,10 @@ import { join } from 'node:path';
 import { AnswerFiles } from '../adapters/answerFiles.ts';
 import { ConversationFiles } from '../chat/conversationFiles.ts';
 import { toolNote } from '../chat/tools/toolNote.ts';
+import { Approvals } from '../approvals/approvals.ts';
+import { personalKey } from '../approvals/personalKey.ts';
 import { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
+import { separatesDuties } from '../compliance/policy.ts';
 import { Screening } from '../compliance/screening.ts';
 import { ContentStore } from '../content/contentStore.ts';
 import { administration } from '../core/administration.ts';
@@ -50,7 +53,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
   const base = await foundationOf(options);
   const { loaded, sessions, backend, simulatedBecause, user, caller, content, reports, catalogue } = base;
   const { ledger, journal, anchoring, capOf, budget, answers, conversations, slots } = base;
-  const { detector, screening, tracking } = base;
+  const { detector, screening, approvals, tracking } = base;
   const { tracker } = tracking;
   const policy = policyOf(loaded.settings, backend.simulated, user, caller);
   const callsOn = (reached: ModelBackend, prices: ModelCatalogue): CorporateLlmGateway =>
@@ -61,6 +64,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       content,
       policy,
       screening,
+      exceptions: approvals,
       tracker,
     });
   const registry = await initGateways({
@@ -69,9 +73,11 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       Promise.resolve(processingOn(below, { ...base, pacing: options.pacing ?? systemPacing })),
   });
   const { minReasonLength } = policy;
-  const decided = { ledger, journal, anchoring, content, catalogue, capOf, budget, user };
+  const decided = { ledger, journal, anchoring, content, catalogue, capOf, budget, user, approvals };
+  const twoPersons = separatesDuties(loaded.settings.compliance);
   return {
-    ...administration({ ...decided, minReasonLength, answers, conversations }),
+    ...administration({ ...decided, twoPersons, minReasonLength, answers, conversations }),
+    approvals,
     loaded: {
       ...loaded,
       warnings: settingsWarnings(options, loaded, catalogue, journal.mode),
@@ -95,7 +101,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     tracking,
     infrastructure: new InfrastructureDelegate(registry, backend),
     chat: chatOn(registry, base, options),
-    flow: flowOf(options, { ...base, cache: answers, registry, callsOn, anchorAt }),
+    flow: flowOf(options, { ...base, twoPersons, cache: answers, registry, callsOn, anchorAt }),
     reports,
     dispose: async () => {
       await tracker.dispose();
@@ -121,13 +127,14 @@ function chatOn(
     user,
     content,
     screening,
+    approvals: exceptions,
   }: Awaited<ReturnType<typeof foundationOf>>,
   { environment, folders = [] }: ComposeOptions,
 ): UnifiedChatManager {
   return new UnifiedChatManager({
     registry,
     backend,
-    screen: (request) => screenedForPreview(request, user, { content, screening }),
+    screen: (request) => screenedForPreview(request, user, { content, screening, exceptions }),
     toolsAllowed: loaded.settings.chat.tools === 'ask',
     embeddingModel: loaded.settings.chat.retrieval_embeddings,
     catalogue,
@@ -185,6 +192,16 @@ async function foundationOf(options: ComposeOptions) {
   const screening = new Screening(settings.compliance, detector, { retentionDays });
   const parts = { loaded, state, backend, user, capOf, content, reports, answers, conversations };
   const opened = openLedger({ ...parts, options });
+  const approvals = new Approvals({
+    ledger: opened.ledger,
+    directory: opened.journal.directory,
+    approvers: settings.compliance.approvers,
+    user,
+    account: caller.account ?? null,
+    key: () => personalKey(state),
+    recordable: (reason) => screening.recordable(reason),
+    minReasonLength: settings.audit.min_reason_length,
+  });
   const { alerts } = settings.budget;
   const budget = async (day?: string): Promise<BudgetStatus> =>
     budgetStatus(await dayOf(opened.ledger, opened.journal, day), { capOf, alerts });
@@ -200,6 +217,7 @@ async function foundationOf(options: ComposeOptions) {
     slots,
     detector,
     screening,
+    approvals,
     tracking,
   };
 }
@@ -322,14 +340,21 @@ async function openSessions(
 type FlowParts = Omit<
   ImplementationDependencies,
   'flow' | 'calls' | 'environment' | 'defaultModel' | 'cacheSeconds'
-> & { ledger: Ledger; registry: GatewayRegistry; reports: ReportStore; tracking: Tracking };
+> & {
+  ledger: Ledger;
+  approvals: Approvals;
+  twoPersons: boolean;
+  registry: GatewayRegistry;
+  reports: ReportStore;
+  tracking: Tracking;
+};
 
 /** FLOW agreements; their implementations are loaded on the first run. */
 function flowOf(
   { environment, folders = [], flowFolders = folders }: ComposeOptions,
   parts: FlowParts,
 ): FlowAgreementManager {
-  const { loaded, catalogue, registry, tracking } = parts;
+  const { loaded, catalogue, registry, approvals, twoPersons, tracking } = parts;
   const { settings } = loaded;
   const defaultModel = settings.aws.bedrock.default_model;
   const load = async () =>
@@ -346,6 +371,10 @@ function flowOf(
   const flow: FlowAgreementManager = new FlowAgreementManager({
     ...parts,
     tracker: tracking.tracker,
+    ...(twoPersons && {
+      secondPerson: ({ id, definitionSha256 }, reason) =>
+        approvals.waitingForAgreement(id, definitionSha256, reason),
+    }),
     sources: flowFiles(environment, settings.flow.files, flowFolders),
     implementationOf: async (agreement) => {
       // The cost of a run is calculated before its first call, which would otherwise load the profiles.

@@ -16,6 +16,7 @@ const openSchema = z.object({
   reason: z.string(),
   mode: z.string(),
   signature: z._default(z.string(), ''),
+  useClass: z._default(z.string(), ''),
 });
 
 const draftsSchema = z.array(z.tuple([z.string(), z.string()]));
@@ -54,9 +55,9 @@ export class ChatMemory {
     return openSchema.safeParse(this.#storage.get('open')).data ?? null;
   }
 
-  async keepOpen({ id, reason, mode, signature }: OpenInWindow): Promise<void> {
+  async keepOpen({ signature, ...open }: OpenInWindow): Promise<void> {
     const kept = this.#mayKeep === false ? '' : signature;
-    await this.#storage.update('open', { id, reason, mode, signature: kept });
+    await this.#storage.update('open', { ...open, signature: kept });
   }
 
   /** The conversation that an earlier version kept, in one branch; null if there is none. */

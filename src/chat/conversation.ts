@@ -44,6 +44,7 @@ export interface KeptConversation {
   reason: string;
   mode: string;
   signature: string;
+  useClass?: string;
 }
 
 /** What a conversation needs of the core. */
@@ -96,7 +97,7 @@ export interface FlowCommandOptions {
 }
 
 /** What differs from the conversation, or when an earlier question is asked again. */
-export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens' | 'cache' | 'redact'>> & {
+export type Change = Partial<Pick<LlmRequest, 'modelId' | 'maxTokens' | 'cache' | 'redact' | 'useClass'>> & {
   mode?: string;
   signature?: string;
   reason?: string;
@@ -143,12 +144,14 @@ export class Conversation {
   /** How the next question is answered: the name of a mode, and a signature in one line for the mode `structured`. */
   mode: string;
   signature: string;
+  /** What the next question is for, of the use classes that policy names; empty if that isn't stated. */
+  useClass: string;
   /** Whether the rules files of the workspace are followed. */
   followsRules = true;
 
   constructor(
     dependencies: ConversationDependencies,
-    { turns, leaf, reason, mode, signature }: KeptConversation,
+    { turns, leaf, reason, mode, signature, useClass = '' }: KeptConversation,
   ) {
     this.#dependencies = dependencies;
     this.#tree = new TurnTree(turns.map(ended));
@@ -156,6 +159,7 @@ export class Conversation {
     this.reason = reason;
     this.mode = mode;
     this.signature = signature;
+    this.useClass = useClass;
   }
 
   /** The turns of the shown branch with their answers so far; later text comes as events. */
@@ -195,6 +199,7 @@ export class Conversation {
     this.reason = '';
     this.mode = 'direct';
     this.signature = '';
+    this.useClass = '';
     this.#toolsAllowed = false;
     this.followsRules = true;
     this.#tree = new TurnTree();
@@ -356,7 +361,8 @@ export class Conversation {
       before: sentTurns(this.#turns),
     },
   ): Promise<T> {
-    const asked = { question, model, reason: this.reason, attachments: [...attachments] };
+    const { reason, useClass } = this;
+    const asked = { question, model, reason, useClass, attachments: [...attachments] };
     const request = await this.#request(asked, {}, before);
     return this.#dependencies.use(async (core) => {
       const { mode, sent } = await inMode(core.chat, wayOf(way), request);
@@ -431,6 +437,7 @@ export class Conversation {
 
   #newTurn(question: string, model: string, change: Change, parent: string | undefined): Turn {
     const flow = isFlowCommand(question) ? newFlow(question) : undefined;
+    const useClass = change.useClass ?? this.useClass;
     return {
       id: randomUUID(),
       ...(parent !== undefined && { parent }),
@@ -440,6 +447,7 @@ export class Conversation {
       ...(change.omits !== undefined && { omits: change.omits }),
       ...(change.attachments?.length && !flow && { attachments: [...change.attachments] }),
       reason: flow ? '' : (change.reason ?? this.reason),
+      ...(useClass !== '' && !flow && { useClass }),
       model: flow?.trigger ?? change.modelId ?? model,
       ...wayOf({ mode: change.mode ?? this.mode, signature: change.signature ?? this.signature }),
       simulated: false,
@@ -624,8 +632,9 @@ export class Conversation {
       attachments,
       model,
       reason,
+      useClass,
       redact,
-    }: Pick<Turn, 'question' | 'attachments' | 'model' | 'reason' | 'redact'>,
+    }: Pick<Turn, 'question' | 'attachments' | 'model' | 'reason' | 'useClass' | 'redact'>,
     { maxTokens, cache }: Change,
     before: readonly Turn[],
   ): Promise<LlmRequest> {
@@ -639,6 +648,7 @@ export class Conversation {
       ...(maxTokens === undefined ? {} : { maxTokens }),
       ...(cache === undefined ? {} : { cache }),
       auditReason: reason,
+      ...(useClass && { useClass }),
       origin: await this.#dependencies.origin(),
       conversation: this.#dependencies.id,
       // An earlier question goes with this one, and was redacted before.
@@ -684,8 +694,8 @@ export class Conversation {
 }
 
 /** How a turn was asked, for asking it again. */
-function asBefore({ attachments = [], omits, redact = false, ...turn }: Turn): Change {
-  return { ...wayOf(turn), attachments, omits, redact };
+function asBefore({ attachments = [], omits, redact = false, useClass, ...turn }: Turn): Change {
+  return { ...wayOf(turn), attachments, omits, redact, ...(useClass !== undefined && { useClass }) };
 }
 
 /** A reason that is too long is an invalid request to other callers; here it goes back like every faulty one. */

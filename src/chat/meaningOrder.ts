@@ -143,7 +143,7 @@ function missing(embedder: Embedder, request: LlmRequest, texts: readonly string
 /** For the reason of the question, and by whom it is asked. */
 function embeddingOf(
   { model }: Embedder,
-  { auditReason, userId, priority, origin, flow }: LlmRequest,
+  { auditReason, useClass, userId, priority, origin, flow }: LlmRequest,
   texts: readonly string[],
   type: InputType,
 ): Wanted {
@@ -152,6 +152,7 @@ function embeddingOf(
     modelId: model,
     input_type: type,
     ...(auditReason !== undefined && { auditReason }),
+    ...(useClass !== undefined && { useClass }),
     ...(userId !== undefined && { userId }),
     ...(priority !== undefined && { priority }),
     ...(origin !== undefined && { origin }),

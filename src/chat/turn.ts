@@ -98,6 +98,8 @@ export const turnSchema = z.object({
   /** Whether the answer summarises the turns that are left out. */
   isSummary: z.optional(z.boolean()),
   reason: z.string(),
+  /** What it is for, of the use classes that policy names. */
+  useClass: z.optional(z.string()),
   model: z.string(),
   /** Left out by earlier versions, which had only the direct mode. */
   mode: z.optional(z.string()),

@@ -85,7 +85,8 @@ export async function budgetRaise(core: Core, options: RaiseOptions, terminal: T
   if (scopes.length > 1)
     throw new GatewayError('invalid_request', 'Raise one cap at a time: --for-user, --model or --workspace.');
   const cap: Cap = { ...(scopes[0] ?? { scope: 'ledger', key: '' }), limit: usdOf(options.limit) };
-  const receipt = await core.raiseCap(cap, options.reason ?? '');
+  const { receipt, request } = await core.raiseCap(cap, options.reason ?? '');
+  if (request) return (await import('./exceptions.ts')).printRequest(request, terminal);
   return printReceipt(terminal, receipt, `The cap for today is ${formatUsd(cap.limit)}.`);
 }
 

@@ -38,6 +38,7 @@ export interface RequestOptions {
   fields?: string;
   cache: boolean;
   redact?: boolean;
+  useClass?: string;
   fallback?: string;
 }
 
@@ -60,6 +61,7 @@ export async function requestFrom(
     // Policy decides, unless the cache is passed by.
     ...(!options.cache && { cache: false }),
     ...(options.redact && { redact: true }),
+    ...(options.useClass !== undefined && { useClass: options.useClass }),
     ...(options.fallback !== undefined && { fallback: fallbackOf(options.fallback) }),
     origin: await terminalOrigin(process.cwd(), options.messages ?? options.file[0]),
     ...(options.system !== undefined && { system: options.system }),

@@ -8,6 +8,7 @@ import { CommandRunner, type GlobalOptions } from './commandRunner.ts';
 import type { CompareOptions } from './compare.ts';
 import type { ComplianceReportOptions } from './complianceReport.ts';
 import type { EmbedOptions } from './embed.ts';
+import type { DecisionOptions, ExceptionOptions } from './exceptions.ts';
 import type { EraseOptions } from './erase.ts';
 import type { FlowRunOptions } from './flow.ts';
 import { writeErrors, writeOutput } from './output.ts';
@@ -27,6 +28,7 @@ const load = {
   complianceReport: () => import('./complianceReport.ts'),
   doctor: () => import('./doctor.ts'),
   embed: () => import('./embed.ts'),
+  exceptions: () => import('./exceptions.ts'),
   erase: () => import('./erase.ts'),
   flow: () => import('./flow.ts'),
   gatewayStats: () => import('./gatewayStats.ts'),
@@ -81,6 +83,7 @@ const withRequest = (command: Command): Command =>
     .option('--fields <file>', 'additional model fields, in JSON')
     .option('--no-cache', 'ask a model even if the answer is cached')
     .option('--redact', 'redact what compliance policy would block')
+    .option('--use-class <name>', 'what the call is for, one of compliance.use_classes')
     .option('--fallback <models>', 'none forbids fallback models');
 withRequest(program.command('chat').description('make one governed call and stream the answer'))
   .option('-m, --model <name>', 'friendly name, model id, inference-profile id or ARN')
@@ -115,6 +118,7 @@ program
   .option('--dimensions <n>', 'length of the vector, for models that let it be chosen')
   .option('--input-type <type>', 'what the vector is for, for models that distinguish it')
   .option('--no-cache', 'ask a model even if the vector is cached')
+  .option('--use-class <name>', 'what the call is for, one of compliance.use_classes')
   .action((text: string, options: EmbedOptions) =>
     runner.run(
       load.embed,
@@ -187,6 +191,85 @@ compliance
   .action((options: ComplianceReportOptions) =>
     runner.run(load.complianceReport, ({ complianceReportCommand }, core, terminal) =>
       complianceReportCommand(core, options, terminal),
+    ),
+  );
+
+compliance
+  .command('key')
+  .description('the public key with which this user signs requests and approves those of others')
+  .action(() =>
+    runner.run(load.exceptions, ({ complianceKey }, core, terminal) =>
+      Promise.resolve(complianceKey(core, terminal)),
+    ),
+  );
+
+const exceptions = compliance
+  .command('exception')
+  .description('exceptions from policy, and all else that needs a second person');
+exceptions
+  .command('request')
+  .description('ask for an exception; by default for what your last blocked call needs')
+  .option('--reason <text>', 'why (mandatory)')
+  .option('--rule <id>', 'rule whose findings may leave (repeatable)', repeatable, [])
+  .option('--model <name>', 'denied model (repeatable)', repeatable, [])
+  .option('--region <name>', 'denied region, or geography of a profile (repeatable)', repeatable, [])
+  .option('--for <duration>', 'how long: 30m, 12h or 3d; a day by default, 30 days at most')
+  .option('--until <day>', 'or to the end of this policy day, YYYY-MM-DD')
+  .option('--out <file>', 'also write it to a file, for its approver')
+  .action((options: ExceptionOptions) =>
+    runner.run(load.exceptions, ({ exceptionRequest }, core, terminal) =>
+      exceptionRequest(core, options, terminal),
+    ),
+  );
+exceptions
+  .command('list', { isDefault: true })
+  .description('the requests of the last 30 days with their state')
+  .action(() =>
+    runner.run(load.exceptions, ({ exceptionList }, core, terminal) => exceptionList(core, terminal)),
+  );
+exceptions
+  .command('show')
+  .description('what a request allows, for whom and until when')
+  .argument('<request>', 'id, or a file')
+  .option('--out <file>', 'write it to a file, for its approver')
+  .action((request: string, options: { out?: string }) =>
+    runner.run(load.exceptions, ({ exceptionShow }, core, terminal) =>
+      exceptionShow(core, request, options, terminal),
+    ),
+  );
+for (const [name, decision] of [
+  ['approve', 'approved'],
+  ['reject', 'rejected'],
+] as const)
+  exceptions
+    .command(name)
+    .description(`${name} another person’s request`)
+    .argument('<request>', 'id, or a file that its requester sent')
+    .option('--reason <text>', 'why (mandatory)')
+    .option('--key <file>', 'your key, if it isn’t the one of this user')
+    .option('--out <file>', 'where to write the signed file, for its requester')
+    .action((request: string, options: DecisionOptions) =>
+      runner.run(load.exceptions, ({ exceptionDecide }, core, terminal) =>
+        exceptionDecide(core, decision, request, options, terminal),
+      ),
+    );
+exceptions
+  .command('import')
+  .description('record the decision in a file that an approver signed')
+  .argument('<file>', 'the file')
+  .action((file: string) =>
+    runner.run(load.exceptions, ({ exceptionImport }, core, terminal) =>
+      exceptionImport(core, file, terminal),
+    ),
+  );
+exceptions
+  .command('revoke')
+  .description('end a request or what it allows')
+  .argument('<id>', 'id of the request')
+  .option('--reason <text>', 'why (mandatory)')
+  .action((id: string, options: { reason?: string }) =>
+    runner.run(load.exceptions, ({ exceptionRevoke }, core, terminal) =>
+      exceptionRevoke(core, id, options, terminal),
     ),
   );
 

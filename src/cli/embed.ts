@@ -24,6 +24,7 @@ export interface EmbedOptions {
   model?: string;
   dimensions?: string;
   inputType?: string;
+  useClass?: string;
   cache: boolean;
 }
 
@@ -31,7 +32,7 @@ export interface EmbedOptions {
 export async function embedCommand(
   core: Core,
   text: string,
-  { reason = '', model = defaultEmbeddingModel, dimensions, inputType, cache }: EmbedOptions,
+  { reason = '', model = defaultEmbeddingModel, dimensions, inputType, useClass, cache }: EmbedOptions,
   terminal: Terminal,
 ): Promise<number> {
   const asked = {
@@ -39,6 +40,7 @@ export async function embedCommand(
     auditReason: reason,
     modelId: model,
     origin: await terminalOrigin(process.cwd()),
+    ...(useClass !== undefined && { useClass }),
     ...(!cache && { cache: false }),
     ...(dimensions !== undefined && { dimensions: positiveInteger(dimensions, '--dimensions') }),
     ...(inputType !== undefined && { input_type: inputTypeOf(inputType) }),

@@ -39,8 +39,9 @@ export function errorJson({ code, message, hint, detail }: GatewayError): {
 }
 
 /** What policy decided about a call: rules and counts, never values. */
-export function complianceJson({ decision, findings, answerFindings, late }: ComplianceResult): object {
-  return { decision, findings, answer_findings: answerFindings, late };
+export function complianceJson(result: ComplianceResult): object {
+  const { decision, findings, answerFindings, exceptions, useClass, late } = result;
+  return { decision, findings, answer_findings: answerFindings, exceptions, use_class: useClass, late };
 }
 
 /** A call's place in the journal, in the JSON form that every command shares. */

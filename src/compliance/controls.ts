@@ -1,16 +1,19 @@
 import type { ComplianceLevel, CompliancePolicy } from './policy.ts';
-import { levelsOf } from './policy.ts';
+import { levelsOf, separatesDuties, type Decision } from './policy.ts';
+import type { FindingClass } from '../detection/finding.ts';
 import type { Placement } from './placement.ts';
 import type { Screened } from './found.ts';
 
 /** What a control needs to know of a call that is about to be made. */
 export interface CallFacts {
-  screened: Pick<Screened, 'decision' | 'findings' | 'late' | 'unreadable'>;
+  screened: Pick<Screened, 'decision' | 'findings' | 'exceptions' | 'late' | 'unreadable'>;
   placement: Placement;
   /** The recorded reason. */
   reason: string;
   /** Who calls: the account of this machine, and the AWS ARN if AWS was asked. */
   caller: { account?: string; caller_arn?: string };
+  /** What the call is for, in the company's words; null if it doesn't say. */
+  useClass: string | null;
   /** How long records are kept. */
   retentionDays: number;
   policy: CompliancePolicy;
@@ -102,8 +105,7 @@ export const controls: readonly Control[] = [
     title: 'No secrets leave',
     evidence: 'The request was searched, and what was found was redacted.',
     check: ({ screened, policy }) => {
-      const found = screened.findings.some(({ class: of }) => of === 'secret');
-      if (found && policy.secrets === 'allow') return 'failed';
+      if (isLetOut(screened, 'secret', policy.secrets)) return 'failed';
       return isUnsearched(screened) ? 'unchecked' : 'passed';
     },
   },
@@ -140,6 +142,15 @@ export const controls: readonly Control[] = [
     check: ({ retentionDays }) => passedIf(retentionDays >= soxRetentionDays),
   },
   {
+    id: 'sox.segregation',
+    level: 'sox',
+    source: 'SOX §404',
+    title: 'Two persons decide',
+    evidence:
+      'A higher cap and an agreement’s command need the signature of one of compliance.approvers who isn’t the requester.',
+    check: ({ policy }) => passedIf(separatesDuties(policy) && policy.approvers.length > 0),
+  },
+  {
     id: 'gdpr.5_1_b',
     level: 'gdpr',
     source: 'GDPR article 5(1)(b)',
@@ -154,8 +165,7 @@ export const controls: readonly Control[] = [
     title: 'No more personal data than needed leaves',
     evidence: 'The request was searched, and what was found was redacted.',
     check: ({ screened, policy }) => {
-      const found = screened.findings.some(({ class: of }) => of === 'personal_data');
-      if (found && policy.personal_data === 'allow') return 'failed';
+      if (isLetOut(screened, 'personal_data', policy.personal_data)) return 'failed';
       return isUnsearched(screened) ? 'unchecked' : 'passed';
     },
   },
@@ -215,8 +225,9 @@ export const controls: readonly Control[] = [
     level: 'ai_act',
     source: 'EU AI Act article 26',
     title: 'The use is declared',
-    evidence: 'No use class is recorded: whether a use is of high risk is for the company to declare.',
-    check: () => 'unchecked',
+    evidence: 'The record has the use class, of those that the company names in compliance.use_classes.',
+    check: ({ useClass, policy }) =>
+      useClass !== null ? 'passed' : policy.use_classes.length > 0 ? 'failed' : 'unchecked',
   },
   {
     id: 'ai_act.50',
@@ -237,6 +248,17 @@ export function checkControls(facts: CallFacts): ReadonlyMap<string, ControlResu
 
 function passedIf(holds: boolean): ControlResult {
   return holds ? 'passed' : 'failed';
+}
+
+/** Whether a finding of a class left as it is: policy allows it, or an exception does. */
+function isLetOut(
+  { findings, exceptions }: CallFacts['screened'],
+  of: FindingClass,
+  action: Decision,
+): boolean {
+  return findings.some(
+    (one) => one.class === of && (action === 'allow' || exceptions.has(`rule:${one.rule}`)),
+  );
 }
 
 /** Whether something left unsearched. */

@@ -9,11 +9,16 @@ export interface RuleCount {
   count: number;
 }
 
+/** Which permits exceptions give, with their ids. */
+export type Exceptions = ReadonlyMap<string, string>;
+
 /** A request as it may leave, and what was found in it. */
 export interface Screened {
   content: RequestContent;
   decision: Decision;
   findings: readonly RuleCount[];
+  /** Ids of the exceptions by which it may leave, by what they permit: `rule:email`. */
+  exceptions: Exceptions;
   /** The values that answers get back, by placeholder. */
   placeholders: ReadonlyMap<string, string>;
   /** Parts without readable text. */

@@ -16,6 +16,11 @@ export function levelsOf({ level }: Pick<CompliancePolicy, 'level'>): Compliance
   return complianceLevels.filter((one) => level === one || level.includes(one));
 }
 
+/** Whether a raised cap and the command of an agreement need a second person: always at level sox. */
+export function separatesDuties(policy: Pick<CompliancePolicy, 'level' | 'segregation_of_duties'>): boolean {
+  return policy.segregation_of_duties || levelsOf(policy).includes('sox');
+}
+
 /** What happens to a request that wasn't searched by the deadline: null in the settings blocks it at level sox. */
 export function uncheckedDecision(policy: Pick<CompliancePolicy, 'level' | 'unchecked'>): 'allow' | 'block' {
   return policy.unchecked ?? (levelsOf(policy).includes('sox') ? 'block' : 'allow');

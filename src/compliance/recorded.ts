@@ -8,6 +8,9 @@ const requestNote = z.object({
   levels: z.array(z.string()),
   findings,
   late: z.optional(z.boolean()),
+  /** Ids of the exceptions by which it left. */
+  exceptions: ids,
+  use_class: z.optional(z.string()),
   controls: z.optional(z.object({ passed: ids, failed: ids, unchecked: ids })),
 });
 const answerNote = z.object({ findings });

@@ -5,13 +5,14 @@ import type { Finding, SearchedText } from '../detection/finding.ts';
 import { GatewayError } from '../errors.ts';
 import type { Remedy } from '../remedies.ts';
 import type { Note, NoteData } from '../ledger/records.ts';
-import type { RuleCount, Screened } from './found.ts';
+import type { Exceptions, RuleCount, Screened } from './found.ts';
 import { checkControls, type CallFacts } from './controls.ts';
-import { requirePermitted } from './placement.ts';
+import { forbiddenPlaces, type Forbidden } from './placement.ts';
 import { decisions, levelsOf, uncheckedDecision, type CompliancePolicy, type Decision } from './policy.ts';
 import { irreversible, Placeholders } from './placeholders.ts';
 import { withoutEncoded } from './encodedForms.ts';
 import { patternOf } from './restorer.ts';
+import { requireUseClass } from './useClass.ts';
 
 /** Finds values in texts; null if a deadline passed. */
 export interface TextDetector {
@@ -40,19 +41,36 @@ export interface ScreeningOptions {
   key: Buffer;
   /** Redacts what policy would block: the caller asked for it. */
   redactBlocked?: boolean;
+  /** Which of these permits the caller has by an exception; none by default. */
+  excepted?: Excepted;
   signal?: AbortSignal | undefined;
 }
+
+/** Looks for exceptions that give these permits. */
+export type Excepted = (permits: readonly string[]) => Promise<Exceptions>;
 
 /** How long records of calls are kept. */
 export type KeptPolicy = Pick<CallFacts, 'retentionDays'>;
 
 export type Controls = ReturnType<typeof checkControls>;
 
+/** What was decided about a call, besides its content. */
+export interface Judged {
+  controls: Controls;
+  /** All that the call needs, of its content too. */
+  exceptions: Exceptions;
+}
+
+export const noExceptions: Exceptions = new Map();
+const none: Excepted = () => Promise.resolve(noExceptions);
+
 /** A value as short as this may be a word of other texts. */
 const wordLength = 8;
 
 /** Of a note. */
 const mostRules = 40;
+/** Of a request for an exception. */
+const mostNeeds = 20;
 
 /**
  * Looks for secrets and personal data in everything that leaves, and decides what happens to them by policy. A value
@@ -74,27 +92,45 @@ export class Screening {
     this.#detector.start();
   }
 
-  /** The results of the controls for a call. Throws `compliance_blocked` where policy forbids its model or place. */
-  judge(call: Pick<CallFacts, 'screened' | 'placement' | 'reason' | 'caller'>): Controls {
-    requirePermitted(call.placement, call.screened, this.#policy);
-    return checkControls({ ...call, ...this.#kept, policy: this.#policy });
+  /**
+   * The results of the controls for a call. Throws `compliance_blocked` where policy forbids its model, place or use and no
+   * exception allows it.
+   */
+  async judge(
+    call: Pick<CallFacts, 'screened' | 'placement' | 'reason' | 'caller' | 'useClass'>,
+    excepted: Excepted = none,
+  ): Promise<Judged> {
+    requireUseClass(call.useClass, this.#policy);
+    const forbidden = forbiddenPlaces(call.placement, call.screened, this.#policy);
+    const allowed =
+      forbidden.length === 0 ? noExceptions : await excepted(forbidden.map(({ permit }) => permit));
+    const kept = forbidden.filter(({ permit }) => !allowed.has(permit));
+    if (kept.length > 0) throw forbiddenError(kept, call.screened);
+    return {
+      controls: checkControls({ ...call, ...this.#kept, policy: this.#policy }),
+      exceptions: new Map([...call.screened.exceptions, ...allowed]),
+    };
   }
 
   /** Throws `compliance_blocked`, with the counts in `ComplianceBlocked.findings`, for what policy keeps back. */
   async screen(
     content: RequestContent,
-    { key, redactBlocked = false, signal }: ScreeningOptions,
+    { key, redactBlocked = false, excepted = none, signal }: ScreeningOptions,
   ): Promise<Screened> {
     const unreadable = unreadableParts(content);
     const found = await this.find(content, signal);
     if (found === null) {
       if (uncheckedDecision(this.#policy) === 'block') throw notChecked();
-      return { content, decision: 'allow', findings: [], placeholders: new Map(), unreadable, late: true };
+      const unsearched = { content, decision: 'allow' as const, findings: [], placeholders: new Map() };
+      return { ...unsearched, exceptions: noExceptions, unreadable, late: true };
     }
-    const blocked = found.filter(({ action }) => action === 'block');
     const findings = countsOf(found);
+    const exceptions = redactBlocked ? noExceptions : await this.#exceptionsFor(found, excepted);
+    const isExcepted = ({ action, rule }: PlacedFinding): boolean =>
+      action === 'block' && exceptions.has(permitOf(rule));
+    const blocked = found.filter((one) => one.action === 'block' && !isExcepted(one));
     if (blocked.length > 0 && !redactBlocked) throw keptBack(blocked, findings);
-    const redacted = found.filter(({ action }) => action !== 'allow');
+    const redacted = found.filter((one) => one.action !== 'allow' && !isExcepted(one));
     const placeholders = new Placeholders(
       key,
       redacted.length === 0 ? new Set() : literalPlaceholders(content),
@@ -103,10 +139,16 @@ export class Screening {
       content: redacted.length === 0 ? content : withoutValues(content, redacted, placeholders),
       decision: redacted.length === 0 ? 'allow' : 'redact',
       findings,
+      exceptions,
       placeholders: placeholders.values,
       unreadable,
       late: false,
     };
+  }
+
+  async #exceptionsFor(found: readonly PlacedFinding[], excepted: Excepted): Promise<Exceptions> {
+    const blocked = found.filter(({ action }) => action === 'block').map(({ rule }) => permitOf(rule));
+    return blocked.length === 0 ? noExceptions : excepted([...new Set(blocked)]);
   }
 
   /** Everything that is found in a request, in its order; null if the deadline passed. */
@@ -159,10 +201,11 @@ export class Screening {
 
   /** The decision about a request with the results of its controls, for its record. */
   noteOf(
-    screened: Pick<Screened, 'decision' | 'findings'> & Partial<Screened>,
-    controls: Controls = new Map(),
+    screened: Pick<Screened, 'decision' | 'findings'> & Partial<Screened & Pick<ComplianceBlocked, 'needs'>>,
+    { controls, exceptions }: Judged = { controls: new Map(), exceptions: noExceptions },
+    useClass: string | null = null,
   ): Note {
-    const { decision, findings, unreadable, late = false } = screened;
+    const { decision, findings, needs = [], unreadable, late = false } = screened;
     const unread = Object.entries(unreadable ?? {}).filter(([, count]) => count > 0);
     return {
       topic: 'compliance.request',
@@ -171,6 +214,9 @@ export class Screening {
         levels: levelsOf(this.#policy),
         ...countsNoted(findings),
         ...controlsNoted(controls),
+        ...(exceptions.size > 0 && { exceptions: [...new Set(exceptions.values())] }),
+        ...(needs.length > 0 && { blocked: needs.slice(0, mostNeeds) }),
+        ...(useClass !== null && { use_class: useClass }),
         ...(unread.length > 0 && { unreadable: Object.fromEntries(unread) }),
         ...(late && { late }),
       },
@@ -220,17 +266,23 @@ class SearchedTexts {
 export class ComplianceBlocked extends GatewayError {
   readonly decision = 'block';
   readonly findings: readonly RuleCount[];
+  /** What an exception would have to permit: `rule:email`. */
+  readonly needs: readonly string[];
   /** Whether it was not searched in time. */
   readonly late: boolean;
 
   constructor(
     message: string,
     hint: string,
-    { findings, late }: { findings: readonly RuleCount[]; late: boolean },
+    { findings, needs, late, remedy }: Pick<ComplianceBlocked, 'findings' | 'needs' | 'late' | 'remedy'>,
   ) {
-    const remedy: Remedy[] = late ? [] : [{ kind: 'retry', redact: true }];
-    super('compliance_blocked', message, { hint: `Nothing was sent. ${hint}`, remedy });
+    const asking: Remedy[] = needs.length === 0 ? [] : [{ kind: 'request_exception', allows: [...needs] }];
+    super('compliance_blocked', message, {
+      hint: `Nothing was sent. ${hint}`,
+      remedy: [...remedy.slice(0, 1), ...asking, ...remedy.slice(1)],
+    });
     this.findings = findings;
+    this.needs = needs;
     this.late = late;
   }
 }
@@ -317,12 +369,43 @@ function keptBack(blocked: readonly PlacedFinding[], findings: readonly RuleCoun
   const [first, second] = blocked.map(wordsOf);
   const others = blocked.length > 2 ? ` and ${blocked.length - 2} more` : '';
   const what = `${first}${second ? `, ${second}` : ''}${others}`;
-  const hint = 'Take the values out, or have them redacted.';
-  return new ComplianceBlocked(`Policy keeps this request back: ${what}.`, hint, { findings, late: false });
+  const hint = `Take the values out, or have them redacted. ${askingHint}`;
+  const needs = [...new Set(blocked.map(({ rule }) => permitOf(rule)))];
+  return new ComplianceBlocked(`Policy keeps this request back: ${what}.`, hint, {
+    findings,
+    needs,
+    late: false,
+    remedy: [{ kind: 'retry', redact: true }],
+  });
+}
+
+const askingHint = 'Otherwise ask for an exception: tidyllm compliance exception request --reason …';
+
+function forbiddenError(
+  kept: readonly Forbidden[],
+  { findings, late }: Pick<Screened, 'findings' | 'late'>,
+): ComplianceBlocked {
+  const [first] = kept;
+  const needs = [...new Set(kept.map(({ permit }) => permit))];
+  return new ComplianceBlocked(
+    `Policy keeps this request back: ${first?.why ?? ''}.`,
+    `${first?.hint ?? ''} ${askingHint}`,
+    {
+      findings,
+      needs,
+      late,
+      remedy: [{ kind: 'choose_model' }, { kind: 'open_settings', place: { key: 'compliance' } }],
+    },
+  );
+}
+
+/** What an exception for a rule's findings is called. */
+function permitOf(rule: string): string {
+  return `rule:${rule}`;
 }
 
 function notChecked(): ComplianceBlocked {
   const message = 'The request was not searched for secrets and personal data within compliance.deadline_ms.';
   const hint = 'Send less at once, or raise compliance.deadline_ms.';
-  return new ComplianceBlocked(message, hint, { findings: [], late: true });
+  return new ComplianceBlocked(message, hint, { findings: [], needs: [], late: true, remedy: [] });
 }

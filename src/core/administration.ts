@@ -1,3 +1,4 @@
+import type { Approvals, ListedRequest } from '../approvals/approvals.ts';
 import { subjectHash } from '../content/contentKeys.ts';
 import type { ContentStore } from '../content/contentStore.ts';
 import { GatewayError } from '../errors.ts';
@@ -30,6 +31,9 @@ export interface AdministrationDependencies {
   budget: () => Promise<BudgetStatus>;
   /** The person who decides. */
   user: string;
+  approvals: Approvals;
+  /** Whether a cap is raised only with the approval of a second person. */
+  twoPersons: boolean;
   minReasonLength: number;
 }
 
@@ -45,10 +49,12 @@ export function administration({
   capOf,
   budget,
   user,
+  approvals,
+  twoPersons,
   minReasonLength,
 }: AdministrationDependencies): Pick<
   Core,
-  'raiseCap' | 'eraseContent' | 'reopenLedger' | 'acknowledgeOverruns'
+  'raiseCap' | 'takeDecision' | 'eraseContent' | 'reopenLedger' | 'acknowledgeOverruns'
 > {
   const because = (reason: string) => ({ userId: user, reason: requireReason(reason, { minReasonLength }) });
   return {
@@ -58,7 +64,19 @@ export function administration({
       const before = (await budget()).caps.find((one) => idOf(one) === idOf(cap));
       const limit = before?.limit ?? capOf(cap)?.limit;
       if (limit === undefined || cap.limit <= limit) throw notHigher(cap, limit);
-      return ledger.raiseCap(cap, by);
+      if (!twoPersons) return { receipt: await ledger.raiseCap(cap, by), request: null };
+      const { day } = await budget();
+      const terms = { kind: 'budget_raise' as const, scope: cap.scope, key: cap.key, day };
+      const request = await approvals.ask({ ...terms, limit_micro_usd: cap.limit.toString() }, { reason });
+      return { receipt: request.receipt, request };
+    },
+    takeDecision: async (signed, about) => {
+      const before = await approvals.find(signed.decision.id);
+      // A process that ended between the approval and its effect left the effect to be done.
+      const again = before.state === 'approved' && before.request.terms.kind === 'budget_raise';
+      const taken = again ? before : await approvals.take(signed, about);
+      await raiseIfApproved(taken, { ledger, budget });
+      return taken;
     },
     eraseContent: async (subject, reason) => {
       // Nothing is erased if its record would be refused.
@@ -82,6 +100,30 @@ export function administration({
       reopenLedger({ ledger, journal, anchoring }, { userId: user, reason }, options),
     acknowledgeOverruns: async (reason) => ledger.acknowledgeOverruns({ userId: user, reason }),
   };
+}
+
+/** Raises the cap that an approved request asks for, for the day that it names. */
+async function raiseIfApproved(
+  { request, decided, state }: ListedRequest,
+  { ledger, budget }: Pick<AdministrationDependencies, 'ledger' | 'budget'>,
+): Promise<void> {
+  const { terms, id } = request;
+  if (terms.kind !== 'budget_raise' || state !== 'approved') return;
+  const { day } = await budget();
+  if (day !== terms.day)
+    throw new GatewayError(
+      'invalid_request',
+      `The cap was to be raised for ${terms.day}, and it is ${day}.`,
+      {
+        hint: 'The approval is recorded and raises nothing. Ask again: tidyllm budget raise.',
+      },
+    );
+  const { scope, key, limit_micro_usd: limit } = terms;
+  const reason = `${request.reason} (request ${id}, approved by ${decided?.decision.approver ?? ''})`;
+  await ledger.raiseCap(
+    { scope, key, limit: BigInt(limit) },
+    { userId: request.user_id, reason: reason.slice(0, 1000) },
+  );
 }
 
 /** The name a cap is stored under, for any spelling. */

@@ -1,3 +1,5 @@
+import type { Approvals, ListedRequest } from '../approvals/approvals.ts';
+import type { SignedDecision, SignedRequest } from '../approvals/request.ts';
 import type { KeyedService } from '../apiKeys.ts';
 import type { Screening } from '../compliance/screening.ts';
 import type { ContentStore } from '../content/contentStore.ts';
@@ -99,8 +101,18 @@ export interface Core {
   anchorAt(path: string): Anchor;
   /** The budget of today, or of a day YYYY-MM-DD against today's caps. */
   budget(day?: string): Promise<BudgetStatus>;
-  /** Raises a cap for today. Throws `audit_reason_missing`, `invalid_request` or what the ledger throws. */
-  raiseCap(cap: Cap, reason: string): Promise<Receipt>;
+  /** What needs a second person. */
+  readonly approvals: Omit<Approvals, 'take' | 'covering' | 'waitingForAgreement'>;
+  /**
+   * Records a decision about a request of this ledger, and carries out what it approves. Repeated for a raised cap that was
+   * approved and not yet raised. Throws `invalid_request` and what the ledger throws.
+   */
+  takeDecision(decision: SignedDecision, about?: SignedRequest): Promise<ListedRequest>;
+  /**
+   * Raises a cap for today, or where duties are separated records a request for that, which is returned. Throws
+   * `audit_reason_missing`, `invalid_request` or what the ledger throws.
+   */
+  raiseCap(cap: Cap, reason: string): Promise<{ receipt: Receipt; request: ListedRequest | null }>;
   /** Unblocks today's calls after an overrun. Throws what `raiseCap` throws. */
   acknowledgeOverruns(reason: string): Promise<Receipt>;
   /**

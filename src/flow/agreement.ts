@@ -88,6 +88,8 @@ export interface FlowAgreement {
   phrases: readonly string[];
   /** The most that a run may cost, micro-USD. */
   costLimit: bigint;
+  /** What its calls are for; undefined if it doesn't say. */
+  useClass: string | undefined;
   timeLimitSeconds: number;
   /** Whether several runs may be in progress at once. */
   concurrent: boolean;

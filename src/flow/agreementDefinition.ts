@@ -37,6 +37,7 @@ export function agreementOf(definition: AgreementDefinition, source: AgreementSo
     expectedOutput: definition.expected_output,
     confidenceThreshold: definition.confidence_threshold,
     phrases: definition.phrases,
+    useClass: definition.use_class,
     costLimit: usdToMicro(definition.cost_limit_usd),
     timeLimitSeconds: definition.time_limit_seconds,
     concurrent: definition.concurrent,

@@ -50,6 +50,14 @@ export interface FlowDependencies {
   /** The implementations and fallbacks of agreements. */
   implementationOf: (agreement: FlowAgreement) => Promise<Implementation>;
   fallbackOf: (id: BuiltInId) => Promise<Implementation>;
+  /**
+   * Where duties are separated: null if a second person has approved this wording of an agreement, otherwise the id of the
+   * request for that, which is recorded if there is none. Left out where one person is enough.
+   */
+  secondPerson?: (
+    agreement: Pick<FlowAgreement, 'id' | 'definitionSha256'>,
+    reason: string,
+  ) => Promise<string | null>;
 }
 
 /** A command line that a person must see before it runs. */
@@ -144,6 +152,11 @@ interface Ending {
   /** Whether it was refused before the start. */
   refused: boolean;
   work: Work;
+}
+
+/** How a recorded request gets its second signature. */
+function approvalSteps(id: string): string {
+  return `Request ${id} is recorded. Export it with "tidyllm compliance exception show ${id} --out FILE", have an approver sign it, and import their file.`;
 }
 
 /** After a person's decision, or because another run is in progress, no fallback runs. */
@@ -313,11 +326,31 @@ export class FlowAgreementManager {
       return { approved, error };
     }
     const request = { agreement, command: shell.command, directory };
-    if (await options.approve?.(request)) return { approved: true, error: null };
+    if (await options.approve?.(request)) return this.#secondApproval(agreement);
     const error = new GatewayError('flow_not_approved', `The command of ${trigger} was not approved.`, {
       hint: 'Nothing was run. Run it again and approve it, if it is right.',
     });
     return { approved, error };
+  }
+
+  /** Where duties are separated, what a person approved runs only with the signature of another. */
+  async #secondApproval(
+    agreement: FlowAgreement,
+  ): Promise<{ approved: boolean; error: GatewayError | null }> {
+    const { trigger, expandedMeaning } = agreement;
+    const { secondPerson } = this.#dependencies;
+    if (!secondPerson) return { approved: true, error: null };
+    try {
+      const reason = `${trigger} ${expandedMeaning}`.slice(0, longestReason);
+      const waiting = await secondPerson(agreement, reason);
+      if (waiting === null) return { approved: true, error: null };
+      const message = `The command of ${trigger} needs a second person’s approval.`;
+      const hint = `Nothing was run. ${approvalSteps(waiting)} Then run it again.`;
+      return { approved: false, error: new GatewayError('flow_not_approved', message, { hint }) };
+    } catch (error) {
+      if (!GatewayError.is(error)) throw error;
+      return { approved: false, error };
+    }
   }
 
   async #validate({ agreement, reason }: Running, worstCase: bigint): Promise<AgreementValidation[]> {
@@ -399,6 +432,7 @@ export class FlowAgreementManager {
             ...request,
             userId: user,
             auditReason: reason,
+            ...(agreement.useClass !== undefined && { useClass: agreement.useClass }),
             origin: { ...options.origin, file: agreement.source.file ?? undefined },
             flow: { runId, agreement: agreement.id, costLimit },
           },

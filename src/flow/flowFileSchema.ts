@@ -86,6 +86,9 @@ export const agreementSchema = z.strictObject({
     .describe('Alternatives to the trigger.')
     .meta({ examples: [['write the release notes']] }),
   cost_limit_usd: amount.default('1').describe('Maximum cost of a run, USD; reserved before it starts.'),
+  use_class: identifier
+    .optional()
+    .describe('What its calls are for: one of compliance.use_classes, if policy asks for that.'),
   time_limit_seconds: z.int().min(1).max(3600).default(300).describe('Time after which a run is stopped.'),
   concurrent: z.boolean().default(false).describe('Whether several runs may overlap.'),
   prompt: z

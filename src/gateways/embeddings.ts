@@ -8,7 +8,10 @@ import type { LlmRequest, LlmResponse, ModelCalls } from './modelCalls.ts';
 export interface EmbeddingRequest
   extends
     EmbeddingOptions,
-    Pick<LlmRequest, 'modelId' | 'userId' | 'auditReason' | 'priority' | 'cache' | 'origin' | 'flow'> {
+    Pick<
+      LlmRequest,
+      'modelId' | 'userId' | 'auditReason' | 'useClass' | 'priority' | 'cache' | 'origin' | 'flow'
+    > {
   texts: readonly string[];
 }
 

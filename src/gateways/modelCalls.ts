@@ -88,6 +88,8 @@ export interface LlmRequest {
   conversation?: string;
   /** Redacts what compliance policy would block, and sends the rest. */
   redact?: boolean;
+  /** What the call is for: one of the use classes that policy names. */
+  useClass?: string;
   /** The files whose rules are in the system prompt; only their names and hashes are recorded. */
   instructions?: readonly InstructionsFile[];
 }
@@ -155,6 +157,10 @@ export interface ComplianceResult {
   findings: readonly RuleCount[];
   /** What was found in the answer as it was received; it is only recorded. */
   answerFindings: readonly RuleCount[];
+  /** Ids of the exceptions from policy by which the call went through. */
+  exceptions: readonly string[];
+  /** What the call is for, as it was stated; null if it wasn't. */
+  useClass: string | null;
   /** Whether the deadline passed, so that the request was not searched. */
   late: boolean;
 }

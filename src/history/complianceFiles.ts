@@ -30,6 +30,7 @@ export function reportJson(report: ComplianceReport, { chain, timeZone, mode }: 
     blocked_records: report.blockedRecords,
     controls: report.controls.map(controlJson),
     findings: report.rules,
+    exceptions: report.exceptions,
   };
 }
 
@@ -37,8 +38,8 @@ function controlJson({ failedRecords, ...control }: ControlSummary): Record<stri
   return { ...control, failed_records: failedRecords };
 }
 
-/** Controls and rules in one table, because a spreadsheet has one. */
-export function reportCsv({ controls, rules }: ComplianceReport): string {
+/** Controls, rules and exceptions in one table, because a spreadsheet has one. */
+export function reportCsv({ controls, rules, exceptions }: ComplianceReport): string {
   const columns = [
     ...['kind', 'id', 'source', 'title', 'passed', 'failed', 'unchecked', 'findings', 'calls', 'records'],
     'evidence',
@@ -53,6 +54,12 @@ export function reportCsv({ controls, rules }: ComplianceReport): string {
       kind: of,
       id: rule,
       findings,
+      calls,
+      records: records.join(' '),
+    })),
+    ...exceptions.map(({ id, calls, records }) => ({
+      kind: 'exception',
+      id,
       calls,
       records: records.join(' '),
     })),
@@ -95,10 +102,20 @@ export function reportMarkdown(report: ComplianceReport, { chain, timeZone, mode
             numbers.map((sequence) => `#${sequence}`).join(' '),
           ]),
         ),
+    '## Exceptions',
+    report.exceptions.length === 0
+      ? 'No call went through by an exception.'
+      : tableOf(
+          ['exception', 'calls', 'records'],
+          report.exceptions.map(({ id, calls: by, records: numbers }) => [
+            ...[id, String(by)],
+            numbers.map((sequence) => `#${sequence}`).join(' '),
+          ]),
+        ),
     ...(report.blockedRecords.length === 0
       ? []
       : [`Kept back in records ${report.blockedRecords.map((sequence) => `#${sequence}`).join(' ')}.`]),
-    'A record is shown by `tidyllm audit show`. Calls of earlier versions have no checks in their records.',
+    'A record is shown by `tidyllm audit show`, an exception by `tidyllm compliance exception show`. Calls of earlier versions have no checks in their records.',
     '',
   ].join('\n\n');
 }

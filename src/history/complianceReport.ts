@@ -33,6 +33,14 @@ export interface RuleSummary {
   records: readonly number[];
 }
 
+/** An exception by which calls went through. */
+export interface ExceptionSummary {
+  id: string;
+  calls: number;
+  /** Sequence numbers of the first records of these calls. */
+  records: readonly number[];
+}
+
 export interface ComplianceReport {
   level: ComplianceLevel;
   /** Policy days, YYYY-MM-DD; both included. */
@@ -51,9 +59,10 @@ export interface ComplianceReport {
   lateCalls: number;
   controls: readonly ControlSummary[];
   rules: readonly RuleSummary[];
+  exceptions: readonly ExceptionSummary[];
 }
 
-/** Of each control and rule. */
+/** Of each control, rule and exception. */
 const mostRecords = 20;
 
 /** What the records of calls say about a level’s controls. Reads the journal; throws like `recordsSince`. */
@@ -86,6 +95,7 @@ class Tally {
   readonly #counts = { checkedCalls: 0, blockedCalls: 0, redactedCalls: 0, lateCalls: 0 };
   readonly #controls: Map<string, ControlSummary & { failedRecords: number[] }>;
   readonly #blocked: number[] = [];
+  readonly #exceptions = new Map<string, ExceptionSummary & { records: number[] }>();
   readonly #rules = new Map<string, RuleSummary & { records: number[] }>();
 
   constructor(level: ComplianceLevel) {
@@ -106,7 +116,7 @@ class Tally {
   }
 
   #takeRequest(
-    { decision, levels, late = false, controls: results }: RecordedRequest,
+    { decision, levels, late = false, exceptions = [], controls: results }: RecordedRequest,
     sequence: number,
   ): void {
     if (decision === 'block') {
@@ -115,6 +125,7 @@ class Tally {
     }
     if (decision === 'redact') this.#counts.redactedCalls += 1;
     if (late) this.#counts.lateCalls += 1;
+    for (const id of exceptions) this.#takeException(id, sequence);
     if (!results) return;
     if (levels.includes(this.#level)) this.#counts.checkedCalls += 1;
     for (const result of ['passed', 'failed', 'unchecked'] satisfies ControlResult[]) {
@@ -126,6 +137,13 @@ class Tally {
           control.failedRecords.push(sequence);
       }
     }
+  }
+
+  #takeException(id: string, sequence: number): void {
+    const known = this.#exceptions.get(id) ?? { id, calls: 0, records: [] };
+    this.#exceptions.set(id, known);
+    known.calls += 1;
+    if (known.records.length < mostRecords) known.records.push(sequence);
   }
 
   #takeFindings(findings: RecordedFindings, sequence: number): void {
@@ -146,6 +164,7 @@ class Tally {
       blockedRecords: this.#blocked,
       controls: [...this.#controls.values()],
       rules,
+      exceptions: [...this.#exceptions.values()],
     };
   }
 }

@@ -83,7 +83,7 @@ export async function* recordsSince(
   { signal, onProgress }: ScanOptions = {},
 ): AsyncGenerator<LedgerRecord[]> {
   let read = 0;
-  for await (const { records } of readFrom(directory, beginningBefore(directory, day), signal)) {
+  for await (const { records } of readFrom(directory, positionBeforeDay(directory, day), signal)) {
     yield records.map(({ record }) => record);
     read += records.length;
     onProgress?.(read);
@@ -97,7 +97,7 @@ export function savedBy({ topic, data }: NoteRecord): bigint | null {
 }
 
 /** The start of the last segment that began before the day began in any zone; null for the first one. */
-function beginningBefore(directory: string, day: string): JournalPosition | null {
+export function positionBeforeDay(directory: string, day: string): JournalPosition | null {
   const first = dayBefore(day);
   for (const name of segmentNames(directory).reverse()) {
     const header = headerIn(directory, name);

@@ -58,6 +58,8 @@ export interface ApiRequest {
   caller: string;
   /** Why the call is made. */
   reason: string;
+  /** What it is for: one of compliance.use_classes, if policy asks for that. */
+  use_class?: string;
   /** Give either a prompt or messages. */
   prompt?: string;
   messages?: readonly ChatMessage[];

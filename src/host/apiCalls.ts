@@ -29,6 +29,7 @@ const text = z.string();
 const requestForm = z.strictObject({
   caller: text.check(z.regex(/^[\w-]{1,100}\.[\w-]{1,100}$/)),
   reason: text,
+  use_class: z.optional(text),
   prompt: z.optional(text),
   messages: z.optional(messagesForm),
   system: z.optional(systemForm),
@@ -121,6 +122,7 @@ export async function execute(
           ...(request.max_tokens !== undefined && { maxTokens: request.max_tokens }),
           ...(request.temperature !== undefined && { temperature: request.temperature }),
           auditReason: request.reason,
+          ...(request.use_class !== undefined && { useClass: request.use_class }),
           origin,
         },
         {

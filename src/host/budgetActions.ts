@@ -4,6 +4,7 @@ import type { CapStatus } from '../ledger/budgetStatus.ts';
 import { amountToMicro, formatUsd } from '../pricing/cost.ts';
 import { askReason } from './askReason.ts';
 import type { CoreHolder } from './coreHolder.ts';
+import { showRequest } from './exceptionActions.ts';
 
 /** Asks for a cap if none is given, its new amount for today, and the reason. Returns whether it was raised. */
 export async function raiseCap(holder: CoreHolder, chosen?: CapStatus): Promise<boolean> {
@@ -29,10 +30,11 @@ export async function raiseCap(holder: CoreHolder, chosen?: CapStatus): Promise<
   });
   if (reason === undefined) return false;
   // The settings may have been saved meanwhile, which replaces the core.
-  await holder.use((ready) =>
+  const { request } = await holder.use((ready) =>
     ready.raiseCap({ scope: cap.scope, key: cap.key, limit: amountOf(limit) }, reason),
   );
-  return true;
+  if (request) await showRequest(request);
+  return request === null;
 }
 
 /** Asks why calls should resume after an overrun. Returns whether they do. */

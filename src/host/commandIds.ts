@@ -23,6 +23,7 @@ export const commandIds = [
   'tidyllm.stopAnswer',
   'tidyllm.openBudget',
   'tidyllm.raiseCap',
+  'tidyllm.requestException',
   'tidyllm.setDailyLimit',
   'tidyllm.acknowledgeOverruns',
   'tidyllm.reconnect',

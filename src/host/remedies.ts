@@ -29,7 +29,8 @@ export function commandOf({ kind }: Mend): CommandId {
 /** Carries a remedy out; a file is opened at its place. */
 export function applyRemedy(remedy: Mend): Thenable<unknown> {
   const place = 'place' in remedy ? (remedy.place ?? undefined) : undefined;
-  return vscode.commands.executeCommand(commandOf(remedy), { place });
+  const allows = remedy.kind === 'request_exception' ? remedy.allows : undefined;
+  return vscode.commands.executeCommand(commandOf(remedy), { place, allows });
 }
 
 function buttons(): Readonly<Record<Mend['kind'], Button>> {
@@ -46,6 +47,7 @@ function buttons(): Readonly<Record<Mend['kind'], Button>> {
     open_settings: { command: 'tidyllm.openSettingsFile', label: t('Open Settings File') },
     raise_cap: { command: 'tidyllm.raiseCap', label: t('Raise Cap…') },
     reconnect: { command: 'tidyllm.reconnect', label: t('Reconnect') },
+    request_exception: { command: 'tidyllm.requestException', label: t('Ask for an Exception…') },
     reopen_ledger: { command: 'tidyllm.reopenLedger', label: t('Reopen Ledger…') },
     set_api_key: { command: 'tidyllm.setApiKey', label: t('Set API Key…') },
     show_ledger: { command: 'tidyllm.revealLedger', label: t('Reveal Ledger Folder') },

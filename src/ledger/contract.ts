@@ -102,6 +102,9 @@ export interface LedgerReader {
   /** Today's money. It MUST count what every process has recorded so far. */
   budget(): Promise<DayBudget>;
 
+  /** The time that a record would get now, ISO 8601. It MUST NOT be before that of any record. */
+  time(): Promise<string>;
+
   /** The chain's head; null while there is no record. It MUST be of every process's records so far. */
   head(): Promise<LedgerHead | null>;
 
@@ -140,10 +143,11 @@ export interface LedgerAdministration {
   adjust(inputs: readonly AdjustInput[], comparedTo: number): Promise<Receipt>;
 
   /**
-   * Records something about a call that has ended, in the ledger with this id. It MUST NOT move money. Throws
-   * `invalid_request` for a note that breaks the rules, and where another ledger has taken that one's place.
+   * Records something about a call that has ended, or without a call about the ledger itself, in the ledger with this id.
+   * It MUST NOT move money. Throws `invalid_request` for a note that breaks the rules, and where another ledger has taken
+   * that one's place.
    */
-  note(call: { callId: string; ledgerId: string }, note: Note): Promise<Receipt>;
+  note(about: { callId: string | null; ledgerId: string }, note: Note): Promise<Receipt>;
 
   /** Records that a subject's content was erased. */
   tombstone(input: TombstoneInput): Promise<Receipt>;

@@ -33,6 +33,14 @@ function format(time: Date, timeZone: string): string {
   return formatter.format(time);
 }
 
+/** The first instant after a policy day, YYYY-MM-DD. */
+export function endOfDay(day: string, timeZone: string): Date {
+  // Midnight in UTC is in that day in every zone to the east, noon in every zone to the west.
+  const midnight = new Date(`${day}T00:00:00Z`);
+  const within = dayOf(midnight, timeZone) === day ? midnight : new Date(`${day}T12:00:00Z`);
+  return nextDayStart(within, timeZone);
+}
+
 /** The first instant of the day after the one that holds `time`, to the minute. */
 export function nextDayStart(time: Date, timeZone: string): Date {
   const today = dayOf(time, timeZone);

@@ -34,7 +34,7 @@ export function overrunOf({ callId, day, reserved }: OpenCall, cost: string): Re
   };
 }
 
-export function notesOf(callId: string, notes: readonly Note[]): RecordDraft[] {
+export function notesOf(callId: string | null, notes: readonly Note[]): RecordDraft[] {
   return notes.map(({ topic, data }) => ({ kind: 'note', call_id: callId, topic, data }));
 }
 

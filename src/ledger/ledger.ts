@@ -292,13 +292,16 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
     });
   }
 
-  async note({ callId, ledgerId }: { callId: string; ledgerId: string }, note: Note): Promise<Receipt> {
+  async note(
+    { callId, ledgerId }: { callId: string | null; ledgerId: string },
+    note: Note,
+  ): Promise<Receipt> {
     requireNotes([note]);
     return this.#record((state) => {
       if (state.ledgerId !== ledgerId)
         throw new GatewayError(
           'invalid_request',
-          `The call ${callId} is in another ledger than the one in use.`,
+          `${callId === null ? 'The record' : `The call ${callId}`} belongs to another ledger than the one in use.`,
           {
             hint: 'Choose the back-end and the state folder with which it was made.',
           },
@@ -390,6 +393,10 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
       overruns: totals?.overruns.size ?? 0,
       clockAheadMs: this.#clock.aheadMs(state),
     };
+  }
+
+  async time(): Promise<string> {
+    return this.#clock.time(await this.#read());
   }
 
   async head(): Promise<LedgerHead | null> {

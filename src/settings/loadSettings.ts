@@ -188,9 +188,13 @@ function parseValues(
   return { settings: null, faults: result.error.issues.flatMap(describe) };
 }
 
+/** Who approves is said in a file: a variable leaves no trace of who set it. */
+const onlyInFiles = 'compliance.approvers';
+
 /** Names are TIDYLLM_ and the key's path: TIDYLLM_BUDGET_DAILY_LIMIT_USD. Open mappings have none. */
 const ownVariables = new Map(
   settingKeys
+    .filter(({ path }) => path.join('.') !== onlyInFiles)
     .filter(({ initial }) => initial === null || typeof initial !== 'object' || Array.isArray(initial))
     .map(({ path }) => [`TIDYLLM_${path.join('_').toUpperCase()}`, path]),
 );

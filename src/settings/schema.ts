@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { amountToMicro, parseDecimal } from '../pricing/cost.ts';
 import { userCapFault } from '../userName.ts';
-import { isKeyName, isRegion } from '../strayCharacters.ts';
+import { isKeyName, isPublicKey, isRegion } from '../strayCharacters.ts';
 import { patternList } from './patterns.ts';
 
 /** A price as text, so that no digit is lost. */
@@ -70,6 +70,12 @@ const userCapName = capName.superRefine((name, context) => {
 const userCaps = z.record(userCapName, amount.nullable()).default({});
 const complianceLevel = z.enum(['enterprise', 'sox', 'gdpr', 'ai_act']);
 const decision = z.enum(['block', 'redact', 'allow']);
+const useClass = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9_]{0,59}$/,
+    'must be a name such as customer_facing: a to z, 0 to 9 and _, at most 60',
+  );
 
 /**
  * settings.yaml: the only description of its keys, types, defaults and meaning. The template, the
@@ -323,6 +329,36 @@ export const settingsSchema = z.strictObject({
       .describe(
         'What happens to a request that can’t be searched in time; null blocks it at level sox only.',
       ),
+    approvers: z
+      .array(
+        z.strictObject({
+          name: userCapName,
+          public_key: z.string().refine(isPublicKey, 'must be a key from "tidyllm compliance key"'),
+        }),
+      )
+      .default([])
+      .describe(
+        'People who may approve exceptions, higher caps and agreements of others, each with the public key that "tidyllm compliance key" prints.',
+      )
+      .meta({
+        examples: [[{ name: 'grace', public_key: '11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=' }]],
+      }),
+    segregation_of_duties: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether a higher cap and the command of an agreement need an approver; always at level sox.',
+      ),
+    use_classes: z
+      .array(useClass)
+      .default([])
+      .describe('Names for what calls are for, one of which a call may state; an empty list asks for none.')
+      .meta({ examples: [['internal', 'customer_facing', 'high_risk']] }),
+    use_class_required: z
+      .boolean()
+      .default(false)
+      .describe('Whether a call that states no use class is refused.'),
+    use_classes_denied: z.array(useClass).default([]).describe('Use classes for which no call may be made.'),
     deadline_ms: z
       .int()
       .min(100)

@@ -38,11 +38,19 @@ export const workspaceRules: Readonly<Record<string, Tighten>> = {
   'compliance.paths_denied': added,
   'compliance.regions_allowed': narrower,
   'compliance.cross_region': stricterPlaces,
+  'compliance.segregation_of_duties': either,
+  'compliance.use_classes': narrower,
+  'compliance.use_class_required': either,
+  'compliance.use_classes_denied': (own: string[], asked: string[]) => [...new Set([...own, ...asked])],
   'compliance.unchecked': (own: string | null, asked: string | null) => (asked === 'block' ? asked : own),
 };
 
 function both(own: boolean, asked: boolean): boolean {
   return own && asked;
+}
+
+function either(own: boolean, asked: boolean): boolean {
+  return own || asked;
 }
 
 function lower(own: number, asked: number): number {

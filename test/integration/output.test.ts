@@ -44,6 +44,14 @@ const commands: Record<string, string[]> = {
   'cache stats': ['cache', 'stats'],
   'cache clear': ['cache', 'clear'],
   'compliance check': ['compliance', 'check', 'mine.yaml'],
+  'compliance key': ['compliance', 'key'],
+  'compliance exception request': ['compliance', 'exception', 'request', '--rule', 'email', ...reason],
+  'compliance exception list': ['compliance', 'exception', 'list'],
+  'compliance exception show': ['compliance', 'exception', 'show', 'request.json'],
+  'compliance exception approve': ['compliance', 'exception', 'approve', 'deadbeef', ...reason],
+  'compliance exception reject': ['compliance', 'exception', 'reject', 'deadbeef', ...reason],
+  'compliance exception import': ['compliance', 'exception', 'import', 'request.json'],
+  'compliance exception revoke': ['compliance', 'exception', 'revoke', 'deadbeef', ...reason],
   'compliance report': ['compliance', 'report', '--level', 'sox'],
   'tracking status': ['tracking', 'status'],
   'tracking send': ['tracking', 'send'],
@@ -108,6 +116,8 @@ beforeAll(() => {
   writeFileSync(join(template, 'flow.yaml'), 'agreements: []\n');
   writeFileSync(join(template, 'bill.csv'), 'line_item_usage_start_date,line_item_unblended_cost\n');
   expect(run(commands['chat'] ?? [], template).status).toBe(0);
+  const requesting = ['compliance', 'exception', 'request', '--rule', 'email', '--out', 'request.json'];
+  expect(run([...requesting, ...reason], template).status).toBe(0);
 });
 
 afterAll(() => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { Placement } from '../../compliance/placement.ts';
 import type { Screened } from '../../compliance/found.ts';
-import { ComplianceBlocked, type Controls, type Screening } from '../../compliance/screening.ts';
+import { ComplianceBlocked, type Excepted, type Judged, type Screening } from '../../compliance/screening.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
 import type { CallLedger, LedgerReader, RefuseInput, Reservation } from '../../ledger/contract.ts';
 import { readReason, requireReason } from '../../ledger/reason.ts';
@@ -30,7 +30,7 @@ import { answerNotes, cacheNotes, groupNotes, requestNotes } from './contentNote
 import { chargeOf, tokenCounts, unitPrices } from './charge.ts';
 import { endedAttempt, responseTo, type Attempt, type AttemptEnd } from './response.ts';
 import { shortfallOf } from '../shortfall.ts';
-import { screenRequest } from './screenRequest.ts';
+import { screenRequest, type ExceptionSource } from './screenRequest.ts';
 import type {
   CachedAnswer,
   CallOptions,
@@ -49,13 +49,14 @@ export interface CorporateLlmDependencies {
   content: ContentStore;
   policy: AdmissionPolicy;
   screening: Screening;
+  exceptions: ExceptionSource;
   tracker: CallTracker;
 }
 
 /** An admitted call, and what policy keeps of it. */
 interface PreparedCall extends AdmittedCall {
   screened: Screened;
-  controls: Controls;
+  judged: Judged;
   kept: KeptCall;
 }
 
@@ -84,15 +85,18 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
   readonly #screening: Screening;
   /** A request is planned and then made: it is searched once. */
   readonly #screened = new WeakMap<LlmRequest, Promise<Screened>>();
+  readonly #exceptions: ExceptionSource;
   readonly #tracker: CallTracker;
 
-  constructor({ backend, ledger, catalogue, content, policy, screening, tracker }: CorporateLlmDependencies) {
+  constructor(dependencies: CorporateLlmDependencies) {
+    const { backend, ledger, catalogue, content, policy, screening, exceptions, tracker } = dependencies;
     this.#backend = backend;
     this.#ledger = ledger;
     this.#catalogue = catalogue;
     this.#content = content;
     this.#policy = policy;
     this.#screening = screening;
+    this.#exceptions = exceptions;
     this.#tracker = tracker;
   }
 
@@ -155,11 +159,11 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
       return this.#refuse(attempt, asGatewayError(error, signal));
     }
     try {
-      const { call, screened, controls } = admitted;
+      const { call, screened, judged } = admitted;
       const notes = [
         ...requestNotes(call.content),
         ...groupNotes(request),
-        this.#screening.noteOf(screened, controls),
+        this.#screening.noteOf(screened, judged, request.useClass ?? null),
       ];
       const reservation = await this.#reserve(attempt, admitted, notes);
       if (!reservation.granted) return this.#overBudget(attempt, admitted, reservation);
@@ -258,7 +262,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     const notes = [
       ...requestNotes(prepared.call.content),
       ...group,
-      this.#screening.noteOf(prepared.screened, prepared.controls),
+      this.#screening.noteOf(prepared.screened, prepared.judged, attempt.request.useClass ?? null),
       ...cacheNotes(cached),
     ];
     const recorded = await this.#ledger.recordFree(attempt.callId, input, ending, notes);
@@ -304,26 +308,34 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     attempt.call = admitted.call;
     const placement = this.#placementOf(admitted.model, request);
     const { description } = attempt;
-    const controls = this.#screening.judge({
-      screened,
-      placement,
-      reason: description.reason,
-      caller: description,
-    });
-    return { ...admitted, screened, controls };
+    const useClass = request.useClass ?? null;
+    const judged = await this.#screening.judge(
+      { screened, placement, reason: description.reason, caller: description, useClass },
+      this.#exceptedFor(description.user_id),
+    );
+    attempt.exceptions = judged.exceptions;
+    return { ...admitted, screened, judged };
   }
 
   #placementOf({ name, modelId, baseId }: Model, request: LlmRequest): Placement {
     const names = [modelOf(request), name, modelId, baseId, bareIdOf(baseId)];
     const geography = profileOf(baseId)?.geography ?? null;
-    return { modelNames: [...new Set(names)], region: this.#backend.region, geography };
+    return { modelNames: [...new Set(names)], modelId, region: this.#backend.region, geography };
+  }
+
+  #exceptedFor(userId: string): Excepted {
+    return (permits) => this.#exceptions.covering(userId, permits);
   }
 
   /** The content of a request as it may leave. Throws `compliance_blocked` if policy keeps it back. */
   #screen({ description }: Attempt, request: LlmRequest, signal?: AbortSignal): Promise<Screened> {
     const before = this.#screened.get(request);
     if (before) return before;
-    const dependencies = { content: this.#content, screening: this.#screening };
+    const dependencies = {
+      content: this.#content,
+      screening: this.#screening,
+      exceptions: this.#exceptions,
+    };
     const screening = screenRequest(request, description.user_id, dependencies, signal);
     this.#screened.set(request, screening);
     // A search that was stopped says nothing about the request.

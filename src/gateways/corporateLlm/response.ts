@@ -1,10 +1,10 @@
-import type { RuleCount, Screened } from '../../compliance/found.ts';
+import type { Exceptions, RuleCount, Screened } from '../../compliance/found.ts';
 import { ComplianceBlocked } from '../../compliance/screening.ts';
 import type { GatewayError } from '../../errors.ts';
 import type { Receipt } from '../../ledger/contract.ts';
 import type { CallDescription } from '../../ledger/records.ts';
 import { noTokens } from '../../pricing/cost.ts';
-import type { GovernedResponse, LlmRequest, StageTimes } from '../modelCalls.ts';
+import type { ComplianceResult, GovernedResponse, LlmRequest, StageTimes } from '../modelCalls.ts';
 import type { BackendInfo, EndedAttempt, ModelCall } from '../ports.ts';
 import { messageOf, type Answer } from './answer.ts';
 import { outputCostOf, type Charge } from './charge.ts';
@@ -20,6 +20,8 @@ export interface Attempt {
   reasonFault: GatewayError | null;
   /** What was found in the request, once it was searched. */
   screened?: Screened;
+  /** By which exceptions it may be made. */
+  exceptions?: Exceptions;
   answerFindings?: readonly RuleCount[];
   /** End times of the stages before the dispatch. */
   admittedAt?: number;
@@ -82,13 +84,20 @@ export function responseTo(
   };
 }
 
-function complianceOf({ screened, answerFindings = [] }: Attempt, error: GatewayError | null) {
-  if (error instanceof ComplianceBlocked)
-    return { decision: 'block' as const, findings: error.findings, answerFindings, late: error.late };
+function complianceOf(
+  { screened, answerFindings = [], exceptions: used, request }: Attempt,
+  error: GatewayError | null,
+): ComplianceResult | null {
+  const exceptions = [...new Set(used?.values())];
+  const useClass = request.useClass ?? null;
+  if (error instanceof ComplianceBlocked) {
+    const { findings, late } = error;
+    return { decision: 'block', findings, answerFindings, exceptions, useClass, late };
+  }
   if (!screened) return null;
-  const decision = error?.code === 'compliance_blocked' ? ('block' as const) : screened.decision;
+  const decision = error?.code === 'compliance_blocked' ? 'block' : screened.decision;
   const { findings, late } = screened;
-  return { decision, findings, answerFindings, late };
+  return { decision, findings, answerFindings, exceptions, useClass, late };
 }
 
 /** The same for tracking. */

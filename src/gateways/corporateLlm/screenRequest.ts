@@ -1,4 +1,4 @@
-import type { Screened } from '../../compliance/found.ts';
+import type { Exceptions, Screened } from '../../compliance/found.ts';
 import { ComplianceBlocked, type Screening } from '../../compliance/screening.ts';
 import { countsInWords } from '../../compliance/words.ts';
 import type { ContentStore } from '../../content/contentStore.ts';
@@ -8,6 +8,13 @@ import { contentOf } from './admission.ts';
 interface ScreeningDependencies {
   content: Pick<ContentStore, 'keyFor'>;
   screening: Screening;
+  exceptions: ExceptionSource;
+}
+
+/** Where exceptions from policy come from. */
+export interface ExceptionSource {
+  /** Which of these permits a user has by an exception now, with its id. Throws what reading the ledger throws. */
+  covering(userId: string, permits: readonly string[]): Promise<Exceptions>;
 }
 
 /**
@@ -17,11 +24,16 @@ interface ScreeningDependencies {
 export function screenRequest(
   request: LlmRequest,
   userId: string,
-  { content, screening }: ScreeningDependencies,
+  { content, screening, exceptions }: ScreeningDependencies,
   signal?: AbortSignal,
 ): Promise<Screened> {
   const key = content.keyFor(userId, `placeholders of ${request.conversation ?? ''}`);
-  return screening.screen(contentOf(request), { key, redactBlocked: request.redact ?? false, signal });
+  return screening.screen(contentOf(request), {
+    key,
+    redactBlocked: request.redact ?? false,
+    excepted: (permits) => exceptions.covering(userId, permits),
+    signal,
+  });
 }
 
 /** A request as it would leave, for showing it, with what policy does to it in a sentence. Nothing is recorded. */

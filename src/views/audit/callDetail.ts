@@ -152,7 +152,7 @@ function complianceOf(records: readonly ProvenRecord[]): [name: string, value: s
   const request = notes.map(recordedRequest).find((one) => one !== null);
   const answer = notes.flatMap((note) => recordedAnswer(note) ?? []);
   if (!request) return [];
-  const { decision, findings, late, levels, controls } = request;
+  const { decision, findings, late, levels, controls, exceptions, use_class: useClass } = request;
   const { t } = vscode.l10n;
   const decided = { allow: t('let through'), redact: t('redacted'), block: t('kept back') }[decision];
   const found = late ? t('not searched in time') : countsInWords(findings);
@@ -160,6 +160,8 @@ function complianceOf(records: readonly ProvenRecord[]): [name: string, value: s
   return [
     [t('Compliance'), t('{0} ({1})', text, levels.join(', '))],
     [t('Found in the answer'), answer.length === 0 ? null : countsInWords(answer)],
+    [t('Exceptions'), exceptions?.join(', ') ?? null],
+    [t('Use class'), useClass ?? null],
     [t('Failed controls'), controls?.failed?.join(', ') ?? null],
   ];
 }

@@ -49,6 +49,8 @@ export function contributeChat(dependencies: ChatPanelDependencies) {
         add(async (denied) => [await (await attach()).attachProblems(denied)]),
       'tidyllm.addDiffToChat': () => add(async (denied) => [await (await attach()).attachDiff(denied)]),
       'tidyllm.previewQuestion': async () => (await chat()).previewQuestion(),
+      'tidyllm.requestException': async (asked?: { allows?: readonly string[] }) =>
+        (await import('../../host/exceptionActions.ts')).requestException(dependencies.holder, asked?.allows),
       'tidyllm.stopAnswer': async () => (await chat()).stop(),
     },
     /** Called after a user's kept content was erased. */

@@ -18,7 +18,7 @@ import { QuestionContext } from './questionContext.ts';
 const pauseMs = 150;
 
 /** A question that waits for the running answer, and how it will be asked. */
-export interface QueuedQuestion extends Required<Pick<Change, 'mode' | 'reason' | 'signature'>> {
+export interface QueuedQuestion extends Required<Pick<Change, 'mode' | 'reason' | 'signature' | 'useClass'>> {
   id: string;
   question: string;
   attachments: readonly Attachment[];
@@ -112,13 +112,13 @@ export class NextQuestion {
 
   /** Takes all of a question that is asked now, as it is asked. */
   async take(question: string): Promise<QueuedQuestion> {
-    const { reason, mode, signature } = this.#dependencies.conversation();
+    const { reason, mode, signature, useClass } = this.#dependencies.conversation();
     const model = await this.model();
     const attachments = this.context.take();
     this.#endPrompt();
     // Before the question makes the conversation one of its own.
     this.#keep();
-    return { id: randomUUID(), question, attachments, model, reason, mode, signature };
+    return { id: randomUUID(), question, attachments, model, reason, mode, signature, useClass };
   }
 
   wait(question: QueuedQuestion): void {

@@ -71,6 +71,7 @@ export class OpenConversation {
       this.#dependencies.onError(error);
     }
     this.#conversation.reason = before.reason;
+    this.#conversation.useClass = before.useClass;
   }
 
   /** From now on turns are kept as this user, and as policy says; those of an earlier version are carried over once. */
@@ -91,8 +92,8 @@ export class OpenConversation {
     this.#replace({ ...empty, turns: opened.turns, leaf }, new ConversationLog(files, workspaces(), opened));
     const last = this.#conversation.turns.at(-1);
     if (last) {
-      const { reason, mode = 'direct', signature = '', followsRules = true } = last;
-      Object.assign(this.#conversation, { reason, mode, signature, followsRules });
+      const { reason, mode = 'direct', signature = '', followsRules = true, useClass = '' } = last;
+      Object.assign(this.#conversation, { reason, mode, signature, followsRules, useClass });
     }
     return true;
   }
@@ -131,8 +132,8 @@ export class OpenConversation {
 
   /** Remembers for the next start what is open, and how the next question is asked. */
   async remember(): Promise<void> {
-    const { reason, mode, signature } = this.#conversation;
-    await this.#dependencies.memory.keepOpen({ id: this.#log.id, reason, mode, signature });
+    const { reason, mode, signature, useClass } = this.#conversation;
+    await this.#dependencies.memory.keepOpen({ id: this.#log.id, reason, mode, signature, useClass });
   }
 
   dispose(): void {

@@ -66,6 +66,7 @@ const asking: ReadonlySet<string> = new Set<CommandId>([
   'tidyllm.setDailyLimit',
   'tidyllm.acknowledgeOverruns',
   'tidyllm.reopenLedger',
+  'tidyllm.requestException',
 ]);
 
 export interface ChatPanelDependencies {
@@ -358,6 +359,7 @@ export class ChatPanel implements vscode.Disposable {
       case 'followRules':
       case 'mode':
       case 'signature':
+      case 'useClass':
         return this.#setWay(message);
       case 'draft':
         this.#next.write(message.question);
@@ -389,10 +391,11 @@ export class ChatPanel implements vscode.Disposable {
 
   /** How the next question is asked. */
   async #setWay(
-    message: Extract<ViewMessage, { type: 'followRules' | 'mode' | 'signature' }>,
+    message: Extract<ViewMessage, { type: 'followRules' | 'mode' | 'signature' | 'useClass' }>,
   ): Promise<void> {
     if (message.type === 'mode') this.#next.chooseMode(message.mode);
     else if (message.type === 'signature') this.#conversation.signature = message.signature;
+    else if (message.type === 'useClass') this.#conversation.useClass = message.useClass;
     else this.#conversation.followsRules = message.follow;
     this.#next.priceSoon();
     await this.#open.remember();
@@ -537,8 +540,9 @@ export class ChatPanel implements vscode.Disposable {
     this.#post({ type: 'focus' });
   }
 
-  async #askNow({ question, model, attachments, reason, mode, signature }: QueuedQuestion): Promise<void> {
-    const change = { attachments, reason, mode, signature };
+  async #askNow({ question, model, ...asked }: QueuedQuestion): Promise<void> {
+    const { attachments, reason, mode, signature, useClass } = asked;
+    const change = { attachments, reason, mode, signature, useClass };
     const result = await this.#asked(() => this.#conversation.ask(question, model, change));
     if (result.outcome !== 'asked') this.#next.giveBack(question, attachments);
     else if (!result.turn.flow && reason.trim() !== '') await this.#memory.addReason(reason.trim());
@@ -698,7 +702,7 @@ export class ChatPanel implements vscode.Disposable {
 
   /** Shows the last turns; earlier ones when they are asked for. */
   #showConversation(): void {
-    const { turns, reason, mode, signature } = this.#conversation;
+    const { turns, reason, mode, signature, useClass } = this.#conversation;
     this.#first = firstOfPart(turns, turns.length);
     // It may have been a turn of another conversation.
     this.#askedBefore = null;
@@ -709,6 +713,7 @@ export class ChatPanel implements vscode.Disposable {
       reason,
       mode,
       signature,
+      useClass,
       draft: this.#next.text,
     });
     this.#showAround();

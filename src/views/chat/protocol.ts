@@ -25,6 +25,8 @@ const surroundings = z.object({
   suggestedReason: z.nullable(z.string()),
   /** Whether MLflow shows calls. */
   inMlflow: z.boolean(),
+  /** What calls may be for; empty if policy doesn't ask. */
+  useClasses: z.optional(z.array(z.string())),
 });
 
 /** The rules files of the workspace, by their paths, and which of them and of the files with modes are ignored. */
@@ -73,6 +75,7 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
     reason: z.string(),
     mode: z.string(),
     signature: z.string(),
+    useClass: z.optional(z.string()),
     /** The question that was written in it and not asked. */
     draft: z.string(),
   }),
@@ -156,6 +159,7 @@ export const viewMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('reason'), reason: z.string() }),
   z.object({ type: z.literal('mode'), mode: z.string() }),
   z.object({ type: z.literal('signature'), signature: z.string() }),
+  z.object({ type: z.literal('useClass'), useClass: z.string() }),
   /** Decides about the tool that waits; null refuses it. */
   z.object({ type: z.literal('decideTool'), approval: z.nullable(z.enum(['once', 'conversation'])) }),
   runMessage([

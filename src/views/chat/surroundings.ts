@@ -19,6 +19,7 @@ export async function readSurroundings(
   if (state.kind === 'starting') return { ...nothing, gateway: { state: 'starting' } };
   if (state.kind === 'failed')
     return { ...nothing, gateway: { state: 'failed', failure: shownFailure(state.error) } };
+  const { use_classes: useClasses, use_classes_denied: denied } = state.core.loaded.settings.compliance;
   const { modes } = await state.core.chat.modeFiles();
   return {
     gateway: { state: 'ready', simulatedBecause: state.core.simulatedBecause },
@@ -27,6 +28,7 @@ export async function readSurroundings(
     ownModes: modes.map(({ id, description = '' }) => ({ id, description })),
     suggestedReason,
     inMlflow: state.core.tracking.hasPages(),
+    useClasses: useClasses.filter((one) => !denied.includes(one)),
   };
 }
 

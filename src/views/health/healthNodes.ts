@@ -554,6 +554,7 @@ const actionOf: Readonly<Record<Mend['kind'], Action | null>> = {
   raise_cap: null,
   reconnect: 'reconnect',
   reopen_ledger: 'reopen',
+  request_exception: null,
   set_api_key: 'setKey',
   show_ledger: 'reveal',
   show_output: 'output',

@@ -65,6 +65,7 @@ function test(
         content,
         policy,
         screening,
+        exceptions: { covering: () => Promise.resolve(new Map()) },
         tracker: untracked,
       }),
     anchorAt: (path) => core.anchorAt(path),

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Core } from '../../../src/core/core.ts';
 import type { ApprovalRequest, ExecuteOptions } from '../../../src/flow/flowAgreementManager.ts';
 import type { Report } from '../../../src/flow/report.ts';
+import { Signer } from '../../../src/ledger/signing.ts';
 import { writeFlowFile } from '../../support/flowFiles.ts';
 import { figureOf, reportOf, runCommand } from '../../support/flowRuns.ts';
 import { gatewayOnStandIn } from '../../support/gateways.ts';
@@ -29,16 +30,7 @@ async function shell(
   own: Record<string, string> = {},
 ): Promise<Shell> {
   const folder = temporaryFolder();
-  writeFlowFile(folder, {
-    trigger: '[Do It]',
-    flow_encoding: '@team#command!run@workspace',
-    expanded_meaning: 'Run a command of the team.',
-    action: 'do_it',
-    real_implementation: 'shell',
-    fallback: 'health_check',
-    parameters,
-    shell: { command, directory },
-  });
+  writeFlowFile(folder, agreementOf(command, parameters, directory));
   const environment = {
     ...{ PGPASSWORD: 'hunter2', AWS_SESSION_TOKEN: 'token', TEAM: 'blue', AWS_REGION: 'us-east-1' },
     ...{ AWS_DEFAULT_PROFILE: 'team', MLFLOW_TRACKING_TOKEN: 'hunter2', PGPASSFILE: '/none' },
@@ -54,6 +46,19 @@ async function shell(
   const run: Shell['run'] = (options) =>
     runCommand(core, '[Do It]', { origin, approve: approved, ...options });
   return { core, home, folder, run };
+}
+
+function agreementOf(command: string, parameters: object = {}, directory = '.') {
+  return {
+    trigger: '[Do It]',
+    flow_encoding: '@team#command!run@workspace',
+    expanded_meaning: 'Run a command of the team.',
+    action: 'do_it',
+    real_implementation: 'shell',
+    fallback: 'health_check',
+    parameters,
+    shell: { command, directory },
+  };
 }
 
 function runRecords({ core }: Shell) {
@@ -94,6 +99,31 @@ describe('a command', () => {
     expect(execution).toMatchObject({ mode: 'real', outcome: 'success' });
     expect(outputOf(execution.report)).toBe(join(it.folder, '.tidyllm'));
     expect(outputOf(execution.report, 'errors')).toMatch(/notes\.txt[^]*careful$/);
+  });
+
+  it('needs a second person where duties are separated, once for each wording', async () => {
+    const home = temporaryFolder();
+    const grace = Signer.generate();
+    const settings = join(home, 'settings.yaml');
+    const approvers = [{ name: 'grace', public_key: grace.publicKey }];
+    const compliance = { level: 'sox', approvers };
+    writeFileSync(settings, JSON.stringify({ compliance, audit: { retention_days: 2555 } }));
+    const it = await shell('echo done', {}, '.', { TIDYLLM_SETTINGS: settings });
+    // The ledger has no record to which a request could belong.
+    expect(await it.run()).toMatchObject({ outcome: 'refused', error: { code: 'invalid_request' } });
+    const refused = await it.run();
+    expect(refused).toMatchObject({ outcome: 'refused', error: { code: 'flow_not_approved' } });
+    expect((await it.run()).outcome).toBe('refused');
+    const [request, ...others] = await it.core.approvals.list();
+    expect(others).toEqual([]);
+    expect(refused.error?.hint).toContain(`tidyllm compliance exception show ${request?.request.id}`);
+    if (!request) return;
+    const { approvals } = it.core;
+    const signed = await approvals.decide(request, { decision: 'approved', reason: 'read it' }, grace);
+    await it.core.takeDecision(signed);
+    expect(await it.run()).toMatchObject({ mode: 'real', outcome: 'success' });
+    writeFlowFile(it.folder, agreementOf('echo other'));
+    expect((await it.run()).outcome).toBe('refused');
   });
 
   it('is real, costs nothing, and is recorded as approved', async () => {

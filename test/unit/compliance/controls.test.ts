@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { checkControls, controls, type CallFacts } from '../../../src/compliance/controls.ts';
-import { requirePermitted, type Placement } from '../../../src/compliance/placement.ts';
+import { forbiddenPlaces, type Placement } from '../../../src/compliance/placement.ts';
 import { settingsSchema } from '../../../src/settings/schema.ts';
 
 const nothing = { images: 0, documents: 0, sealed: 0 };
-const here: Placement = { modelNames: ['claude-sonnet', 'm'], region: 'eu-central-1', geography: null };
+const here: Placement = {
+  modelNames: ['claude-sonnet', 'm'],
+  modelId: 'm',
+  region: 'eu-central-1',
+  geography: null,
+};
+const grace = { name: 'grace', public_key: Buffer.alloc(32, 7).toString('base64') };
 const personal = [{ rule: 'email', class: 'personal_data' as const, count: 1 }];
 
 function policyOf(compliance: object): CallFacts['policy'] {
@@ -13,10 +19,11 @@ function policyOf(compliance: object): CallFacts['policy'] {
 
 function facts(changes: Partial<CallFacts> = {}): CallFacts {
   return {
-    screened: { decision: 'allow', findings: [], late: false, unreadable: nothing },
+    screened: { decision: 'allow', findings: [], exceptions: new Map(), late: false, unreadable: nothing },
     placement: here,
     reason: 'JIRA-1 why',
     caller: { account: 'ada' },
+    useClass: null,
     retentionDays: 400,
     policy: policyOf({ level: ['enterprise', 'sox', 'gdpr', 'ai_act'] }),
     ...changes,
@@ -38,7 +45,8 @@ describe('the controls', () => {
 
   it('of the policy’s levels are checked, and no others', () => {
     const ids = [...checkControls(facts({ policy: policyOf({ level: 'sox' }) })).keys()];
-    expect(ids).toEqual(['sox.identity', 'sox.ticket', 'sox.records', 'sox.retention']);
+    const own = ['identity', 'ticket', 'records', 'retention', 'segregation'];
+    expect(ids).toEqual(own.map((name) => `sox.${name}`));
   });
 
   it.each<[string, Partial<CallFacts>, string]>([
@@ -60,6 +68,11 @@ describe('the controls', () => {
     ['enterprise.models', {}, 'unchecked'],
     ['enterprise.models', { policy: policyOf({ models_denied: ['x'] }) }, 'passed'],
     ['enterprise.secrets', {}, 'passed'],
+    ['sox.segregation', {}, 'failed'],
+    ['sox.segregation', { policy: policyOf({ level: 'sox', approvers: [grace] }) }, 'passed'],
+    ['ai_act.26', {}, 'unchecked'],
+    ['ai_act.26', { useClass: 'internal' }, 'passed'],
+    ['ai_act.26', { policy: policyOf({ level: 'ai_act', use_classes: ['internal'] }) }, 'failed'],
     ['gdpr.9', {}, 'unchecked'],
     ['gdpr.44', {}, 'unchecked'],
     ['gdpr.44', { policy: policyOf({ level: 'gdpr', regions_allowed: ['eu-central-1'] }) }, 'passed'],
@@ -74,6 +87,8 @@ describe('the controls', () => {
     expect(
       result('gdpr.5_1_c', { screened, policy: policyOf({ level: 'gdpr', personal_data: 'allow' }) }),
     ).toBe('failed');
+    const excepted = { ...screened, exceptions: new Map([['rule:email', '0a1b2c3d']]) };
+    expect(result('gdpr.5_1_c', { screened: excepted })).toBe('failed');
     const pictured = { ...facts().screened, unreadable: { ...nothing, images: 1 } };
     expect(result('gdpr.5_1_c', { screened: pictured })).toBe('unchecked');
     expect(result('enterprise.secrets', { screened: { ...facts().screened, late: true } })).toBe('unchecked');
@@ -98,17 +113,16 @@ describe('policy on models and places', () => {
     [{ cross_region: 'block' }, here, true],
     [{ cross_region: 'without_personal_data' }, across, true],
   ])('%j for %j: permitted %s', (compliance, placement, permitted) => {
-    const call = (): void => requirePermitted(placement, { findings: [], late: false }, policyOf(compliance));
-    if (permitted) expect(call).not.toThrow();
-    else expect(call).toThrow(expect.objectContaining({ code: 'compliance_blocked', exitCode: 8 }));
+    const found = forbiddenPlaces(placement, { findings: [], late: false }, policyOf(compliance));
+    expect(found.length === 0).toBe(permitted);
   });
 
   it('keeps personal data out of other regions, redacted or not', () => {
     const policy = policyOf({ cross_region: 'without_personal_data' });
-    expect(() => requirePermitted(across, { findings: personal, late: false }, policy)).toThrow(
-      /personal data/,
-    );
-    expect(() => requirePermitted(across, { findings: [], late: true }, policy)).toThrow(/personal data/);
-    expect(() => requirePermitted(here, { findings: personal, late: false }, policy)).not.toThrow();
+    const why = (placement: Placement, findings: typeof personal, late: boolean): string[] =>
+      forbiddenPlaces(placement, { findings, late }, policy).map((one) => one.why);
+    expect(why(across, personal, false)).toEqual([expect.stringContaining('personal data')]);
+    expect(why(across, [], true)).toEqual([expect.stringContaining('personal data')]);
+    expect(why(here, personal, false)).toEqual([]);
   });
 });

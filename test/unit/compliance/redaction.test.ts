@@ -379,7 +379,11 @@ describe('policy', () => {
       code: 'compliance_blocked',
       exitCode: 8,
       message: expect.stringMatching(/aws-[a-z-]+ in message 1, line 2, column 7\.$/),
-      remedy: [{ kind: 'retry', redact: true }],
+      needs: [expect.stringMatching(/^rule:aws-/)],
+      remedy: [
+        { kind: 'retry', redact: true },
+        { kind: 'request_exception', allows: [expect.stringMatching(/^rule:aws-/)] },
+      ],
     });
     await expect(blocked).rejects.not.toMatchObject({ message: expect.stringContaining(key) });
   });

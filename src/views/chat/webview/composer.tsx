@@ -32,6 +32,7 @@ export function Composer(properties: ChatProperties) {
       }}
     >
       <ReasonField {...properties} />
+      <UseClassField {...properties} />
       <ReasonHints {...properties} />
       {state.mode === 'structured' && <SignatureField signature={state.signature} edit={edit} />}
       <QueuedQuestions queued={state.around.queued} post={post} />
@@ -352,6 +353,34 @@ function ReasonField({ state, post, edit }: ChatProperties) {
       >
         <Icon name="list-selection" />
       </button>
+    </div>
+  );
+}
+
+/** What the question is for, where policy names use classes. */
+function UseClassField({ state: { useClass, surroundings }, edit }: ChatProperties) {
+  const { useClasses = [] } = surroundings;
+  if (useClasses.length === 0) return null;
+  // One that policy no longer names stays selected: asking says what is wrong.
+  const options = useClass === '' || useClasses.includes(useClass) ? useClasses : [...useClasses, useClass];
+  return (
+    <div class="line">
+      <label for="use-class">{t('Use')}</label>
+      <span class="mode">
+        <select
+          id="use-class"
+          value={useClass}
+          onChange={(event) => edit({ type: 'useClassSelected', useClass: event.currentTarget.value })}
+        >
+          <option value="">{t('Not stated')}</option>
+          {options.map((one) => (
+            <option key={one} value={one}>
+              {one}
+            </option>
+          ))}
+        </select>
+        <Icon name="chevron-down" />
+      </span>
     </div>
   );
 }

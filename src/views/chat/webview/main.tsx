@@ -88,6 +88,7 @@ function edit(made: Edit): void {
   if (made.type === 'questionWritten' || made.type === 'textHeld') tellDraft(wholeQuestion(state));
   if (made.type === 'modeSelected') post({ type: 'mode', mode: made.mode });
   if (made.type === 'signatureWritten') post({ type: 'signature', signature: made.signature });
+  if (made.type === 'useClassSelected') post({ type: 'useClass', useClass: made.useClass });
   if (made.type === 'reasonWritten') post({ type: 'reason', reason: made.reason });
 }
 

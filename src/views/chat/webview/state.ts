@@ -15,6 +15,7 @@ export interface ChatState {
   reason: string;
   mode: string;
   signature: string;
+  useClass: string;
   /** Why the reason was rejected. */
   reasonProblem: string | null;
   /** The question in its field. */
@@ -41,6 +42,7 @@ export type Edit =
   | { type: 'reasonWritten'; reason: string }
   | { type: 'modeSelected'; mode: string }
   | { type: 'signatureWritten'; signature: string }
+  | { type: 'useClassSelected'; useClass: string }
   | { type: 'reasonProblem'; problem: string };
 
 export const initialState: ChatState = {
@@ -68,6 +70,7 @@ export const initialState: ChatState = {
   reason: '',
   mode: 'direct',
   signature: '',
+  useClass: '',
   reasonProblem: null,
   question: '',
   held: '',
@@ -129,6 +132,8 @@ export function reduce(state: ChatState, message: HostMessage | Edit): ChatState
       return { ...state, mode: message.mode };
     case 'signatureWritten':
       return { ...state, signature: message.signature };
+    case 'useClassSelected':
+      return { ...state, useClass: message.useClass };
     case 'reasonRefused':
       return { ...state, reasonProblem: message.message };
     case 'questionReturned':
@@ -152,7 +157,7 @@ function withConversation(
   state: ChatState,
   message: Extract<HostMessage, { type: 'conversation' }>,
 ): ChatState {
-  const { id, turns, draft, mode, signature } = message;
+  const { id, turns, draft, mode, signature, useClass = '' } = message;
   // Text written before the conversation arrived is kept.
   const reason = state.filled ? message.reason : state.reason || message.reason;
   const isOther = state.filled && id !== state.conversation;
@@ -163,6 +168,7 @@ function withConversation(
     reason,
     mode,
     signature,
+    useClass,
     reasonProblem: null,
     askedBefore: null,
     filled: true,
