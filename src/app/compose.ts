@@ -192,16 +192,7 @@ async function foundationOf(options: ComposeOptions) {
   const screening = new Screening(settings.compliance, detector, { retentionDays });
   const parts = { loaded, state, backend, user, capOf, content, reports, answers, conversations };
   const opened = openLedger({ ...parts, options });
-  const approvals = new Approvals({
-    ledger: opened.ledger,
-    directory: opened.journal.directory,
-    approvers: settings.compliance.approvers,
-    user,
-    account: caller.account ?? null,
-    key: () => personalKey(state),
-    recordable: (reason) => screening.recordable(reason),
-    minReasonLength: settings.audit.min_reason_length,
-  });
+  const approvals = approvalsOn(opened, { settings, state, user, caller, screening });
   const { alerts } = settings.budget;
   const budget = async (day?: string): Promise<BudgetStatus> =>
     budgetStatus(await dayOf(opened.ledger, opened.journal, day), { capOf, alerts });
@@ -229,6 +220,31 @@ function deniedPathsOf({ settings, originOf }: LoadedSettings): DeniedPath[] {
     const own = originOf([...key, String(index)]);
     return { pattern, origin: (own.source === 'default' ? originOf(key) : own).text };
   });
+}
+
+/** What needs a second person, with the approvers of the settings. */
+function approvalsOn(
+  { ledger, journal }: { ledger: Ledger; journal: LedgerLocation },
+  { settings, state, user, caller, screening }: ApprovalParts,
+): Approvals {
+  return new Approvals({
+    ledger,
+    directory: journal.directory,
+    approvers: settings.compliance.approvers,
+    user,
+    account: caller.account ?? null,
+    key: () => personalKey(state),
+    recordable: (reason) => screening.recordable(reason),
+    minReasonLength: settings.audit.min_reason_length,
+  });
+}
+
+interface ApprovalParts {
+  settings: Settings;
+  state: string;
+  user: string;
+  caller: Caller;
+  screening: Screening;
 }
 
 /** Where answers are cached, whether caching is on or not. */

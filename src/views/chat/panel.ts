@@ -359,14 +359,12 @@ export class ChatPanel implements vscode.Disposable {
       case 'followRules':
       case 'mode':
       case 'signature':
+      case 'reason':
       case 'useClass':
         return this.#setWay(message);
       case 'draft':
         this.#next.write(message.question);
         return;
-      case 'reason':
-        this.#conversation.reason = message.reason;
-        return this.#open.remember();
       case 'decideTool':
         this.#conversation.decideTool(message.approval);
         return;
@@ -391,13 +389,15 @@ export class ChatPanel implements vscode.Disposable {
 
   /** How the next question is asked. */
   async #setWay(
-    message: Extract<ViewMessage, { type: 'followRules' | 'mode' | 'signature' | 'useClass' }>,
+    message: Extract<ViewMessage, { type: 'followRules' | 'mode' | 'reason' | 'signature' | 'useClass' }>,
   ): Promise<void> {
     if (message.type === 'mode') this.#next.chooseMode(message.mode);
     else if (message.type === 'signature') this.#conversation.signature = message.signature;
+    else if (message.type === 'reason') this.#conversation.reason = message.reason;
     else if (message.type === 'useClass') this.#conversation.useClass = message.useClass;
     else this.#conversation.followsRules = message.follow;
-    this.#next.priceSoon();
+    // The price depends on neither reason nor use class.
+    if (message.type !== 'reason' && message.type !== 'useClass') this.#next.priceSoon();
     await this.#open.remember();
   }
 

@@ -3,7 +3,6 @@ import { Approvals, type ApprovalDependencies } from '../../../src/approvals/app
 import { requestFileIn, requestFileText } from '../../../src/approvals/requestFile.ts';
 import { isDecisionOn, isRequestSigned, signDecision } from '../../../src/approvals/request.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
-import type { NoteData } from '../../../src/ledger/records.ts';
 import { Signer } from '../../../src/ledger/signing.ts';
 import { randomFrom, testSeed } from '../../support/random.ts';
 import { openLedger, reserveInput } from '../../support/ledgers.ts';
@@ -146,10 +145,7 @@ describe('an exception', () => {
     const forged = signDecision(request, { decision: 'approved', approver: name, reason: 'mine' }, signer);
     await expect(approvals.take(forged)).rejects.toThrow('not accepted');
     const ledgerId = request.request.ledger_id;
-    await ledger.note(
-      { callId: null, ledgerId },
-      { topic: 'approval.decision', data: forged as unknown as NoteData },
-    );
+    await ledger.note({ callId: null, ledgerId }, { topic: 'approval.decision', data: forged });
     expect(await permits(approvals)).toEqual([]);
   });
 
