@@ -14,6 +14,7 @@ const mayImport = {
   content: ['settings', 'pricing', 'ledger', 'detection'],
   compliance: ['settings', 'pricing', 'ledger', 'content', 'detection'],
   retrieval: [],
+  workflow: ['settings', 'pricing', 'detection', 'compliance', 'flow'],
   gateways: ['settings', 'pricing', 'ledger', 'content', 'compliance'],
   tracking: ['settings', 'pricing', 'ledger', 'content', 'compliance', 'gateways'],
   health: ['settings', 'pricing', 'ledger', 'gateways', 'tracking'],
@@ -35,6 +36,8 @@ const mayImport = {
   sessions: ['settings', 'pricing', 'ledger', 'gateways'],
   adapters: ['settings', 'pricing', 'ledger', 'content', 'gateways', 'tracking', 'sessions'],
   cli: [
+    'app',
+    'workflow',
     'settings',
     'pricing',
     'ledger',
