@@ -9,7 +9,7 @@ import { cycleIn, TaskGraph } from './taskGraph.ts';
 import { allSteps, parentOf, type Step, type Workflow } from './workflow.ts';
 import { shortWorkflowSchema, stepSchema, workflowSchema } from './workflowSchema.ts';
 
-/** What kind of fault a diagnostic is about; `fixWorkflow` mends some of them by it. */
+/** What kind of fault a diagnostic is about; `fixErrors` mends some of them by it. */
 export type FaultCode =
   | 'syntax'
   | 'schema'
@@ -22,7 +22,8 @@ export type FaultCode =
   | 'unreachable'
   | 'unknown_reference'
   | 'undeclared_reference'
-  | 'type_mismatch';
+  | 'type_mismatch'
+  | 'unknown_model';
 
 export interface WorkflowFault extends Fault {
   code: FaultCode;
@@ -41,6 +42,8 @@ const mostSteps = 10_000;
 export interface ParsedWorkflow {
   /** Null if there is an error. */
   workflow: Workflow | null;
+  /** What could be read of its steps, also with errors; a second step of the same id is left out. */
+  steps: readonly Step[];
   /** In the order of the file. */
   faults: readonly WorkflowFault[];
 }
@@ -56,6 +59,7 @@ type Values = Readonly<Record<string, unknown>>;
 class WorkflowCheck {
   readonly #document: YamlDocument;
   readonly #faults: WorkflowFault[] = [];
+  #read: readonly Step[] = [];
   #count = 0;
 
   constructor(document: YamlDocument) {
@@ -68,7 +72,7 @@ class WorkflowCheck {
     const workflow = this.#faults.length > 0 ? null : this.#workflow(this.#document.contents);
     const faults = this.#faults.toSorted(byPlace).slice(0, mostFaults);
     const valid = workflow !== null && faults.every(({ severity }) => severity !== 'error');
-    return { workflow: valid ? workflow : null, faults };
+    return { workflow: valid ? workflow : null, steps: this.#read, faults };
   }
 
   #workflow(contents: unknown): Workflow | null {
@@ -79,6 +83,7 @@ class WorkflowCheck {
     this.#schemaFaults(parsed.error, { root: contents ?? {}, path: [], known: Object.keys(schema.shape) });
     const steps = short ? this.#shortSteps(values) : this.#steps(values['steps'], ['steps'], '');
     this.#checkGraph(steps);
+    this.#read = steps;
     this.#checkReferences(steps, isMapping(values['inputs']) ? Object.keys(values['inputs']) : []);
     if (!parsed.success) return null;
     const { data } = parsed;
