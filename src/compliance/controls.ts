@@ -37,7 +37,7 @@ export interface Control {
 /** Seven years: 17 CFR 210.2-06 binds auditors, and is the common norm for records of SOX. */
 export const soxRetentionDays = 7 * 365;
 /** Six months: Regulation (EU) 2024/1689, articles 19 and 26(6). */
-const aiActRetentionDays = 183;
+export const aiActRetentionDays = 183;
 
 /** Names of standards, algorithms and products that are written as a ticket is: UTF-8, SHA-256, CVE-2024-1234. */
 const standards = [

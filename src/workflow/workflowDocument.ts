@@ -5,6 +5,7 @@ import { schemaWords } from '../schemaWords.ts';
 import { YamlDocument, type Fault, type Path } from '../yamlDocument.ts';
 import { stepConfigs, transformKinds, type StepConfig, type StepType } from './stepConfig.ts';
 import { referencesIn } from './references.ts';
+import { typeMismatches } from './resultTypes.ts';
 import { cycleIn, TaskGraph } from './taskGraph.ts';
 import { allSteps, parentOf, type Step, type Workflow } from './workflow.ts';
 import { shortWorkflowSchema, stepSchema, workflowSchema } from './workflowSchema.ts';
@@ -85,6 +86,7 @@ class WorkflowCheck {
     this.#checkGraph(steps);
     this.#read = steps;
     this.#checkReferences(steps, isMapping(values['inputs']) ? Object.keys(values['inputs']) : []);
+    this.#checkTypes(steps);
     if (!parsed.success) return null;
     const { data } = parsed;
     const agreed =
@@ -311,6 +313,21 @@ class WorkflowCheck {
           } else this.#checkStepReference(step, name, { ids, graph, fault, at });
         }
       }
+  }
+
+  /** What a step takes is what the steps before it yield. */
+  #checkTypes(steps: readonly Step[]): void {
+    const all = allSteps(steps);
+    const ids = new Set(all.map(({ id }) => id));
+    const mismatches = typeMismatches(all, (from, name) => referredStep(from, name, ids));
+    const paths = new Map(all.map(({ id, path }) => [id, path]));
+    for (const { step, path: inside, part, message } of mismatches) {
+      const path = [...(paths.get(step) ?? []), ...inside];
+      const fault = part
+        ? this.#document.faultInValue(path, message, { part })
+        : this.#document.fault(path, message);
+      this.#fault('type_mismatch', path, fault, step);
+    }
   }
 
   #checkStepReference(
