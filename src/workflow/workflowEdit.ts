@@ -165,9 +165,14 @@ export class WorkflowEdit {
           : this.#comma(end, after ?? end);
       const space = /^ *(?!\s)/.exec(this.#text.slice((comma ?? end) + 1))?.[0].length ?? 0;
       if (comma === null) edits.push(this.#uncommented(start, end));
-      else if (comma < start)
-        edits.push({ start: comma, end: comma + 1, text: '' }, this.#uncommented(start, end));
-      else edits.push(this.#uncommented(start, end), { start: comma, end: comma + 1 + space, text: '' });
+      else if (comma < start) {
+        const isSpace =
+          this.#text.slice(comma + 1, start).trim() === '' && !this.#text.slice(comma, start).includes('\n');
+        edits.push(
+          { start: comma, end: isSpace ? start : comma + 1, text: '' },
+          this.#uncommented(start, end),
+        );
+      } else edits.push(this.#uncommented(start, end), { start: comma, end: comma + 1 + space, text: '' });
     }
     return edits;
   }
