@@ -368,7 +368,8 @@ class WorkflowCheck {
   ): void {
     for (const issue of error?.issues.slice(0, mostFaults) ?? []) {
       const whole = prefix.length > 0 ? 'a step' : 'the file';
-      const isType = issue.path.at(-1) === 'type' && valueAt(root, issue.path) !== undefined;
+      const isType =
+        prefix.length > 0 && issue.path.at(-1) === 'type' && valueAt(root, issue.path) !== undefined;
       for (const fault of schemaFaults(this.#document, { root, prefix, issue, known, whole }))
         this.#fault(isType ? 'unknown_type' : 'schema', [...prefix, ...issue.path], fault, step);
     }

@@ -52,7 +52,10 @@ export const workflowSchema = z.strictObject({
     .strictObject({
       performance_sla: seconds.optional().describe('Seconds within which a run should end.'),
       compliance_level: z
-        .union([z.enum(complianceLevels), z.array(z.enum(complianceLevels))])
+        .union(
+          [z.enum(complianceLevels), z.array(z.enum(complianceLevels))],
+          `must be one of ${complianceLevels.join(', ')}, or a list of them`,
+        )
         .optional()
         .describe('Level of compliance that the workflow promises, or several.'),
     })
