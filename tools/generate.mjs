@@ -1,4 +1,4 @@
-// Writes what is made from the code: the JSON schemas of settings.yaml and flow.yaml, and the tables of
+// Writes what is made from the code: the JSON schemas of settings.yaml, flow.yaml and workflows, and the tables of
 // their keys. From the manifest: the ids of its commands. From gitleaks' configuration: the rules that find secrets.
 // With --check it writes nothing and fails when something is not up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { flowJsonSchema, flowTable } from '../src/flow/flowFileSchema.ts';
 import { queryFunctions } from '../src/queries/functions.ts';
 import { queryTables } from '../src/queries/schema.ts';
 import { settingsJsonSchema, settingsTable } from '../src/settings/settingsTexts.ts';
+import { workflowJsonSchema, workflowRuleTable, workflowTables } from '../src/workflow/workflowTexts.ts';
 import { secretRules } from './secretRules.mjs';
 import { main, root, ToolError } from './setup.mjs';
 
@@ -21,8 +22,15 @@ await main(async () => {
     'src/detection/gitleaksRules.json': JSON.stringify(secretRules()),
     'schemas/flow.schema.json': JSON.stringify(flowJsonSchema()),
     'schemas/settings.schema.json': JSON.stringify(settingsJsonSchema()),
+    'schemas/workflow.schema.json': JSON.stringify(workflowJsonSchema()),
     'docs/settings.md': between('docs/settings.md', 'keys', settingsTable()),
     'docs/flow-agreements.md': between('docs/flow-agreements.md', 'keys', flowTable()),
+    'docs/workflows.md': between(
+      'docs/workflows.md',
+      'rules',
+      workflowRuleTable(),
+      between('docs/workflows.md', 'keys', workflowTables()),
+    ),
     'docs/queries.md': between(
       'docs/queries.md',
       'functions',
