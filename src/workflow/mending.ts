@@ -37,7 +37,7 @@ interface Draft {
 }
 
 /**
- * Mends what can be mended safely, one fault after the other, the last in the file first. A remedy counts only if its
+ * Mends what can be mended safely, one fault after the other: misspelt words first, the last in the file first. A remedy counts only if its
  * fault is gone and no other step gets a new error. The rest stays a diagnostic. A file without faults is not rewritten.
  */
 export function fixErrors(parsed: ParsedWorkflow, text: string, facts: Facts): OperationResult {
@@ -51,7 +51,9 @@ export function fixErrors(parsed: ParsedWorkflow, text: string, facts: Facts): O
   const improvements: Improvement[] = [];
   const tried = new Set<string>();
   while (improvements.length < mostMended) {
-    const fault = draft.faults.findLast((one) => one.code !== 'syntax' && !tried.has(keyOf(one)));
+    const open = draft.faults.filter((one) => one.code !== 'syntax' && !tried.has(keyOf(one)));
+    // Others may follow from a misspelt word.
+    const fault = open.findLast(({ correction }) => correction !== undefined) ?? open.at(-1);
     if (!fault) break;
     tried.add(keyOf(fault));
     const remedy = remedyOf(fault, draft);
@@ -101,7 +103,6 @@ function unknownModels(text: string, { steps }: ParsedWorkflow, facts: Facts): W
 }
 
 function remedyOf(fault: WorkflowFault, draft: Draft): Remedy | null {
-  const edit = new WorkflowEdit(draft.text);
   const steps = fault.step === null ? [] : [fault.step];
   const { correction } = fault;
   if (correction !== undefined)
@@ -110,6 +111,7 @@ function remedyOf(fault: WorkflowFault, draft: Draft): Remedy | null {
       steps,
       detail: `Corrected to "${correction}": ${fault.message}.`,
     };
+  const edit = new WorkflowEdit(draft.text);
   switch (fault.code) {
     case 'self_dependency':
     case 'missing_dependency': {

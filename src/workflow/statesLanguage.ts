@@ -64,7 +64,7 @@ function awsTask({ step }: Task): TaskState {
       },
     };
   const { model, max_tokens, temperature, system, prompt } = step.config as ConfigOf<'ai_processing'>;
-  const content = `${prompt ?? step.id}`;
+  const content = prompt ?? step.id;
   return {
     Resource: 'arn:aws:states:::bedrock:invokeModel',
     Parameters: {

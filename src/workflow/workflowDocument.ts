@@ -140,8 +140,8 @@ class WorkflowCheck {
       this.#fault('schema', path, this.#document.faultAtStart(path, 'a nested step needs steps'), id);
     return {
       id,
-      // What has an unknown type is part of the graph all the same, so that its other faults are found.
-      type: known ?? 'nested',
+      // What has an unknown type is waited for all the same, and its result can be anything: no fault follows from it.
+      type: known ?? 'retrieve',
       config: known ? this.#config(known, item['config'], path, id) : {},
       dependsOn: parsed.data?.depends_on ?? [],
       steps,
@@ -382,7 +382,7 @@ class WorkflowCheck {
 
 /** The full id that a name means inside a step: of the same level first, then of the levels around it. */
 export function resolvedId(from: string, name: string, ids: ReadonlySet<string>): string | null {
-  for (let around = parentOf(from); ; around = around === null ? null : parentOf(around)) {
+  for (let around = parentOf(from); ; around = parentOf(around)) {
     const id = around === null ? name : `${around}.${name}`;
     if (ids.has(id)) return id;
     if (around === null) return null;
@@ -422,10 +422,8 @@ function reachesAny(
 ): string | null {
   const seen = new Set([from]);
   for (const id of seen) {
-    const hit = [...wanted].find(
-      (one) => (id === one && id !== from) || (inside && id !== from && id.startsWith(`${one}.`)),
-    );
-    if (hit !== undefined) return hit;
+    for (let at = id === from ? null : id; at !== null; at = inside ? parentOf(at) : null)
+      if (wanted.has(at)) return at;
     for (const next of graph.tasks.get(id)?.after ?? []) seen.add(next);
   }
   return null;

@@ -24,10 +24,12 @@ export class WorkflowEdit {
   readonly #root: Node | null;
   readonly #isJson: boolean;
   readonly #lineEnd: string;
+  readonly #comments: readonly TextEdit[];
 
   /** `text` is valid YAML. */
   constructor(text: string) {
     this.#text = text;
+    this.#comments = commentsIn(text);
     this.#root = parseDocument(text, { prettyErrors: false }).contents;
     this.#isJson = /^\s*\{/.test(text);
     this.#lineEnd = text.includes('\r\n') ? '\r\n' : '\n';
@@ -179,7 +181,7 @@ export class WorkflowEdit {
 
   /** Where the comma between two items is; null if there is none. */
   #comma(from: number, to: number): number | null {
-    const comments = commentsIn(this.#text).filter(({ start }) => start >= from && start < to);
+    const comments = this.#comments.filter(({ start }) => start >= from && start < to);
     for (let at = this.#text.indexOf(',', from); at >= 0 && at < to; at = this.#text.indexOf(',', at + 1))
       if (!comments.some(({ start, end }) => start <= at && at < end)) return at;
     return null;
@@ -187,16 +189,14 @@ export class WorkflowEdit {
 
   /** Replaces characters by the comments in them. */
   #uncommented(start: number, end: number): TextEdit {
-    const kept = commentsIn(this.#text).filter((comment) => comment.start >= start && comment.end <= end);
+    const kept = this.#comments.filter((comment) => comment.start >= start && comment.end <= end);
     return { start, end, text: kept.map(({ text }) => `${text}${this.#lineEnd}`).join('') };
   }
 
   /** Removes an item of a block with its lines, except for comments. */
   #withoutLines(start: number, end: number): TextEdit {
     const content = start + this.#text.slice(start, end).trimEnd().length;
-    const kept = commentsIn(this.#text).filter(
-      (comment) => comment.start >= start && comment.start < content,
-    );
+    const kept = this.#comments.filter((comment) => comment.start >= start && comment.start < content);
     const rest = /^[ \t]*(\r?\n|$)/.exec(this.#text.slice(content));
     const indent = this.#indent(start);
     const comments = kept.map(({ text }) => text).join(`${this.#lineEnd}${indent}`);
@@ -235,7 +235,7 @@ export function commentsIn(text: string): TextEdit[] {
   let before = '';
   for (const token of new Lexer().lex(text)) {
     // These marks of the lexer are not in the text.
-    const isMark = /^[\x02\x18\x1f]$/.test(token);
+    const isMark = ['\x02', '\x18', '\x1f'].includes(token);
     if (before !== '\x1f' && token.startsWith('#'))
       comments.push({ start: offset, end: offset + token.length, text: token });
     if (!isMark) offset += token.length;

@@ -249,6 +249,13 @@ describe('fix', () => {
     );
   });
 
+  it('sees no other fault in what waits for a step of a misspelt type', () => {
+    const text = workflowOf(
+      ai('a').replace('ai_', 'ia_') + ai('b', ', depends_on: [a], config: { prompt: "{{a.x}}" }'),
+    );
+    expect(parseWorkflow('workflow.yaml', text).faults.map(({ code }) => code)).toEqual(['unknown_type']);
+  });
+
   it('empties a block list without losing its comments', () => {
     const text = workflowOf(
       '  - id: a\n    type: ai_processing\n    depends_on: # nothing yet\n      - a # itself\n',
