@@ -38,6 +38,7 @@ const mayImport = {
   cli: [
     'app',
     'workflow',
+    'detection',
     'settings',
     'pricing',
     'ledger',

@@ -9,7 +9,7 @@ import { flowJsonSchema, flowTable } from '../src/flow/flowFileSchema.ts';
 import { queryFunctions } from '../src/queries/functions.ts';
 import { queryTables } from '../src/queries/schema.ts';
 import { settingsJsonSchema, settingsTable } from '../src/settings/settingsTexts.ts';
-import { workflowJsonSchema, workflowRuleTable, workflowTables } from '../src/workflow/workflowTexts.ts';
+import { workflowJsonSchema, workflowRuleTable, workflowTables } from './workflowTexts.ts';
 import { secretRules } from './secretRules.mjs';
 import { main, root, ToolError } from './setup.mjs';
 

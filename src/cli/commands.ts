@@ -39,6 +39,7 @@ const load = {
   status: () => import('./status.ts'),
   tracking: () => import('./tracking.ts'),
   usage: () => import('./usage.ts'),
+  workflow: () => import('./workflow.ts'),
 };
 
 /** The commands and options of `tidyllm`, as docs/command-line.md has them. */
@@ -528,4 +529,53 @@ flow
   .argument('<file>', 'flow.yaml of a user or of a workspace')
   .action((file: string) =>
     runner.runAlone(load.flow, ({ flowValidate }, terminal) => flowValidate(file, terminal)),
+  );
+
+const workflow = program.command('workflow').description('files of steps that depend on each other');
+workflow
+  .command('analyze')
+  .description('where the time of a workflow goes')
+  .argument('<file>', 'workflow in YAML or JSON')
+  .action((file: string) =>
+    runner.run(load.workflow, ({ workflowAnalyze }, core, terminal) => workflowAnalyze(core, file, terminal)),
+  );
+workflow
+  .command('optimize')
+  .description('propose a plan that ends sooner')
+  .argument('<file>', 'workflow in YAML or JSON')
+  .option('--level <level>', '0 none, 1 what changes no result, 2 also models that the file allows')
+  .option('--write', 'change the file')
+  .action((file: string, options: { level?: string; write?: boolean }) =>
+    runner.run(load.workflow, ({ workflowOptimize }, core, terminal) =>
+      workflowOptimize(core, file, options, terminal),
+    ),
+  );
+workflow
+  .command('fix')
+  .description('propose what mends the errors of a workflow')
+  .argument('<file>', 'workflow in YAML or JSON')
+  .option('--write', 'change the file')
+  .action((file: string, options: { write?: boolean }) =>
+    runner.run(load.workflow, ({ workflowFix }, core, terminal) =>
+      workflowFix(core, file, options, terminal),
+    ),
+  );
+workflow
+  .command('validate')
+  .description('the rules of a workflow’s compliance levels; exit code 8 if one fails')
+  .argument('<file>', 'workflow in YAML or JSON')
+  .action((file: string) =>
+    runner.run(load.workflow, ({ workflowValidate }, core, terminal) =>
+      workflowValidate(core, file, terminal),
+    ),
+  );
+workflow
+  .command('export')
+  .description('a workflow as a diagram, or as a state machine of AWS')
+  .argument('<file>', 'workflow in YAML or JSON')
+  .option('--format <format>', 'mermaid, or asl for Amazon States Language', 'mermaid')
+  .action((file: string, options: { format: string }) =>
+    runner.run(load.workflow, ({ workflowExport }, core, terminal) =>
+      workflowExport(core, file, options, terminal),
+    ),
   );

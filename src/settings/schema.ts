@@ -459,7 +459,7 @@ export const laterKeys: readonly string[] = [
   'mlflow.artifact_store',
   's3.prefix',
   'team',
-  'workflow',
+  'workflow.enable_flow_agreements',
 ];
 
 function section<Shape extends z.ZodRawShape>(

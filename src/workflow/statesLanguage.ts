@@ -1,5 +1,4 @@
 import { simulate, type Durations } from './schedule.ts';
-import type { ConfigOf } from './stepConfig.ts';
 import { TaskGraph } from './taskGraph.ts';
 import type { Step, Task, Workflow } from './workflow.ts';
 
@@ -35,7 +34,7 @@ const longestName = 80;
 export function statesLanguageOf(
   workflow: Pick<Workflow, 'steps' | 'name'>,
   durations: Durations,
-  stateOf: (task: Task) => TaskState = awsTask,
+  stateOf: (task: Task) => TaskState = lambdaTask,
 ): StateMachine {
   const graph = new TaskGraph(workflow.steps);
   const block = blockOf([...graph.tasks.keys()], graph);
@@ -53,29 +52,16 @@ export function statesLanguageOf(
   };
 }
 
-/** Bedrock for steps of a model; for others a Lambda function that the company provides, named after the type. */
-function awsTask({ step }: Task): TaskState {
-  if (step.type !== 'ai_processing')
-    return {
-      Resource: 'arn:aws:states:::lambda:invoke',
-      Parameters: {
-        FunctionName: `tidyllm-${step.type}`,
-        Payload: { step: step.id, config: step.config, 'input.$': '$' },
-      },
-    };
-  const { model, max_tokens, temperature, system, prompt } = step.config as ConfigOf<'ai_processing'>;
-  const content = prompt ?? step.id;
+/**
+ * A Lambda function that the company provides, named after the type. For steps of a model too: it makes a governed call, and
+ * no state machine calls a model past the gateway.
+ */
+function lambdaTask({ step }: Task): TaskState {
   return {
-    Resource: 'arn:aws:states:::bedrock:invokeModel',
+    Resource: 'arn:aws:states:::lambda:invoke',
     Parameters: {
-      ModelId: model ?? 'default',
-      Body: {
-        anthropic_version: 'bedrock-2023-05-31',
-        max_tokens,
-        temperature,
-        ...(system === undefined ? {} : { system }),
-        messages: [{ role: 'user', content }],
-      },
+      FunctionName: `tidyllm-${step.type}`,
+      Payload: { step: step.id, config: step.config, 'input.$': '$' },
     },
   };
 }

@@ -400,10 +400,10 @@ describe('a terminal', () => {
     const { environment, home } = simulated();
     writeFileSync(
       join(home, 'settings.yaml'),
-      'workflow: { optimization_level: 2 }\nteam: { organisation: ours }\n',
+      'workflow: { enable_flow_agreements: false }\nteam: { organisation: ours }\n',
     );
     const { stderr } = await tidyllm(['budget'], { environment });
-    expect(stderr).toContain('Not used by this version: team, workflow');
+    expect(stderr).toContain('Not used by this version: team, workflow.enable_flow_agreements');
   });
 });
 

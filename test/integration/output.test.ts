@@ -66,6 +66,11 @@ const commands: Record<string, string[]> = {
   'flow history': ['flow', 'history'],
   'flow report': ['flow', 'report', 'none'],
   'flow validate': ['flow', 'validate', 'flow.yaml'],
+  'workflow analyze': ['workflow', 'analyze', 'work.yaml'],
+  'workflow optimize': ['workflow', 'optimize', 'work.yaml'],
+  'workflow export': ['workflow', 'export', 'work.yaml'],
+  'workflow fix': ['workflow', 'fix', 'work.yaml'],
+  'workflow validate': ['workflow', 'validate', 'work.yaml'],
 };
 
 let template: string;
@@ -114,6 +119,8 @@ beforeAll(() => {
   template = mkdtempSync(join(tmpdir(), 'tidyllm-'));
   writeFileSync(join(template, 'mine.yaml'), 'budget: { daily_limit_usd: "1" }\n');
   writeFileSync(join(template, 'flow.yaml'), 'agreements: []\n');
+  const step = '{ id: read, type: data_input, config: { source: notes.md } }';
+  writeFileSync(join(template, 'work.yaml'), `name: Read\nsteps: [${step}]\n`);
   writeFileSync(join(template, 'bill.csv'), 'line_item_usage_start_date,line_item_unblended_cost\n');
   expect(run(commands['chat'] ?? [], template).status).toBe(0);
   const requesting = ['compliance', 'exception', 'request', '--rule', 'email', '--out', 'request.json'];

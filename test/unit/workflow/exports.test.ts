@@ -46,7 +46,7 @@ describe('a state machine', () => {
       StartAt: 'input',
       States: {
         input: { Type: 'Task', Resource: 'arn:aws:states:::lambda:invoke', Next: 'process' },
-        process: { Type: 'Task', Resource: 'arn:aws:states:::bedrock:invokeModel', Next: 'output' },
+        process: { Type: 'Task', Resource: 'arn:aws:states:::lambda:invoke', Next: 'output' },
         output: { Type: 'Task', End: true },
       },
     });

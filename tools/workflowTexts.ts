@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { keysOf } from '../flow/flowFileSchema.ts';
-import { workflowRules } from './complianceRules.ts';
-import { stepConfigs, stepTypes } from './stepConfig.ts';
-import { shortWorkflowSchema, stepSchema, workflowSchema } from './workflowSchema.ts';
+import { keysOf } from '../src/flow/flowFileSchema.ts';
+import { workflowRules } from '../src/workflow/complianceRules.ts';
+import { stepConfigs, stepTypes } from '../src/workflow/stepConfig.ts';
+import { shortWorkflowSchema, stepSchema, workflowSchema } from '../src/workflow/workflowSchema.ts';
 
 /** The keys of a workflow's file as Markdown tables. */
 export function workflowTables(): string {

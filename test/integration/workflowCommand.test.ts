@@ -1,0 +1,92 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const pipeline = `# Nightly.
+name: Test Data Processing Pipeline
+type: hierarchical_dag
+steps:
+  - { id: input, type: data_input, config: { source: s3://bucket/data } }
+  - { id: process, type: ai_processing, config: { model: claude-3-sonnet }, depends_on: [input] }
+  - { id: output, type: data_output, config: { destination: s3://bucket/results }, depends_on: [process] }
+flow_agreements: { performance_sla: 300, compliance_level: enterprise }
+`;
+
+const analysis = `name: Financial Compliance Analysis
+data_source: s3://finance-data/q4-2024/
+processing_steps: [extract, validate, analyze, report]
+compliance_requirements: [sox, gdpr]
+sla_target: 1800
+`;
+
+function folderWith(text: string): { folder: string; file: string; options: Parameters<typeof tidyllm>[1] } {
+  const folder = temporaryFolder();
+  const file = join(folder, 'workflow.yaml');
+  writeFileSync(file, text);
+  return { folder, file, options: { environment: { TIDYLLM_HOME: folder }, cwd: folder } };
+}
+
+describe('tidyllm workflow', () => {
+  it('says where the time goes, and that it is estimated before the first run', async () => {
+    const { file, options } = folderWith(pipeline);
+    const { code, document } = await tidyllmJson(['workflow', 'analyze', file], options);
+    expect(code).toBe(0);
+    expect(document).toMatchObject({
+      workflow: 'Test Data Processing Pipeline',
+      operation: 'analyze',
+      estimated: true,
+      critical_path: ['input', 'process', 'output'],
+      diagnostics: [],
+      rewritten: null,
+    });
+    expect(document['makespan_ms']).toBe(document['bound_ms']);
+    const { stdout } = await tidyllm(['workflow', 'analyze', file], options);
+    expect(stdout).toContain('Critical path: input → process → output');
+    expect(stdout).toContain('(estimated)');
+  });
+
+  it('reads the short form, and validates the levels that it names with evidence', async () => {
+    const { file, options } = folderWith(analysis);
+    const { document } = await tidyllmJson(['workflow', 'validate', file], options);
+    const rules = document['rules'] as { id: string; state: string; evidence: string }[];
+    expect(new Set(rules.map(({ id }) => id.split('.')[0]))).toEqual(new Set(['enterprise', 'sox', 'gdpr']));
+    for (const { evidence } of rules) expect(evidence).not.toBe('');
+    expect(document['compliance_score']).toEqual(expect.any(Number));
+  });
+
+  it('proposes a change without writing it, and writes it when asked to, with every comment', async () => {
+    const { file, options } = folderWith(pipeline.replace('[process]', '[proces]'));
+    const before = readFileSync(file, 'utf8');
+    const { code, document } = await tidyllmJson(['workflow', 'fix', file], options);
+    expect({ code, rewritten: document['rewritten'] }).toEqual({ code: 2, rewritten: pipeline });
+    expect(document['improvements']).toMatchObject([{ line: 7, kind: 'mended', steps: ['output'] }]);
+    expect(document['diagnostics']).toEqual([]);
+    expect(readFileSync(file, 'utf8')).toBe(before);
+    expect(await tidyllm(['workflow', 'fix', '--write', file], options)).toMatchObject({ code: 0 });
+    expect(readFileSync(file, 'utf8')).toBe(pipeline);
+  });
+
+  it('drops what no step needs to wait for, and says how much sooner it ends', async () => {
+    const steps = `name: Two summaries
+steps:
+  - { id: notes, type: data_input, config: { source: notes.md } }
+  - { id: first, type: ai_processing, depends_on: [notes], config: { prompt: "Summarise {{notes}}." } }
+  # It waits for nothing of the first.
+  - { id: second, type: ai_processing, depends_on: [notes, first], config: { prompt: "Translate {{notes}}." } }
+`;
+    const { file, options } = folderWith(steps);
+    const { document } = await tidyllmJson(['workflow', 'optimize', '--level', '1', file], options);
+    expect(document).toMatchObject({
+      improvements: [{ kind: 'dropped_dependency', steps: ['second', 'first'] }],
+      rewritten: steps.replace('[notes, first]', '[notes]'),
+    });
+    const after = document['after'] as { makespan_ms: number };
+    const before = document['makespan_ms'] as number;
+    expect(document['performance_gain']).toBeCloseTo((before - after.makespan_ms) / before);
+    const none = await tidyllmJson(['workflow', 'optimize', '--level', '0', file], options);
+    expect(none.document).toMatchObject({ improvements: [], rewritten: null });
+    expect(await tidyllm(['workflow', 'optimize', '--level', '3', file], options)).toMatchObject({ code: 2 });
+  });
+});
