@@ -92,7 +92,7 @@ describe('a call that policy kept back', () => {
     });
     const { call_id: callId } = document['audit_trail'] as { call_id: string };
     expect(JSON.stringify((await asAda('audit', 'show', callId)).document)).toContain(String(request['id']));
-    expect(independently(core.journal.directory)).toMatch(/^\d+ records|OK|intact/i);
+    expect(independently(core.journal.directory)).toMatch(/^\d+ records intact, head /);
 
     // Two days pass; then the clock is set back.
     const { directory } = core.journal;
