@@ -1,5 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -32,7 +33,8 @@ export function bundleCaller(folder: string): Promise<string> {
 /** Bundles a script of this folder, so that each process starts quickly. Returns the path. */
 export async function bundle(script: string, folder: string): Promise<string> {
   const outfile = join(folder, 'caller.mjs');
-  // Calls are searched in a thread, whose file is looked for beside the script.
+  // Calls are searched in a thread, whose file is looked for beside the script; a folder above may say otherwise of `.js`.
+  writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }');
   await build({
     entryPoints: [join(import.meta.dirname, '../../src/detection/detectionWorker.ts')],
     outfile: join(folder, 'detectionWorker.js'),

@@ -285,7 +285,14 @@ describe('tidyllm embed', () => {
         ...{ call_id: expect.any(String) as unknown, sequence: expect.any(Number) as unknown },
         ...{ hash: expect.any(String) as unknown, ledger: expect.any(String) as unknown },
       },
-      compliance: { decision: 'allow', findings: [], answer_findings: [], late: false },
+      compliance: {
+        decision: 'allow',
+        findings: [],
+        answer_findings: [],
+        late: false,
+        exceptions: [],
+        use_class: null,
+      },
     });
     expect(document['embedding']).toHaveLength(256);
     expect(stderr).toContain('SIMULATED');
