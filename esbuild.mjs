@@ -1,5 +1,5 @@
 // Bundles the extension, the command line, the workers and the webviews: node esbuild.mjs [--dev] [--watch] [FOLDER]
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { globSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,6 +12,9 @@ const { values, positionals } = parseArgs({
 });
 const outdir = positionals[0] ?? 'dist';
 const development = values.dev ?? values.watch ?? false;
+
+/** Bundled CommonJS packages call require for Node's own modules, and ask where they are. */
+const requireBanner = `import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url); const __dirname = import.meta.dirname;`;
 
 /** @type {import('esbuild').BuildOptions} */
 const common = {
@@ -52,14 +55,7 @@ const node = {
   splitting: true,
   external: ['vscode'],
   plugins: [lazyNodeHttp],
-  banner: {
-    js: [
-      // For cli.js; in the other files it means nothing.
-      '#!/usr/bin/env node',
-      // Bundled CommonJS packages call require for Node's own modules, and ask where they are.
-      `import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url); const __dirname = import.meta.dirname;`,
-    ].join('\n'),
-  },
+  banner: { js: requireBanner },
 };
 
 /**
@@ -91,8 +87,17 @@ if (values.watch) {
   console.log('Watching …');
 } else {
   const results = await Promise.all([build(node), build(webviews)]);
+  if (!development) await withoutNeedlessBanners(Object.keys(results[0].metafile.outputs));
   await chmod(join(outdir, 'cli.js'), 0o755);
   printSizes(results.map((result) => result.metafile));
+}
+
+/** Most chunks hold no CommonJS package: for them the banner would only be work at every start. */
+async function withoutNeedlessBanners(paths) {
+  for (const path of paths.filter((one) => one.endsWith('.js'))) {
+    const bare = (await readFile(path, 'utf8')).replace(`${requireBanner}\n`, '');
+    if (!/\b(?:require|__dirname)\b/.test(bare)) await writeFile(path, bare);
+  }
 }
 
 function printSizes(metafiles) {

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { CommanderError } from 'commander';
 import { program } from './cli/commands.ts';
 import { outputFault, watchOutput } from './cli/output.ts';

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import manifest from '../../package.json' with { type: 'json' };
+import { version } from '../../package.json';
 import { requestServiceTiers } from '../gateways/modelCalls.ts';
 import type { FilterOptions } from './audit.ts';
 import type { RaiseOptions } from './budget.ts';
@@ -45,7 +45,7 @@ const load = {
 /** The commands and options of `tidyllm`, as docs/command-line.md has them. */
 export const program = new Command('tidyllm')
   .description('Governed calls to language models: a reason, a budget and an audit record for each.')
-  .version(manifest.version)
+  .version(version)
   .option('--settings <file>', 'settings.yaml to use instead of the user’s')
   .option('--profile <name>', 'AWS profile')
   .option('--region <region>', 'AWS region')
