@@ -121,8 +121,15 @@ export class Screening {
     const found = await this.find(content, signal);
     if (found === null) {
       if (uncheckedDecision(this.#policy) === 'block') throw notChecked();
-      const unsearched = { content, decision: 'allow' as const, findings: [], placeholders: new Map() };
-      return { ...unsearched, exceptions: noExceptions, unreadable, late: true };
+      return {
+        content,
+        decision: 'allow',
+        findings: [],
+        exceptions: noExceptions,
+        placeholders: new Map(),
+        unreadable,
+        late: true,
+      };
     }
     const findings = countsOf(found);
     const exceptions = redactBlocked ? noExceptions : await this.#exceptionsFor(found, excepted);
