@@ -38,7 +38,6 @@ const mayImport = {
   cli: [
     'app',
     'workflow',
-    'detection',
     'settings',
     'pricing',
     'ledger',

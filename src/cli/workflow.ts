@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import type { Core } from '../core/core.ts';
-import { findingsIn } from '../detection/detect.ts';
 import { GatewayError } from '../errors.ts';
 import { formatUsd } from '../pricing/cost.ts';
 import { profileOf } from '../pricing/availability.ts';
@@ -19,9 +18,9 @@ import { durationsOf } from '../workflow/durations.ts';
 import { mermaidOf } from '../workflow/mermaid.ts';
 import { statesLanguageOf } from '../workflow/statesLanguage.ts';
 import { TaskGraph } from '../workflow/taskGraph.ts';
-import type { Workflow } from '../workflow/workflow.ts';
+import { allSteps, type Workflow } from '../workflow/workflow.ts';
 import { faultText } from '../yamlDocument.ts';
-import { parseWorkflow, type ParsedWorkflow } from '../workflow/workflowDocument.ts';
+import { parseWorkflow, textsOf, type ParsedWorkflow } from '../workflow/workflowDocument.ts';
 import { readTextFile } from './readText.ts';
 import { note, printJson, printLine, table, type Terminal } from './terminal.ts';
 
@@ -71,7 +70,8 @@ export async function workflowFix(
 /** `tidyllm workflow validate FILE`. Exit code 2 if the file has errors, 8 if a rule fails. */
 export async function workflowValidate(core: Core, file: string, terminal: Terminal): Promise<number> {
   const { parsed, text, facts } = await read(core, file);
-  const result = validateCompliance(parsed, text, facts);
+  const findingsIn = await searched(core, parsed, text);
+  const result = validateCompliance(parsed, text, { ...facts, findingsIn });
   const exitCode = print(result, terminal);
   const fails = result.rules.some(({ state }) => state === 'failed');
   return exitCode === 0 && fails && core.loaded.settings.workflow.compliance_mode ? 8 : exitCode;
@@ -128,7 +128,8 @@ function factsOf({ catalogue, loaded, backend }: Core): Facts {
     modelOf: (name) => {
       try {
         const { modelId, tiers } = catalogue.resolve(name);
-        const [{ input = '0', output = '0' } = {}] = tiers;
+        const [{ input, output } = {}] = tiers;
+        if (input === undefined || output === undefined) return null;
         return {
           id: modelId,
           usdPerMillionInput: Number(input),
@@ -143,8 +144,21 @@ function factsOf({ catalogue, loaded, backend }: Core): Facts {
     knownModels: () => catalogue.names(),
     defaultModel: aws.bedrock.default_model,
     policy: { ...compliance, retentionDays: audit.retention_days },
-    findingsIn: (text) => findingsIn({ text }, compliance.patterns),
+    findingsIn: null,
   };
+}
+
+/** What is found in the file and in each text of its steps, searched as a request is; null past the deadline. */
+async function searched(
+  { compliance }: Core,
+  { steps }: ParsedWorkflow,
+  text: string,
+): Promise<Facts['findingsIn']> {
+  const texts = new Set([text, ...allSteps(steps).flatMap((step) => textsOf(step).map((one) => one.text))]);
+  const messages = [...texts].map((content) => ({ role: 'user' as const, content }));
+  const found = await compliance.find({ system: null, messages });
+  const byText = found && Map.groupBy(found, (one) => one.text);
+  return byText && ((of) => byText.get(of) ?? []);
 }
 
 /** Reports the result and, if asked, puts the proposed text in the file's place. */

@@ -82,7 +82,7 @@ export interface Core {
   readonly cache: CacheFiles;
   readonly tracking: Tracking;
   /** What compliance policy finds in texts. */
-  readonly compliance: Pick<Screening, 'check'>;
+  readonly compliance: Pick<Screening, 'check' | 'find'>;
   /** Model calls for code outside the chat, such as other extensions. */
   readonly infrastructure: InfrastructureDelegate;
   /** Answers questions in the chat's modes. */

@@ -243,8 +243,10 @@ function allowedPlaces(given: RuleFacts): Verdict {
 
 /** Names the rules that matched and where, never what they found. */
 function nothingFound({ plan, steps, facts, text }: RuleFacts, wanted: 'secret' | 'personal_data'): Verdict {
+  const { findingsIn } = facts;
+  if (!findingsIn) return { state: 'unchecked', evidence: 'The file was not searched in time.' };
   const foundIn = (searched: string): string[] =>
-    facts.findingsIn(searched).flatMap((finding) => (finding.class === wanted ? [finding.rule] : []));
+    findingsIn(searched).flatMap((finding) => (finding.class === wanted ? [finding.rule] : []));
   const inSteps = steps.flatMap((step) => {
     const rules = textsOf(step).flatMap((one) => foundIn(one.text));
     return rules.length > 0 ? [{ id: step.id, rules }] : [];

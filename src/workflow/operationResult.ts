@@ -37,8 +37,8 @@ export interface Facts {
     /** How long records are kept. */
     retentionDays: number;
   };
-  /** Secrets and personal data in a text. */
-  findingsIn(text: string): readonly Finding[];
+  /** Secrets and personal data in a text of the file; null if they weren't searched for, or not in time. */
+  findingsIn: ((text: string) => readonly Pick<Finding, 'rule' | 'class'>[]) | null;
 }
 
 export const operations = ['analyze', 'optimize', 'fix', 'validate'] as const;
