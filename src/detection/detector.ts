@@ -1,7 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import type { CustomPattern, Finding, SearchedText } from './finding.ts';
 
-export type DetectionRequest = readonly SearchedText[];
+/** Texts to search, by the built-in rules and these patterns. */
+export interface DetectionRequest {
+  texts: readonly SearchedText[];
+  patterns: readonly CustomPattern[];
+}
 /** `ready` once, and the findings of each text for every request. */
 export type DetectionResponse = 'ready' | Finding[][];
 
@@ -14,9 +18,12 @@ const workerUrl = new URL(
 /** The second serves while the first has a long request; more would take the processor from the editor. */
 const mostThreads = 2;
 
+/** A thread that no detector has: one starts in a tenth of a second, and settings that change need no new one. */
+let resting: DetectionThread | null = null;
+
 /** Texts on their way to a thread. */
 interface Search {
-  texts: DetectionRequest;
+  texts: readonly SearchedText[];
   found: PromiseWithResolvers<Finding[][] | null>;
 }
 
@@ -45,7 +52,7 @@ export class Detector {
    * with them: a call has its thread to itself. Throws the signal's reason once it aborts, and an `Error` if the thread
    * failed.
    */
-  async find(texts: DetectionRequest, signal?: AbortSignal): Promise<Finding[][] | null> {
+  async find(texts: readonly SearchedText[], signal?: AbortSignal): Promise<Finding[][] | null> {
     signal?.throwIfAborted();
     this.start();
     const search: Search = { texts, found: Promise.withResolvers() };
@@ -69,14 +76,19 @@ export class Detector {
     }
   }
 
-  /** Ends the threads for good; a call that waits for one throws. */
+  /** Ends its searches for good; a call that waits for one throws. A thread without a search is left to the next detector. */
   async dispose(): Promise<void> {
     this.#disposed = true;
-    await Promise.all([...this.#threads].map((thread) => thread.end()));
+    const threads = [...this.#threads];
+    this.#threads.clear();
+    for (const { found } of this.#waiting.splice(0)) found.reject(new Error('the detector has ended'));
+    if (!resting?.isFree) resting = threads.find(({ isFree }) => isFree) ?? null;
+    await Promise.all(threads.filter((thread) => thread !== resting).map((thread) => thread.end()));
   }
 
   #addThread(): void {
-    const thread = new DetectionThread(this.#patterns);
+    const thread = resting?.isFree ? resting : new DetectionThread();
+    if (thread === resting) resting = null;
     this.#threads.add(thread);
     thread.ready.then(
       () => this.#distribute(),
@@ -100,7 +112,7 @@ export class Detector {
   /** Never throws: the call is told. */
   async #search(thread: DetectionThread, { texts, found }: Search): Promise<void> {
     try {
-      const findings = await thread.find(texts, this.#deadlineMs);
+      const findings = await thread.find({ texts, patterns: this.#patterns }, this.#deadlineMs);
       if (findings === null) await this.#replace(thread);
       found.resolve(findings);
     } catch (error) {
@@ -125,8 +137,8 @@ class DetectionThread {
   #state: 'starting' | 'free' | 'busy' | 'ended' = 'starting';
   #response: PromiseWithResolvers<Finding[][] | null> | null = null;
 
-  constructor(patterns: readonly CustomPattern[]) {
-    this.#worker = new Worker(workerUrl, { workerData: patterns });
+  constructor() {
+    this.#worker = new Worker(workerUrl);
     this.#worker.unref();
     this.#worker.on('message', (response: DetectionResponse) => {
       if (response !== 'ready') return this.#response?.resolve(response);
@@ -151,12 +163,12 @@ class DetectionThread {
   }
 
   /** Only for a free thread; null at the deadline, after which it must be ended. Throws an `Error` if the thread fails. */
-  async find(texts: DetectionRequest, deadlineMs: number): Promise<Finding[][] | null> {
+  async find(request: DetectionRequest, deadlineMs: number): Promise<Finding[][] | null> {
     this.#state = 'busy';
     const response = Promise.withResolvers<Finding[][] | null>();
     this.#response = response;
     const timer = setTimeout(() => response.resolve(null), deadlineMs);
-    this.#worker.postMessage(texts);
+    this.#worker.postMessage(request);
     try {
       const found = await response.promise;
       if (found !== null) this.#state = 'free';

@@ -12,13 +12,11 @@ describe('the bundled detection thread', () => {
       { text: `ghp_${'a1B2'.repeat(9)}` },
       { text: 'hunter7-blue', name: 'password' },
     ];
-    const worker = new Worker(join(import.meta.dirname, '../../dist/detectionWorker.js'), {
-      workerData: patterns,
-    });
+    const worker = new Worker(join(import.meta.dirname, '../../dist/detectionWorker.js'));
     const { promise, resolve, reject } = Promise.withResolvers<DetectionResponse>();
     worker.on('error', reject);
     worker.on('message', (response: DetectionResponse) => {
-      if (response === 'ready') worker.postMessage(texts);
+      if (response === 'ready') worker.postMessage({ texts, patterns });
       else resolve(response);
     });
     const found = await promise;

@@ -108,6 +108,15 @@ describe('Detector', () => {
     await expect(one.find([{ text: '' }])).rejects.toThrow('the detector has ended');
   });
 
+  it('searches by its own patterns in a thread that another had before', async () => {
+    const ticket = (id: string): CustomPattern => ({ id, pattern: 'T\\d{4}', class: 'secret' });
+    const first = detector([ticket('first')]);
+    expect(await first.find([{ text: 'T1234' }])).toEqual([[expect.objectContaining({ rule: 'first' })]]);
+    await first.dispose();
+    const second = detector([ticket('second')]);
+    expect(await second.find([{ text: 'T1234' }])).toEqual([[expect.objectContaining({ rule: 'second' })]]);
+  });
+
   it('lets a process end that waits for nothing else, after its findings', async () => {
     const file = join(import.meta.dirname, '../../../src/detection/detector.ts');
     const script = `
