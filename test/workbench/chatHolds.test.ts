@@ -6,31 +6,7 @@ import { ChatView } from './harness/chatView.ts';
 import type { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
 import { startOnStandIn } from './harness/standIn.ts';
-
-/** An answer of about this many characters with everything that answers have. */
-function longAnswer(characters: number): string {
-  let answer = '';
-  for (let part = 1; answer.length < characters; part++)
-    answer += [
-      `## Part ${part}`,
-      `The **login** test waits for a \`fetch\` that [nobody](https://example.com) answers, in part ${part}.`,
-      `- the session store\n- the *clock*\n- the network`,
-      `\`\`\`typescript\n${`export const retries${part} = (attempt: number) => Math.min(2 ** attempt, 60);\n`.repeat(12)}\`\`\``,
-      '| call | seconds |\n|---|---|\n| first | 1.2 |\n| second | 3.4 |',
-      '',
-    ].join('\n\n');
-  return answer;
-}
-
-const result: Turn['result'] = {
-  ...{ status: 'success', processingTimeMs: 1200, tokens: { input: 10, output: 20 }, cost: '$0.0061' },
-  ...{ costEstimated: false, record: { ledger: 'ledger', callId: 'call', sequence: 7 }, failure: null },
-};
-
-function turnOf(id: string, given: Partial<Turn>): Turn {
-  const asked = { id, question: `Question ${id}`, reason: 'JIRA-123 hold', model: 'claude-sonnet' };
-  return { ...asked, simulated: false, answer: '', result, ...given };
-}
+import { longAnswer, turnOf } from './harness/turns.ts';
 
 describe('the chat holds', () => {
   let editor: Editor;
@@ -90,25 +66,6 @@ describe('the chat holds', () => {
     await chat.turns.first().locator('.answer.plain').waitFor({ state: 'attached' });
     await main.evaluate((element) => (element.scrollTop = 0));
     await chat.turns.first().locator('.answer h3').first().waitFor();
-  });
-
-  test.each([
-    ['an answer of 200 KB', longAnswer(200_000)],
-    ['code of 200 KB', `\`\`\`typescript\n${'export const value = compute(1, 2, 3);\n'.repeat(5_200)}`],
-    [
-      'code with colours',
-      `\`\`\`typescript\n${'export const value = "one";\n'.repeat(350)}\`\`\`\n\nThe end.\n`,
-    ],
-  ])('%s streams without a task of over 50 ms', async (_name, answer) => {
-    // A busy machine delays any task: the view's must not be delayed more often than tasks of a known short time.
-    const runs: Streamed[] = [];
-    do {
-      await show([turnOf('long', { result: null })]);
-      runs.push(await chat.frame.locator('body').evaluate(stream, answer));
-    } while (runs.length < 4 && runs.every(({ slow, slowControls }) => slow > slowControls));
-    const excess = runs.map(({ slow, slowControls }) => slow - slowControls);
-    expect(Math.min(...excess)).toBeLessThanOrEqual(0);
-    expect(await distanceToEnd()).toBeLessThan(2);
   });
 
   test('an answer that grows keeps what is selected and has the focus', async () => {
@@ -387,58 +344,14 @@ async function timeToShow(
 }
 
 /** Shares of the pieces, and of control tasks among them, that took a task of over 50 ms. */
-interface Streamed {
-  slow: number;
-  slowControls: number;
-}
-
-/** Runs in the view: streams a part of an answer, with a control task of about 15 ms after every tenth piece. */
-async function stream(_body: Element, answer: string): Promise<Streamed> {
-  const work = (rounds: number): number => {
-    let sum = 0;
-    for (let round = 0; round < rounds; round += 1) sum += Math.sqrt(round);
-    return sum;
-  };
-  const timeOf = (rounds: number): number => {
-    const before = performance.now();
-    work(rounds);
-    return performance.now() - before;
-  };
-  const trial = 1_000_000;
-  const rounds = (15 * trial) / Math.max(1, Math.min(...Array.from({ length: 8 }, () => timeOf(trial))));
-  const controls: [from: number, to: number][] = [];
-  const tasks: [from: number, to: number][] = [];
-  const observer = new PerformanceObserver((list) => {
-    for (const { name, startTime, duration } of list.getEntries())
-      if (name === 'self') tasks.push([startTime, startTime + duration]);
-  });
-  observer.observe({ entryTypes: ['longtask'] });
+/** Runs in the view: streams a part of an answer. */
+async function stream(_body: Element, answer: string): Promise<void> {
   const size = 200;
-  let pieces = 0;
   for (let start = 0; start < answer.length; start += size) {
     window.postMessage({ type: 'text', id: 'long', text: answer.slice(start, start + size) });
     await new Promise((resolve) => setTimeout(resolve, 4));
-    pieces += 1;
-    if (pieces % 10 !== 0) continue;
-    await new Promise((resolve) => {
-      const control = new MessageChannel();
-      control.port1.onmessage = () => {
-        const from = performance.now();
-        work(rounds);
-        controls.push([from, performance.now()]);
-        resolve(null);
-      };
-      control.port2.postMessage(null);
-    });
   }
   await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-  observer.disconnect();
-  const isControl = ([from, to]: [number, number]): boolean =>
-    controls.some(([begin, end]) => begin < to && end > from);
-  return {
-    slow: tasks.filter((task) => !isControl(task)).length / pieces,
-    slowControls: tasks.filter(isControl).length / Math.max(1, controls.length),
-  };
 }
 
 /** Runs in the view: where an element is scrolled to once it moves no more. */
