@@ -36,6 +36,8 @@ const node = {
   entryPoints: [
     'src/extension.ts',
     'src/cli.ts',
+    // What cli.js runs; the tests run it many times in one process.
+    'src/cli/commandLine.ts',
     'src/ledger/verifyWorker.ts',
     'src/history/historyWorker.ts',
     'src/queries/queryWorker.ts',

@@ -1,4 +1,4 @@
-import { execFileSync, type ChildProcess } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tidyllm, type Finished } from '../support/commandLine.ts';
 import { isolatedEnvironment } from '../support/gateways.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { patience } from '../support/patience.ts';
 
 const chat = ['chat', '--reason', 'JIRA-1 files', 'hello'];
 const doors: readonly (readonly string[])[] = [
@@ -96,14 +95,9 @@ beforeAll(async () => {
 afterAll(() => rmSync(whole, { recursive: true }));
 
 /** Runs a command to its end, which has to come by itself. */
-async function ends(door: readonly string[], environment: Record<string, string>): Promise<Finished> {
-  let child: ChildProcess | null = null;
-  const late = setTimeout(() => child?.kill('SIGKILL'), patience);
+function ends(door: readonly string[], environment: Record<string, string>): Promise<Finished> {
   // The security test reads the folder it runs in: an empty one says nothing about the machine's load.
-  const cwd = temporaryFolder();
-  const finished = await tidyllm(door, { environment, cwd, started: (started) => (child = started) });
-  clearTimeout(late);
-  return finished;
+  return tidyllm(door, { environment, cwd: temporaryFolder() });
 }
 
 /** One comes by every door; the others by those that read and write most. */

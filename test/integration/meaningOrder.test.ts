@@ -230,7 +230,8 @@ describe('tidyllm chat --mode rag with embeddings', () => {
       embeddings: { model: 'cohere-embed', audit_trails: [{ sequence: expect.any(Number) as number }, {}] },
     });
     standIn.behave = ({ operation }) => (operation === 'invoke' ? { refusal: 'denied' } : {});
-    const { stderr } = await tidyllm(ask, { environment, cwd });
+    // What a process has embedded it doesn't ask for again.
+    const { stderr } = await tidyllm(ask, { environment, cwd, fresh: true });
     expect(stderr).toContain('The sources are in the order of their words alone.');
   });
 });
