@@ -6,6 +6,7 @@ import { Approvals } from '../approvals/approvals.ts';
 import { personalKey } from '../approvals/personalKey.ts';
 import { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
 import { separatesDuties } from '../compliance/policy.ts';
+import { builtInUseClass } from '../compliance/useClass.ts';
 import { Screening } from '../compliance/screening.ts';
 import { ContentStore } from '../content/contentStore.ts';
 import { administration } from '../core/administration.ts';
@@ -360,6 +361,7 @@ type FlowParts = Omit<
   ledger: Ledger;
   approvals: Approvals;
   twoPersons: boolean;
+  screening: Screening;
   registry: GatewayRegistry;
   reports: ReportStore;
   tracking: Tracking;
@@ -387,6 +389,7 @@ function flowOf(
   const flow: FlowAgreementManager = new FlowAgreementManager({
     ...parts,
     tracker: tracking.tracker,
+    builtInUseClass: builtInUseClass(settings.compliance),
     ...(twoPersons && {
       secondPerson: ({ id, definitionSha256 }, reason) =>
         approvals.waitingForAgreement(id, definitionSha256, reason),

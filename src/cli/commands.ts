@@ -528,7 +528,9 @@ flow
   .description('the faults of an agreement file')
   .argument('<file>', 'flow.yaml of a user or of a workspace')
   .action((file: string) =>
-    runner.runAlone(load.flow, ({ flowValidate }, terminal) => flowValidate(file, terminal)),
+    runner.runAlone(load.flow, ({ flowValidate }, terminal) =>
+      flowValidate(file, () => runner.compose(), terminal),
+    ),
   );
 
 const workflow = program.command('workflow').description('files of steps that depend on each other');

@@ -6,6 +6,7 @@ import { runById, type FlowExecutionEntry } from '../flow/executionHistory.ts';
 import type { ApprovalRequest, FlowExecution } from '../flow/flowAgreementManager.ts';
 import { notMatched } from '../flow/notMatched.ts';
 import { parseFlowFile } from '../flow/flowDocument.ts';
+import { policyFaults } from '../flow/policyFaults.ts';
 import { formatFlowEncoding } from '../flow/flowEncoding.ts';
 import type { FlowMatch } from '../flow/matching.ts';
 import type { StoredReport } from '../flow/report.ts';
@@ -172,11 +173,20 @@ export async function flowReport(
   return 0;
 }
 
-/** `tidyllm flow validate`: the faults of one agreement file; 2 if an agreement can't run. */
-export async function flowValidate(file: string, terminal: Terminal): Promise<number> {
+/**
+ * `tidyllm flow validate`: the faults of one agreement file, and what policy has against its calls; 2 if an agreement can't
+ * run.
+ */
+export async function flowValidate(
+  file: string,
+  compose: () => Promise<Core>,
+  terminal: Terminal,
+): Promise<number> {
   const path = resolve(file);
   const kind = dirname(path) === userDirectories(process.env).config ? 'user' : 'workspace';
-  const { agreements, faults } = await parsedFile(path, kind);
+  const parsed = await parsedFile(path, kind);
+  const { agreements } = parsed;
+  const faults = [...parsed.faults, ...(await faultsByPolicy(path, agreements, compose))];
   const ok = faults.every(({ severity }) => severity !== 'error');
   if (terminal.json) {
     printJson({ ok, file: path, agreements: agreements.length, faults: faults.map(faultJson) });
@@ -188,6 +198,28 @@ export async function flowValidate(file: string, terminal: Terminal): Promise<nu
   }
   if (ok) printLine(`${path}: valid, ${agreements.length} agreement(s)`);
   return ok ? 0 : 2;
+}
+
+/** What policy says about agreements; a warning where it can't be asked: the file's own faults are reported anyway. */
+async function faultsByPolicy(
+  path: string,
+  agreements: readonly FlowAgreement[],
+  compose: () => Promise<Core>,
+): Promise<Fault[]> {
+  if (agreements.length === 0) return [];
+  let core: Core | null = null;
+  try {
+    core = await compose();
+    const { flow, compliance } = core;
+    const origin = await terminalOrigin(projectFolder(core));
+    return await policyFaults(path, await readSettingsText(path), agreements, { flow, compliance, origin });
+  } catch (error) {
+    if (!GatewayError.is(error)) throw error;
+    const message = `the agreements were not checked against policy: ${error.message}`;
+    return [{ severity: 'warning', message, place: null }];
+  } finally {
+    await core?.dispose();
+  }
 }
 
 async function parsedFile(
@@ -260,9 +292,10 @@ function showProgress(message: string, { quiet }: Terminal): void {
 }
 
 function printExecution(execution: FlowExecution, terminal: Terminal): void {
-  const { agreement, error, fallback, mode, durationMs, cost, calls, receipt, notKept, storedReport } =
-    execution;
+  const { agreement, error, fallback, mode, durationMs, cost, calls, receipt, notKept } = execution;
+  const { storedReport, validations } = execution;
   if (!terminal.quiet) controlScreen('stderr', 'clearLine');
+  for (const hint of validations.flatMap(({ hints }) => hints)) note(terminal, hint);
   if (error) printError(error);
   if (fallback) note(terminal, `The fallback ${fallback.implementation} ran instead.`);
   if (fallback?.error) printError(fallback.error);
@@ -361,6 +394,7 @@ function executionJson(execution: FlowExecution): object {
       level: one.level,
       state: one.state,
       error: one.error && errorJson(one.error),
+      hints: one.hints,
     })),
     result: execution.report,
     report_kept: execution.report !== null && execution.mode !== 'failed' && execution.notKept === null,

@@ -407,7 +407,7 @@ function forbiddenError(
 }
 
 /** What an exception for a rule's findings is called. */
-function permitOf(rule: string): string {
+export function permitOf(rule: string): string {
   return `rule:${rule}`;
 }
 

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
+import type { Screening } from '../compliance/screening.ts';
 import type { GatewayErrorCode } from '../errorCodes.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import { budgetBlocked } from '../gateways/budgetRefusals.ts';
 import { recordedOrigin, type CallOrigin } from '../gateways/callOrigin.ts';
 import type { CallTracker, EndedRun } from '../gateways/ports.ts';
+import type { LlmRequest } from '../gateways/modelCalls.ts';
 import type { AgreementValidation, GatewayRegistry } from '../gateways/registry.ts';
 import type {
   EndRunInput,
@@ -18,11 +20,17 @@ import type {
 import type { LedgerLocation } from '../ledger/readJournal.ts';
 import type { Caller, ExecutionMode, RunOutcome } from '../ledger/records.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
-import type { BuiltInId, FlowAgreement, ParameterValues, ShellAction } from './agreement.ts';
+import type {
+  BuiltInId,
+  FlowAgreement,
+  ParameterDefinition,
+  ParameterValues,
+  ShellAction,
+} from './agreement.ts';
 import { loadCatalogue, type Catalogue, type FlowFile } from './catalogue.ts';
 import { executionHistory, type EventsOf, type FlowExecutionEntry } from './executionHistory.ts';
 import { formatFlowEncoding } from './flowEncoding.ts';
-import { FailedWithReport, type FlowRun, type Implementation } from './implementation.ts';
+import { FailedWithReport, type FlowRun, type Implementation, type RunRequest } from './implementation.ts';
 import { Matcher, type FlowMatch } from './matching.ts';
 import { notMatched } from './notMatched.ts';
 import { resolveParameters } from './parameters.ts';
@@ -47,6 +55,9 @@ export interface FlowDependencies {
   tracker: Pick<CallTracker, 'run'>;
   /** The agreement files, and the faults of their names. */
   sources: { files: readonly FlowFile[]; faults: readonly Fault[] };
+  /** What the calls of built-in agreements are for; undefined where policy doesn't name it. */
+  builtInUseClass: string | undefined;
+  screening: Pick<Screening, 'recordable'>;
   /** The implementations and fallbacks of agreements. */
   implementationOf: (agreement: FlowAgreement) => Promise<Implementation>;
   fallbackOf: (id: BuiltInId) => Promise<Implementation>;
@@ -154,6 +165,20 @@ interface Ending {
   work: Work;
 }
 
+/** The audit reason of an agreement's calls. */
+function reasonOf({ trigger, expandedMeaning }: FlowAgreement): string {
+  return `${trigger} ${expandedMeaning}`.slice(0, longestReason);
+}
+
+/** The values of parameters that have one before a person is asked. */
+function initialValues(
+  parameters: readonly ParameterDefinition[],
+  fixed: ParameterValues = {},
+): ParameterValues {
+  const initial = parameters.flatMap(({ name, default: value }) => (value === null ? [] : [[name, value]]));
+  return { ...fixed, ...(Object.fromEntries(initial) as ParameterValues) };
+}
+
 /** How a recorded request gets its second signature. */
 function approvalSteps(id: string): string {
   return `Request ${id} is recorded. Export it with "tidyllm compliance exception show ${id} --out FILE", have an approver sign it, and import their file.`;
@@ -239,6 +264,26 @@ export class FlowAgreementManager {
   }
 
   /**
+   * Every gateway's decision on an agreement with its defaults, without running it: nothing is recorded. With `redact`, what
+   * policy would keep back is redacted first. Throws `GatewayError` for what prevents its calls anywhere.
+   */
+  async validate(
+    agreement: FlowAgreement,
+    { redact = false, origin }: { redact?: boolean; origin: CallOrigin },
+  ): Promise<AgreementValidation[]> {
+    const implementation = await this.#dependencies.implementationOf(agreement);
+    const parameters = initialValues(agreement.parameters, agreement.fixed);
+    const worstCase = implementation.worstCase(parameters, agreement.costLimit);
+    const reason = reasonOf(agreement);
+    const call = { agreement, reason, origin };
+    const requests = this.#requestsOf(implementation, parameters).map((request) => ({
+      ...this.#requestFor(call, request),
+      redact,
+    }));
+    return this.#validate({ agreement, reason }, requests, worstCase);
+  }
+
+  /**
    * Runs an agreement: validated by every gateway, within its cost limit, with its start and end recorded.
    * Throws for invalid parameters, and if the ledger can't be written.
    */
@@ -255,7 +300,7 @@ export class FlowAgreementManager {
     const running: Running = {
       ...asked,
       runId: randomUUID(),
-      reason: `${agreement.trigger} ${agreement.expandedMeaning}`.slice(0, longestReason),
+      reason: await this.#dependencies.screening.recordable(reasonOf(agreement)),
       signal: signalOf(asked),
       startedAt: new Date(),
       began: performance.now(),
@@ -268,12 +313,22 @@ export class FlowAgreementManager {
       const work = await this.#work(running, implementation, 0n);
       return this.#end(running, { validations: [], reserved: 0n, refused: false, work });
     }
-    const validations = approval.error ? [] : await this.#validate(running, reserved);
+    const requests = this.#requestsOf(implementation, parameters);
+    const validations = approval.error
+      ? []
+      : await this.#validate(
+          running,
+          requests.map((request) =>
+            this.#requestFor({ agreement, reason: running.reason, origin: options.origin }, request),
+          ),
+          reserved,
+        );
     const refused = approval.error ?? validations.find((one) => one.error)?.error ?? null;
     const refusal = await this.#start(running, refused ? 0n : reserved, approval.approved);
     const refusedBy = refused ?? refusal;
     // The start is recorded, so the end must be too: nothing below throws before that.
     if (refusedBy) {
+      if (refusedBy.code === 'compliance_blocked') await this.#recordKeptBack(running, requests);
       const work = { report: null, error: refusedBy, fallback: await this.#fallback(running, refusedBy, 0n) };
       return this.#end(running, { validations, reserved: 0n, refused: true, work });
     }
@@ -337,12 +392,11 @@ export class FlowAgreementManager {
   async #secondApproval(
     agreement: FlowAgreement,
   ): Promise<{ approved: boolean; error: GatewayError | null }> {
-    const { trigger, expandedMeaning } = agreement;
+    const { trigger } = agreement;
     const { secondPerson } = this.#dependencies;
     if (!secondPerson) return { approved: true, error: null };
     try {
-      const reason = `${trigger} ${expandedMeaning}`.slice(0, longestReason);
-      const waiting = await secondPerson(agreement, reason);
+      const waiting = await secondPerson(agreement, reasonOf(agreement));
       if (waiting === null) return { approved: true, error: null };
       const message = `The command of ${trigger} needs a second person’s approval.`;
       const hint = `Nothing was run. ${approvalSteps(waiting)} Then run it again.`;
@@ -353,16 +407,41 @@ export class FlowAgreementManager {
     }
   }
 
-  async #validate({ agreement, reason }: Running, worstCase: bigint): Promise<AgreementValidation[]> {
-    const { registry } = this.#dependencies;
-    const model = agreement.prompt?.model;
-    return registry.validateAgreement({
-      agreement: agreement.id,
-      reason,
-      worstCase,
-      costLimit: agreement.costLimit,
-      models: model ? [model] : [],
-    });
+  #validate(
+    { agreement, reason }: Pick<Running, 'agreement' | 'reason'>,
+    requests: readonly LlmRequest[],
+    worstCase: bigint,
+  ): Promise<AgreementValidation[]> {
+    const { id, costLimit } = agreement;
+    const context = { agreement: id, reason, requests, worstCase, costLimit };
+    return this.#dependencies.registry.validateAgreement(context);
+  }
+
+  /** What policy kept back is recorded as a call, as everywhere: with its findings, and what an exception would permit. */
+  async #recordKeptBack(running: Running, requests: readonly RunRequest[]): Promise<void> {
+    const { run } = this.#run(running, 0n);
+    for (const request of requests) if ((await run.call(request)).error) return;
+  }
+
+  #requestsOf(implementation: Implementation, parameters: ParameterValues): readonly RunRequest[] {
+    return implementation.requests?.(parameters) ?? [];
+  }
+
+  /** A call of an agreement, with its user, reason, use class and origin. */
+  #requestFor(
+    { agreement, reason, origin }: { agreement: FlowAgreement; reason: string; origin: CallOrigin },
+    request: RunRequest,
+  ): LlmRequest {
+    const { user, builtInUseClass } = this.#dependencies;
+    const { source } = agreement;
+    const useClass = source.kind === 'built-in' ? builtInUseClass : agreement.useClass;
+    return {
+      ...request,
+      userId: user,
+      auditReason: reason,
+      ...(useClass !== undefined && { useClass }),
+      origin: { ...origin, file: source.file ?? undefined },
+    };
   }
 
   /** Records the start. The error says why it may not start. */
@@ -417,7 +496,7 @@ export class FlowAgreementManager {
     { runId, agreement, parameters, reason, signal, options }: Running,
     costLimit: bigint,
   ): { run: FlowRun; settled: () => Promise<unknown> } {
-    const { registry, user } = this.#dependencies;
+    const { registry } = this.#dependencies;
     const calls = new Set<Promise<unknown>>();
     const run: FlowRun = {
       runId,
@@ -429,11 +508,7 @@ export class FlowAgreementManager {
       call: (request, { onEvent } = {}) => {
         const call = registry.calls().execute(
           {
-            ...request,
-            userId: user,
-            auditReason: reason,
-            ...(agreement.useClass !== undefined && { useClass: agreement.useClass }),
-            origin: { ...options.origin, file: agreement.source.file ?? undefined },
+            ...this.#requestFor({ agreement, reason, origin: options.origin }, request),
             flow: { runId, agreement: agreement.id, costLimit },
           },
           { signal, ...(onEvent && { onEvent }) },
@@ -459,11 +534,7 @@ export class FlowAgreementManager {
     let settled: () => Promise<unknown> = () => Promise.resolve();
     try {
       const implementation = await this.#dependencies.fallbackOf(fallback);
-      const parameters = Object.fromEntries(
-        implementation.parameters.flatMap(({ name, default: value }) =>
-          value === null ? [] : [[name, value]],
-        ),
-      );
+      const parameters = initialValues(implementation.parameters);
       const made = this.#run({ ...running, parameters, signal }, reserved);
       ({ settled } = made);
       return { implementation: fallback, report: await implementation.run(made.run), error: null };

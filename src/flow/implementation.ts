@@ -34,6 +34,8 @@ export interface Implementation {
    * work with less stays within `costLimit`. Throws `GatewayError`.
    */
   worstCase(parameters: ParameterValues, costLimit: bigint): bigint;
+  /** What it is known to send with these parameters: each kind of request once. Gateways check it before the start. */
+  requests?(parameters: ParameterValues): readonly RunRequest[];
   /** Throws `GatewayError` if it can't run; detected problems are findings. */
   run(run: FlowRun): Promise<Report>;
 }

@@ -1,6 +1,6 @@
 import type { GatewayError } from '../errors.ts';
 import type { Capabilities } from './capabilities.ts';
-import type { ModelCalls } from './modelCalls.ts';
+import type { LlmRequest, ModelCalls } from './modelCalls.ts';
 
 export const gatewayIds = ['corporate_llm', 'ai_processing', 'workflow_optimizer'] as const;
 export type GatewayId = (typeof gatewayIds)[number];
@@ -45,8 +45,8 @@ export interface AgreementContext {
   agreement: string;
   /** Trigger and expanded meaning: the audit reason of its calls. */
   reason: string;
-  /** Models that it names; calls to others are checked when they are made. */
-  models: readonly string[];
+  /** What it is known to send; its other calls are checked when they are made. */
+  requests: readonly LlmRequest[];
   /** The most that it can spend, and the agreement's limit, in micro-USD. */
   worstCase: bigint;
   costLimit: bigint;
@@ -59,6 +59,6 @@ export interface Gateway extends ModelCalls {
   /** What calls of this process came to, by back-end and model, if this level counts them. */
   metrics?(): ServiceMetrics[];
   checkHealth(signal: AbortSignal): Promise<Health>;
-  /** Throws `GatewayError` if this level would refuse the agreement's calls. */
-  validateAgreement(context: AgreementContext): Promise<void>;
+  /** What policy would change in the agreement's calls, in sentences. Throws `GatewayError` if this level would refuse them. */
+  validateAgreement(context: AgreementContext): Promise<readonly string[]>;
 }

@@ -50,6 +50,8 @@ export interface AgreementValidation {
   state: 'approved' | 'refused' | 'not_installed';
   /** Why it refused. */
   error: GatewayError | null;
+  /** What it would change in the calls, in sentences. */
+  hints: readonly string[];
 }
 
 /** Knows every gateway, starts the installed ones, and says why the others aren't running. */
@@ -133,21 +135,25 @@ export class GatewayRegistry {
   async validateAgreement(context: AgreementContext): Promise<AgreementValidation[]> {
     const validations: AgreementValidation[] = [];
     for (const { id, level, state, error: failure } of this.listServices()) {
-      const error = failure ? gatewayUnavailable(id, failure) : await this.#refusalOf(id, context);
+      const { error, hints } = failure
+        ? { error: gatewayUnavailable(id, failure), hints: [] }
+        : await this.#decisionOf(id, context);
       const found = error ? 'refused' : state === 'initialized' ? 'approved' : 'not_installed';
-      validations.push({ gateway: id, level, state: found, error });
+      validations.push({ gateway: id, level, state: found, error, hints });
       if (error) break;
     }
     return validations;
   }
 
-  async #refusalOf(id: GatewayId, context: AgreementContext): Promise<GatewayError | null> {
+  async #decisionOf(
+    id: GatewayId,
+    context: AgreementContext,
+  ): Promise<Pick<AgreementValidation, 'error' | 'hints'>> {
     try {
-      await this.#gateways.get(id)?.validateAgreement(context);
-      return null;
+      return { error: null, hints: (await this.#gateways.get(id)?.validateAgreement(context)) ?? [] };
     } catch (error) {
       if (!GatewayError.is(error)) throw error;
-      return error;
+      return { error, hints: [] };
     }
   }
 

@@ -357,7 +357,9 @@ export const settingsSchema = z.strictObject({
     use_class_required: z
       .boolean()
       .default(false)
-      .describe('Whether a call that states no use class is refused.'),
+      .describe(
+        'Whether a call that states no use class is refused; built-in agreements state "internal" where compliance.use_classes names it.',
+      ),
     use_classes_denied: z.array(useClass).default([]).describe('Use classes for which no call may be made.'),
     deadline_ms: z
       .int()

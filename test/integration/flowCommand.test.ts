@@ -151,9 +151,9 @@ describe('tidyllm flow run', () => {
       cost_usd: expect.stringMatching(/^0\.00\d+$/) as string,
       calls: 2,
       gateways: [
-        { gateway: 'corporate_llm', level: 1, state: 'approved', error: null },
-        { gateway: 'ai_processing', level: 2, state: 'approved', error: null },
-        { gateway: 'workflow_optimizer', level: 3, state: 'not_installed', error: null },
+        { gateway: 'corporate_llm', level: 1, state: 'approved', error: null, hints: [] },
+        { gateway: 'ai_processing', level: 2, state: 'approved', error: null, hints: [] },
+        { gateway: 'workflow_optimizer', level: 3, state: 'not_installed', error: null, hints: [] },
       ],
       result: expect.objectContaining({ title: 'Performance Test' }) as object,
       report_kept: true,

@@ -38,6 +38,7 @@ export function integrationTest(dependencies: IntegrationTestDependencies): Impl
     id: 'integration_test',
     ...builtIns.integration_test,
     worstCase: (parameters) => dependencies.calls().worstCase(probeRequest(parameters, dependencies)),
+    requests: (parameters) => [probeRequest(parameters, dependencies)],
     run: async (run) => {
       const { response, parts } = await exerciseModel(run, dependencies);
       for (const [index, id] of exercisedIds.entries()) {

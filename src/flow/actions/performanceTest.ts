@@ -32,6 +32,7 @@ export function performanceTest(dependencies: PerformanceTestDependencies): Impl
     worstCase: (parameters) =>
       BigInt(Number(parameters['calls'])) *
       dependencies.calls().worstCase(probeRequest(parameters, dependencies)),
+    requests: (parameters) => [probeRequest(parameters, dependencies)],
     run: (run) => measure(run, dependencies),
   };
 }

@@ -28,6 +28,7 @@ export function promptAction(
     title: trigger,
     parameters,
     worstCase: (values) => calls().worstCase(requestOf(values)),
+    requests: (values) => [requestOf(values)],
     run: async (run) => {
       run.progress('Waiting for the answer');
       const response = await run.call(requestOf(run.parameters));

@@ -52,6 +52,7 @@ export function scalabilityTest(dependencies: ScalabilityTestDependencies): Impl
       }
       return costOf(affordable, parameters);
     },
+    requests: (parameters) => [probeRequest(parameters, dependencies)],
     run: (run) => climb(run, dependencies, (levels) => costOf(levels, run.parameters)),
   };
 }

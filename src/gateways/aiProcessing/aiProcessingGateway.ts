@@ -120,8 +120,8 @@ export class AiProcessingGateway implements Gateway {
   }
 
   /** Nothing of an agreement is decided here that the level below doesn't decide for each call. */
-  validateAgreement(_context: AgreementContext): Promise<void> {
-    return Promise.resolve();
+  validateAgreement(_context: AgreementContext): Promise<readonly string[]> {
+    return Promise.resolve([]);
   }
 
   execute(request: LlmRequest, options: CallOptions = {}): Promise<GovernedResponse> {

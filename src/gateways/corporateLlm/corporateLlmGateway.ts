@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { Placement } from '../../compliance/placement.ts';
 import type { Screened } from '../../compliance/found.ts';
+import { countsInWords } from '../../compliance/words.ts';
 import { ComplianceBlocked, type Excepted, type Judged, type Screening } from '../../compliance/screening.ts';
 import type { ContentStore, KeptCall } from '../../content/contentStore.ts';
 import type { CallLedger, LedgerReader, RefuseInput, Reservation } from '../../ledger/contract.ts';
@@ -126,12 +127,17 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     return { ...backend, evidence, latencyMs: performance.now() - startedAt };
   }
 
-  async validateAgreement({ reason, models, worstCase, costLimit }: AgreementContext): Promise<void> {
+  /** Its known requests are checked as calls are, and nothing is recorded. */
+  async validateAgreement(context: AgreementContext): Promise<readonly string[]> {
+    const { reason, requests, worstCase, costLimit } = context;
     requireReason(reason, this.#policy);
     requireCaller(this.#policy);
-    for (const model of models) {
-      await this.#catalogue.learn(model);
-      this.#catalogue.resolve(model);
+    const hints = new Set<string>();
+    for (const request of requests) {
+      const { screened } = await this.#admit(this.#begin(request), request);
+      if (screened.late) hints.add('The request was not searched in time.');
+      if (screened.decision === 'redact')
+        hints.add(`Policy redacts what the request has: ${countsInWords(screened.findings)}.`);
     }
     if (worstCase > costLimit) {
       throw new GatewayError(
@@ -142,6 +148,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     }
     // A ledger in doubt refuses here, before anything starts.
     await this.#ledger.budget();
+    return [...hints];
   }
 
   /** Makes one governed call. Never throws for a call that fails: the response says how it ended. */

@@ -46,7 +46,7 @@ describe('the gateway registry', () => {
       replay: () => Promise.reject(new Error('never asked')),
       refuse: () => Promise.reject(new Error('never asked')),
       checkHealth: () => Promise.reject(new Error('never asked')),
-      validateAgreement: () => Promise.resolve(),
+      validateAgreement: () => Promise.resolve([]),
       getCapabilities: () => ({ providers: [], models: [] }),
     });
     const registry = await initGateways({
