@@ -220,9 +220,9 @@ export class Approvals {
     if (ledgerId !== null) return ledgerId;
     throw new GatewayError(
       'invalid_request',
-      'The ledger has no record yet, so there is nothing to ask for.',
+      'A request is signed for one ledger, and this one has no record yet.',
       {
-        hint: 'Make a call first: a refused one is enough.',
+        hint: 'Make a call first: a refused one is enough. Then ask again.',
       },
     );
   }

@@ -2,15 +2,21 @@ import { GatewayError } from '../errors.ts';
 import type { Remedy } from '../remedies.ts';
 import type { CompliancePolicy } from './policy.ts';
 
+/** The use classes that a call may state. */
+export function allowedUseClasses({
+  use_classes: named,
+  use_classes_denied: denied,
+}: Pick<CompliancePolicy, 'use_classes' | 'use_classes_denied'>): string[] {
+  return named.filter((one) => !denied.includes(one));
+}
+
 /**
  * Throws for a use class that policy doesn't name (`invalid_request`), denies, or misses (`compliance_blocked`). What a use
  * class means is the company's to say.
  */
-export function requireUseClass(
-  useClass: string | null,
-  { use_classes: named, use_class_required: required, use_classes_denied: denied }: CompliancePolicy,
-): void {
-  const allowed = named.filter((one) => !denied.includes(one));
+export function requireUseClass(useClass: string | null, policy: CompliancePolicy): void {
+  const { use_classes: named, use_class_required: required, use_classes_denied: denied } = policy;
+  const allowed = allowedUseClasses(policy);
   const choice =
     allowed.length === 0
       ? 'Have one named in compliance.use_classes.'

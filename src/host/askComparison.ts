@@ -7,11 +7,14 @@ import { formatUsd } from '../pricing/cost.ts';
 import type { GitContext } from './gitContext.ts';
 import { pickModels } from './pickModel.ts';
 import { pickReason } from './pickReason.ts';
+import { pickUseClass } from './pickUseClass.ts';
 
 /** What is known before a person is asked. */
 export interface ComparisonSeed {
   question?: string | undefined;
   reason?: string | undefined;
+  /** What its calls are for; asked for where left out. */
+  useClass?: string | undefined;
 }
 
 /** A comparison that a person has confirmed. */
@@ -37,14 +40,18 @@ export async function askComparison(
   const reason = seed.reason ?? (await pickReason(git, memory.reasons, ''));
   if (reason === undefined) return null;
   requireReason(reason, { minReasonLength: core.loaded.settings.audit.min_reason_length });
+  const useClass = seed.useClass ?? (await pickUseClass(core.loaded.settings.compliance));
+  if (useClass === undefined) return null;
   const names = await pickModels(core, memory.comparedModels);
   if (!names) return null;
   const origin = { ...(await git.callOrigin('compare')), file };
-  const comparison = await Comparison.of({ prompt: question, auditReason: reason, origin }, names, core);
+  const stated = useClass === '' ? {} : { useClass };
+  const request = { prompt: question, auditReason: reason, ...stated, origin };
+  const comparison = await Comparison.of(request, names, core);
   const [first] = comparison.models;
   if (first?.refusal && comparison.models.every(({ refusal }) => refusal)) throw first.refusal;
   await comparison.requireBudget();
-  if (!(await confirms(comparison, reason))) return null;
+  if (!(await confirms(comparison, reason, useClass))) return null;
   await memory.addReason(reason);
   await memory.keepComparedModels(names);
   return { comparison, question, reason, simulated: core.backend.simulated };
@@ -73,17 +80,25 @@ async function askQuestion({ chat }: Core): Promise<{ question: string; file?: s
   return { question, file: editor.document.uri.fsPath };
 }
 
-async function confirms({ models, worstCase }: Comparison, reason: string): Promise<boolean> {
+async function confirms(
+  { models, worstCase }: Comparison,
+  reason: string,
+  useClass: string,
+): Promise<boolean> {
   const lines = models.map(({ name, worstCase: cost, refusal }) =>
     refusal
       ? vscode.l10n.t('{0} will be refused: {1}', name, refusal.message)
       : vscode.l10n.t('{0}: at most {1}', name, formatUsd(cost)),
   );
   const together = vscode.l10n.t('All answers together cost at most {0}.', formatUsd(worstCase));
+  const said = [
+    vscode.l10n.t('Reason: {0}', reason),
+    ...(useClass === '' ? [] : [vscode.l10n.t('Use: {0}', useClass)]),
+  ];
   const compare = vscode.l10n.t('Compare');
   const chosen = await vscode.window.showInformationMessage(
     vscode.l10n.t('Compare {0} models?', models.length),
-    { modal: true, detail: [together, '', ...lines, '', vscode.l10n.t('Reason: {0}', reason)].join('\n') },
+    { modal: true, detail: [together, '', ...lines, '', ...said].join('\n') },
     compare,
   );
   return chosen === compare;

@@ -32,14 +32,20 @@ export function knownKeys(path: readonly PropertyKey[]): string[] {
 
 /** Converts the text of an environment variable to the setting's type; unconvertible text stays for the schema to refuse. */
 export function convertText(text: string, path: readonly PropertyKey[]): unknown {
-  const initial = leafNames.get(path.join('.'))?.initial;
-  if (Array.isArray(initial)) {
+  const { initial, schema } = leafNames.get(path.join('.')) ?? {};
+  if (Array.isArray(initial) || (text.includes(',') && mayBeList(schema))) {
     const items = text.split(',').map((item) => item.trim());
-    return typeof initial[0] === 'number' ? items.map(numberOrText) : items;
+    return Array.isArray(initial) && typeof initial[0] === 'number' ? items.map(numberOrText) : items;
   }
   if (typeof initial === 'number') return numberOrText(text);
   if (typeof initial === 'boolean' && ['true', 'false'].includes(text)) return text === 'true';
   return text;
+}
+
+/** Whether a key takes a list in place of one value. */
+function mayBeList(schema: z.core.$ZodType | undefined): boolean {
+  const inner = schema instanceof z.ZodDefault ? schema.unwrap() : schema;
+  return inner instanceof z.ZodUnion && inner.options.some((option) => option instanceof z.ZodArray);
 }
 
 /** A number in decimal digits; other spellings, such as `0x5`, `1e1` and `010`, stay texts. */

@@ -30,7 +30,7 @@ export const workspaceRules: Readonly<Record<string, Tighten>> = {
   'chat.tools': (own: string, asked: string) => (asked === 'never' ? asked : own),
   // It costs: a workspace may only switch it off.
   'chat.retrieval_embeddings': (own: string | null, asked: string | null) => (asked === null ? null : own),
-  'compliance.level': (own: string | string[], asked: string | string[]) => [...new Set([own, asked].flat())],
+  'compliance.level': allLevels,
   'compliance.secrets': stricter,
   'compliance.personal_data': stricter,
   'compliance.models_allowed': narrower,
@@ -92,4 +92,10 @@ const decisions: readonly Decision[] = ['allow', 'redact', 'block'];
 
 function stricter(own: Decision, asked: Decision): Decision {
   return decisions[Math.max(decisions.indexOf(own), decisions.indexOf(asked))] ?? 'block';
+}
+
+/** As asked, if no own level is missing there. */
+function allLevels(own: string | string[], asked: string | string[]): string | string[] {
+  const all = [...new Set([asked, own].flat())];
+  return all.length === [asked].flat().length ? asked : all;
 }

@@ -106,6 +106,17 @@ describe('a call that policy kept back', () => {
     expect(listed['requests']).toMatchObject([{ id: request['id'], state: 'expired' }]);
   });
 
+  it('is asked for on a new ledger once its refusal is recorded', async () => {
+    const { asAda } = await twoMachines();
+    const ask = ['compliance', 'exception', 'request', '--rule', 'aws-key', '--reason', 'a sample'];
+    expect((await asAda(...ask)).document['error']).toMatchObject({
+      message: 'A request is signed for one ledger, and this one has no record yet.',
+      hint: expect.stringContaining('Make a call first: a refused one is enough.') as string,
+    });
+    expect((await asAda('chat', `Use ${key}`, '--reason', 'first')).code).toBe(8);
+    expect((await asAda(...ask)).document).toMatchObject({ state: 'waiting' });
+  });
+
   it('stays back after an exception was revoked', async () => {
     const machines = await twoMachines();
     const { asAda, file } = machines;

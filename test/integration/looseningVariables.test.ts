@@ -32,6 +32,7 @@ describe('a variable of this program', () => {
     ['TIDYLLM_AUDIT_CONTENT', 'none'],
     ['TIDYLLM_AI_BACKENDS', 'bedrock,mock'],
     ['TIDYLLM_AWS_BEDROCK_ENDPOINT', 'http://127.0.0.1:9'],
+    ['TIDYLLM_COMPLIANCE_LEVEL', 'gdpr, sox'],
   ])('%s=%s that loosens is told', async (name, value) => {
     const environment = { ...home(), [name]: value };
     const { loosened, warnings } = await loadSettings(environment);
@@ -47,8 +48,18 @@ describe('a variable of this program', () => {
     ['TIDYLLM_AUDIT_ANCHOR_EVERY_RECORDS', '1'],
     ['TIDYLLM_AUDIT_ANCHOR_FILE', '/somewhere/anchors.txt'],
     ['TIDYLLM_MLFLOW_EXPERIMENT', 'mine'],
+    ['TIDYLLM_COMPLIANCE_LEVEL', 'enterprise'],
+    ['TIDYLLM_COMPLIANCE_LEVEL', 'gdpr, enterprise'],
   ])('%s=%s that tightens, or governs nothing, is not', async (name, value) => {
     expect((await loadSettings({ ...home(), [name]: value })).loosened).toEqual([]);
+  });
+
+  it('names several levels as the setting does', async () => {
+    const environment = { ...home(), TIDYLLM_COMPLIANCE_LEVEL: 'enterprise, sox' };
+    expect((await loadSettings(environment)).settings.compliance.level).toEqual(['enterprise', 'sox']);
+    await expect(loadSettings({ ...home(), TIDYLLM_COMPLIANCE_LEVEL: 'sox, iso' })).rejects.toThrow(
+      /TIDYLLM_COMPLIANCE_LEVEL.*compliance\.level/,
+    );
   });
 
   it('that holds a password is told without it', async () => {

@@ -8,6 +8,7 @@ import { Spending } from '../support/spending.ts';
 import { ChatView } from './harness/chatView.ts';
 import type { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
+import { selectModels } from './harness/selectModels.ts';
 import { startOnStandIn } from './harness/standIn.ts';
 
 const three = ['claude-sonnet', 'nova-lite', 'nova-pro'];
@@ -34,18 +35,6 @@ describe('a comparison of models', () => {
     await window.clear();
   });
 
-  /** Selects exactly these models in the open pick. */
-  async function selectModels(names: readonly string[]): Promise<void> {
-    await window.quickPick('claude-sonnet').first().waitFor();
-    for (const row of await window.quickPick('').all()) {
-      const name = await row.locator('.label-name').first().innerText();
-      const box = row.getByRole('checkbox').or(row.locator('input[type=checkbox], .monaco-checkbox')).first();
-      const checked = (await row.locator('[aria-checked="true"], .checked').count()) > 0;
-      if (checked !== names.includes(name)) await box.click();
-    }
-    await window.page.locator('.quick-input-widget:visible').getByRole('button', { name: 'OK' }).click();
-  }
-
   function compareButton(): Locator {
     return window.dialog().getByRole('button', { name: 'Compare', exact: true });
   }
@@ -55,7 +44,7 @@ describe('a comparison of models', () => {
     await window.palette('TidyLLM: Compare Models…');
     await window.answer(question);
     await window.choose('JIRA-123 fix flaky login test');
-    await selectModels(names);
+    await selectModels(window, names);
     await compareButton().click();
     await view.getByRole('heading', { name: 'Comparison', level: 1 }).waitFor();
   }
@@ -86,9 +75,9 @@ describe('a comparison of models', () => {
     await window.palette('TidyLLM: Compare Models…');
     await window.answer('Why is the sky blue?');
     await window.choose('JIRA-123 fix flaky login test');
-    await selectModels(['nova-lite']);
+    await selectModels(window, ['nova-lite']);
     await window.page.getByText('Compare Models: select 2 to 8, not 1').waitFor();
-    await selectModels(three);
+    await selectModels(window, three);
     const dialog = window.dialog();
     await dialog.getByText('Compare 3 models?').waitFor();
     const text = await dialog.innerText();
@@ -194,7 +183,7 @@ describe('a comparison of models', () => {
     await window.page.getByText(/The selection \(\d+ characters\) is sent below the question/).waitFor();
     await window.answer('What does this do?');
     await window.choose('JIRA-123 fix flaky login test');
-    await selectModels(three);
+    await selectModels(window, three);
     await compareButton().click();
     await ended();
     const prompt = view.locator('.question p');
@@ -213,7 +202,7 @@ describe('a comparison of models', () => {
     await window.palette('TidyLLM: Compare Models…');
     await window.answer('Too dear together');
     await window.choose('JIRA-123 fix flaky login test');
-    await selectModels(three);
+    await selectModels(window, three);
     const refused = window.notification('The comparison may cost $0.08');
     await refused.getByRole('button', { name: 'Raise Cap…' }).waitFor();
     expect(await window.dialog().count()).toBe(0);
@@ -253,13 +242,13 @@ describe('a comparison of models', () => {
     await chat.reason.fill('JIRA-9 from the chat');
     await chat.question.fill('/compare Which of you is faster?');
     await chat.question.press('Enter');
-    await selectModels(three);
+    await selectModels(window, three);
     await window.dialog().getByText('Reason: JIRA-9 from the chat').waitFor();
     await window.page.keyboard.press('Escape');
     await window.dialog().waitFor({ state: 'detached' });
     await expect.poll(() => chat.question.inputValue()).toBe('/compare Which of you is faster?');
     await chat.question.press('Enter');
-    await selectModels(three);
+    await selectModels(window, three);
     await compareButton().click();
     await view.getByText('Which of you is faster?', { exact: true }).waitFor();
     await ended();

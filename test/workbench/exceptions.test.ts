@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tidyllmJson } from '../support/commandLine.ts';
+import { storedRecords } from '../support/ledgers.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { ChatView } from './harness/chatView.ts';
 import { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
+import { selectModels } from './harness/selectModels.ts';
 
 const key = `AKIA${'Z7QX2MNB'.repeat(2)}`;
 
@@ -48,6 +50,33 @@ describe('a chat under a policy with use classes and approvers', () => {
     await chat.ask('What is a mutex?');
     expect(await (await chat.ended()).getByText(/use class/).count()).toBe(0);
     await window.screenshot('chat-use-class');
+  });
+
+  test('a comparison that begins in the chat has its use class, and is asked for one otherwise', async () => {
+    await chat.startOver();
+    const compare = async (question: string): Promise<void> => {
+      await chat.reason.fill('JIRA-9 compared');
+      await chat.question.fill(`/compare ${question}`);
+      await chat.question.press('Enter');
+    };
+    const confirmed = async (useClass: string): Promise<void> => {
+      await selectModels(window, ['nova-lite', 'nova-pro']);
+      await window.dialog().getByText(`Use: ${useClass}`).waitFor();
+      await window.dialog().getByRole('button', { name: 'Compare', exact: true }).click();
+      await window.editorFrame().getByText('2 of 2 ended').waitFor();
+      const notes = storedRecords(join(editor.home, 'ledger', 'simulated')).filter(
+        (record) => record.kind === 'note' && record.topic === 'compliance.request',
+      );
+      const last = notes.slice(-2).map((note) => (note.kind === 'note' ? note.data['use_class'] : null));
+      expect(last).toEqual([useClass, useClass]);
+    };
+    await chat.frame.getByLabel('Use').selectOption('internal');
+    await compare('Which of you is faster?');
+    await confirmed('internal');
+    await chat.frame.getByLabel('Use').selectOption('');
+    await compare('Which of you is slower?');
+    await window.choose('customer_facing');
+    await confirmed('customer_facing');
   });
 
   test('a question that was kept back goes by an exception that another person signed', async () => {

@@ -19,7 +19,8 @@ const mostAttachments = 50;
 /** Of a folder's files. */
 const mostFolderBytes = 200_000;
 const mostListed = 1_000;
-const withoutKeys = 'Attach a text without the keys.';
+const withoutKeys =
+  'A file of keys has no exception. Attach a text without the keys, or paste the part that is needed.';
 
 /** A text as an attachment. Throws `invalid_request` if it is empty or too long. */
 export function textAttachment(kind: TextKind, name: string, text: string): TextAttachment {

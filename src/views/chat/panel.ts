@@ -559,7 +559,8 @@ export class ChatPanel implements vscode.Disposable {
     try {
       const { length } = this.#next.context.attachments;
       if (length > 0) throw comparedAlone(length);
-      started = await this.#dependencies.compare({ question, reason: this.#conversation.reason });
+      const { reason, useClass } = this.#conversation;
+      started = await this.#dependencies.compare({ question, reason, useClass: useClass || undefined });
     } catch (error) {
       // What refuses it is shown; the question stays.
       void showFailure(this.#dependencies.log, error);

@@ -1,3 +1,4 @@
+import { allowedUseClasses } from '../../compliance/useClass.ts';
 import { reasonFromBranch } from '../../chat/reasons.ts';
 import type { Core } from '../../core/core.ts';
 import { GatewayError } from '../../errors.ts';
@@ -19,7 +20,6 @@ export async function readSurroundings(
   if (state.kind === 'starting') return { ...nothing, gateway: { state: 'starting' } };
   if (state.kind === 'failed')
     return { ...nothing, gateway: { state: 'failed', failure: shownFailure(state.error) } };
-  const { use_classes: useClasses, use_classes_denied: denied } = state.core.loaded.settings.compliance;
   const { modes } = await state.core.chat.modeFiles();
   return {
     gateway: { state: 'ready', simulatedBecause: state.core.simulatedBecause },
@@ -28,7 +28,7 @@ export async function readSurroundings(
     ownModes: modes.map(({ id, description = '' }) => ({ id, description })),
     suggestedReason,
     inMlflow: state.core.tracking.hasPages(),
-    useClasses: useClasses.filter((one) => !denied.includes(one)),
+    useClasses: allowedUseClasses(state.core.loaded.settings.compliance),
   };
 }
 
