@@ -58,7 +58,7 @@ export class MlflowReceiver implements TraceReceiver {
 
   readonly sendRun = (run: TrackedRun, signal: AbortSignal): Promise<Delivery> =>
     this.#inExperiment(async (experimentId) => {
-      const { started, ended, failed, parameters, metrics } = run;
+      const { started, ended, failed, killed, parameters, metrics } = run;
       const run_id = await this.#runOf(run, experimentId, signal);
       const logged = await this.#server.send('api/2.0/mlflow/runs/log-batch', {
         body: {
@@ -69,12 +69,13 @@ export class MlflowReceiver implements TraceReceiver {
           metrics: Object.entries(metrics)
             .slice(0, mostOfEach)
             .map(([key, value]) => ({ key: named(key), value, timestamp: ended, step: 0 })),
-          tags: [{ key: 'tidyllm.started', value: new Date(started).toISOString() }],
+          // Nobody knows when a killed run began.
+          tags: killed ? [] : [{ key: 'tidyllm.started', value: new Date(started).toISOString() }],
         },
         signal,
       });
       if (logged.status !== 200) return logged;
-      const status = failed ? 'FAILED' : 'FINISHED';
+      const status = killed ? 'KILLED' : failed ? 'FAILED' : 'FINISHED';
       const body = { run_id, status, end_time: ended };
       return this.#server.send('api/2.0/mlflow/runs/update', { body, signal });
     }, signal);

@@ -192,12 +192,12 @@ async function foundationOf(options: ComposeOptions) {
   const { retention_days: retentionDays } = settings.audit;
   const screening = new Screening(settings.compliance, detector, { retentionDays });
   const parts = { loaded, state, backend, user, capOf, content, reports, answers, conversations };
-  const opened = openLedger({ ...parts, options });
+  const tracking = trackingOf(loaded, { folder: statePlaces.spool(state, mode), content, sessions, options });
+  const opened = openLedger({ ...parts, options, tracker: tracking.tracker });
   const approvals = approvalsOn(opened, { settings, state, user, caller, screening });
   const { alerts } = settings.budget;
   const budget = async (day?: string): Promise<BudgetStatus> =>
     budgetStatus(await dayOf(opened.ledger, opened.journal, day), { capOf, alerts });
-  const tracking = trackingOf(loaded, { folder: statePlaces.spool(state, mode), content, sessions, options });
   return {
     ...parts,
     ...opened,

@@ -5,12 +5,14 @@ import type { ConversationFiles } from '../chat/conversationFiles.ts';
 import type { ContentStore } from '../content/contentStore.ts';
 import type { ComposeOptions } from '../core/core.ts';
 import type { ReportStore } from '../flow/reportStore.ts';
-import type { ModelBackend } from '../gateways/ports.ts';
+import type { CallTracker, EndedRun, ModelBackend } from '../gateways/ports.ts';
 import { Anchoring, type Anchor } from '../ledger/anchors.ts';
 import type { CapOf } from '../ledger/capSettings.ts';
 import { Ledger } from '../ledger/ledger.ts';
+import type { OrphanedRun } from '../ledger/ledgerOptions.ts';
 import type { LedgerLocation } from '../ledger/readJournal.ts';
 import { signingKeyFile } from '../ledger/signingKey.ts';
+import { microToUsd } from '../pricing/cost.ts';
 import type { LoadedSettings } from '../settings/loadSettings.ts';
 import { statePlaces } from '../statePlaces.ts';
 import { namedSettings } from './warnings.ts';
@@ -29,11 +31,12 @@ interface LedgerParts {
   content: ContentStore;
   reports: ReportStore;
   conversations: ConversationFiles;
+  tracker: Pick<CallTracker, 'run'>;
 }
 
 /** The ledger in the state folder, live or simulated, and its anchors. */
 export function openLedger(parts: LedgerParts) {
-  const { options, loaded, state, backend, user, capOf, content, reports, conversations } = parts;
+  const { options, loaded, state, backend, user, capOf, content, reports, conversations, tracker } = parts;
   const { audit, budget } = loaded.settings;
   const mode = backend.simulated ? 'simulated' : 'live';
   const journal = {
@@ -59,6 +62,9 @@ export function openLedger(parts: LedgerParts) {
       const { clockOffsetMs = null } = await backend.checkHealth(AbortSignal.timeout(clockTimeoutMs));
       return clockOffsetMs;
     },
+    onOrphanedRuns: (runs) => {
+      for (const run of runs) tracker.run(killedRun(run));
+    },
     onRetention: (day) => {
       // What can't be deleted now is deleted with the next segment.
       content.removeBefore(day).catch(() => undefined);
@@ -74,6 +80,20 @@ export function openLedger(parts: LedgerParts) {
   });
   anchoring.start();
   return { ledger, journal, anchoring };
+}
+
+/** A run whose process is gone, as tracking shows it. */
+function killedRun({ runId, agreement, calls, spent }: OrphanedRun): EndedRun {
+  return {
+    kind: 'flow',
+    id: runId,
+    name: agreement,
+    startedAt: new Date().toISOString(),
+    failed: true,
+    killed: true,
+    parameters: { agreement, outcome: 'orphaned' },
+    metrics: { calls, cost_usd: Number(microToUsd(spent)) },
+  };
 }
 
 /** The anchor at a path: the notes of a repository's folder, otherwise a file. */

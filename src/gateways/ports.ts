@@ -140,6 +140,8 @@ export interface EndedRun {
   /** ISO 8601. */
   startedAt: string;
   failed: boolean;
+  /** Whether its process ended before it did; left out if not. */
+  killed?: boolean;
   parameters: Readonly<Record<string, string>>;
   metrics: Readonly<Record<string, number>>;
 }

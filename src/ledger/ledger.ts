@@ -95,6 +95,7 @@ export class Ledger implements CallLedger, RunLedger, LedgerReader, LedgerAdmini
       location: options,
       key: this.#key,
       endings: this.#endings,
+      onOrphanedRuns: options.onOrphanedRuns,
     });
     this.#steps = new StepQueue({
       ...parts,

@@ -1,7 +1,11 @@
 import type { CapOf } from './capSettings.ts';
+import type { OpenRun } from './budgetFold.ts';
 import type { RunningTime } from './ledgerClock.ts';
 import type { LedgerMode } from './records.ts';
 import type { SigningKeyStore } from './signingKey.ts';
+
+/** A run whose process is gone, and what its calls came to, micro-USD. */
+export type OrphanedRun = Pick<OpenRun, 'runId' | 'agreement' | 'calls' | 'spent'>;
 
 export interface LedgerOptions {
   directory: string;
@@ -24,6 +28,8 @@ export interface LedgerOptions {
   retentionDays: number;
   /** Called after segments were dropped, with the first policy day that is kept. */
   onRetention?: (firstDay: string) => void;
+  /** Called before the ends of runs are written whose processes are gone; again if that fails. */
+  onOrphanedRuns?: (runs: readonly OrphanedRun[]) => void;
   /** Compares the ledger with its anchors, before money is held. Throws `ledger_damaged`. */
   compareAnchors?: () => Promise<void>;
   /** Milliseconds since the epoch. */

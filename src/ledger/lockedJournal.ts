@@ -7,8 +7,9 @@ import { JournalDamaged, segmentName, type Journal } from './journal.ts';
 import type { LedgerClock } from './ledgerClock.ts';
 import { asLedgerError } from './ledgerFailure.ts';
 import type { LedgerFolder } from './ledgerFolder.ts';
+import type { LedgerOptions } from './ledgerOptions.ts';
 import { damageError, faultAround, type LedgerLocation } from './readJournal.ts';
-import { orphanedRuns, recoveryDrafts, type Liveness } from './recovery.ts';
+import { endOfOrphan, orphanedRuns, recoveryDrafts, type Liveness } from './recovery.ts';
 import type { Signer } from './signing.ts';
 
 interface LockedJournalParts {
@@ -17,6 +18,7 @@ interface LockedJournalParts {
   clock: LedgerClock;
   key: InstallationKey;
   endings: Endings;
+  onOrphanedRuns: LedgerOptions['onOrphanedRuns'];
 }
 
 /** The journal as it may be written: under the lock, up to date, whole, of the ledger and the key that it has to be of. */
@@ -76,11 +78,13 @@ export class LockedJournal {
   }
 
   async #recover(journal: Journal): Promise<void> {
-    const { folder, clock } = this.#parts;
+    const { folder, clock, onOrphanedRuns } = this.#parts;
     await journal.sync();
     journal.stage(recoveryDrafts(journal.state, this.#liveness), clock.time(journal.state));
     // What a run cost is known once its calls have ended.
-    journal.stage(orphanedRuns(journal.state, this.#liveness), clock.time(journal.state));
+    const runs = orphanedRuns(journal.state, this.#liveness);
+    if (runs.length > 0) onOrphanedRuns?.(runs);
+    journal.stage(runs.map(endOfOrphan), clock.time(journal.state));
     await journal.flush();
     folder.removeDeadLocks();
     this.#recovered = journal;

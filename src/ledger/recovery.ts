@@ -1,4 +1,5 @@
 import { endingOf, endOfRun } from './drafts.ts';
+import type { OpenRun } from './budgetFold.ts';
 import type { EndRunInput } from './contract.ts';
 import type { LedgerState } from './ledgerState.ts';
 import type { RecordDraft } from './records.ts';
@@ -40,9 +41,14 @@ export function recoveryDrafts({ fold }: LedgerState, liveness: Liveness): Recor
   return [...overruns, ...endings];
 }
 
-/** Endings of orphaned runs. Their cost is known once their calls have ended. */
-export function orphanedRuns({ fold }: LedgerState, liveness: Liveness): RecordDraft[] {
-  return orphans(fold.runs, liveness).map((run) => ({ ...unknownEnd, ...endOfRun(run) }));
+/** Orphaned runs. Their cost is known once their calls have ended. */
+export function orphanedRuns({ fold }: LedgerState, liveness: Liveness): OpenRun[] {
+  return orphans(fold.runs, liveness);
+}
+
+/** The ending of an orphaned run. */
+export function endOfOrphan(run: OpenRun): RecordDraft {
+  return { ...unknownEnd, ...endOfRun(run) };
 }
 
 /** What is open although its process is gone, or this process was never told that it is open. */

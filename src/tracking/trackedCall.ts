@@ -88,6 +88,7 @@ export const trackedRun = z.object({
   id: z.string(),
   name: z.string(),
   failed: z.boolean(),
+  killed: z._default(z.boolean(), false),
   parameters: z.record(z.string(), z.string()),
   metrics: z.record(z.string(), z.number()),
 });
@@ -196,9 +197,10 @@ function modelUseOf(attempted: EndedAttempt, clock: (at: number) => number): Mod
   };
 }
 
-export function runOf({ kind, id, name, startedAt, failed, parameters, metrics }: EndedRun): TrackedRun {
+export function runOf(run: EndedRun): TrackedRun {
+  const { kind, id, name, startedAt, failed, killed = false, parameters, metrics } = run;
   const times = { started: Date.parse(startedAt), ended: Date.now() };
-  return { kind: 'run', ...times, of: kind, id, name, failed, parameters, metrics };
+  return { kind: 'run', ...times, of: kind, id, name, failed, killed, parameters, metrics };
 }
 
 /** Converts `performance.now()`, which is counted back from now: it stands still while the computer sleeps. */

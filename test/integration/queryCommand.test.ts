@@ -106,6 +106,27 @@ describe('tidyllm audit query', () => {
     expect(await query(home, '--saved', 'mine')).toMatchObject({ columns: ['mine'], rows: [[42]] });
   });
 
+  it('has FLOW runs with what their calls came to', async () => {
+    const home = simulated();
+    const { document: run } = await tidyllmJson(['flow', 'run', '[Performance Test] calls=2'], {
+      environment: home.environment,
+    });
+    await tidyllmJson(['flow', 'run', '[Cost Analysis]'], { environment: home.environment });
+    const sql =
+      'SELECT run_id, agreement, kind, outcome, execution_mode, calls, cost_usd, reserved_usd, user_id FROM runs ORDER BY sequence';
+    const { rows } = await query(home, sql);
+    expect(rows).toEqual([
+      [
+        ...[run['run_id'], 'performance_benchmark', 'flow', 'success', 'simulated', 2],
+        ...[run['cost_usd'], run['reserved_usd'], 'ada'],
+      ],
+      [expect.any(String), 'cost_analysis', 'flow', 'success', 'simulated', 0, '0', '0', 'ada'],
+    ]);
+    const sum =
+      'SELECT r.cost_micro_usd = sum(c.cost_micro_usd), count(*) FROM runs r JOIN calls c USING (run_id) GROUP BY run_id';
+    expect((await query(home, sum))['rows']).toEqual([[1, 2]]);
+  });
+
   it('writes CSV in which nothing acts as a formula, and an SQLite file that says what was asked', async () => {
     const home = simulated();
     const sql = "SELECT '=1+1' AS formula, 9007199254740993 AS big, 0.5 AS half";

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import type { Screening } from '../../src/compliance/screening.ts';
 import type { AnswerEvent, LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
@@ -39,15 +40,35 @@ describe('a call that is searched', () => {
     });
     const stop = new AbortController();
     const request = { prompt: `${'a'.repeat(60)}?`, auditReason: 'JIRA-1 stop' };
+    const begun = Promise.withResolvers<unknown>();
+    const { compliance } = gateway.core;
+    const find = compliance.find.bind(compliance);
+    vi.spyOn(compliance, 'find').mockImplementation((...asked) => {
+      begun.resolve(null);
+      return find(...asked);
+    });
     const response = gateway.core.registry.calls().execute(request, { signal: stop.signal });
-    // The search has begun, for nothing else is waited for.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    // Its pattern takes hours on this text.
+    await begun.promise;
     stop.abort();
     const { error } = await response;
     expect(error, error?.message).toMatchObject({ code: 'cancelled' });
     expect(gateway.standIn.calls).toEqual([]);
     expect(await recordsOf(gateway.core, 'REFUSE')).toMatchObject([{ error_code: 'cancelled' }]);
   }, 30_000);
+
+  it('has its reason searched once, whether it is made or refused', async () => {
+    const gateway = await gatewayOnStandIn();
+    const searched = vi.spyOn(gateway.core.compliance as Screening, 'recordable');
+    expect(await ask(gateway, { prompt: 'hello', auditReason: `JIRA-1 for ${email}` })).toMatchObject({
+      success: true,
+    });
+    expect(searched).toHaveBeenCalledTimes(1);
+    expect(await ask(gateway, { prompt: `Use ${key}` })).toMatchObject({ success: false });
+    expect(searched).toHaveBeenCalledTimes(2);
+    const [made] = await recordsOf(gateway.core, 'RESERVE');
+    expect(made?.reason).toBe('JIRA-1 for [email]');
+  });
 });
 
 describe('a call with personal data', () => {

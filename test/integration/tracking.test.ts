@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -25,6 +26,7 @@ import {
   type StoredSpan,
   type StoredTrace,
 } from '../support/mlflowTraces.ts';
+import { recordsOf } from '../support/records.ts';
 import { startMlflow, type Server } from '../support/servers.ts';
 import { trackedCallFor } from '../support/trackedCalls.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -252,6 +254,31 @@ describe('runs in MLflow', () => {
     expect(data.metrics).toContainEqual(expect.objectContaining({ key: 'calls', value: calls }));
     expect(data.params).toContainEqual({ key: 'outcome', value: 'success' });
     expect(await tracesOfRun(mlflow.url, info.run_id, experiment)).toHaveLength(calls);
+  });
+
+  it('of a killed process end as killed, by the next that sends', async () => {
+    const { core, experiment, standIn } = await tracked();
+    let flow: ChildProcess | undefined;
+    standIn.behave = (_, index) => {
+      if (index > 0) flow?.kill('SIGKILL');
+      return {};
+    };
+    const environment = process.env as Record<string, string>;
+    const args = ['flow', 'run', '[Performance Test] calls=9'];
+    const { code } = await tidyllm(args, { environment, started: (child) => (flow = child) });
+    expect(code).toBeNull();
+    await core.ledger.recover();
+    expect(await sent(core)).toEqual(allSent);
+    const [{ info, data } = { info: { run_id: '', status: '' }, data: {} }] = await runsIn(
+      mlflow.url,
+      experiment,
+    );
+    expect(info.status).toBe('KILLED');
+    const [start] = await recordsOf(core, 'flow_start');
+    expect(data.tags).toContainEqual({ key: 'tidyllm.run', value: start?.run_id });
+    expect(data.params).toContainEqual({ key: 'outcome', value: 'orphaned' });
+    expect(await recordsOf(core, 'flow_end')).toMatchObject([{ outcome: 'orphaned' }]);
+    expect(await tracesOfRun(mlflow.url, info.run_id, experiment)).toHaveLength(1);
   });
 
   it('are comparisons, with what each model came to', async () => {

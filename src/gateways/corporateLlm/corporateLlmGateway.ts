@@ -86,6 +86,8 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
   readonly #screening: Screening;
   /** A request is planned and then made: it is searched once. */
   readonly #screened = new WeakMap<LlmRequest, Promise<Screened>>();
+  /** Its reason too. */
+  readonly #recordable = new WeakMap<LlmRequest, Promise<string>>();
   readonly #exceptions: ExceptionSource;
   readonly #tracker: CallTracker;
 
@@ -485,8 +487,11 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
     return this.#screening.answerNotes(found);
   }
 
-  async #makeRecordable({ description }: Attempt): Promise<void> {
-    description.reason = await this.#screening.recordable(description.reason);
+  async #makeRecordable({ description, request }: Attempt): Promise<void> {
+    const before = this.#recordable.get(request);
+    const recordable = before ?? this.#screening.recordable(description.reason);
+    this.#recordable.set(request, recordable);
+    description.reason = await recordable;
   }
 
   /** Records a refusal. If that fails, the response says that it isn't tracked. */
