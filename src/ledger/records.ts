@@ -427,6 +427,9 @@ export interface FlowStartRecord extends LedgerEvent, Caller {
 export const executionModes = ['real', 'simulated', 'failed'] as const;
 export type ExecutionMode = (typeof executionModes)[number];
 
+/** The front door of calls that the security test makes so that they are refused. */
+export const attemptsCommand = 'security_test';
+
 export const runOutcomes = ['success', 'failed', 'cancelled', 'refused', 'orphaned'] as const;
 export type RunOutcome = (typeof runOutcomes)[number];
 

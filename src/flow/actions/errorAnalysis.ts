@@ -3,14 +3,13 @@ import { entriesSince, firstOfDays, type RecordedCall } from '../../history/reco
 import type { LedgerReader } from '../../ledger/contract.ts';
 import type { LedgerLocation } from '../../ledger/readJournal.ts';
 import { dayOfRecord } from '../../ledger/day.ts';
-import type { LedgerRecord } from '../../ledger/records.ts';
+import { attemptsCommand, type LedgerRecord } from '../../ledger/records.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import { bareIdOf, type ModelCatalogue } from '../../pricing/modelCatalogue.ts';
 import { builtIns } from '../builtIns.ts';
 import type { FlowRun, Implementation } from '../implementation.ts';
 import type { Finding, Report, Section } from '../report.ts';
 import { chanceOfAtLeast } from '../statistics.ts';
-import { attemptsCommand } from './security/attempts.ts';
 
 /** A class with at least this share of the calls is a problem, below it a warning. */
 const problemShare = 0.05;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Screening } from '../../../src/compliance/screening.ts';
+import { Screening, type TextDetector } from '../../../src/compliance/screening.ts';
 import { ContentStore } from '../../../src/content/contentStore.ts';
 import { Detector } from '../../../src/detection/detector.ts';
 import { CorporateLlmGateway } from '../../../src/gateways/corporateLlm/corporateLlmGateway.ts';
@@ -40,6 +40,7 @@ function test(
   options: TestRun = {},
   changes: Partial<SecurityTestDependencies> = {},
   ledger = core.ledger as Ledger,
+  found: Partial<TextDetector> = {},
 ): Promise<Report> {
   const { loaded, journal, catalogue, backend, sessions, user } = core;
   const { settings } = loaded;
@@ -54,7 +55,12 @@ function test(
     mode: ledger.mode,
   });
   const detector = new Detector({ patterns: [], deadlineMs: 2000 });
-  const screening = new Screening(settings.compliance, detector, { retentionDays: 400 });
+  const searching: TextDetector = {
+    start: () => detector.start(),
+    find: (texts, signal) => detector.find(texts, signal),
+    ...found,
+  };
+  const screening = new Screening(settings.compliance, searching, { retentionDays: 400 });
   const dependencies: SecurityTestDependencies = {
     ...{ loaded, journal, catalogue, backend, sessions },
     callsOn: (reached, prices) =>
@@ -98,7 +104,7 @@ describe('the security test on a clean system', () => {
     const report = await test(system);
     expect(report.findings.filter(({ severity }) => severity !== 'note')).toEqual([]);
     expect(report.summary).toBe(
-      'No problems found: chain, files, settings, endpoints and 7 attempts to pass the gateway were checked.',
+      'No problems found: chain, files, settings, endpoints and 8 attempts to pass the gateway were checked.',
     );
     const attempts = rowsOf(report, 'attempts');
     expect(attempts.map(([tried, result, refused]) => [tried, result, refused])).toEqual([
@@ -106,13 +112,14 @@ describe('the security test on a clean system', () => {
       ['a call with a blank reason', 'refused', 'audit_reason_missing'],
       ['a call to an unknown model', 'refused', 'model_not_recognized'],
       ['a call above the remaining budget', 'refused', 'budget_exceeded'],
+      ['a call with a secret', 'refused', 'compliance_blocked'],
       ['a call above this run’s reservation', 'refused', 'cost_limit_exceeded'],
       ['a changed record in a copy of the journal', 'refused', expect.stringMatching(/^\w+ at line \d+$/)],
       ['a call while the gateway is not up', 'refused', 'gateway_unavailable: NO DIRECT AWS CALLS ALLOWED'],
     ]);
     // The records that it names are those of the refusals.
     const refusals = storedRecords(system.core.journal.directory).filter(({ kind }) => kind === 'REFUSE');
-    expect(attempts.slice(0, 5).map(([, , , record]) => record)).toEqual(
+    expect(attempts.slice(0, 6).map(([, , , record]) => record)).toEqual(
       refusals.map(({ seq }) => `#${seq}`),
     );
     expect(system.standIn.calls).toHaveLength(calls);
@@ -129,6 +136,7 @@ describe('the security test on a clean system', () => {
     const report = await test(await usedSystem());
     expect(report.findings.map(({ severity, id }) => [severity, id])).toEqual([
       ['note', 'no_user_cap'],
+      ['note', 'unsearched_let_out'],
       ['note', 'no_anchor'],
     ]);
   });
@@ -364,6 +372,54 @@ describe('the security test finds', () => {
     expect(faultsOf(await test(system))).toEqual(['old_tls']);
   });
 
+  it('what policy of compliance lets out, and tries none of it', async () => {
+    const system = await usedSystem({
+      TIDYLLM_COMPLIANCE_SECRETS: 'allow',
+      TIDYLLM_COMPLIANCE_PERSONAL_DATA: 'allow',
+      TIDYLLM_COMPLIANCE_UNCHECKED: 'allow',
+      TIDYLLM_COMPLIANCE_SEGREGATION_OF_DUTIES: 'true',
+    });
+    const report = await test(system);
+    expect(faultsOf(report)).toEqual([
+      ...['no_approver', 'personal_data_let_out', 'secrets_let_out', 'unsearched_let_out'],
+    ]);
+    expect(rowsOf(report, 'attempts')).toContainEqual(
+      expect.arrayContaining(['a call with a secret', 'not tried', 'not tried: policy lets secrets out']),
+    );
+  });
+
+  it('no way for a secret that is redacted, a denied model, or a call without a use class', async () => {
+    const system = await usedSystem({
+      TIDYLLM_COMPLIANCE_SECRETS: 'redact',
+      TIDYLLM_COMPLIANCE_MODELS_DENIED: 'claude-sonnet',
+    });
+    const attempts = rowsOf(await test(system), 'attempts').map(([tried, , outcome]) => [tried, outcome]);
+    expect(attempts).toContainEqual(['a call with a secret', 'redacted']);
+    expect(attempts).toContainEqual(['a call to claude-sonnet, which policy denies', 'compliance_blocked']);
+    const required = await gatewayOnStandIn({
+      TIDYLLM_COMPLIANCE_USE_CLASSES: 'internal',
+      TIDYLLM_COMPLIANCE_USE_CLASS_REQUIRED: 'true',
+    });
+    const report = await test(required);
+    const of = rowsOf(report, 'attempts').map(([tried, , outcome]) => [tried, outcome]);
+    expect(of).toContainEqual(['a call without a use class', 'compliance_blocked']);
+    expect(of).toContainEqual(['a call above the remaining budget', 'budget_exceeded']);
+  });
+
+  it('nothing that an exception could be asked for', async () => {
+    const system = await usedSystem();
+    await test(system);
+    expect(await system.core.approvals.lastBlocked()).toEqual([]);
+  });
+
+  it('a search for secrets that finds nothing', async () => {
+    const system = await usedSystem();
+    const report = await test(system, {}, {}, undefined, {
+      find: (texts) => Promise.resolve(texts.map(() => [])),
+    });
+    expect(faultsOf(report)).toEqual(['passed_secret']);
+  });
+
   it('no refusal in an attempt that something else stopped', async () => {
     const system = await gatewayOnStandIn({
       AWS_ACCESS_KEY_ID: '',
@@ -372,7 +428,7 @@ describe('the security test finds', () => {
     });
     const report = await test(system);
     const attempts = rowsOf(report, 'attempts').map(([, result, outcome]) => [result, outcome]);
-    expect(attempts[4]).toEqual(['not tried', expect.stringMatching(/^not tried: credentials_/)]);
+    expect(attempts[5]).toEqual(['not tried', expect.stringMatching(/^not tried: credentials_/)]);
     const refused = attempts.filter(([result]) => result === 'refused').length;
     expect(report.summary).toContain(`and ${refused} attempts`);
   });

@@ -1,16 +1,20 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Decision } from '../../../compliance/policy.ts';
+import { builtInUseClass } from '../../../compliance/useClass.ts';
 import type { GatewayErrorCode } from '../../../errorCodes.ts';
 import { GatewayError } from '../../../errors.ts';
 import type { LlmRequest, LlmResponse, ModelCalls } from '../../../gateways/modelCalls.ts';
 import type { BackendInfo, ConformedCall, ModelBackend, ModelCall } from '../../../gateways/ports.ts';
 import { initGateways } from '../../../gateways/registry.ts';
 import { journalExists, segmentNames } from '../../../ledger/journal.ts';
+import { attemptsCommand } from '../../../ledger/records.ts';
 import { verifyLedger, type LedgerLocation } from '../../../ledger/readJournal.ts';
 import { formatUsd } from '../../../pricing/cost.ts';
 import { ModelCatalogue } from '../../../pricing/modelCatalogue.ts';
 import { NoOrdinaryFile, openFile } from '../../../readFile.ts';
+import type { LoadedSettings } from '../../../settings/loadSettings.ts';
 import type { FlowRun } from '../../implementation.ts';
 import { textSection, type Checked } from './check.ts';
 
@@ -22,6 +26,7 @@ export interface AttemptsOn {
   backend: BackendInfo;
   /** `aws.bedrock.default_model`. */
   defaultModel: string;
+  loaded: LoadedSettings;
 }
 
 /** An attempt that must be refused, and its result. */
@@ -35,8 +40,6 @@ interface Attempt {
   record: string;
 }
 
-/** The recorded origin of these attempts. */
-export const attemptsCommand = 'security_test';
 const reason = 'Security Test: a call that must be refused';
 /** So expensive that one token exceeds every cap. */
 const dearModel = 'tidyllm.security-test';
@@ -76,22 +79,26 @@ export async function tryToPass(target: AttemptsOn, run: FlowRun): Promise<Check
   };
 }
 
-async function tryCalls(target: AttemptsOn, run: FlowRun): Promise<Attempt[]> {
-  const { catalogue, defaultModel, backend } = target;
+type PlannedAttempt = [
+  id: string,
+  tried: string,
+  expected: GatewayErrorCode,
+  request: LlmRequest,
+  prices: ModelCatalogue,
+];
+
+/** The calls that must be refused, each with the refusal that is expected. */
+function plannedAttempts({ catalogue, defaultModel, backend, loaded }: AttemptsOn): PlannedAttempt[] {
+  const { compliance } = loaded.settings;
+  const smallest = smallestCall(defaultModel, loaded);
+  const withReason = { ...smallest, auditReason: reason };
   const dear = new ModelCatalogue({
     mapping: {},
     unknownPrice: 'refuse',
     region: backend.region,
     prices: { [dearModel]: { input: dearPrice, output: dearPrice } },
   });
-  const smallest = { prompt: 'x', maxTokens: 1, modelId: defaultModel };
-  const attempts: [
-    id: string,
-    tried: string,
-    expected: GatewayErrorCode,
-    request: LlmRequest,
-    prices: ModelCatalogue,
-  ][] = [
+  const attempts: PlannedAttempt[] = [
     ['no_reason', 'a call without a reason', 'audit_reason_missing', smallest, catalogue],
     [
       'blank_reason',
@@ -104,32 +111,84 @@ async function tryCalls(target: AttemptsOn, run: FlowRun): Promise<Attempt[]> {
       'unknown_model',
       'a call to an unknown model',
       'model_not_recognized',
-      { ...smallest, modelId: 'no.such-model', auditReason: reason },
+      { ...withReason, modelId: 'no.such-model' },
       catalogue,
     ],
     [
       'budget',
       'a call above the remaining budget',
       'budget_exceeded',
-      { ...smallest, modelId: dearModel, auditReason: reason },
+      { ...withReason, modelId: dearModel },
       dear,
     ],
   ];
-  const tried: Attempt[] = [];
-  for (const [id, name, expected, request, prices] of attempts) {
+  for (const modelId of compliance.models_denied.slice(0, 1)) {
+    const tried = `a call to ${modelId}, which policy denies`;
+    attempts.push(['denied_model', tried, 'compliance_blocked', { ...withReason, modelId }, catalogue]);
+  }
+  if (compliance.use_class_required) {
+    const { useClass: _, ...unstated } = withReason;
+    attempts.push(['no_use_class', 'a call without a use class', 'compliance_blocked', unstated, catalogue]);
+  }
+  return attempts;
+}
+
+function smallestCall(modelId: string, { settings }: LoadedSettings): LlmRequest {
+  const useClass = builtInUseClass(settings.compliance);
+  return { prompt: 'x', maxTokens: 1, modelId, ...(useClass !== undefined && { useClass }) };
+}
+
+async function tryCalls(target: AttemptsOn, run: FlowRun): Promise<Attempt[]> {
+  const { catalogue, defaultModel, backend, loaded } = target;
+  const origin = { door: attemptsCommand, folder: run.workspace, branch: null };
+  const sendTo = (silent: SilentBackend, prices: ModelCatalogue, request: LlmRequest) => {
     run.signal.throwIfAborted();
+    return target.callsOn(silent, prices).execute({ ...request, origin }, { signal: run.signal });
+  };
+  const tried: Attempt[] = [];
+  for (const [id, name, expected, request, prices] of plannedAttempts(target)) {
     const silent = new SilentBackend(backend);
-    const origin = { door: attemptsCommand, folder: run.workspace, branch: null };
-    const calls = target.callsOn(silent, prices);
-    const response = await calls.execute({ ...request, origin }, { signal: run.signal });
+    const response = await sendTo(silent, prices, request);
     tried.push(attemptOf(id, name, expected, response, silent.reached));
   }
+  const smallest = smallestCall(defaultModel, loaded);
+  const silent = new SilentBackend(backend);
+  const asked = { ...smallest, prompt: `Use ${madeUpKey}`, auditReason: reason };
+  const answered = await sendTo(silent, catalogue, asked);
+  tried.push(secretAttempt(answered, silent, loaded.settings.compliance.secrets));
   run.signal.throwIfAborted();
   const beyond = await run.call(smallest);
   return [
     ...tried,
     attemptOf('reservation', 'a call above this run’s reservation', 'cost_limit_exceeded', beyond, false),
   ];
+}
+
+/** A made-up key of AWS, in parts, so that no search for secrets finds it here. */
+const madeUpKey = `AKIA${'Z7QX2MNB'.repeat(2)}`;
+
+/** A secret must not reach the back-end, whether the call is refused or the secret redacted. */
+function secretAttempt(
+  { compliance, auditTrail, error }: LlmResponse,
+  { sent }: SilentBackend,
+  policy: Decision,
+): Attempt {
+  const { decision, exceptions = [], late = false } = compliance ?? {};
+  const record = auditTrail ? `#${auditTrail.sequence}` : 'none';
+  const attempt = { id: 'secret', tried: 'a call with a secret', record };
+  const mayLeave =
+    policy === 'allow'
+      ? 'policy lets secrets out'
+      : exceptions.length > 0
+        ? `the exception ${exceptions.join(', ')} lets it out`
+        : late
+          ? 'it was not searched in time'
+          : null;
+  if (mayLeave !== null) return { ...attempt, result: 'not tried', outcome: `not tried: ${mayLeave}` };
+  if (sent.includes(madeUpKey)) return { ...attempt, result: 'passed', outcome: 'it reached the back-end' };
+  return decision === 'block' || decision === 'redact'
+    ? { ...attempt, result: 'refused', outcome: decision === 'block' ? codeOf(error) : 'redacted' }
+    : { ...attempt, result: 'not tried', outcome: `not tried: ${codeOf(error)}` };
 }
 
 /** Only the expected refusal counts: any other happened before the attempt. */
@@ -223,8 +282,9 @@ class SilentBackend implements ModelBackend {
   readonly location;
   readonly region;
   readonly checkHealth;
-  /** Whether a call got here. */
+  /** Whether a call got here, and with what. */
   reached = false;
+  sent = '';
 
   constructor({ id, name, simulated, location, region, checkHealth }: BackendInfo) {
     this.id = id;
@@ -244,8 +304,9 @@ class SilentBackend implements ModelBackend {
   }
 
   // eslint-disable-next-line require-yield
-  async *converse(): AsyncGenerator<never> {
+  async *converse(call: ModelCall): AsyncGenerator<never> {
     this.reached = true;
+    this.sent = JSON.stringify(call.content);
     await Promise.resolve();
     throw new GatewayError('backend_rejected', 'The security test sends nothing.');
   }

@@ -56,7 +56,7 @@ export async function checkEndpoints(sources: EndpointsToCheck, signal: AbortSig
 }
 
 function endpointsOf({ loaded: { settings, originOf }, environment, backend }: EndpointsToCheck): Endpoint[] {
-  const { aws, s3, mlflow } = settings;
+  const { aws, s3, mlflow, telemetry } = settings;
   const all = environment['AWS_ENDPOINT_URL'] || null;
   const s3Region = s3.region ?? aws.region ?? backend.region;
   const sts = environment['AWS_ENDPOINT_URL_STS'] || all;
@@ -87,6 +87,9 @@ function endpointsOf({ loaded: { settings, originOf }, environment, backend }: E
           },
         ]),
     ...(tracked ? [{ name: 'MLflow', url: mlflow.tracking_uri, setting: 'mlflow.tracking_uri' }] : []),
+    ...(telemetry.otlp_endpoint === null
+      ? []
+      : [{ name: 'OpenTelemetry', url: telemetry.otlp_endpoint, setting: 'telemetry.otlp_endpoint' }]),
   ];
 }
 

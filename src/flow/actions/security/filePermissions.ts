@@ -21,6 +21,11 @@ const privates: readonly Private[] = [
   { id: 'ledger', name: 'Ledger', folder: 'ledger', files: /\.journal$|quarantine/, deep: true },
   { id: 'content', name: 'Kept content and its keys', folder: 'content', files: /\.(enc|key)/, deep: true },
   { id: 'reports', name: 'Reports', folder: 'flow', files: /\.json$/, deep: true },
+  { id: 'approver_key', name: 'Approver’s key', folder: '', files: /^approver\.pem/, deep: false },
+  { id: 'requests', name: 'Requests for approval', folder: 'requests', files: /\.json$/, deep: true },
+  { id: 'spool', name: 'Traces that wait', folder: 'spool', files: /./, deep: true },
+  { id: 'conversations', name: 'Conversations', folder: 'conversations', files: /./, deep: true },
+  { id: 'queries', name: 'Saved queries', folder: 'queries', files: /./, deep: true },
 ];
 
 const others = 0o077;

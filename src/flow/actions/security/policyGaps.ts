@@ -1,3 +1,5 @@
+import { separatesDuties, uncheckedDecision } from '../../../compliance/policy.ts';
+import { allowedUseClasses } from '../../../compliance/useClass.ts';
 import { usdToMicro } from '../../../pricing/cost.ts';
 import type { LoadedSettings } from '../../../settings/loadSettings.ts';
 import { settingsSchema, type Settings } from '../../../settings/schema.ts';
@@ -36,7 +38,7 @@ export function checkPolicy({ settings, originOf }: LoadedSettings, anchored: bo
 }
 
 function gapsOf(settings: Settings, defaults: Settings, anchored: boolean): Gap[] {
-  const { aws, audit, budget } = settings;
+  const { aws, audit, budget, compliance } = settings;
   const gaps: (Gap | false)[] = [
     budget.unknown_price !== 'refuse' && {
       id: 'unpriced_models',
@@ -86,6 +88,7 @@ function gapsOf(settings: Settings, defaults: Settings, anchored: boolean): Gap[
       meaning: 'There is no default cap for users.',
       remedy: 'Set budget.per_user_usd.default.',
     },
+    ...complianceGaps(compliance),
     !anchored && {
       id: 'no_anchor',
       key: 'audit.anchor',
@@ -96,4 +99,46 @@ function gapsOf(settings: Settings, defaults: Settings, anchored: boolean): Gap[
     },
   ];
   return gaps.filter((gap) => gap !== false);
+}
+
+function complianceGaps(policy: Settings['compliance']): (Gap | false)[] {
+  const letOut = (key: 'secrets' | 'personal_data', what: string): Gap | false =>
+    policy[key] === 'allow' && {
+      id: `${key}_let_out`,
+      key: `compliance.${key}`,
+      severity: 'warning',
+      title: `Policy lets ${what} out`,
+      meaning: 'What is found is only counted in the records.',
+      remedy: `Set compliance.${key} to "redact" or "block".`,
+    };
+  return [
+    letOut('secrets', 'secrets'),
+    letOut('personal_data', 'personal data'),
+    uncheckedDecision(policy) === 'allow' && {
+      id: 'unsearched_let_out',
+      key: 'compliance.unchecked',
+      severity: policy.unchecked === 'allow' ? 'warning' : 'note',
+      title: 'A request that can’t be searched in time is sent',
+      meaning: `The search has ${policy.deadline_ms} ms.`,
+      remedy: 'Set compliance.unchecked to "block".',
+    },
+    separatesDuties(policy) &&
+      policy.approvers.length === 0 && {
+        id: 'no_approver',
+        key: 'compliance.approvers',
+        severity: 'warning',
+        title: 'Duties are separated, and nobody may approve',
+        meaning: 'No cap can be raised, and no command of an agreement can run.',
+        remedy: 'Name approvers in compliance.approvers, with the key of each.',
+      },
+    policy.use_class_required &&
+      allowedUseClasses(policy).length === 0 && {
+        id: 'no_use_class',
+        key: 'compliance.use_classes',
+        severity: 'warning',
+        title: 'A use class is required, and none is allowed',
+        meaning: 'Every call is refused.',
+        remedy: 'Name what calls are for in compliance.use_classes.',
+      },
+  ];
 }
