@@ -2,21 +2,18 @@ import * as vscode from 'vscode';
 import { ChatMemory } from '../../chat/chatMemory.ts';
 import { comparedQuestion } from '../../chat/compareCommand.ts';
 import type { AskResult, Change, Conversation, ConversationEvent } from '../../chat/conversation.ts';
-import { withoutContent } from '../../chat/context/attachment.ts';
 import { readPrompts } from '../../chat/context/promptFiles.ts';
 import { promptAsked } from '../../chat/context/promptText.ts';
 import { readRules } from '../../chat/context/rulesFiles.ts';
 import { previewText } from '../../chat/context/preview.ts';
 import type { ConversationFiles } from '../../chat/conversationFiles.ts';
 import { authorOf } from '../../chat/conversationLine.ts';
-import { statisticsOf } from '../../chat/statistics.ts';
 import type { Failure, Turn } from '../../chat/turn.ts';
 import { GatewayError } from '../../errors.ts';
 import type { AnswerCodeActions } from '../../host/answerCode/contribution.ts';
 import type { ComparisonSeed } from '../../host/askComparison.ts';
 import type { MakeAttachments } from '../../host/attach.ts';
 import type { CommandId } from '../../host/commandIds.ts';
-import { localFolders } from '../../host/configuration.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
 import { errorText } from '../../host/errorText.ts';
 import { inBackground, showFailure } from '../../host/failures.ts';
@@ -24,8 +21,6 @@ import { applyRemedy, commandOf, remedyLabel } from '../../host/remedies.ts';
 import type { FlowRuns } from '../../host/flowRuns.ts';
 import type { GitContext } from '../../host/gitContext.ts';
 import type { Histories } from '../../host/histories.ts';
-import { erasedAfter, tombstonesRead } from '../../history/erasures.ts';
-import { subjectHash } from '../../content/contentKeys.ts';
 import { openLines } from '../../host/openLines.ts';
 import { pickModel } from '../../host/pickModel.ts';
 import { problemLines } from '../../host/problems.ts';
@@ -41,20 +36,16 @@ import { workspaceKey } from '../../workspaceKey.ts';
 import { SinglePanel } from '../singlePanel.ts';
 import { fillPanel } from '../webviewPanel.ts';
 import { ConversationActions } from './conversationActions.ts';
+import { Erasures } from './erasures.ts';
 import { NextQuestion, unlessRefused, type QueuedQuestion } from './nextQuestion.ts';
 import { OpenConversation } from './openConversation.ts';
 import { PreviewDocument } from './previewDocument.ts';
 import { RepeatedQuestion, type AskedBefore } from './repeatedQuestion.ts';
-import { firstOfPart } from './shownPart.ts';
+import { ShownConversation, shownTurn } from './shownConversation.ts';
+import { ShownRules, trustedFolders } from './shownRules.ts';
 import { ShownTurns } from './shownTurns.ts';
 import { readSurroundings } from './surroundings.ts';
-import {
-  viewMessageSchema,
-  type HostMessage,
-  type TurnMessage,
-  type ViewMessage,
-  type Around,
-} from './protocol.ts';
+import { viewMessageSchema, type HostMessage, type TurnMessage, type ViewMessage } from './protocol.ts';
 
 const viewId = 'tidyllm.chat';
 /** A new view loads within a second or two; a broken one never does. */
@@ -102,13 +93,11 @@ export class ChatPanel implements vscode.Disposable {
   readonly #editor: SinglePanel<typeof viewMessageSchema, HostMessage>;
   readonly #shownTurns = new ShownTurns();
   readonly #surroundings = new Repeated(() => this.#showSurroundings());
-  readonly #erasures = new Repeated(() => this.#forgetErased());
+  readonly #erasures: Erasures;
+  readonly #shown: ShownConversation;
+  readonly #rules: ShownRules;
   readonly #next: NextQuestion;
   #focusWhenReady = false;
-  /** Index of the first shown turn that the view has. */
-  #first = 0;
-  /** When this user was last erased, as far as this window knows; undefined before it has looked. */
-  #erased: string | null | undefined;
   readonly #preview = new PreviewDocument();
   readonly #repeated: RepeatedQuestion;
   /** Where the written question was asked before. */
@@ -128,6 +117,21 @@ export class ChatPanel implements vscode.Disposable {
       onDidChangeMode: () => this.#showConversation(),
       lookAt: (text) => this.#lookAt(text),
       post: (message) => this.#post(message),
+    });
+    const ofView = { post: (message: HostMessage) => this.#post(message), open: () => this.#open };
+    this.#shown = new ShownConversation({
+      ...ofView,
+      next: this.#next,
+      entitle: (title) => {
+        this.#editor.entitle(title || vscode.l10n.t('Chat'));
+        if (this.#view) this.#view.description = title;
+      },
+    });
+    this.#rules = new ShownRules({ ...ofView, holder, follows: () => this.#conversation.followsRules });
+    this.#erasures = new Erasures({
+      ...dependencies,
+      open: () => this.#open,
+      forgetUnsent: () => this.#forgetUnsent(),
     });
     this.#repeated = new RepeatedQuestion(conversations, workspacesOfWindow);
     this.#editor = new SinglePanel(dependencies, {
@@ -162,7 +166,7 @@ export class ChatPanel implements vscode.Disposable {
       holder.onDidChange(() => this.#follow()),
       holder.onDidChangeLedger(() => {
         this.#refresh();
-        this.#searchErasures();
+        this.#erasures.search();
       }),
       git.onDidChange(() => this.#refresh()),
     );
@@ -350,12 +354,12 @@ export class ChatPanel implements vscode.Disposable {
         return this.#showAskedBefore();
       case 'unqueue':
         this.#next.takeBack(message.id);
-        this.#showAround();
+        this.#shown.showAround();
         return;
       case 'choosePrompt':
         return this.#choosePrompt();
       case 'openRules':
-        return this.#openRules(message.path);
+        return this.#rules.openFile(message.path);
       case 'followRules':
       case 'mode':
       case 'signature':
@@ -373,7 +377,7 @@ export class ChatPanel implements vscode.Disposable {
       case 'fix':
         return this.#applyFix(message.turn, message.index);
       case 'showEarlier':
-        this.#showEarlier();
+        this.#shown.showEarlier();
         return;
       case 'showLater':
         this.#conversation.showLater();
@@ -473,39 +477,13 @@ export class ChatPanel implements vscode.Disposable {
     };
   }
 
-  #searchErasures(): void {
-    inBackground(this.#dependencies.log, this.#erasures.request());
-  }
-
-  /** Clears what the terminal or another window erased: its tombstone is in the ledger. */
-  async #forgetErased(): Promise<void> {
-    const { state } = this.#dependencies.holder;
-    if (state.kind !== 'ready') return;
-    const { user, ledger, journal } = state.core;
-    const { directory } = journal;
-    const ledgerId = await ledger.identity();
-    if (ledgerId === null) return;
-    const tombstones = await this.#dependencies.histories
-      .of(directory)
-      .ask('events', ['tombstone', tombstonesRead], { onFailure: () => undefined });
-    const subject = subjectHash(user);
-    const erased = await erasedAfter(directory, tombstones, subject, 0);
-    if (this.#erased !== undefined && this.#erased !== erased) await this.#forgetUnsent();
-    this.#erased = erased;
-    const forgot = await this.#conversation.forgetErased(
-      ledgerId,
-      async (after) => (await erasedAfter(directory, tombstones, subject, after)) !== null,
-    );
-    if (forgot) this.#open.startAnew();
-  }
-
   /** A question that was not asked goes back to the question field. */
   async #ask(text: string): Promise<void> {
     if (await this.#isForOthers(text)) return;
     const question = await this.#next.take(text);
     if (this.#conversation.answering) {
       this.#next.wait(question);
-      this.#showAround();
+      this.#shown.showAround();
     } else await this.#askNow(question);
   }
 
@@ -550,7 +528,7 @@ export class ChatPanel implements vscode.Disposable {
 
   async #askQueued(succeeded: boolean): Promise<void> {
     const next = this.#next.afterAnswer(succeeded);
-    this.#showAround();
+    this.#shown.showAround();
     if (next) await this.#askNow(next);
   }
 
@@ -633,7 +611,7 @@ export class ChatPanel implements vscode.Disposable {
 
   /** Shows what else there is to know before the question is asked. */
   async #lookAt(text: string): Promise<void> {
-    await this.#showRules();
+    await this.#rules.show();
     // What is attached makes another question of it.
     const isNew = text.trim() === '' || this.#next.context.attachments.length > 0;
     const conversation = this.#conversation;
@@ -649,10 +627,7 @@ export class ChatPanel implements vscode.Disposable {
     const asked = this.#askedBefore;
     if (!asked) return;
     if ('conversation' in asked) return this.conversations.openOne(asked.conversation);
-    this.#conversation.showTurn(asked.turn);
-    const place = this.#conversation.turns.indexOf(asked.turn);
-    while (place >= 0 && place < this.#first) this.#showEarlier();
-    this.#post({ type: 'reveal', turn: asked.turn.id });
+    this.#shown.reveal(asked.turn);
   }
 
   /** Files that policy keeps out of requests. Throws `gateway_unavailable` while policy isn't known. */
@@ -660,108 +635,17 @@ export class ChatPanel implements vscode.Disposable {
     return (await this.#dependencies.holder.whenReady()).chat.deniedPaths;
   }
 
-  /** The same for a list that is only shown, also without a core. */
-  #deniedNow(): Parameters<MakeAttachments>[0] {
-    const { state } = this.#dependencies.holder;
-    return state.kind === 'ready' ? state.core.chat.deniedPaths : [];
-  }
-
-  async #showRules(): Promise<void> {
-    const { followed, ignored } = await readRules(trustedFolders(), this.#deniedNow());
-    const { followsRules: follows } = this.#conversation;
-    const rules = {
-      followed: followed.map(({ path }) => path),
-      ignored: [...ignored, ...(await this.#ignoredModes())],
-      follows,
-    };
-    this.#post({ type: 'rules', rules });
-  }
-
-  /** Files and folders with modes that can't be used, with why. */
-  async #ignoredModes(): Promise<{ path: string; why: string }[]> {
-    const { state } = this.#dependencies.holder;
-    if (state.kind !== 'ready') return [];
-    const { faults, folderFaults } = await state.core.chat.modeFiles();
-    return [...folderFaults, ...[...faults.values()].flat()].map(({ place, message }) => ({
-      path: place ? vscode.workspace.asRelativePath(place.file) : '',
-      why: message,
-    }));
-  }
-
-  async #openRules(path: string): Promise<void> {
-    const { followed } = await readRules(trustedFolders(), this.#deniedNow());
-    const rules = followed.find((one) => one.path === path);
-    if (rules) await vscode.window.showTextDocument(vscode.Uri.file(rules.file));
+  #showConversation(): void {
+    // It may have been a turn of another conversation.
+    this.#askedBefore = null;
+    this.#shown.show();
   }
 
   #tell(event: ConversationEvent): void {
     if (event.type === 'replaced') this.#showConversation();
     else if (event.type === 'turn') this.#post({ ...event, turn: shownTurn(event.turn) });
     else this.#post(event);
-    if (event.type === 'turn' || event.type === 'turnRemoved') this.#showAround();
-  }
-
-  /** Shows the last turns; earlier ones when they are asked for. */
-  #showConversation(): void {
-    const { turns, reason, mode, signature, useClass } = this.#conversation;
-    this.#first = firstOfPart(turns, turns.length);
-    // It may have been a turn of another conversation.
-    this.#askedBefore = null;
-    this.#post({
-      type: 'conversation',
-      id: this.#open.log.id,
-      turns: turns.slice(this.#first).map(shownTurn),
-      reason,
-      mode,
-      signature,
-      useClass,
-      draft: this.#next.text,
-    });
-    this.#showAround();
-    this.#post({ type: 'attachments', attachments: this.#next.context.chips });
-    this.#next.priceSoon();
-  }
-
-  #showEarlier(): void {
-    const { turns } = this.#conversation;
-    const end = this.#first;
-    this.#first = firstOfPart(turns, end);
-    this.#post({ type: 'earlierTurns', turns: turns.slice(this.#first, end).map(shownTurn) });
-    this.#showAround();
-  }
-
-  #showAround(): void {
-    const { turns, hasLater } = this.#conversation;
-    const versions = turns.slice(this.#first).flatMap((turn) => {
-      const { number, of } = this.#conversation.versionOf(turn);
-      return of > 1 ? [{ turn: turn.id, number, of }] : [];
-    });
-    const queued = this.#next.queued.map(({ id, question }) => ({ id, question }));
-    const { isKept, log } = this.#open;
-    const { unreadable, title } = log;
-    this.#editor.entitle(title || vscode.l10n.t('Chat'));
-    if (this.#view) this.#view.description = title;
-    this.#post({
-      type: 'around',
-      around: {
-        earlier: this.#first,
-        hasLater,
-        versions,
-        queued,
-        unreadable,
-        isKept,
-        statistics: this.#statistics(),
-      },
-    });
-  }
-
-  #statistics(): Around['statistics'] {
-    const { questions, inputTokens, outputTokens, cost, estimated, unknown } = statisticsOf(
-      this.#conversation.allTurns,
-    );
-    if (questions < 2) return null;
-    const tokens = { input: inputTokens, output: outputTokens };
-    return { questions, tokens, cost: formatUsd(cost), estimated, unknown };
+    if (event.type === 'turn' || event.type === 'turnRemoved') this.#shown.showAround();
   }
 
   #refresh(): void {
@@ -783,10 +667,10 @@ export class ChatPanel implements vscode.Disposable {
       const author = authorOf(user, loaded.settings);
       inBackground(
         log,
-        this.#restored.then(() => this.#open.keepAs(author)).then(() => this.#showAround()),
+        this.#restored.then(() => this.#open.keepAs(author)).then(() => this.#shown.showAround()),
       );
     }
-    this.#searchErasures();
+    this.#erasures.search();
     this.#refresh();
   }
 
@@ -817,11 +701,6 @@ export class ChatPanel implements vscode.Disposable {
   }
 }
 
-/** Folders whose files may tell models what to do. */
-function trustedFolders(): string[] {
-  return vscode.workspace.isTrusted ? localFolders().map(({ uri }) => uri.fsPath) : [];
-}
-
 function comparedAlone(attachments: number): GatewayError {
   const message = vscode.l10n.t(
     'A comparison sends the question alone, without its {0} attachments.',
@@ -843,11 +722,6 @@ function workspacesOfWindow(): string[] {
   return [
     ...new Set(folders.map(({ uri }) => (uri.scheme === 'file' ? workspaceKey(uri.fsPath) : uri.toString()))),
   ];
-}
-
-/** The view shows what went with a question, not what was in it. */
-function shownTurn(turn: Turn): Turn {
-  return turn.attachments ? { ...turn, attachments: turn.attachments.map(withoutContent) } : turn;
 }
 
 function setContext(name: string, value: boolean): Thenable<unknown> {
