@@ -213,7 +213,8 @@ exceptions
   .option('--reason <text>', 'why (mandatory)')
   .option('--rule <id>', 'rule whose findings may leave (repeatable)', repeatable, [])
   .option('--model <name>', 'denied model (repeatable)', repeatable, [])
-  .option('--region <name>', 'denied region, or geography of a profile (repeatable)', repeatable, [])
+  // The global --region is the one that calls go to.
+  .option('--place <name>', 'denied region, or geography of a profile (repeatable)', repeatable, [])
   .option('--for <duration>', 'how long: 30m, 12h or 3d; a day by default, 30 days at most')
   .option('--until <day>', 'or to the end of this policy day, YYYY-MM-DD')
   .option('--out <file>', 'also write it to a file, for its approver')

@@ -15,7 +15,7 @@ export interface ExceptionOptions {
   reason?: string;
   rule: string[];
   model: string[];
-  region: string[];
+  place: string[];
   for?: string;
   until?: string;
   out?: string;
@@ -27,12 +27,12 @@ export async function exceptionRequest(
   options: ExceptionOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const { rule, model, region, out, reason = '' } = options;
+  const { rule, model, place, out, reason = '' } = options;
   for (const one of model) await core.catalogue.learn(one);
   const named = [
     ...rule.map((one) => `rule:${one}`),
     ...model.map((one) => `model:${core.catalogue.idOf(one) ?? one}`),
-    ...region.map((one) => `region:${one}`),
+    ...place.map((one) => `region:${one}`),
   ];
   const allows = named.length > 0 ? named : [...(await core.approvals.lastBlocked())];
   if (allows.length === 0)
@@ -40,7 +40,7 @@ export async function exceptionRequest(
       'invalid_request',
       'Policy kept back no call of yours that an exception would allow.',
       {
-        hint: 'Name what you need: --rule ID, --model NAME or --region NAME.',
+        hint: 'Name what you need: --rule ID, --model NAME or --place NAME.',
       },
     );
   const until = await untilOf(core, options);

@@ -106,6 +106,14 @@ describe('a call that policy kept back', () => {
     expect(listed['requests']).toMatchObject([{ id: request['id'], state: 'expired' }]);
   });
 
+  it('is asked for by a region or geography, beside the region that calls go to', async () => {
+    const { asAda } = await twoMachines();
+    expect((await asAda('chat', `Use ${key}`, '--reason', 'first')).code).toBe(8);
+    const ask = ['compliance', 'exception', 'request', '--reason', 'a sample'];
+    const { document } = await asAda(...ask, '--place', 'eu', '--place', 'eu-west-1');
+    expect(document['terms']).toMatchObject({ allows: ['region:eu', 'region:eu-west-1'] });
+  });
+
   it('is asked for on a new ledger once its refusal is recorded', async () => {
     const { asAda } = await twoMachines();
     const ask = ['compliance', 'exception', 'request', '--rule', 'aws-key', '--reason', 'a sample'];

@@ -65,7 +65,7 @@ function Choice({ compliance, post, edit }: ComplianceProperties) {
     edit({ type: 'asked', level, since, until, ...change });
   const formats = { md: t('Markdown…'), csv: t('CSV…'), json: t('JSON…') };
   return (
-    <div class="compliance-choice">
+    <div class="tab-form">
       <label>
         <span>{t('Level')}</span>
         <select value={level} onChange={(event) => ask({ level: event.currentTarget.value })}>
@@ -94,7 +94,7 @@ function Choice({ compliance, post, edit }: ComplianceProperties) {
           onChange={({ currentTarget: { value } }) => value && ask({ until: value })}
         />
       </label>
-      <div class="compliance-actions">
+      <div class="tab-actions">
         {(['md', 'csv', 'json'] as const).map((format) => (
           <button
             key={format}

@@ -4,6 +4,7 @@ import { hostMessageSchema, keptSchema, type HostMessage, type ViewMessage } fro
 import { Audit } from './audit.tsx';
 import '../../webviewKit/base.css';
 import './audit.css';
+import './tabs.css';
 import './compliance.css';
 import './query.css';
 import { initialCompliance, reduceCompliance, type ComplianceEdit } from './complianceState.ts';

@@ -104,7 +104,7 @@ function SavedList({ query, post, edit }: QueryProperties) {
 function RunBar({ query, post, edit, run }: QueryProperties & { run: () => void }) {
   const { since, until, running } = query;
   return (
-    <div class="query-run">
+    <div class="tab-form">
       {running ? (
         <button type="button" class="button secondary" onClick={() => post({ type: 'cancelQuery' })}>
           {t('Cancel')}

@@ -53,7 +53,7 @@ function Result({ result, post }: { result: ShownResult; post: ResultProperties[
   const { columns, rows, notes, chart, total } = result;
   return (
     <>
-      <div class="query-actions">
+      <div class="tab-actions">
         <Action
           icon="export"
           label={t('Save as CSV…')}
@@ -76,7 +76,7 @@ function Result({ result, post }: { result: ShownResult; post: ResultProperties[
         />
       </div>
       {notes.map((text) => (
-        <p key={text} class="query-note">
+        <p key={text} class="note">
           <Icon name="info" /> {text}
         </p>
       ))}
