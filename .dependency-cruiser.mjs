@@ -60,6 +60,7 @@ const mayImport = {
     'pricing',
     'ledger',
     'content',
+    'compliance',
     'retrieval',
     'history',
     'approvals',
