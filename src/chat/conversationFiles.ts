@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { changeStamp } from '../changeStamp.ts';
 import { ContentKeys, subjectHash } from '../content/contentKeys.ts';
 import { contentUnavailable } from '../content/contentUnavailable.ts';
+import { isSealedFor } from '../content/sealedText.ts';
 import { GatewayError, systemCodeOf } from '../errors.ts';
 import { FolderWatch } from '../ledger/folderWatch.ts';
 import { KernelLock } from '../ledger/kernelLock.ts';
-import { openFile } from '../readFile.ts';
+import { appendDurably, linesOf } from '../lineFile.ts';
 import { statePlaces } from '../statePlaces.ts';
 import {
-  isLineOf,
   openedDraft,
   openedLine,
   sealedDraft,
@@ -23,13 +22,10 @@ import {
 import type { Turn } from './turn.ts';
 
 const extension = '.lines';
-const chunkBytes = 262_144;
 /** Files that are read at the same time. */
 const filesAtOnce = 16;
 /** The end of a file has its last `about` line, which is shorter. */
 const tailBytes = 16_384;
-/** Larger files are not read: nobody wrote them by asking. */
-const mostBytes = 2_000_000_000;
 /** Milliseconds that a deleted conversation can be restored. */
 const restorableMs = 30 * 86_400_000;
 const lockTimeoutMs = 10_000;
@@ -310,28 +306,6 @@ export function titleOf(question: string): string {
   return `${space > titleCharacters / 2 ? cut.slice(0, space) : cut}…`;
 }
 
-/**
- * The complete lines of a file from a byte on, each with the byte behind it. A torn last line is left out. Throws the
- * system error.
- */
-async function* linesOf(path: string, from: number): AsyncGenerator<{ text: string; end: number }> {
-  await using file = await openFile(path, mostBytes);
-  let rest: Buffer = Buffer.alloc(0);
-  for (let place = from; ;) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, place);
-    if (bytesRead === 0) return;
-    let start = place - rest.length;
-    place += bytesRead;
-    rest = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      const text = rest.toString('latin1', 0, end);
-      start += end + 1;
-      rest = rest.subarray(end + 1);
-      yield { text, end: start };
-    }
-  }
-}
-
 /** Where the last complete line ends. Throws the system error. */
 async function endOf(path: string): Promise<number> {
   const { size } = await stat(path);
@@ -344,25 +318,8 @@ async function endOf(path: string): Promise<number> {
 }
 
 async function hasLineOf(path: string, subjectSha256: string): Promise<boolean> {
-  for await (const { text } of linesOf(path, 0)) if (isLineOf(subjectSha256, text)) return true;
+  for await (const { text } of linesOf(path, 0)) if (isSealedFor(subjectSha256, text)) return true;
   return false;
-}
-
-/** Writes behind the last complete line, durably, and returns where the file then ends. Throws the system error. */
-function appendDurably(path: string, end: number, text: string): number {
-  const create = end === 0 ? constants.O_CREAT : 0;
-  const descriptor = openSync(path, constants.O_RDWR | create, 0o600);
-  try {
-    // Who writes holds the lock, so what is behind the last line was left by a writer that died.
-    if (fstatSync(descriptor).size > end) ftruncateSync(descriptor, end);
-    const bytes = Buffer.from(text, 'latin1');
-    for (let written = 0; written < bytes.length;)
-      written += writeSync(descriptor, bytes, written, bytes.length - written, end + written);
-    fdatasyncSync(descriptor);
-    return end + bytes.length;
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 /** The size in a `changeStamp`; 0 without a file. */

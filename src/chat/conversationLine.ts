@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
-import { subjectHash, type ContentKeys } from '../content/contentKeys.ts';
+import type { ContentKeys } from '../content/contentKeys.ts';
 import type { ContentPolicy } from '../content/contentStore.ts';
 import { Redactor } from '../content/redaction.ts';
-import { seal, unseal } from '../content/sealing.ts';
+import { sealedText, unsealedText } from '../content/sealedText.ts';
 import type { Settings } from '../settings/schema.ts';
 import type { Attachment } from './context/attachment.ts';
 import { turnSchema, type Turn } from './turn.ts';
@@ -59,12 +59,12 @@ export function sealedLine(
   line: ConversationLine,
 ): string {
   const text = JSON.stringify(renamed(policy === 'redacted' ? redacted(line, patterns) : line, snakeCase));
-  return `${subjectHash(user)} ${seal(keys.of(user), boundTo(id), text).toString('base64')}\n`;
+  return `${sealedText(keys, user, boundTo(id), text)}\n`;
 }
 
 /** The line; null if it was changed, belongs elsewhere, or its user was erased. Throws `content_unavailable`. */
 export function openedLine(keys: ContentKeys, id: string, text: string): ConversationLine | null {
-  const json = opened(keys, boundTo(id), text);
+  const json = unsealedText(keys, boundTo(id), text);
   try {
     return json === null ? null : lineSchema.parse(renamed(JSON.parse(json), camelCase));
   } catch {
@@ -75,28 +75,12 @@ export function openedLine(keys: ContentKeys, id: string, text: string): Convers
 /** A text in the form of a line, bound to being a draft. Throws `content_unavailable` if the key can't be used. */
 export function sealedDraft(keys: ContentKeys, { user, policy, patterns }: Author, text: string): string {
   const kept = policy === 'redacted' ? new Redactor(patterns).redact(text) : text;
-  return `${subjectHash(user)} ${seal(keys.of(user), draft, kept).toString('base64')}`;
+  return sealedText(keys, user, draft, kept);
 }
 
 /** Null if it was changed, or its user was erased. Throws `content_unavailable`. */
 export function openedDraft(keys: ContentKeys, text: string): string | null {
-  return opened(keys, draft, text);
-}
-
-function opened(keys: ContentKeys, bound: Buffer, text: string): string | null {
-  const [, subject, sealed] = /^([0-9a-f]{64}) ([A-Za-z0-9+/=]+)$/.exec(text) ?? [];
-  const key = subject === undefined ? null : keys.findHashed(subject);
-  if (!key || sealed === undefined) return null;
-  try {
-    return unseal(key, bound, Buffer.from(sealed, 'base64'));
-  } catch {
-    return null;
-  }
-}
-
-/** Whether a line is sealed for this subject. */
-export function isLineOf(subjectSha256: string, text: string): boolean {
-  return text.startsWith(`${subjectSha256} `);
+  return unsealedText(keys, draft, text);
 }
 
 const draft = Buffer.from('TidyLLM draft 1');

@@ -8,7 +8,7 @@ import type { FoundChunk } from '../../retrieval/workspaceIndex.ts';
 import { searchWorkspace } from '../../retrieval/workspaceSearch.ts';
 import { boundOfBytes } from '../../utf8Text.ts';
 import type { ChatContext, ChatMode, ChatCalls } from '../chatMode.ts';
-import { dataBlock } from '../context/dataBlock.ts';
+import { dataBlock } from '../../content/dataBlock.ts';
 import {
   mostOrdered,
   orderedByMeaning,

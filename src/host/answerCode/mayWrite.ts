@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { isKeyFile } from '../../retrieval/keyFiles.ts';
 import { localFolders } from '../configuration.ts';
-import { refusedPath, type Refused } from './refusedPath.ts';
+import { refusedPath, type Refused } from '../../refusedPath.ts';
 
 /** A file as people know it: its path inside the workspace, otherwise the whole of it. */
 export function shownPath(uri: vscode.Uri): string {
