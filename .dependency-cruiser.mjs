@@ -1,6 +1,6 @@
 /**
  * What each folder may import besides itself and the shared files at the root of src.
- * Read from top to bottom it is the layering: settings, pricing ← ledger ← gateways ← health ← flow, chat ← core ← cli, host, views.
+ * Read from top to bottom it is the layering: settings, pricing ← ledger ← gateways ← health ← flow, chat ← core ← cli, host, views; workflow ← workflowRuns, beside chat.
  */
 const mayImport = {
   settings: ['pricing'],
@@ -14,11 +14,23 @@ const mayImport = {
   content: ['settings', 'pricing', 'ledger', 'detection'],
   compliance: ['settings', 'pricing', 'ledger', 'content', 'detection'],
   retrieval: [],
-  workflow: ['settings', 'pricing', 'detection', 'compliance', 'flow'],
+  workflow: ['settings', 'pricing', 'detection', 'compliance'],
   gateways: ['settings', 'pricing', 'ledger', 'content', 'compliance'],
   tracking: ['settings', 'pricing', 'ledger', 'content', 'compliance', 'gateways'],
   health: ['settings', 'pricing', 'ledger', 'gateways', 'tracking'],
   flow: ['settings', 'pricing', 'ledger', 'history', 'content', 'compliance', 'gateways', 'health'],
+  workflowRuns: [
+    'settings',
+    'pricing',
+    'ledger',
+    'history',
+    'content',
+    'compliance',
+    'retrieval',
+    'gateways',
+    'flow',
+    'workflow',
+  ],
   chat: ['settings', 'pricing', 'ledger', 'content', 'compliance', 'retrieval', 'gateways', 'flow'],
   core: [
     'settings',
@@ -32,6 +44,7 @@ const mayImport = {
     'health',
     'flow',
     'chat',
+    'workflowRuns',
   ],
   sessions: ['settings', 'pricing', 'ledger', 'gateways'],
   adapters: ['settings', 'pricing', 'ledger', 'content', 'gateways', 'tracking', 'sessions'],
@@ -54,6 +67,7 @@ const mayImport = {
     'chat',
     'core',
     'sessions',
+    'workflowRuns',
   ],
   host: [
     'settings',
@@ -73,6 +87,8 @@ const mayImport = {
     'core',
     'sessions',
     'views',
+    'workflow',
+    'workflowRuns',
   ],
   views: [
     'settings',
@@ -91,6 +107,8 @@ const mayImport = {
     'core',
     'sessions',
     'host',
+    'workflow',
+    'workflowRuns',
   ],
 };
 

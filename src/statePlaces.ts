@@ -12,6 +12,8 @@ export const statePlaces = {
   content: (state: string) => join(state, 'content'),
   /** The chat's conversations. */
   conversations: (state: string) => join(state, 'conversations'),
+  /** Runs of workflows. */
+  workflowRuns: (state: string, kind: LedgerKind) => join(state, 'workflows', kind),
   /** Keys of users, for all that is kept of them. */
   contentKeys: (state: string) => join(state, 'content', 'keys'),
   /** Slots for calls that run at once. */

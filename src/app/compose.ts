@@ -23,7 +23,9 @@ import { systemPacing } from '../gateways/aiProcessing/pacing.ts';
 import { screenedForPreview } from '../gateways/corporateLlm/screenRequest.ts';
 import type { AdmissionPolicy } from '../gateways/corporateLlm/admission.ts';
 import { CorporateLlmGateway } from '../gateways/corporateLlm/corporateLlmGateway.ts';
+import { WorkflowOptimizerGateway } from '../gateways/workflowOptimizer/workflowOptimizerGateway.ts';
 import type { GovernedCalls } from '../gateways/modelCalls.ts';
+import type { Gateway } from '../gateways/gateway.ts';
 import type { BackendInfo, ModelBackend, Pacing } from '../gateways/ports.ts';
 import { initGateways, type GatewayRegistry } from '../gateways/registry.ts';
 import { budgetStatus, type BudgetStatus } from '../ledger/budgetStatus.ts';
@@ -43,6 +45,8 @@ import { loadSettings, type LoadedSettings } from '../settings/loadSettings.ts';
 import type { Settings } from '../settings/schema.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
 import { statePlaces } from '../statePlaces.ts';
+import { RunFiles } from '../workflowRuns/runFiles.ts';
+import { WorkflowOptimizer } from '../workflowRuns/workflowOptimizer.ts';
 import { chooseBackend } from './backend.ts';
 import { callerOf, Patience } from './caller.ts';
 import { anchorAt, openLedger } from './openLedger.ts';
@@ -53,7 +57,7 @@ import { settingsWarnings } from './warnings.ts';
 export async function compose(options: ComposeOptions): Promise<Core> {
   const base = await foundationOf(options);
   const { loaded, sessions, backend, simulatedBecause, user, caller, content, reports, catalogue } = base;
-  const { ledger, journal, anchoring, capOf, budget, answers, conversations, slots } = base;
+  const { ledger, journal, anchoring, capOf, budget, answers, conversations, workflowRuns, slots } = base;
   const { detector, screening, approvals, tracking } = base;
   const { tracker } = tracking;
   const policy = policyOf(loaded.settings, backend.simulated, user, caller);
@@ -68,16 +72,18 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       exceptions: approvals,
       tracker,
     });
+  const twoPersons = separatesDuties(loaded.settings.compliance);
   const registry = await initGateways({
     corporate_llm: () => Promise.resolve(callsOn(backend, catalogue)),
     ai_processing: (below) =>
       Promise.resolve(processingOn(below, { ...base, pacing: options.pacing ?? systemPacing })),
+    workflow_optimizer: (below) => Promise.resolve(optimizerOn(below, base, options)),
   });
+  const flow = flowOf(options, { ...base, twoPersons, cache: answers, registry, callsOn, anchorAt });
   const { minReasonLength } = policy;
   const decided = { ledger, journal, anchoring, content, catalogue, capOf, budget, user, approvals };
-  const twoPersons = separatesDuties(loaded.settings.compliance);
   return {
-    ...administration({ ...decided, twoPersons, minReasonLength, answers, conversations }),
+    ...administration({ ...decided, twoPersons, minReasonLength, answers, conversations, workflowRuns }),
     approvals,
     loaded: {
       ...loaded,
@@ -102,7 +108,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     tracking,
     infrastructure: new InfrastructureDelegate(registry, backend),
     chat: chatOn(registry, base, options),
-    flow: flowOf(options, { ...base, twoPersons, cache: answers, registry, callsOn, anchorAt }),
+    flow,
+    workflows: workflowsOn(registry, flow, base),
     reports,
     dispose: async () => {
       await tracker.dispose();
@@ -110,6 +117,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       await ledger.dispose();
       backend.dispose();
       slots.dispose();
+      workflowRuns.dispose();
       await detector.dispose();
       await sessions.dispose();
     },
@@ -187,11 +195,16 @@ async function foundationOf(options: ComposeOptions) {
     originOf: (path) => loaded.originOf(path).text,
   });
   const conversations = new ConversationFiles(state);
+  const workflowRuns = new RunFiles({
+    directory: statePlaces.workflowRuns(state, mode),
+    keys: statePlaces.contentKeys(state),
+  });
   const { deadline_ms: deadlineMs } = settings.compliance;
   const detector = new Detector({ patterns: settings.compliance.patterns, deadlineMs });
   const { retention_days: retentionDays } = settings.audit;
   const screening = new Screening(settings.compliance, detector, { retentionDays });
-  const parts = { loaded, state, backend, user, capOf, content, reports, answers, conversations };
+  const kept = { content, reports, answers, conversations, workflowRuns };
+  const parts = { loaded, state, backend, user, capOf, ...kept };
   const tracking = trackingOf(loaded, { folder: statePlaces.spool(state, mode), content, sessions, options });
   const opened = openLedger({ ...parts, options, tracker: tracking.tracker });
   const approvals = approvalsOn(opened, { settings, state, user, caller, screening });
@@ -291,6 +304,63 @@ interface ProcessingParts {
   slots: MachineSlots;
   pacing: Pacing;
   tracking: Tracking;
+}
+
+/** Level 3, on top of the second. */
+function optimizerOn(
+  below: Gateway,
+  { loaded, tracking: { tracker } }: Awaited<ReturnType<typeof foundationOf>>,
+  { folders = [] }: ComposeOptions,
+): WorkflowOptimizerGateway {
+  const { workflow } = loaded.settings;
+  return new WorkflowOptimizerGateway({
+    below,
+    policy: {
+      optimizationLevel: workflow.optimization_level,
+      performanceThreshold: workflow.performance_threshold,
+      complianceMode: workflow.compliance_mode,
+      dagManagerEnabled: workflow.enable_dag_manager,
+      flowAgreementsEnabled: workflow.enable_flow_agreements,
+    },
+    knowledge: folders,
+    tracker,
+  });
+}
+
+/** Workflows over the registry's calls. */
+function workflowsOn(
+  registry: GatewayRegistry,
+  agreements: FlowAgreementManager,
+  {
+    loaded,
+    ledger,
+    journal,
+    catalogue,
+    backend,
+    screening,
+    tracking,
+    sessions,
+    workflowRuns,
+    user,
+    caller,
+  }: Awaited<ReturnType<typeof foundationOf>>,
+): WorkflowOptimizer {
+  return new WorkflowOptimizer({
+    settings: loaded.settings,
+    ledger,
+    journal,
+    registry,
+    agreements,
+    catalogue,
+    backend,
+    screening,
+    tracker: tracking.tracker,
+    objects: () => sessions.objects(),
+    denied: deniedPathsOf(loaded),
+    files: workflowRuns,
+    user,
+    caller,
+  });
 }
 
 /** The part of the back-end that front doors see: nothing that calls a model. */

@@ -16,6 +16,7 @@ import { microToUsd } from '../pricing/cost.ts';
 import type { LoadedSettings } from '../settings/loadSettings.ts';
 import { statePlaces } from '../statePlaces.ts';
 import { namedSettings } from './warnings.ts';
+import type { RunFiles } from '../workflowRuns/runFiles.ts';
 
 /** Timeout for asking for the time. */
 const clockTimeoutMs = 5_000;
@@ -32,11 +33,13 @@ interface LedgerParts {
   reports: ReportStore;
   conversations: ConversationFiles;
   tracker: Pick<CallTracker, 'run'>;
+  workflowRuns: RunFiles;
 }
 
 /** The ledger in the state folder, live or simulated, and its anchors. */
 export function openLedger(parts: LedgerParts) {
-  const { options, loaded, state, backend, user, capOf, content, reports, conversations, tracker } = parts;
+  const { options, loaded, state, backend, user, capOf, content, reports, tracker } = parts;
+  const { conversations, workflowRuns } = parts;
   const { audit, budget } = loaded.settings;
   const mode = backend.simulated ? 'simulated' : 'live';
   const journal = {
@@ -70,6 +73,7 @@ export function openLedger(parts: LedgerParts) {
       content.removeBefore(day).catch(() => undefined);
       reports.removeBefore(day).catch(() => undefined);
       conversations.removeBefore(day).catch(() => undefined);
+      workflowRuns.removeBefore(day).catch(() => undefined);
     },
   });
   const { file, git, every_records: everyRecords, every_minutes: everyMinutes } = audit.anchor;

@@ -15,6 +15,7 @@ import { writeErrors, writeOutput } from './output.ts';
 import type { QueryCommandOptions } from './query.ts';
 import type { ReconcileCommandOptions } from './reconcile.ts';
 import type { UsageOptions } from './usage.ts';
+import type { WorkflowRunOptions } from './workflowRuns.ts';
 
 /** A command starts with its own code only: that of all of them takes several times as long to load. */
 const load = {
@@ -40,6 +41,7 @@ const load = {
   tracking: () => import('./tracking.ts'),
   usage: () => import('./usage.ts'),
   workflow: () => import('./workflow.ts'),
+  workflowRuns: () => import('./workflowRuns.ts'),
 };
 
 /** The commands and options of `tidyllm`, as docs/command-line.md has them. */
@@ -580,5 +582,42 @@ workflow
   .action((file: string, options: { format: string }) =>
     runner.run(load.workflow, ({ workflowExport }, core, terminal) =>
       workflowExport(core, file, options, terminal),
+    ),
+  );
+workflow
+  .command('run')
+  .description('run the steps of a workflow, each step of a model as a governed call')
+  .argument('<file>', 'workflow in YAML or JSON')
+  .option('--reason <text>', 'why it runs; mandatory')
+  .option('--input <name=value>', 'an input of the workflow; may be repeated', repeatable, [])
+  .option('--approve <sha256>', 'approves the command of an agreement that a step runs')
+  .action((file: string, options: WorkflowRunOptions) =>
+    runner.run(
+      load.workflowRuns,
+      ({ workflowRun }, core, terminal) => workflowRun(core, file, options, terminal),
+      { alerts: true },
+    ),
+  );
+workflow
+  .command('resume')
+  .description('go on with a run that was stopped or failed; no paid step is made again')
+  .argument('<run>', 'id of the run')
+  .option('--repeat <step>', 'do this step again although it was begun; may be repeated', repeatable, [])
+  .option('--approve <sha256>', 'approves the command of an agreement that a step runs')
+  .action((run: string, options: { repeat: string[]; approve?: string }) =>
+    runner.run(
+      load.workflowRuns,
+      ({ workflowResume }, core, terminal) => workflowResume(core, run, options, terminal),
+      { alerts: true },
+    ),
+  );
+workflow
+  .command('history')
+  .description('the runs of workflows, newest first')
+  .argument('[file]', 'only those of this workflow')
+  .option('--limit <number>', 'how many', '20')
+  .action((file: string | undefined, options: { limit: string }) =>
+    runner.run(load.workflowRuns, ({ workflowHistory }, core, terminal) =>
+      workflowHistory(core, file, options, terminal),
     ),
   );

@@ -239,7 +239,8 @@ async function parsedFile(
 }
 
 /** The folder with `.tidyllm`, whose agreements apply; otherwise the working folder. */
-function projectFolder({ folders }: Core): string {
+/** The folder whose agreements and settings apply. */
+export function projectFolder({ folders }: Core): string {
   return folders[0] ?? process.cwd();
 }
 
@@ -270,7 +271,7 @@ async function withMissing(
 }
 
 /** A person at the terminal says yes, or the caller names the very definition. */
-async function approveAtTerminal(
+export async function approveAtTerminal(
   { agreement, command, directory }: ApprovalRequest,
   approved: string | undefined,
 ): Promise<boolean> {
@@ -285,7 +286,8 @@ async function approveAtTerminal(
   return false;
 }
 
-function showProgress(message: string, { quiet }: Terminal): void {
+/** A line on standard error that the next one replaces. */
+export function showProgress(message: string, { quiet }: Terminal): void {
   if (quiet || !process.stderr.isTTY) return;
   controlScreen('stderr', 'clearLine');
   writeErrors(visibleLine(message));

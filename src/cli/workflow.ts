@@ -2,39 +2,22 @@ import { resolve } from 'node:path';
 import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import { formatUsd } from '../pricing/cost.ts';
-import { profileOf } from '../pricing/availability.ts';
 import { replaceFile } from '../replaceFile.ts';
 import { visibleLine } from '../visibleText.ts';
-import type { OptimizationLevel } from '../workflow/operationResult.ts';
-import {
-  analyzeBottlenecks,
-  fixErrors,
-  optimizePerformance,
-  validateCompliance,
-  type Facts,
-  type OperationResult,
-} from '../workflow/operations.ts';
+import type { Facts, OperationResult } from '../workflow/operations.ts';
 import { durationsOf } from '../workflow/durations.ts';
 import { mermaidOf } from '../workflow/mermaid.ts';
 import { statesLanguageOf } from '../workflow/statesLanguage.ts';
 import { TaskGraph } from '../workflow/taskGraph.ts';
-import { allSteps, type Workflow } from '../workflow/workflow.ts';
+import type { Workflow } from '../workflow/workflow.ts';
 import { faultText } from '../yamlDocument.ts';
-import { parseWorkflow, textsOf, type ParsedWorkflow } from '../workflow/workflowDocument.ts';
+import { parseWorkflow } from '../workflow/workflowDocument.ts';
 import { readTextFile } from './readText.ts';
 import { note, printJson, printLine, table, type Terminal } from './terminal.ts';
 
-/** A file as it was read, and what is known beside it. */
-interface Read {
-  parsed: ParsedWorkflow;
-  text: string;
-  facts: Facts;
-}
-
 /** `tidyllm workflow analyze FILE`. Exit code 2 if the file has errors. */
 export async function workflowAnalyze(core: Core, file: string, terminal: Terminal): Promise<number> {
-  const { parsed, text, facts } = await read(core, file);
-  return print(analyzeBottlenecks(parsed, text, facts), terminal);
+  return print(await core.workflows.processWorkflow('analyze', await workflowIn(file)), terminal);
 }
 
 /** `tidyllm workflow optimize FILE`: proposes, and writes with `--write`. */
@@ -44,16 +27,15 @@ export async function workflowOptimize(
   { level, write }: { level?: string; write?: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const { optimization_level: usual, performance_threshold: threshold } = core.loaded.settings.workflow;
-  const chosen = level === undefined ? usual : Number(level);
-  if (chosen !== 0 && chosen !== 1 && chosen !== 2)
+  const chosen = level === undefined ? undefined : Number(level);
+  if (chosen !== undefined && chosen !== 0 && chosen !== 1 && chosen !== 2)
     throw new GatewayError('invalid_request', `--level must be 0, 1 or 2, not "${level}".`);
-  const { parsed, text, facts } = await read(core, file);
-  const result = optimizePerformance(parsed, text, facts, {
-    level: chosen satisfies OptimizationLevel,
-    threshold,
+  const given = await workflowIn(file);
+  const result = await core.workflows.processWorkflow('optimize', {
+    ...given,
+    ...(chosen !== undefined && { level: chosen }),
   });
-  return written(file, text, result, { write, terminal });
+  return written(file, given.text, result, { write, terminal });
 }
 
 /** `tidyllm workflow fix FILE`: proposes, and writes with `--write`. */
@@ -63,15 +45,14 @@ export async function workflowFix(
   { write }: { write?: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const { parsed, text, facts } = await read(core, file);
-  return written(file, text, fixErrors(parsed, text, facts), { write, terminal });
+  const given = await workflowIn(file);
+  const result = await core.workflows.processWorkflow('fix', given);
+  return written(file, given.text, result, { write, terminal });
 }
 
 /** `tidyllm workflow validate FILE`. Exit code 2 if the file has errors, 8 if a rule fails. */
 export async function workflowValidate(core: Core, file: string, terminal: Terminal): Promise<number> {
-  const { parsed, text, facts } = await read(core, file);
-  const findingsIn = await searched(core, parsed, text);
-  const result = validateCompliance(parsed, text, { ...facts, findingsIn });
+  const result = await core.workflows.processWorkflow('validate', await workflowIn(file));
   const exitCode = print(result, terminal);
   const fails = result.rules.some(({ state }) => state === 'failed');
   return exitCode === 0 && fails && core.loaded.settings.workflow.compliance_mode ? 8 : exitCode;
@@ -86,7 +67,8 @@ export async function workflowExport(
 ): Promise<number> {
   if (format !== 'mermaid' && format !== 'asl')
     throw new GatewayError('invalid_request', `--format must be mermaid or asl, not "${format}".`);
-  const { parsed, facts } = await read(core, file);
+  const given = await workflowIn(file);
+  const parsed = parseWorkflow(given.file, given.text);
   const { workflow, faults } = parsed;
   if (!workflow) {
     const first = faults.find(({ severity }) => severity === 'error');
@@ -94,7 +76,7 @@ export async function workflowExport(
       hint: `Run "tidyllm workflow fix ${file}" to see how they can be mended.`,
     });
   }
-  const { text, notes } = exported(workflow, format, facts);
+  const { text, notes } = exported(workflow, format, await core.workflows.facts(parsed));
   if (terminal.json) printJson({ format, text, notes });
   else printLine(text.trimEnd());
   for (const one of notes) note(terminal, one);
@@ -113,52 +95,8 @@ function exported(
   return { text: JSON.stringify(definition, null, 2), notes: [cost] };
 }
 
-async function read(core: Core, file: string): Promise<Read> {
-  const text = await readTextFile(file);
-  return { parsed: parseWorkflow(resolve(file), text), text, facts: factsOf(core) };
-}
-
-/** No run has been recorded yet, so every duration is an estimate and says so. */
-function factsOf({ catalogue, loaded, backend }: Core): Facts {
-  const { settings } = loaded;
-  const { compliance, audit, ai, aws } = settings;
-  return {
-    history: new Map(),
-    slots: settings.workflow.enable_dag_manager ? ai.concurrency : 1,
-    modelOf: (name) => {
-      try {
-        const { modelId, tiers } = catalogue.resolve(name);
-        const [{ input, output } = {}] = tiers;
-        if (input === undefined || output === undefined) return null;
-        return {
-          id: modelId,
-          usdPerMillionInput: Number(input),
-          usdPerMillionOutput: Number(output),
-          place: profileOf(modelId)?.geography ?? backend.region,
-        };
-      } catch (error) {
-        if (GatewayError.is(error)) return null;
-        throw error;
-      }
-    },
-    knownModels: () => catalogue.names(),
-    defaultModel: aws.bedrock.default_model,
-    policy: { ...compliance, retentionDays: audit.retention_days },
-    findingsIn: null,
-  };
-}
-
-/** What is found in the file and in each text of its steps, searched as a request is; null past the deadline. */
-async function searched(
-  { compliance }: Core,
-  { steps }: ParsedWorkflow,
-  text: string,
-): Promise<Facts['findingsIn']> {
-  const texts = new Set([text, ...allSteps(steps).flatMap((step) => textsOf(step).map((one) => one.text))]);
-  const messages = [...texts].map((content) => ({ role: 'user' as const, content }));
-  const found = await compliance.find({ system: null, messages });
-  const byText = found && Map.groupBy(found, (one) => one.text);
-  return byText && ((of) => byText.get(of) ?? []);
+async function workflowIn(file: string): Promise<{ file: string; text: string }> {
+  return { file: resolve(file), text: await readTextFile(file) };
 }
 
 /** Reports the result and, if asked, puts the proposed text in the file's place. */

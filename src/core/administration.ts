@@ -26,6 +26,8 @@ export interface AdministrationDependencies {
   answers: { erase(subject: string): Promise<void> };
   /** The chat's conversations. */
   conversations: { erase(subject: string): Promise<void> };
+  /** Runs of workflows. */
+  workflowRuns: { erase(subject: string): Promise<void> };
   catalogue: ModelCatalogue;
   capOf: CapOf;
   budget: () => Promise<BudgetStatus>;
@@ -45,6 +47,7 @@ export function administration({
   content,
   answers,
   conversations,
+  workflowRuns,
   catalogue,
   capOf,
   budget,
@@ -86,6 +89,7 @@ export function administration({
           // All is unreadable already, without the key: files that can't be deleted don't prevent the record.
           await answers.erase(name).catch(() => undefined);
           await conversations.erase(name).catch(() => undefined);
+          await workflowRuns.erase(name).catch(() => undefined);
           const subject_sha256 = subjectHash(name);
           return ledger.tombstone({ subject_sha256, items: count, user_id: userId, reason: why });
         });

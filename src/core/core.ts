@@ -20,6 +20,7 @@ import type { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
 import type { Sessions } from '../gateways/services.ts';
 import type { Tracker } from '../tracking/tracker.ts';
+import type { WorkflowOptimizer } from '../workflowRuns/workflowOptimizer.ts';
 
 /** The command line's global options, or VS Code's settings of the same names. */
 export interface ComposeOptions extends SettingsOverrides {
@@ -90,6 +91,8 @@ export interface Core {
   /** Folders whose agreements and settings apply. */
   readonly folders: readonly string[];
   readonly flow: FlowAgreementManager;
+  /** Workflows and their runs. */
+  readonly workflows: WorkflowOptimizer;
   /** The reports of FLOW runs. */
   readonly reports: Pick<ReportStore, 'read'>;
   /** The default user of calls: from the options, from AWS, or from this machine. */

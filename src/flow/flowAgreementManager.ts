@@ -725,9 +725,10 @@ function outcomeOf(error: GatewayError | null, refused: boolean): RunOutcome {
   return refused ? 'refused' : 'failed';
 }
 
-function refusalError(
+/** Why a run may not start, as an error. */
+export function refusalError(
   refusal: RunRefusal,
-  { trigger }: FlowAgreement,
+  { trigger }: Pick<FlowAgreement, 'trigger'>,
   amount: bigint,
   timeZone: string,
 ): GatewayError {

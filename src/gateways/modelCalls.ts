@@ -84,6 +84,8 @@ export interface LlmRequest {
   attempt?: AttemptOrigin;
   /** The comparison that the call belongs to; set by `Comparison`. */
   comparison?: ComparisonOrigin;
+  /** The step of a workflow that the call is made for; set by the runner. */
+  workflow?: WorkflowOrigin;
   /** Joins the calls of one conversation: an id that says nothing else. */
   conversation?: string;
   /** Redacts what compliance policy would block, and sends the rest. */
@@ -118,6 +120,14 @@ export interface ComparisonOrigin {
   id: string;
   /** How many models are compared. */
   models: number;
+}
+
+/** The step of a workflow's run that a call is made for. */
+export interface WorkflowOrigin {
+  /** Id of the run, also after it was resumed under another id of the ledger. */
+  runId: string;
+  /** Full id of the step. */
+  step: string;
 }
 
 export const requestDefaults = {

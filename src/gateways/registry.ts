@@ -31,7 +31,7 @@ const knownServices: Readonly<Record<GatewayId, KnownService>> = {
 export interface GatewayFactories {
   corporate_llm?: () => Promise<Gateway & GovernedCalls>;
   ai_processing?: (below: GovernedCalls) => Promise<Gateway>;
-  workflow_optimizer?: (below: ModelCalls) => Promise<Gateway>;
+  workflow_optimizer?: (below: Gateway) => Promise<Gateway>;
 }
 
 export interface ServiceInfo extends KnownService {

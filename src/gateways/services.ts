@@ -76,6 +76,16 @@ export interface Handshake {
   validUntil: Date | null;
 }
 
+/** Objects of S3, with the credentials in use. Errors are `GatewayError`s that name the bucket, and say how to mend it. */
+export interface ObjectStore {
+  /** The object; refused with `invalid_request` if there is none, or if it has more bytes than that. */
+  get(bucket: string, key: string, most: number, signal: AbortSignal): Promise<Buffer>;
+  /** Keys below a prefix in order, so many at most. */
+  list(bucket: string, prefix: string, most: number, signal: AbortSignal): Promise<string[]>;
+  /** Replaces the object as a whole. */
+  put(bucket: string, key: string, body: Buffer, signal: AbortSignal): Promise<void>;
+}
+
 /** The external services as front doors see them. Checks are separate light calls that never delay model calls. */
 export interface Sessions {
   /** Resolves the credentials and asks AWS whose they are. Takes at most three seconds. */

@@ -3,12 +3,13 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import type { GatewayError } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
-import type { Exercise } from '../gateways/services.ts';
+import type { Exercise, ObjectStore } from '../gateways/services.ts';
 import type { Settings } from '../settings/schema.ts';
 import type { AwsKeys } from './awsCredentials.ts';
 import { awsRequestHandler } from './awsRequestHandler.ts';
@@ -105,6 +106,63 @@ export function exerciseS3(
     },
     (error) => explain(error, bucket),
   );
+}
+
+/** Objects of every bucket that the credentials may use. */
+export function objectStore(client: () => Promise<S3Client>): ObjectStore {
+  return {
+    get: (bucket, key, most, signal) =>
+      asked(bucket, key, signal, async () => {
+        const get = new GetObjectCommand({ Bucket: bucket, Key: key });
+        const { Body, ContentLength = 0 } = await (await client()).send(get, { abortSignal: signal });
+        if (ContentLength > most) throw tooLarge(`s3://${bucket}/${key}`, ContentLength, most);
+        return Buffer.from((await Body?.transformToByteArray()) ?? []);
+      }),
+    list: (bucket, prefix, most, signal) =>
+      asked(bucket, prefix, signal, async () => {
+        const keys: string[] = [];
+        let next: string | undefined;
+        do {
+          const list = new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: next });
+          const { Contents = [], NextContinuationToken } = await (
+            await client()
+          ).send(list, { abortSignal: signal });
+          keys.push(...Contents.flatMap(({ Key }) => Key ?? []));
+          next = NextContinuationToken;
+        } while (next !== undefined && keys.length < most);
+        return keys.slice(0, most);
+      }),
+    put: (bucket, key, body, signal) =>
+      asked(bucket, key, signal, async () => {
+        const put = new PutObjectCommand({ Bucket: bucket, Key: key, Body: body });
+        await (await client()).send(put, { abortSignal: signal });
+      }),
+  };
+}
+
+async function asked<T>(
+  bucket: string,
+  key: string,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    if (GatewayError.is(error)) throw error;
+    if ((error as Error).name !== 'NoSuchKey') throw explain(error, bucket);
+    throw new GatewayError('invalid_request', `There is no object ${key} in the bucket ${bucket}.`, {
+      hint: 'Correct the place. One that ends in / is all objects below it.',
+      cause: error,
+    });
+  }
+}
+
+function tooLarge(place: string, bytes: number, most: number): GatewayError {
+  return new GatewayError('invalid_request', `${place} has ${bytes} bytes, and ${most} can be read.`, {
+    hint: 'Name a smaller object, or split it.',
+  });
 }
 
 async function removeObject(

@@ -9,6 +9,7 @@ import {
   type ExercisedId,
   type Handshake,
   type HealthSummary,
+  type ObjectStore,
   type ServiceHealth,
   type ServiceId,
   type Sessions,
@@ -158,6 +159,11 @@ export class UnifiedSessionManager implements Sessions {
     const client = openS3(place, keys, this.network);
     this.#s3 = { keys, client };
     return client;
+  }
+
+  /** Objects of S3, with the keys as they are now. */
+  async objects(): Promise<ObjectStore> {
+    return (await import('./s3.ts')).objectStore(() => this.s3());
   }
 
   async checkHealth(id: ServiceId, signal?: AbortSignal): Promise<ServiceHealth> {

@@ -461,7 +461,6 @@ export const laterKeys: readonly string[] = [
   'mlflow.artifact_store',
   's3.prefix',
   'team',
-  'workflow.enable_flow_agreements',
 ];
 
 function section<Shape extends z.ZodRawShape>(

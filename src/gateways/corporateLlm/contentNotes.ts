@@ -9,6 +9,8 @@ const mostNames = 40;
 /** Maximum number of files with instructions, each with a path of so many characters. */
 const mostFiles = 10;
 const mostPath = 200;
+/** Of a step's full id, in characters: deeper than anybody nests steps. */
+const mostStep = 1000;
 
 /** The non-text content of a request for its audit record: kinds, counts, tool names. None for text alone. */
 export function requestNotes(content: RequestContent): Note[] {
@@ -44,8 +46,8 @@ export function answerNotes(answer: Answer, { tools = [] }: RequestContent): Not
   });
 }
 
-/** What a call belongs to: earlier attempts, a comparison, files with instructions. */
-export function groupNotes({ attempt, comparison, instructions }: LlmRequest): Note[] {
+/** What a call belongs to: earlier attempts, a comparison, a step of a workflow, files with instructions. */
+export function groupNotes({ attempt, comparison, workflow, instructions }: LlmRequest): Note[] {
   const notes: Note[] = [];
   if (attempt) {
     const { group, number, after, fallbackFrom } = attempt;
@@ -55,6 +57,10 @@ export function groupNotes({ attempt, comparison, instructions }: LlmRequest): N
   if (comparison) {
     const { id, models } = comparison;
     notes.push({ topic: 'call.compared', data: { comparison_id: id, models } });
+  }
+  if (workflow) {
+    const { runId, step } = workflow;
+    notes.push({ topic: 'call.step', data: { workflow_run_id: runId, step: step.slice(-mostStep) } });
   }
   if (instructions?.length) {
     const files = instructions.slice(0, mostFiles);

@@ -1,0 +1,649 @@
+import { hash, randomUUID } from 'node:crypto';
+import type { Screening } from '../compliance/screening.ts';
+import { GatewayError } from '../errors.ts';
+import { refusalError, type FlowAgreementManager } from '../flow/flowAgreementManager.ts';
+import { formatFlowEncoding } from '../flow/flowEncoding.ts';
+import { recordedOrigin } from '../gateways/callOrigin.ts';
+import type { CallTracker } from '../gateways/ports.ts';
+import type { GatewayRegistry } from '../gateways/registry.ts';
+import type { ObjectStore } from '../gateways/services.ts';
+import type { EndRunInput, LedgerAdministration, LedgerReader, RunLedger } from '../ledger/contract.ts';
+import { readReason } from '../ledger/reason.ts';
+import type { Caller } from '../ledger/records.ts';
+import { formatUsd, microToUsd } from '../pricing/cost.ts';
+import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
+import type { DeniedPath } from '../retrieval/deniedPaths.ts';
+import type { Settings } from '../settings/schema.ts';
+import { durationsOf } from '../workflow/durations.ts';
+import type { Facts, OptimizationLevel, OperationResult } from '../workflow/operationResult.ts';
+import {
+  analyzeBottlenecks,
+  fixErrors,
+  optimizePerformance,
+  validateCompliance,
+  type Operation,
+} from '../workflow/operations.ts';
+import { referencesIn } from '../workflow/references.ts';
+import type { ConfigOf } from '../workflow/stepConfig.ts';
+import { TaskGraph } from '../workflow/taskGraph.ts';
+import { allSteps, type Step, type Workflow } from '../workflow/workflow.ts';
+import { parseWorkflow, textsOf, type ParsedWorkflow } from '../workflow/workflowDocument.ts';
+import { faultText } from '../yamlDocument.ts';
+import { runCosts } from './runCosts.ts';
+import type { RunFiles} from './runFiles.ts';
+import { type OpenRun } from './runFiles.ts';
+import { stepHistories } from './runHistory.ts';
+import type { LineOf, RunLine } from './runLine.ts';
+import { runViewOf, workedMs, type RunOptions, type RunView } from './runView.ts';
+import { slotsOf, workflowFacts } from './workflowFacts.ts';
+import { faultOf, resultsIn, WorkflowRunner, type WorkEnd } from './workflowRunner.ts';
+
+const encoding = { domain: 'workflow', operation: 'run', action: 'execute', target: 'steps' };
+/** A rule of this weight is about data or law: a workflow that fails one doesn't run. */
+const weightThatRefuses = 3;
+
+export interface WorkflowDependencies {
+  settings: Settings;
+  ledger: RunLedger & Pick<LedgerReader, 'timeZone'> & Pick<LedgerAdministration, 'recover'>;
+  /** The folder of the ledger's records. */
+  journal: { directory: string };
+  registry: Pick<GatewayRegistry, 'calls' | 'validateAgreement'>;
+  agreements: Pick<FlowAgreementManager, 'parseCommand' | 'executeAgreement' | 'worstCase'>;
+  catalogue: ModelCatalogue;
+  backend: { id: string; simulated: boolean; region: string };
+  screening: Pick<Screening, 'find' | 'recordable'>;
+  tracker: Pick<CallTracker, 'run'>;
+  objects: () => Promise<ObjectStore>;
+  denied: readonly DeniedPath[];
+  files: RunFiles;
+  user: string;
+  caller: Caller;
+}
+
+/** A workflow that is asked to run. */
+export interface RunRequest extends RunOptions {
+  /** Absolute path of its file; null for one that isn't in a file. */
+  file: string | null;
+  text: string;
+  /** Why it runs: the audit reason of its calls. */
+  reason: string;
+  /** Values of its inputs; those left out have their defaults. */
+  inputs?: Readonly<Record<string, string>>;
+}
+
+/** A run that is asked to go on. */
+export interface ResumeRequest extends RunOptions {
+  /** Whether a step that was begun, and may have had its effect, may be done again. Without it such a run is refused. */
+  mayRepeat?: (step: string) => boolean | Promise<boolean>;
+}
+
+/** How a run ended. */
+export interface RunResult {
+  view: RunView;
+  error: GatewayError | null;
+  /** By the id of each last step: where it was written, or what it came to; empty unless all steps succeeded. */
+  outputs: Readonly<Record<string, unknown>>;
+}
+
+/** A run with what its ids and definition are, before its steps. */
+interface Prepared {
+  runId: string;
+  workflow: Workflow;
+  inputs: Readonly<Record<string, string>>;
+  reason: string;
+  text: string;
+  options: RunOptions;
+  warnings: readonly string[];
+}
+
+/**
+ * Workflows: what their files say, and their runs, each step's calls governed, the money held while a run goes on, and its
+ * state durable, so that it can be resumed without paying a step again.
+ */
+export class WorkflowOptimizer {
+  readonly #dependencies: WorkflowDependencies;
+
+  constructor(dependencies: WorkflowDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** What operations know beside a file, with the measured history of its runs. Throws `content_unavailable`. */
+  async facts(parsed: ParsedWorkflow): Promise<Facts> {
+    return this.#factsWith(stepHistories(await this.#runsOf(parsed.workflow)));
+  }
+
+  #factsWith(history: Facts['history']): Facts {
+    const { settings, catalogue, backend } = this.#dependencies;
+    return workflowFacts({ settings, catalogue, region: backend.region }, history);
+  }
+
+  /** The result of an operation on a file. Throws what `facts` throws. */
+  async processWorkflow(
+    operation: Operation,
+    { file, text, level }: { file: string; text: string; level?: OptimizationLevel },
+  ): Promise<OperationResult> {
+    const parsed = parseWorkflow(file, text);
+    const facts = await this.facts(parsed);
+    const findingsIn = operation === 'validate' ? await this.#searched(parsed, text) : null;
+    return this.#operate(operation, parsed, { text, level, facts: { ...facts, findingsIn } });
+  }
+
+  /**
+   * The result of an operation at once, without history: of a workflow as an object, or of one model step that works on
+   * `analysis_input`. `optimization_target` is performance, bottlenecks, errors or compliance.
+   */
+  processSync(data: Readonly<Record<string, unknown>>): OperationResult {
+    const { analysis_input: input, optimization_target: target = 'performance', ...workflow } = data;
+    const operation = operationFor(target);
+    const step = { id: 'analysis', type: 'ai_processing', config: { prompt: input } };
+    const of = input === undefined ? workflow : { name: 'Analysis', steps: [step] };
+    const text = JSON.stringify(of, null, 2);
+    return this.#operate(operation, parseWorkflow('workflow.json', text), {
+      text,
+      facts: this.#factsWith(new Map()),
+    });
+  }
+
+  #operate(
+    operation: Operation,
+    parsed: ParsedWorkflow,
+    { text, facts, level }: { text: string; facts: Facts; level?: OptimizationLevel | undefined },
+  ): OperationResult {
+    const { optimization_level: usual, performance_threshold: threshold } =
+      this.#dependencies.settings.workflow;
+    switch (operation) {
+      case 'analyze':
+        return analyzeBottlenecks(parsed, text, facts);
+      case 'optimize':
+        return optimizePerformance(parsed, text, facts, {
+          level: level ?? (usual as OptimizationLevel),
+          threshold,
+        });
+      case 'fix':
+        return fixErrors(parsed, text, facts);
+      case 'validate':
+        return validateCompliance(parsed, text, facts);
+    }
+  }
+
+  /** What is found in the file and in each text of its steps, searched as a request is; null past the deadline. */
+  async #searched({ steps }: ParsedWorkflow, text: string): Promise<Facts['findingsIn']> {
+    const texts = new Set([text, ...allSteps(steps).flatMap((step) => textsOf(step).map((one) => one.text))]);
+    const messages = [...texts].map((content) => ({ role: 'user' as const, content }));
+    const found = await this.#dependencies.screening.find({ system: null, messages });
+    const byText = found && Map.groupBy(found, (one) => one.text);
+    return byText && ((of) => byText.get(of) ?? []);
+  }
+
+  /** All runs, newest first; of one workflow, by its file and name. `unreadable` counts files that nobody can read. */
+  async list(of?: { file: string; name: string }): Promise<{ runs: RunView[]; unreadable: number }> {
+    const runs: RunView[] = [];
+    let unreadable = 0;
+    for (const id of await this.#dependencies.files.ids()) {
+      const view = await this.view(id).catch(nullIfUnreadable);
+      if (!view) unreadable += 1;
+      else if (!of || (view.file === of.file && view.workflow === of.name)) runs.push(view);
+    }
+    return { runs: runs.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt)), unreadable };
+  }
+
+  /** A run as its file has it now; null if there is none. Throws `content_unavailable`. */
+  async view(runId: string): Promise<RunView | null> {
+    const { files } = this.#dependencies;
+    const lines = isRunId(runId) ? await files.read(runId) : null;
+    return lines && runViewOf(runId, lines, files.isRunning(runId));
+  }
+
+  /** Tells of changes of runs by any process. Call the result to stop. */
+  onDidChange(listener: () => void): () => void {
+    return this.#dependencies.files.onDidChange(listener);
+  }
+
+  /** The lines of the runs of a workflow, newest first. */
+  async #runsOf(workflow: Workflow | null): Promise<RunLine[][]> {
+    if (!workflow) return [];
+    const { files } = this.#dependencies;
+    const found: RunLine[][] = [];
+    for (const id of await files.ids()) {
+      const lines = await files.read(id).catch(nullIfUnreadable);
+      const [began] = lines ?? [];
+      if (
+        lines &&
+        began?.kind === 'began' &&
+        began.file === workflow.file &&
+        began.workflow === workflow.name
+      )
+        found.push([...lines]);
+    }
+    return found;
+  }
+
+  /**
+   * Runs a workflow. A run that fails is a result with an error. Throws for a file with errors, a missing reason or input,
+   * what policy refuses, and if the ledger or the run's file can't be written.
+   */
+  async run(request: RunRequest): Promise<RunResult> {
+    const { file, text, inputs = {} } = request;
+    const { settings, screening, files, user } = this.#dependencies;
+    requireTrust(request);
+    const parsed = parseWorkflow(file ?? 'workflow.yaml', text);
+    const workflow = this.#agreed(validWorkflow(parsed, file));
+    const reason = readReason(request.reason, { minReasonLength: settings.audit.min_reason_length });
+    if (reason.fault) throw reason.fault;
+    const prepared: Prepared = {
+      runId: randomUUID(),
+      workflow,
+      inputs: inputsOf(workflow, inputs),
+      reason: await screening.recordable(reason.recorded),
+      text,
+      options: request,
+      warnings: await this.#checked(parsed, text),
+    };
+    const open = await files.open(prepared.runId, user);
+    try {
+      return await this.#goOn(prepared, open, [this.#beganLine(prepared)]);
+    } finally {
+      open.release();
+    }
+  }
+
+  /**
+   * Goes on with a run where it ended; results that are there aren't made again. Throws `invalid_request` for a run that is
+   * over or can't be resumed, and for a step that may not be repeated, `flow_running` while a process works on it, and
+   * what `run` throws.
+   */
+  async resume(runId: string, request: ResumeRequest): Promise<RunResult> {
+    requireTrust(request);
+    const view = await this.view(runId);
+    if (!view) throw noRun(runId);
+    const open = await this.#dependencies.files.open(runId, this.#dependencies.user);
+    try {
+      const began = resumable(runId, open.lines);
+      const parsed = parseWorkflow(began.file ?? 'workflow.yaml', began.kept.text);
+      const workflow = this.#agreed(validWorkflow(parsed, began.file));
+      await requireRepeatable(workflow, open.lines, request.mayRepeat);
+      const prepared: Prepared = {
+        runId,
+        workflow,
+        inputs: began.kept.inputs,
+        reason: began.reason,
+        text: began.kept.text,
+        options: request,
+        warnings: [],
+      };
+      return await this.#goOn(prepared, open, []);
+    } finally {
+      open.release();
+    }
+  }
+
+  /** Without `workflow.enable_flow_agreements` what a file agrees on has no effect. */
+  #agreed(workflow: Workflow): Workflow {
+    if (this.#dependencies.settings.workflow.enable_flow_agreements) return workflow;
+    return { ...workflow, slaSeconds: null, complianceLevels: [] };
+  }
+
+  /** Failed rules, as warnings. Throws `compliance_blocked` for one about data or law. */
+  async #checked(parsed: ParsedWorkflow, text: string): Promise<string[]> {
+    const { compliance_mode: isOn, enable_flow_agreements: promises } = this.#dependencies.settings.workflow;
+    if (!isOn || !parsed.workflow) return [];
+    const facts = { ...(await this.facts(parsed)), findingsIn: await this.#searched(parsed, text) };
+    const workflow = promises ? parsed.workflow : { ...parsed.workflow, complianceLevels: [] };
+    const { rules } = validateCompliance({ ...parsed, workflow }, text, facts);
+    const failed = rules.filter(({ state }) => state === 'failed');
+    const refusing = failed.find(({ weight }) => weight >= weightThatRefuses);
+    if (refusing)
+      throw new GatewayError(
+        'compliance_blocked',
+        `The workflow doesn’t run: it fails ${refusing.id} (${refusing.source}). ${refusing.evidence}`,
+        {
+          hint: '"tidyllm workflow validate" shows every rule; workflow.compliance_mode turns the check off.',
+        },
+      );
+    return failed.map(({ id, evidence }) => `Rule ${id} isn’t kept: ${evidence}`);
+  }
+
+  #beganLine({ workflow, reason, text, inputs, options: { origin } }: Prepared): RunLine {
+    const { user, settings } = this.#dependencies;
+    const tasks = [...new TaskGraph(workflow.steps).tasks.values()];
+    return {
+      kind: 'began',
+      workflow: workflow.name,
+      file: workflow.file,
+      folder: origin.folder,
+      user,
+      reason,
+      cost_limit: workflow.costLimit.toString(),
+      sla_seconds: workflow.slaSeconds,
+      steps: tasks.map(({ id, step, after }) => ({ id, type: step.type, after: [...after] })),
+      kept: settings.audit.content === 'full' ? { text, inputs: { ...inputs } } : null,
+    };
+  }
+
+  /** Holds the money, does the work, and gives back what is left of the money. */
+  async #goOn(prepared: Prepared, open: OpenRun, first: readonly RunLine[]): Promise<RunResult> {
+    const { ledger, settings, backend } = this.#dependencies;
+    const { runId, options } = prepared;
+    const resumed = first.length === 0;
+    const before = workedMs(open.lines);
+    // Calls and runs of a dead process are ended first: what they cost counts.
+    await ledger.recover();
+    const amount = await this.#amount(prepared, open.lines);
+    await this.#validate(prepared, amount);
+    const ledgerRun = resumed ? randomUUID() : runId;
+    const slots = slotsOf(settings);
+    // Before the money is held: what is held under an id that no file names couldn't be added up.
+    open.append(...first, { kind: 'opened', at: new Date().toISOString(), ledger_run: ledgerRun, slots });
+    await this.#startRun(ledgerRun, prepared, amount);
+    const began = performance.now();
+    const endRun = (end: WorkEnd | null): Promise<unknown> =>
+      ledger.endRun(ledgerRun, endingOf(end, Math.round(performance.now() - began), backend.simulated));
+    let end: WorkEnd;
+    try {
+      options.onEvent?.({ type: 'run_started', runId, resumed, reserved: amount });
+      this.#warn(prepared, open);
+      end = await this.#work(prepared, { open, amount, slots, ledgerRun, before });
+    } catch (error) {
+      await endRun(null);
+      throw error;
+    }
+    await endRun(end);
+    return this.#close(prepared, open, end);
+  }
+
+  #warn({ warnings, options }: Prepared, open: OpenRun): void {
+    const all = [...warnings];
+    const [began] = open.lines;
+    if (began?.kind === 'began' && began.kept === null)
+      all.push('The run can’t be resumed: audit.content keeps no results.');
+    for (const message of all) {
+      open.append({ kind: 'warned', at: new Date().toISOString(), message });
+      options.onEvent?.({ type: 'warning', message });
+    }
+  }
+
+  /**
+   * What the steps' own calls may still cost: the limit, less what was spent, and less the most that agreements of steps
+   * can cost, which hold their own money. Throws `cost_limit_exceeded`.
+   */
+  async #amount({ workflow }: Prepared, lines: readonly RunLine[]): Promise<bigint> {
+    const done = resultsIn(lines, workflow);
+    const { total } = await runCosts(this.#dependencies.journal.directory, lines);
+    let left = workflow.costLimit - total;
+    for (const step of allSteps(workflow.steps))
+      if (step.type === 'flow' && !done.has(step.id)) left -= await this.#worstCaseOf(step);
+    if (left >= 0n) return left;
+    throw new GatewayError(
+      'cost_limit_exceeded',
+      `The workflow may cost ${formatUsd(workflow.costLimit)}, and its agreements can cost more than is left of that.`,
+      { hint: 'Raise cost_limit_usd of the workflow, or reduce the work of its agreements.' },
+    );
+  }
+
+  async #worstCaseOf(step: Step): Promise<bigint> {
+    const { command } = step.config as ConfigOf<'flow'>;
+    const { agreements } = this.#dependencies;
+    const { agreement, parameters } = await agreements.parseCommand(command);
+    // Which one it is, and its parameters, may be known only when the step runs.
+    if (!agreement) return 0n;
+    return referencesIn(command).length > 0
+      ? agreement.costLimit
+      : agreements.worstCase(agreement, parameters);
+  }
+
+  /** Throws what a level would refuse the run's calls with. */
+  async #validate({ workflow, reason }: Prepared, amount: bigint): Promise<void> {
+    const { registry, settings } = this.#dependencies;
+    const models = allSteps(workflow.steps).flatMap((step) =>
+      step.type === 'ai_processing'
+        ? ((step.config as ConfigOf<'ai_processing'>).model ?? settings.aws.bedrock.default_model)
+        : [],
+    );
+    const validations = await registry.validateAgreement({
+      agreement: agreementOf(workflow),
+      reason,
+      models: [...new Set(models)].filter((model) => referencesIn(model).length === 0),
+      worstCase: amount,
+      costLimit: workflow.costLimit,
+    });
+    const refused = validations.find(({ error }) => error)?.error;
+    if (refused) throw refused;
+  }
+
+  /** Holds the money. Throws why it can't be held. */
+  async #startRun(
+    ledgerRun: string,
+    { workflow, reason, text, options }: Prepared,
+    amount: bigint,
+  ): Promise<void> {
+    const { ledger, user, caller, backend } = this.#dependencies;
+    const { refusal } = await ledger.startRun(ledgerRun, {
+      amount,
+      approved: null,
+      reason,
+      ...recordedOrigin(options.origin),
+      agreement: agreementOf(workflow),
+      trigger: triggerOf(workflow),
+      flow_encoding: formatFlowEncoding(encoding),
+      implementation: 'workflow',
+      definition_sha256: hash('sha256', text),
+      source: workflow.file,
+      confidence: 1,
+      user_id: user,
+      ...caller,
+      backend: backend.id,
+      concurrent: true,
+    });
+    if (!refusal) return;
+    const error = refusalError(refusal, { trigger: triggerOf(workflow) }, amount, ledger.timeZone);
+    await ledger.endRun(ledgerRun, {
+      ...endingOf({ status: 'failed', error, slaMissed: false, outputs: {} }, 0, backend.simulated),
+      outcome: 'refused',
+    });
+    throw error;
+  }
+
+  async #work(
+    { runId, workflow, inputs, reason, options }: Prepared,
+    held: { open: OpenRun; amount: bigint; slots: number; ledgerRun: string; before: number },
+  ): Promise<WorkEnd> {
+    const { settings, registry, agreements, denied, objects, user } = this.#dependencies;
+    const { folder } = options.origin;
+    const history = stepHistories(await this.#runsOf(workflow));
+    const durations = durationsOf(new TaskGraph(workflow.steps), { history });
+    const flow = { runId: held.ledgerRun, agreement: agreementOf(workflow), costLimit: held.amount };
+    const runner = new WorkflowRunner({
+      workflow,
+      inputs,
+      file: held.open,
+      services: {
+        calls: () => registry.calls(),
+        agreements,
+        defaultModel: settings.aws.bedrock.default_model,
+        places: { folder, denied, objects },
+        folders: folder === null ? [] : [{ path: folder, denied }],
+      },
+      durations: new Map([...durations].map(([id, { ms }]) => [id, ms])),
+      slots: held.slots,
+      keepsResults: settings.audit.content === 'full',
+      workedMs: held.before,
+      run: {
+        runId,
+        workflow: workflow.name,
+        flow,
+        user,
+        reason,
+        origin: { ...options.origin, ...(workflow.file !== null && { file: workflow.file }) },
+        trusted: options.trusted,
+        signal: options.signal ?? new AbortController().signal,
+        ...(options.approve && { approve: options.approve }),
+      },
+      onEvent: (event) => options.onEvent?.(event),
+    });
+    return runner.run();
+  }
+
+  /** Writes how the run ended, with its costs from the ledger. */
+  async #close({ runId, workflow, options }: Prepared, open: OpenRun, end: WorkEnd): Promise<RunResult> {
+    const costs = await runCosts(this.#dependencies.journal.directory, open.lines);
+    open.append({
+      kind: 'closed',
+      at: new Date().toISOString(),
+      status: end.status,
+      error: end.error && faultOf(end.error),
+      cost: costs.total.toString(),
+      costs: Object.fromEntries([...costs.steps].map(([id, cost]) => [id, cost.toString()])),
+      sla_missed: end.slaMissed,
+    });
+    const view = runViewOf(runId, open.lines, false);
+    if (!view) throw new TypeError('A run begins with its first line.');
+    this.#dependencies.tracker.run({
+      kind: 'flow',
+      id: runId,
+      name: triggerOf(workflow),
+      startedAt: view.startedAt,
+      failed: end.status !== 'success',
+      parameters: { agreement: agreementOf(workflow), outcome: end.status },
+      metrics: { duration_ms: view.makespanMs, cost_usd: Number(microToUsd(costs.total)) },
+    });
+    options.onEvent?.({ type: 'run_ended', view });
+    return { view, error: end.error, outputs: end.outputs };
+  }
+}
+
+function endingOf(end: WorkEnd | null, durationMs: number, simulated: boolean): EndRunInput {
+  const status = end?.status ?? 'failed';
+  return {
+    execution_mode: status === 'success' ? (simulated ? 'simulated' : 'real') : 'failed',
+    outcome: status,
+    error_code: end ? (end.error?.code ?? null) : 'internal_error',
+    fallback: null,
+    fallback_outcome: null,
+    validated_by: ['corporate_llm', 'ai_processing', 'workflow_optimizer'],
+    duration_ms: durationMs,
+    summary: null,
+    problems: 0,
+    warnings: 0,
+    report_sha256: null,
+  };
+}
+
+function triggerOf({ name }: Workflow): string {
+  return `[Workflow ${name}]`;
+}
+
+/** The id under which the ledger has the runs of a workflow. */
+function agreementOf({ name }: Workflow): string {
+  const slug = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '_')
+    .slice(0, 60);
+  return `workflow_${/[a-z0-9]/.test(slug) ? slug : hash('sha256', name).slice(0, 12)}`;
+}
+
+function requireTrust({ trusted }: RunOptions): void {
+  if (trusted) return;
+  throw new GatewayError('flow_not_approved', 'The workflow does not run: the workspace is not trusted.', {
+    hint: 'Trust the workspace first, if you trust its authors.',
+  });
+}
+
+/** Throws `invalid_request` with the first error of the file. */
+function validWorkflow({ workflow, faults }: ParsedWorkflow, file: string | null): Workflow {
+  if (workflow) return { ...workflow, file };
+  const first = faults.find(({ severity }) => severity === 'error');
+  throw new GatewayError(
+    'invalid_request',
+    `The workflow has errors: ${first ? faultText(first) : 'it is empty'}`,
+    { hint: `Run "tidyllm workflow fix ${file ?? 'FILE'}" to see how they can be mended.` },
+  );
+}
+
+/** The value of each input. Throws `invalid_request` for one that is unknown or missing. */
+function inputsOf(
+  { inputs }: Workflow,
+  given: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const names = Object.keys(inputs).join(', ');
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(inputs, name));
+  if (unknown !== undefined)
+    throw new GatewayError('invalid_request', `The workflow has no input "${unknown}".`, {
+      hint: names === '' ? 'It has no inputs.' : `Its inputs are ${names}.`,
+    });
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, usual]) => {
+      const value = given[name] ?? usual;
+      if (value !== null) return [name, value];
+      throw new GatewayError('invalid_request', `The input "${name}" must be given.`, {
+        hint: `Give it as --input ${name}=VALUE.`,
+      });
+    }),
+  );
+}
+
+function isRunId(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
+}
+
+function noRun(runId: string): GatewayError {
+  return new GatewayError('invalid_request', `There is no run ${runId}.`, {
+    hint: '"tidyllm workflow history" lists the runs.',
+  });
+}
+
+type Began = LineOf<'began'> & { kept: NonNullable<LineOf<'began'>['kept']> };
+
+/** The first line of a run that can be resumed. Throws `invalid_request`. */
+function resumable(runId: string, lines: readonly RunLine[]): Began {
+  const [began] = lines;
+  if (began?.kind !== 'began') throw noRun(runId);
+  const closed = lines.findLast((line) => line.kind === 'opened' || line.kind === 'closed');
+  if (closed?.kind === 'closed' && closed.status === 'success')
+    throw new GatewayError('invalid_request', `The run ${runId} is over: every step succeeded.`, {
+      hint: 'Run the workflow again for new results.',
+    });
+  const { kept } = began;
+  if (kept) return { ...began, kept };
+  throw new GatewayError('invalid_request', `The run ${runId} can’t be resumed: its results weren’t kept.`, {
+    hint: 'Run the workflow again. With audit.content: full the results of steps are kept, encrypted.',
+  });
+}
+
+/** Throws `invalid_request` for a step that was begun, can't run twice without harm, and may not be repeated. */
+async function requireRepeatable(
+  workflow: Workflow,
+  lines: readonly RunLine[],
+  mayRepeat: ResumeRequest['mayRepeat'],
+): Promise<void> {
+  const begun = new Set(lines.flatMap((line) => (line.kind === 'started' ? line.step : [])));
+  const done = resultsIn(lines, workflow);
+  for (const { id, idempotent } of allSteps(workflow.steps)) {
+    if (idempotent || !begun.has(id) || done.has(id)) continue;
+    if (await mayRepeat?.(id)) continue;
+    throw new GatewayError(
+      'invalid_request',
+      `Step "${id}" was begun and may have had its effect; it isn’t marked as one that can run twice.`,
+      { hint: `Check what it did. To do it again: --repeat ${id}.` },
+    );
+  }
+}
+
+/** The operation for what is to be improved. Throws `invalid_request`. */
+function operationFor(target: unknown): Operation {
+  const known: Readonly<Record<string, Operation>> = {
+    performance: 'optimize',
+    bottlenecks: 'analyze',
+    errors: 'fix',
+    compliance: 'validate',
+  };
+  const found = typeof target === 'string' && Object.hasOwn(known, target) ? known[target] : undefined;
+  if (found) return found;
+  const names = Object.keys(known).join(', ');
+  throw new GatewayError('invalid_request', `optimization_target must be one of ${names}.`);
+}
+
+/** One unreadable run doesn't take the others away. */
+function nullIfUnreadable(error: unknown): null {
+  if (GatewayError.is(error, 'content_unavailable')) return null;
+  throw error;
+}
