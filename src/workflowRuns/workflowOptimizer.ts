@@ -30,7 +30,7 @@ import { allSteps, type Step, type Workflow } from '../workflow/workflow.ts';
 import { parseWorkflow, textsOf, type ParsedWorkflow } from '../workflow/workflowDocument.ts';
 import { faultText } from '../yamlDocument.ts';
 import { runCosts } from './runCosts.ts';
-import type { RunFiles} from './runFiles.ts';
+import type { RunFiles } from './runFiles.ts';
 import { type OpenRun } from './runFiles.ts';
 import { stepHistories } from './runHistory.ts';
 import type { LineOf, RunLine } from './runLine.ts';
@@ -39,8 +39,6 @@ import { slotsOf, workflowFacts } from './workflowFacts.ts';
 import { faultOf, resultsIn, WorkflowRunner, type WorkEnd } from './workflowRunner.ts';
 
 const encoding = { domain: 'workflow', operation: 'run', action: 'execute', target: 'steps' };
-/** A rule of this weight is about data or law: a workflow that fails one doesn't run. */
-const weightThatRefuses = 3;
 
 export interface WorkflowDependencies {
   settings: Settings;
@@ -237,7 +235,7 @@ export class WorkflowOptimizer {
       reason: await screening.recordable(reason.recorded),
       text,
       options: request,
-      warnings: await this.#checked(parsed, text),
+      warnings: await this.#brokenPromises(parsed, text),
     };
     const open = await files.open(prepared.runId, user);
     try {
@@ -283,24 +281,17 @@ export class WorkflowOptimizer {
     return { ...workflow, slaSeconds: null, complianceLevels: [] };
   }
 
-  /** Failed rules, as warnings. Throws `compliance_blocked` for one about data or law. */
-  async #checked(parsed: ParsedWorkflow, text: string): Promise<string[]> {
+  /** What the file promises and doesn't keep, as warnings: each call of a run is checked on its own. */
+  async #brokenPromises(parsed: ParsedWorkflow, text: string): Promise<string[]> {
     const { compliance_mode: isOn, enable_flow_agreements: promises } = this.#dependencies.settings.workflow;
-    if (!isOn || !parsed.workflow) return [];
+    const levels = parsed.workflow?.complianceLevels ?? [];
+    if (!isOn || !promises || levels.length === 0) return [];
     const facts = { ...(await this.facts(parsed)), findingsIn: await this.#searched(parsed, text) };
-    const workflow = promises ? parsed.workflow : { ...parsed.workflow, complianceLevels: [] };
-    const { rules } = validateCompliance({ ...parsed, workflow }, text, facts);
-    const failed = rules.filter(({ state }) => state === 'failed');
-    const refusing = failed.find(({ weight }) => weight >= weightThatRefuses);
-    if (refusing)
-      throw new GatewayError(
-        'compliance_blocked',
-        `The workflow doesn’t run: it fails ${refusing.id} (${refusing.source}). ${refusing.evidence}`,
-        {
-          hint: '"tidyllm workflow validate" shows every rule; workflow.compliance_mode turns the check off.',
-        },
-      );
-    return failed.map(({ id, evidence }) => `Rule ${id} isn’t kept: ${evidence}`);
+    return validateCompliance(parsed, text, facts)
+      .rules.filter(
+        ({ id, state }) => state === 'failed' && levels.some((level) => id.startsWith(`${level}.`)),
+      )
+      .map(({ id, source, evidence }) => `Rule ${id} (${source}) isn’t kept: ${evidence}`);
   }
 
   #beganLine({ workflow, reason, text, inputs, options: { origin } }: Prepared): RunLine {

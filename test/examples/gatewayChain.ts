@@ -3,12 +3,12 @@ import type { LlmResponse } from '../../src/gateways/modelCalls.ts';
 import { withCore } from './withCore.ts';
 
 /**
- * Gateway chaining, levels 1 and 2: the answer of a governed call is the prompt of the next. The third level, the workflow
- * optimizer, is not built, so the chain ends there and says so.
+ * Gateway chaining, all three levels: the answer of a governed call is the prompt of the next, and what that answers is
+ * planned as a workflow. Both calls pass every level.
  */
 export async function gatewayChain(core: Core, print: (line: string) => void): Promise<LlmResponse[]> {
   const services = core.registry.listServices();
-  const missing = services.filter(({ state, level }) => level < 3 && state !== 'initialized');
+  const missing = services.filter(({ state }) => state !== 'initialized');
   if (missing.length > 0) {
     print(`Missing gateways: ${missing.map(({ id }) => id).join(', ')}`);
     return [];
@@ -30,8 +30,18 @@ export async function gatewayChain(core: Core, print: (line: string) => void): P
     userId: 'system_diagnostic',
   });
   print(`Step 2 (AI Processing): ${second.status}, attempts: ${second.attempts}, cached: ${second.cacheHit}`);
-  const third = services.find(({ level }) => level === 3);
-  print(`Step 3 (Workflow Optimizer): ${third?.state.replace('_', ' ') ?? 'unknown'}`);
+  if (!second.success) {
+    print('Chain stopped at AI processing');
+    return [first, second];
+  }
+  const third = core.workflows.processSync({
+    analysis_input: second.content,
+    optimization_target: 'performance',
+  });
+  print(
+    `Step 3 (Workflow Optimizer): ${third.operation}, ${third.makespanMs} ms, estimated: ${third.estimated}`,
+  );
+  print('Full gateway chain completed');
   return [first, second];
 }
 

@@ -330,14 +330,14 @@ describe('tidyllm budget and audit', () => {
 });
 
 describe('tidyllm status and gateways', () => {
-  it('show two gateways of three at work and the third as not installed', async () => {
+  it('show all three gateways at work', async () => {
     const { environment } = await onStandIn();
     const { code, document } = await tidyllmJson(['status'], { environment });
     expect(code).toBe(0);
     expect(document).toMatchObject({
       verdict: 'OPERATIONAL',
       simulated: false,
-      gateways: { initialized: 2, total: 3 },
+      gateways: { initialized: 3, total: 3 },
       infrastructure: { bedrock: { state: 'healthy' } },
     });
     const { document: list } = await tidyllmJson(['gateways'], { environment });
@@ -350,13 +350,19 @@ describe('tidyllm status and gateways', () => {
           depends_on: ['corporate_llm'],
           health: { state: 'healthy' },
         },
-        { id: 'workflow_optimizer', state: 'not_installed', depends_on: ['corporate_llm', 'ai_processing'] },
+        {
+          id: 'workflow_optimizer',
+          state: 'initialized',
+          depends_on: ['corporate_llm', 'ai_processing'],
+          capabilities: { requires_knowledge_resources: true, dag_manager_enabled: true },
+          health: { state: 'healthy' },
+        },
       ],
-      available: ['corporate_llm', 'ai_processing'],
+      available: ['corporate_llm', 'ai_processing', 'workflow_optimizer'],
     });
     const { document: stats } = await tidyllmJson(['gateways', 'stats'], { environment });
     expect(stats).toEqual({
-      ...{ total: 3, initialized: 2, failed: 0, not_installed: 1 },
+      ...{ total: 3, initialized: 3, failed: 0, not_installed: 0 },
       ...{ since: null, ledger: 'live', models: [] },
     });
   });
@@ -398,12 +404,9 @@ describe('a terminal', () => {
 
   it('is told which settings have no effect yet', async () => {
     const { environment, home } = simulated();
-    writeFileSync(
-      join(home, 'settings.yaml'),
-      'workflow: { enable_flow_agreements: false }\nteam: { organisation: ours }\n',
-    );
+    writeFileSync(join(home, 'settings.yaml'), 's3: { prefix: ours/ }\nteam: { organisation: ours }\n');
     const { stderr } = await tidyllm(['budget'], { environment });
-    expect(stderr).toContain('Not used by this version: team, workflow.enable_flow_agreements');
+    expect(stderr).toContain('Not used by this version: s3.prefix, team');
   });
 });
 

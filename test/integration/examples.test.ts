@@ -41,7 +41,7 @@ describe('the examples', () => {
     );
   });
 
-  it('chain two governed calls, and say that the third level is not installed', async () => {
+  it('chain two governed calls through all three levels, and plan what the second answers', async () => {
     const { core, standIn } = await gatewayOnStandIn();
     const lines: string[] = [];
     const [first, second] = await gatewayChain(core, (line) => lines.push(line));
@@ -49,7 +49,8 @@ describe('the examples', () => {
     expect(JSON.stringify(standIn.calls[1]?.body.messages)).toContain(JSON.stringify(first?.content));
     const reserved = await recordsOf(core, 'RESERVE');
     expect(reserved.map(({ user_id: user }) => user)).toEqual(['system_diagnostic', 'system_diagnostic']);
-    expect(lines.at(-1)).toBe('Step 3 (Workflow Optimizer): not installed');
+    expect(lines.at(-2)).toBe('Step 3 (Workflow Optimizer): optimize, 20000 ms, estimated: true');
+    expect(lines.at(-1)).toBe('Full gateway chain completed');
   });
 
   it('are all here and in their document', () => {

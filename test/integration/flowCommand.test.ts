@@ -153,7 +153,7 @@ describe('tidyllm flow run', () => {
       gateways: [
         { gateway: 'corporate_llm', level: 1, state: 'approved', error: null, hints: [] },
         { gateway: 'ai_processing', level: 2, state: 'approved', error: null, hints: [] },
-        { gateway: 'workflow_optimizer', level: 3, state: 'not_installed', error: null, hints: [] },
+        { gateway: 'workflow_optimizer', level: 3, state: 'approved', error: null, hints: [] },
       ],
       result: expect.objectContaining({ title: 'Performance Test' }) as object,
       report_kept: true,

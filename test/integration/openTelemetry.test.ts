@@ -101,7 +101,7 @@ describe.each(servers)('%s', (_name, program) => {
     const spans = await spansOf(response);
     const [root, attempt, model] = spans;
     expect(spans.map(({ name }) => name)).toEqual([
-      'ai_processing',
+      'workflow_optimizer',
       'corporate_llm',
       `chat ${response.modelUsed}`,
     ]);

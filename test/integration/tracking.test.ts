@@ -114,7 +114,7 @@ describe('a call in MLflow', () => {
     expect((costs['input_cost'] ?? 0) + (costs['output_cost'] ?? 0)).toBeCloseTo(costs['total_cost'] ?? 0, 9);
 
     const spans = await spansOf(mlflow.url, `tr-${traceIdOf(callId)}`);
-    const [root, attempt, model] = [/^ai_processing$/, /^corporate_llm$/, /^chat /].map((name) =>
+    const [root, attempt, model] = [/^workflow_optimizer$/, /^corporate_llm$/, /^chat /].map((name) =>
       spanNamed(spans, name),
     );
     expect(spans).toHaveLength(3);

@@ -3,22 +3,44 @@ import { GatewayError } from '../../../src/errors.ts';
 import type { Gateway } from '../../../src/gateways/gateway.ts';
 import type { GovernedCalls, ModelCalls } from '../../../src/gateways/modelCalls.ts';
 import { initGateways } from '../../../src/gateways/registry.ts';
+import { WorkflowOptimizerGateway } from '../../../src/gateways/workflowOptimizer/workflowOptimizerGateway.ts';
 import { gatewayOnMock } from '../../support/gateways.ts';
 import { patience } from '../../support/patience.ts';
 
 describe('the gateway registry', () => {
-  it('brings up what is installed and never calls the rest healthy', async () => {
+  it('brings up all three gateways', async () => {
     const { core } = await gatewayOnMock();
     const { registry } = core;
-    expect(registry.getAvailableServices()).toEqual(['corporate_llm', 'ai_processing']);
-    expect(registry.getRegistryStats()).toEqual({ total: 3, initialized: 2, failed: 0, notInstalled: 1 });
+    expect(registry.getAvailableServices()).toEqual(['corporate_llm', 'ai_processing', 'workflow_optimizer']);
+    expect(registry.getRegistryStats()).toEqual({ total: 3, initialized: 3, failed: 0, notInstalled: 0 });
     const health = await registry.healthCheck(AbortSignal.timeout(patience));
     expect(health.corporate_llm.state).toBe('healthy');
     expect(health.ai_processing.state).toBe('healthy');
+    expect(health.workflow_optimizer.state).toBe('healthy');
+  });
+
+  it('never calls a gateway healthy that is not installed', async () => {
+    const registry = await initGateways({});
+    const health = await registry.healthCheck(AbortSignal.timeout(patience));
     expect(health.workflow_optimizer).toMatchObject({
       state: 'not_installed',
       evidence: expect.stringContaining('corporate_llm and ai_processing'),
     });
+  });
+
+  it('refuses the third level without the second', () => {
+    const below = { id: 'corporate_llm' } as Gateway;
+    const policy = {
+      optimizationLevel: 1,
+      performanceThreshold: 0.1,
+      complianceMode: true,
+      dagManagerEnabled: true,
+      flowAgreementsEnabled: true,
+    };
+    const tracker = { call: <T>(_level: string, make: () => Promise<T>) => make() };
+    expect(() => new WorkflowOptimizerGateway({ below, policy, knowledge: [], tracker })).toThrow(
+      'workflow_optimizer needs ai_processing and corporate_llm below it, not corporate_llm alone.',
+    );
   });
 
   it('gives the fail-safe and the cause when a gateway did not come up', async () => {

@@ -47,7 +47,8 @@ describe('the extension’s API', () => {
     assert.deepEqual(corporate.capabilities['providers'], ['mock']);
     assert.deepEqual(processing.capabilities['backends'], ['bedrock', 'mock']);
     assert.equal(typeof processing.capabilities['retry_enabled'], 'boolean');
-    assert.deepEqual(workflow, { id: 'workflow_optimizer', state: 'not_installed', capabilities: null });
+    assert.equal(workflow?.state, 'initialized');
+    assert.equal(workflow.capabilities?.['requires_knowledge_resources'], true);
     const budget = await api.budget();
     assert.match(budget.day, /^\d{4}-\d{2}-\d{2}$/);
     assert.match(budget.limit_usd, /^\d/);
