@@ -11,13 +11,13 @@ import { temporaryFolder } from './temporary.ts';
 /** A workspace with a core whose results are kept, and a way to run workflows in it. */
 export interface WorkflowBench extends TestGateway {
   folder: string;
-  /** The text of a file in the workspace is written. */
-  file(name: string, content: string | Buffer): string;
-  run(text: string, options?: Partial<RunRequest>): Promise<RunResult>;
-  resume(runId: string, options?: Partial<ResumeRequest>): Promise<RunResult>;
-  records(): Promise<LedgerRecord[]>;
+  /** Writes a file of the workspace, and returns its path. */
+  file: (name: string, content: string | Buffer) => string;
+  run: (text: string, options?: Partial<RunRequest>) => Promise<RunResult>;
+  resume: (runId: string, options?: Partial<ResumeRequest>) => Promise<RunResult>;
+  records: () => Promise<LedgerRecord[]>;
   /** The prompts that reached the stand-in, in order. */
-  prompts(): string[];
+  prompts: () => string[];
 }
 
 /** Runs workflows in-process, on a stand-in of Bedrock. */
