@@ -216,12 +216,17 @@ function endingFor(value: unknown, format: DataFormat | undefined): string {
 
 /** Runs an agreement, which holds its own money; the result is its report. */
 async function agreed(step: Step, run: StepRun, { agreements }: StepServices): Promise<StepResult> {
-  const command = textIn(step, (step.config as ConfigOf<'flow'>).command, run);
+  const { command } = step.config as ConfigOf<'flow'>;
+  // Which agreement runs is in the file alone: only its parameters may come from results.
   const match = await agreements.parseCommand(command);
   if (!match.agreement) throw notMatched(command, match);
+  const parameters = Object.entries(match.parameters).map(([name, value]) => [
+    name,
+    run.values.filled(step, value),
+  ]);
   const { origin, signal, trusted, approve } = run;
   const { error, report, cost, calls } = await agreements.executeAgreement(match.agreement, {
-    parameters: match.parameters,
+    parameters: Object.fromEntries(parameters) as Record<string, unknown>,
     confidence: match.confidence,
     origin,
     signal,

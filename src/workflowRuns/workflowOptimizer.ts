@@ -3,7 +3,9 @@ import type { Screening } from '../compliance/screening.ts';
 import { GatewayError } from '../errors.ts';
 import { refusalError, type FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import { formatFlowEncoding } from '../flow/flowEncoding.ts';
+import { notMatched } from '../flow/notMatched.ts';
 import { recordedOrigin } from '../gateways/callOrigin.ts';
+import type { GatewayId } from '../gateways/gateway.ts';
 import type { CallTracker } from '../gateways/ports.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
 import type { ObjectStore } from '../gateways/services.ts';
@@ -257,6 +259,7 @@ export class WorkflowOptimizer {
     const open = await this.#dependencies.files.open(runId, this.#dependencies.user);
     try {
       const began = resumable(runId, open.lines);
+      requireKept(this.#dependencies.settings);
       const parsed = parseWorkflow(began.file ?? 'workflow.yaml', began.kept.text);
       const workflow = this.#agreed(validWorkflow(parsed, began.file));
       await requireRepeatable(workflow, open.lines, request.mayRepeat);
@@ -320,15 +323,25 @@ export class WorkflowOptimizer {
     // Calls and runs of a dead process are ended first: what they cost counts.
     await ledger.recover();
     const amount = await this.#amount(prepared, open.lines);
-    await this.#validate(prepared, amount);
+    const validatedBy = await this.#validate(prepared, amount);
     const ledgerRun = resumed ? randomUUID() : runId;
     const slots = slotsOf(settings);
     // Before the money is held: what is held under an id that no file names couldn't be added up.
     open.append(...first, { kind: 'opened', at: new Date().toISOString(), ledger_run: ledgerRun, slots });
-    await this.#startRun(ledgerRun, prepared, amount);
     const began = performance.now();
-    const endRun = (end: WorkEnd | null): Promise<unknown> =>
-      ledger.endRun(ledgerRun, endingOf(end, Math.round(performance.now() - began), backend.simulated));
+    const endRun = (end: Pick<WorkEnd, 'status' | 'error'> | null, refused = false): Promise<unknown> =>
+      ledger.endRun(ledgerRun, {
+        ...endingOf(end, Math.round(performance.now() - began), backend.simulated),
+        validated_by: validatedBy,
+        ...(refused && { outcome: 'refused' }),
+      });
+    const refusal = await this.#startRun(ledgerRun, prepared, amount);
+    if (refusal) {
+      const refused = { ...nothingDone, error: refusal };
+      await endRun(refused, true);
+      await this.#close(prepared, open, refused);
+      throw refusal;
+    }
     let end: WorkEnd;
     try {
       options.onEvent?.({ type: 'run_started', runId, resumed, reserved: amount });
@@ -374,16 +387,17 @@ export class WorkflowOptimizer {
   async #worstCaseOf(step: Step): Promise<bigint> {
     const { command } = step.config as ConfigOf<'flow'>;
     const { agreements } = this.#dependencies;
-    const { agreement, parameters } = await agreements.parseCommand(command);
-    // Which one it is, and its parameters, may be known only when the step runs.
-    if (!agreement) return 0n;
+    const match = await agreements.parseCommand(command);
+    const { agreement, parameters } = match;
+    if (!agreement) throw notMatched(command, match);
+    // Its parameters may be known only when the step runs.
     return referencesIn(command).length > 0
       ? agreement.costLimit
       : agreements.worstCase(agreement, parameters);
   }
 
-  /** Throws what a level would refuse the run's calls with. */
-  async #validate({ workflow, reason }: Prepared, amount: bigint): Promise<void> {
+  /** The levels that approved. Throws what one would refuse the run's calls with. */
+  async #validate({ workflow, reason }: Prepared, amount: bigint): Promise<GatewayId[]> {
     const { registry, settings } = this.#dependencies;
     const models = allSteps(workflow.steps).flatMap((step) =>
       step.type === 'ai_processing'
@@ -399,14 +413,15 @@ export class WorkflowOptimizer {
     });
     const refused = validations.find(({ error }) => error)?.error;
     if (refused) throw refused;
+    return validations.filter(({ state }) => state === 'approved').map(({ gateway }) => gateway);
   }
 
-  /** Holds the money. Throws why it can't be held. */
+  /** Holds the money; the result says why it can't be held. */
   async #startRun(
     ledgerRun: string,
     { workflow, reason, text, options }: Prepared,
     amount: bigint,
-  ): Promise<void> {
+  ): Promise<GatewayError | null> {
     const { ledger, user, caller, backend } = this.#dependencies;
     const { refusal } = await ledger.startRun(ledgerRun, {
       amount,
@@ -425,13 +440,7 @@ export class WorkflowOptimizer {
       backend: backend.id,
       concurrent: true,
     });
-    if (!refusal) return;
-    const error = refusalError(refusal, { trigger: triggerOf(workflow) }, amount, ledger.timeZone);
-    await ledger.endRun(ledgerRun, {
-      ...endingOf({ status: 'failed', error, slaMissed: false, outputs: {} }, 0, backend.simulated),
-      outcome: 'refused',
-    });
-    throw error;
+    return refusal && refusalError(refusal, { trigger: triggerOf(workflow) }, amount, ledger.timeZone);
   }
 
   async #work(
@@ -502,7 +511,14 @@ export class WorkflowOptimizer {
   }
 }
 
-function endingOf(end: WorkEnd | null, durationMs: number, simulated: boolean): EndRunInput {
+const nothingDone = { status: 'failed', error: null, slaMissed: false, outputs: {} } as const;
+
+/** How the ledger records a run's end; null for one that ended by a fault of the program or its files. */
+function endingOf(
+  end: Pick<WorkEnd, 'status' | 'error'> | null,
+  durationMs: number,
+  simulated: boolean,
+): Omit<EndRunInput, 'validated_by'> {
   const status = end?.status ?? 'failed';
   return {
     execution_mode: status === 'success' ? (simulated ? 'simulated' : 'real') : 'failed',
@@ -510,7 +526,6 @@ function endingOf(end: WorkEnd | null, durationMs: number, simulated: boolean): 
     error_code: end ? (end.error?.code ?? null) : 'internal_error',
     fallback: null,
     fallback_outcome: null,
-    validated_by: ['corporate_llm', 'ai_processing', 'workflow_optimizer'],
     duration_ms: durationMs,
     summary: null,
     problems: 0,
@@ -597,6 +612,14 @@ function resumable(runId: string, lines: readonly RunLine[]): Began {
   if (kept) return { ...began, kept };
   throw new GatewayError('invalid_request', `The run ${runId} can’t be resumed: its results weren’t kept.`, {
     hint: 'Run the workflow again. With audit.content: full the results of steps are kept, encrypted.',
+  });
+}
+
+/** Throws `invalid_request` where policy no longer keeps results: without them steps would be paid again. */
+function requireKept({ audit: { content } }: Settings): void {
+  if (content === 'full') return;
+  throw new GatewayError('invalid_request', `The run can’t be resumed: audit.content is ${content} now.`, {
+    hint: 'Results of steps are only kept with audit.content: full. Run the workflow again without it.',
   });
 }
 

@@ -123,7 +123,7 @@ function stepsOfCalls(records: readonly LedgerRecord[]): Map<string, { run: stri
   return new Map(
     records.flatMap((one) =>
       one.kind === 'note' && one.topic === 'call.step' && one.call_id !== null
-        ? [[one.call_id, { run: String(one.data['workflow_run_id']), step: String(one.data['step']) }]]
+        ? [[one.call_id, { run: one.data['workflow_run_id'] as string, step: one.data['step'] as string }]]
         : [],
     ),
   );

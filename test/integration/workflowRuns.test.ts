@@ -247,8 +247,15 @@ steps:
     await expect(run(chain)).rejects.toMatchObject({ code: 'budget_exceeded' });
     const flow = `name: Dear\ncost_limit_usd: "0.000001"\nsteps:\n  - { id: test, type: flow, config: { command: "[Performance Test]" } }\n`;
     await expect(run(flow)).rejects.toMatchObject({ code: 'cost_limit_exceeded' });
+    await expect(run(flow.replace('[Performance Test]', '[No Such Thing]'))).rejects.toMatchObject({
+      code: 'flow_not_matched',
+    });
     expect(prompts()).toEqual([]);
     expect(await core.budget()).toMatchObject({ reserved: 0n, spent: 0n });
+    // Only the first one was begun, and says why it ended.
+    expect((await core.workflows.list()).runs).toMatchObject([
+      { status: 'failed', resumable: true, error: { code: 'budget_exceeded' } },
+    ]);
   });
 
   it('ends its calls when it is stopped, and goes on later', async () => {
@@ -305,7 +312,9 @@ steps:
     const running = run(
       'name: Held\nsteps:\n  - { id: one, type: ai_processing, config: { prompt: "One. @stand-in:gate" } }\n',
       {
-        onEvent: (event) => void (event.type === 'run_started' && ({ runId } = event)),
+        onEvent: (event) => {
+          if (event.type === 'run_started') ({ runId } = event);
+        },
       },
     );
     await until(() => standIn.calls.length === 1);
@@ -417,7 +426,7 @@ describe('what was agreed about a run', () => {
 
   it('is checked, and each call on its own: a secret never leaves', async () => {
     const { run, prompts } = await workflowBench();
-    const key = `Use ${'AKIA'}${'QYLPMN5HNM3DGHVA'}`;
+    const key = ['Use AKIA', 'QYLPMN5HNM3DGHVA'].join('');
     const secret = chain
       .replace('Task one', key)
       .replace(

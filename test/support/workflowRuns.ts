@@ -5,6 +5,7 @@ import { readRecords, verifyLedger } from '../../src/ledger/readJournal.ts';
 import type { LedgerRecord } from '../../src/ledger/records.ts';
 import type { ResumeRequest, RunRequest, RunResult } from '../../src/workflowRuns/workflowOptimizer.ts';
 import type { StepView } from '../../src/workflowRuns/runView.ts';
+import type { SeenCall } from '../standIn/bedrockStandIn.ts';
 import { gatewayOnStandIn, type TestGateway } from './gateways.ts';
 import { temporaryFolder } from './temporary.ts';
 
@@ -63,8 +64,8 @@ export async function recordsIn(directory: string): Promise<LedgerRecord[]> {
 }
 
 /** The text of a request's last message. */
-function promptIn({ messages }: { messages: readonly { content: readonly unknown[] }[] }): string {
-  return (messages.at(-1)?.content ?? []).map((block) => (block as { text?: string }).text ?? '').join('');
+function promptIn({ messages = [] }: SeenCall['body']): string {
+  return (messages.at(-1)?.content ?? []).map(({ text = '' }) => text).join('');
 }
 
 export function stepOf({ view }: RunResult, id: string): StepView {
