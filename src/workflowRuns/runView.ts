@@ -46,7 +46,7 @@ export interface RunView {
   startedAt: string;
   /** ISO 8601 time at which it was closed last; null while it goes on. */
   endedAt: string | null;
-  /** The time in which processes worked on it, up to its last line. */
+  /** The time in which processes worked on its steps, without breaks between processes. */
   makespanMs: number;
   costLimit: bigint;
   /** By the ledger's records, micro-USD; null while it goes on. */
@@ -207,19 +207,19 @@ function timesOf(lines: readonly RunLine[]): string[] {
   return lines.flatMap((line) => ('at' in line ? line.at : []));
 }
 
-/** From each beginning of a process's work to its last line, together, ms. */
+/** From the first start of a step to the last line about one, of each process that worked on the run, together, ms. */
 export function workedMs(lines: readonly RunLine[]): number {
   let worked = 0;
-  let from = 0;
+  let from: number | null = null;
   let last = 0;
   for (const line of lines) {
-    if (!('at' in line)) continue;
-    const at = Date.parse(line.at);
     if (line.kind === 'opened') {
-      worked += last - from;
-      from = at;
+      worked += from === null ? 0 : last - from;
+      from = null;
+    } else if (line.kind === 'started' || line.kind === 'ended') {
+      last = Date.parse(line.at);
+      from ??= last;
     }
-    last = at;
   }
-  return worked + last - from;
+  return worked + (from === null ? 0 : last - from);
 }
