@@ -147,7 +147,10 @@ async function asked(step: Step, run: StepRun, { calls, defaultModel }: StepServ
   if (GatewayError.is(error)) throw new StepFailed(error, { attempts, cost });
   if (error !== null) throw error as Error;
   const shortfall = shortfallOf(stopReason, text);
-  if (shortfall) run.onWarning(`Step "${step.id}": ${shortfall.message} ${shortfall.hint}`);
+  if (shortfall) {
+    const hint = shortfall.kind === 'cut' ? 'Raise its max_tokens.' : shortfall.hint;
+    run.onWarning(`Step "${step.id}": ${shortfall.message} ${hint}`);
+  }
   return { value: answerValue(step, text), attempts, cached: cacheHit, cost };
 }
 

@@ -5,6 +5,7 @@ import { InfrastructureDelegate } from '../../src/core/infrastructureDelegate.ts
 import { GatewayError } from '../../src/errors.ts';
 import { initGateways } from '../../src/gateways/registry.ts';
 import { aiProcessingGateway } from '../examples/aiProcessingGateway.ts';
+import { enterprisePipeline } from '../examples/enterprisePipeline.ts';
 import { gatewayChain } from '../examples/gatewayChain.ts';
 import { multiModelComparison } from '../examples/multiModelComparison.ts';
 import { gatewayOnMock, gatewayOnStandIn } from '../support/gateways.ts';
@@ -51,6 +52,17 @@ describe('the examples', () => {
     expect(reserved.map(({ user_id: user }) => user)).toEqual(['system_diagnostic', 'system_diagnostic']);
     expect(lines.at(-2)).toBe('Step 3 (Workflow Optimizer): optimize, 20000 ms, estimated: true');
     expect(lines.at(-1)).toBe('Full gateway chain completed');
+  });
+
+  it('go through the enterprise pipeline, recorded together under one user', async () => {
+    const { core } = await gatewayOnStandIn();
+    const lines: string[] = [];
+    const responses = await enterprisePipeline(core, (line) => lines.push(line));
+    expect(responses.map(({ status }) => status)).toEqual(['success', 'success']);
+    expect(lines[0]).toBe('FLOW analysis: real');
+    expect(lines.at(-1)).toMatch(/^Workflow optimization: optimize, \d+ improvements$/);
+    const users = (await recordsOf(core, 'RESERVE')).map(({ user_id: user }) => user);
+    expect(users).toEqual(['finance_team', 'finance_team']);
   });
 
   it('are all here and in their document', () => {

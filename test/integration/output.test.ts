@@ -71,6 +71,9 @@ const commands: Record<string, string[]> = {
   'workflow export': ['workflow', 'export', 'work.yaml'],
   'workflow fix': ['workflow', 'fix', 'work.yaml'],
   'workflow validate': ['workflow', 'validate', 'work.yaml'],
+  'workflow run': ['workflow', 'run', 'work.yaml', ...reason],
+  'workflow resume': ['workflow', 'resume', '00000000-0000-0000-0000-000000000000'],
+  'workflow history': ['workflow', 'history'],
 };
 
 let template: string;

@@ -155,7 +155,11 @@ describe('the performance test', () => {
     }
     expect(records.at(-1)).toMatchObject({
       ...{ kind: 'flow_end', run_id: runId, cost_micro_usd: cost.toString(), calls: 5 },
-      ...{ outcome: 'success', execution_mode: 'real', validated_by: ['corporate_llm', 'ai_processing', 'workflow_optimizer'] },
+      ...{
+        outcome: 'success',
+        execution_mode: 'real',
+        validated_by: ['corporate_llm', 'ai_processing', 'workflow_optimizer'],
+      },
     });
   });
 
