@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import type { LedgerRecord } from '../../src/ledger/records.ts';
@@ -117,6 +118,34 @@ test(`a runner of workflows that is killed ${kills} times pays no step twice, an
     `${killed} kills in ${runs.length} runs, ${standIn.calls.length} requests, ${lost} answers lost in a kill and asked again, $${Number(spent) / 1e6} spent, nothing held`,
   );
 }, 7_200_000);
+
+test('of two processes on one run only one works, and the other says so', async () => {
+  const { core, standIn, file, prompts } = await workflowBench();
+  const script = await bundle('workflowRunner.ts', temporaryFolder());
+  const step = '{ id: one, type: ai_processing, config: { prompt: "One. @stand-in:gate", max_tokens: 20 } }';
+  const path = file('workflow.yaml', `name: Shared\nsteps:\n  - ${step}\n`);
+  const start = (run: Record<string, string>) => {
+    const child = spawn(process.execPath, ['--no-warnings', script], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, FILE: path, ...run },
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    return child;
+  };
+  const first = start({});
+  const lines = createInterface({ input: first.stdout });
+  const [line] = (await once(lines, 'line')) as [string];
+  const run = line.split(' ')[1] ?? '';
+  const second = start({ RUN: run });
+  const [said, [code]] = await Promise.all([text(second.stderr), once(second, 'exit') as Promise<[number]>]);
+  expect(code).not.toBe(0);
+  expect(said).toContain(`Another process works on the run ${run}.`);
+  const ended = once(first, 'exit') as Promise<[number]>;
+  standIn.openGate();
+  expect((await ended)[0]).toBe(0);
+  expect(prompts()).toHaveLength(1);
+  expect(await core.workflows.view(run)).toMatchObject({ status: 'success' });
+});
 
 /** The run and step of each call. */
 function stepsOfCalls(records: readonly LedgerRecord[]): Map<string, { run: string; step: string }> {
