@@ -249,7 +249,7 @@ export class WorkflowOptimizer {
 
   /**
    * Goes on with a run where it ended; results that are there aren't made again. Throws `invalid_request` for a run that is
-   * over or can't be resumed, and for a step that may not be repeated, `flow_running` while a process works on it, and
+   * over or can't be resumed here, and for a step that may not be repeated, `flow_running` while a process works on it, and
    * what `run` throws.
    */
   async resume(runId: string, request: ResumeRequest): Promise<RunResult> {
@@ -260,6 +260,7 @@ export class WorkflowOptimizer {
     try {
       const began = resumable(runId, open.lines);
       requireKept(this.#dependencies.settings);
+      requireFolder(began.folder, request.origin.folder);
       const parsed = parseWorkflow(began.file ?? 'workflow.yaml', began.kept.text);
       const workflow = this.#agreed(validWorkflow(parsed, began.file));
       await requireRepeatable(workflow, open.lines, request.mayRepeat);
@@ -620,6 +621,17 @@ function requireKept({ audit: { content } }: Settings): void {
   if (content === 'full') return;
   throw new GatewayError('invalid_request', `The run can’t be resumed: audit.content is ${content} now.`, {
     hint: 'Results of steps are only kept with audit.content: full. Run the workflow again without it.',
+  });
+}
+
+/** Throws `invalid_request` elsewhere than in the run's folder: its paths are relative to that, and its policy holds. */
+function requireFolder(folder: string | null, given: string | null): void {
+  if (folder === given) return;
+  throw new GatewayError('invalid_request', `The run belongs to ${folder ?? 'no folder'}.`, {
+    hint:
+      folder === null
+        ? 'Resume it without a folder.'
+        : `Open ${folder}, or change to it, and resume it there.`,
   });
 }
 

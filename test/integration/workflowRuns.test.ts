@@ -223,6 +223,8 @@ steps:
     expect(stepOf(first, 'bad').error?.code).toBe('backend_rejected');
     expect((await core.budget()).reserved).toBe(0n);
     fails = false;
+    const elsewhere = { origin: { door: 'cli', folder: '/elsewhere', branch: null } };
+    await expect(resume(first.view.runId, elsewhere)).rejects.toThrow('The run belongs to ');
     const second = await resume(first.view.runId);
     expect(second.error).toBeNull();
     expect(prompts().filter((prompt) => prompt === 'Good')).toHaveLength(1);
