@@ -38,7 +38,7 @@ export interface ApiGateway {
   id: 'corporate_llm' | 'ai_processing' | 'workflow_optimizer';
   state: 'initialized' | 'failed' | 'not_installed';
   /** `providers`, `models`, `backends`, `cache_enabled` and so on, by level; null if it isn't running. */
-  capabilities: Readonly<Record<string, boolean | readonly string[]>> | null;
+  capabilities: Readonly<Record<string, boolean | number | readonly string[]>> | null;
 }
 
 /** Amounts are decimal strings in USD. */

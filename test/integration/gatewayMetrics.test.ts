@@ -70,7 +70,16 @@ describe('capabilities', () => {
       cacheEnabled: true,
       retryEnabled: true,
     });
-    expect(workflow?.capabilities).toBeNull();
+    expect(workflow?.capabilities).toEqual({
+      operations: ['analyze', 'optimize', 'fix', 'validate', 'run'],
+      optimizationLevel: 1,
+      performanceThreshold: 0.1,
+      complianceMode: true,
+      dagManagerEnabled: true,
+      flowAgreementsEnabled: true,
+      requiresKnowledgeResources: true,
+      knowledgeResources: [],
+    });
     const document = capabilitiesJson(processing?.capabilities ?? {});
     expect(document).toMatchObject({ cache_enabled: true, retry_enabled: true });
     // The list of a policy must not be lent out.

@@ -52,8 +52,8 @@ export class WorkflowOptimizerGateway implements Gateway {
     const { policy, knowledge } = this.#dependencies;
     return {
       operations: ['analyze', 'optimize', 'fix', 'validate', 'run'],
-      optimizationLevel: [String(policy.optimizationLevel)],
-      performanceThreshold: [String(policy.performanceThreshold)],
+      optimizationLevel: policy.optimizationLevel,
+      performanceThreshold: policy.performanceThreshold,
       complianceMode: policy.complianceMode,
       dagManagerEnabled: policy.dagManagerEnabled,
       flowAgreementsEnabled: policy.flowAgreementsEnabled,
