@@ -98,12 +98,15 @@ export function runViewOf(runId: string, lines: readonly RunLine[], isRunning: b
   const last = lines.findLast((line) => line.kind === 'opened' || line.kind === 'closed');
   const closed = last?.kind === 'closed' ? last : null;
   const warnings: string[] = [];
+  const answered = new Set<string>();
   let slots = 1;
   for (const line of lines) {
     switch (line.kind) {
       case 'opened':
         ({ slots } = line);
         reopened(steps);
+        // Its call may have failed after its answer was complete: it isn't asked again.
+        for (const id of answered) change(steps, id, () => ({ status: 'success', error: null }));
         break;
       case 'started':
         change(steps, line.step, () => ({
@@ -114,6 +117,7 @@ export function runViewOf(runId: string, lines: readonly RunLine[], isRunning: b
         }));
         break;
       case 'answered':
+        answered.add(line.step);
         change(steps, line.step, () => ({ status: 'success' }));
         break;
       case 'ended':

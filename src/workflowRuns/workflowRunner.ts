@@ -239,7 +239,7 @@ export class WorkflowRunner {
   }
 }
 
-/** The results of steps that have ended, in the order of the lines. */
+/** The results that are there. A complete answer is one too if its call failed after it: it is paid. */
 export function resultsIn(lines: readonly RunLine[], { steps }: Workflow): Map<string, unknown> {
   const byId = new Map(allSteps(steps).map((step) => [step.id, step]));
   const results = new Map<string, unknown>();
@@ -247,10 +247,7 @@ export function resultsIn(lines: readonly RunLine[], { steps }: Workflow): Map<s
     if (line.kind === 'answered') {
       const step = byId.get(line.step);
       if (step) results.set(line.step, answerValue(step, line.text));
-    } else if (line.kind === 'ended') {
-      if (line.status !== 'success') results.delete(line.step);
-      else if (line.value !== undefined) results.set(line.step, line.value);
-    }
+    } else if (line.kind === 'ended' && line.value !== undefined) results.set(line.step, line.value);
   }
   return results;
 }

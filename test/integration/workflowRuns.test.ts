@@ -236,6 +236,20 @@ steps:
     });
   });
 
+  it('uses a complete answer whose call failed after it, instead of paying for another', async () => {
+    const { run, resume, standIn, core } = await workflowBench();
+    const { view, error } = await run(
+      'name: Cut\nsteps:\n  - { id: one, type: ai_processing, config: { prompt: "@stand-in:no-metadata", max_tokens: 20 } }\n',
+    );
+    expect(error?.code).toBe('stream_incomplete');
+    const resumed = await resume(view.runId);
+    expect(resumed.error).toBeNull();
+    expect(statusesOf(resumed)).toEqual({ one: 'success' });
+    expect(String(resumed.outputs['one'])).not.toBe('');
+    expect(standIn.calls).toHaveLength(1);
+    expect(resumed.view.cost).toBe((await core.budget()).spent);
+  });
+
   it('ends when its cost limit is reached, and never spends more', async () => {
     const { run, core } = await workflowBench();
     const { error, view } = await run(chain.replace('name: Chain', 'name: Chain\ncost_limit_usd: "0.0015"'));
