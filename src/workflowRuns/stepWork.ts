@@ -9,7 +9,7 @@ import type { AnswerEvent, LlmRequest, ModelCalls } from '../gateways/modelCalls
 import { shortfallOf } from '../gateways/shortfall.ts';
 import type { SearchedFolder } from '../retrieval/workspaceFiles.ts';
 import { searchWorkspace } from '../retrieval/workspaceSearch.ts';
-import { textOf } from '../workflow/references.ts';
+import { referencesIn, textOf } from '../workflow/references.ts';
 import type { ConfigOf, DataFormat } from '../workflow/stepConfig.ts';
 import { takesDependencies } from '../workflow/uses.ts';
 import type { Step } from '../workflow/workflow.ts';
@@ -172,6 +172,23 @@ function requestOf(step: Step, run: StepRun, defaultModel: string): LlmRequest {
     origin,
     flow,
     workflow: { runId, step: step.id },
+  };
+}
+
+/** What a step asks, as far as it is known before the run; null if its model isn't. */
+export function knownRequest(step: Step, defaultModel: string): LlmRequest | null {
+  const {
+    prompt,
+    system,
+    model = defaultModel,
+    max_tokens: maxTokens,
+  } = step.config as ConfigOf<'ai_processing'>;
+  if (referencesIn(model).length > 0) return null;
+  return {
+    prompt: prompt ?? localName(step.id),
+    ...(system !== undefined && { system }),
+    modelId: model,
+    maxTokens,
   };
 }
 

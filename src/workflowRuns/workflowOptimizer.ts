@@ -37,6 +37,7 @@ import { type OpenRun } from './runFiles.ts';
 import { stepHistories } from './runHistory.ts';
 import type { LineOf, RunLine } from './runLine.ts';
 import { runViewOf, workedMs, type RunOptions, type RunView } from './runView.ts';
+import { knownRequest } from './stepWork.ts';
 import { slotsOf, workflowFacts } from './workflowFacts.ts';
 import { faultOf, resultsIn, WorkflowRunner, type WorkEnd } from './workflowRunner.ts';
 
@@ -399,16 +400,14 @@ export class WorkflowOptimizer {
 
   /** The levels that approved. Throws what one would refuse the run's calls with. */
   async #validate({ workflow, reason }: Prepared, amount: bigint): Promise<GatewayId[]> {
-    const { registry, settings } = this.#dependencies;
-    const models = allSteps(workflow.steps).flatMap((step) =>
-      step.type === 'ai_processing'
-        ? ((step.config as ConfigOf<'ai_processing'>).model ?? settings.aws.bedrock.default_model)
-        : [],
+    const { registry, settings, user } = this.#dependencies;
+    const requests = allSteps(workflow.steps).flatMap((step) =>
+      step.type === 'ai_processing' ? (knownRequest(step, settings.aws.bedrock.default_model) ?? []) : [],
     );
     const validations = await registry.validateAgreement({
       agreement: agreementOf(workflow),
       reason,
-      models: [...new Set(models)].filter((model) => referencesIn(model).length === 0),
+      requests: requests.map((request) => ({ ...request, userId: user, auditReason: reason })),
       worstCase: amount,
       costLimit: workflow.costLimit,
     });

@@ -89,7 +89,7 @@ export class WorkflowOptimizerGateway implements Gateway {
   }
 
   /** Nothing of an agreement is decided here that the levels below don't decide for each call. */
-  validateAgreement(_context: AgreementContext): Promise<void> {
-    return Promise.resolve();
+  validateAgreement(_context: AgreementContext): Promise<readonly string[]> {
+    return Promise.resolve([]);
   }
 }
