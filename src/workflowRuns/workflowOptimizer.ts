@@ -5,7 +5,7 @@ import { refusalError, type FlowAgreementManager } from '../flow/flowAgreementMa
 import { formatFlowEncoding } from '../flow/flowEncoding.ts';
 import { notMatched } from '../flow/notMatched.ts';
 import { recordedOrigin } from '../gateways/callOrigin.ts';
-import type { GatewayId } from '../gateways/gateway.ts';
+import type { AgreementContext, GatewayId } from '../gateways/gateway.ts';
 import type { CallTracker } from '../gateways/ports.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
 import type { ObjectStore } from '../gateways/services.ts';
@@ -399,21 +399,36 @@ export class WorkflowOptimizer {
   }
 
   /** The levels that approved. Throws what one would refuse the run's calls with. */
-  async #validate({ workflow, reason }: Prepared, amount: bigint): Promise<GatewayId[]> {
+  async #validate(prepared: Prepared, amount: bigint): Promise<GatewayId[]> {
+    const { workflow, reason } = prepared;
+    const { origin } = prepared.options;
     const { registry, settings, user } = this.#dependencies;
     const requests = allSteps(workflow.steps).flatMap((step) =>
       step.type === 'ai_processing' ? (knownRequest(step, settings.aws.bedrock.default_model) ?? []) : [],
     );
-    const validations = await registry.validateAgreement({
+    const context = {
       agreement: agreementOf(workflow),
       reason,
-      requests: requests.map((request) => ({ ...request, userId: user, auditReason: reason })),
+      requests: requests.map((request) => ({ ...request, userId: user, auditReason: reason, origin })),
       worstCase: amount,
       costLimit: workflow.costLimit,
-    });
+    };
+    const validations = await registry.validateAgreement(context);
     const refused = validations.find(({ error }) => error)?.error;
+    if (refused?.code === 'compliance_blocked') await this.#recordKeptBack(context);
     if (refused) throw refused;
     return validations.filter(({ state }) => state === 'approved').map(({ gateway }) => gateway);
+  }
+
+  /** What policy keeps back is recorded as a refused call, so that an exception can be asked for. */
+  async #recordKeptBack(context: AgreementContext): Promise<void> {
+    const { registry } = this.#dependencies;
+    for (const request of context.requests) {
+      const validations = await registry.validateAgreement({ ...context, requests: [request] });
+      if (!validations.some(({ error }) => error?.code === 'compliance_blocked')) continue;
+      await registry.calls().execute(request);
+      return;
+    }
   }
 
   /** Holds the money; the result says why it can't be held. */

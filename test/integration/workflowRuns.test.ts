@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../src/workflowRuns/runView.ts';
+import { recordsOf } from '../support/records.ts';
 import { startS3, type Server } from '../support/servers.ts';
 import { analysis, pipeline } from '../support/workflows.ts';
 import { statusesOf, stepOf, workflowBench } from '../support/workflowRuns.ts';
@@ -440,8 +441,8 @@ describe('what was agreed about a run', () => {
     expect(view).toMatchObject({ slaSeconds: null, slaMissed: false, warnings: [] });
   });
 
-  it('is checked, and each call on its own: a secret never leaves', async () => {
-    const { run, prompts } = await workflowBench();
+  it('is checked before it starts: a secret never leaves, and what is kept back is recorded', async () => {
+    const { run, prompts, core } = await workflowBench();
     const key = ['Use AKIA', 'QYLPMN5HNM3DGHVA'].join('');
     const secret = chain
       .replace('Task one', key)
@@ -449,11 +450,15 @@ describe('what was agreed about a run', () => {
         'name: Chain',
         'name: Chain\nflow_agreements: { performance_sla: 300, compliance_level: enterprise }',
       );
-    const { error, view } = await run(secret);
-    expect(error).toMatchObject({ code: 'compliance_blocked', exitCode: 8 });
-    expect(view.warnings).toEqual([expect.stringContaining('enterprise.secrets')]);
+    await expect(run(secret)).rejects.toMatchObject({ code: 'compliance_blocked', exitCode: 8 });
     expect(prompts()).toEqual([]);
-    const unchecked = await workflowBench({ TIDYLLM_WORKFLOW_COMPLIANCE_MODE: 'false' });
+    expect(await recordsOf(core, 'REFUSE')).toMatchObject([{ error_code: 'compliance_blocked' }]);
+    const redacts = { TIDYLLM_COMPLIANCE_SECRETS: 'redact' };
+    const redacted = await workflowBench(redacts);
+    expect((await redacted.run(secret)).view.warnings).toEqual([
+      expect.stringContaining('enterprise.secrets'),
+    ]);
+    const unchecked = await workflowBench({ ...redacts, TIDYLLM_WORKFLOW_COMPLIANCE_MODE: 'false' });
     expect((await unchecked.run(secret)).view.warnings).toEqual([]);
   });
 });
