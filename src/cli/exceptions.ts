@@ -7,6 +7,7 @@ import type { Core } from '../core/core.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import { endOfDay } from '../ledger/day.ts';
 import { replaceFile } from '../replaceFile.ts';
+import { similarName } from '../similarName.ts';
 import { dayOption } from './options.ts';
 import { readTextFile } from './readText.ts';
 import { note, printJson, printLine, table, type Terminal } from './terminal.ts';
@@ -28,6 +29,7 @@ export async function exceptionRequest(
   terminal: Terminal,
 ): Promise<number> {
   const { rule, model, place, out, reason = '' } = options;
+  for (const one of rule) requireRule(one, await core.compliance.ruleIds());
   for (const one of model) await core.catalogue.learn(one);
   const named = [
     ...rule.map((one) => `rule:${one}`),
@@ -48,6 +50,15 @@ export async function exceptionRequest(
   const request = await core.approvals.ask({ kind: 'exception', allows }, asked);
   if (out !== undefined) await write(out, requestFileText(request));
   return printRequest(request, terminal, out);
+}
+
+/** Throws `invalid_request` for a rule that finds nothing: an exception to it would allow nothing. */
+function requireRule(id: string, known: readonly string[]): void {
+  if (known.includes(id)) return;
+  const similar = similarName(id, known);
+  throw new GatewayError('invalid_request', `There is no rule "${id}".`, {
+    hint: similar ? `Did you mean ${similar}?` : 'The refusal of a call names the rule that kept it back.',
+  });
 }
 
 /** Says what was recorded, and what has to follow. */

@@ -158,6 +158,12 @@ export class Screening {
     return blocked.length === 0 ? noExceptions : excepted([...new Set(blocked)]);
   }
 
+  /** Ids of the rules that may find something. */
+  async ruleIds(): Promise<string[]> {
+    const { ruleIds } = await import('../detection/ruleIds.ts');
+    return ruleIds(this.#policy.patterns);
+  }
+
   /** Everything that is found in a request, in its order; null if the deadline passed. */
   async find(content: RequestContent, signal?: AbortSignal): Promise<PlacedFinding[] | null> {
     const texts = new SearchedTexts();

@@ -83,7 +83,7 @@ export interface Core {
   readonly cache: CacheFiles;
   readonly tracking: Tracking;
   /** What compliance policy finds in texts. */
-  readonly compliance: Pick<Screening, 'check' | 'find'>;
+  readonly compliance: Pick<Screening, 'check' | 'find' | 'ruleIds'>;
   /** Model calls for code outside the chat, such as other extensions. */
   readonly infrastructure: InfrastructureDelegate;
   /** Answers questions in the chat's modes. */

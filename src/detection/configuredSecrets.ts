@@ -105,6 +105,11 @@ export function configuredSecrets(text: string): Finding[] {
 /** The rule that finds what is assigned to the name of a secret. */
 export const assigned = 'assigned-secret';
 
+/** Ids of the rules of this file. */
+export const configuredRules: readonly string[] = [...forms, ...places]
+  .map(({ rule }) => rule)
+  .concat(assigned);
+
 function notReferred(found: string): [number, number][] {
   return isReference(found) ||
     isPlaceholder(found) ||

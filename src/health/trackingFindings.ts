@@ -11,7 +11,7 @@ export function trackingFindings(
   { settings, originOf }: Pick<LoadedSettings, 'settings' | 'originOf'>,
   { receivers, fault, folder }: TrackingStatus,
 ): Finding[] {
-  if (receivers.length === 0) return [absent('calls in MLflow', 'off (mlflow.enabled)')];
+  if (receivers.length === 0) return [absent('Calls in MLflow', 'off (mlflow.enabled)')];
   if (fault !== null) {
     const hint = `Check that this user can write in ${folder}, and that the disk has space. Calls go on untracked.`;
     return [warning('tracking of calls', `${folder} can’t be used: ${fault}`, hint, 'mlflow')];
@@ -22,7 +22,7 @@ export function trackingFindings(
       status.receiver === 'mlflow' &&
       status.lastSuccess === null &&
       originOf(['mlflow', 'tracking_uri']).source === 'default';
-    const name = `calls in ${status.name}`;
+    const name = `Calls in ${status.name}`;
     if (unasked && (status.lastError !== null || status.waiting === 0)) {
       const found = status.lastError === null ? 'nothing was sent yet' : 'nothing can be sent';
       const evidence = `${found} to the default address, ${settings.mlflow.tracking_uri}`;

@@ -1,4 +1,4 @@
-import { realpath, stat } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import picomatch from 'picomatch';
@@ -24,7 +24,7 @@ export async function requireAllowedPath(path: string, denied: readonly DeniedPa
   if (denied.length === 0) return;
   const named = resolve(path);
   const real = await realPlace(named);
-  const of = await deniedPathOf(denied, await ignoresCase(real));
+  const of = await deniedPathOf(denied);
   const found = of(named) ?? of(real);
   if (found === null) return;
   throw new GatewayError(
@@ -44,22 +44,19 @@ export async function withoutDenied(
   denied: readonly DeniedPath[],
 ): Promise<string[]> {
   if (denied.length === 0) return [...paths];
-  const of = await deniedPathOf(denied, await ignoresCase(folder.real));
+  const of = await deniedPathOf(denied);
   const folders = new Set([resolve(folder.named), folder.real]);
   return paths.filter((path) => [...folders].every((one) => of(join(one, path)) === null));
 }
 
-/** Decides about absolute paths whose links have been followed. `ignoreCase` is how the file system compares names. */
-export async function deniedPathOf(
-  denied: readonly DeniedPath[],
-  ignoreCase: boolean,
-): Promise<DeniedPathOf> {
+/** Decides about absolute paths whose links have been followed. Capitals don't count: a pattern rather denies too much. */
+export async function deniedPathOf(denied: readonly DeniedPath[]): Promise<DeniedPathOf> {
   const matchers = await Promise.all(
     denied.map(async (one) => {
       const globs = (await globsOf(one.pattern)).map(withoutExpressions);
       const matches = picomatch(
         globs.flatMap((glob) => [glob, `${glob}/**`]),
-        { ...globOptions, nocase: ignoreCase },
+        { ...globOptions, nocase: true },
       );
       return { one, matches };
     }),
@@ -88,22 +85,6 @@ async function realPlace(path: string): Promise<string> {
     const folder = dirname(path);
     return folder === path ? path : join(await realPlace(folder), basename(path));
   }
-}
-
-/** Whether the file system at a path takes a name in capitals for the same file. */
-async function ignoresCase(path: string): Promise<boolean> {
-  const name = basename(path);
-  const other = name === name.toLowerCase() ? name.toUpperCase() : name.toLowerCase();
-  try {
-    const [one, same] = await Promise.all(
-      [path, join(dirname(path), other)].map((place) => stat(place, { bigint: true })),
-    );
-    if (other !== name) return one?.ino === same?.ino && one?.dev === same?.dev;
-  } catch {
-    // The other one isn't there, or neither is.
-    if (await stat(path).catch(() => null)) return false;
-  }
-  return process.platform === 'win32' || process.platform === 'darwin';
 }
 
 function slashed(path: string): string {

@@ -106,6 +106,16 @@ describe('a call that policy kept back', () => {
     expect(listed['requests']).toMatchObject([{ id: request['id'], state: 'expired' }]);
   });
 
+  it('is asked for only by rules that there are', async () => {
+    const { asAda } = await twoMachines();
+    const ask = ['compliance', 'exception', 'request', '--reason', 'a sample', '--rule'];
+    const { code, document } = await asAda(...ask, 'emial');
+    expect(code).toBe(2);
+    expect(document).toMatchObject({
+      error: { message: 'There is no rule "emial".', hint: 'Did you mean email?' },
+    });
+  });
+
   it('is asked for by a region or geography, beside the region that calls go to', async () => {
     const { asAda } = await twoMachines();
     expect((await asAda('chat', `Use ${key}`, '--reason', 'first')).code).toBe(8);

@@ -185,9 +185,9 @@ describe('the lines of the infrastructure', () => {
       'S3',
       'PostgreSQL',
       'MLflow',
-      'calls in MLflow',
+      'Calls in MLflow',
     ]);
-    expect(child(group, 'calls in MLflow')).toMatchObject({
+    expect(child(group, 'Calls in MLflow')).toMatchObject({
       description: 'nothing was sent yet to the default address, http://localhost:5000',
       tone: 'absent',
     });
