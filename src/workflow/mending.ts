@@ -37,8 +37,8 @@ interface Draft {
 }
 
 /**
- * Mends what can be mended safely, one fault after the other: misspelt words first, the last in the file first. A remedy counts only if its
- * fault is gone and no other step gets a new error. The rest stays a diagnostic. A file without faults is not rewritten.
+ * Mends what can be mended safely: misspelt words first, the last in the file first. Remedies count only if their faults are
+ * gone and no other step gets a new error. The rest stays a diagnostic. A file without faults is not rewritten.
  */
 export function fixErrors(parsed: ParsedWorkflow, text: string, facts: Facts): OperationResult {
   const file = parsed.faults[0]?.place?.file ?? parsed.workflow?.file ?? '';
@@ -50,26 +50,25 @@ export function fixErrors(parsed: ParsedWorkflow, text: string, facts: Facts): O
   let draft = draftOf(text, parsed);
   const improvements: Improvement[] = [];
   const tried = new Set<string>();
+  // Reading the file is what takes time: many faults are mended at once, fewer after remedies that didn't help.
+  let size = mostMended;
   while (improvements.length < mostMended) {
-    const open = draft.faults.filter((one) => one.code !== 'syntax' && !tried.has(keyOf(one)));
-    // Others may follow from a misspelt word.
-    const fault = open.findLast(({ correction }) => correction !== undefined) ?? open.at(-1);
-    if (!fault) break;
-    tried.add(keyOf(fault));
-    const remedy = remedyOf(fault, draft);
-    if (!remedy?.edits || remedy.edits.length === 0) continue;
-    const mended = edited(draft.text, remedy.edits);
+    const batch = nextFaults(draft, tried).slice(0, Math.min(size, mostMended - improvements.length));
+    if (batch.length === 0) break;
+    const cures = curesOf(batch, draft, tried);
+    if (cures.length === 0) continue;
+    const mended = edited(
+      draft.text,
+      cures.flatMap(({ remedy }) => remedy.edits ?? []),
+    );
     const next = draftOf(mended, parseWorkflow(file, mended));
-    if (!isBetter(next, draft, { fault, remedy })) continue;
-    draft = next;
-    improvements.push({
-      id: `mended:${fault.code}:${fault.step ?? ''}:${improvements.length + 1}`,
-      kind: 'mended',
-      steps: remedy.steps,
-      detail: remedy.detail,
-      gainMs: 0,
-      line: fault.place?.line ?? null,
-    });
+    if (isBetter(next, draft, cures)) {
+      for (const { fault } of cures) tried.add(keyOf(fault));
+      for (const cure of cures) improvements.push(improvementOf(cure, improvements.length + 1));
+      draft = next;
+      size *= 2;
+    } else if (batch.length > 1) size = batch.length >> 1;
+    else for (const fault of batch) tried.add(keyOf(fault));
   }
   const result = startingResult('fix', { plan: planOf(draft.parsed, facts), parsed: draft.parsed, facts });
   return {
@@ -77,6 +76,55 @@ export function fixErrors(parsed: ParsedWorkflow, text: string, facts: Facts): O
     improvements: improvements.toReversed(),
     diagnostics: draft.faults.map(diagnosticOf),
     rewritten: improvements.length > 0 ? draft.text : null,
+  };
+}
+
+/** A fault with its remedy. */
+interface Cure {
+  fault: WorkflowFault;
+  remedy: Remedy;
+}
+
+/** Faults that can be mended at once, the last of the file first: one of each step, as two could change the same characters. */
+function nextFaults({ faults }: Draft, tried: ReadonlySet<string>): WorkflowFault[] {
+  const open = faults.filter((one) => one.code !== 'syntax' && !tried.has(keyOf(one))).toReversed();
+  // Others may follow from a misspelt word.
+  const misspelt = open.filter(({ correction }) => correction !== undefined);
+  const [first, ...rest] = misspelt.length > 0 ? misspelt : open;
+  if (!first || isWide(first)) return first ? [first] : [];
+  const steps = new Set([first.step]);
+  const others = rest.filter((one) => {
+    if (isWide(one) || steps.has(one.step)) return false;
+    steps.add(one.step);
+    return true;
+  });
+  return [first, ...others];
+}
+
+/** Whether its remedy concerns other steps than its own. */
+function isWide({ code, step, correction }: WorkflowFault): boolean {
+  return step === null || (correction === undefined && (code === 'cycle' || code === 'duplicate_id'));
+}
+
+/** The remedies of some faults; a fault that has none is tried. */
+function curesOf(batch: readonly WorkflowFault[], draft: Draft, tried: Set<string>): Cure[] {
+  const edit = new WorkflowEdit(draft.text);
+  return batch.flatMap((fault) => {
+    const remedy = remedyOf(fault, draft, edit);
+    if (remedy?.edits && remedy.edits.length > 0) return [{ fault, remedy }];
+    tried.add(keyOf(fault));
+    return [];
+  });
+}
+
+function improvementOf({ fault, remedy: { steps, detail } }: Cure, number: number): Improvement {
+  return {
+    id: `mended:${fault.code}:${fault.step ?? ''}:${number}`,
+    kind: 'mended',
+    steps,
+    detail,
+    gainMs: 0,
+    line: fault.place?.line ?? null,
   };
 }
 
@@ -102,7 +150,7 @@ function unknownModels(text: string, { steps }: ParsedWorkflow, facts: Facts): W
   });
 }
 
-function remedyOf(fault: WorkflowFault, draft: Draft): Remedy | null {
+function remedyOf(fault: WorkflowFault, draft: Draft, edit: WorkflowEdit): Remedy | null {
   const steps = fault.step === null ? [] : [fault.step];
   const { correction } = fault;
   if (correction !== undefined)
@@ -111,7 +159,6 @@ function remedyOf(fault: WorkflowFault, draft: Draft): Remedy | null {
       steps,
       detail: `Corrected to "${correction}": ${fault.message}.`,
     };
-  const edit = new WorkflowEdit(draft.text);
   switch (fault.code) {
     case 'self_dependency':
     case 'missing_dependency': {
@@ -252,24 +299,26 @@ function textPaths(value: unknown, path: Path): PropertyKey[][] {
   return Object.entries(value).flatMap(([key, inner]) => textPaths(inner, [...path, key]));
 }
 
-function isBetter(
-  next: Draft,
-  before: Draft,
-  { fault, remedy }: { fault: WorkflowFault; remedy: Remedy },
-): boolean {
-  const known = new Set(before.faults.map(keyOf));
-  const mayShow = remedy.revealed ?? fault.step ?? '';
-  const isNew = (one: WorkflowFault): boolean => one.severity === 'error' && !known.has(keyOf(one));
+/** Whether the faults are gone, and only steps that the remedies concern have new errors. */
+function isBetter(next: Draft, before: Draft, cures: readonly Cure[]): boolean {
+  const [now, was] = [countsOf(next), countsOf(before)];
+  const mayShow = new Set(cures.map(({ fault, remedy }) => remedy.revealed ?? fault.step ?? ''));
+  const isIts = (step: string | null): boolean => {
+    for (let id = step; id !== null; id = parentOf(id)) if (mayShow.has(id)) return true;
+    return false;
+  };
   return (
-    count(next, keyOf(fault)) < count(before, keyOf(fault)) &&
+    cures.every(({ fault }) => (now.get(keyOf(fault)) ?? 0) < (was.get(keyOf(fault)) ?? 0)) &&
     next.faults.every(
-      (one) => !isNew(one) || (one.code !== 'cycle' && one.step !== null && isIn(one.step, mayShow)),
+      (one) => one.severity !== 'error' || was.has(keyOf(one)) || (one.code !== 'cycle' && isIts(one.step)),
     )
   );
 }
 
-function count({ faults }: Draft, key: string): number {
-  return faults.filter((one) => keyOf(one) === key).length;
+function countsOf({ faults }: Draft): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const one of faults) counts.set(keyOf(one), (counts.get(keyOf(one)) ?? 0) + 1);
+  return counts;
 }
 
 /** The same for a fault that only moved. */

@@ -34,7 +34,9 @@ export interface WorkflowFault extends Fault {
   step: string | null;
 }
 
-/** Nobody mends more at once. */
+/** Most of them follow from an error that is there too. */
+const mostWarnings = 200;
+/** Of one value: nobody mends more at once. */
 const mostFaults = 200;
 /** A level inside a level and so on; deeper nesting is a mistake. */
 const deepestNesting = 20;
@@ -71,7 +73,10 @@ class WorkflowCheck {
     for (const fault of this.#document.faults)
       this.#faults.push({ ...fault, code: 'syntax', path: [], step: null });
     const workflow = this.#faults.length > 0 ? null : this.#workflow(this.#document.contents);
-    const faults = this.#faults.toSorted(byPlace).slice(0, mostFaults);
+    let warnings = 0;
+    const faults = this.#faults
+      .toSorted(byPlace)
+      .filter(({ severity }) => severity === 'error' || (warnings += 1) <= mostWarnings);
     const valid = workflow !== null && faults.every(({ severity }) => severity !== 'error');
     return { workflow: valid ? workflow : null, steps: this.#read, faults };
   }

@@ -99,6 +99,22 @@ describe('a rewritten workflow', () => {
     expect(mended).toBeGreaterThan(rounds / 4);
   });
 
+  it('is mended in every place, also where most steps follow from faulty ones', () => {
+    const steps = Array.from({ length: 1000 }, (_item, at) => {
+      const before = at % 19 === 18 ? 'nowhere_at_all' : `s${at - 1}`;
+      return `  - { id: s${at}, type: transform, depends_on: [${at === 0 ? '' : before}], config: { template: x } }\n`;
+    });
+    const text = `name: Long\nsteps:\n${steps.join('')}`;
+    const { rewritten, improvements, diagnostics } = fixErrors(
+      parseWorkflow('workflow.yaml', text),
+      text,
+      factsWith(),
+    );
+    expect(improvements).toHaveLength(52);
+    expect(diagnostics).toEqual([]);
+    expect(rewritten).toBe(text.replaceAll('nowhere_at_all', ''));
+  });
+
   it('waits for all whose result it uses, and keeps the order of what changes something outside, after optimize', () => {
     const random = seededRandom();
     let rewrites = 0;
