@@ -3,12 +3,13 @@ import { durationsOf, planFigures, type PlanFigures } from './durations.ts';
 import { withoutDependency } from './mending.ts';
 import type { Facts, Improvement, Model, OperationResult, OptimizationLevel } from './operationResult.ts';
 import { referencesIn } from './references.ts';
+import { Simulation } from './schedule.ts';
 import { planOf, startingResult } from './startingResult.ts';
 import { changesOutside, type ConfigOf } from './stepConfig.ts';
 import { TaskGraph } from './taskGraph.ts';
 import { tightened } from './tightening.ts';
 import { namesFrom } from './uses.ts';
-import { allSteps, parentOf, type Step, type Workflow } from './workflow.ts';
+import { allSteps, parentOf, type Step, type Task, type Workflow } from './workflow.ts';
 import { edited, WorkflowEdit, type TextEdit } from './workflowEdit.ts';
 import { parseWorkflow, referredStep, textsOf, type ParsedWorkflow } from './workflowDocument.ts';
 
@@ -157,14 +158,20 @@ function withTighterPlan(draft: Draft, facts: Facts): Draft {
   const edits: TextEdit[] = [];
   const improvements: Improvement[] = [];
   const dependencies = new Map(allSteps(steps).map(({ id, dependsOn }) => [id, dependsOn]));
-  let makespan = figuresOf(draft.workflow, facts).makespanMs;
-  for (const { step, dropped, added } of tightened(steps, new TaskGraph(steps))) {
+  const graph = new TaskGraph(steps);
+  const simulation = new Simulation(graph, millisecondsOf(graph, facts));
+  let makespan = simulation.makespan(facts.slots);
+  for (const { step, dropped, added, after: waits } of tightened(steps, graph)) {
     const change = dependencyEdits(edit, { step, dropped, added, ids });
     // A dependency that can't be added leaves a step without what it needs; all stay then.
     if (!change) return draft;
     edits.push(...change);
     dependencies.set(step.id, [...step.dependsOn.filter((one) => !dropped.includes(one)), ...added]);
-    const after = figuresOf({ steps: withDependencies(steps, dependencies) }, facts).makespanMs;
+    // Inside another step it may have become the last one, which others wait for.
+    const others = parentOf(step.id) === null ? [] : tasksWith(steps, dependencies);
+    simulation.waits(step.id, waits);
+    for (const task of others) simulation.waits(task.id, task.after);
+    const after = simulation.makespan(facts.slots);
     const gainMs = makespan - after;
     makespan = after;
     if (dropped.length === 0) continue;
@@ -209,6 +216,10 @@ function dependencyEdits(
     further.length > 0 ? edit.withItems(step.path, 'depends_on', further) : [],
   ];
   return lists.every((list) => list !== null) ? lists.flat() : null;
+}
+
+function tasksWith(steps: readonly Step[], dependencies: ReadonlyMap<string, readonly string[]>): Task[] {
+  return [...new TaskGraph(withDependencies(steps, dependencies)).tasks.values()];
 }
 
 function withDependencies(steps: readonly Step[], by: ReadonlyMap<string, readonly string[]>): Step[] {
@@ -313,8 +324,11 @@ function changed(draft: Draft, edits: readonly TextEdit[]): Draft | null {
 
 function figuresOf({ steps }: Pick<Workflow, 'steps'>, facts: Facts): PlanFigures {
   const graph = new TaskGraph(steps);
-  const ms = new Map([...durationsOf(graph, facts)].map(([id, duration]) => [id, duration.ms]));
-  return planFigures(graph, ms, facts.slots);
+  return planFigures(graph, millisecondsOf(graph, facts), facts.slots);
+}
+
+function millisecondsOf(graph: TaskGraph, facts: Facts): Map<string, number> {
+  return new Map([...durationsOf(graph, facts)].map(([id, { ms }]) => [id, ms]));
 }
 
 function percent(share: number): string {

@@ -43,34 +43,127 @@ export function simulate(
   slots: number,
   order: Order = 'critical_path',
 ): Schedule {
-  const ways = longestWays(graph, durations);
-  const successors = graph.successors();
-  const waits = new Map([...graph.tasks.values()].map(({ id, after }) => [id, after.length]));
-  const before =
-    order === 'critical_path'
-      ? (a: string, b: string): boolean => (ways.get(a) ?? 0) > (ways.get(b) ?? 0)
-      : (): boolean => false;
-  const ready = new Queue<string>(before);
-  const running = new Queue<{ id: string; end: number }>((a, b) => a.end < b.end);
-  for (const [id, left] of waits) if (left === 0) ready.push(id);
-  const times = new Map<string, { start: number; end: number }>();
-  let now = 0;
-  for (;;) {
-    while (running.size < slots) {
-      const id = ready.pop();
-      if (id === undefined) break;
-      const end = now + (durations.get(id) ?? 0);
-      times.set(id, { start: now, end });
-      running.push({ id, end });
+  return new Simulation(graph, durations).schedule(slots, order);
+}
+
+/** Tasks that run in thought, by number, so that a plan can be changed and simulated again a thousand times. */
+export class Simulation {
+  readonly #ids: readonly string[];
+  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #durations: readonly number[];
+  readonly #after: (readonly number[])[];
+
+  constructor(graph: TaskGraph, durations: Durations) {
+    this.#ids = [...graph.tasks.keys()];
+    this.#numbers = new Map(this.#ids.map((id, number) => [id, number]));
+    this.#durations = this.#ids.map((id) => durations.get(id) ?? 0);
+    this.#after = [];
+    for (const { id, after } of graph.tasks.values()) this.waits(id, after);
+  }
+
+  /** From here on a task waits for these. */
+  waits(id: string, after: readonly string[]): void {
+    const number = this.#numbers.get(id);
+    if (number !== undefined) this.#after[number] = after.flatMap((one) => this.#numbers.get(one) ?? []);
+  }
+
+  makespan(slots: number): number {
+    return this.#run(slots, 'critical_path').makespan;
+  }
+
+  schedule(slots: number, order: Order): Schedule {
+    const { makespan, starts } = this.#run(slots, order);
+    const times = this.#ids.flatMap((id, number) => {
+      const start = starts[number] ?? Number.NaN;
+      // A task of a cycle never begins.
+      return Number.isNaN(start)
+        ? []
+        : [[id, { start, end: start + (this.#durations[number] ?? 0) }] as const];
+    });
+    return { makespan, times: new Map(times) };
+  }
+
+  /** When the last task ends, and when each begins. */
+  #run(slots: number, order: Order): { makespan: number; starts: Float64Array } {
+    const count = this.#ids.length;
+    const successors = new Successors(this.#after);
+    const waits = new Int32Array(count);
+    for (let number = 0; number < count; number += 1) waits[number] = this.#after[number]?.length ?? 0;
+    const ready = new Queue(order === 'critical_path' ? this.#urgency(successors) : new Float64Array(count));
+    const ends = new Float64Array(count);
+    const running = new Queue(ends);
+    for (let number = 0; number < count; number += 1) if (waits[number] === 0) ready.push(number);
+    const starts = new Float64Array(count).fill(Number.NaN);
+    for (let now = 0; ;) {
+      while (running.size < slots) {
+        const number = ready.pop();
+        if (number === undefined) break;
+        starts[number] = now;
+        ends[number] = now + (this.#durations[number] ?? 0);
+        running.push(number);
+      }
+      const ended = running.pop();
+      if (ended === undefined) return { makespan: now, starts };
+      now = ends[ended] ?? now;
+      successors.each(ended, (next) => {
+        waits[next] = (waits[next] ?? 0) - 1;
+        if (waits[next] === 0) ready.push(next);
+      });
     }
-    const ended = running.pop();
-    if (!ended) return { makespan: now, times };
-    now = ended.end;
-    for (const next of successors.get(ended.id) ?? []) {
-      const left = (waits.get(next) ?? 0) - 1;
-      waits.set(next, left);
-      if (left === 0) ready.push(next);
+  }
+
+  /** By task, the longest way from its start to the end, below 0: the longest comes first. */
+  #urgency(successors: Successors): Float64Array {
+    const count = this.#ids.length;
+    const urgency = new Float64Array(count);
+    const left = new Int32Array(count);
+    // From the end of the plan: each task after all that wait for it.
+    const order: number[] = [];
+    for (let number = 0; number < count; number += 1) {
+      left[number] = successors.count(number);
+      if (left[number] === 0) order.push(number);
     }
+    for (const number of order) {
+      const way = (urgency[number] ?? 0) - (this.#durations[number] ?? 0);
+      urgency[number] = way;
+      for (const one of this.#after[number] ?? []) {
+        if (way < (urgency[one] ?? 0)) urgency[one] = way;
+        left[one] = (left[one] ?? 0) - 1;
+        if (left[one] === 0) order.push(one);
+      }
+    }
+    return urgency;
+  }
+}
+
+/** The tasks that wait for each task, by number. */
+class Successors {
+  /** Where the tasks behind each one begin in the list. */
+  readonly #begins: Int32Array;
+  readonly #list: Int32Array;
+
+  constructor(after: readonly (readonly number[])[]) {
+    this.#begins = new Int32Array(after.length + 1);
+    for (const all of after) for (const one of all) this.#begins[one + 1] = (this.#begins[one + 1] ?? 0) + 1;
+    for (let at = 1; at < this.#begins.length; at += 1)
+      this.#begins[at] = (this.#begins[at] ?? 0) + (this.#begins[at - 1] ?? 0);
+    this.#list = new Int32Array(this.#begins[after.length] ?? 0);
+    const next = this.#begins.slice();
+    for (let number = 0; number < after.length; number += 1)
+      for (const one of after[number] ?? []) {
+        const at = next[one] ?? 0;
+        this.#list[at] = number;
+        next[one] = at + 1;
+      }
+  }
+
+  count(number: number): number {
+    return (this.#begins[number + 1] ?? 0) - (this.#begins[number] ?? 0);
+  }
+
+  each(number: number, visit: (next: number) => void): void {
+    const end = this.#begins[number + 1] ?? 0;
+    for (let at = this.#begins[number] ?? 0; at < end; at += 1) visit(this.#list[at] ?? 0);
   }
 }
 
@@ -103,24 +196,27 @@ export function slackOf(graph: TaskGraph, durations: Durations): Map<string, num
   return new Map([...ways].map(([id, way]) => [id, whole - way - (earliest.get(id) ?? 0)]));
 }
 
-/** A heap: `pop` gives an item that comes before all others; of equal ones, the one that came first. */
-class Queue<Item> {
-  readonly #before: (a: Item, b: Item) => boolean;
-  readonly #items: { item: Item; number: number }[] = [];
+/** A heap of numbers, each of which is pushed once: `pop` gives the one with the least key; of equal ones, the one that came first. */
+class Queue {
+  readonly #keys: Float64Array;
+  readonly #items: number[] = [];
+  /** By number: how many came before it. */
+  readonly #places: number[] = [];
   #count = 0;
 
-  constructor(before: (a: Item, b: Item) => boolean) {
-    this.#before = before;
+  /** By number. */
+  constructor(keys: Float64Array) {
+    this.#keys = keys;
   }
 
   get size(): number {
     return this.#items.length;
   }
 
-  push(item: Item): void {
-    const items = this.#items;
-    items.push({ item, number: (this.#count += 1) });
-    for (let at = items.length - 1; at > 0;) {
+  push(number: number): void {
+    this.#places[number] = this.#count += 1;
+    this.#items.push(number);
+    for (let at = this.#items.length - 1; at > 0;) {
       const above = (at - 1) >> 1;
       if (!this.#isBefore(at, above)) return;
       this.#swap(at, above);
@@ -128,32 +224,30 @@ class Queue<Item> {
     }
   }
 
-  pop(): Item | undefined {
+  pop(): number | undefined {
     const items = this.#items;
-    const first = items[0];
+    const [first] = items;
     if (first === undefined) return undefined;
     this.#swap(0, items.length - 1);
     items.pop();
     for (let at = 0; ;) {
       let least = at;
-      for (const below of [2 * at + 1, 2 * at + 2])
+      for (let below = 2 * at + 1; below <= 2 * at + 2; below += 1)
         if (below < items.length && this.#isBefore(below, least)) least = below;
-      if (least === at) return first.item;
+      if (least === at) return first;
       this.#swap(at, least);
       at = least;
     }
   }
 
   #isBefore(a: number, b: number): boolean {
-    const [one, other] = [this.#items[a], this.#items[b]];
-    if (!one || !other) return false;
-    if (this.#before(one.item, other.item)) return true;
-    return !this.#before(other.item, one.item) && one.number < other.number;
+    const [one, other] = [this.#items[a] ?? 0, this.#items[b] ?? 0];
+    const difference = (this.#keys[one] ?? 0) - (this.#keys[other] ?? 0);
+    return difference < 0 || (difference === 0 && (this.#places[one] ?? 0) < (this.#places[other] ?? 0));
   }
 
   #swap(a: number, b: number): void {
-    const [one, other] = [this.#items[a], this.#items[b]];
-    if (!one || !other) return;
+    const [one, other] = [this.#items[a] ?? 0, this.#items[b] ?? 0];
     this.#items[a] = other;
     this.#items[b] = one;
   }

@@ -10,6 +10,8 @@ export interface Tightened {
   dropped: readonly string[];
   /** Full ids that it waited for through a dropped one, and still must. */
   added: readonly string[];
+  /** Ids of all tasks that it then waits for, as long as no step beside it changes. */
+  after: readonly string[];
 }
 
 /**
@@ -60,8 +62,9 @@ function attempt(
       !takesDependencies(step, ids) &&
       added.every((one) => namesFrom(id, one, ids).length > 0);
     if (added.length > 0 && !canAdd) return new Set([id, ...old]);
-    after.set(id, ancestors([...kept, ...added], after));
-    if (dropped.length > 0 || added.length > 0) result.push({ step, dropped, added });
+    const waits = [...kept, ...added];
+    after.set(id, ancestors(waits, after));
+    if (dropped.length > 0 || added.length > 0) result.push({ step, dropped, added, after: waits });
   }
   return result;
 }
