@@ -6,7 +6,7 @@ export type Refused = 'outside' | 'link' | 'git' | 'no_file';
 
 /** Why code may not be written to a path; null if it may, where a file is or a new one can be. */
 export async function refusedPath(folders: readonly string[], path: string): Promise<Refused | null> {
-  const folder = folders.find((one) => isBelow(one, path));
+  const folder = folders.find((one) => !isOutside(one, path));
   if (folder === undefined) return 'outside';
   const parts = relative(folder, path).split(sep);
   if (parts.some((part) => part.toLowerCase() === '.git')) return 'git';
@@ -21,9 +21,10 @@ export async function refusedPath(folders: readonly string[], path: string): Pro
   return null;
 }
 
-function isBelow(folder: string, path: string): boolean {
+/** Whether a path is not below a folder; the folder itself isn't. */
+export function isOutside(folder: string, path: string): boolean {
   const inside = relative(folder, path);
   return (
-    inside !== '' && inside !== '..' && !inside.startsWith(`..${sep}`) && join(folder, inside) === join(path)
+    inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || join(folder, inside) !== join(path)
   );
 }

@@ -59,16 +59,16 @@ export async function workflowHistory(
 ): Promise<number> {
   const most = positiveInteger(limit, '--limit');
   const { runs, unreadable } = await core.workflows.list(
+    most,
     file === undefined ? undefined : await namedIn(file),
   );
-  const shown = runs.slice(0, most);
   if (unreadable > 0)
     note(terminal, `${unreadable} run(s) can’t be read: changed, or their user was erased.`);
   if (terminal.json) {
-    printJson({ runs: shown.map(viewJson) });
+    printJson({ runs: runs.map(viewJson) });
     return 0;
   }
-  const rows = shown.map((run) => [
+  const rows = runs.map((run) => [
     run.startedAt.slice(0, 19).replace('T', ' '),
     visibleLine(run.workflow),
     run.status,

@@ -1,9 +1,10 @@
-import type * as z from 'zod';
+import * as z from 'zod';
+import { messageOf } from '../errors.ts';
 import { amountToMicro } from '../pricing/cost.ts';
 import { corrected, schemaFaults, valueAt } from '../schemaFaults.ts';
 import { schemaWords } from '../schemaWords.ts';
 import { YamlDocument, type Fault, type Path } from '../yamlDocument.ts';
-import { stepConfigs, transformKinds, type StepConfig, type StepType } from './stepConfig.ts';
+import { stepConfigs, transformKinds, type ConfigOf, type StepConfig, type StepType } from './stepConfig.ts';
 import { referencesIn } from './references.ts';
 import { typeMismatches } from './resultTypes.ts';
 import { cycleIn, TaskGraph } from './taskGraph.ts';
@@ -157,8 +158,8 @@ class WorkflowCheck {
 
   #config(type: StepType, given: unknown, stepPath: Path, step: string): StepConfig {
     const path = [...stepPath, 'config'];
-    const schema: z.ZodType<StepConfig> = stepConfigs[type];
-    const parsed = schema.safeParse(given ?? {}, { error: schemaWords });
+    const form: z.ZodType<StepConfig> = stepConfigs[type];
+    const parsed = form.safeParse(given ?? {}, { error: schemaWords });
     this.#schemaFaults(parsed.error, {
       root: given ?? {},
       path,
@@ -172,7 +173,24 @@ class WorkflowCheck {
         this.#fault('schema', path, this.#document.faultAtStart(path, message), step);
       }
     }
+    const schema =
+      type === 'ai_processing' ? (parsed.data as ConfigOf<'ai_processing'> | undefined)?.schema : undefined;
+    if (schema) this.#checkSchema(schema, [...path, 'schema'], step);
     return parsed.data ?? {};
+  }
+
+  /** An answer can be checked by it: otherwise it would be paid before that shows. */
+  #checkSchema(schema: Readonly<Record<string, unknown>>, path: Path, step: string): void {
+    try {
+      z.fromJSONSchema(schema);
+    } catch (error) {
+      this.#fault(
+        'schema',
+        path,
+        this.#document.fault(path, `no answer can be checked by this schema: ${messageOf(error)}`),
+        step,
+      );
+    }
   }
 
   /** The steps of the short form: one after the other. */

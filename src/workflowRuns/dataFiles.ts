@@ -1,11 +1,11 @@
 import { readdir, realpath } from 'node:fs/promises';
-import { join, posix, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { csvText } from '../csv.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { ObjectStore } from '../gateways/services.ts';
 import { readFileBytes } from '../readFile.ts';
-import { refusedPath } from '../refusedPath.ts';
+import { isOutside, refusedPath, type Refused } from '../refusedPath.ts';
 import { replaceFile } from '../replaceFile.ts';
 import { requireAllowedPath, type DeniedPath } from '../retrieval/deniedPaths.ts';
 import { hasPrivateKey, isKeyFile } from '../retrieval/keyFiles.ts';
@@ -113,7 +113,7 @@ async function objectsAt(
 
 async function workspaceFilesAt(source: string, places: DataPlaces): Promise<Found[]> {
   const root = await folderOf(source, places);
-  const names = source.endsWith('/') ? await filesBelow(root, posix.normalize(source)) : [source];
+  const names = source.endsWith('/') ? await filesBelow(root, source) : [source];
   requireSome(source, names.length);
   const found: Found[] = [];
   for (const name of names) {
@@ -131,14 +131,16 @@ async function workspaceFilesAt(source: string, places: DataPlaces): Promise<Fou
 }
 
 async function filesBelow(root: string, folder: string): Promise<string[]> {
-  const entries = await readdir(resolve(root, folder), { recursive: true, withFileTypes: true }).catch(
-    (error: unknown) => {
-      throw unreadable(folder, messageOf(error), error);
-    },
-  );
+  const top = resolve(root, folder);
+  if (top !== root && isOutside(root, top)) throw refusal(folder, 'outside');
+  const entries = await readdir(top, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+    throw unreadable(folder, messageOf(error), error);
+  });
   // A link is neither a file nor a folder here.
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return paths.map((path) => path.slice(root.length + 1).replaceAll('\\', '/')).sort();
+  const names = paths.map((path) => relative(root, path).replaceAll('\\', '/')).sort();
+  // What git itself keeps is no data.
+  return names.filter((name) => !name.split('/').some((part) => part.toLowerCase() === '.git'));
 }
 
 /** The absolute path of a file inside the workspace, which no link is on the way to. Throws `invalid_request`. */
@@ -146,19 +148,21 @@ async function insidePlace(name: string, places: DataPlaces): Promise<string> {
   const root = await folderOf(name, places);
   const path = resolve(root, name);
   const refused = await refusedPath([root], path);
-  if (refused !== null) {
-    const why = {
-      outside: 'it is outside of the workspace',
-      link: 'a link is on the way to it',
-      git: 'it is a file of git itself',
-      no_file: 'it is not a file',
-    }[refused];
-    throw new GatewayError('invalid_request', `${name} can’t be used: ${why}.`, {
-      hint: 'Name a file inside the workspace folder, by its path in it.',
-    });
-  }
+  if (refused !== null) throw refusal(name, refused);
   await requireReadable(path, name.replaceAll('\\', '/'), places.denied);
   return path;
+}
+
+function refusal(name: string, refused: Refused): GatewayError {
+  const why = {
+    outside: 'it is outside of the workspace',
+    link: 'a link is on the way to it',
+    git: 'it is a file of git itself',
+    no_file: 'it is not a file',
+  }[refused];
+  return new GatewayError('invalid_request', `${name} can’t be used: ${why}.`, {
+    hint: 'Name a file inside the workspace folder, by its path in it.',
+  });
 }
 
 async function folderOf(name: string, { folder }: DataPlaces): Promise<string> {
@@ -194,8 +198,7 @@ function requireSome(source: string, count: number): void {
 }
 
 function contentOf(name: string, bytes: Buffer, format: DataFormat = formatBy(name)): unknown {
-  const text = bytes.includes(0) ? null : utf8Text(bytes).replace(/^\ufeff/, '');
-  if (text === null) throw unreadable(name, 'it is no text');
+  const text = textIn(name, bytes);
   if (hasPrivateKey(text)) throw withKeys(name);
   try {
     switch (format) {
@@ -210,6 +213,15 @@ function contentOf(name: string, bytes: Buffer, format: DataFormat = formatBy(na
     }
   } catch (error) {
     throw unreadable(name, `it is no ${format}: ${messageOf(error)}`, error);
+  }
+}
+
+function textIn(name: string, bytes: Buffer): string {
+  if (bytes.includes(0)) throw unreadable(name, 'it is no text');
+  try {
+    return utf8Text(bytes).replace(/^\ufeff/, '');
+  } catch (error) {
+    throw unreadable(name, messageOf(error), error);
   }
 }
 

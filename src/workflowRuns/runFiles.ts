@@ -96,7 +96,12 @@ export class RunFiles {
     return (await this.#read(id))?.lines ?? null;
   }
 
-  async #read(id: string): Promise<{ lines: RunLine[]; end: number } | null> {
+  /** The first line of a run's file alone; null if there is none. Throws as `read` does. */
+  async first(id: string): Promise<RunLine | null> {
+    return (await this.#read(id, 1))?.lines[0] ?? null;
+  }
+
+  async #read(id: string, most = Infinity): Promise<{ lines: RunLine[]; end: number } | null> {
     const path = this.#path(id);
     const lines: RunLine[] = [];
     let end = 0;
@@ -106,6 +111,7 @@ export class RunFiles {
         if (!line) throw new Error(`line ${lines.length + 1} was changed, or its user was erased`);
         lines.push(line);
         ({ end } = sealed);
+        if (lines.length === most) break;
       }
       return { lines, end };
     } catch (error) {

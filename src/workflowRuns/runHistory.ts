@@ -2,7 +2,7 @@ import type { StepHistory } from '../workflow/operationResult.ts';
 import type { LineOf, RunLine } from './runLine.ts';
 
 /** Older runs say less about the next one. */
-const mostRuns = 20;
+export const mostMeasuredRuns = 20;
 
 /** What is known of each step from its last successful runs; `runs` has the lines of each run, newest first. */
 export function stepHistories(runs: readonly (readonly RunLine[])[]): Map<string, StepHistory> {
@@ -15,7 +15,7 @@ export function stepHistories(runs: readonly (readonly RunLine[])[]): Map<string
       if (line.kind !== 'ended' || line.status !== 'success') continue;
       const of = found.get(line.step) ?? [];
       found.set(line.step, of);
-      if (of.length === mostRuns) continue;
+      if (of.length === mostMeasuredRuns) continue;
       of.push({
         ended: line,
         cost: BigInt(closed.costs[line.step] ?? '0'),

@@ -66,6 +66,9 @@ export class StepValues {
     const [only] = ids;
     if (only === undefined) return null;
     if (ids.length === 1) return this.resultOf(only);
-    return Object.fromEntries(ids.map((id) => [localName(id), this.resultOf(id)]));
+    const names = ids.map(localName);
+    // Two steps inside different ones may have the same short id.
+    const isOnce = new Set(names).size === names.length;
+    return Object.fromEntries(ids.map((id) => [isOnce ? localName(id) : id, this.resultOf(id)]));
   }
 }

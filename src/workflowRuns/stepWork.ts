@@ -134,7 +134,7 @@ async function asked(step: Step, run: StepRun, { calls, defaultModel }: StepServ
     // The call goes on whatever happens here: what it used, and so its exact cost, is only said after the answer.
     try {
       // What can't be used isn't kept: it would be used when the run is resumed.
-      if (shortfallOf(stopReason, text)?.kind === 'malformed') return;
+      requireAnswer(step, stopReason, text);
       answerValue(step, text);
       run.onAnswer(step.id, text);
     } catch (error) {
@@ -152,6 +152,13 @@ async function asked(step: Step, run: StepRun, { calls, defaultModel }: StepServ
     run.onWarning(`Step "${step.id}": ${shortfall.message} ${hint}`);
   }
   return { value: answerValue(step, text), attempts, cached: cacheHit, cost };
+}
+
+/** Throws `answer_invalid` for what is no answer of the model, so that no step works on it. */
+function requireAnswer({ id }: Step, stopReason: string | null, text: string): void {
+  const shortfall = shortfallOf(stopReason, text);
+  if (!shortfall || (shortfall.kind === 'cut' && text.trim() !== '') || shortfall.kind === 'unknown') return;
+  throw new GatewayError('answer_invalid', `Step "${id}": ${shortfall.message}`, { hint: shortfall.hint });
 }
 
 function requestOf(step: Step, run: StepRun, defaultModel: string): LlmRequest {

@@ -34,7 +34,7 @@ import { faultText } from '../yamlDocument.ts';
 import { runCosts } from './runCosts.ts';
 import type { RunFiles } from './runFiles.ts';
 import { type OpenRun } from './runFiles.ts';
-import { stepHistories } from './runHistory.ts';
+import { mostMeasuredRuns, stepHistories } from './runHistory.ts';
 import type { LineOf, RunLine } from './runLine.ts';
 import { runViewOf, workedMs, type RunOptions, type RunView } from './runView.ts';
 import { knownRequest } from './stepWork.ts';
@@ -76,6 +76,13 @@ export interface RunRequest extends RunOptions {
 export interface ResumeRequest extends RunOptions {
   /** Whether a step that was begun, and may have had its effect, may be done again. Without it such a run is refused. */
   mayRepeat?: (step: string) => boolean | Promise<boolean>;
+}
+
+/** What runs of one workflow have in common. */
+interface WorkflowName {
+  /** Absolute path. */
+  file: string | null;
+  name: string;
 }
 
 /** How a run ended. */
@@ -176,16 +183,27 @@ export class WorkflowOptimizer {
     return byText && ((of) => byText.get(of) ?? []);
   }
 
-  /** All runs, newest first; of one workflow, by its file and name. `unreadable` counts files that nobody can read. */
-  async list(of?: { file: string; name: string }): Promise<{ runs: RunView[]; unreadable: number }> {
+  /**
+   * The runs that were worked on last, at most `most`, newest first; of one workflow, by its file and name. `unreadable` counts
+   * files among them that nobody can read.
+   */
+  async list(most: number, of?: WorkflowName): Promise<{ runs: RunView[]; unreadable: number }> {
     const runs: RunView[] = [];
     let unreadable = 0;
     for (const id of await this.#dependencies.files.ids()) {
-      const view = await this.view(id).catch(nullIfUnreadable);
-      if (!view) unreadable += 1;
-      else if (!of || (view.file === of.file && view.workflow === of.name)) runs.push(view);
+      if (runs.length === most) break;
+      const isMeant = of ? await this.#isOf(id, of).catch(nullIfUnreadable) : true;
+      const view = isMeant === true ? await this.view(id).catch(nullIfUnreadable) : null;
+      if (view) runs.push(view);
+      else if (isMeant !== false) unreadable += 1;
     }
     return { runs: runs.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt)), unreadable };
+  }
+
+  /** Whether a run is one of a workflow, by its first line alone. */
+  async #isOf(id: string, { file, name }: WorkflowName): Promise<boolean> {
+    const began = await this.#dependencies.files.first(id);
+    return began?.kind === 'began' && began.file === file && began.workflow === name;
   }
 
   /** A run as its file has it now; null if there is none. Throws `content_unavailable`. */
@@ -200,21 +218,19 @@ export class WorkflowOptimizer {
     return this.#dependencies.files.onDidChange(listener);
   }
 
-  /** The lines of the runs of a workflow, newest first. */
+  /** The lines of the last runs of a workflow, newest first: as far back as its history counts. */
   async #runsOf(workflow: Workflow | null): Promise<RunLine[][]> {
     if (!workflow) return [];
     const { files } = this.#dependencies;
     const found: RunLine[][] = [];
+    let successes = 0;
     for (const id of await files.ids()) {
+      if (successes === mostMeasuredRuns) break;
+      if (!(await this.#isOf(id, workflow).catch(nullIfUnreadable))) continue;
       const lines = await files.read(id).catch(nullIfUnreadable);
-      const [began] = lines ?? [];
-      if (
-        lines &&
-        began?.kind === 'began' &&
-        began.file === workflow.file &&
-        began.workflow === workflow.name
-      )
-        found.push([...lines]);
+      if (!lines) continue;
+      found.push([...lines]);
+      if (lines.some((line) => line.kind === 'closed' && line.status === 'success')) successes += 1;
     }
     return found;
   }
@@ -593,8 +609,8 @@ function inputsOf(
     });
   return Object.fromEntries(
     Object.entries(inputs).map(([name, usual]) => {
-      const value = given[name] ?? usual;
-      if (value !== null) return [name, value];
+      const value = Object.hasOwn(given, name) ? given[name] : usual;
+      if (value !== undefined && value !== null) return [name, value];
       throw new GatewayError('invalid_request', `The input "${name}" must be given.`, {
         hint: `Give it as --input ${name}=VALUE.`,
       });

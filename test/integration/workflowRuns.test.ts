@@ -39,8 +39,9 @@ describe('the workflows of the product’s description, as written', () => {
     const stored = await run(
       'name: Back\nsteps:\n  - { id: back, type: data_input, config: { source: s3://bucket/results } }\n',
     );
-    const [answer] = (await core.workflows.list({ file: result.view.file ?? '', name: result.view.workflow }))
-      .runs;
+    const [answer] = (
+      await core.workflows.list(20, { file: result.view.file ?? '', name: result.view.workflow })
+    ).runs;
     expect(answer?.status).toBe('success');
     expect(String(stored.outputs['back']).trim()).toMatch(/\w/);
   });
@@ -163,6 +164,45 @@ steps:
     expect(view.cost).toBeGreaterThan(0n);
   });
 
+  it('keeps the results of steps apart that have the same short id inside different ones', async () => {
+    const { run, folder } = await workflowBench();
+    const inside = (id: string): string =>
+      `  - { id: ${id}, type: nested, steps: [{ id: part, type: transform, config: { template: "of ${id}" } }] }\n`;
+    await run(
+      `name: Apart\nsteps:\n${inside('left')}${inside('right')}  - { id: out, type: data_output, depends_on: [left.part, right.part], config: { destination: out.json } }\n`,
+    );
+    expect(JSON.parse(readFileSync(join(folder, 'out.json'), 'utf8'))).toEqual({
+      'left.part': 'of left',
+      'right.part': 'of right',
+    });
+  });
+
+  it('takes no value for an input that wasn’t given, whatever its name', async () => {
+    const { run } = await workflowBench();
+    const text =
+      'name: Named\ninputs: { constructor: null }\nsteps:\n  - { id: one, type: transform, config: { template: "{{inputs.constructor}}" } }\n';
+    await expect(run(text)).rejects.toMatchObject({ message: 'The input "constructor" must be given.' });
+    expect((await run(text, { inputs: { constructor: 'x' } })).outputs).toEqual({ one: 'x' });
+  });
+
+  it('reads a folder without what git keeps, and none outside of the workspace', async () => {
+    const { run, file } = await workflowBench();
+    file('.git/HEAD', 'ref: refs/heads/main\n');
+    file('data/a.txt', 'A\n');
+    const reading = (source: string): string =>
+      `name: Read\nsteps:\n  - { id: read, type: data_input, config: { source: ${source} } }\n`;
+    expect((await run(reading('./'))).outputs['read']).toEqual([{ path: 'data/a.txt', content: 'A\n' }]);
+    for (const source of ['../', '/etc/', 'data/../../'])
+      expect((await run(reading(source))).error?.message).toBe(
+        `${source} can’t be used: it is outside of the workspace.`,
+      );
+    file('data/utf16.txt', Buffer.from([0xff, 0xfe]));
+    expect((await run(reading('data/utf16.txt'))).error).toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringMatching(/^data\/utf16\.txt can’t be read: .*UTF-16/) as string,
+    });
+  });
+
   it('runs so many steps at once as the settings allow, the longest way first', async () => {
     const { run, standIn } = await workflowBench({ TIDYLLM_AI_CONCURRENCY: '2' });
     let most = 0;
@@ -237,6 +277,19 @@ steps:
     });
   });
 
+  it('ends where a model refuses: no step works on what a filter left', async () => {
+    const { run, prompts } = await workflowBench();
+    const refused = model('one').replace('@stand-in:text=one', '@stand-in:stop=content_filtered');
+    const result = await run(`name: Refused\nsteps:\n${refused}${model('two', ['one'])}`);
+    expect(result.error).toMatchObject({
+      code: 'answer_invalid',
+      message: expect.stringContaining('filter blocked') as string,
+    });
+    expect(statusesOf(result)).toEqual({ one: 'failed', two: 'waiting' });
+    expect(stepOf(result, 'one').cost).toBeGreaterThan(0n);
+    expect(prompts()).toHaveLength(1);
+  });
+
   it('uses a complete answer whose call failed after it, instead of paying for another', async () => {
     const { run, resume, standIn, core } = await workflowBench();
     const { view, error } = await run(
@@ -270,7 +323,7 @@ steps:
     expect(prompts()).toEqual([]);
     expect(await core.budget()).toMatchObject({ reserved: 0n, spent: 0n });
     // Only the first one was begun, and says why it ended.
-    expect((await core.workflows.list()).runs).toMatchObject([
+    expect((await core.workflows.list(20)).runs).toMatchObject([
       { status: 'failed', resumable: true, error: { code: 'budget_exceeded' } },
     ]);
   });
@@ -385,11 +438,26 @@ describe('what a run keeps', () => {
     expect(lines).not.toContain('Task one');
     writeFileSync(path, lines.split('\n').toSpliced(2, 1).join('\n'));
     await expect(core.workflows.view(view.runId)).rejects.toMatchObject({ code: 'content_unavailable' });
-    expect(await core.workflows.list()).toEqual({ runs: [], unreadable: 1 });
+    expect(await core.workflows.list(20)).toEqual({ runs: [], unreadable: 1 });
     writeFileSync(path, lines);
-    expect((await core.workflows.list()).runs).toHaveLength(1);
+    expect((await core.workflows.list(20)).runs).toHaveLength(1);
     await core.eraseContent('ada', 'JIRA-2 asked to be forgotten');
-    expect(await core.workflows.list()).toEqual({ runs: [], unreadable: 0 });
+    expect(await core.workflows.list(20)).toEqual({ runs: [], unreadable: 0 });
+  });
+
+  it('is listed so far back as it is asked for, also of one workflow among others', async () => {
+    const { run, core, folder } = await workflowBench();
+    const named = (name: string): string =>
+      `name: ${name}\nsteps:\n  - { id: one, type: transform, config: { template: x } }\n`;
+    const ids: string[] = [];
+    for (const name of ['Mine', 'Other', 'Mine', 'Mine', 'Other']) {
+      const { view } = await run(named(name));
+      if (name === 'Mine') ids.unshift(view.runId);
+    }
+    const mine = { file: join(folder, 'workflow.yaml'), name: 'Mine' };
+    expect((await core.workflows.list(2, mine)).runs.map(({ runId }) => runId)).toEqual(ids.slice(0, 2));
+    expect((await core.workflows.list(9, mine)).runs.map(({ runId }) => runId)).toEqual(ids);
+    expect((await core.workflows.list(4)).runs).toHaveLength(4);
   });
 
   it('says which answers came from the cache, which cost nothing', async () => {
@@ -471,7 +539,7 @@ describe('a run is refused', () => {
     await expect(run(chain, { inputs: { city: 'Bonn' } })).rejects.toThrow('no input "city"');
     await expect(run(`inputs: { city: null }\n${chain}`)).rejects.toThrow('"city" must be given');
     await expect(run('name: Empty\nsteps: []\n')).rejects.toMatchObject({ code: 'invalid_request' });
-    expect(await core.workflows.list()).toEqual({ runs: [], unreadable: 0 });
+    expect(await core.workflows.list(20)).toEqual({ runs: [], unreadable: 0 });
   });
 
   it.each([
