@@ -16,6 +16,8 @@ export interface Workflow {
   complianceLevels: readonly string[];
   /** The most that a run may cost, micro-USD. */
   costLimit: bigint;
+  /** What its calls are for; undefined if it doesn't say. */
+  useClass: string | undefined;
 }
 
 /** A step as it stands in the file. */

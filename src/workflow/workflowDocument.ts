@@ -110,6 +110,7 @@ class WorkflowCheck {
       slaSeconds: agreed.sla ?? null,
       complianceLevels: [agreed.levels ?? []].flat(),
       costLimit: amountToMicro(data.cost_limit_usd),
+      useClass: data.use_class,
     };
   }
 

@@ -39,6 +39,14 @@ const common = {
       'Values that {{inputs.NAME}} stands for, with their defaults; null for one that must be given.',
     ),
   cost_limit_usd: amount.default('1').describe('The most that a run may cost, USD; held while it runs.'),
+  use_class: z
+    .string()
+    .regex(
+      /^[a-z][a-z0-9_]{0,59}$/,
+      'must be a name such as customer_service: a to z, 0 to 9 and _, at most 60',
+    )
+    .optional()
+    .describe('What its calls are for: one of compliance.use_classes, if policy asks for that.'),
 };
 
 const seconds = z.number().positive('must be above 0');

@@ -32,6 +32,8 @@ export interface StepRun {
   runId: string;
   /** Name of the workflow. */
   workflow: string;
+  /** What its calls are for; undefined if the workflow doesn't say. */
+  useClass: string | undefined;
   /** What joins a call to the run, and holds its money. */
   flow: NonNullable<LlmRequest['flow']>;
   user: string;
@@ -164,7 +166,7 @@ function requireAnswer({ id }: Step, stopReason: string | null, text: string): v
 function requestOf(step: Step, run: StepRun, defaultModel: string): LlmRequest {
   const config = step.config as ConfigOf<'ai_processing'>;
   const { prompt, system, model, schema, cache } = config;
-  const { user, reason, origin, flow, runId } = run;
+  const { user, reason, origin, flow, runId, useClass } = run;
   if (schema && !isJsonObject(schema)) throw new TypeError('A schema of a workflow is JSON.');
   return {
     prompt: promptOf(step, prompt ?? localName(step.id), run),
@@ -174,6 +176,7 @@ function requestOf(step: Step, run: StepRun, defaultModel: string): LlmRequest {
     temperature: config.temperature,
     ...(schema && { outputSchema: { schema } }),
     ...(cache !== undefined && { cache }),
+    ...(useClass !== undefined && { useClass }),
     userId: user,
     auditReason: reason,
     origin,
@@ -183,7 +186,10 @@ function requestOf(step: Step, run: StepRun, defaultModel: string): LlmRequest {
 }
 
 /** What a step asks, as far as it is known before the run; null if its model isn't. */
-export function knownRequest(step: Step, defaultModel: string): LlmRequest | null {
+export function knownRequest(
+  step: Step,
+  { defaultModel, useClass }: { defaultModel: string; useClass: string | undefined },
+): LlmRequest | null {
   const {
     prompt,
     system,
@@ -196,6 +202,7 @@ export function knownRequest(step: Step, defaultModel: string): LlmRequest | nul
     ...(system !== undefined && { system }),
     modelId: model,
     maxTokens,
+    ...(useClass !== undefined && { useClass }),
   };
 }
 

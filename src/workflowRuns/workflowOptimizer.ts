@@ -419,8 +419,9 @@ export class WorkflowOptimizer {
     const { workflow, reason } = prepared;
     const { origin } = prepared.options;
     const { registry, settings, user } = this.#dependencies;
+    const stated = { defaultModel: settings.aws.bedrock.default_model, useClass: workflow.useClass };
     const requests = allSteps(workflow.steps).flatMap((step) =>
-      step.type === 'ai_processing' ? (knownRequest(step, settings.aws.bedrock.default_model) ?? []) : [],
+      step.type === 'ai_processing' ? (knownRequest(step, stated) ?? []) : [],
     );
     const context = {
       agreement: agreementOf(workflow),
@@ -501,6 +502,7 @@ export class WorkflowOptimizer {
       run: {
         runId,
         workflow: workflow.name,
+        useClass: workflow.useClass,
         flow,
         user,
         reason,

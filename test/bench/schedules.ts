@@ -91,6 +91,7 @@ function analyses(): void {
         slaSeconds: null,
         complianceLevels: [],
         costLimit: 0n,
+        useClass: undefined,
       };
       const history = new Map(
         steps.map(({ id }) => [id, { durations: [random() * 1000], costs: [], cachedShare: 0, waitsMs: [] }]),

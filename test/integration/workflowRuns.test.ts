@@ -531,6 +531,21 @@ describe('what was agreed about a run', () => {
   });
 });
 
+describe('what the calls of a run are for', () => {
+  it('is said by the file, where policy asks for it', async () => {
+    const required = {
+      TIDYLLM_COMPLIANCE_USE_CLASSES: 'internal',
+      TIDYLLM_COMPLIANCE_USE_CLASS_REQUIRED: 'true',
+    };
+    const { run, core } = await workflowBench(required);
+    await expect(run(chain)).rejects.toMatchObject({ code: 'compliance_blocked' });
+    const { error } = await run(`use_class: internal\n${chain}`);
+    expect(error).toBeNull();
+    const classes = (await recordsOf(core, 'note')).flatMap(({ data }) => data['use_class'] ?? []);
+    expect(classes).toEqual(['internal', 'internal', 'internal']);
+  });
+});
+
 describe('a run is refused', () => {
   it('without a reason, an input, a valid file, or trust', async () => {
     const { run, core } = await workflowBench();
