@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { keysOf } from '../src/flow/flowFileSchema.ts';
+import { keysOf } from '../src/schemaKeys.ts';
 import { workflowRules } from '../src/workflow/complianceRules.ts';
 import { stepConfigs, stepTypes } from '../src/workflow/stepConfig.ts';
 import { shortWorkflowSchema, stepSchema, workflowSchema } from '../src/workflow/workflowSchema.ts';

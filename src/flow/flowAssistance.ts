@@ -1,33 +1,19 @@
 import * as z from 'zod';
+import { describedKeys, type DescribedKey } from '../schemaKeys.ts';
+import {
+  keyAndValue,
+  yamlContext,
+  type HoverText,
+  type Position,
+  type Suggestion,
+  type YamlContext,
+} from '../yamlContext.ts';
 import { YamlDocument } from '../yamlDocument.ts';
 import { builtInIds, implementationIds, parameterTypes, type ParameterDefinition } from './agreement.ts';
 import { isBuiltIn } from './agreementDefinition.ts';
 import { builtIns } from './builtIns.ts';
 import { parseFlowEncoding } from './flowEncoding.ts';
-import { agreementSchema, flowFileSchema, keysOf, parameterSchema } from './flowFileSchema.ts';
-
-/** A place in a text; line and character from 0. */
-export interface Position {
-  line: number;
-  character: number;
-}
-
-/** A completion at a place. */
-export interface Suggestion {
-  label: string;
-  kind: 'key' | 'value' | 'snippet';
-  /** The inserted text; a snippet has `${1:…}` for the cursor. */
-  insert: string;
-  documentation: string;
-}
-
-/** Markdown about a part of a line, with its range of characters. */
-export interface HoverText {
-  markdown: string;
-  line: number;
-  start: number;
-  end: number;
-}
+import { agreementSchema, flowFileSchema, parameterSchema } from './flowFileSchema.ts';
 
 /** One agreement of a file, valid or not. */
 export interface AgreementPlace {
@@ -72,12 +58,12 @@ export function suggestionsAt(text: string, position: Position): Suggestion[] {
   const before = (lines[position.line] ?? '').slice(0, position.character);
   const value = /^(\s*(?:- +)?)(\w+): +[\w]*$/.exec(before);
   if (value) {
-    const context = contextOf(lines, position.line, value[1]?.length ?? 0);
+    const context = agreementContext(lines, position.line, value[1]?.length ?? 0);
     return valuesOf(context, value[2] ?? '').map((one) => ({ ...one, kind: 'value', insert: one.label }));
   }
   const key = /^(\s*(- +)?)\w*$/.exec(before);
   if (!key) return [];
-  const context = contextOf(lines, position.line, key[1]?.length ?? 0);
+  const context = agreementContext(lines, position.line, key[1]?.length ?? 0);
   const used = new Set(context.used);
   const keys = keysAt(context)
     .filter(({ label }) => !used.has(label))
@@ -89,126 +75,49 @@ export function suggestionsAt(text: string, position: Position): Suggestion[] {
 /** The meaning of a key, encoding or implementation; null if there is none. */
 export function hoverAt(text: string, { line, character }: Position): HoverText | null {
   const lines = text.split(/\r?\n/);
-  const found = /^(\s*(?:- +)?)(\w+)(:\s*)(?:"([^"]*)"|'([^']*)'|([^#\s][^#]*?)?)\s*(?:#.*)?$/.exec(
-    lines[line] ?? '',
-  );
+  const found = keyAndValue(lines[line] ?? '');
   if (!found) return null;
-  const [, indent = '', key = '', colon = '', double, single, plain] = found;
-  const context = contextOf(lines, line, indent.length);
-  if (character >= indent.length && character <= indent.length + key.length) {
+  const { indent, key, value, valueStart: start } = found;
+  const context = agreementContext(lines, line, indent);
+  if (character >= indent && character <= indent + key.length) {
     const documentation = keysAt({ ...context, any: true }).find(({ label }) => label === key)?.documentation;
-    return documentation
-      ? { markdown: documentation, line, start: indent.length, end: indent.length + key.length }
-      : null;
+    return documentation ? { markdown: documentation, line, start: indent, end: indent + key.length } : null;
   }
-  const value = double ?? single ?? plain ?? '';
-  const start = indent.length + key.length + colon.length + Number(plain === undefined);
   if (value === '' || character < start || character > start + value.length) return null;
   const markdown = key === 'flow_encoding' ? encodingText(value) : implementationText(context, key, value);
   return markdown === null ? null : { markdown, line, start, end: start + value.length };
 }
 
-interface Context {
-  /** Parent keys, without indexes: `agreements`, `parameters`, … */
-  path: readonly string[];
-  /** Other keys of the same mapping. */
-  used: readonly string[];
+interface Context extends YamlContext {
   /** The implementation of the agreement, if it is written. */
   implementation: string | null;
   /** Includes keys that the implementation doesn't use. */
   any?: boolean;
 }
 
-interface Line {
-  /** Column of its key, after a dash. */
-  indent: number;
-  /** Column of its dash; null without one. */
-  dash: number | null;
-  key: string | null;
-  value: string;
+/** The context of a line, with what is written of its agreement. */
+function agreementContext(lines: readonly string[], at: number, indent: number): Context {
+  const context = yamlContext(lines, at, indent);
+  return { ...context, implementation: context.mappings[1]?.get('real_implementation') ?? null };
 }
 
-function readLine(text: string): Line | null {
-  const found = /^(\s*)(- +|-$)?(?:(\w+):(?:\s+(.*))?)?/.exec(text);
-  if (text.trim() === '' || text.trim().startsWith('#') || !found) return null;
-  const [, spaces = '', dash, key, value = ''] = found;
-  return {
-    indent: spaces.length + (dash?.length ?? 0),
-    dash: dash === undefined ? null : spaces.length,
-    key: key ?? null,
-    value: value.replace(/\s+#.*$/, '').replace(/^(["'])(.*)\1$/, '$2'),
-  };
-}
-
-/** Read from the surrounding lines, because the text isn't valid YAML while a line is typed. */
-function contextOf(texts: readonly string[], at: number, indent: number): Context {
-  const own = readLine(texts[at] ?? '');
-  const lines = texts.map(readLine);
-  const path: string[] = [];
-  /** The start of the current mapping and of its agreement. */
-  let begin = own?.dash === null || !own ? null : at;
-  let agreement = begin === null ? null : { begin: at, level: indent };
-  let siblings: string[] | null = null;
-  let level = indent;
-  let limit = own?.dash === null || !own ? indent : own.dash + 1;
-  for (let index = at - 1; index >= 0; index -= 1) {
-    const line = lines[index];
-    if (!line) continue;
-    if (begin === null && line.indent === level && line.dash !== null) {
-      begin = index;
-      agreement = { begin, level };
-      limit = line.dash + 1;
-    } else if (line.key !== null && line.indent < limit) {
-      siblings ??= [...mappingAt(lines, begin ?? index + 1, level, at).keys()];
-      path.unshift(line.key);
-      level = line.indent;
-      begin = line.dash === null ? null : index;
-      if (begin !== null) agreement = { begin, level };
-      limit = line.dash === null ? line.indent : line.dash + 1;
-    }
-  }
-  siblings ??= [...mappingAt(lines, begin ?? 0, level, at).keys()];
-  const keys = agreement && mappingAt(lines, agreement.begin, agreement.level, null);
-  return { path, used: siblings, implementation: keys?.get('real_implementation') ?? null };
-}
-
-/** The keys and values of a mapping that starts at a line. */
-function mappingAt(
-  lines: readonly (Line | null)[],
-  begin: number,
-  level: number,
-  without: number | null,
-): Map<string, string> {
-  const keys = new Map<string, string>();
-  for (let index = begin; index < lines.length; index += 1) {
-    const line = lines[index];
-    if (!line || index === without) continue;
-    if (line.indent < level || (index > begin && line.dash !== null && line.dash < level)) break;
-    if (line.indent === level && line.key !== null) keys.set(line.key, line.value);
-  }
-  return keys;
-}
-
-function keysAt({ path: [top, section, name, ...more], implementation, any }: Context): {
-  label: string;
-  documentation: string;
-}[] {
+function keysAt({ path: [top, section, name, ...more], implementation, any }: Context): DescribedKey[] {
   const builtIn = implementation !== null && isBuiltIn(implementation) ? builtIns[implementation] : null;
-  if (top === undefined) return described(flowFileSchema);
+  if (top === undefined) return describedKeys(flowFileSchema);
   if (top !== 'agreements' || more.length > 0) return [];
   if (section === undefined)
-    return described(agreementSchema).filter(
+    return describedKeys(agreementSchema).filter(
       ({ label }) =>
         any || implementation === null || !['prompt', 'shell'].includes(label) || label === implementation,
     );
-  if (name === undefined && section === 'prompt') return described(agreementSchema.shape.prompt.unwrap());
-  if (name === undefined && section === 'shell') return described(agreementSchema.shape.shell.unwrap());
+  if (name === undefined && section === 'prompt') return describedKeys(agreementSchema.shape.prompt.unwrap());
+  if (name === undefined && section === 'shell') return describedKeys(agreementSchema.shape.shell.unwrap());
   if (section !== 'parameters') return [];
   if (name === undefined)
     return (builtIn?.parameters ?? []).map((one) => ({ label: one.name, documentation: parameterText(one) }));
   return builtIn
     ? [{ label: 'default', documentation: 'Overrides the action’s default.' }]
-    : described(parameterSchema);
+    : describedKeys(parameterSchema);
 }
 
 function valuesOf(
@@ -248,13 +157,6 @@ function wholeAgreement(dash: string): Suggestion {
     insert: `${dash}${snippet.join('\n  ')}`,
     documentation: 'A pre-approved operation, run by name.',
   };
-}
-
-function described(schema: z.ZodObject): { label: string; documentation: string }[] {
-  return keysOf(schema).map(({ key, description, initial }) => {
-    const says = initial === undefined ? '' : ` Default: \`${JSON.stringify(initial)}\`.`;
-    return { label: key, documentation: `${description}${says}` };
-  });
 }
 
 function encodingText(value: string): string {

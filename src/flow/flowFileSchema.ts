@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { keysOf } from '../schemaKeys.ts';
 import { amount } from '../settings/schema.ts';
 import { builtInIds, implementationIds, parameterTypes } from './agreement.ts';
 import { formOf } from './matching.ts';
@@ -119,15 +120,6 @@ export type AgreementDefinition = z.output<typeof agreementSchema>;
 export const flowFileSchema = z.strictObject({
   agreements: z.array(agreementSchema).describe('Approved operations.'),
 });
-
-/** The keys of a section, with meaning and default; undefined where there is none. */
-export function keysOf(schema: z.ZodObject): { key: string; description: string; initial: unknown }[] {
-  return Object.entries(schema.shape).map(([key, value]) => ({
-    key,
-    description: z.globalRegistry.get(value)?.description ?? '',
-    initial: z.safeParse(value, undefined).data as unknown,
-  }));
-}
 
 /** The keys of an agreement as a Markdown table. */
 export function flowTable(): string {

@@ -1,12 +1,20 @@
 import * as vscode from 'vscode';
 import { GatewayError } from '../../errors.ts';
 import { loadCatalogue, type Catalogue, type FlowFile } from '../../flow/catalogue.ts';
-import { agreementPlaces, hoverAt, suggestionsAt, type Suggestion } from '../../flow/flowAssistance.ts';
-import { readSettingsText } from '../../settings/loadSettings.ts';
+import { agreementPlaces, hoverAt, suggestionsAt } from '../../flow/flowAssistance.ts';
 import type { CoreHolder } from '../coreHolder.ts';
 import { Repeated } from '../../repeated.ts';
 import { inBackground } from '../failures.ts';
 import { diagnosticOf } from '../settingsDiagnostics.ts';
+import {
+  completions,
+  currentText,
+  hasYamlExtension,
+  hover,
+  isAt,
+  problemsCommand,
+  saveCommand,
+} from '../languageFeatures.ts';
 import { watch } from '../settingsFile.ts';
 import { flowFilesInUse } from './flowFilesInUse.ts';
 
@@ -47,13 +55,14 @@ export class FlowLanguage implements vscode.Disposable {
         provideCodeLenses: (document) => this.#lenses(document),
       }),
       vscode.languages.registerHoverProvider(yaml, {
-        provideHover: (document, position) => (this.#isOurs(document) ? hover(document, position) : null),
+        provideHover: (document, position) =>
+          this.#isOurs(document) ? hover(document, position, hoverAt) : null,
       }),
       vscode.languages.registerCompletionItemProvider(
         yaml,
         {
           provideCompletionItems: (document, position) =>
-            this.#isOurs(document) ? completions(document, position) : [],
+            this.#isOurs(document) ? completions(document, position, suggestionsAt) : [],
         },
         ' ',
       ),
@@ -107,7 +116,7 @@ export class FlowLanguage implements vscode.Disposable {
   }
 
   #isOurs({ uri }: vscode.TextDocument): boolean {
-    return vscode.extensions.getExtension('redhat.vscode-yaml') === undefined && this.#isInUse(uri);
+    return !hasYamlExtension() && this.#isInUse(uri);
   }
 
   async #lenses(document: vscode.TextDocument): Promise<vscode.CodeLens[]> {
@@ -128,9 +137,7 @@ function lenses(
       ({ severity, place }) =>
         severity === 'error' && place?.file === path && place.line > line && place.line <= endLine,
     );
-    const command = agreement
-      ? runCommand(agreement, document.isDirty)
-      : { title: `$(error) ${problemCount(problems.length)}`, command: 'workbench.actions.view.problems' };
+    const command = agreement ? runCommand(agreement, document.isDirty) : problemsCommand(problems.length);
     return new vscode.CodeLens(new vscode.Range(line, 0, line, 0), command);
   });
 }
@@ -138,49 +145,8 @@ function lenses(
 /** Only the saved file can run. */
 function runCommand({ id, trigger }: { id: string; trigger: string }, isDirty: boolean): vscode.Command {
   if (isDirty) {
-    const title = vscode.l10n.t('Save to Run {0}', trigger);
-    return { title: `$(save) ${title}`, command: 'workbench.action.files.save' };
+    return saveCommand(vscode.l10n.t('Save to Run {0}', trigger));
   }
   const title = vscode.l10n.t('Run {0}', trigger);
   return { title: `$(play) ${title}`, command: 'tidyllm.runFlow', arguments: [{ agreement: id }] };
-}
-
-function problemCount(count: number): string {
-  return count === 1 ? vscode.l10n.t('1 problem') : vscode.l10n.t('{0} problems', count);
-}
-
-function hover(document: vscode.TextDocument, position: vscode.Position): vscode.Hover | null {
-  const found = hoverAt(document.getText(), position);
-  if (!found) return null;
-  const range = new vscode.Range(found.line, found.start, found.line, found.end);
-  return new vscode.Hover(new vscode.MarkdownString(found.markdown), range);
-}
-
-function completions(document: vscode.TextDocument, position: vscode.Position): vscode.CompletionItem[] {
-  const range = document.getWordRangeAtPosition(position, /\w+/) ?? new vscode.Range(position, position);
-  const hasColon = document.lineAt(position).text[range.end.character] === ':';
-  return suggestionsAt(document.getText(), position).map((one) => completion(one, range, hasColon));
-}
-
-function completion(
-  { label, kind, insert, documentation }: Suggestion,
-  range: vscode.Range,
-  hasColon: boolean,
-): vscode.CompletionItem {
-  const { Property, EnumMember, Snippet } = vscode.CompletionItemKind;
-  const item = new vscode.CompletionItem(label, { key: Property, value: EnumMember, snippet: Snippet }[kind]);
-  item.range = range;
-  item.insertText = kind === 'snippet' ? new vscode.SnippetString(insert) : hasColon ? label : insert;
-  item.documentation = new vscode.MarkdownString(documentation);
-  return item;
-}
-
-/** The text in an open editor, otherwise on disk. */
-async function currentText(path: string): Promise<string> {
-  const document = vscode.workspace.textDocuments.find(({ uri }) => isAt(uri, path));
-  return document?.getText() ?? readSettingsText(path);
-}
-
-function isAt(uri: vscode.Uri, path: string): boolean {
-  return uri.toString() === vscode.Uri.file(path).toString();
 }
