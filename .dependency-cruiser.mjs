@@ -116,7 +116,7 @@ const frontDoors = '^src/(extension|cli)\\.ts$';
 const entryPoints =
   '^src/((extension|cli)\\.ts|ledger/verifyWorker\\.ts|history/historyWorker\\.ts|queries/queryWorker\\.ts|retrieval/searchWorker\\.ts|detection/detectionWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
 const browserLibraries =
-  'preact|marked|dompurify|highlight\\.js|zod|@vscode/codicons|@vscode-elements/elements';
+  'preact|marked|dompurify|highlight\\.js|zod|@vscode/codicons|@vscode-elements/elements|@dagrejs/dagre';
 
 /** @type {import('dependency-cruiser').IForbiddenRuleType[]} */
 const layers = Object.entries(mayImport).map(([folder, others]) => ({

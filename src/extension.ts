@@ -19,6 +19,7 @@ import { contributeChat } from './views/chat/contribution.ts';
 import { contributeComparison } from './views/comparison/contribution.ts';
 import { contributeFlow } from './views/flow/contribution.ts';
 import { contributeHealth } from './views/health/contribution.ts';
+import { contributeWorkflows } from './views/workflow/contribution.ts';
 
 const store = new DisposableStore();
 let holder: CoreHolder | null = null;
@@ -50,7 +51,8 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
   const { auditTrail, showCall } = audit;
   const budget = store.add(contributeBudget({ ...services, settingsFile }));
   const health = store.add(contributeHealth({ ...services, settingsFile, auditTrail }));
-  const flow = store.add(contributeFlow({ ...services, showCall }));
+  const workflows = store.add(contributeWorkflows({ ...services, showCall }));
+  const flow = store.add(contributeFlow({ ...services, workflows, showCall }));
   const answerCode = store.add(contributeAnswerCode(services));
   const comparison = store.add(contributeComparison({ ...services, showCall, answerCode }));
   const { compare } = comparison;
@@ -71,6 +73,7 @@ export function activate(context: vscode.ExtensionContext): TidyLlmApi {
     ...budget.commands,
     ...health.commands,
     ...flow.commands,
+    ...workflows.commands,
     ...answerCode.commands,
     ...comparison.commands,
     ...chat.commands,

@@ -2,6 +2,9 @@ import { isAbsolute, relative, resolve } from 'node:path';
 import type { CallDescription } from '../ledger/records.ts';
 import { realPath, workspaceKey } from '../workspaceKey.ts';
 
+/** Of a step's full id, in characters: deeper than anybody nests steps. */
+const mostStep = 1000;
+
 /** The origin of a call, according to its front door. */
 export interface CallOrigin {
   /** The front door: `chat`, `cli`, … */
@@ -32,4 +35,9 @@ function pathInside(folder: string, file: string): string | null {
   const path = relative(folder, realPath(resolve(file)));
   if (path === '' || path.startsWith('..') || isAbsolute(path)) return null;
   return path.replaceAll('\\', '/').slice(0, mostFileCharacters);
+}
+
+/** The id of a workflow's step as its note has it: the end of a long one. */
+export function recordedStep(step: string): string {
+  return step.slice(-mostStep);
 }

@@ -195,7 +195,7 @@ export class FlowRuns implements vscode.Disposable {
 }
 
 /** A command line runs only after a person has seen it. */
-async function askApproval({ agreement, command, directory }: ApprovalRequest): Promise<boolean> {
+export async function askApproval({ agreement, command, directory }: ApprovalRequest): Promise<boolean> {
   const run = vscode.l10n.t('Run Command');
   const chosen = await vscode.window.showWarningMessage(
     vscode.l10n.t('{0} runs a command on this machine.', agreement.trigger),

@@ -25,7 +25,7 @@ import {
   validateCompliance,
   type Operation,
 } from '../workflow/operations.ts';
-import { referencesIn } from '../workflow/references.ts';
+import { referencesIn, textOf } from '../workflow/references.ts';
 import type { ConfigOf } from '../workflow/stepConfig.ts';
 import { TaskGraph } from '../workflow/taskGraph.ts';
 import { allSteps, type Step, type Workflow } from '../workflow/workflow.ts';
@@ -37,6 +37,7 @@ import { type OpenRun } from './runFiles.ts';
 import { mostMeasuredRuns, stepHistories } from './runHistory.ts';
 import type { LineOf, RunLine } from './runLine.ts';
 import { runViewOf, workedMs, type RunOptions, type RunView } from './runView.ts';
+import { stepRecord, type StepRecord } from './stepRecord.ts';
 import { knownRequest } from './stepWork.ts';
 import { slotsOf, workflowFacts } from './workflowFacts.ts';
 import { faultOf, resultsIn, WorkflowRunner, type WorkEnd } from './workflowRunner.ts';
@@ -211,6 +212,22 @@ export class WorkflowOptimizer {
     const { files } = this.#dependencies;
     const lines = isRunId(runId) ? await files.read(runId) : null;
     return lines && runViewOf(runId, lines, files.isRunning(runId));
+  }
+
+  /** What a step came to, as text: its answer or its value; null if it isn't there or isn't kept. Throws as `view` does. */
+  async resultOf(runId: string, step: string): Promise<string | null> {
+    const lines = (await this.#dependencies.files.read(runId)) ?? [];
+    for (const line of lines.toReversed()) {
+      if (line.kind === 'answered' && line.step === step) return line.text;
+      if (line.kind === 'ended' && line.step === step && line.value !== undefined) return textOf(line.value);
+    }
+    return null;
+  }
+
+  /** The last record of a step in the journal; null if it made no call and ran no agreement. Throws as `view` does. */
+  async recordOf(runId: string, step: string): Promise<StepRecord | null> {
+    const lines = (await this.#dependencies.files.read(runId)) ?? [];
+    return stepRecord(this.#dependencies.journal.directory, { runId, step }, lines);
   }
 
   /** Tells of changes of runs by any process. Call the result to stop. */
@@ -580,7 +597,8 @@ function agreementOf({ name }: Workflow): string {
   return `workflow_${/[a-z0-9]/.test(slug) ? slug : hash('sha256', name).slice(0, 12)}`;
 }
 
-function requireTrust({ trusted }: RunOptions): void {
+/** Throws `flow_not_approved` where the workspace isn't trusted. */
+export function requireTrust({ trusted }: Pick<RunOptions, 'trusted'>): void {
   if (trusted) return;
   throw new GatewayError('flow_not_approved', 'The workflow does not run: the workspace is not trusted.', {
     hint: 'Trust the workspace first, if you trust its authors.',
@@ -588,7 +606,7 @@ function requireTrust({ trusted }: RunOptions): void {
 }
 
 /** Throws `invalid_request` with the first error of the file. */
-function validWorkflow({ workflow, faults }: ParsedWorkflow, file: string | null): Workflow {
+export function validWorkflow({ workflow, faults }: ParsedWorkflow, file: string | null): Workflow {
   if (workflow) return { ...workflow, file };
   const first = faults.find(({ severity }) => severity === 'error');
   throw new GatewayError(

@@ -11,6 +11,7 @@ interface Manifest {
     keybindings: { command: string; when?: string }[];
     configuration: { properties: Record<string, { scope: string }> };
     yamlValidation: { fileMatch: string[]; url: string }[];
+    jsonValidation: { fileMatch: string; url: string }[];
   };
 }
 
@@ -63,5 +64,17 @@ describe('the manifest', () => {
       validation!.fileMatch.some((glob) => path.endsWith(glob.replace('**', '')));
     expect(places.filter((path) => !known(`${path}${name}`))).toEqual([]);
     expect(known(`/home/ada/other/${name}`)).toBe(false);
+  });
+
+  it('has one schema for workflows in YAML and in JSON', () => {
+    const { yamlValidation, jsonValidation } = manifest.contributes;
+    const matches = [
+      ...yamlValidation.flatMap(({ fileMatch, url }) => fileMatch.map((glob) => ({ glob, url }))),
+      ...jsonValidation.map(({ fileMatch, url }) => ({ glob: fileMatch, url })),
+    ].filter(({ glob }) => glob.startsWith('**/.tidyllm/workflows/'));
+    expect(matches.map(({ glob }) => glob.split('.').at(-1)).sort()).toEqual(['json', 'yaml', 'yml']);
+    const [url, ...others] = new Set(matches.map((one) => one.url));
+    expect(others).toEqual([]);
+    expect(existsSync(url!)).toBe(true);
   });
 });

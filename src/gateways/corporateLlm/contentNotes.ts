@@ -1,5 +1,6 @@
 import { blocksOf, type ContentBlock, type RequestContent } from '../../content/messages.ts';
 import type { Note, NoteValue } from '../../ledger/records.ts';
+import { recordedStep } from '../callOrigin.ts';
 import type { CachedAnswer, LlmRequest } from '../modelCalls.ts';
 import { modelName } from './admission.ts';
 import { messageOf, type Answer } from './answer.ts';
@@ -9,8 +10,6 @@ const mostNames = 40;
 /** Maximum number of files with instructions, each with a path of so many characters. */
 const mostFiles = 10;
 const mostPath = 200;
-/** Of a step's full id, in characters: deeper than anybody nests steps. */
-const mostStep = 1000;
 
 /** The non-text content of a request for its audit record: kinds, counts, tool names. None for text alone. */
 export function requestNotes(content: RequestContent): Note[] {
@@ -60,7 +59,7 @@ export function groupNotes({ attempt, comparison, workflow, instructions }: LlmR
   }
   if (workflow) {
     const { runId, step } = workflow;
-    notes.push({ topic: 'call.step', data: { workflow_run_id: runId, step: step.slice(-mostStep) } });
+    notes.push({ topic: 'call.step', data: { workflow_run_id: runId, step: recordedStep(step) } });
   }
   if (instructions?.length) {
     const files = instructions.slice(0, mostFiles);

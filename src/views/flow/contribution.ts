@@ -7,21 +7,29 @@ import type { FlowRuns } from '../../host/flowRuns.ts';
 import type { RunFlowRequest } from '../../host/runFlow.ts';
 import { openInMlflow } from '../../host/openInMlflow.ts';
 import type { FlowReportPanels } from '../flowReport/panel.ts';
-import { FlowTree } from './flowTree.ts';
+import { FlowTree, type Workflows } from './flowTree.ts';
 
 export interface FlowContributionDependencies {
   extensionUri: vscode.Uri;
   holder: CoreHolder;
   runs: FlowRuns;
+  workflows: Workflows;
   /** Shows a run's audit record. */
   showCall: (ledgerId: string | null, call: { sequence: number }) => Promise<void>;
   log: vscode.LogOutputChannel;
 }
 
 /** FLOW agreements: their tree, runs from the Command Palette, and reports. */
-export function contributeFlow({ extensionUri, holder, runs, showCall, log }: FlowContributionDependencies) {
+export function contributeFlow({
+  extensionUri,
+  holder,
+  runs,
+  workflows,
+  showCall,
+  log,
+}: FlowContributionDependencies) {
   const store = new DisposableStore();
-  const tree = store.add(new FlowTree(holder, runs));
+  const tree = store.add(new FlowTree(holder, runs, workflows));
   const start = async (request: RunFlowRequest = {}): Promise<void> => {
     const { runFlow } = await import('../../host/runFlow.ts');
     const panels = await reports();

@@ -3,12 +3,15 @@ import { GatewayError, messageOf } from '../../errors.ts';
 import type { FlowAgreement } from '../../flow/agreement.ts';
 import type { FlowExecutionEntry } from '../../flow/executionHistory.ts';
 import type { CoreHolder } from '../../host/coreHolder.ts';
-import type { FlowPlace } from '../../host/flowFile.ts';
 import type { FlowRuns, RunningRun } from '../../host/flowRuns.ts';
+import type { WorkflowFiles } from '../../host/workflows/workflowFiles.ts';
+import type { WorkflowRuns } from '../../host/workflows/workflowRuns.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import type { Fault } from '../../yamlDocument.ts';
 import { escapeMarkdown } from '../markdownText.ts';
 import { agoText } from './agoText.ts';
+import { workflowLines } from './workflowLines.ts';
+import type { Line } from './line.ts';
 import { outcomeText } from './outcomeText.ts';
 
 /** Runs shown per agreement, and runs searched for the last one of each agreement. */
@@ -17,19 +20,17 @@ const runsRead = 100;
 /** Records arrive in bursts. */
 const settleMs = 300;
 
-/** A line of the FLOW view; its fields are the arguments of its buttons' commands. */
-interface Line {
-  item: vscode.TreeItem;
-  children: readonly Line[];
-  agreement?: string;
-  runId?: string;
-  place?: FlowPlace;
+/** The workflows of this window, and the runs of all. */
+export interface Workflows {
+  files: WorkflowFiles;
+  runs: WorkflowRuns;
 }
 
-/** The FLOW view: every agreement with its last result and its runs. */
+/** The FLOW view: every agreement and every workflow with its last result and its runs. */
 export class FlowTree implements vscode.TreeDataProvider<Line>, vscode.Disposable {
   readonly #holder: CoreHolder;
   readonly #runs: FlowRuns;
+  readonly #workflows: Workflows;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #view: vscode.TreeView<Line>;
   readonly #following: vscode.Disposable;
@@ -37,14 +38,17 @@ export class FlowTree implements vscode.TreeDataProvider<Line>, vscode.Disposabl
 
   readonly onDidChangeTreeData = this.#changed.event;
 
-  constructor(holder: CoreHolder, runs: FlowRuns) {
+  constructor(holder: CoreHolder, runs: FlowRuns, workflows: Workflows) {
     this.#holder = holder;
     this.#runs = runs;
+    this.#workflows = workflows;
     this.#view = vscode.window.createTreeView('tidyllm.flow', { treeDataProvider: this });
     this.#following = vscode.Disposable.from(
       holder.onDidChange(() => this.refresh()),
       holder.onDidChangeLedger(() => this.#refreshSoon()),
       runs.onDidChange(() => this.#refreshSoon()),
+      workflows.files.onDidChange(() => this.#refreshSoon()),
+      workflows.runs.onDidChange(() => this.#refreshSoon()),
       this.#view.onDidChangeVisibility(() => this.refresh()),
     );
   }
@@ -70,12 +74,19 @@ export class FlowTree implements vscode.TreeDataProvider<Line>, vscode.Disposabl
       const { running } = this.#runs;
       return [
         ...faultLines(faults),
+        ...(await this.#workflowLines()),
         ...agreements.map((agreement) => agreementLine(agreement, history, running)),
       ];
     } catch (error) {
       if (!GatewayError.is(error)) throw error;
       return [messageLine(messageOf(error))];
     }
+  }
+
+  async #workflowLines(): Promise<Line[]> {
+    const { files, runs } = this.#workflows;
+    const [read, listed] = await Promise.all([files.read(), runs.list()]);
+    return workflowLines(read, listed, (runId) => runs.isHere(runId));
   }
 
   dispose(): void {
