@@ -45,6 +45,7 @@ import { loadSettings, type LoadedSettings } from '../settings/loadSettings.ts';
 import type { Settings } from '../settings/schema.ts';
 import { userDirectories } from '../settings/settingsPlaces.ts';
 import { statePlaces } from '../statePlaces.ts';
+import { agreedWorkflows } from '../workflowRuns/agreedWorkflow.ts';
 import { RunFiles } from '../workflowRuns/runFiles.ts';
 import { WorkflowOptimizer } from '../workflowRuns/workflowOptimizer.ts';
 import { chooseBackend } from './backend.ts';
@@ -79,7 +80,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
       Promise.resolve(processingOn(below, { ...base, pacing: options.pacing ?? systemPacing })),
     workflow_optimizer: (below) => Promise.resolve(optimizerOn(below, base, options)),
   });
-  const flow = flowOf(options, { ...base, twoPersons, cache: answers, registry, callsOn, anchorAt });
+  const parts = { ...base, twoPersons, cache: answers, registry, callsOn, anchorAt };
+  const { flow, workflows } = flowAndWorkflows(options, parts, base);
   const { minReasonLength } = policy;
   const decided = { ledger, journal, anchoring, content, catalogue, capOf, budget, user, approvals };
   return {
@@ -109,7 +111,7 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     infrastructure: new InfrastructureDelegate(registry, backend),
     chat: chatOn(registry, base, options),
     flow,
-    workflows: workflowsOn(registry, flow, base),
+    workflows,
     reports,
     dispose: async () => {
       await tracker.dispose();
@@ -325,6 +327,23 @@ function optimizerOn(
     knowledge: folders,
     tracker,
   });
+}
+
+/** Agreements and workflows: each can run the other. */
+function flowAndWorkflows(
+  options: ComposeOptions,
+  parts: Omit<FlowParts, 'runWorkflow'>,
+  base: Awaited<ReturnType<typeof foundationOf>>,
+): { flow: FlowAgreementManager; workflows: WorkflowOptimizer } {
+  const { loaded, sessions } = base;
+  const runWorkflow = agreedWorkflows(() => workflows, {
+    settings: loaded.settings,
+    denied: deniedPathsOf(loaded),
+    objects: () => sessions.objects(),
+  });
+  const flow = flowOf(options, { ...parts, runWorkflow });
+  const workflows = workflowsOn(parts.registry, flow, base);
+  return { flow, workflows };
 }
 
 /** Workflows over the registry's calls. */

@@ -34,7 +34,7 @@ export const builtInIds = [
 ] as const;
 export type BuiltInId = (typeof builtInIds)[number];
 
-export const implementationIds = [...builtInIds, 'prompt', 'shell'] as const;
+export const implementationIds = [...builtInIds, 'prompt', 'shell', 'workflow'] as const;
 /** What runs. */
 export type ImplementationId = (typeof implementationIds)[number];
 
@@ -53,6 +53,12 @@ export interface ShellAction {
   command: string;
   /** Relative to the workspace folder. */
   directory: string;
+}
+
+/** A workflow of the workspace; the parameters are its inputs. */
+export interface WorkflowAction {
+  /** Relative to the workspace folder. */
+  file: string;
 }
 
 /** Where an agreement is defined; lines and columns from 1. */
@@ -95,6 +101,7 @@ export interface FlowAgreement {
   concurrent: boolean;
   prompt: PromptAction | null;
   shell: ShellAction | null;
+  workflow: WorkflowAction | null;
   source: AgreementSource;
   /** SHA-256 of the definition in canonical JSON, lower-case hex: identifies the version that ran. */
   definitionSha256: string;

@@ -51,6 +51,7 @@ export function agreementOf(definition: AgreementDefinition, source: AgreementSo
         }
       : null,
     shell: shell ?? null,
+    workflow: definition.workflow ?? null,
     source,
     definitionSha256: createHash('sha256')
       .update(canonicalize(definition) ?? '')

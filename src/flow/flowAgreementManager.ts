@@ -193,10 +193,10 @@ const withoutFallback: ReadonlySet<GatewayErrorCode> = new Set([
 
 /** Before the workspace is trusted, no agreement from it runs, and no command. */
 function distrustOf(
-  { shell, source, trigger }: FlowAgreement,
+  { shell, workflow, source, trigger }: FlowAgreement,
   { trusted }: ExecuteOptions,
 ): GatewayError | null {
-  if (trusted || !(shell || source.kind === 'workspace')) return null;
+  if (trusted || !(shell || workflow || source.kind === 'workspace')) return null;
   const message = `${trigger} does not run: the workspace is not trusted.`;
   const hint = 'Trust the workspace first, if you trust its authors.';
   return new GatewayError('flow_not_approved', message, { hint });
@@ -260,7 +260,8 @@ export class FlowAgreementManager {
   /** The most that a run can cost, micro-USD. Throws `GatewayError`. */
   async worstCase(agreement: FlowAgreement, given: Readonly<Record<string, unknown>> = {}): Promise<bigint> {
     const implementation = await this.#dependencies.implementationOf(agreement);
-    return implementation.worstCase(resolveParameters(agreement, given), agreement.costLimit);
+    const held = implementation.worstCase(resolveParameters(agreement, given), agreement.costLimit);
+    return held + (implementation.ownWorstCase?.() ?? 0n);
   }
 
   /**
@@ -503,6 +504,8 @@ export class FlowAgreementManager {
       parameters,
       signal,
       reserved: costLimit,
+      reason,
+      origin: options.origin,
       workspace: options.origin.folder,
       progress: (message, share) => options.onProgress?.(message, share),
       call: (request, { onEvent } = {}) => {

@@ -108,10 +108,15 @@ function keysAt({ path: [top, section, name, ...more], implementation, any }: Co
   if (section === undefined)
     return describedKeys(agreementSchema).filter(
       ({ label }) =>
-        any || implementation === null || !['prompt', 'shell'].includes(label) || label === implementation,
+        any ||
+        implementation === null ||
+        !['prompt', 'shell', 'workflow'].includes(label) ||
+        label === implementation,
     );
   if (name === undefined && section === 'prompt') return describedKeys(agreementSchema.shape.prompt.unwrap());
   if (name === undefined && section === 'shell') return describedKeys(agreementSchema.shape.shell.unwrap());
+  if (name === undefined && section === 'workflow')
+    return describedKeys(agreementSchema.shape.workflow.unwrap());
   if (section !== 'parameters') return [];
   if (name === undefined)
     return (builtIn?.parameters ?? []).map((one) => ({ label: one.name, documentation: parameterText(one) }));
@@ -176,6 +181,7 @@ function implementationText({ path }: Context, key: string, value: string): stri
 function actionText(id: string): string {
   if (id === 'prompt') return 'A governed call with a template.';
   if (id === 'shell') return 'A command for the user’s shell, in a trusted workspace and after approval.';
+  if (id === 'workflow') return 'A workflow of the workspace, in a trusted workspace.';
   if (!isBuiltIn(id)) return '';
   const { title, parameters } = builtIns[id];
   const lines = parameters.map((one) => `- \`${one.name}\`: ${parameterText(one)}`);

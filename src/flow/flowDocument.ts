@@ -142,7 +142,7 @@ class AgreementCheck {
     if (typeof implementation !== 'string') return;
     if (fallback === implementation)
       this.#refuse(['fallback'], `fallback must differ from ${implementation}, which has failed by then`);
-    for (const action of ['prompt', 'shell']) {
+    for (const action of ownActions) {
       if (implementation === action && this.#values[action] === undefined)
         this.#refuse(['real_implementation'], `${action} is missing: it says what the ${action} is`);
       else if (implementation !== action && this.#values[action] !== undefined)
@@ -154,7 +154,7 @@ class AgreementCheck {
     for (const [name, value] of isMapping(parameters) ? Object.entries(parameters) : []) {
       if (this.#isFull) break;
       if (isBuiltIn(implementation)) this.#checkBuiltInParameter(implementation, name, value);
-      else if (['prompt', 'shell'].includes(implementation)) this.#checkParameter(name, value);
+      else if (ownActions.includes(implementation)) this.#checkParameter(name, value);
     }
   }
 
@@ -268,6 +268,9 @@ class AgreementCheck {
   }
 }
 
+/** What an agreement runs that isn't built in: each has a section of its own, and declares its parameters. */
+const ownActions: readonly string[] = ['prompt', 'shell', 'workflow'];
+
 /** Whether a relative path leaves its starting folder at any point. */
 export function leaves(path: string): boolean {
   let depth = 0;
@@ -288,6 +291,7 @@ function knownKeys(path: Path): string[] {
   const [section] = path;
   if (section === undefined) return Object.keys(agreementSchema.shape);
   if (section === 'prompt') return Object.keys(agreementSchema.shape.prompt.unwrap().shape);
+  if (section === 'workflow') return Object.keys(agreementSchema.shape.workflow.unwrap().shape);
   return section === 'shell' ? Object.keys(agreementSchema.shape.shell.unwrap().shape) : [];
 }
 

@@ -61,7 +61,7 @@ export const agreementSchema = z.strictObject({
     .meta({ examples: ['release_notes'] }),
   real_implementation: z
     .enum(implementationIds)
-    .describe('What it runs: a built-in action, a governed prompt or a shell command.'),
+    .describe('What it runs: a built-in action, a governed prompt, a shell command or a workflow.'),
   fallback: z
     .enum(builtInIds)
     .nullable()
@@ -111,6 +111,14 @@ export const agreementSchema = z.strictObject({
     })
     .optional()
     .describe('The command to run, for real_implementation: shell.'),
+  workflow: z
+    .strictObject({
+      file: text.describe(
+        'File of the workflow, relative to the workspace folder. The parameters are its inputs.',
+      ),
+    })
+    .optional()
+    .describe('The workflow to run, for real_implementation: workflow.'),
 });
 
 /** An agreement as the file says it, with defaults filled in. */
@@ -123,12 +131,13 @@ export const flowFileSchema = z.strictObject({
 
 /** The keys of an agreement as a Markdown table. */
 export function flowTable(): string {
-  const { prompt, shell } = agreementSchema.shape;
+  const { prompt, shell, workflow } = agreementSchema.shape;
   const sections = [
     ['', agreementSchema],
     ['parameters.NAME.', parameterSchema],
     ['prompt.', prompt.unwrap()],
     ['shell.', shell.unwrap()],
+    ['workflow.', workflow.unwrap()],
   ] as const;
   const rows = sections.flatMap(([prefix, schema]) =>
     keysOf(schema).map(({ key, description, initial }) => [

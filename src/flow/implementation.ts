@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts';
+import type { CallOrigin } from '../gateways/callOrigin.ts';
 import type { CallOptions, LlmRequest, LlmResponse } from '../gateways/modelCalls.ts';
 import type { ImplementationId, ParameterDefinition, ParameterValues } from './agreement.ts';
 import type { Report } from './report.ts';
@@ -16,6 +17,9 @@ export interface FlowRun {
   readonly progress: (message: string, share?: number) => void;
   /** A governed call within the run's reservation, with the run's user, reason and origin. A failed call doesn't throw. */
   readonly call: (request: RunRequest, options?: Pick<CallOptions, 'onEvent'>) => Promise<LlmResponse>;
+  /** Why it runs, as recorded. */
+  readonly reason: string;
+  readonly origin: CallOrigin;
   /** The workspace folder of the run; null if there is none. */
   readonly workspace: string | null;
 }
@@ -34,6 +38,8 @@ export interface Implementation {
    * work with less stays within `costLimit`. Throws `GatewayError`.
    */
   worstCase(parameters: ParameterValues, costLimit: bigint): bigint;
+  /** The most that it can spend of money that it holds itself, micro-USD; left out for none. */
+  ownWorstCase?(): bigint;
   /** What it is known to send with these parameters: each kind of request once. Gateways check it before the start. */
   requests?(parameters: ParameterValues): readonly RunRequest[];
   /** Throws `GatewayError` if it can't run; detected problems are findings. */

@@ -13,6 +13,7 @@ import { recordedPerformance } from './actions/recordedPerformance.ts';
 import { scalabilityTest } from './actions/scalabilityTest.ts';
 import { securityTest, type SecurityTestDependencies } from './actions/securityTest.ts';
 import { shellCommand } from './actions/shellCommand.ts';
+import { workflowAction, type RunAgreedWorkflow } from './actions/workflowAction.ts';
 import type { BuiltInId, FlowAgreement } from './agreement.ts';
 import type { Implementation } from './implementation.ts';
 
@@ -23,6 +24,7 @@ export type ImplementationDependencies = CostAnalysisDependencies &
   HealthSources & {
     budget: () => Promise<BudgetStatus>;
     environment: Environment;
+    runWorkflow: RunAgreedWorkflow;
   };
 
 /** The implementations and fallbacks of agreements. */
@@ -48,9 +50,10 @@ export function createImplementations(dependencies: ImplementationDependencies):
   return {
     builtIn: (id) => builtIns[id],
     of: (agreement) => {
-      const { implementation, prompt, shell } = agreement;
+      const { implementation, prompt, shell, workflow } = agreement;
       if (prompt) return promptAction(agreement, prompt, dependencies);
       if (shell) return shellCommand(agreement, shell, dependencies);
+      if (workflow) return workflowAction(agreement, workflow, dependencies);
       return builtIns[implementation as BuiltInId];
     },
   };

@@ -443,7 +443,10 @@ export const settingsSchema = z.strictObject({
       .describe('Minimum gain that justifies a change, as a share.'),
     compliance_mode: z.boolean().default(true).describe('Whether workflows are checked for compliance.'),
     enable_dag_manager: z.boolean().default(true).describe('Whether steps run in parallel.'),
-    enable_flow_agreements: z.boolean().default(true).describe('Whether agreements in workflows apply.'),
+    enable_flow_agreements: z
+      .boolean()
+      .default(true)
+      .describe('Whether agreements in workflows apply, and agreements may run workflows.'),
   }),
   flow: section({
     files: z

@@ -254,6 +254,7 @@ async function agreed(step: Step, run: StepRun, { agreements }: StepServices): P
   // Which agreement runs is in the file alone: only its parameters may come from results.
   const match = await agreements.parseCommand(command);
   if (!match.agreement) throw notMatched(command, match);
+  if (match.agreement.workflow) throw runsWorkflow(step.id, match.agreement.trigger);
   const parameters = Object.entries(match.parameters).map(([name, value]) => [
     name,
     run.values.filled(step, value),
@@ -270,6 +271,13 @@ async function agreed(step: Step, run: StepRun, { agreements }: StepServices): P
   });
   if (error) throw new StepFailed(error, { attempts: calls, cost });
   return { value: report, attempts: calls, cached: false, cost };
+}
+
+/** Workflows run no workflows through agreements: one could run itself. */
+export function runsWorkflow(step: string, trigger: string): GatewayError {
+  return new GatewayError('invalid_request', `Step "${step}" names ${trigger}, which runs a workflow.`, {
+    hint: 'Put the steps of that workflow into this one, as nested steps.',
+  });
 }
 
 /** A place to read or write: its references are filled in. */

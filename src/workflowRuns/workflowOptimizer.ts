@@ -38,7 +38,7 @@ import { mostMeasuredRuns, stepHistories } from './runHistory.ts';
 import type { LineOf, RunLine } from './runLine.ts';
 import { runViewOf, workedMs, type RunOptions, type RunView } from './runView.ts';
 import { stepRecord, type StepRecord } from './stepRecord.ts';
-import { knownRequest } from './stepWork.ts';
+import { knownRequest, runsWorkflow } from './stepWork.ts';
 import { slotsOf, workflowFacts } from './workflowFacts.ts';
 import { faultOf, resultsIn, WorkflowRunner, type WorkEnd } from './workflowRunner.ts';
 
@@ -425,6 +425,7 @@ export class WorkflowOptimizer {
     const match = await agreements.parseCommand(command);
     const { agreement, parameters } = match;
     if (!agreement) throw notMatched(command, match);
+    if (agreement.workflow) throw runsWorkflow(step.id, agreement.trigger);
     // Its parameters may be known only when the step runs.
     return referencesIn(command).length > 0
       ? agreement.costLimit

@@ -44,7 +44,7 @@ export async function runImplementation(
   if (refusal) throw new Error('The run was refused.');
   try {
     return await implementation.run({
-      ...{ runId, parameters: given, reserved, signal, workspace },
+      ...{ runId, parameters: given, reserved, signal, workspace, reason, origin },
       progress: (message) => onProgress?.(message),
       call: (request, options = {}) =>
         registry.calls().execute(

@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { flowTable } from '../../src/flow/flowFileSchema.ts';
 import { isSection, settingKeys } from '../../src/settings/schemaPaths.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -52,7 +53,9 @@ function unknownSetting(words: string): string | null {
   if (section === 'tidyllm') return key in manifest.contributes.configuration.properties ? null : key;
   // An open mapping has names of its own below it.
   const isKey = keys.some((one) => one === key || one.startsWith(`${key}.`) || key.startsWith(`${one}.`));
-  return isSection([section]) && !isKey ? key : null;
+  // An agreement has a section of the same name as one of the settings.
+  const isOfAgreement = flowTable().includes(`\`${key}\``);
+  return isSection([section]) && !isKey && !isOfAgreement ? key : null;
 }
 
 describe('what a document names', () => {
