@@ -73,7 +73,7 @@ export async function resumeWorkflow(
   const run =
     runId === undefined
       ? await pickRun(resumable, asked)
-      : (await runs.list()).find((one) => one.runId === runId);
+      : await holder.use(({ workflows }) => workflows.view(runId));
   if (!run || !(await confirms(await holder.whenReady(), { ...run, name: run.workflow }))) return;
   const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.fsPath === run.folder);
   await follow(run.workflow, folder, dependencies, ({ workflows }, options) =>

@@ -5,6 +5,9 @@ import type { CoreHolder } from '../coreHolder.ts';
 /** Changes of runs closer together than this are told at once. */
 const settleMs = 200;
 
+/** As many as a person looks through. */
+const mostListed = 200;
+
 /** The runs of workflows: those of all processes, from their files, and those that this window can stop. */
 export class WorkflowRuns implements vscode.Disposable {
   readonly #holder: CoreHolder;
@@ -24,10 +27,10 @@ export class WorkflowRuns implements vscode.Disposable {
     this.#following = holder.onDidChange(() => this.#watch());
   }
 
-  /** All runs, newest first. Throws what reading them throws. */
+  /** The last runs, newest first. Throws what reading them throws. */
   list(): Promise<readonly RunView[]> {
     this.#listed ??= this.#holder
-      .use(async ({ workflows }) => (await workflows.list()).runs)
+      .use(async ({ workflows }) => (await workflows.list(mostListed)).runs)
       .catch((error: unknown) => {
         this.#listed = null;
         throw error;
