@@ -108,7 +108,9 @@ describe('what a document names', () => {
     ['docs/chat.md', 10],
   ])('%s: is a test where a table says that there is one', (file, fewest) => {
     const rows = [
-      ...read(file).matchAll(/^\| .+ \| (.+?) +\| `((?:unit|integration|faults|workbench|bench)\/.+?)` +\|$/gm),
+      ...read(file).matchAll(
+        /^\| .+ \| (.+?) +\| `((?:unit|integration|faults|workbench|bench)\/.+?)` +\|$/gm,
+      ),
     ];
     expect(rows.length).toBeGreaterThan(fewest);
     const missing = rows.filter(([, title = '', file]) => !read(`test/${file}.test.ts`).includes(title));

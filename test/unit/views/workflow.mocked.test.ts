@@ -88,7 +88,7 @@ describe('a run as its view shows it', () => {
       cost: 5500n,
     });
     const shown = presentRun(run([step('a', []), step('b', ['a'])]), { ...surroundings, compared: before });
-    expect(shown.comparison?.text).toMatch(/: −500 ms, −\$0\.001\.$/);
+    expect(shown.comparison?.text).toMatch(/: −500 ms, −\$0\.0010\.$/);
     expect(shown.steps.map((one) => one.before)).toEqual([
       { statusText: 'failed', duration: '350 ms', cost: '$0.0015', change: '−250 ms' },
       null,
