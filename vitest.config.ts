@@ -78,8 +78,8 @@ export default defineConfig({
           include: ['test/workbench/*.test.ts'],
           globalSetup: 'test/workbench/globalSetup.ts',
           setupFiles: [wholeDay, 'test/workbench/harness/pictureOnFailure.ts'],
-          // They wait for windows and for each other's processes: three of them leave two cores idle a third of the time.
-          maxWorkers: 5,
+          // They wait for windows and for each other's processes; more of them only slow each other down.
+          maxWorkers: 3,
           testTimeout: 240_000,
           hookTimeout: 240_000,
           expect,

@@ -49,7 +49,8 @@ export class EditorWindow {
   async #take(text: string, timeout = patience): Promise<void> {
     await this.quickPick(text).first().waitFor({ timeout });
     while ((await this.#taken(text).count()) === 0) await this.#quickInput().press('ArrowDown', { timeout });
-    await this.#quickInput().press('Enter', { timeout });
+    // A busy window takes long to answer that it has the key: pressed again, a command would run twice.
+    await this.#quickInput().press('Enter', { timeout: Math.max(timeout, 10_000) });
   }
 
   /** The row that Enter takes, if it holds the text. */
