@@ -1,5 +1,5 @@
 import { globSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, inject, test } from 'vitest';
 
@@ -25,10 +25,27 @@ test('the package holds only what the extension needs at run time', () => {
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .map((path) => path.replaceAll('\\', '/').replace(/^[^/]+\//, ''));
   expect(files).toContain('package.json');
+  // Only the tests run it.
+  expect(files).not.toContain('dist/commandLine.js');
   expect(files.filter((path) => !allowed.some((pattern) => pattern.test(path)))).toEqual([]);
 });
 
 test('the package is small', async () => {
   const { size } = await stat(inject('vsix'));
   expect(size).toBeLessThan(1_800_000);
+});
+
+test('what loads when the extension starts is small', async () => {
+  const dist = join(import.meta.dirname, '../../dist');
+  const loaded = new Map<string, number>();
+  const load = async (file: string): Promise<void> => {
+    if (loaded.has(file)) return;
+    loaded.set(file, 0);
+    const text = await readFile(join(dist, file), 'utf8');
+    loaded.set(file, text.length);
+    for (const [, next = ''] of text.matchAll(/(?:from|import)\s*"\.\/([^"]+\.js)"/g)) await load(next);
+  };
+  await load('extension.js');
+  expect(loaded.size).toBeGreaterThan(10);
+  expect([...loaded.values()].reduce((sum, size) => sum + size, 0)).toBeLessThan(550_000);
 });

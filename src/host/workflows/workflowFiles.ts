@@ -1,8 +1,7 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import { parseWorkflow, type ParsedWorkflow } from '../../workflow/workflowDocument.ts';
+import type { ParsedWorkflow } from '../../workflow/workflowDocument.ts';
 import { localFolders } from '../configuration.ts';
-import { currentText } from '../languageFeatures.ts';
 
 const pattern = '.tidyllm/workflows/*.{yaml,yml,json}';
 /** Nobody selects from more. */
@@ -85,6 +84,11 @@ export class WorkflowFiles implements vscode.Disposable {
 
 /** A workflow's file as it is in the editor, or on disk. Throws for a file that can't be read. */
 export async function readWorkflow(path: string): Promise<WorkflowFile> {
+  // The schemas that they load would slow down the start of the extension.
+  const [{ currentText }, { parseWorkflow }] = await Promise.all([
+    import('../languageFeatures.ts'),
+    import('../../workflow/workflowDocument.ts'),
+  ]);
   const text = await currentText(path);
   return { path, text, parsed: parseWorkflow(path, text) };
 }

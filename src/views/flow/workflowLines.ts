@@ -3,7 +3,7 @@ import { durationText } from '../../flow/cellText.ts';
 import { workflowTitle, type WorkflowFile } from '../../host/workflows/workflowFiles.ts';
 import { formatUsd } from '../../pricing/cost.ts';
 import type { RunStatus, RunView } from '../../workflowRuns/runView.ts';
-import { runStatusText } from '../workflow/presentation.ts';
+import { runStatusText } from '../workflow/runStatusText.ts';
 import { agoText } from './agoText.ts';
 import type { Line } from './line.ts';
 

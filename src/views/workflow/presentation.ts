@@ -6,8 +6,9 @@ import { criticalPath } from '../../workflow/schedule.ts';
 import type { StepType } from '../../workflow/stepConfig.ts';
 import { TaskGraph } from '../../workflow/taskGraph.ts';
 import type { Workflow } from '../../workflow/workflow.ts';
-import type { RunStatus, RunView, StepStatus, StepView } from '../../workflowRuns/runView.ts';
+import type { RunView, StepStatus, StepView } from '../../workflowRuns/runView.ts';
 import type { Graph, GraphStep } from './protocol.ts';
+import { runStatusText } from './runStatusText.ts';
 
 /** What a run's view says beside the run. */
 export interface RunSurroundings {
@@ -170,18 +171,6 @@ function stepStatusText(status: StepStatus): string {
     success: vscode.l10n.t('done'),
     failed: vscode.l10n.t('failed'),
     cancelled: vscode.l10n.t('stopped'),
-  };
-  return texts[status];
-}
-
-/** How far a run is, in a word. */
-export function runStatusText(status: RunStatus): string {
-  const texts = {
-    running: vscode.l10n.t('running'),
-    success: vscode.l10n.t('done'),
-    failed: vscode.l10n.t('failed'),
-    cancelled: vscode.l10n.t('stopped'),
-    interrupted: vscode.l10n.t('interrupted: its process ended'),
   };
   return texts[status];
 }
