@@ -2,8 +2,14 @@ import * as vscode from 'vscode';
 import { readSettingsText } from '../settings/loadSettings.ts';
 import type { HoverText, Position, Suggestion } from '../yamlContext.ts';
 
+/** What a kind of file says of places in it. */
+interface Assistance {
+  hoverAt: (text: string, position: Position) => HoverText | null;
+  suggestionsAt: (text: string, position: Position) => readonly Suggestion[];
+}
+
 /** Whether another extension gives meanings and completion from the schemas of YAML files. */
-export function hasYamlExtension(): boolean {
+function hasYamlExtension(): boolean {
   return vscode.extensions.getExtension('redhat.vscode-yaml') !== undefined;
 }
 
@@ -18,11 +24,45 @@ export function saveCommand(title: string): vscode.Command {
   return { title: `$(save) ${title}`, command: 'workbench.action.files.save' };
 }
 
+const yaml: vscode.DocumentFilter = { scheme: 'file', pattern: '**/*.{yaml,yml}' };
+
+/** Meanings and completion in the YAML files that are ours, unless the YAML extension gives them from the schema. */
+export function yamlAssistance(
+  isOurs: (uri: vscode.Uri) => boolean,
+  { hoverAt, suggestionsAt }: Assistance,
+  triggers: readonly string[],
+): vscode.Disposable {
+  const helps = ({ uri }: vscode.TextDocument): boolean => !hasYamlExtension() && isOurs(uri);
+  return vscode.Disposable.from(
+    vscode.languages.registerHoverProvider(yaml, {
+      provideHover: (document, position) => (helps(document) ? hover(document, position, hoverAt) : null),
+    }),
+    vscode.languages.registerCompletionItemProvider(
+      yaml,
+      {
+        provideCompletionItems: (document, position) =>
+          helps(document) ? completions(document, position, suggestionsAt) : [],
+      },
+      ...triggers,
+    ),
+  );
+}
+
+/** Calls back when the text of a document, open or on the disk, may have become another one. */
+export function onDocumentChange(changed: (document: vscode.TextDocument) => void): vscode.Disposable {
+  return vscode.Disposable.from(
+    vscode.workspace.onDidOpenTextDocument(changed),
+    vscode.workspace.onDidChangeTextDocument(({ document }) => changed(document)),
+    vscode.workspace.onDidSaveTextDocument(changed),
+    vscode.workspace.onDidCloseTextDocument(changed),
+  );
+}
+
 /** What `hoverAt` says of a place in a document. */
-export function hover(
+function hover(
   document: vscode.TextDocument,
   position: vscode.Position,
-  hoverAt: (text: string, position: Position) => HoverText | null,
+  hoverAt: Assistance['hoverAt'],
 ): vscode.Hover | null {
   const found = hoverAt(document.getText(), position);
   if (!found) return null;
@@ -31,10 +71,10 @@ export function hover(
 }
 
 /** What `suggestionsAt` offers at a place in a document. */
-export function completions(
+function completions(
   document: vscode.TextDocument,
   position: vscode.Position,
-  suggestionsAt: (text: string, position: Position) => readonly Suggestion[],
+  suggestionsAt: Assistance['suggestionsAt'],
 ): vscode.CompletionItem[] {
   const range = document.getWordRangeAtPosition(position, /\w+/) ?? new vscode.Range(position, position);
   const hasColon = document.lineAt(position).text[range.end.character] === ':';

@@ -7,13 +7,12 @@ import { Repeated } from '../../repeated.ts';
 import { inBackground } from '../failures.ts';
 import { diagnosticOf } from '../settingsDiagnostics.ts';
 import {
-  completions,
   currentText,
-  hasYamlExtension,
-  hover,
   isAt,
+  onDocumentChange,
   problemsCommand,
   saveCommand,
+  yamlAssistance,
 } from '../languageFeatures.ts';
 import { watch } from '../settingsFile.ts';
 import { flowFilesInUse } from './flowFilesInUse.ts';
@@ -46,26 +45,12 @@ export class FlowLanguage implements vscode.Disposable {
     };
     this.#registrations = vscode.Disposable.from(
       holder.onDidChange(check),
-      vscode.workspace.onDidOpenTextDocument(checkDocument),
-      vscode.workspace.onDidChangeTextDocument(({ document }) => checkDocument(document)),
-      vscode.workspace.onDidSaveTextDocument(checkDocument),
-      vscode.workspace.onDidCloseTextDocument(checkDocument),
+      onDocumentChange(checkDocument),
       vscode.languages.registerCodeLensProvider(yaml, {
         onDidChangeCodeLenses: this.#checked.event,
         provideCodeLenses: (document) => this.#lenses(document),
       }),
-      vscode.languages.registerHoverProvider(yaml, {
-        provideHover: (document, position) =>
-          this.#isOurs(document) ? hover(document, position, hoverAt) : null,
-      }),
-      vscode.languages.registerCompletionItemProvider(
-        yaml,
-        {
-          provideCompletionItems: (document, position) =>
-            this.#isOurs(document) ? completions(document, position, suggestionsAt) : [],
-        },
-        ' ',
-      ),
+      yamlAssistance((uri) => this.#isInUse(uri), { hoverAt, suggestionsAt }, [' ']),
     );
     check();
   }
@@ -113,10 +98,6 @@ export class FlowLanguage implements vscode.Disposable {
 
   #isInUse(uri: vscode.Uri): boolean {
     return this.#files().some(({ path }) => isAt(uri, path));
-  }
-
-  #isOurs({ uri }: vscode.TextDocument): boolean {
-    return !hasYamlExtension() && this.#isInUse(uri);
   }
 
   async #lenses(document: vscode.TextDocument): Promise<vscode.CodeLens[]> {

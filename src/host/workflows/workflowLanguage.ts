@@ -4,11 +4,10 @@ import { hoverAt, nameLine, suggestionsAt } from '../../workflow/workflowAssista
 import { parseWorkflow, type WorkflowFault } from '../../workflow/workflowDocument.ts';
 import type { CoreHolder } from '../coreHolder.ts';
 import { inBackground } from '../failures.ts';
-import { completions, hasYamlExtension, hover, problemsCommand, saveCommand } from '../languageFeatures.ts';
+import { onDocumentChange, problemsCommand, saveCommand, yamlAssistance } from '../languageFeatures.ts';
 import { diagnosticOf } from '../settingsDiagnostics.ts';
 import type { WorkflowFiles } from './workflowFiles.ts';
 
-const yaml: vscode.DocumentFilter = { scheme: 'file', pattern: '**/*.{yaml,yml}' };
 const yamlAndJson: vscode.DocumentFilter = { scheme: 'file', pattern: '**/*.{yaml,yml,json}' };
 
 /**
@@ -33,28 +32,12 @@ export class WorkflowLanguage implements vscode.Disposable {
     };
     this.#registrations = vscode.Disposable.from(
       files.onDidChange(() => this.#check()),
-      vscode.workspace.onDidOpenTextDocument(checkDocument),
-      vscode.workspace.onDidChangeTextDocument(({ document }) => checkDocument(document)),
-      vscode.workspace.onDidSaveTextDocument(checkDocument),
-      vscode.workspace.onDidCloseTextDocument(checkDocument),
+      onDocumentChange(checkDocument),
       vscode.languages.registerCodeLensProvider(yamlAndJson, {
         onDidChangeCodeLenses: this.#checked.event,
         provideCodeLenses: (document) => (files.isWorkflow(document.uri) ? lenses(document) : []),
       }),
-      vscode.languages.registerHoverProvider(yaml, {
-        provideHover: (document, position) =>
-          this.#isOurs(document) ? hover(document, position, hoverAt) : null,
-      }),
-      vscode.languages.registerCompletionItemProvider(
-        yaml,
-        {
-          provideCompletionItems: (document, position) =>
-            this.#isOurs(document) ? completions(document, position, suggestionsAt) : [],
-        },
-        ' ',
-        '{',
-        '[',
-      ),
+      yamlAssistance((uri) => files.isWorkflow(uri), { hoverAt, suggestionsAt }, [' ', '{', '[']),
       vscode.languages.registerCodeActionsProvider(
         yamlAndJson,
         { provideCodeActions: (document, _, { diagnostics }) => this.#mend(document, diagnostics) },
@@ -81,10 +64,6 @@ export class WorkflowLanguage implements vscode.Disposable {
       if (parsed.faults.length > 0)
         this.#collection.set(vscode.Uri.file(path), parsed.faults.map(diagnosticWithCode));
     this.#checked.fire();
-  }
-
-  #isOurs({ uri }: vscode.TextDocument): boolean {
-    return !hasYamlExtension() && this.#files.isWorkflow(uri);
   }
 
   /** One action for all that `fixErrors` mends: one mended fault can reveal or remove others. */
