@@ -6,7 +6,8 @@ import type { Settings } from '../settings/schema.ts';
 import { TaskGraph } from '../workflow/taskGraph.ts';
 import { parseWorkflow } from '../workflow/workflowDocument.ts';
 import { readData, type DataPlaces } from './dataFiles.ts';
-import { validWorkflow, type WorkflowOptimizer } from './workflowOptimizer.ts';
+import { validWorkflow } from './runRequirements.ts';
+import type { WorkflowOptimizer } from './workflowOptimizer.ts';
 
 /**
  * Runs the workflows of agreements, which ask for trust before. Throws `invalid_request` where agreements run none or the file

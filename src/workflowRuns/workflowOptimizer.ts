@@ -30,12 +30,21 @@ import type { ConfigOf } from '../workflow/stepConfig.ts';
 import { TaskGraph } from '../workflow/taskGraph.ts';
 import { allSteps, type Step, type Workflow } from '../workflow/workflow.ts';
 import { parseWorkflow, textsOf, type ParsedWorkflow } from '../workflow/workflowDocument.ts';
-import { faultText } from '../yamlDocument.ts';
 import { runCosts } from './runCosts.ts';
-import type { RunFiles } from './runFiles.ts';
-import { type OpenRun } from './runFiles.ts';
+import type { OpenRun, RunFiles } from './runFiles.ts';
 import { mostMeasuredRuns, stepHistories } from './runHistory.ts';
-import type { LineOf, RunLine } from './runLine.ts';
+import type { RunLine } from './runLine.ts';
+import {
+  inputsOf,
+  isRunId,
+  noRun,
+  requireFolder,
+  requireKept,
+  requireRepeatable,
+  requireTrust,
+  resumable,
+  validWorkflow,
+} from './runRequirements.ts';
 import { runViewOf, workedMs, type RunOptions, type RunView } from './runView.ts';
 import { stepRecord, type StepRecord } from './stepRecord.ts';
 import { knownRequest, runsWorkflow } from './stepWork.ts';
@@ -450,18 +459,20 @@ export class WorkflowOptimizer {
     };
     const validations = await registry.validateAgreement(context);
     const refused = validations.find(({ error }) => error)?.error;
-    if (refused?.code === 'compliance_blocked') await this.#recordKeptBack(context);
+    if (refused?.code === 'compliance_blocked') await this.#recordKeptBack(context, prepared.runId);
     if (refused) throw refused;
     return validations.filter(({ state }) => state === 'approved').map(({ gateway }) => gateway);
   }
 
   /** What policy keeps back is recorded as a refused call, so that an exception can be asked for. */
-  async #recordKeptBack(context: AgreementContext): Promise<void> {
+  async #recordKeptBack(context: AgreementContext, runId: string): Promise<void> {
     const { registry } = this.#dependencies;
+    // Should policy allow it by then, nothing is left to pay for it.
+    const flow = { runId, agreement: context.agreement, costLimit: 0n };
     for (const request of context.requests) {
       const validations = await registry.validateAgreement({ ...context, requests: [request] });
       if (!validations.some(({ error }) => error?.code === 'compliance_blocked')) continue;
-      await registry.calls().execute(request);
+      await registry.calls().execute({ ...request, flow });
       return;
     }
   }
@@ -596,113 +607,6 @@ function agreementOf({ name }: Workflow): string {
     .replaceAll(/[^a-z0-9]+/g, '_')
     .slice(0, 60);
   return `workflow_${/[a-z0-9]/.test(slug) ? slug : hash('sha256', name).slice(0, 12)}`;
-}
-
-/** Throws `flow_not_approved` where the workspace isn't trusted. */
-export function requireTrust({ trusted }: Pick<RunOptions, 'trusted'>): void {
-  if (trusted) return;
-  throw new GatewayError('flow_not_approved', 'The workflow does not run: the workspace is not trusted.', {
-    hint: 'Trust the workspace first, if you trust its authors.',
-  });
-}
-
-/** Throws `invalid_request` with the first error of the file. */
-export function validWorkflow({ workflow, faults }: ParsedWorkflow, file: string | null): Workflow {
-  if (workflow) return { ...workflow, file };
-  const first = faults.find(({ severity }) => severity === 'error');
-  throw new GatewayError(
-    'invalid_request',
-    `The workflow has errors: ${first ? faultText(first) : 'it is empty'}`,
-    { hint: `Run "tidyllm workflow fix ${file ?? 'FILE'}" to see how they can be mended.` },
-  );
-}
-
-/** The value of each input. Throws `invalid_request` for one that is unknown or missing. */
-function inputsOf(
-  { inputs }: Workflow,
-  given: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
-  const names = Object.keys(inputs).join(', ');
-  const unknown = Object.keys(given).find((name) => !Object.hasOwn(inputs, name));
-  if (unknown !== undefined)
-    throw new GatewayError('invalid_request', `The workflow has no input "${unknown}".`, {
-      hint: names === '' ? 'It has no inputs.' : `Its inputs are ${names}.`,
-    });
-  return Object.fromEntries(
-    Object.entries(inputs).map(([name, usual]) => {
-      const value = Object.hasOwn(given, name) ? given[name] : usual;
-      if (value !== undefined && value !== null) return [name, value];
-      throw new GatewayError('invalid_request', `The input "${name}" must be given.`, {
-        hint: `Give it as --input ${name}=VALUE.`,
-      });
-    }),
-  );
-}
-
-function isRunId(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
-}
-
-function noRun(runId: string): GatewayError {
-  return new GatewayError('invalid_request', `There is no run ${runId}.`, {
-    hint: '"tidyllm workflow history" lists the runs.',
-  });
-}
-
-type Began = LineOf<'began'> & { kept: NonNullable<LineOf<'began'>['kept']> };
-
-/** The first line of a run that can be resumed. Throws `invalid_request`. */
-function resumable(runId: string, lines: readonly RunLine[]): Began {
-  const [began] = lines;
-  if (began?.kind !== 'began') throw noRun(runId);
-  const closed = lines.findLast((line) => line.kind === 'opened' || line.kind === 'closed');
-  if (closed?.kind === 'closed' && closed.status === 'success')
-    throw new GatewayError('invalid_request', `The run ${runId} is over: every step succeeded.`, {
-      hint: 'Run the workflow again for new results.',
-    });
-  const { kept } = began;
-  if (kept) return { ...began, kept };
-  throw new GatewayError('invalid_request', `The run ${runId} can’t be resumed: its results weren’t kept.`, {
-    hint: 'Run the workflow again. With audit.content: full the results of steps are kept, encrypted.',
-  });
-}
-
-/** Throws `invalid_request` where policy no longer keeps results: without them steps would be paid again. */
-function requireKept({ audit: { content } }: Settings): void {
-  if (content === 'full') return;
-  throw new GatewayError('invalid_request', `The run can’t be resumed: audit.content is ${content} now.`, {
-    hint: 'Results of steps are only kept with audit.content: full. Run the workflow again without it.',
-  });
-}
-
-/** Throws `invalid_request` elsewhere than in the run's folder: its paths are relative to that, and its policy holds. */
-function requireFolder(folder: string | null, given: string | null): void {
-  if (folder === given) return;
-  throw new GatewayError('invalid_request', `The run belongs to ${folder ?? 'no folder'}.`, {
-    hint:
-      folder === null
-        ? 'Resume it without a folder.'
-        : `Open ${folder}, or change to it, and resume it there.`,
-  });
-}
-
-/** Throws `invalid_request` for a step that was begun, can't run twice without harm, and may not be repeated. */
-async function requireRepeatable(
-  workflow: Workflow,
-  lines: readonly RunLine[],
-  mayRepeat: ResumeRequest['mayRepeat'],
-): Promise<void> {
-  const begun = new Set(lines.flatMap((line) => (line.kind === 'started' ? line.step : [])));
-  const done = resultsIn(lines, workflow);
-  for (const { id, idempotent } of allSteps(workflow.steps)) {
-    if (idempotent || !begun.has(id) || done.has(id)) continue;
-    if (await mayRepeat?.(id)) continue;
-    throw new GatewayError(
-      'invalid_request',
-      `Step "${id}" was begun and may have had its effect; it isn’t marked as one that can run twice.`,
-      { hint: `Check what it did. To do it again: --repeat ${id}.` },
-    );
-  }
 }
 
 /** The operation for what is to be improved. Throws `invalid_request`. */

@@ -520,7 +520,9 @@ describe('what was agreed about a run', () => {
       );
     await expect(run(secret)).rejects.toMatchObject({ code: 'compliance_blocked', exitCode: 8 });
     expect(prompts()).toEqual([]);
-    expect(await recordsOf(core, 'REFUSE')).toMatchObject([{ error_code: 'compliance_blocked' }]);
+    expect(await recordsOf(core, 'REFUSE')).toMatchObject([
+      { error_code: 'compliance_blocked', flow: { agreement: 'workflow_chain', cost_limit_micro_usd: '0' } },
+    ]);
     const redacts = { TIDYLLM_COMPLIANCE_SECRETS: 'redact' };
     const redacted = await workflowBench(redacts);
     expect((await redacted.run(secret)).view.warnings).toEqual([

@@ -10,7 +10,7 @@ import { readWorkflow, type WorkflowFiles } from '../../host/workflows/workflowF
 import type { WorkflowRuns } from '../../host/workflows/workflowRuns.ts';
 import type { RunView } from '../../workflowRuns/runView.ts';
 import type { StepRecord } from '../../workflowRuns/stepRecord.ts';
-import { validWorkflow } from '../../workflowRuns/workflowOptimizer.ts';
+import { validWorkflow } from '../../workflowRuns/runRequirements.ts';
 import { fillPanel } from '../webviewPanel.ts';
 import { presentRun, presentWorkflow } from './presentation.ts';
 import {
