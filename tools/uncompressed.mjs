@@ -3,7 +3,7 @@ import { Server } from 'node:http';
 
 const { emit } = Server.prototype;
 
-Server.prototype.emit = function (name, request, ...others) {
+/** @type {any} */ (Server.prototype).emit = function (name, request, ...others) {
   if (name === 'request' || name === 'upgrade') {
     delete request.headers['accept-encoding'];
     delete request.headers['sec-websocket-extensions'];
