@@ -58,7 +58,7 @@ export function readFileBytesSync(path: string, mostBytes = mostTextBytes): Buff
   try {
     const chunks: Buffer[] = [];
     for (let size = 0; ;) {
-      const chunk = Buffer.alloc(chunkBytes);
+      const chunk = Buffer.allocUnsafe(chunkBytes);
       const read = readSync(descriptor, chunk, 0, chunkBytes, null);
       if (read === 0) return Buffer.concat(chunks);
       chunks.push(chunk.subarray(0, read));
@@ -141,7 +141,7 @@ function requireOrdinary(found: Stats, mostBytes: number): void {
 async function readUpTo(file: FileHandle, mostBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for (let size = 0; ;) {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(chunkBytes), 0, chunkBytes, null);
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null);
     if (bytesRead === 0) return Buffer.concat(chunks);
     chunks.push(buffer.subarray(0, bytesRead));
     size += bytesRead;

@@ -208,9 +208,13 @@ export class AnswerFiles implements AnswerCache {
   /** Whole or not at all. Not synced: after a power failure an answer is asked for again. */
   async #write(path: string, bytes: Uint8Array): Promise<void> {
     const draft = `${path}.${randomUUID()}`;
+    const write = () => writeFile(draft, bytes, { mode: 0o600, flag: 'wx' });
     try {
-      await this.#makeFolder(join(path, '..'));
-      await writeFile(draft, bytes, { mode: 0o600, flag: 'wx' });
+      await write().catch(async (error: unknown) => {
+        if (systemCodeOf(error) !== 'ENOENT') throw error;
+        await this.#makeFolder(join(path, '..'));
+        await write();
+      });
       await rename(draft, path);
     } catch (error) {
       await rm(draft, { force: true });

@@ -14,6 +14,8 @@ import { percentile } from './percentiles.ts';
 
 const warmUps = 200;
 const rounds = 2000;
+/** One after the other, for the processor time of each way, which alternating calls would mix. */
+const measuredForCpu = 500;
 const modelId = 'us.anthropic.claude-sonnet-4-6';
 
 const home = mkdtempSync(join(tmpdir(), 'tidyllm-bench-'));
@@ -81,6 +83,14 @@ async function governedCall(): Promise<Timing> {
   return { first, total: performance.now() - startedAt };
 }
 
+/** Milliseconds of processor time of all threads for a call. */
+async function cpuOf(call: () => Promise<Timing>): Promise<number> {
+  const before = process.cpuUsage();
+  for (let index = 0; index < measuredForCpu; index += 1) await call();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000 / measuredForCpu;
+}
+
 /** One write and one fdatasync of a record's size: what the disk alone takes. */
 function syncedWrite(descriptor: number, bytes: Buffer): number {
   const startedAt = performance.now();
@@ -103,6 +113,7 @@ for (let index = 0; index < rounds; index += 1) {
   syncTimes.push(syncedWrite(descriptor, Buffer.alloc(700, 'x')));
 }
 closeSync(descriptor);
+const cpu = { bare: await cpuOf(bareCall), governed: await cpuOf(governedCall) };
 
 const row = (name: string, pick: (timing: Timing) => number): string => {
   const [b, g] = [bareTimes.map(pick), governedTimes.map(pick)];
@@ -123,6 +134,9 @@ console.log(row('whole call', ({ total }) => total));
 console.log(row('first token', ({ first }) => first));
 console.log(
   `one synced write of this disk: p50 ${percentile(syncTimes, 0.5).toFixed(2)} ms, p99 ${percentile(syncTimes, 0.99).toFixed(2)} ms; a governed call makes two`,
+);
+console.log(
+  `processor time: bare ${cpu.bare.toFixed(2)} ms, governed ${cpu.governed.toFixed(2)}, added ${(cpu.governed - cpu.bare).toFixed(2)}`,
 );
 await core.dispose();
 bare.destroy();
