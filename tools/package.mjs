@@ -20,7 +20,7 @@ export async function packageExtension(vsix, { scan = false } = {}) {
   try {
     const filter = (path) => !heavy.includes(relative(root, path));
     await cp(root, folder, { recursive: true, filter });
-    const sizes = await run(root, 'node', ['esbuild.mjs', join(folder, 'dist')]);
+    const sizes = await run(root, 'node', ['build.mjs', join(folder, 'dist')]);
     const unscanned = ['--allow-package-all-secrets', '--allow-package-env-file'];
     // There is no public repository yet that links and pictures of the README could point to.
     const publication = ['--allow-missing-repository', '--no-rewrite-relative-links'];

@@ -33,7 +33,7 @@ await main(async () => {
   if (missing.length > 0) throw new ToolError(`These tests are not there: ${missing.join(', ')}.`);
   const servers = await testServers();
   const env = { ...environment(await node24()), ...servers };
-  if ((await run('node', ['esbuild.mjs'], env)) === 0)
+  if ((await run('node', ['build.mjs'], env)) === 0)
     process.exitCode = await run('vitest', ['run', ...files], env);
   else process.exitCode = 1;
 });

@@ -93,7 +93,7 @@ async function check() {
  */
 async function build() {
   const outcome = { passed: 0, failed: 0, output: '' };
-  for (const parameters of [['esbuild.mjs'], ['tools/package.mjs', process.env.VSIX]]) {
+  for (const parameters of [['build.mjs'], ['tools/package.mjs', process.env.VSIX]]) {
     const { code, output } = await runWithNode24('node', parameters);
     if (code === 0) outcome.passed += 1;
     else Object.assign(outcome, { failed: outcome.failed + 1, output: outcome.output + output });

@@ -48,7 +48,7 @@ export async function bundle(script: string, folder: string): Promise<string> {
     outfile,
     bundle: true,
     minify: true,
-    plugins: [lazyNodeHttp],
+    plugins: [lazyNodeHttp.esbuild],
     platform: 'node',
     format: 'esm',
     logLevel: 'error',

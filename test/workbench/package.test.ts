@@ -35,17 +35,36 @@ test('the package is small', async () => {
   expect(size).toBeLessThan(1_800_000);
 });
 
-test('what loads when the extension starts is small', async () => {
-  const dist = join(import.meta.dirname, '../../dist');
-  const loaded = new Map<string, number>();
-  const load = async (file: string): Promise<void> => {
-    if (loaded.has(file)) return;
-    loaded.set(file, 0);
-    const text = await readFile(join(dist, file), 'utf8');
-    loaded.set(file, text.length);
-    for (const [, next = ''] of text.matchAll(/(?:from|import)\s*"\.\/([^"]+\.js)"/g)) await load(next);
-  };
-  await load('extension.js');
-  expect(loaded.size).toBeGreaterThan(10);
-  expect([...loaded.values()].reduce((sum, size) => sum + size, 0)).toBeLessThan(550_000);
+const dist = join(import.meta.dirname, '../../dist');
+const atOnce = /(?:from|import)\s*"\.\/([^"]+\.js)"/g;
+const ever = /(?:from|import)\s*\(?\s*["'`]\.\/([^"'`]+\.js)["'`]/g;
+
+/** The text of a built file and of all that it loads, by name. */
+async function loaded(
+  file: string,
+  imports: RegExp,
+  found = new Map<string, string>(),
+): Promise<Map<string, string>> {
+  if (found.has(file)) return found;
+  const text = await readFile(join(dist, file), 'utf8');
+  found.set(file, text);
+  for (const [, next = ''] of text.matchAll(imports)) await loaded(next, imports, found);
+  return found;
+}
+
+test('what loads when the extension starts is small, and in few files', async () => {
+  const files = await loaded('extension.js', atOnce);
+  expect(files.size).toBeLessThan(10);
+  const size = [...files.values()].reduce((sum, text) => sum + text.length, 0);
+  expect(size).toBeGreaterThan(300_000);
+  expect(size).toBeLessThan(550_000);
+});
+
+test('no part of the command needs the editor', async () => {
+  const files = await loaded('cli.js', ever);
+  expect(files.size).toBeGreaterThan(50);
+  const withEditor = [...files]
+    .filter(([, text]) => /from\s*["'`]vscode["'`]/.test(text))
+    .map(([name]) => name);
+  expect(withEditor).toEqual([]);
 });
