@@ -87,6 +87,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'soak',
+          include: ['test/soak/**/*.test.ts'],
+          globalSetup: 'test/workbench/globalSetup.ts',
+          setupFiles: 'test/workbench/harness/pictureOnFailure.ts',
+        },
+      },
+      {
+        test: {
           name: 'bench',
           include: ['test/bench/**/*.test.ts'],
           globalSetup: 'test/workbench/globalSetup.ts',
