@@ -12,16 +12,16 @@ export function analyzeBottlenecks(parsed: ParsedWorkflow, _text: string, facts:
   const plan = planOf(parsed, facts);
   const result = startingResult('analyze', { plan, parsed, facts });
   if (!plan) return result;
+  const schedule = simulate(plan.graph, plan.ms, facts.slots);
   return {
     ...result,
-    steps: stepAnalyses(plan, facts),
-    improvements: fasterSteps(plan, result, facts),
+    steps: stepAnalyses(plan, schedule, facts),
+    improvements: fasterSteps(plan, { schedule, before: result }, facts),
   };
 }
 
-function stepAnalyses(plan: Plan, facts: Facts): StepAnalysis[] {
+function stepAnalyses(plan: Plan, schedule: Schedule, facts: Facts): StepAnalysis[] {
   const slack = slackOf(plan.graph, plan.ms);
-  const schedule = simulate(plan.graph, plan.ms, facts.slots);
   const work = [...plan.ms.values()].reduce((sum, ms) => sum + ms, 0);
   return [...plan.durations].map(([id, { ms, basis, estimated }]) => {
     const history = facts.history.get(id);
@@ -56,15 +56,19 @@ function medianCost(costs: readonly bigint[]): bigint | null {
   return low === undefined || high === undefined ? null : (low + high) / 2n;
 }
 
-/** Both plans are simulated, because another path may be the longest once a step is faster. */
-function fasterSteps(plan: Plan, before: OperationResult, { slots }: Facts): Improvement[] {
+/** Both are simulated, in the same order, because another path may be the longest once a step is faster. */
+function fasterSteps(
+  plan: Plan,
+  { schedule, before }: { schedule: Schedule; before: OperationResult },
+  { slots }: Facts,
+): Improvement[] {
   const durationOf = (id: string): StepDuration | undefined => plan.durations.get(id);
   return before.criticalPath
     .toSorted((a, b) => (durationOf(b)?.ms ?? 0) - (durationOf(a)?.ms ?? 0))
     .slice(0, mostTried)
     .map((id) => {
       const ms = durationOf(id)?.ms ?? 0;
-      const { makespan } = simulate(plan.graph, new Map([...plan.ms, [id, ms / 2]]), slots);
+      const { makespan } = simulate(plan.graph, new Map([...plan.ms, [id, ms / 2]]), slots, schedule);
       const gainMs = before.makespanMs - makespan;
       return {
         id: `faster_step:${id}`,

@@ -50,7 +50,7 @@ export function startingResult(
 }
 
 function notesOn(plan: Plan, estimated: readonly [string, StepDuration][], { slots }: Facts): string[] {
-  const simulated = `The makespan is simulated on ${slots} ${slots === 1 ? 'slot' : 'slots'}, the step with the longest way to the end first. The bound is max(critical path, work / slots).`;
+  const simulated = `The makespan is simulated on ${slots} ${slots === 1 ? 'slot' : 'slots'}, in the order of the shortest plan that was found. The bound is max(critical path, work / slots).`;
   if (estimated.length === 0) return [simulated];
   const bases = [...new Set(estimated.map(([, { basis }]) => basis))].slice(0, 5).join('; ');
   return [simulated, `${estimated.length} of ${plan.graph.tasks.size} durations are estimates: ${bases}.`];

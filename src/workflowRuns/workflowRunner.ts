@@ -1,5 +1,5 @@
 import { GatewayError, messageOf } from '../errors.ts';
-import { longestWays, type Durations } from '../workflow/schedule.ts';
+import { longestWays, simulate, type Durations, type Schedule } from '../workflow/schedule.ts';
 import { TaskGraph } from '../workflow/taskGraph.ts';
 import { allSteps, type Workflow } from '../workflow/workflow.ts';
 import { Deadline, remainingMs } from './deadline.ts';
@@ -51,6 +51,8 @@ export class WorkflowRunner {
   readonly #work: Work;
   readonly #graph: TaskGraph;
   readonly #ways: ReadonlyMap<string, number>;
+  /** Of what is left, by the durations that are expected. */
+  readonly #plan: Schedule;
   readonly #values: StepValues;
   readonly #ended = new Set<string>();
   readonly #running = new Map<string, { promise: Promise<void>; began: number }>();
@@ -69,6 +71,8 @@ export class WorkflowRunner {
       this.#values.set(id, value);
       if (this.#graph.tasks.has(id)) this.#ended.add(id);
     }
+    const left = [...work.durations].map(([id, ms]) => [id, this.#ended.has(id) ? 0 : ms] as const);
+    this.#plan = simulate(this.#graph, new Map(left), work.slots);
     this.#deadline = this.#deadlineOf(work);
   }
 
@@ -112,16 +116,20 @@ export class WorkflowRunner {
     return Object.fromEntries(last.map(([id]) => [id, this.#values.resultOf(id)]));
   }
 
-  /** The ready step with the longest way to the end; null if none is ready. */
+  /** The ready step that the plan begins first; null if none is ready. */
   #next(): string | null {
     let best: string | null = null;
     for (const { id, after } of this.#graph.tasks.values()) {
       if (this.#ended.has(id) || this.#running.has(id) || !after.every((one) => this.#ended.has(one)))
         continue;
       if (!this.#readySince.has(id)) this.#readySince.set(id, performance.now());
-      if (best === null || (this.#ways.get(id) ?? 0) > (this.#ways.get(best) ?? 0)) best = id;
+      if (best === null || this.#plannedStart(id) < this.#plannedStart(best)) best = id;
     }
     return best;
+  }
+
+  #plannedStart(id: string): number {
+    return this.#plan.times.get(id)?.start ?? Infinity;
   }
 
   #start(id: string): void {

@@ -12,7 +12,7 @@ describe('a schedule', () => {
       const durations = new Map([...graph.tasks.keys()].map((id) => [id, Math.floor(random() * 100)]));
       const slots = 1 + Math.floor(random() * 5);
       const bound = shortestPossible(graph, durations, slots);
-      for (const order of ['critical_path', 'first_in_first_out'] as const) {
+      for (const order of ['critical_path', 'first_in_first_out', 'shortest_plan'] as const) {
         const { makespan, times } = simulate(graph, durations, slots, order);
         expect(times.size).toBe(graph.tasks.size);
         expect(makespan).toBeGreaterThanOrEqual(bound);
@@ -41,6 +41,19 @@ describe('a schedule', () => {
     }
   });
 
+  it('is never longer than by the critical path or first in, first out, and the same again by its own order', () => {
+    const random = seededRandom();
+    for (let round = 0; round < 200; round += 1) {
+      const graph = new TaskGraph(randomSteps(random, 1 + Math.floor(random() * 60)));
+      const durations = new Map([...graph.tasks.keys()].map((id) => [id, Math.floor(random() * 100)]));
+      const slots = 1 + Math.floor(random() * 5);
+      const plan = simulate(graph, durations, slots);
+      for (const order of ['critical_path', 'first_in_first_out'] as const)
+        expect(plan.makespan).toBeLessThanOrEqual(simulate(graph, durations, slots, order).makespan);
+      expect(simulate(graph, durations, slots, plan).makespan).toBe(plan.makespan);
+    }
+  });
+
   it('begins the step with the longest way first', () => {
     const graph = new TaskGraph([plainStep('short', []), plainStep('long', []), plainStep('last', ['long'])]);
     const durations = new Map([
@@ -48,7 +61,7 @@ describe('a schedule', () => {
       ['long', 1],
       ['last', 5],
     ]);
-    expect(simulate(graph, durations, 1).times.get('long')).toEqual({ start: 0, end: 1 });
+    expect(simulate(graph, durations, 1, 'critical_path').times.get('long')).toEqual({ start: 0, end: 1 });
     expect(simulate(graph, durations, 1, 'first_in_first_out').times.get('short')).toEqual({
       start: 0,
       end: 2,
