@@ -22,6 +22,7 @@ const entries = [
   'src/cli.ts',
   // What cli.js runs; the tests run it many times in one process.
   'src/cli/commandLine.ts',
+  'src/ledger/verifyPartWorker.ts',
   'src/ledger/verifyWorker.ts',
   'src/history/historyWorker.ts',
   'src/queries/queryWorker.ts',

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import type { Core } from '../core/core.ts';
 import { checkpointsOf } from '../ledger/anchors.ts';
-import { verifyLedger, type VerificationResult } from '../ledger/readJournal.ts';
+import { verifyLedger, type VerificationResult } from '../ledger/verifyLedger.ts';
 import type { SignedCheckpoint } from '../ledger/signing.ts';
 import { verifyTrail } from '../ledger/verifyTrail.ts';
 import { isKeyName } from '../strayCharacters.ts';

@@ -3,7 +3,7 @@ import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import { reportCsv, reportJson, reportMarkdown, type ReportContext } from '../history/complianceFiles.ts';
 import { complianceReport, type ComplianceReport } from '../history/complianceReport.ts';
-import { verifyLedger } from '../ledger/readJournal.ts';
+import { verifyLedger } from '../ledger/verifyLedger.ts';
 import { dayOption } from './options.ts';
 import { writeOutput } from './output.ts';
 import { printJson, type Terminal } from './terminal.ts';

@@ -12,7 +12,8 @@ import {
 import type { Anchoring } from '../ledger/anchors.ts';
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
 import type { LedgerReader, Receipt } from '../ledger/contract.ts';
-import type { LedgerLocation, VerificationResult } from '../ledger/readJournal.ts';
+import type { LedgerLocation } from '../ledger/readJournal.ts';
+import type { VerificationResult } from '../ledger/verifyLedger.ts';
 import type { Caller } from '../ledger/records.ts';
 import type { LoadedSettings } from '../settings/loadSettings.ts';
 import type { TrackingStatus } from '../tracking/tracker.ts';

@@ -1,6 +1,6 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { GatewayError, messageOf } from '../errors.ts';
-import { verifyLedger, type VerificationResult } from '../ledger/readJournal.ts';
+import { verifyLedger, type VerificationResult } from '../ledger/verifyLedger.ts';
 import { verifyTrail } from '../ledger/verifyTrail.ts';
 import { runProgram } from '../program.ts';
 import type { Environment } from '../settings/settingsDocument.ts';

@@ -2,7 +2,8 @@ import { GatewayError } from '../errors.ts';
 import { closeLedger } from './closure.ts';
 import type { Fault } from './fault.ts';
 import type { LedgerHead, LedgerReader } from './contract.ts';
-import { damageError, firstSequence, ledgerIdIn, verifyLedger, type LedgerLocation } from './readJournal.ts';
+import { damageError, firstSequence, ledgerIdIn, type LedgerLocation } from './readJournal.ts';
+import { verifyLedger } from './verifyLedger.ts';
 import { parseCheckpoint, type SignedCheckpoint } from './signing.ts';
 
 /** A place outside the ledger that keeps checkpoints, so that truncating or rewriting what was anchored is detected. */

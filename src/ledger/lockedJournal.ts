@@ -8,7 +8,8 @@ import type { LedgerClock } from './ledgerClock.ts';
 import { asLedgerError } from './ledgerFailure.ts';
 import type { LedgerFolder } from './ledgerFolder.ts';
 import type { LedgerOptions } from './ledgerOptions.ts';
-import { damageError, faultAround, type LedgerLocation } from './readJournal.ts';
+import { damageError, type LedgerLocation } from './readJournal.ts';
+import { faultAround } from './verifyLedger.ts';
 import { endOfOrphan, orphanedRuns, recoveryDrafts, type Liveness } from './recovery.ts';
 import type { Signer } from './signing.ts';
 

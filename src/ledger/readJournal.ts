@@ -5,12 +5,10 @@ import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import { NoOrdinaryFile, openFile } from '../readFile.ts';
 import { mostLineBytes, recordHash, requireLineLength, splitLine } from './chain.ts';
 import { closeLedger } from './closure.ts';
-import { ChainFault, type Fault, type FaultKind } from './fault.ts';
-import { firstLine, isTorn, segmentName, segmentNames, segmentNumber } from './journal.ts';
-import { LedgerState } from './ledgerState.ts';
+import { ChainFault, type Fault } from './fault.ts';
+import { firstLine, segmentName, segmentNames, segmentNumber } from './journal.ts';
 import { foldedRecord } from './recordShape.ts';
 import type { LedgerMode, LedgerRecord } from './records.ts';
-import type { SignedCheckpoint } from './signing.ts';
 
 const readSize = 1 << 20;
 const lineFeed = 0x0a;
@@ -46,18 +44,6 @@ export interface JournalPosition {
   hash: string;
 }
 
-export interface VerificationResult {
-  ok: boolean;
-  records: number;
-  segments: number;
-  head: { sequence: number; hash: string } | null;
-  /** Anchored checkpoints that were found to fit. */
-  anchors: number;
-  /** As in `LedgerState`. */
-  unendorsedKeys: string[];
-  firstFault: Fault | null;
-}
-
 /** A ledger to read. */
 export interface LedgerLocation {
   directory: string;
@@ -65,216 +51,6 @@ export interface LedgerLocation {
   mode: LedgerMode | null;
   /** As in `LedgerState`. */
   pinnedKey?: string | null | undefined;
-}
-
-export interface VerificationOptions {
-  /** First policy day to check, YYYY-MM-DD: begins with the segment that holds its beginning. */
-  from?: string | undefined;
-  /** Sequence number: begins with the segment that holds its record. */
-  since?: number;
-  /** Checkpoints kept elsewhere, which the ledger must contain. */
-  anchors?: readonly SignedCheckpoint[];
-  signal?: AbortSignal;
-  /** Gets the bytes read so far. */
-  onProgress?: (bytes: number) => void;
-}
-
-/**
- * Checks a ledger record by record, in bounded memory, and names the first fault. Works on a journal that
- * others are writing. A fault closes the ledger. Throws `ledger_unavailable` when it can't be read.
- */
-export async function verifyLedger(
-  location: LedgerLocation,
-  options: VerificationOptions = {},
-): Promise<VerificationResult> {
-  return readable(location.directory, async () => {
-    const names = segmentsOrNone(location.directory);
-    const verifier = new Verifier(location, options);
-    const firstFault = await verifier.run(names);
-    const { records, anchors, head, unendorsedKeys } = verifier;
-    if (firstFault) closeLedger(location.directory, firstFault, false);
-    const found = { records, segments: names.length, head, anchors, unendorsedKeys };
-    return { ok: firstFault === null, ...found, firstFault };
-  });
-}
-
-/**
- * What is wrong with the segment of a fault, or between it and the one before; null when they are intact, and the
- * fault was half a write. Certain under the ledger's lock. Throws `ledger_unavailable`.
- */
-export async function faultAround(location: LedgerLocation, { segment }: Fault): Promise<Fault | null> {
-  return readable(location.directory, () => {
-    const names = segmentsOrNone(location.directory);
-    const verifier = new Verifier(location, {});
-    return names.includes(segment) ? verifier.around(names, segment) : verifier.run(names);
-  });
-}
-
-class Verifier {
-  records = 0;
-  anchors = 0;
-  readonly #location: LedgerLocation;
-  readonly #options: VerificationOptions;
-  readonly #due: SignedCheckpoint[];
-  #state: LedgerState;
-  #bytes = 0;
-
-  constructor(location: LedgerLocation, options: VerificationOptions) {
-    this.#location = location;
-    this.#options = options;
-    this.#due = (options.anchors ?? []).toSorted((a, b) => a.size - b.size);
-    this.#state = new LedgerState(location.mode, location.pinnedKey);
-  }
-
-  get head(): { sequence: number; hash: string } | null {
-    const { sequence, hash } = this.#state.head;
-    return sequence === 0 ? null : { sequence, hash };
-  }
-
-  get unendorsedKeys(): string[] {
-    return this.#state.unendorsedKeys;
-  }
-
-  async run(names: readonly string[]): Promise<Fault | null> {
-    let before: string | null = null;
-    for (const name of names.slice(this.#start(names))) {
-      const expected: string = before === null ? name : segmentName(segmentNumber(before) + 1);
-      if (name !== expected) return this.#missing(expected);
-      const fault = await this.#segment(name, before === null, name === names.at(-1));
-      if (fault) return fault;
-      before = name;
-    }
-    const first = segmentName(this.#state.firstSegment);
-    if ((names[0] ?? first) > first) return this.#missing(first);
-    return this.#unreachedAnchor(names.at(-1) ?? first) ?? this.#uncheckedAnchors(first);
-  }
-
-  /** Checks a segment and the one before it. */
-  async around(names: readonly string[], segment: string): Promise<Fault | null> {
-    const at = names.indexOf(segment);
-    const first = Math.max(0, at - 1);
-    for (const name of names.slice(first, at + 1)) {
-      const fault = await this.#segment(name, name === names[first], name === names.at(-1));
-      if (fault && fault.kind !== 'unterminated_tail') return fault;
-    }
-    return null;
-  }
-
-  /** Index of the segment to begin with. */
-  #start(names: readonly string[]): number {
-    const { from, since } = this.#options;
-    if (since !== undefined)
-      return Math.max(
-        0,
-        names.findLastIndex(
-          (name) => (headerIn(this.#location.directory, name)?.sequence ?? Infinity) <= since,
-        ),
-      );
-    if (from === undefined) return 0;
-    return Math.max(
-      0,
-      names.findLastIndex((name) => {
-        const header = headerIn(this.#location.directory, name);
-        return header !== null && header.time.slice(0, 10) < from;
-      }),
-    );
-  }
-
-  async #segment(name: string, first: boolean, last: boolean): Promise<Fault | null> {
-    const { signal, onProgress } = this.#options;
-    let line = 0;
-    let offset = 0;
-    const fault = (kind: FaultKind, detail: string): Fault => ({
-      segment: name,
-      line: line + 1,
-      sequence: this.#state.head.sequence + 1,
-      kind,
-      detail,
-    });
-    try {
-      for await (const { bytes, ends, complete } of chunks(join(this.#location.directory, name), 0)) {
-        signal?.throwIfAborted();
-        let start = 0;
-        for (const end of ends) {
-          const stored = bytes.subarray(start, end);
-          if (first && line === 0) this.#begin(stored, segmentNumber(name));
-          this.#state.take(stored, line === 0);
-          offset += end + 1 - start;
-          start = end + 1;
-          this.#checkAnchors();
-          this.records += 1;
-          line += 1;
-        }
-        this.#bytes += start;
-        onProgress?.(this.#bytes);
-        if (complete && start < bytes.length) {
-          const detail = `${bytes.length - start} bytes follow the last complete record: a write was cut short, or is under way`;
-          return fault('unterminated_tail', detail);
-        }
-      }
-    } catch (error) {
-      if (!(error instanceof ChainFault)) throw error;
-      const rest =
-        last && error.kind !== 'unreadable'
-          ? await restOf(join(this.#location.directory, name), offset)
-          : Buffer.alloc(0);
-      if (!isTorn(error.kind, rest, offset)) return fault(error.kind, error.message);
-      const detail = `${rest.length} bytes after the last complete record are what a power loss left of a write`;
-      return fault('unterminated_tail', detail);
-    }
-    // A segment is closed only with a header after it; an empty last one is about to get its own.
-    return line === 0 && !last ? fault('bad_header', 'the segment is empty') : null;
-  }
-
-  #begin(header: Buffer, segment: number): void {
-    this.#state = LedgerState.before(header, this.#location.mode, this.#location.pinnedKey);
-    if (this.#state.segment !== segment - 1)
-      throw new ChainFault('bad_header', `the header is that of segment ${this.#state.segment + 1}`);
-    this.#checkAnchors();
-    // What these anchored was dropped, or is not asked for.
-    while ((this.#due[0]?.size ?? Infinity) < this.#state.head.sequence) this.#due.shift();
-    this.#checkAnchors();
-  }
-
-  /** Checkpoints that were given and could not be compared with anything prove nothing. */
-  #uncheckedAnchors(segment: string): Fault | null {
-    if ((this.#options.anchors ?? []).length === 0 || this.anchors > 0) return null;
-    const detail = 'every anchor is of records before the first that was checked: none could be compared';
-    return { segment, line: 1, sequence: this.#state.head.sequence, kind: 'anchor_mismatch', detail };
-  }
-
-  #checkAnchors(): void {
-    const { ledgerId } = this.#state;
-    if (ledgerId !== '' && this.#due[0] && this.#due[0].ledgerId !== ledgerId)
-      throw new ChainFault('anchor_mismatch', 'the anchor is that of another ledger');
-    for (let next = this.#due[0]; next?.size === this.#state.head.sequence; next = this.#due[0]) {
-      const { size, root } = this.#state.checkpoint;
-      if (next.root !== root) {
-        const detail = `the anchor at record ${size} is of other records: what came before it was rewritten`;
-        throw new ChainFault('anchor_mismatch', detail);
-      }
-      if (!this.#state.isSigned(next))
-        throw new ChainFault('bad_signature', `no key of this ledger signed the anchor at record ${size}`);
-      this.#due.shift();
-      this.anchors += 1;
-    }
-  }
-
-  #unreachedAnchor(segment: string): Fault | null {
-    const next = this.#due[0];
-    if (!next) return null;
-    const { sequence } = this.#state.head;
-    const detail =
-      next.ledgerId === this.#state.ledgerId
-        ? `the ledger ends at record ${sequence}, but record ${next.size} was anchored: its end was cut off`
-        : 'the anchor is that of another ledger';
-    return { segment, line: 0, sequence: sequence + 1, kind: 'anchor_mismatch', detail };
-  }
-
-  #missing(segment: string): Fault {
-    const sequence = this.#state.head.sequence + 1;
-    return { segment, line: 1, sequence, kind: 'missing_segment', detail: 'the segment is missing' };
-  }
 }
 
 /**
@@ -389,7 +165,7 @@ interface Chunk {
 }
 
 /** A file from `offset` on, in pieces that begin with a line. A piece is overwritten by the next. */
-async function* chunks(path: string, offset: number): AsyncGenerator<Chunk> {
+export async function* chunks(path: string, offset: number): AsyncGenerator<Chunk> {
   await using file = await openSegment(path);
   let buffer = Buffer.allocUnsafe(2 * readSize);
   let rest = 0;
@@ -412,7 +188,7 @@ async function* chunks(path: string, offset: number): AsyncGenerator<Chunk> {
 }
 
 /** What follows a line, up to what a write can have left there. */
-async function restOf(path: string, offset: number): Promise<Buffer> {
+export async function restOf(path: string, offset: number): Promise<Buffer> {
   await using file = await openSegment(path);
   const { size } = await file.stat();
   const rest = Buffer.alloc(Math.min(size - offset, mostLineBytes + 1));
@@ -486,7 +262,8 @@ function headerOf(line: Buffer): SegmentHeader {
   return { ledgerId: record.ledger_id.replaceAll('-', ''), sequence, previous, time };
 }
 
-function segmentsOrNone(directory: string): string[] {
+/** Of a ledger, oldest first; none where its folder is missing. */
+export function segmentsOrNone(directory: string): string[] {
   try {
     return segmentNames(directory);
   } catch (error) {
@@ -495,7 +272,8 @@ function segmentsOrNone(directory: string): string[] {
   }
 }
 
-async function readable<T>(directory: string, work: () => Promise<T>): Promise<T> {
+/** Runs work; a system error of it becomes `ledger_unavailable`. */
+export async function readable<T>(directory: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -2,7 +2,8 @@ import { GatewayError } from '../errors.ts';
 import type { Anchoring } from './anchors.ts';
 import { closureOf } from './closure.ts';
 import type { LedgerAdministration, LedgerReader, ReopeningFound, ReopeningReceipt } from './contract.ts';
-import { damageError, firstSequence, verifyLedger, type LedgerLocation } from './readJournal.ts';
+import { damageError, firstSequence, type LedgerLocation } from './readJournal.ts';
+import { verifyLedger } from './verifyLedger.ts';
 
 interface LedgerInUse {
   ledger: Pick<LedgerReader, 'budget'>;

@@ -1,6 +1,7 @@
 import type { Anchoring } from './anchors.ts';
 import { certainFault } from './closure.ts';
-import type { LedgerLocation, VerificationResult } from './readJournal.ts';
+import type { LedgerLocation } from './readJournal.ts';
+import type { VerificationResult } from './verifyLedger.ts';
 import type { SignedCheckpoint } from './signing.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { verifyLedger, type LedgerLocation } from './readJournal.ts';
+import type { LedgerLocation } from './readJournal.ts';
+import { verifyLedger } from './verifyLedger.ts';
 import type { SignedCheckpoint } from './signing.ts';
 
 /** The worker's input. */

@@ -7,7 +7,7 @@ import { decodeRecord, emptyHead, type Head } from '../../src/ledger/chain.ts';
 import { ChainFault } from '../../src/ledger/fault.ts';
 import { segmentNames } from '../../src/ledger/journal.ts';
 import { LedgerState } from '../../src/ledger/ledgerState.ts';
-import { verifyLedger } from '../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../src/ledger/verifyLedger.ts';
 import { foldedRecord } from '../../src/ledger/recordShape.ts';
 import { parseCheckpoint, splitNotes } from '../../src/ledger/signing.ts';
 import { isNightly, report, times } from '../support/nightly.ts';

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { readRecords, verifyLedger } from '../../src/ledger/readJournal.ts';
+import { readRecords } from '../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../src/ledger/verifyLedger.ts';
 import { microToUsd } from '../../src/pricing/cost.ts';
 import { startBedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { isolatedEnvironment } from '../support/gateways.ts';

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { readRecords, verifyLedger } from '../../src/ledger/readJournal.ts';
+import { readRecords } from '../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../src/ledger/verifyLedger.ts';
 import type { LedgerRecord } from '../../src/ledger/records.ts';
 import { startBedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { isolatedEnvironment } from '../support/gateways.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { verifyLedger } from '../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../src/ledger/verifyLedger.ts';
 import { verifyLedger as verifyIndependently } from '../../tools/verify-ledger.mjs';
 import { forge, ForgedLedger } from '../support/forgedLedger.ts';
 import { report, times } from '../support/nightly.ts';

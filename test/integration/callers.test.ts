@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Core } from '../../src/core/core.ts';
 import { HistoryIndex } from '../../src/history/historyIndex.ts';
-import { verifyLedger } from '../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../src/ledger/verifyLedger.ts';
 import { machine, type Machine } from '../support/awsMachine.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
 import { runCommand } from '../support/flowRuns.ts';

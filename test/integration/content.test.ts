@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { subjectHash } from '../../src/content/contentKeys.ts';
 import type { KeptContent } from '../../src/content/contentStore.ts';
 import type { CallOptions, LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
-import { verifyLedger } from '../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../src/ledger/verifyLedger.ts';
 import { tidyllm, tidyllmJson } from '../support/commandLine.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { recordsOf } from '../support/records.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BudgetExceeded } from '../../src/gateways/budgetRefusals.ts';
 import type { CallOptions, LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
-import { verifyLedger } from '../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../src/ledger/verifyLedger.ts';
 import { gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { storedRecords } from '../support/ledgers.ts';
 import { temporaryFolder } from '../support/temporary.ts';

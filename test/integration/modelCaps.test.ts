@@ -6,7 +6,7 @@ import type { Core } from '../../src/core/core.ts';
 import { budgetRaise } from '../../src/cli/budget.ts';
 import { gatewayOnMock, gatewayOnStandIn, type TestGateway } from '../support/gateways.ts';
 import { independently } from '../support/independentVerifier.ts';
-import { verifyLedger } from '../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../src/ledger/verifyLedger.ts';
 import { recordsOf } from '../support/records.ts';
 
 const sonnet = 'anthropic.claude-sonnet-4-6';

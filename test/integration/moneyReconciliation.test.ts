@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compose } from '../../src/app/compose.ts';
 import type { LlmRequest, LlmResponse } from '../../src/gateways/modelCalls.ts';
-import { verifyLedger } from '../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../src/ledger/verifyLedger.ts';
 import { columnName } from '../../src/reconciliation/costExport.ts';
 import {
   adjustments,

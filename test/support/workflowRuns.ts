@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ComposeOptions } from '../../src/core/core.ts';
-import { readRecords, verifyLedger } from '../../src/ledger/readJournal.ts';
+import { readRecords } from '../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../src/ledger/verifyLedger.ts';
 import type { LedgerRecord } from '../../src/ledger/records.ts';
 import type { ResumeRequest, RunRequest, RunResult } from '../../src/workflowRuns/workflowOptimizer.ts';
 import type { StepView } from '../../src/workflowRuns/runView.ts';

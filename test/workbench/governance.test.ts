@@ -4,7 +4,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { BudgetFold } from '../../src/ledger/budgetFold.ts';
 import { naiveHistory } from '../unit/history/naiveHistory.ts';
 import { formatUsd } from '../../src/pricing/cost.ts';
-import { readRecords, verifyLedger } from '../../src/ledger/readJournal.ts';
+import { readRecords } from '../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../src/ledger/verifyLedger.ts';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
 import { ChatView } from './harness/chatView.ts';

@@ -5,7 +5,7 @@ import { compose } from '../../../src/app/compose.ts';
 import type { Core } from '../../../src/core/core.ts';
 import type { FlowExecution } from '../../../src/flow/flowAgreementManager.ts';
 import { journalExists } from '../../../src/ledger/journal.ts';
-import { verifyLedger } from '../../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../../src/ledger/verifyLedger.ts';
 import type { LedgerRecord } from '../../../src/ledger/records.ts';
 import { writeFlowFile } from '../../support/flowFiles.ts';
 import { reportOf, runCommand } from '../../support/flowRuns.ts';

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { segmentNames } from '../../../src/ledger/journal.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
-import { readRecords, verifyLedger } from '../../../src/ledger/readJournal.ts';
+import { readRecords } from '../../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../../src/ledger/verifyLedger.ts';
 import { openLedger, reserveInput, settleInput } from '../../support/ledgers.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 

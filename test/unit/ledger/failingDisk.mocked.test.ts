@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { verifyLedger } from '../../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../../src/ledger/verifyLedger.ts';
 import { openLedger, reserveInput, settleInput, storedRecords } from '../../support/ledgers.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import type { LedgerOptions } from '../../../src/ledger/ledgerOptions.ts';
-import { verifyLedger } from '../../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../../src/ledger/verifyLedger.ts';
 import { capsOf, openLedger, reserveInput, settleInput, storedRecords } from '../../support/ledgers.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 

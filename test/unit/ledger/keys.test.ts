@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import type { LedgerOptions } from '../../../src/ledger/ledgerOptions.ts';
-import { verifyLedger } from '../../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../../src/ledger/verifyLedger.ts';
 import { Signer, keyIdOf } from '../../../src/ledger/signing.ts';
 import { signingKeyFile } from '../../../src/ledger/signingKey.ts';
 import { ForgedLedger } from '../../support/forgedLedger.ts';

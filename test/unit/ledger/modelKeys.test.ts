@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { AdjustInput } from '../../../src/ledger/contract.ts';
-import { verifyLedger } from '../../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../../src/ledger/verifyLedger.ts';
 import { independently } from '../../support/independentVerifier.ts';
 import { capsOf, openLedger, reserveInput, settleInput, storedRecords } from '../../support/ledgers.ts';
 import { temporaryFolder } from '../../support/temporary.ts';

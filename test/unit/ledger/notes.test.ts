@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { HistoryIndex } from '../../../src/history/historyIndex.ts';
 import { isTorn } from '../../../src/ledger/journal.ts';
-import { verifyLedger } from '../../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../../src/ledger/verifyLedger.ts';
 import type { Note } from '../../../src/ledger/records.ts';
 import { verifyLedger as verifyIndependently } from '../../../tools/verify-ledger.mjs';
 import { ForgedLedger, type AnyRecord } from '../../support/forgedLedger.ts';

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { ReserveInput, StartRunInput } from '../../../src/ledger/contract.ts';
-import { verifyLedger } from '../../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../../src/ledger/verifyLedger.ts';
 import { endRunInput, reserveInput, settleInput, startRunInput } from '../../support/inputs.ts';
 import { independently } from '../../support/independentVerifier.ts';
 import { capsOf, openLedger, storedRecords } from '../../support/ledgers.ts';

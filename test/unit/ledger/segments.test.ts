@@ -5,7 +5,8 @@ import { GatewayError } from '../../../src/errors.ts';
 import { segmentNames } from '../../../src/ledger/journal.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import type { LedgerOptions } from '../../../src/ledger/ledgerOptions.ts';
-import { readRecords, verifyLedger } from '../../../src/ledger/readJournal.ts';
+import { readRecords } from '../../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../../src/ledger/verifyLedger.ts';
 import { parseCheckpoint, type SignedCheckpoint } from '../../../src/ledger/signing.ts';
 import {
   capsOf,

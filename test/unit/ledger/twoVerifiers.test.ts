@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { verifyLedger } from '../../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../../src/ledger/verifyLedger.ts';
 import { ForgedLedger, type AnyRecord } from '../../support/forgedLedger.ts';
 import {
   keysInMemory,

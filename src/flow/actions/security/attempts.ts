@@ -10,7 +10,8 @@ import type { BackendInfo, ConformedCall, ModelBackend, ModelCall } from '../../
 import { initGateways } from '../../../gateways/registry.ts';
 import { journalExists, segmentNames } from '../../../ledger/journal.ts';
 import { attemptsCommand } from '../../../ledger/records.ts';
-import { verifyLedger, type LedgerLocation } from '../../../ledger/readJournal.ts';
+import type { LedgerLocation } from '../../../ledger/readJournal.ts';
+import { verifyLedger } from '../../../ledger/verifyLedger.ts';
 import { formatUsd } from '../../../pricing/cost.ts';
 import { ModelCatalogue } from '../../../pricing/modelCatalogue.ts';
 import { NoOrdinaryFile, openFile } from '../../../readFile.ts';

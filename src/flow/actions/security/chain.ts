@@ -1,7 +1,8 @@
 import { messageOf } from '../../../errors.ts';
 import { checkpointsOf, type Anchor } from '../../../ledger/anchors.ts';
 import type { Fault } from '../../../ledger/fault.ts';
-import { verifyLedger, type LedgerLocation } from '../../../ledger/readJournal.ts';
+import type { LedgerLocation } from '../../../ledger/readJournal.ts';
+import { verifyLedger } from '../../../ledger/verifyLedger.ts';
 import type { Finding } from '../../report.ts';
 import { textSection, type Checked } from './check.ts';
 
