@@ -114,7 +114,7 @@ const mayImport = {
 
 const frontDoors = '^src/(extension|cli)\\.ts$';
 const entryPoints =
-  '^src/((extension|cli)\\.ts|ledger/verify(Part)?Worker\\.ts|history/historyWorker\\.ts|queries/queryWorker\\.ts|retrieval/searchWorker\\.ts|detection/detectionWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
+  '^src/((extension|cli)\\.ts|ledger/verify(Part)?Worker\\.ts|history/historyWorker\\.ts|queries/queryWorker\\.ts|retrieval/searchWorker\\.ts|detection/detectionWorker\\.ts|flow/actions/security/secretsWorker\\.ts|views/[^/]+/webview/main\\.tsx)$';
 const browserLibraries =
   'preact|marked|dompurify|highlight\\.js|zod|@vscode/codicons|@vscode-elements/elements|@dagrejs/dagre';
 

@@ -28,6 +28,7 @@ const entries = [
   'src/queries/queryWorker.ts',
   'src/retrieval/searchWorker.ts',
   'src/detection/detectionWorker.ts',
+  'src/flow/actions/security/secretsWorker.ts',
 ];
 
 /**

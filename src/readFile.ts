@@ -43,8 +43,13 @@ export async function readFileBytes(path: string, mostBytes = mostTextBytes): Pr
 }
 
 async function readWhole(path: string, mostBytes: number): Promise<Buffer> {
-  await using file = await openFile(path, mostBytes);
-  return await readUpTo(file, mostBytes);
+  const { file, size } = await openWithSize(path, mostBytes);
+  await using opened = file;
+  // One byte more than it says shows in the same reading that the file ends there.
+  const first = Math.min(size + 1, chunkBytes);
+  const { bytesRead, buffer } = await opened.read(Buffer.allocUnsafeSlow(first), 0, first, null);
+  const bytes = buffer.subarray(0, bytesRead);
+  return bytesRead === size && size > 0 ? bytes : await readUpTo(opened, mostBytes, bytes);
 }
 
 /** The same for UTF-8. Also throws `NotUtf8`. */
@@ -76,12 +81,17 @@ export function readFileTextSync(path: string, mostBytes = mostTextBytes): strin
 
 /** Opens a regular file for reading in parts. Throws like `readFileBytes`. */
 export async function openFile(path: string, mostBytes = Infinity): Promise<FileHandle> {
+  return (await openWithSize(path, mostBytes)).file;
+}
+
+async function openWithSize(path: string, mostBytes: number): Promise<{ file: FileHandle; size: number }> {
   const file = await open(path, flags).catch((error: unknown) => {
     throw noFileCodes.has(systemCodeOf(error) ?? '') ? notAFile() : error;
   });
   try {
-    requireOrdinary(await file.stat(), mostBytes);
-    return file;
+    const found = await file.stat();
+    requireOrdinary(found, mostBytes);
+    return { file, size: found.size };
   } catch (error) {
     await file.close();
     throw error;
@@ -120,7 +130,7 @@ export function requireFile(path: string): void {
 /** Reads a command-line argument, also a pipe or a terminal: all of it, up to `mostBytes`. */
 export async function readAny(path: string, mostBytes: number): Promise<Buffer> {
   await using file = await open(path, 'r');
-  return await readUpTo(file, mostBytes);
+  return await readUpTo(file, mostBytes, Buffer.alloc(0));
 }
 
 /** Throws like `readFileBytes` for a file that a library will read itself; a missing file is no fault. */
@@ -137,15 +147,15 @@ function requireOrdinary(found: Stats, mostBytes: number): void {
   if (found.size > mostBytes) throw tooLarge(mostBytes);
 }
 
-/** The reported size is unreliable: some files of /proc report 0, and others grow. */
-async function readUpTo(file: FileHandle, mostBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for (let size = 0; ;) {
+/** The rest of a file after what was read. The reported size is unreliable: some files of /proc report 0, others grow. */
+async function readUpTo(file: FileHandle, mostBytes: number, before: Buffer): Promise<Buffer> {
+  const chunks = [before];
+  for (let size = before.length; ;) {
+    if (size > mostBytes) throw tooLarge(mostBytes);
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null);
     if (bytesRead === 0) return Buffer.concat(chunks);
     chunks.push(buffer.subarray(0, bytesRead));
     size += bytesRead;
-    if (size > mostBytes) throw tooLarge(mostBytes);
   }
 }
 

@@ -1,7 +1,7 @@
 import { Script } from 'node:vm';
 import { assignedValues, isGenerated, isReference, type AssignedValue } from '../detection/assignedValues.ts';
 import { assigned } from '../detection/configuredSecrets.ts';
-import { customFindings, findingsIn, kindOf } from '../detection/detect.ts';
+import { customFindings, findingsIn, kindOf, secretFindingsIn } from '../detection/detect.ts';
 import type { CustomPattern, SearchedText } from '../detection/finding.ts';
 import { entropyOf, genericRule } from '../detection/gitleaks.ts';
 
@@ -12,8 +12,8 @@ import { entropyOf, genericRule } from '../detection/gitleaks.ts';
 export function secretsIn(text: string, { words = false } = {}): { kind: string; index: number }[] {
   const values = assignedValues(text);
   const found = new Map<number, string>();
-  for (const { rule, class: of, kind, start } of findingsIn({ text }, []))
-    if (of === 'secret' && rule !== assigned && rule !== genericRule) found.set(start, markedAs(kind));
+  for (const { rule, kind, start } of secretFindingsIn(text))
+    if (rule !== assigned && rule !== genericRule) found.set(start, markedAs(kind));
   for (const value of values)
     if (!found.has(value.start) && isSecret(value, words)) found.set(value.start, 'secret');
   return [...found]

@@ -19,6 +19,18 @@ export function findingsIn({ text, name }: SearchedText, patterns: readonly Cust
     : withOthers(all, findingsBeside(name, plain, patterns));
 }
 
+/** The secrets among `findingsIn` without patterns of the settings, in two thirds of its time. */
+export function secretFindingsIn(text: string): Finding[] {
+  const plain = inPlainCharacters(text);
+  const found = secretRanks(plain, []).reduce<Finding[]>(withOthers, []);
+  if (plain === text) return found;
+  const asItStands = secretRanks(text, []).reduce<Finding[]>(withOthers, []);
+  // Personal data gives way to secrets of the same text, but not to those of the text as it stands.
+  return withOthers(found, asItStands).length === found.length
+    ? found
+    : findingsIn({ text }, []).filter((finding) => finding.class === 'secret');
+}
+
 /** Longer texts are no value that only a name makes one: the rules by names take at most so many characters. */
 const mostNamed = 500;
 
@@ -42,8 +54,9 @@ const mostNameLength = 100;
  * of typesetting, full-width digits and signs, and escapes of JSON, whose letter would be taken for a part of the next word.
  */
 function inPlainCharacters(text: string): string {
-  return text
-    .replace(/\\[nrtbf]/g, '  ')
+  // Most texts have none, and this is the quickest way to see it.
+  const unescaped = text.includes('\\') ? text.replace(/\\[nrtbf]/g, '  ') : text;
+  return unescaped
     .replace(/[\u00a0\u2000-\u200a\u202f\u205f\u3000]/g, ' ')
     .replace(/[\u2010-\u2015\u2212\uff0d]/g, '-')
     .replace(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0));
@@ -51,17 +64,24 @@ function inPlainCharacters(text: string): string {
 
 function findingsInPlain(text: string, patterns: readonly CustomPattern[]): Finding[] {
   const custom = customFindings(text, patterns);
-  const byGitleaks = gitleaksFindings(text);
   const ranks = [
+    ...secretRanks(text, custom),
+    custom.filter((finding) => finding.class === 'personal_data'),
+    ...personalDataRules.map((rule) => findingsOf(rule, text)),
+  ];
+  return ranks.reduce<Finding[]>(withOthers, []);
+}
+
+/** Secrets, the surest first. */
+function secretRanks(text: string, custom: readonly Finding[]): Finding[][] {
+  const byGitleaks = gitleaksFindings(text);
+  return [
     custom.filter((finding) => finding.class === 'secret'),
     knownForms(text),
     byGitleaks.filter(({ rule }) => rule !== genericRule),
     configuredSecrets(text),
     byGitleaks.filter(({ rule }) => rule === genericRule),
-    custom.filter((finding) => finding.class === 'personal_data'),
-    ...personalDataRules.map((rule) => findingsOf(rule, text)),
   ];
-  return ranks.reduce<Finding[]>(withOthers, []);
 }
 
 /** What the patterns of the settings find; they may overlap, and need not end. */

@@ -7,6 +7,8 @@ export class Keywords {
   readonly #next: Int32Array;
   /** Indexes of the words that end in a state. */
   readonly #ending: number[][] = [[]];
+  /** Whether there are any: most texts have few. */
+  readonly #ends: Uint8Array;
   readonly #lengths: readonly number[];
 
   constructor(words: readonly string[]) {
@@ -15,15 +17,18 @@ export class Keywords {
     this.#next = new Int32Array(states * alphabet).fill(-1);
     words.forEach((word, index) => this.#add(word, index));
     this.#link();
+    this.#ends = Uint8Array.from(this.#ending, (words) => Math.min(words.length, 1));
   }
 
   /** Calls `found` with the index of the word and where it begins. */
   find(text: string, found: (word: number, start: number) => void): void {
+    const next = this.#next;
+    const ends = this.#ends;
     let state = 0;
     for (let place = 0; place < text.length; place += 1) {
       const code = text.charCodeAt(place);
-      state = code < alphabet ? (this.#next[state * alphabet + (lowerCase[code] ?? 0)] ?? 0) : 0;
-      if (state === 0) continue;
+      state = code < alphabet ? (next[state * alphabet + code] as number) : 0;
+      if (ends[state] === 0) continue;
       for (const word of this.#ending[state] ?? []) found(word, place + 1 - (this.#lengths[word] ?? 0));
     }
   }
@@ -41,7 +46,10 @@ export class Keywords {
     this.#ending[state]?.push(index);
   }
 
-  /** Where a state has no edge, it goes on as its longest proper suffix does; breadth first, so that this is known. */
+  /**
+   * Where a state has no edge, it goes on as its longest proper suffix does; breadth first, so that this is known. Capital
+   * letters lead where small ones do.
+   */
   #link(): void {
     const suffixes = new Int32Array(this.#ending.length);
     const states = [0];
@@ -59,6 +67,8 @@ export class Keywords {
         }
       }
     }
+    for (let edge = 0; edge < this.#next.length; edge += 1)
+      this.#next[edge] = this.#next[edge - (edge % alphabet) + (lowerCase[edge % alphabet] ?? 0)] ?? 0;
   }
 }
 

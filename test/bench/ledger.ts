@@ -14,6 +14,7 @@ import { Ledger } from '../../src/ledger/ledger.ts';
 import { verifyLedger, type VerificationOptions } from '../../src/ledger/verifyLedger.ts';
 import { ledgerDefaults } from '../support/ledgers.ts';
 import { writeSyntheticLedger } from '../support/syntheticLedger.ts';
+import { inSeconds, spent } from './spent.ts';
 
 const wanted = Number(process.env['RECORDS'] ?? 1_000_000);
 const folder = mkdtempSync(join(tmpdir(), 'tidyllm-bench-'));
@@ -22,19 +23,6 @@ const directory = join(folder, 'ledger', 'live');
 
 async function seconds(work: () => Promise<unknown>): Promise<number> {
   return (await spent(work)).seconds;
-}
-
-/** Of the clock, and of the processors in all threads: other programs lengthen the first alone. */
-async function spent(work: () => Promise<unknown>): Promise<{ seconds: number; processor: number }> {
-  const before = process.cpuUsage();
-  const start = performance.now();
-  await work();
-  const { user, system } = process.cpuUsage(before);
-  return { seconds: (performance.now() - start) / 1000, processor: (user + system) / 1e6 };
-}
-
-function inSeconds(of: { seconds: number; processor: number }): string {
-  return `${of.seconds.toFixed(2)} s, of processors ${of.processor.toFixed(2)} s`;
 }
 
 /** SHA-256 of as many inputs as the ledger has records, each of a record's mean size, and of the tree's nodes. */

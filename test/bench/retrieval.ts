@@ -7,24 +7,14 @@
  * one, names the part of a repository that is searched (`benchmark_root`). Without it only the 10,000 files are measured.
  */
 import { execFile } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import * as z from 'zod';
 import { termsOf } from '../../src/retrieval/terms.ts';
 import { WorkspaceIndex } from '../../src/retrieval/workspaceIndex.ts';
-import { editor, root as project } from '../../tools/setup.mjs';
+import { editor } from '../../tools/setup.mjs';
+import { packagesFolder } from './packagesFolder.ts';
 import { percentile } from './percentiles.ts';
 
 const ranks = 10;
@@ -206,47 +196,24 @@ const questions = [
   ...['Where is the scope of a variable analysed?', 'What does the license allow?'],
 ];
 
-/** Copies the first text files of the packages, by path, where neither git nor its name hides them. */
-function copyPackages(target: string): void {
-  const packages = join(project, 'node_modules');
-  const files = globSync('**/*.{js,cjs,mjs,ts,md,json}', { cwd: packages })
-    .filter((path) => !/\.min\.js$|package-lock\.json$/.test(path))
-    .filter((path) => !path.split(/[\\/]/).some((part) => part.startsWith('.')))
-    .filter(
-      (path) => statSync(join(packages, path)).isFile() && statSync(join(packages, path)).size < 1_000_000,
-    )
-    .sort()
-    .slice(0, manyFiles);
-  for (const path of files) {
-    const place = join(target, path.replaceAll('node_modules', 'packages'));
-    mkdirSync(dirname(place), { recursive: true });
-    cpSync(join(packages, path), place);
-  }
-}
-
 async function measureMany(): Promise<object> {
-  const root = mkdtempSync(join(tmpdir(), 'tidyllm-bench-'));
-  try {
-    copyPackages(root);
-    const { index, indexMs, longestStallMs } = await indexed(root);
-    const found: Awaited<ReturnType<typeof foundBy>>[] = [];
-    for (const question of questions) found.push(await foundBy(index, question, root));
-    return {
-      ...index.size,
-      'index ms': Math.round(indexMs),
-      'longest stall ms': longestStallMs.toFixed(1),
-      ...times(
-        'ours',
-        found.map(({ ours }) => ours.ms),
-      ),
-      ...times(
-        'ripgrep',
-        found.map(({ ripgrep }) => ripgrep.ms),
-      ),
-    };
-  } finally {
-    rmSync(root, { recursive: true });
-  }
+  const root = packagesFolder(manyFiles);
+  const { index, indexMs, longestStallMs } = await indexed(root);
+  const found: Awaited<ReturnType<typeof foundBy>>[] = [];
+  for (const question of questions) found.push(await foundBy(index, question, root));
+  return {
+    ...index.size,
+    'index ms': Math.round(indexMs),
+    'longest stall ms': longestStallMs.toFixed(1),
+    ...times(
+      'ours',
+      found.map(({ ours }) => ours.ms),
+    ),
+    ...times(
+      'ripgrep',
+      found.map(({ ripgrep }) => ripgrep.ms),
+    ),
+  };
 }
 
 const folder = process.env['RETRIEVAL_BENCH'];

@@ -63,7 +63,7 @@ function anchorsOf({ loaded, anchorAt, backend }: SecurityTestDependencies): Anc
 
 async function checkSecrets(
   { loaded, environment }: SecurityTestDependencies,
-  { parameters, workspace, signal }: FlowRun,
+  { parameters, workspace, signal, progress }: FlowRun,
 ): Promise<{ secrets: Checked; files: number; withSecrets: string[] }> {
   const settingsFiles = settingsFilesOf(loaded);
   const agreements = agreementsOf(loaded);
@@ -72,9 +72,10 @@ async function checkSecrets(
     ...(await secretsInAgreements(agreements)),
   ];
   const wanted = parameters['scan_workspace'] === true;
+  const onProgress = (share: number): void => progress('Secrets', 0.2 + 0.3 * share);
   const scan =
     wanted && workspace !== null
-      ? await scanWorkspace(workspace, [...settingsFiles, agreements], signal)
+      ? await scanWorkspace(workspace, [...settingsFiles, agreements], { signal, onProgress })
       : null;
   const why = wanted
     ? 'No folder is open, so no files were searched.'

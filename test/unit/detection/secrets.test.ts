@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findingsIn } from '../../../src/detection/detect.ts';
+import { findingsIn, secretFindingsIn } from '../../../src/detection/detect.ts';
 import { gitleaksFindings } from '../../../src/detection/gitleaks.ts';
 import { gitleaksSamples } from '../../support/gitleaksSamples.ts';
 
@@ -31,6 +31,27 @@ describe('secrets', () => {
       expect(wrong).toEqual([]);
     },
   );
+
+  it('are the same alone as among personal data, also in texts with escapes', () => {
+    const personal = ['ada@example.com', '+49 170 1234567', '4111 1111 1111 1111', 'DE89370400440532013000'];
+    const texts = samples.flatMap(([, { found, passed }]) => [...found.slice(0, 20), ...passed.slice(0, 5)]);
+    for (const [index, text] of texts.entries())
+      for (const made of [
+        text,
+        `${personal[index % personal.length] ?? ''}\\n${text}\\t`,
+        JSON.stringify(text),
+      ])
+        expect(secretFindingsIn(made)).toEqual(
+          findingsIn({ text: made }, []).filter((finding) => finding.class === 'secret'),
+        );
+  });
+
+  it('give way, as they stand, to personal data in plain characters', () => {
+    // The escape makes the end of a token the name of an address.
+    const text = 'airtableToken=vazt7c0\\npt6u7o1q56@example.com';
+    expect(secretFindingsIn(text)).toEqual([]);
+    expect(findingsIn({ text }, [])).toMatchObject([{ class: 'personal_data' }]);
+  });
 
   it('of any rule are found in all of the samples but one in a thousand', () => {
     const all = samples.flatMap(([, { found }]) => found);

@@ -1,30 +1,18 @@
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
-import { secretsIn } from '../../../content/redaction.ts';
-import { NoOrdinaryFile, readFileBytes } from '../../../readFile.ts';
+import { join, relative, sep } from 'node:path';
 import { readSettingsText } from '../../../settings/loadSettings.ts';
 import { SettingsDocument, type Environment } from '../../../settings/settingsDocument.ts';
 import type { Finding } from '../../report.ts';
 import { textSection, type Checked } from './check.ts';
+import { placesIn, textOf, type SecretPlace } from './secretPlaces.ts';
+import { searchFiles } from './searchFiles.ts';
 
 const skippedFolders: readonly string[] = ['node_modules', '.git', '.hg', '.svn'];
-const mostBytes = 1024 * 1024;
 const mostFiles = 20_000;
-/** A file with a zero byte in its first bytes is binary. */
-const sniffed = 8192;
-/** Files that hold only variables, without examples. */
-const variablesFile = /^\.env(?:\.(?!example|sample|template|dist)[\w.-]+)?$/;
 /** Maximum number of findings, and of rows in the table; further ones are only counted. */
 const mostFindings = 20;
 const mostRows = 500;
-
-/** A secret by place and kind, never by value. */
-export interface SecretPlace {
-  file: string;
-  line: number;
-  kind: string;
-}
 
 /** Secrets in plain text in settings files. */
 export async function secretsInSettings(
@@ -68,65 +56,65 @@ export interface Scan {
   cut: boolean;
 }
 
-/** Searches a workspace for secrets, top folders first, in bounded time and memory. Links are not followed. */
+/**
+ * Searches a workspace for secrets, top folders first, in bounded time and memory, in threads of its own. Links are not
+ * followed. `onProgress` gets the share of the files, 0 to 1.
+ */
 export async function scanWorkspace(
   folder: string,
   known: readonly string[],
-  signal: AbortSignal,
+  { signal, onProgress }: { signal: AbortSignal; onProgress: (share: number) => void },
 ): Promise<Scan> {
-  const scan: Scan = { places: [], files: 0, skipped: new Map(), cut: false };
-  const skip = (why: string): void => void scan.skipped.set(why, (scan.skipped.get(why) ?? 0) + 1);
+  const { files, skipped, cut } = await listFiles(folder, known, signal);
+  const scan: Scan = { places: [], files: 0, skipped, cut };
+  const names = files.map((path) => relative(folder, path));
+  for (const [index, found] of (await searchFiles(folder, names, { signal, onProgress })).entries()) {
+    if (Array.isArray(found)) {
+      scan.files += 1;
+      scan.places.push(...found);
+    } else if (!isGitConfig(names[index] ?? ''))
+      skipped.set(found.because, (skipped.get(found.because) ?? 0) + 1);
+  }
+  return scan;
+}
+
+/** Remote URLs may contain passwords. */
+const gitConfig = join('.git', 'config');
+
+function isGitConfig(name: string): boolean {
+  return name === gitConfig || name.endsWith(`${sep}${gitConfig}`);
+}
+
+/** The files to search, in order, and what is not searched. */
+async function listFiles(
+  folder: string,
+  known: readonly string[],
+  signal: AbortSignal,
+): Promise<{ files: string[]; skipped: Map<string, number>; cut: boolean }> {
+  const skipped = new Map<string, number>();
+  const skip = (why: string): void => void skipped.set(why, (skipped.get(why) ?? 0) + 1);
+  const files: string[] = [];
   const folders = [folder];
   let looked = 0;
   for (const here of folders) {
     const entries = await readdir(here, { withFileTypes: true }).catch((): Dirent[] | null => null);
     if (!entries) skip('unreadable');
+    signal.throwIfAborted();
     for (const entry of entries ?? []) {
-      signal.throwIfAborted();
       const path = join(here, entry.name);
       if (entry.isDirectory()) {
         if (!skippedFolders.includes(entry.name)) folders.push(path);
         else skip(`folders named ${entry.name}`);
-        // Remote URLs may contain passwords.
-        const config = entry.name === '.git' ? await textOf(join(path, 'config')) : null;
-        if (typeof config === 'string') {
-          scan.files += 1;
-          scan.places.push(...placesIn(relative(folder, join(path, 'config')), config));
-        }
+        if (entry.name === '.git') files.push(join(path, 'config'));
         continue;
       }
       if (!entry.isFile() || known.includes(path)) continue;
-      if (looked === mostFiles) return { ...scan, cut: true };
+      if (looked === mostFiles) return { files, skipped, cut: true };
       looked += 1;
-      const text = await textOf(path);
-      if (typeof text !== 'string') {
-        skip(text.because);
-        continue;
-      }
-      scan.files += 1;
-      scan.places.push(...placesIn(relative(folder, path), text));
+      files.push(path);
     }
   }
-  return scan;
-}
-
-async function textOf(path: string): Promise<string | { because: string }> {
-  try {
-    const bytes = await readFileBytes(path, mostBytes);
-    if (bytes.subarray(0, sniffed).includes(0)) return { because: 'binary' };
-    return bytes.toString('utf8');
-  } catch (error) {
-    const isTooLarge = error instanceof NoOrdinaryFile && error.isTooLarge;
-    return { because: isTooLarge ? 'larger than 1 MiB' : 'unreadable' };
-  }
-}
-
-function placesIn(file: string, text: string): SecretPlace[] {
-  return secretsIn(text, { words: variablesFile.test(basename(file)) }).map(({ kind, index }) => ({
-    file,
-    kind,
-    line: text.slice(0, index).split('\n').length,
-  }));
+  return { files, skipped, cut: false };
 }
 
 /** Secrets found in settings, and in the workspace if it was searched. */
