@@ -23,6 +23,7 @@ export function withoutExpressions(glob: string): string {
 
 /** The paths, with `/`, that no pattern excludes. A pattern that matches a folder excludes all that is in it. */
 export function withoutExcluded(paths: readonly string[], patterns: readonly ExcludePattern[]): string[] {
+  if (patterns.length === 0) return [...paths];
   const matchers = patterns.map(({ glob, when }) => ({
     matches: picomatch(withoutExpressions(glob), globOptions),
     when,

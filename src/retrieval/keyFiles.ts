@@ -92,9 +92,18 @@ const keyFile = new RegExp(`(^|/)(${Object.values(patterns).flat().map(sourceOf)
 const withoutKeys = /\.(example|sample|template|dist|pub)$/i;
 const privateKey = /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|^PuTTY-User-Key-File-\d/m;
 
+/** What was decided before: the same files are listed again and again. Emptied when it is full, so that it is bounded. */
+const known = new Map<string, boolean>();
+const mostKnown = 50_000;
+
 /** Whether a file's name, with the folders before it and `/`, says that it holds keys: it must not leave. */
 export function isKeyFile(path: string): boolean {
-  return keyFile.test(path) && !withoutKeys.test(path);
+  const before = known.get(path);
+  if (before !== undefined) return before;
+  const found = keyFile.test(path) && !withoutKeys.test(path);
+  if (known.size >= mostKnown) known.clear();
+  known.set(path, found);
+  return found;
 }
 
 /** Whether a text has a private key. */

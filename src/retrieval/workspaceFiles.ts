@@ -1,3 +1,4 @@
+import { lstatSync, type Dirent } from 'node:fs';
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { git } from '../git.ts';
@@ -111,22 +112,28 @@ async function walk(folder: string, inside: string, signal: AbortSignal): Promis
   const entries = await readdir(join(folder, inside), { withFileTypes: true }).catch(() => []);
   if (inside !== '' && entries.some(({ name }) => name === '.git'))
     return filesInside(folder, inside, signal);
-  const files: string[] = [];
-  for (const entry of entries) {
-    const path = inside === '' ? entry.name : `${inside}/${entry.name}`;
-    // A link is neither a file nor a folder here.
-    if (entry.isFile()) files.push(path);
-    const isSearched = entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== 'node_modules';
-    if (isSearched) files.push(...(await walk(folder, path, signal)));
-  }
-  return files;
+  const placeOf = ({ name }: Dirent): string => (inside === '' ? name : `${inside}/${name}`);
+  // A link is neither a file nor a folder here.
+  const files = entries.filter((entry) => entry.isFile()).map(placeOf);
+  const folders = entries.filter(
+    (entry) => entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== 'node_modules',
+  );
+  const deeper = await Promise.all(folders.map((entry) => walk(folder, placeOf(entry), signal)));
+  return [files, ...deeper].flat();
 }
 
-/** A stamp that changes when a file is written or replaced; null for anything but a file of up to 1 MB. */
-export async function fileStamp(path: string): Promise<string | null> {
-  const found = await lstat(path, { bigint: true }).catch(() => null);
-  if (!found?.isFile() || found.size > mostTextBytes) return null;
-  return `${found.mtimeNs}:${found.size}:${found.ino}`;
+/**
+ * A stamp that changes when a file is written or replaced; null for anything but a file of up to 1 MB. It waits for the
+ * disk, in a quarter of the time that a promise for each of many files takes.
+ */
+export function fileStampSync(path: string): string | null {
+  try {
+    const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (!found?.isFile() || found.size > mostTextBytes) return null;
+    return `${found.mtimeNs}:${found.size}:${found.ino}`;
+  } catch {
+    return null;
+  }
 }
 
 /** A folder's path without links; null if there is no such folder. */

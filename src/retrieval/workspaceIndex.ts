@@ -6,13 +6,12 @@ import { queryOf, rank, stemOf, type RankedChunk } from './ranking.ts';
 import { mostFiles } from './searchable.ts';
 import { TermIndex } from './termIndex.ts';
 import { termsOf } from './terms.ts';
-import { fileStamp, listFiles, readInside, realFolder, type SearchedFolder } from './workspaceFiles.ts';
+import { fileStampSync, listFiles, readInside, realFolder, type SearchedFolder } from './workspaceFiles.ts';
 
 /** Milliseconds of work after which other work of the process gets its turn. */
 const turnMs = 10;
-/** Files that are read at once, and files whose stamps are. */
+/** Files that are read at once. */
 const filesAtOnce = 16;
-const stampsAtOnce = 64;
 /** Candidates that are ranked for each chunk that is returned. */
 const candidatesPerResult = 5;
 
@@ -150,16 +149,11 @@ export class WorkspaceIndex {
       if (root === null) continue;
       const paths = await listFiles(searched, turn.signal, (files) => (denied += files));
       if (paths.length > mostFiles) throw new TooManyFiles(folder, paths.length);
-      for (let start = 0; start < paths.length; start += stampsAtOnce) {
-        const some = paths.slice(start, start + stampsAtOnce);
-        const stamps = await Promise.all(some.map((inside) => fileStamp(join(folder, inside))));
-        for (const [index, inside] of some.entries()) {
-          const stamp = stamps[index];
-          if (!stamp) continue;
-          const path = folders.length > 1 ? `${basename(folder)}/${inside}` : inside;
-          const place = join(folder, inside);
-          present.set(place, { root, inside, path, place, stamp, documents: [] });
-        }
+      for (const inside of paths) {
+        const place = join(folder, inside);
+        const stamp = fileStampSync(place);
+        const path = folders.length > 1 ? `${basename(folder)}/${inside}` : inside;
+        if (stamp !== null) present.set(place, { root, inside, path, place, stamp, documents: [] });
         await turn.yield();
       }
     }

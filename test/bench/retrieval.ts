@@ -7,7 +7,7 @@
  * one, names the part of a repository that is searched (`benchmark_root`). Without it only the 10,000 files are measured.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import * as z from 'zod';
@@ -201,10 +201,16 @@ async function measureMany(): Promise<object> {
   const { index, indexMs, longestStallMs } = await indexed(root);
   const found: Awaited<ReturnType<typeof foundBy>>[] = [];
   for (const question of questions) found.push(await foundBy(index, question, root));
+  const paths = globSync('**/*', { cwd: root, withFileTypes: true }).map(({ parentPath, name }) =>
+    join(parentPath, name),
+  );
+  const { ms: lookedAtMs } = await timed(() => Promise.resolve(paths.forEach((path) => lstatSync(path))));
   return {
     ...index.size,
     'index ms': Math.round(indexMs),
     'longest stall ms': longestStallMs.toFixed(1),
+    // Each query looks whether a file has changed.
+    'stamps alone ms': lookedAtMs.toFixed(1),
     ...times(
       'ours',
       found.map(({ ours }) => ours.ms),
