@@ -204,5 +204,5 @@ function columnOf(name: ColumnName, stored: StoredColumns | undefined): Column {
 
 /** YYYY-MM-DD as a number that sorts the same. */
 export function dayNumber(day: string): number {
-  return Number(day.replaceAll('-', ''));
+  return 10_000 * Number(day.slice(0, 4)) + 100 * Number(day.slice(5, 7)) + Number(day.slice(8));
 }

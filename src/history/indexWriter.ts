@@ -22,7 +22,7 @@ import {
 import { callOutcomes, type CallInZone, type HistoryCall, type StoredPlace } from './calls.ts';
 import { savedBy } from './recordedCalls.ts';
 import { addRun, endRun, findingsIn, findingTable, runTable } from './runsAndFindings.ts';
-import { UsageTotals } from './usageTotals.ts';
+import { hourOf, UsageTotals } from './usageTotals.ts';
 
 /** Changing this number rebuilds every index. */
 const schemaVersion = 6;
@@ -180,7 +180,7 @@ export class IndexWriter {
         return;
       case 'DISPATCH': {
         const call = this.open.get(record.call_id);
-        if (call) this.#setOpen({ ...call, records: [...call.records, placeOf(placed)] });
+        if (call) this.#changeOpen({ ...call, records: [...call.records, placeOf(placed)] });
         return;
       }
       case 'SETTLE':
@@ -314,7 +314,7 @@ export class IndexWriter {
   #takeNote(record: NoteRecord, placed: PlacedRecord): void {
     const call = this.open.get(record.call_id ?? '');
     if (call) {
-      this.#setOpen({
+      this.#changeOpen({
         ...call,
         records: [...call.records, placeOf(placed)],
         saved: savedBy(record) ?? call.saved,
@@ -373,7 +373,11 @@ export class IndexWriter {
 
   #setOpen(call: CallInZone): void {
     // Filters of running calls need their numbers too.
-    filterValues(call, (text) => this.#number(text));
+    filterValues(call, this.#number);
+    this.#changeOpen(call);
+  }
+
+  #changeOpen(call: CallInZone): void {
     this.open.set(call.callId, call);
     this.#changedOpen.add(call.callId);
   }
@@ -381,6 +385,8 @@ export class IndexWriter {
   #end(call: CallInZone, refused: boolean): void {
     const number = (text: string | null): number => (text === null ? 0 : this.#number(text));
     const { tokens } = call;
+    const values = filterValues(call, this.#number);
+    const { user, asked, workspace, branch, model } = values;
     this.count += 1;
     this.#statements.addCall.run(
       this.count,
@@ -388,15 +394,15 @@ export class IndexWriter {
       call.records[0]?.sequence ?? call.sequence,
       call.callId,
       Buffer.from(call.hash, 'hex'),
-      Date.parse(call.time),
+      values.time,
       call.day,
-      callOutcomes.indexOf(call.outcome),
-      number(call.userId),
-      number(call.model),
-      number(call.modelId),
+      values.outcome,
+      user,
+      asked,
+      call.modelId === null ? 0 : model,
       number(call.backend),
-      number(call.workspace),
-      number(call.branch),
+      workspace,
+      branch,
       number(call.command),
       number(call.account),
       number(call.callerArn),
@@ -417,8 +423,9 @@ export class IndexWriter {
       call.runId,
       call.comparisonId,
     );
-    this.#block.add(filterValues(call, (text) => this.#number(text)));
-    this.#usage.addCall(call, refused, number);
+    this.#block.add(values);
+    const hour = this.#number(hourOf(call.time, call.timeZone));
+    this.#usage.addCall(call, refused, { model, user, workspace, branch, hour });
     if (this.#block.size < blockCapacity) return;
     this.#writeBlock();
     this.#block = new CallBlock();
@@ -431,13 +438,13 @@ export class IndexWriter {
     this.#statements.putBlock.run(number, size, ...columnNames.map((name) => stored[name]), reasonBytes);
   }
 
-  #number(text: string): number {
+  readonly #number = (text: string): number => {
     const known = this.strings.find(text);
     if (known !== undefined) return known;
     const number = this.strings.add(text);
     this.#statements.addString.run(number, text);
     return number;
-  }
+  };
 }
 
 /** Of the call that a finding is about: its policy day, and numbers of the dictionary. */

@@ -18,22 +18,21 @@ interface Totals {
   adjusted: bigint;
 }
 
+type TotalsOfDay = Record<UsageDimension, Map<number, Totals>>;
+
 /** Daily totals of calls by model, user, workspace, branch and hour. */
 export class UsageTotals {
-  readonly #totals = new Map<string, Totals>();
+  readonly #days = new Map<string, TotalsOfDay>();
 
-  /** `refused` calls never reached a model. */
-  addCall(call: CallInZone, refused: boolean, number: (text: string | null) => number): void {
-    const keys: Record<UsageDimension, number> = {
-      day: 0,
-      model: number(call.modelId ?? call.model),
-      user: number(call.userId),
-      workspace: number(call.workspace),
-      branch: number(call.branch),
-      hour: number(hourOf(call.time, call.timeZone)),
-    };
+  /** `refused` calls never reached a model. Keys are numbers of the dictionary. */
+  addCall(
+    call: CallInZone,
+    refused: boolean,
+    keys: Readonly<Record<Exclude<UsageDimension, 'day'>, number>>,
+  ): void {
+    const ofDay = this.#of(call.day);
     for (const dimension of usageDimensions) {
-      const totals = this.#of(call.day, dimension, keys[dimension]);
+      const totals = totalsIn(ofDay[dimension], dimension === 'day' ? 0 : keys[dimension]);
       if (refused) totals.refusals += 1;
       else totals.calls += 1;
       totals.input += call.tokens?.input_tokens ?? 0;
@@ -49,7 +48,7 @@ export class UsageTotals {
   /** A bill knows only the day and the model. */
   addAdjustment(day: string, model: number, difference: bigint): void {
     for (const dimension of usageDimensions) {
-      const totals = this.#of(day, dimension, dimension === 'model' ? model : 0);
+      const totals = totalsIn(this.#of(day)[dimension], dimension === 'model' ? model : 0);
       totals.spent += difference;
       totals.adjusted += difference;
     }
@@ -73,46 +72,54 @@ export class UsageTotals {
       `INSERT INTO usage VALUES (?, ?, ?, ${columns.map(() => '?').join(', ')})
        ON CONFLICT DO UPDATE SET ${columns.map((name) => `${name} = ${name} + excluded.${name}`).join(', ')}`,
     );
-    for (const [place, totals] of this.#totals) {
-      const [day, dimension, key] = JSON.parse(place) as [string, string, number];
-      add.run(
-        day,
-        dimension,
-        key,
-        totals.calls,
-        totals.refusals,
-        totals.input,
-        totals.output,
-        totals.cacheRead,
-        totals.cacheWrite5m,
-        totals.cacheWrite1h,
-        totals.spent,
-        totals.estimated,
-        totals.adjusted,
-      );
-    }
+    for (const [day, ofDay] of this.#days)
+      for (const dimension of usageDimensions)
+        for (const [key, totals] of ofDay[dimension])
+          add.run(
+            day,
+            dimension,
+            key,
+            totals.calls,
+            totals.refusals,
+            totals.input,
+            totals.output,
+            totals.cacheRead,
+            totals.cacheWrite5m,
+            totals.cacheWrite1h,
+            totals.spent,
+            totals.estimated,
+            totals.adjusted,
+          );
   }
 
-  #of(day: string, dimension: UsageDimension, key: number): Totals {
-    const place = `["${day}","${dimension}",${key}]`;
-    let totals = this.#totals.get(place);
-    if (!totals) {
-      totals = {
-        calls: 0,
-        refusals: 0,
-        input: 0,
-        output: 0,
-        cacheRead: 0,
-        cacheWrite5m: 0,
-        cacheWrite1h: 0,
-        spent: 0n,
-        estimated: 0n,
-        adjusted: 0n,
-      };
-      this.#totals.set(place, totals);
+  #of(day: string): TotalsOfDay {
+    let ofDay = this.#days.get(day);
+    if (!ofDay) {
+      ofDay = Object.fromEntries(usageDimensions.map((dimension) => [dimension, new Map()])) as TotalsOfDay;
+      this.#days.set(day, ofDay);
     }
-    return totals;
+    return ofDay;
   }
+}
+
+function totalsIn(ofKeys: Map<number, Totals>, key: number): Totals {
+  let totals = ofKeys.get(key);
+  if (!totals) {
+    totals = {
+      calls: 0,
+      refusals: 0,
+      input: 0,
+      output: 0,
+      cacheRead: 0,
+      cacheWrite5m: 0,
+      cacheWrite1h: 0,
+      spent: 0n,
+      estimated: 0n,
+      adjusted: 0n,
+    };
+    ofKeys.set(key, totals);
+  }
+  return totals;
 }
 
 const formatters = new Map<string, Intl.DateTimeFormat>();
