@@ -55,6 +55,9 @@ type Column = Uint8Array | Uint32Array | Float64Array;
 /** In storage order: most frequently read first. */
 export const columnNames = Object.keys(columnTypes) as ColumnName[];
 
+/** Stored with the reasons, apart from the others: a search for a text reads little else. */
+export const columnOfReasons = 'reason_end' satisfies ColumnName;
+
 /** The stored columns of a block; a reader may omit columns that its filter doesn't need. */
 export type StoredColumns = Partial<Record<ColumnName, Uint8Array>>;
 
@@ -130,17 +133,11 @@ export class CallBlock {
 
   /** Calls back for each call from `first` on that matches the filter except its outcomes. */
   eachMatch(filter: CompiledFilter, first: number, found: (at: number) => void): void {
-    let at = first;
-    if (filter.text === null) {
-      for (; at < this.size; at += 1) if (this.#matches(filter, at)) found(at);
+    if (filter.text !== null) {
+      this.#eachWithText(filter, filter.text, first, found);
       return;
     }
-    // Text search is expensive: it starts at the first call that matches everything else.
-    while (at < this.size && !this.#matches(filter, at)) at += 1;
-    if (at === this.size) return;
-    this.#eachWithText(filter.text, at, (hit) => {
-      if (this.#matches(filter, hit)) found(hit);
-    });
+    for (let at = first; at < this.size; at += 1) if (this.#matches(filter, at)) found(at);
   }
 
   /** Whether any call matches the filter except its outcomes. */
@@ -150,23 +147,20 @@ export class CallBlock {
     return found.length > 0;
   }
 
-  #eachWithText(text: Buffer, first: number, found: (at: number) => void): void {
+  /** The text is looked for from one call that matches all else to the next, since that takes longest. */
+  #eachWithText(filter: CompiledFilter, text: Buffer, first: number, found: (at: number) => void): void {
     const { reason_end: reasonEnd } = this.#columns;
     const length = this.#reasonsLength();
-    let at = first;
-    for (let from = first === 0 ? 0 : (reasonEnd[first - 1] as number); at < this.size;) {
-      const hit = this.#reasons.indexOf(text, from);
-      if (hit === -1 || hit + text.length > length) return;
-      while ((reasonEnd[at] as number) <= hit) at += 1;
+    let hit = -1;
+    for (let at = first; at < this.size; at += 1) {
       const end = reasonEnd[at] as number;
-      if (hit + text.length > end) {
-        // The match spans two reasons.
-        from = hit + 1;
-        continue;
-      }
-      found(at);
-      from = end;
-      at += 1;
+      // What was found is in a later reason.
+      if (hit >= end || !this.#matches(filter, at)) continue;
+      const start = at === 0 ? 0 : (reasonEnd[at - 1] as number);
+      if (hit < start) hit = this.#reasons.indexOf(text, start);
+      if (hit === -1 || hit + text.length > length) return;
+      // One that goes on in the next reason is none.
+      if (hit + text.length <= end) found(at);
     }
   }
 

@@ -552,10 +552,13 @@ export class HistoryIndex {
     first: number,
     order: 'ASC' | 'DESC',
   ): Generator<{ before: number; block: CallBlock }> {
-    const columns = [...columnsFor(filter), ...(filter.text === null ? [] : ['reasons'])];
+    const [columns, from] =
+      filter.text === null
+        ? [columnsFor(filter), 'block']
+        : [[...columnsFor(filter), 'reasons'], 'block JOIN block_reasons USING (number)'];
     const stored = this.#database
       .prepare(
-        `SELECT number, size, ${columns.join(', ')} FROM block WHERE number >= ? ORDER BY number ${order}`,
+        `SELECT number, size, ${columns.join(', ')} FROM ${from} WHERE number >= ? ORDER BY number ${order}`,
       )
       .iterate(first) as unknown as Iterable<StoredBlock>;
     for (const row of stored) {

@@ -15,6 +15,7 @@ import {
   blockCapacity,
   CallBlock,
   columnNames,
+  columnOfReasons,
   dayNumber,
   type FilterValues,
   type StoredColumns,
@@ -25,7 +26,9 @@ import { addRun, endRun, findingsIn, findingTable, runTable } from './runsAndFin
 import { hourOf, UsageTotals } from './usageTotals.ts';
 
 /** Changing this number rebuilds every index. */
-const schemaVersion = 6;
+const schemaVersion = 7;
+
+const columnsOfBlock = columnNames.filter((name) => name !== columnOfReasons);
 
 const schema = `
 CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL);
@@ -44,8 +47,10 @@ CREATE INDEX call_by_sequence ON call (sequence);
 CREATE INDEX call_of_comparison ON call (comparison_id) WHERE comparison_id IS NOT NULL;
 -- What calls are filtered by, ${blockCapacity} of them in a row: block 0 has n 1 to ${blockCapacity}.
 CREATE TABLE block (
-  number INTEGER PRIMARY KEY, size INTEGER NOT NULL, ${columnNames.map((name) => `${name} BLOB NOT NULL`).join(', ')},
-  reasons BLOB NOT NULL
+  number INTEGER PRIMARY KEY, size INTEGER NOT NULL, ${columnsOfBlock.map((name) => `${name} BLOB NOT NULL`).join(', ')}
+);
+CREATE TABLE block_reasons (
+  number INTEGER PRIMARY KEY, ${columnOfReasons} BLOB NOT NULL, reasons BLOB NOT NULL
 );
 CREATE TABLE open_call (call_id TEXT PRIMARY KEY, call TEXT NOT NULL) WITHOUT ROWID;
 -- Records about the ledger, and those of calls that have more than an opening and an ending.
@@ -435,7 +440,8 @@ export class IndexWriter {
     const { size, stored, reasonBytes } = this.#block;
     if (size === 0) return;
     const number = Math.floor((this.count - 1) / blockCapacity);
-    this.#statements.putBlock.run(number, size, ...columnNames.map((name) => stored[name]), reasonBytes);
+    this.#statements.putBlock.run(number, size, ...columnsOfBlock.map((name) => stored[name]));
+    this.#statements.putReasons.run(number, stored[columnOfReasons], reasonBytes);
   }
 
   readonly #number = (text: string): number => {
@@ -468,7 +474,8 @@ function prepare(database: DatabaseSync) {
     ),
     addFinding: one(`INSERT INTO finding VALUES (${Array<string>(12).fill('?').join(', ')})`),
     setRecords: one('UPDATE call SET records = ? WHERE n = ?'),
-    putBlock: one(`INSERT OR REPLACE INTO block VALUES (?, ?, ${columnNames.map(() => '?').join(', ')}, ?)`),
+    putBlock: one(`INSERT OR REPLACE INTO block VALUES (?, ?, ${columnsOfBlock.map(() => '?').join(', ')})`),
+    putReasons: one('INSERT OR REPLACE INTO block_reasons VALUES (?, ?, ?)'),
     putOpen: one('INSERT OR REPLACE INTO open_call VALUES (?, ?)'),
     dropOpen: one('DELETE FROM open_call WHERE call_id = ?'),
     addEvent: one('INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?)'),
@@ -481,7 +488,7 @@ function countCalls(database: DatabaseSync): number {
   const { calls, inBlocks } = database
     .prepare(
       `SELECT coalesce((SELECT max(n) FROM call), 0) AS calls,
-         coalesce((SELECT sum(size) FROM block), 0) AS inBlocks`,
+         coalesce((SELECT sum(size) FROM block WHERE number IN (SELECT number FROM block_reasons)), 0) AS inBlocks`,
     )
     .get() as { calls: number; inBlocks: number };
   if (calls !== inBlocks) throw new RangeError(`the blocks have ${inBlocks} of ${calls} calls`);
@@ -490,8 +497,9 @@ function countCalls(database: DatabaseSync): number {
 
 /** A stored block; null if missing. Throws `RangeError` for anything but a block. */
 export function readBlock(database: DatabaseSync, number: number): CallBlock | null {
-  const row = database.prepare('SELECT * FROM block WHERE number = ?').get(number) as
-    (StoredColumns & { size: number; reasons: Uint8Array }) | undefined;
+  const row = database
+    .prepare('SELECT * FROM block JOIN block_reasons USING (number) WHERE number = ?')
+    .get(number) as (StoredColumns & { size: number; reasons: Uint8Array }) | undefined;
   return row ? new CallBlock(row.size, row, row.reasons) : null;
 }
 

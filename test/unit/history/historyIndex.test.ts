@@ -292,6 +292,7 @@ describe('an index that is not what it should be is made anew', () => {
     ['without a call', changing('DELETE FROM call WHERE n = 5')],
     ['without the newest call', changing('DELETE FROM call WHERE n = (SELECT max(n) FROM call)')],
     ['without its last block', changing('DELETE FROM block WHERE number = (SELECT max(number) FROM block)')],
+    ['without the reasons of its first block', changing('DELETE FROM block_reasons WHERE number = 0')],
     ['without places that can be read', changing(`UPDATE call SET records = 'x' WHERE n = 5`)],
     ['without its progress', changing('DELETE FROM progress')],
   ])('when it is %s', async (_what, damage) => {
