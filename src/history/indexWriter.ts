@@ -118,6 +118,8 @@ export class IndexWriter {
   #block = new CallBlock();
   #usage = new UsageTotals();
   #changedOpen = new Set<string>();
+  /** Of the calls in the table of open ones: most are opened and ended before the next writing. */
+  readonly #storedOpen = new Set<string>();
 
   /** Continues from the tables' state. Throws the database's error, or another, if they aren't those of an index. */
   constructor(database: DatabaseSync) {
@@ -131,6 +133,7 @@ export class IndexWriter {
       const stored = JSON.parse(call) as StoredOpenCall;
       const saved = stored.saved === null ? null : BigInt(stored.saved);
       this.open.set(stored.callId, { ...stored, cost: BigInt(stored.cost), saved });
+      this.#storedOpen.add(stored.callId);
     }
     this.#block = readBlock(database, Math.floor(this.count / blockCapacity)) ?? new CallBlock();
   }
@@ -225,8 +228,10 @@ export class IndexWriter {
     const { setProgress, putOpen, dropOpen } = this.#statements;
     for (const callId of this.#changedOpen) {
       const call = this.open.get(callId);
-      if (call) putOpen.run(callId, storedOpenCall(call));
-      else dropOpen.run(callId);
+      if (call) {
+        putOpen.run(callId, storedOpenCall(call));
+        this.#storedOpen.add(callId);
+      } else if (this.#storedOpen.delete(callId)) dropOpen.run(callId);
     }
     this.#changedOpen.clear();
     this.#writeBlock();
@@ -539,16 +544,12 @@ function comparisonOf({ topic, data }: NoteRecord): string | null {
 
 type PackedPlace = [sequence: number, segment: string, line: number, offset: number, length: number];
 
+/** As JSON, which a segment's name needs no escapes in. */
 function packPlaces(places: readonly StoredPlace[]): string {
-  return JSON.stringify(
-    places.map(({ sequence, segment, line, offset, length }): PackedPlace => [
-      sequence,
-      segment,
-      line,
-      offset,
-      length,
-    ]),
+  const packed = places.map(
+    ({ sequence, segment, line, offset, length }) => `[${sequence},"${segment}",${line},${offset},${length}]`,
   );
+  return `[${packed.join(',')}]`;
 }
 
 export function unpackPlaces(text: string): StoredPlace[] {
