@@ -124,7 +124,7 @@ async function walk(folder: string, inside: string, signal: AbortSignal): Promis
 
 /**
  * A stamp that changes when a file is written or replaced; null for anything but a file of up to 1 MB. It waits for the
- * disk, in a quarter of the time that a promise for each of many files takes.
+ * disk, in a third of the time that a promise for each of many files takes.
  */
 export function fileStampSync(path: string): string | null {
   try {
