@@ -1,5 +1,5 @@
 // Bundles the extension, the command line, the workers and the webviews: node build.mjs [--dev] [--watch] [FOLDER]
-import { chmod, copyFile, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rm, stat } from 'node:fs/promises';
 import { globSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
@@ -95,6 +95,12 @@ const webviews = {
 };
 
 await rm(outdir, { recursive: true, force: true });
+await mkdir(outdir, { recursive: true });
+// The thread of a query reads it beside itself.
+await copyFile(
+  createRequire(import.meta.url).resolve('sql.js/dist/sql-wasm.wasm'),
+  join(outdir, 'sql-wasm.wasm'),
+);
 if (values.watch) {
   watch({ ...node, output: nodeOutput });
   await (await context(webviews)).watch();
@@ -104,12 +110,6 @@ if (values.watch) {
   await chmod(join(outdir, 'cli.js'), 0o755);
   await printSizes(bundled, Object.keys(metafile.outputs));
 }
-// The thread of a query reads it beside itself.
-await copyFile(
-  createRequire(import.meta.url).resolve('sql.js/dist/sql-wasm.wasm'),
-  join(outdir, 'sql-wasm.wasm'),
-);
-
 async function bundleForNode() {
   const bundle = await rolldown(node);
   const { output } = await bundle.write(nodeOutput);

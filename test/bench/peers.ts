@@ -1,24 +1,29 @@
 /**
  * What a gateway adds to a call: this one in its process, and Portkey's and LiteLLM's as the local servers that they are.
- * All send the same streamed Chat Completions call to one stand-in in a process of its own, in turn, round by round. Each
- * prompt is new, with the cache and three attempts on: every call passes all of a gateway and is a miss. Ours is measured
- * with its two synced records, and once more without the sync, which the peers don't have.
+ * All send the same streamed Chat Completions call to one stand-in in a process of its own: in turn, round by round, and then
+ * each alone with 16 and 64 calls in flight. Each prompt is new, with the cache and three attempts on: every call passes all of
+ * a gateway and is a miss. Ours is measured with its two synced records, and once more without the sync, which the peers
+ * don't have. Memory is what a server takes, and what ours adds to this process.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import fs, { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { processes, signal } from '../../tools/processes.mjs';
 import { openAiKey } from '../standIn/openAi/openAiStandIn.ts';
 import { percentile } from './percentiles.ts';
 
 const portkeyVersion = '1.15.2';
 const litellmVersion = '1.108.7';
 const warmUps = 100;
+/** Calls at each number in flight. */
+const loaded = Number(process.env['LOADED'] ?? '1600');
 const rounds = Number(process.env['ROUNDS'] ?? '1000');
 const model = 'gpt-4o';
+const longestCallMs = 30_000;
 
 let synced = true;
 const fdatasync = fs.fdatasync;
@@ -31,11 +36,20 @@ Object.assign(fs, {
 syncBuiltinESMExports();
 const { compose } = await import('../../src/app/compose.ts');
 
+/** One way to make the call. */
+interface Way {
+  /** Resolves with the milliseconds that it took. */
+  call: () => Promise<number>;
+  memoryMib: () => number;
+  synced?: false;
+}
+
 const children: ChildProcess[] = [];
 const home = mkdtempSync(join(tmpdir(), 'tidyllm-bench-'));
 
 function start(command: string, parameters: string[]): ChildProcess {
-  const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'ignore'] });
+  // In a group of its own, with what it starts.
+  const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
   children.push(child);
   return child;
 }
@@ -69,14 +83,32 @@ function installed(name: string, install: (folder: string) => void): string {
   return folder;
 }
 
-async function startPortkey(standIn: string): Promise<() => Promise<number>> {
+/** Resident memory of some processes, in MiB. */
+function residentMib(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return sum + Number(kib ?? 0) / 1024;
+  }, 0);
+}
+
+/** A server with all that it started. */
+function memoryOf({ pid }: ChildProcess): () => number {
+  return () =>
+    residentMib(
+      processes()
+        .filter(({ group }) => group === pid)
+        .map((one) => one.pid),
+    );
+}
+
+async function startPortkey(standIn: string): Promise<Way> {
   const folder = installed(`portkey-${portkeyVersion}`, (into) => {
     const packageName = `@portkey-ai/gateway@${portkeyVersion}`;
     execFileSync('npm', ['install', '--prefix', into, '--ignore-scripts', '--no-save', packageName]);
   });
   const port = await freePort();
   const script = join(folder, 'node_modules/@portkey-ai/gateway/build/start-server.js');
-  start(process.execPath, [
+  const server = start(process.execPath, [
     '--import',
     join(import.meta.dirname, 'mutableHeaders.mjs'),
     script,
@@ -85,15 +117,18 @@ async function startPortkey(standIn: string): Promise<() => Promise<number>> {
   ]);
   await answers(`http://127.0.0.1:${port}/`);
   const config = { retry: { attempts: 2 }, cache: { mode: 'simple' } };
-  return () =>
-    completion(`http://127.0.0.1:${port}/v1/chat/completions`, model, {
-      'x-portkey-provider': 'openai',
-      'x-portkey-custom-host': `${standIn}/v1`,
-      'x-portkey-config': JSON.stringify(config),
-    });
+  const headers = {
+    'x-portkey-provider': 'openai',
+    'x-portkey-custom-host': `${standIn}/v1`,
+    'x-portkey-config': JSON.stringify(config),
+  };
+  return {
+    call: () => completion(`http://127.0.0.1:${port}/v1/chat/completions`, model, headers),
+    memoryMib: memoryOf(server),
+  };
 }
 
-async function startLitellm(standIn: string): Promise<() => Promise<number>> {
+async function startLitellm(standIn: string): Promise<Way> {
   const folder = installed(`litellm-${litellmVersion}`, (into) => {
     execFileSync('python3', ['-m', 'venv', into]);
     execFileSync(join(into, 'bin/pip'), ['install', '-q', `litellm[proxy]==${litellmVersion}`]);
@@ -113,9 +148,13 @@ async function startLitellm(standIn: string): Promise<() => Promise<number>> {
       litellm_settings: { num_retries: 2, cache: true, cache_params: { type: 'local' }, telemetry: false },
     }),
   );
-  start(join(folder, 'bin/litellm'), ['--config', config, '--port', String(port), '--host', '127.0.0.1']);
+  const parameters = ['--config', config, '--port', String(port), '--host', '127.0.0.1'];
+  const server = start(join(folder, 'bin/litellm'), parameters);
   await answers(`http://127.0.0.1:${port}/health/liveliness`);
-  return () => completion(`http://127.0.0.1:${port}/v1/chat/completions`, 'team-model', {});
+  return {
+    call: () => completion(`http://127.0.0.1:${port}/v1/chat/completions`, 'team-model', {}),
+    memoryMib: memoryOf(server),
+  };
 }
 
 let prompts = 0;
@@ -130,6 +169,7 @@ async function completion(url: string, name: string, headers: Record<string, str
   const startedAt = performance.now();
   const response = await fetch(url, {
     method: 'POST',
+    signal: AbortSignal.timeout(longestCallMs),
     headers: { 'content-type': 'application/json', authorization: `Bearer ${openAiKey}`, ...headers },
     body: JSON.stringify({
       model: name,
@@ -144,9 +184,8 @@ async function completion(url: string, name: string, headers: Record<string, str
   return performance.now() - startedAt;
 }
 
-async function startOurs(
-  standIn: string,
-): Promise<{ call: () => Promise<number>; dispose: () => Promise<void> }> {
+async function startOurs(standIn: string): Promise<Way & { dispose: () => Promise<void> }> {
+  const before = residentMib([process.pid]);
   const settings = `ai:\n  backends: [compatible]\n  compatible:\n    name: Team\n    endpoint: ${standIn}/v1\nmodels:\n  team-model:\n    base: ${model}\n`;
   writeFileSync(join(home, 'settings.yaml'), settings);
   const environment = {
@@ -167,29 +206,67 @@ async function startOurs(
     if (!response.success || response.cacheHit) throw response.error ?? new Error('It was no miss.');
     return performance.now() - startedAt;
   };
-  return { call, dispose: () => core.dispose() };
+  const memoryMib = (): number => residentMib([process.pid]) - before;
+  return { call, memoryMib, dispose: () => core.dispose() };
 }
 
-async function measure(ways: Record<string, () => Promise<number>>): Promise<void> {
+async function measure(ways: Record<string, Way>): Promise<void> {
   const taken = new Map<string, number[]>(Object.keys(ways).map((name) => [name, []]));
   for (let round = -warmUps; round < rounds; round += 1)
-    for (const [name, call] of Object.entries(ways)) {
-      const milliseconds = await call();
+    for (const [name, way] of Object.entries(ways)) {
+      synced = way.synced ?? true;
+      const milliseconds = await way.call();
       if (round >= 0) taken.get(name)?.push(milliseconds);
     }
   const bare = taken.get('no gateway') ?? [];
   console.log(`${rounds} streamed calls each way, milliseconds`);
-  console.log(
-    `${''.padEnd(28)}${['p50', 'added', 'p99', 'added', 'p50'].map((name) => name.padStart(9)).join('')}`,
-  );
+  console.log(row('', ['p50', 'added', 'p99', 'added', 'p50', 'MiB']));
   for (const [name, times] of taken) {
     const cells = [0.5, 0.99].flatMap((share) => {
       const value = percentile(times, share);
       return [value.toFixed(2), (value - percentile(bare, share)).toFixed(2)];
     });
     const ratio = `${(percentile(times, 0.5) / percentile(bare, 0.5)).toFixed(2)}×`;
-    console.log(`${name.padEnd(28)}${[...cells, ratio].map((cell) => cell.padStart(9)).join('')}`);
+    console.log(row(name, [...cells, ratio, ways[name]?.memoryMib().toFixed(0) ?? '']));
   }
+  for (const inFlight of [16, 64]) {
+    console.log(`${loaded} calls, ${inFlight} in flight`);
+    console.log(row('', ['calls/s', 'of bare', 'MiB']));
+    let bareRate = 0;
+    for (const [name, way] of Object.entries(ways)) {
+      synced = way.synced ?? true;
+      const rate = await callsPerSecond(way, inFlight).catch((error: unknown) => String(error));
+      if (typeof rate === 'string') {
+        console.log(row(name, [rate]));
+        continue;
+      }
+      bareRate ||= rate;
+      const share = `${((100 * rate) / bareRate).toFixed(0)} %`;
+      console.log(row(name, [rate.toFixed(0), share, way.memoryMib().toFixed(0)]));
+    }
+  }
+}
+
+/** After a tenth of the calls, which count for nothing. */
+async function callsPerSecond({ call }: Way, inFlight: number): Promise<number> {
+  const make = async (most: number): Promise<void> => {
+    let left = most;
+    const lane = async (): Promise<void> => {
+      while (left > 0) {
+        left -= 1;
+        await call();
+      }
+    };
+    await Promise.all(Array.from({ length: inFlight }, lane));
+  };
+  await make(loaded / 10);
+  const startedAt = performance.now();
+  await make(loaded);
+  return (loaded / (performance.now() - startedAt)) * 1000;
+}
+
+function row(name: string, cells: readonly string[]): string {
+  return `${name.padEnd(28)}${cells.map((cell) => cell.padStart(9)).join('')}`;
 }
 
 try {
@@ -198,19 +275,14 @@ try {
   const { url } = JSON.parse(line.toString()) as { url: string };
   const [portkey, litellm, ours] = await Promise.all([startPortkey(url), startLitellm(url), startOurs(url)]);
   await measure({
-    'no gateway': () => completion(`${url}/v1/chat/completions`, model, {}),
-    TidyLLM: ours.call,
-    'TidyLLM without the sync': async () => {
-      synced = false;
-      const milliseconds = await ours.call();
-      synced = true;
-      return milliseconds;
-    },
+    'no gateway': { call: () => completion(`${url}/v1/chat/completions`, model, {}), memoryMib: () => 0 },
+    TidyLLM: ours,
+    'TidyLLM without the sync': { ...ours, synced: false },
     [`Portkey ${portkeyVersion}`]: portkey,
     [`LiteLLM ${litellmVersion}`]: litellm,
   });
   await ours.dispose();
 } finally {
-  for (const child of children) child.kill();
+  for (const { pid = 0 } of children) signal(-pid, 'SIGKILL');
   rmSync(home, { recursive: true });
 }
