@@ -31,6 +31,7 @@ const mayImport = {
     'flow',
     'workflow',
   ],
+  workflowWorkers: ['content', 'gateways', 'workflowRuns'],
   chat: ['settings', 'pricing', 'ledger', 'content', 'compliance', 'retrieval', 'gateways', 'flow'],
   core: [
     'settings',
@@ -51,6 +52,7 @@ const mayImport = {
   cli: [
     'app',
     'workflow',
+    'workflowWorkers',
     'settings',
     'pricing',
     'ledger',

@@ -38,7 +38,16 @@ const entries = [
 const node = {
   input: entries,
   platform: 'node',
-  external: ['vscode'],
+  // After the editor, what DBOS loads only if it is installed.
+  external: [
+    'vscode',
+    'pg-native',
+    '@dbos-inc/dbos-enterprise',
+    '@dbos-inc/otel',
+    /^@opentelemetry\//,
+    'winston',
+    'winston-transport',
+  ],
   plugins: [lazyNodeHttp.rolldown],
   // Chunks may export what other chunks need beside what the entry does.
   preserveEntrySignatures: 'allow-extension',

@@ -13,6 +13,7 @@ import { administration } from '../core/administration.ts';
 import type { ComposeOptions, Core, Tracking } from '../core/core.ts';
 import { InfrastructureDelegate } from '../core/infrastructureDelegate.ts';
 import { Detector } from '../detection/detector.ts';
+import { GatewayError } from '../errors.ts';
 import { flowFiles } from '../flow/catalogue.ts';
 import { FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import type { ImplementationDependencies } from '../flow/implementations.ts';
@@ -27,6 +28,7 @@ import { WorkflowOptimizerGateway } from '../gateways/workflowOptimizer/workflow
 import type { GovernedCalls } from '../gateways/modelCalls.ts';
 import type { Gateway } from '../gateways/gateway.ts';
 import type { BackendInfo, ModelBackend, Pacing } from '../gateways/ports.ts';
+import type { TeamDatabase } from '../gateways/services.ts';
 import { initGateways, type GatewayRegistry } from '../gateways/registry.ts';
 import { budgetStatus, type BudgetStatus } from '../ledger/budgetStatus.ts';
 import type { DayBudget, LedgerReader } from '../ledger/contract.ts';
@@ -81,11 +83,11 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     workflow_optimizer: (below) => Promise.resolve(optimizerOn(below, base, options)),
   });
   const parts = { ...base, twoPersons, cache: answers, registry, callsOn, anchorAt };
-  const { flow, workflows } = flowAndWorkflows(options, parts, base);
   const { minReasonLength } = policy;
   const decided = { ledger, journal, anchoring, content, catalogue, capOf, budget, user, approvals };
+  const kept = { answers, conversations, workflowRuns, sharedCalls: sharedCallsOf(base) };
   return {
-    ...administration({ ...decided, twoPersons, minReasonLength, answers, conversations, workflowRuns }),
+    ...administration({ ...decided, ...kept, twoPersons, minReasonLength }),
     approvals,
     loaded: {
       ...loaded,
@@ -110,8 +112,8 @@ export async function compose(options: ComposeOptions): Promise<Core> {
     tracking,
     infrastructure: new InfrastructureDelegate(registry, backend),
     chat: chatOn(registry, base, options),
-    flow,
-    workflows,
+    ...flowAndWorkflows(options, parts, base),
+    teamDatabase: () => teamDatabaseOf(base),
     reports,
     dispose: async () => {
       await tracker.dispose();
@@ -344,6 +346,33 @@ function flowAndWorkflows(
   const flow = flowOf(options, { ...parts, runWorkflow });
   const workflows = workflowsOn(parts.registry, flow, base);
   return { flow, workflows };
+}
+
+/** The team's database. Throws `invalid_request` if there is none. */
+async function teamDatabaseOf({
+  loaded: { settings },
+  sessions,
+}: Awaited<ReturnType<typeof foundationOf>>): Promise<TeamDatabase> {
+  if (settings.postgres.host !== null) return sessions.teamDatabase();
+  throw new GatewayError('invalid_request', 'There is no database of the team: postgres.host is not set.', {
+    hint: 'Set postgres.host, db_name and db_user in settings.yaml.',
+  });
+}
+
+/** Users' calls in the team's database, if there is one. */
+function sharedCallsOf(base: Awaited<ReturnType<typeof foundationOf>>): {
+  erase: (subject: string) => Promise<void>;
+} {
+  return {
+    erase: async (subject) => {
+      if (base.loaded.settings.postgres.host === null) return;
+      const { CallTable } = await import('../workflowWorkers/callTable.ts');
+      const { pool, failure } = await teamDatabaseOf(base);
+      await new CallTable(pool).erase(subject).catch((error: unknown) => {
+        throw failure(error);
+      });
+    },
+  };
 }
 
 /** Workflows over the registry's calls. */

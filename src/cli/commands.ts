@@ -40,6 +40,7 @@ const load = {
   status: () => import('./status.ts'),
   tracking: () => import('./tracking.ts'),
   usage: () => import('./usage.ts'),
+  worker: () => import('./worker.ts'),
   workflow: () => import('./workflow.ts'),
   workflowRuns: () => import('./workflowRuns.ts'),
 };
@@ -536,6 +537,13 @@ flow
     ),
   );
 
+program
+  .command('worker')
+  .description('make calls of other machines’ workflows, through the team’s database')
+  .action(() =>
+    runner.run(load.worker, ({ worker }, core, terminal) => worker(core, terminal), { alerts: true }),
+  );
+
 const workflow = program.command('workflow').description('files of steps that depend on each other');
 workflow
   .command('analyze')
@@ -591,6 +599,7 @@ workflow
   .option('--reason <text>', 'why it runs; mandatory')
   .option('--input <name=value>', 'an input of the workflow; may be repeated', repeatable, [])
   .option('--approve <sha256>', 'approves the command of an agreement that a step runs')
+  .option('--on <place>', 'postgres: workers make the calls, through the team’s database')
   .action((file: string, options: WorkflowRunOptions) =>
     runner.run(
       load.workflowRuns,
@@ -604,7 +613,8 @@ workflow
   .argument('<run>', 'id of the run')
   .option('--repeat <step>', 'do this step again although it was begun; may be repeated', repeatable, [])
   .option('--approve <sha256>', 'approves the command of an agreement that a step runs')
-  .action((run: string, options: { repeat: string[]; approve?: string }) =>
+  .option('--on <place>', 'postgres: workers make the calls, through the team’s database')
+  .action((run: string, options: { repeat: string[]; approve?: string; on?: string }) =>
     runner.run(
       load.workflowRuns,
       ({ workflowResume }, core, terminal) => workflowResume(core, run, options, terminal),

@@ -3,6 +3,7 @@ import type { Core } from '../core/core.ts';
 import { GatewayError } from '../errors.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import { visibleLine } from '../visibleText.ts';
+import type { SharedCallsClient } from '../workflowWorkers/sharedCalls.ts';
 import { parseWorkflow } from '../workflow/workflowDocument.ts';
 import type { RunEvent, RunOptions, RunView, StepView } from '../workflowRuns/runView.ts';
 import type { RunResult } from '../workflowRuns/workflowOptimizer.ts';
@@ -19,18 +20,19 @@ export interface WorkflowRunOptions {
   reason?: string;
   input: string[];
   approve?: string;
+  on?: string;
 }
 
 /** `tidyllm workflow run FILE`. Exit code of the error, 130 after an interrupt; 0 if every step succeeded. */
 export async function workflowRun(
   core: Core,
   file: string,
-  { reason, input, approve }: WorkflowRunOptions,
+  { reason, input, approve, on }: WorkflowRunOptions,
   terminal: Terminal,
 ): Promise<number> {
   const request = { file: resolve(file), text: await readTextFile(file), reason: reason ?? '' };
   const inputs = inputsFrom(input);
-  return follow(core, { file, approve, terminal }, (options) =>
+  return follow(core, { file, approve, on, terminal }, (options) =>
     core.workflows.run({ ...request, inputs, ...options }),
   );
 }
@@ -39,13 +41,13 @@ export async function workflowRun(
 export async function workflowResume(
   core: Core,
   runId: string,
-  { repeat, approve }: { repeat: string[]; approve?: string },
+  { repeat, approve, on }: { repeat: string[]; approve?: string; on?: string },
   terminal: Terminal,
 ): Promise<number> {
   const mayRepeat = (step: string): boolean | Promise<boolean> =>
     repeat.includes(step) ||
     (process.stdin.isTTY && askYesOrNo(`Step "${step}" may have had its effect. Do it again?`));
-  return follow(core, { approve, terminal }, (options) =>
+  return follow(core, { approve, on, terminal }, (options) =>
     core.workflows.resume(runId, { mayRepeat, ...options }),
   );
 }
@@ -86,10 +88,16 @@ export async function workflowHistory(
 /** Runs with progress on standard error, and prints the result. An interrupt stops it in order. */
 async function follow(
   core: Core,
-  { file, approve, terminal }: { file?: string; approve: string | undefined; terminal: Terminal },
+  {
+    file,
+    approve,
+    on,
+    terminal,
+  }: { file?: string; approve: string | undefined; on: string | undefined; terminal: Terminal },
   run: (options: RunOptions) => Promise<RunResult>,
 ): Promise<number> {
   if (core.simulatedBecause !== null) note(terminal, `SIMULATED: ${core.simulatedBecause}`);
+  const shared = await callsOn(core, on);
   const stop = stopSignal();
   const result = await run({
     origin: await terminalOrigin(projectFolder(core), file),
@@ -98,11 +106,27 @@ async function follow(
     approve: (request) => approveAtTerminal(request, approve),
     signal: stop.signal,
     onEvent: progressOn(terminal),
-  }).finally(stop.dispose);
+    ...(shared && { elsewhere: shared.of }),
+  }).finally(async () => {
+    stop.dispose();
+    await shared?.close();
+  });
   if (!terminal.quiet && process.stderr.isTTY) controlScreen('stderr', 'clearLine');
   if (terminal.json) printJson(resultJson(result));
   else printResult(result, terminal);
   return result.error?.exitCode ?? 0;
+}
+
+/** The calls that workers make; null where this machine makes them. */
+async function callsOn(core: Core, on: string | undefined): Promise<SharedCallsClient | null> {
+  if (on === undefined) return null;
+  if (on !== 'postgres')
+    throw new GatewayError('invalid_request', `--on must be postgres, not "${on}".`, {
+      hint: 'Leave it out to run the workflow on this machine.',
+    });
+  core.workflows.requireShareable();
+  const { openSharedCalls } = await import('../workflowWorkers/sharedCalls.ts');
+  return openSharedCalls(await core.teamDatabase());
 }
 
 function progressOn(terminal: Terminal): (event: RunEvent) => void {

@@ -1,7 +1,7 @@
 import type { Approvals, ListedRequest } from '../approvals/approvals.ts';
 import { subjectHash } from '../content/contentKeys.ts';
 import type { ContentStore } from '../content/contentStore.ts';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, messageOf } from '../errors.ts';
 import type { Anchoring } from '../ledger/anchors.ts';
 import { idOf, type Cap } from '../ledger/budgetFold.ts';
 import type { BudgetStatus } from '../ledger/budgetStatus.ts';
@@ -28,6 +28,8 @@ export interface AdministrationDependencies {
   conversations: { erase(subject: string): Promise<void> };
   /** Runs of workflows. */
   workflowRuns: { erase(subject: string): Promise<void> };
+  /** Calls of workflows in the team's database. */
+  sharedCalls: { erase(subject: string): Promise<void> };
   catalogue: ModelCatalogue;
   capOf: CapOf;
   budget: () => Promise<BudgetStatus>;
@@ -48,6 +50,7 @@ export function administration({
   answers,
   conversations,
   workflowRuns,
+  sharedCalls,
   catalogue,
   capOf,
   budget,
@@ -94,16 +97,34 @@ export function administration({
           return ledger.tombstone({ subject_sha256, items: count, user_id: userId, reason: why });
         });
       const { items, recorded } = await erase(subject);
+      await eraseShared(sharedCalls, subject);
       if (userNameFault(subject) !== null || userNameOf(subject) === subject)
         return { items, receipt: recorded };
       // Records of earlier versions have names that aren't normalised.
       const inOneForm = await erase(userNameOf(subject));
+      await eraseShared(sharedCalls, userNameOf(subject));
       return { items: items + inOneForm.items, receipt: inOneForm.recorded };
     },
     reopenLedger: (reason, options) =>
       reopenLedger({ ledger, journal, anchoring }, { userId: user, reason }, options),
     acknowledgeOverruns: async (reason) => ledger.acknowledgeOverruns({ userId: user, reason }),
   };
+}
+
+/** Its texts have no key that went. Throws `service_failed`: what is kept here is erased by then. */
+async function eraseShared(
+  sharedCalls: AdministrationDependencies['sharedCalls'],
+  subject: string,
+): Promise<void> {
+  try {
+    await sharedCalls.erase(subject);
+  } catch (error) {
+    throw new GatewayError(
+      'service_failed',
+      `What is kept here was erased; calls of workflows in the team’s database were not. ${messageOf(error)}`,
+      { hint: 'Erase again when the database answers.', cause: error },
+    );
+  }
 }
 
 /** Raises the cap that an approved request asks for, for the day that it names. */

@@ -18,7 +18,7 @@ import type { ReportStore } from '../flow/reportStore.ts';
 import type { BackendInfo, Pacing } from '../gateways/ports.ts';
 import type { UnifiedChatManager } from '../chat/unifiedChatManager.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
-import type { Sessions } from '../gateways/services.ts';
+import type { Sessions, TeamDatabase } from '../gateways/services.ts';
 import type { Tracker } from '../tracking/tracker.ts';
 import type { WorkflowOptimizer } from '../workflowRuns/workflowOptimizer.ts';
 
@@ -93,6 +93,8 @@ export interface Core {
   readonly flow: FlowAgreementManager;
   /** Workflows and their runs. */
   readonly workflows: WorkflowOptimizer;
+  /** The team's database. Throws `invalid_request` if the settings name none, and `service_failed`. */
+  teamDatabase(): Promise<TeamDatabase>;
   /** The reports of FLOW runs. */
   readonly reports: Pick<ReportStore, 'read'>;
   /** The default user of calls: from the options, from AWS, or from this machine. */

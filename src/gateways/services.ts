@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import type { GatewayError } from '../errors.ts';
 import type { Health } from './gateway.ts';
 
@@ -42,6 +43,13 @@ export interface HealthSummary {
   /** Null if nothing about AWS is configured. */
   credentialSource: FoundCredentials | null;
   services: Record<ServiceId, ServiceHealth>;
+}
+
+/** The team's database. */
+export interface TeamDatabase {
+  pool: Pool;
+  /** What an error of it means, and how it is mended. */
+  failure: (error: unknown) => GatewayError;
 }
 
 /** The parts that can be tested besides a model. */

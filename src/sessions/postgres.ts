@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
-import { systemCodeOf } from '../errors.ts';
-import type { GatewayError } from '../errors.ts';
+import { GatewayError, messageOf, systemCodeOf } from '../errors.ts';
 import type { Health } from '../gateways/gateway.ts';
 import type { Exercise } from '../gateways/services.ts';
 import type { Settings } from '../settings/schema.ts';
@@ -202,6 +201,14 @@ async function useTable(client: pg.PoolClient, table: string, address: string, s
   );
 }
 
+/** What an error of the database means, also one that a library has wrapped. */
+export function postgresFailure(error: unknown, place: Place): GatewayError {
+  if (GatewayError.is(error)) return error;
+  if (error instanceof Error && error.cause instanceof Error && systemCodeOf(error) === undefined)
+    return postgresFailure(error.cause, place);
+  return explain(error, `${place.host}:${place.port}`, place);
+}
+
 /** Codes are those of PostgreSQL's appendix A. */
 function explain(
   error: unknown,
@@ -222,6 +229,14 @@ function explain(
       'postgres',
       `PostgreSQL at ${address} has no database ${database ?? ''}.`,
       'Create it, or correct postgres.db_name.',
+      error,
+    );
+  }
+  if (code === '42501') {
+    return failedService(
+      'postgres',
+      `PostgreSQL at ${address} refuses it to ${user ?? 'this user'}: ${messageOf(error)}.`,
+      `An administrator of the database can allow it: grant create on database ${database ?? 'NAME'} to ${user ?? 'USER'};`,
       error,
     );
   }

@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Pool } from 'pg';
 import { GatewayError, systemCodeOf } from '../errors.ts';
@@ -13,6 +14,7 @@ import {
   type ServiceHealth,
   type ServiceId,
   type Sessions,
+  type TeamDatabase,
 } from '../gateways/services.ts';
 import type { LoadedSettings } from '../settings/loadSettings.ts';
 import { isRegion } from '../strayCharacters.ts';
@@ -41,6 +43,7 @@ type BedrockCheck = (signal: AbortSignal) => Promise<Health>;
 
 const fallbackRegion = 'us-east-1';
 const checkTimeoutMs = 3_000;
+const closeWithinMs = 1_000;
 
 /**
  * The outside services: one place for credentials, connections and health. A client is made on its first
@@ -149,6 +152,18 @@ export class UnifiedSessionManager implements Sessions {
     return this.#postgres;
   }
 
+  /** The team's database with what its errors mean. Throws `service_failed`. */
+  async teamDatabase(): Promise<TeamDatabase> {
+    const { postgres } = this.#options.loaded.settings;
+    const { postgresFailure } = await import('./postgres.ts');
+    const failure = (error: unknown): GatewayError => postgresFailure(error, postgres);
+    try {
+      return { pool: await this.postgres(), failure };
+    } catch (error) {
+      throw failure(error);
+    }
+  }
+
   /** The client of the team's bucket, with the keys as they are now. */
   async s3(): Promise<S3Client> {
     const keys = await this.credentials.keys();
@@ -214,7 +229,8 @@ export class UnifiedSessionManager implements Sessions {
 
   async dispose(): Promise<void> {
     const pool = await this.#postgres?.catch(() => null);
-    await pool?.end();
+    // Its end waits for each connection to be closed by the server, which may not answer.
+    await Promise.race([pool?.end(), after(closeWithinMs, undefined, { ref: false })]);
     this.network.dispose();
   }
 

@@ -20,6 +20,7 @@ export async function runCosts(directory: string, lines: readonly RunLine[]): Pr
   );
   const first = lines.find((line) => line.kind === 'opened');
   const costs = new Costs(runs, agreements);
+  costs.elsewhere(lines);
   if (!first) return costs;
   for await (const records of recordsSince(directory, first.at.slice(0, 10)))
     for (const record of records) costs.take(record);
@@ -58,6 +59,15 @@ class Costs implements RunCosts {
         break;
       default:
     }
+  }
+
+  /** Calls that other machines made: by their records, or the most that one without an answer can cost. */
+  elsewhere(lines: readonly RunLine[]): void {
+    const returned = new Map(
+      lines.flatMap((line) => (line.kind === 'returned' ? [[line.call, line.cost]] : [])),
+    );
+    for (const line of lines)
+      if (line.kind === 'sent') this.#add(line.step, returned.get(line.call) ?? line.most);
   }
 
   #note({ topic, call_id: call, data: { step } }: NoteRecord): void {

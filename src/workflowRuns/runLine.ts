@@ -40,6 +40,10 @@ const lineSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('started'), at: z.string(), step: z.string(), wait_ms: z.number() }),
   /** The step's agreement runs under an id of its own. */
   z.object({ kind: z.literal('agreement'), step: z.string(), ledger_run: z.string() }),
+  /** A call was given to another machine, under an id of its own; until it returns it counts with the most that it can cost. */
+  z.object({ kind: z.literal('sent'), step: z.string(), call: z.string(), most: micro }),
+  /** What that call cost, by the records of the machine that made it. */
+  z.object({ kind: z.literal('returned'), call: z.string(), cost: micro }),
   /** A model's answer is complete. It is written before the call is settled, so that it is never paid again. */
   z.object({ kind: z.literal('answered'), step: z.string(), text: z.string() }),
   z.object({

@@ -1,5 +1,7 @@
 import type { ApprovalRequest } from '../flow/flowAgreementManager.ts';
 import type { CallOrigin } from '../gateways/callOrigin.ts';
+import type { ModelCalls } from '../gateways/modelCalls.ts';
+import type { BackendInfo } from '../gateways/ports.ts';
 import type { RunLine, LineOf, RecordedFault } from './runLine.ts';
 
 export type StepStatus = 'waiting' | 'running' | 'success' | 'failed' | 'cancelled';
@@ -88,6 +90,24 @@ export interface RunOptions {
   approve?: (request: ApprovalRequest) => Promise<boolean>;
   signal?: AbortSignal;
   onEvent?: (event: RunEvent) => void;
+  /** Other machines that make the calls; left out, this one's gateways do. */
+  elsewhere?: (run: RunElsewhere) => Promise<ModelCalls>;
+}
+
+/** A run, as what has its calls made elsewhere needs it. */
+export interface RunElsewhere {
+  runId: string;
+  /** Name of the workflow. */
+  workflow: string;
+  /** What its calls may still cost, micro-USD. */
+  left: bigint;
+  lines: readonly RunLine[];
+  /** Durable when it returns. */
+  append: (line: RunLine) => void;
+  /** Tells the person who follows the run. */
+  warn: (message: string) => void;
+  calls: Pick<ModelCalls, 'worstCase'>;
+  backend: Pick<BackendInfo, 'id' | 'simulated'>;
 }
 
 /** The state that lines come to. `isRunning`: whether a process works on the run. */

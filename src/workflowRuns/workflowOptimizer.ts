@@ -1,13 +1,16 @@
 import { hash, randomUUID } from 'node:crypto';
 import type { Screening } from '../compliance/screening.ts';
+import type { JsonObject } from '../content/messages.ts';
 import { GatewayError } from '../errors.ts';
 import { refusalError, type FlowAgreementManager } from '../flow/flowAgreementManager.ts';
 import { formatFlowEncoding } from '../flow/flowEncoding.ts';
 import { notMatched } from '../flow/notMatched.ts';
 import { recordedOrigin } from '../gateways/callOrigin.ts';
 import type { AgreementContext, GatewayId } from '../gateways/gateway.ts';
-import type { CallTracker } from '../gateways/ports.ts';
+import type { BackendInfo, CallTracker } from '../gateways/ports.ts';
+import type { CallOptions, LlmRequest, LlmResponse, ModelCalls } from '../gateways/modelCalls.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
+import { unreachable } from '../gateways/unreachable.ts';
 import type { ObjectStore } from '../gateways/services.ts';
 import type { EndRunInput, LedgerAdministration, LedgerReader, RunLedger } from '../ledger/contract.ts';
 import { readReason } from '../ledger/reason.ts';
@@ -38,6 +41,7 @@ import {
   inputsOf,
   isRunId,
   noRun,
+  requireAllReturned,
   requireFolder,
   requireKept,
   requireRepeatable,
@@ -45,12 +49,14 @@ import {
   resumable,
   validWorkflow,
 } from './runRequirements.ts';
-import { runViewOf, workedMs, type RunOptions, type RunView } from './runView.ts';
+import { runViewOf, workedMs, type RunElsewhere, type RunOptions, type RunView } from './runView.ts';
 import { stepRecord, type StepRecord } from './stepRecord.ts';
 import { knownRequest, runsWorkflow } from './stepWork.ts';
 import { slotsOf, workflowFacts } from './workflowFacts.ts';
 import { faultOf, resultsIn, WorkflowRunner, type WorkEnd } from './workflowRunner.ts';
 
+/** Steps at once whose calls other machines make: how many run is up to these. */
+const mostElsewhere = 100;
 const encoding = { domain: 'workflow', operation: 'run', action: 'execute', target: 'steps' };
 
 export interface WorkflowDependencies {
@@ -61,7 +67,7 @@ export interface WorkflowDependencies {
   registry: Pick<GatewayRegistry, 'calls' | 'validateAgreement'>;
   agreements: Pick<FlowAgreementManager, 'parseCommand' | 'executeAgreement' | 'worstCase'>;
   catalogue: ModelCatalogue;
-  backend: { id: string; simulated: boolean; region: string };
+  backend: Pick<BackendInfo, 'id' | 'simulated' | 'region'>;
   screening: Pick<Screening, 'find' | 'recordable'>;
   tracker: Pick<CallTracker, 'run'>;
   objects: () => Promise<ObjectStore>;
@@ -93,6 +99,28 @@ interface WorkflowName {
   /** Absolute path. */
   file: string | null;
   name: string;
+}
+
+/** A call of a step of another machine's run. */
+export interface CallElsewhere {
+  /** Name of the workflow. */
+  workflow: string;
+  run_id: string;
+  step: string;
+  user: string;
+  reason: string;
+  /** The most that it may cost, micro-USD. */
+  most: string;
+  request: {
+    prompt: string;
+    system?: string | undefined;
+    model: string;
+    max_tokens: number;
+    temperature: number;
+    schema?: JsonObject | undefined;
+    cache?: boolean | undefined;
+    use_class?: string | undefined;
+  };
 }
 
 /** How a run ended. */
@@ -269,6 +297,7 @@ export class WorkflowOptimizer {
     const { file, text, inputs = {} } = request;
     const { settings, screening, files, user } = this.#dependencies;
     requireTrust(request);
+    if (request.elsewhere) this.requireShareable();
     const parsed = parseWorkflow(file ?? 'workflow.yaml', text);
     const workflow = this.#agreed(validWorkflow(parsed, file));
     const reason = readReason(request.reason, { minReasonLength: settings.audit.min_reason_length });
@@ -304,6 +333,7 @@ export class WorkflowOptimizer {
       const began = resumable(runId, open.lines);
       requireKept(this.#dependencies.settings);
       requireFolder(began.folder, request.origin.folder);
+      if (!request.elsewhere) requireAllReturned(open.lines);
       const parsed = parseWorkflow(began.file ?? 'workflow.yaml', began.kept.text);
       const workflow = this.#agreed(validWorkflow(parsed, began.file));
       await requireRepeatable(workflow, open.lines, request.mayRepeat);
@@ -320,6 +350,15 @@ export class WorkflowOptimizer {
     } finally {
       open.release();
     }
+  }
+
+  /** Throws `invalid_request` where policy keeps no content: what other machines are asked goes through a database. */
+  requireShareable(): void {
+    const { content } = this.#dependencies.settings.audit;
+    if (content === 'full') return;
+    throw new GatewayError('invalid_request', `Calls can’t be shared: audit.content is ${content}.`, {
+      hint: 'Prompts and answers wait in the team’s database, which needs audit.content: full on every machine.',
+    });
   }
 
   /** Without `workflow.enable_flow_agreements` what a file agrees on has no effect. */
@@ -369,7 +408,7 @@ export class WorkflowOptimizer {
     const amount = await this.#amount(prepared, open.lines);
     const validatedBy = await this.#validate(prepared, amount);
     const ledgerRun = resumed ? randomUUID() : runId;
-    const slots = slotsOf(settings);
+    const slots = options.elsewhere ? mostElsewhere : slotsOf(settings);
     // Before the money is held: what is held under an id that no file names couldn't be added up.
     open.append(...first, { kind: 'opened', at: new Date().toISOString(), ledger_run: ledgerRun, slots });
     const began = performance.now();
@@ -404,10 +443,7 @@ export class WorkflowOptimizer {
     const [began] = open.lines;
     if (began?.kind === 'began' && began.kept === null)
       all.push('The run can’t be resumed: audit.content keeps no results.');
-    for (const message of all) {
-      open.append({ kind: 'warned', at: new Date().toISOString(), message });
-      options.onEvent?.({ type: 'warning', message });
-    }
+    for (const message of all) warn(message, { options, open });
   }
 
   /**
@@ -508,7 +544,7 @@ export class WorkflowOptimizer {
     { runId, workflow, inputs, reason, options }: Prepared,
     held: { open: OpenRun; amount: bigint; slots: number; ledgerRun: string; before: number },
   ): Promise<WorkEnd> {
-    const { settings, registry, agreements, denied, objects, user } = this.#dependencies;
+    const { settings, agreements, denied, objects, user } = this.#dependencies;
     const { folder } = options.origin;
     const history = stepHistories(await this.#runsOf(workflow));
     const durations = durationsOf(new TaskGraph(workflow.steps), { history });
@@ -518,7 +554,10 @@ export class WorkflowOptimizer {
       inputs,
       file: held.open,
       services: {
-        calls: () => registry.calls(),
+        calls: await this.#callsOf(
+          { runId, workflow: workflow.name, left: held.amount },
+          { options, open: held.open },
+        ),
         agreements,
         defaultModel: settings.aws.bedrock.default_model,
         places: { folder, denied, objects },
@@ -543,6 +582,59 @@ export class WorkflowOptimizer {
       onEvent: (event) => options.onEvent?.(event),
     });
     return runner.run();
+  }
+
+  /** What makes the calls of a run: this machine's gateways, or others. */
+  async #callsOf(
+    run: Pick<RunElsewhere, 'runId' | 'workflow' | 'left'>,
+    { options, open }: { options: RunOptions; open: OpenRun },
+  ): Promise<() => ModelCalls> {
+    const { registry, backend } = this.#dependencies;
+    if (!options.elsewhere) return () => registry.calls();
+    const calls = await options.elsewhere({
+      ...run,
+      lines: open.lines,
+      append: (line) => open.append(line),
+      warn: (message) => warn(message, { options, open }),
+      calls: registry.calls(),
+      backend,
+    });
+    return () => calls;
+  }
+
+  /**
+   * Makes a call of a step of another machine's run: it is checked, held, made and recorded here, under a run of its own.
+   * The response says how it ended; throws what the ledger throws.
+   */
+  async callFor(call: CallElsewhere, options: CallOptions): Promise<LlmResponse> {
+    const { ledger, backend, registry } = this.#dependencies;
+    const prepared = preparedCall(call);
+    const { runId, workflow } = prepared;
+    const amount = workflow.costLimit;
+    const began = performance.now();
+    let validatedBy: GatewayId[];
+    try {
+      validatedBy = await this.#validate(prepared, amount);
+    } catch (error) {
+      if (GatewayError.is(error)) return unreachable(error, call.request.model, backend);
+      throw error;
+    }
+    const endRun = (response: LlmResponse, outcome?: 'refused'): Promise<unknown> =>
+      ledger.endRun(runId, {
+        ...endingOf(endOf(response), Math.round(performance.now() - began), backend.simulated),
+        validated_by: validatedBy,
+        ...(outcome && { outcome }),
+      });
+    const refusal = await this.#startRun(runId, prepared, amount);
+    if (refusal) {
+      const refused = unreachable(refusal, call.request.model, backend);
+      await endRun(refused, 'refused');
+      return refused;
+    }
+    const flow = { runId, agreement: agreementOf(workflow), costLimit: amount };
+    const response = await registry.calls().execute({ ...requestElsewhere(call), flow }, options);
+    await endRun(response);
+    return response;
   }
 
   /** Writes how the run ended, with its costs from the ledger. */
@@ -571,6 +663,60 @@ export class WorkflowOptimizer {
     options.onEvent?.({ type: 'run_ended', view });
     return { view, error: end.error, outputs: end.outputs };
   }
+}
+
+/** Tells of what isn't as it should be, also in the run's file. */
+function warn(message: string, { options, open }: { options: RunOptions; open: OpenRun }): void {
+  open.append({ kind: 'warned', at: new Date().toISOString(), message });
+  options.onEvent?.({ type: 'warning', message });
+}
+
+const originElsewhere = { door: 'worker', folder: null, branch: null };
+
+/** A call of another machine's run, as a run of its own: it has no steps around it here. */
+function preparedCall({ workflow: name, reason, most, request }: CallElsewhere): Prepared {
+  return {
+    runId: randomUUID(),
+    workflow: {
+      name,
+      description: '',
+      file: null,
+      inputs: {},
+      steps: [],
+      useClass: request.use_class,
+      costLimit: BigInt(most),
+      slaSeconds: null,
+      complianceLevels: [],
+    },
+    inputs: {},
+    reason,
+    text: JSON.stringify(request),
+    options: { origin: originElsewhere, trusted: false },
+    warnings: [],
+  };
+}
+
+function requestElsewhere({ run_id: runId, step, user, reason, request }: CallElsewhere): LlmRequest {
+  const { prompt, system, model, max_tokens: maxTokens, temperature, schema, cache } = request;
+  return {
+    prompt,
+    ...(system !== undefined && { system }),
+    modelId: model,
+    maxTokens,
+    temperature,
+    ...(schema && { outputSchema: { schema } }),
+    ...(cache !== undefined && { cache }),
+    ...(request.use_class !== undefined && { useClass: request.use_class }),
+    userId: user,
+    auditReason: reason,
+    origin: originElsewhere,
+    workflow: { runId, step },
+  };
+}
+
+function endOf({ success, error }: LlmResponse): Pick<WorkEnd, 'status' | 'error'> {
+  if (success) return { status: 'success', error: null };
+  return { status: error?.code === 'cancelled' ? 'cancelled' : 'failed', error };
 }
 
 const nothingDone = { status: 'failed', error: null, slaMissed: false, outputs: {} } as const;

@@ -74,6 +74,7 @@ const commands: Record<string, string[]> = {
   'workflow run': ['workflow', 'run', 'work.yaml', ...reason],
   'workflow resume': ['workflow', 'resume', '00000000-0000-0000-0000-000000000000'],
   'workflow history': ['workflow', 'history'],
+  worker: ['worker'],
 };
 
 let template: string;

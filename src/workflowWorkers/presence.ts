@@ -1,0 +1,138 @@
+import { setTimeout as after } from 'node:timers/promises';
+import type { Pool, PoolClient } from 'pg';
+import type { TeamDatabase } from '../gateways/services.ts';
+import { lockSpace, queue, tablesLock } from './sharedDatabase.ts';
+
+/** How often a worker looks after itself and others, ms. */
+const intervalMs = 500;
+/** Without contact for so long, a worker stops its calls, ms: before others take them over. */
+const lostAfterMs = 5_000;
+/** A worker whose lock is free for so long is dead, ms. */
+const deadAfterMs = 10_000;
+
+/** Puts the calls of a dead worker back into the queue. */
+type TakeOver = (id: string) => Promise<void>;
+
+/**
+ * Who is there: each worker holds a lock of PostgreSQL, which its connection loses when its process dies. A worker whose
+ * connection was cut takes the lock again, or stops its calls before others take them over.
+ */
+export class Presence {
+  readonly #pool: Pool;
+  readonly #id: string;
+  readonly #takeOver: TakeOver;
+  readonly #lost = new AbortController();
+  readonly #ended = new AbortController();
+  /** Since when the lock of a worker that has calls is free. */
+  readonly #freeSince = new Map<string, number>();
+  #client: PoolClient | null = null;
+  #untilLost: NodeJS.Timeout | null = null;
+  #loop: Promise<void> = Promise.resolve();
+
+  private constructor(pool: Pool, id: string, takeOver: TakeOver) {
+    this.#pool = pool;
+    this.#id = id;
+    this.#takeOver = takeOver;
+  }
+
+  /** Throws `service_failed`. */
+  static async begin({ pool, failure }: TeamDatabase, id: string, takeOver: TakeOver): Promise<Presence> {
+    const presence = new Presence(pool, id, takeOver);
+    try {
+      await presence.#hold();
+    } catch (error) {
+      await presence.end();
+      throw failure(error);
+    }
+    return presence;
+  }
+
+  /** Aborts when contact is lost for so long that others may make the calls. */
+  get signal(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** From here on contact counts, and the calls of dead workers are taken over. */
+  watch(): void {
+    this.#untilLost = setTimeout(() => this.#lost.abort(), lostAfterMs);
+    this.#loop = this.#watch();
+  }
+
+  async end(): Promise<void> {
+    this.#ended.abort();
+    if (this.#untilLost) clearTimeout(this.#untilLost);
+    // What waits for a database that doesn't answer isn't waited for.
+    await Promise.race([this.#loop, after(lostAfterMs, undefined, { ref: false })]);
+    this.#client?.release(true);
+  }
+
+  async #hold(): Promise<PoolClient> {
+    const client = await this.#pool.connect();
+    client.on('error', () => undefined);
+    // Where an earlier connection of this worker still has it, nobody takes its calls over either.
+    await client.query(lockOf('pg_try_advisory_lock', 'held'), [lockSpace, this.#id]);
+    this.#client = client;
+    return client;
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#ended.signal.aborted) {
+      try {
+        const client = this.#client ?? (await this.#hold());
+        await this.#lookAfterOthers(client);
+      } catch {
+        this.#client?.release(true);
+        this.#client = null;
+        this.#freeSince.clear();
+      }
+      await after(intervalMs, undefined, { signal: this.#ended.signal }).catch(() => null);
+    }
+  }
+
+  async #lookAfterOthers(client: PoolClient): Promise<void> {
+    // Asked here and not of DBOS, which would wait for a database that is down.
+    const { rows: working } = await client.query<{ id: string }>(
+      "select distinct executor_id as id from dbos.workflow_status where queue_name = $1 and status = 'PENDING'",
+      [queue.name],
+    );
+    if (!this.#lost.signal.aborted) this.#untilLost?.refresh();
+    const ids = new Set(working.flatMap(({ id }) => (id === this.#id ? [] : [id])));
+    for (const id of this.#freeSince.keys()) if (!ids.has(id)) this.#freeSince.delete(id);
+    for (const id of ids) await this.#lookAfter(client, id);
+  }
+
+  async #lookAfter(client: PoolClient, id: string): Promise<void> {
+    const { rows } = await client.query<{ free: boolean }>(lockOf('pg_try_advisory_lock', 'free'), [
+      lockSpace,
+      id,
+    ]);
+    if (rows[0]?.free !== true) {
+      this.#freeSince.delete(id);
+      return;
+    }
+    try {
+      const since = this.#freeSince.get(id) ?? performance.now();
+      this.#freeSince.set(id, since);
+      if (performance.now() - since < deadAfterMs) return;
+      // The lock is held meanwhile, so that only one worker takes over.
+      await this.#takeOver(id);
+      this.#freeSince.delete(id);
+    } finally {
+      await client.query(lockOf('pg_advisory_unlock', 'done'), [lockSpace, id]);
+    }
+  }
+}
+
+/** Whether any worker is there. Throws what the database throws. */
+export async function hasWorkers(pool: Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ found: boolean }>(
+    `select exists (select from pg_locks where locktype = 'advisory' and classid = $1 and objid <> $2 and objsubid = 2 and granted
+       and database = (select oid from pg_database where datname = current_database())) as found`,
+    [lockSpace, tablesLock],
+  );
+  return rows[0]?.found === true;
+}
+
+function lockOf(call: string, name: string): string {
+  return `select ${call}($1, hashtext($2)) as ${name}`;
+}
