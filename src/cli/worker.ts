@@ -15,6 +15,7 @@ export async function worker(core: Core, terminal: Terminal): Promise<number> {
   const running = await WorkflowWorker.start({
     database: await core.teamDatabase(),
     workflows: core.workflows,
+    simulated: core.backend.simulated,
     slots: core.loaded.settings.ai.concurrency,
     onCall: ({ workflow, step }, answer) => {
       calls += 1;

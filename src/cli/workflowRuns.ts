@@ -113,7 +113,7 @@ async function follow(
   });
   if (!terminal.quiet && process.stderr.isTTY) controlScreen('stderr', 'clearLine');
   if (terminal.json) printJson(resultJson(result));
-  else printResult(result, terminal);
+  else printResult(result, on, terminal);
   return result.error?.exitCode ?? 0;
 }
 
@@ -146,7 +146,7 @@ function progressOn(terminal: Terminal): (event: RunEvent) => void {
   };
 }
 
-function printResult({ view, error, outputs }: RunResult, terminal: Terminal): void {
+function printResult({ view, error, outputs }: RunResult, on: string | undefined, terminal: Terminal): void {
   const rows = view.steps.map((step) => [
     step.id,
     step.status,
@@ -158,7 +158,13 @@ function printResult({ view, error, outputs }: RunResult, terminal: Terminal): v
   for (const [id, value] of Object.entries(outputs))
     printLine(`${id}: ${typeof value === 'string' ? value : JSON.stringify(value)}`);
   if (error) printError(error);
-  if (error && view.resumable) note(terminal, `Go on with "tidyllm workflow resume ${view.runId}".`);
+  if (error && view.resumable)
+    note(
+      terminal,
+      on === undefined
+        ? `Go on with "tidyllm workflow resume ${view.runId}".`
+        : `Go on with "tidyllm workflow resume ${view.runId} --on ${on}". Until then calls that workers have begun count with the most that they can cost.`,
+    );
   if (view.slaMissed) note(terminal, `The agreed ${view.slaSeconds} s were missed.`);
   const cost = view.cost === null ? '' : ` · ${formatUsd(view.cost)}`;
   note(terminal, `${view.status} after ${seconds(view.makespanMs)}${cost} · run ${view.runId}`);

@@ -85,11 +85,11 @@ export function requireKept({ audit: { content } }: Settings): void {
 }
 
 /** Throws `invalid_request` while other machines may still make calls of the run: they would be paid twice. */
-export function requireAllReturned(lines: readonly RunLine[]): void {
+export function requireAllReturned(runId: string, lines: readonly RunLine[]): void {
   const returned = new Set(lines.flatMap((line) => (line.kind === 'returned' ? line.call : [])));
   if (lines.every((line) => line.kind !== 'sent' || returned.has(line.call))) return;
   throw new GatewayError('invalid_request', 'Calls of the run are with other machines.', {
-    hint: 'Resume it with --on postgres, which takes their answers.',
+    hint: `Resume it with "tidyllm workflow resume ${runId} --on postgres", which takes their answers.`,
   });
 }
 

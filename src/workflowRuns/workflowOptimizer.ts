@@ -13,12 +13,13 @@ import type { GatewayRegistry } from '../gateways/registry.ts';
 import { unreachable } from '../gateways/unreachable.ts';
 import type { ObjectStore } from '../gateways/services.ts';
 import type { EndRunInput, LedgerAdministration, LedgerReader, RunLedger } from '../ledger/contract.ts';
-import { readReason } from '../ledger/reason.ts';
+import { requireReason } from '../ledger/reason.ts';
 import type { Caller } from '../ledger/records.ts';
 import { formatUsd, microToUsd } from '../pricing/cost.ts';
 import type { ModelCatalogue } from '../pricing/modelCatalogue.ts';
 import type { DeniedPath } from '../retrieval/deniedPaths.ts';
 import type { Settings } from '../settings/schema.ts';
+import { userNameOf } from '../userName.ts';
 import { durationsOf } from '../workflow/durations.ts';
 import type { Facts, OptimizationLevel, OperationResult } from '../workflow/operationResult.ts';
 import {
@@ -136,6 +137,7 @@ interface Prepared {
   runId: string;
   workflow: Workflow;
   inputs: Readonly<Record<string, string>>;
+  user: string;
   reason: string;
   text: string;
   options: RunOptions;
@@ -295,18 +297,18 @@ export class WorkflowOptimizer {
    */
   async run(request: RunRequest): Promise<RunResult> {
     const { file, text, inputs = {} } = request;
-    const { settings, screening, files, user } = this.#dependencies;
+    const { files, user } = this.#dependencies;
     requireTrust(request);
     if (request.elsewhere) this.requireShareable();
     const parsed = parseWorkflow(file ?? 'workflow.yaml', text);
     const workflow = this.#agreed(validWorkflow(parsed, file));
-    const reason = readReason(request.reason, { minReasonLength: settings.audit.min_reason_length });
-    if (reason.fault) throw reason.fault;
+    const reason = await this.#recordedReason(request.reason);
     const prepared: Prepared = {
       runId: randomUUID(),
       workflow,
       inputs: inputsOf(workflow, inputs),
-      reason: await screening.recordable(reason.recorded),
+      user,
+      reason,
       text,
       options: request,
       warnings: await this.#brokenPromises(parsed, text),
@@ -333,7 +335,7 @@ export class WorkflowOptimizer {
       const began = resumable(runId, open.lines);
       requireKept(this.#dependencies.settings);
       requireFolder(began.folder, request.origin.folder);
-      if (!request.elsewhere) requireAllReturned(open.lines);
+      if (!request.elsewhere) requireAllReturned(runId, open.lines);
       const parsed = parseWorkflow(began.file ?? 'workflow.yaml', began.kept.text);
       const workflow = this.#agreed(validWorkflow(parsed, began.file));
       await requireRepeatable(workflow, open.lines, request.mayRepeat);
@@ -341,6 +343,7 @@ export class WorkflowOptimizer {
         runId,
         workflow,
         inputs: began.kept.inputs,
+        user: this.#dependencies.user,
         reason: began.reason,
         text: began.kept.text,
         options: request,
@@ -479,9 +482,9 @@ export class WorkflowOptimizer {
 
   /** The levels that approved. Throws what one would refuse the run's calls with. */
   async #validate(prepared: Prepared, amount: bigint): Promise<GatewayId[]> {
-    const { workflow, reason } = prepared;
+    const { workflow, reason, user } = prepared;
     const { origin } = prepared.options;
-    const { registry, settings, user } = this.#dependencies;
+    const { registry, settings } = this.#dependencies;
     const stated = { defaultModel: settings.aws.bedrock.default_model, useClass: workflow.useClass };
     const requests = allSteps(workflow.steps).flatMap((step) =>
       step.type === 'ai_processing' ? (knownRequest(step, stated) ?? []) : [],
@@ -516,10 +519,10 @@ export class WorkflowOptimizer {
   /** Holds the money; the result says why it can't be held. */
   async #startRun(
     ledgerRun: string,
-    { workflow, reason, text, options }: Prepared,
+    { workflow, user, reason, text, options }: Prepared,
     amount: bigint,
   ): Promise<GatewayError | null> {
-    const { ledger, user, caller, backend } = this.#dependencies;
+    const { ledger, caller, backend } = this.#dependencies;
     const { refusal } = await ledger.startRun(ledgerRun, {
       amount,
       approved: null,
@@ -606,19 +609,22 @@ export class WorkflowOptimizer {
    * Makes a call of a step of another machine's run: it is checked, held, made and recorded here, under a run of its own.
    * The response says how it ended; throws what the ledger throws.
    */
-  async callFor(call: CallElsewhere, options: CallOptions): Promise<LlmResponse> {
+  async callFor(given: CallElsewhere, options: CallOptions): Promise<LlmResponse> {
     const { ledger, backend, registry } = this.#dependencies;
-    const prepared = preparedCall(call);
-    const { runId, workflow } = prepared;
-    const amount = workflow.costLimit;
     const began = performance.now();
+    let call: CallElsewhere;
+    let prepared: Prepared;
     let validatedBy: GatewayId[];
     try {
-      validatedBy = await this.#validate(prepared, amount);
+      call = { ...given, user: userNameOf(given.user), reason: await this.#recordedReason(given.reason) };
+      prepared = preparedCall(call);
+      validatedBy = await this.#validate(prepared, prepared.workflow.costLimit);
     } catch (error) {
-      if (GatewayError.is(error)) return unreachable(error, call.request.model, backend);
+      if (GatewayError.is(error)) return unreachable(error, given.request.model, backend);
       throw error;
     }
+    const { runId, workflow } = prepared;
+    const amount = workflow.costLimit;
     const endRun = (response: LlmResponse, outcome?: 'refused'): Promise<unknown> =>
       ledger.endRun(runId, {
         ...endingOf(endOf(response), Math.round(performance.now() - began), backend.simulated),
@@ -635,6 +641,13 @@ export class WorkflowOptimizer {
     const response = await registry.calls().execute({ ...requestElsewhere(call), flow }, options);
     await endRun(response);
     return response;
+  }
+
+  /** The reason of a run as it may be recorded. Throws `audit_reason_missing`. */
+  async #recordedReason(given: string): Promise<string> {
+    const { settings, screening } = this.#dependencies;
+    const minReasonLength = settings.audit.min_reason_length;
+    return screening.recordable(requireReason(given, { minReasonLength }));
   }
 
   /** Writes how the run ended, with its costs from the ledger. */
@@ -674,7 +687,7 @@ function warn(message: string, { options, open }: { options: RunOptions; open: O
 const originElsewhere = { door: 'worker', folder: null, branch: null };
 
 /** A call of another machine's run, as a run of its own: it has no steps around it here. */
-function preparedCall({ workflow: name, reason, most, request }: CallElsewhere): Prepared {
+function preparedCall({ workflow: name, user, reason, most, request }: CallElsewhere): Prepared {
   return {
     runId: randomUUID(),
     workflow: {
@@ -689,6 +702,7 @@ function preparedCall({ workflow: name, reason, most, request }: CallElsewhere):
       complianceLevels: [],
     },
     inputs: {},
+    user,
     reason,
     text: JSON.stringify(request),
     options: { origin: originElsewhere, trusted: false },

@@ -1,7 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 import type { TeamDatabase } from '../gateways/services.ts';
-import { lockSpace, queue, tablesLock } from './sharedDatabase.ts';
+import type { CallQueue } from './sharedDatabase.ts';
 
 /** How often a worker looks after itself and others, ms. */
 const intervalMs = 500;
@@ -13,12 +13,19 @@ const deadAfterMs = 10_000;
 /** Puts the calls of a dead worker back into the queue. */
 type TakeOver = (id: string) => Promise<void>;
 
+interface Worker {
+  queue: CallQueue;
+  id: string;
+  takeOver: TakeOver;
+}
+
 /**
  * Who is there: each worker holds a lock of PostgreSQL, which its connection loses when its process dies. A worker whose
  * connection was cut takes the lock again, or stops its calls before others take them over.
  */
 export class Presence {
   readonly #pool: Pool;
+  readonly #queue: CallQueue;
   readonly #id: string;
   readonly #takeOver: TakeOver;
   readonly #lost = new AbortController();
@@ -29,15 +36,16 @@ export class Presence {
   #untilLost: NodeJS.Timeout | null = null;
   #loop: Promise<void> = Promise.resolve();
 
-  private constructor(pool: Pool, id: string, takeOver: TakeOver) {
+  private constructor(pool: Pool, { queue, id, takeOver }: Worker) {
     this.#pool = pool;
+    this.#queue = queue;
     this.#id = id;
     this.#takeOver = takeOver;
   }
 
   /** Throws `service_failed`. */
-  static async begin({ pool, failure }: TeamDatabase, id: string, takeOver: TakeOver): Promise<Presence> {
-    const presence = new Presence(pool, id, takeOver);
+  static async begin({ pool, failure }: TeamDatabase, worker: Worker): Promise<Presence> {
+    const presence = new Presence(pool, worker);
     try {
       await presence.#hold();
     } catch (error) {
@@ -69,8 +77,12 @@ export class Presence {
   async #hold(): Promise<PoolClient> {
     const client = await this.#pool.connect();
     client.on('error', () => undefined);
+    // So that the server notices within 11 s when this machine has vanished.
+    await client.query(
+      'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3',
+    );
     // Where an earlier connection of this worker still has it, nobody takes its calls over either.
-    await client.query(lockOf('pg_try_advisory_lock', 'held'), [lockSpace, this.#id]);
+    await client.query(lockOf('pg_try_advisory_lock', 'held'), [this.#queue.locks, this.#id]);
     this.#client = client;
     return client;
   }
@@ -93,7 +105,7 @@ export class Presence {
     // Asked here and not of DBOS, which would wait for a database that is down.
     const { rows: working } = await client.query<{ id: string }>(
       "select distinct executor_id as id from dbos.workflow_status where queue_name = $1 and status = 'PENDING'",
-      [queue.name],
+      [this.#queue.name],
     );
     if (!this.#lost.signal.aborted) this.#untilLost?.refresh();
     const ids = new Set(working.flatMap(({ id }) => (id === this.#id ? [] : [id])));
@@ -103,7 +115,7 @@ export class Presence {
 
   async #lookAfter(client: PoolClient, id: string): Promise<void> {
     const { rows } = await client.query<{ free: boolean }>(lockOf('pg_try_advisory_lock', 'free'), [
-      lockSpace,
+      this.#queue.locks,
       id,
     ]);
     if (rows[0]?.free !== true) {
@@ -118,17 +130,17 @@ export class Presence {
       await this.#takeOver(id);
       this.#freeSince.delete(id);
     } finally {
-      await client.query(lockOf('pg_advisory_unlock', 'done'), [lockSpace, id]);
+      await client.query(lockOf('pg_advisory_unlock', 'done'), [this.#queue.locks, id]);
     }
   }
 }
 
-/** Whether any worker is there. Throws what the database throws. */
-export async function hasWorkers(pool: Pool): Promise<boolean> {
+/** Whether any worker is there for a queue. Throws what the database throws. */
+export async function hasWorkers(pool: Pool, { locks }: CallQueue): Promise<boolean> {
   const { rows } = await pool.query<{ found: boolean }>(
-    `select exists (select from pg_locks where locktype = 'advisory' and classid = $1 and objid <> $2 and objsubid = 2 and granted
+    `select exists (select from pg_locks where locktype = 'advisory' and classid = $1 and objsubid = 2 and granted
        and database = (select oid from pg_database where datname = current_database())) as found`,
-    [lockSpace, tablesLock],
+    [locks],
   );
   return rows[0]?.found === true;
 }

@@ -12,12 +12,14 @@ import { CallTable } from './callTable.ts';
 import { throughOutage } from './outage.ts';
 import { hasWorkers } from './presence.ts';
 import type { SharedAnswer, SharedCall } from './sharedCall.ts';
-import { application, openQueue, queue, requirePrepared } from './sharedDatabase.ts';
+import { application, openQueue, queueOf, requirePrepared, workName } from './sharedDatabase.ts';
 
 /** So long calls may wait before a person is told that there is no worker, ms. */
 const tellAfterMs = 3_000;
 /** So long an interrupt waits for the database, ms. */
 const withdrawWithinMs = 2_000;
+/** So long the end of a run waits for the database, ms, to remove what is left there. */
+const removeWithinMs = 5_000;
 /** So long the database may be away, ms. */
 const mostOutageMs = 60_000;
 /** What a call may have in the database, bytes: a connection takes 4 MB at once. */
@@ -28,17 +30,21 @@ export interface SharedCallsClient {
   close: () => Promise<void>;
 }
 
-/** A client of the calls that workers make. Throws `service_failed` if the database can't be used. */
+/** A client of the calls of a run that workers make. Throws `service_failed` if the database can't be used. */
 export async function openSharedCalls(database: TeamDatabase): Promise<SharedCallsClient> {
   await requirePrepared(database);
   const client = await openQueue(database.pool);
+  let calls: SharedCalls | null = null;
   return {
     of: async (run) => {
-      const calls = new SharedCalls({ client, database, run });
+      calls = new SharedCalls({ client, database, run });
       await calls.takeStock();
       return calls;
     },
-    close: () => client.destroy(),
+    close: async () => {
+      await calls?.removeRest();
+      await client.destroy();
+    },
   };
 }
 
@@ -54,6 +60,8 @@ class SharedCalls implements ModelCalls {
   readonly #answers: AnswerWait;
   /** What may still be spent, micro-USD: less what the calls under way can cost. */
   #left: bigint;
+  /** Calls whose answers the run has, and the database too: it was away. */
+  readonly #unremoved: string[] = [];
   #waitingSince: number | null = null;
   #told = false;
 
@@ -107,14 +115,20 @@ class SharedCalls implements ModelCalls {
         if (answer.text !== '' && !answer.lost) onEvent?.({ type: 'text', index: 0, text: answer.text });
         if (answer.stop_reason !== null) onEvent?.({ type: 'stop', reason: answer.stop_reason });
         this.#returned(sent, answer.cost);
-        // What can't be removed now is removed when the run is resumed, or by a worker in time.
-        await this.#table.remove([sent.call]).catch(() => undefined);
+        await this.#table.remove([sent.call]).catch(() => this.#unremoved.push(sent.call));
         if (!answer.lost) return this.#response(request, { ...answer, attempts, cost });
       }
     } catch (error) {
       if (!GatewayError.is(error)) throw error;
       return { ...unreachable(error, request.modelId ?? '', this.#run.backend), attempts, cost };
     }
+  }
+
+  /** What can't be removed now either is removed when the run is resumed, or by a worker in time. */
+  async removeRest(): Promise<void> {
+    if (this.#unremoved.length === 0) return;
+    const removed = (): Promise<void> => this.#table.remove(this.#unremoved);
+    await throughOutage(removed, { mostMs: removeWithinMs }).catch(() => undefined);
   }
 
   /** The step's call that has no answer yet, or a new one. Throws `cost_limit_exceeded`, and what `worstCase` throws. */
@@ -175,8 +189,8 @@ class SharedCalls implements ModelCalls {
   async #enqueue(id: string, call: SharedCall): Promise<void> {
     await this.#table.add(id, call);
     await this.#client.enqueue({
-      queueName: queue.name,
-      workflowName: queue.work,
+      queueName: queueOf(this.#run.backend).name,
+      workflowName: workName,
       workflowID: id,
       appVersion: application.version,
     });
@@ -185,7 +199,7 @@ class SharedCalls implements ModelCalls {
   async #tellOfMissingWorkers(): Promise<void> {
     this.#waitingSince ??= performance.now();
     if (this.#told || performance.now() - this.#waitingSince < tellAfterMs) return;
-    if (await hasWorkers(this.#database.pool)) return;
+    if (await hasWorkers(this.#database.pool, queueOf(this.#run.backend))) return;
     this.#told = true;
     this.#run.warn(
       'No worker is there: the run waits. Start one with "tidyllm worker", on this machine or another.',

@@ -5,8 +5,8 @@ import { GatewayError } from '../errors.ts';
 import type { TeamDatabase } from '../gateways/services.ts';
 import { CallTable } from './callTable.ts';
 
-/** The queue of calls in DBOS, and the name under which it runs one. */
-export const queue = { name: 'tidyllm-calls', work: 'call' } as const;
+/** The name under which DBOS runs a call. */
+export const workName = 'call';
 /** The application in DBOS; its version says which workers can make a call. */
 export const application = { name: 'tidyllm', version: '1' } as const;
 
@@ -21,10 +21,25 @@ export const silent = {
 /** DBOS wants one, and uses the pool. */
 export const unusedAddress = 'postgresql://pool@pool/pool';
 
-/** The locks of workers: PostgreSQL frees the lock of one whose connection ends. "tidl" as a number. */
-export const lockSpace = 0x7469646c;
+/** A queue of calls in DBOS, and the locks of its workers: PostgreSQL frees the lock of one whose connection ends. */
+export interface CallQueue {
+  name: string;
+  /** The first number of each of the locks; the second is of the worker's id. */
+  locks: number;
+}
+
+/** "tidl" as a number. */
+const lockSpace = 0x7469646c;
+
+/** Calls for real and for simulated money have workers of their own: neither may get the other's answers. */
+export function queueOf({ simulated }: { simulated: boolean }): CallQueue {
+  return simulated
+    ? { name: 'tidyllm-simulated-calls', locks: lockSpace + 1 }
+    : { name: 'tidyllm-calls', locks: lockSpace };
+}
+
 /** The lock under which tables are made. */
-export const tablesLock = 0;
+const tablesLock = { space: lockSpace + 2, id: 0 };
 const againAfterMs = 100;
 
 /** DBOS without a worker: puts calls into the queue, and looks after those of others. */
@@ -44,8 +59,8 @@ export async function alone(pool: Pool, work: () => Promise<void>): Promise<void
   try {
     for (;;) {
       const { rows } = await client.query<{ held: boolean }>('select pg_try_advisory_lock($1, $2) as held', [
-        lockSpace,
-        tablesLock,
+        tablesLock.space,
+        tablesLock.id,
       ]);
       if (rows[0]?.held === true) break;
       await after(againAfterMs);

@@ -3,14 +3,23 @@ import { once } from 'node:events';
 import { setTimeout as after } from 'node:timers/promises';
 import { DBOS, type DBOSClient } from '@dbos-inc/dbos-sdk';
 import { GatewayError, messageOf } from '../errors.ts';
-import type { AnswerEvent } from '../gateways/modelCalls.ts';
+import type { AnswerEvent, LlmResponse } from '../gateways/modelCalls.ts';
 import type { TeamDatabase } from '../gateways/services.ts';
 import type { WorkflowOptimizer } from '../workflowRuns/workflowOptimizer.ts';
 import { CallTable, type TakenCall } from './callTable.ts';
 import { throughOutage } from './outage.ts';
 import { Presence } from './presence.ts';
 import { lostAnswer, type SharedAnswer, type SharedCall } from './sharedCall.ts';
-import { alone, application, openQueue, queue, silent, unusedAddress } from './sharedDatabase.ts';
+import {
+  alone,
+  application,
+  openQueue,
+  queueOf,
+  silent,
+  unusedAddress,
+  workName,
+  type CallQueue,
+} from './sharedDatabase.ts';
 
 /** How long the start may take, in which tables are made, ms. */
 const launchWithinMs = 30_000;
@@ -28,6 +37,8 @@ const keptDays = 7;
 export interface WorkerOptions {
   database: TeamDatabase;
   workflows: Pick<WorkflowOptimizer, 'callFor'>;
+  /** Whether its answers cost simulated money. */
+  simulated: boolean;
   /** Calls at once. */
   slots: number;
   onCall: (call: SharedCall, answer: SharedAnswer) => void;
@@ -41,16 +52,18 @@ export class WorkflowWorker {
   readonly #options: WorkerOptions;
   readonly #table: CallTable;
   readonly #client: DBOSClient;
+  readonly #queue: CallQueue;
   readonly #presence: Presence;
   /** Aborts when calls are given back to other workers. */
   readonly #givingBack = new AbortController();
   /** Calls that are made at the moment. */
-  #underWay = 0;
+  readonly #underWay = new Set<Promise<LlmResponse>>();
 
   private constructor(options: WorkerOptions, client: DBOSClient, presence: Presence) {
     this.#options = options;
     this.#table = new CallTable(options.database.pool);
     this.#client = client;
+    this.#queue = queueOf(options);
     this.#presence = presence;
   }
 
@@ -59,7 +72,9 @@ export class WorkflowWorker {
     const { database } = options;
     const client = await openQueue(database.pool);
     const id = randomUUID();
-    const presence = await Presence.begin(database, id, (dead) => requeue(client, dead));
+    const queue = queueOf(options);
+    const takeOver = (dead: string): Promise<void> => requeue(client, queue.name, dead);
+    const presence = await Presence.begin(database, { queue, id, takeOver });
     const worker = new WorkflowWorker(options, client, presence);
     try {
       // DBOS waits for a database that is down.
@@ -83,12 +98,13 @@ export class WorkflowWorker {
       systemDatabaseUrl: unusedAddress,
       systemDatabasePool: pool,
       executorID: id,
+      listenQueues: [this.#queue.name],
       useListenNotify: false,
       logger: silent,
     });
-    DBOS.registerWorkflow(() => this.#work(DBOS.workflowID ?? ''), { name: queue.work });
+    DBOS.registerWorkflow(() => this.#work(DBOS.workflowID ?? ''), { name: workName });
     await DBOS.launch();
-    await DBOS.registerQueue(queue.name, {
+    await DBOS.registerQueue(this.#queue.name, {
       workerConcurrency: this.#options.slots,
       minPollingIntervalMs: pollingIntervalMs,
     });
@@ -105,22 +121,27 @@ export class WorkflowWorker {
     const tidying = setInterval(() => void this.#tidy(), tidyIntervalMs);
     if (!either.aborted) await once(either, 'abort');
     clearInterval(tidying);
-    const givingBack = setTimeout(() => this.giveBack(), endWithinMs);
-    const mostMs = lost.aborted ? 0 : endWithinMs + settleWithinMs;
-    await DBOS.shutdown({ workflowCompletionTimeoutMS: mostMs });
-    clearTimeout(givingBack);
-    if (!lost.aborted) await Promise.race([this.#tidy(), once(lost, 'abort')]);
+    if (!lost.aborted) await this.#drained();
     await this.#presence.end();
-    await this.#client.destroy();
     if (!lost.aborted) return;
+    // Its calls were stopped; DBOS, which would wait for the database, ends with the process.
+    await Promise.race([Promise.allSettled(this.#underWay), after(settleWithinMs, null, { ref: false })]);
     throw new GatewayError('service_failed', 'Contact to the team’s database was lost.', {
       hint: 'Calls under way were stopped and left to other workers. Start the worker again when the database answers.',
     });
   }
 
+  /** Takes no more calls, and lets those under way end, or gives them back after a while. */
+  async #drained(): Promise<void> {
+    const givingBack = setTimeout(() => this.giveBack(), endWithinMs);
+    const shutdown = DBOS.shutdown({ workflowCompletionTimeoutMS: endWithinMs + settleWithinMs });
+    await Promise.race([shutdown.then(() => this.#tidy()), once(this.#presence.signal, 'abort')]);
+    clearTimeout(givingBack);
+  }
+
   /** Calls under way; after an interrupt none is added. */
   get underWay(): number {
-    return this.#underWay;
+    return this.#underWay.size;
   }
 
   /** Stops the calls under way, so that others make them; what they have cost until then counts. */
@@ -130,7 +151,7 @@ export class WorkflowWorker {
 
   /** What ended has nothing left in the queue but its id. */
   async #tidy(): Promise<void> {
-    await removeEnded(this.#client).catch(() => undefined);
+    await removeEnded(this.#client, this.#queue.name).catch(() => undefined);
   }
 
   /** Makes a call of the queue, and settles it. */
@@ -159,7 +180,6 @@ export class WorkflowWorker {
   async #ask(id: string, call: SharedCall): Promise<SharedAnswer> {
     const answer = { ...lostAnswer(call.most), lost: false };
     let keeping: Promise<unknown> = Promise.resolve();
-    this.#underWay += 1;
     const onEvent = (event: AnswerEvent): void => {
       if (event.type === 'text') answer.text += event.text;
       if (event.type !== 'stop') return;
@@ -168,9 +188,10 @@ export class WorkflowWorker {
       keeping = this.#table.keep(id, { ...answer }).catch(() => undefined);
     };
     const stopped = AbortSignal.any([this.#presence.signal, this.#givingBack.signal]);
+    const made = this.#options.workflows.callFor(call, { signal: stopped, onEvent });
+    this.#underWay.add(made);
     try {
-      const response = await this.#options.workflows.callFor(call, { signal: stopped, onEvent });
-      const { attempts, cacheHit: cached, cost, error } = response;
+      const { attempts, cacheHit: cached, cost, error } = await made;
       await keeping;
       if (this.#givingBack.signal.aborted && error?.code === 'cancelled') return lostAnswer(cost.toString());
       return { ...answer, attempts, cached, cost: cost.toString(), error: error && faultOf(error) };
@@ -178,7 +199,7 @@ export class WorkflowWorker {
       // It may have been made, so that it counts with the most that it can cost.
       return { ...answer, error: faultOf(error) };
     } finally {
-      this.#underWay -= 1;
+      this.#underWay.delete(made);
     }
   }
 
@@ -195,23 +216,23 @@ export class WorkflowWorker {
 }
 
 /** Puts the calls of a dead worker back into the queue. */
-async function requeue(client: DBOSClient, dead: string): Promise<void> {
+async function requeue(client: DBOSClient, queueName: string, dead: string): Promise<void> {
   const texts = { loadInput: false, loadOutput: false };
   const left = await client.listWorkflows({
     status: 'PENDING',
     executorId: dead,
-    queueName: queue.name,
+    queueName,
     ...texts,
   });
   const ids = left.map(({ workflowID }) => workflowID);
-  if (ids.length > 0) await client.resumeWorkflows(ids, { queueName: queue.name });
+  if (ids.length > 0) await client.resumeWorkflows(ids, { queueName });
 }
 
-async function removeEnded(client: DBOSClient): Promise<void> {
+async function removeEnded(client: DBOSClient, queueName: string): Promise<void> {
   const status = ['SUCCESS', 'ERROR', 'CANCELLED'] as const;
   const ended = await client.listWorkflows({
     status: [...status],
-    queueName: queue.name,
+    queueName,
     loadInput: false,
     loadOutput: false,
   });

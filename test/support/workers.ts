@@ -109,12 +109,22 @@ export class WorkerGroup {
   }
 }
 
-/** A way to a server that can be cut off without a word, as a network can. */
-export async function startProxy(port: number): Promise<{ port: number; freeze: () => void }> {
+/** A way to a server that can be cut. */
+export interface Proxy {
+  port: number;
+  /** Nothing goes through any more, without a word. */
+  freeze: () => void;
+  /** The same, and the server has noticed it. */
+  cut: () => void;
+}
+
+export async function startProxy(port: number): Promise<Proxy> {
   const sockets = new Set<Socket>();
+  const outers = new Set<Socket>();
   let frozen = false;
   const server = createServer((inner) => {
     const outer = connect(port, '127.0.0.1');
+    outers.add(outer);
     for (const [from, to] of [
       [inner, outer],
       [outer, inner],
@@ -130,7 +140,14 @@ export async function startProxy(port: number): Promise<{ port: number; freeze: 
     server.close();
     for (const socket of sockets) socket.destroy();
   });
-  return { port: (server.address() as AddressInfo).port, freeze: () => void (frozen = true) };
+  return {
+    port: (server.address() as AddressInfo).port,
+    freeze: () => void (frozen = true),
+    cut: () => {
+      frozen = true;
+      for (const socket of outers) socket.destroy();
+    },
+  };
 }
 
 export async function query(port: number, text: string): Promise<Record<string, unknown>[]> {
@@ -178,4 +195,10 @@ export function chargesByStep(
     const answered = one.kind === 'SETTLE' && one.outcome === 'success';
     return step === undefined ? [] : [{ step, answered, cost: BigInt(one.cost_micro_usd) }];
   });
+}
+
+/** The one JSON document in what a command said, between its notes. */
+export function documentIn(said: string): Record<string, unknown> {
+  const [text = ''] = /^\{$[\s\S]*?^\}$/m.exec(said) ?? [];
+  return JSON.parse(text) as Record<string, unknown>;
 }
