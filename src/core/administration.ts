@@ -87,6 +87,7 @@ export function administration({
     eraseContent: async (subject, reason) => {
       // Nothing is erased if its record would be refused.
       const { userId, reason: why } = because(reason);
+      await eraseShared(sharedCalls, subject);
       const erase = (name: string) =>
         content.erase(name, async (count) => {
           // All is unreadable already, without the key: files that can't be deleted don't prevent the record.
@@ -97,12 +98,10 @@ export function administration({
           return ledger.tombstone({ subject_sha256, items: count, user_id: userId, reason: why });
         });
       const { items, recorded } = await erase(subject);
-      await eraseShared(sharedCalls, subject);
       if (userNameFault(subject) !== null || userNameOf(subject) === subject)
         return { items, receipt: recorded };
       // Records of earlier versions have names that aren't normalised.
       const inOneForm = await erase(userNameOf(subject));
-      await eraseShared(sharedCalls, userNameOf(subject));
       return { items: items + inOneForm.items, receipt: inOneForm.recorded };
     },
     reopenLedger: (reason, options) =>
@@ -111,18 +110,22 @@ export function administration({
   };
 }
 
-/** Its texts have no key that went. Throws `service_failed`: what is kept here is erased by then. */
+/** First, because its texts have no key that goes. Throws `service_failed`. */
 async function eraseShared(
   sharedCalls: AdministrationDependencies['sharedCalls'],
   subject: string,
 ): Promise<void> {
+  const names = [subject, ...(userNameFault(subject) === null ? [userNameOf(subject)] : [])];
   try {
-    await sharedCalls.erase(subject);
+    for (const name of names) await sharedCalls.erase(name);
   } catch (error) {
     throw new GatewayError(
       'service_failed',
-      `What is kept here was erased; calls of workflows in the team’s database were not. ${messageOf(error)}`,
-      { hint: 'Erase again when the database answers.', cause: error },
+      `Nothing was erased, because the team’s database may have calls of workflows. ${messageOf(error)}`,
+      {
+        hint: 'Erase again when the database answers, or without postgres.host in the settings.',
+        cause: error,
+      },
     );
   }
 }

@@ -10,6 +10,7 @@ import { recordsIn } from '../support/workflowRuns.ts';
 import {
   documentIn,
   ledgerOf,
+  query,
   start,
   startWorker,
   teamEnvironment,
@@ -171,4 +172,52 @@ it('what a run on other machines needs is said before anything is held', async (
   expect((await tidyllmJson(['worker'], options)).document).toMatchObject(
     refused('postgres.host is not set'),
   );
+});
+
+it('a call that no worker can read fails its step, and says what to do', async () => {
+  const { worker, started } = await bench();
+  const first = await worker();
+  first.child.kill('SIGTERM');
+  await first.ended;
+  const run = started(oneStep);
+  await run.says('No worker is there');
+  await query(database.port, "update tidyllm.calls set request = '{}'");
+  await worker();
+  expect(await run.ended).toBe(2);
+  expect(documentIn(run.said())).toMatchObject({
+    status: 'failed',
+    cost_usd: '0',
+    error: { code: 'invalid_request', hint: 'Use the same version of TidyLLM Gateway on every machine.' },
+  });
+});
+
+it('the start of a worker removes calls that nobody has taken for a week', async () => {
+  const { worker } = await bench();
+  await worker();
+  const add = (call: string, age: string): Promise<unknown> =>
+    query(
+      database.port,
+      `insert into tidyllm.calls (call, subject, created) values ('${call}', '', now() - interval '${age}')`,
+    );
+  await add('old', '8 days');
+  await add('new', '6 days');
+  await worker();
+  expect(await query(database.port, "delete from tidyllm.calls where subject = '' returning call")).toEqual([
+    { call: 'new' },
+  ]);
+});
+
+it('an erasure that doesn’t reach the database erases nothing, and says so', async () => {
+  const { environment } = await bench();
+  const home = temporaryFolder();
+  const options = { environment: { ...environment, TIDYLLM_HOME: home }, cwd: home };
+  const ask = ['--user', 'ada', 'chat', '--reason', 'JIRA-1 to be erased', 'hello'];
+  expect((await tidyllmJson(ask, options)).code).toBe(0);
+  const erase = ['audit', 'erase', '--subject', 'ada', '--yes', '--reason', 'JIRA-2 asked for it'];
+  const cut = { ...options, environment: { ...options.environment, TIDYLLM_POSTGRES_PORT: '1' } };
+  const { code, document } = await tidyllmJson(erase, cut);
+  expect(code).toBe(6);
+  const message = expect.stringContaining('Nothing was erased') as string;
+  expect(document).toMatchObject({ error: { code: 'service_failed', message } });
+  expect((await tidyllmJson(erase, options)).document).toMatchObject({ items: 1 });
 });
