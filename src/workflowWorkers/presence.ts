@@ -33,6 +33,7 @@ export class Presence {
   /** Since when the lock of a worker that has calls is free. */
   readonly #freeSince = new Map<string, number>();
   #client: PoolClient | null = null;
+  #isHeld = false;
   #untilLost: NodeJS.Timeout | null = null;
   #loop: Promise<void> = Promise.resolve();
 
@@ -71,30 +72,45 @@ export class Presence {
     if (this.#untilLost) clearTimeout(this.#untilLost);
     // What waits for a database that doesn't answer isn't waited for.
     await Promise.race([this.#loop, after(lostAfterMs, undefined, { ref: false })]);
-    this.#client?.release(true);
+    this.#drop();
   }
 
+  /** A connection that holds the lock of this worker, or tries to. */
   async #hold(): Promise<PoolClient> {
-    const client = await this.#pool.connect();
-    client.on('error', () => undefined);
-    // So that the server notices within 11 s when this machine has vanished.
-    await client.query(
-      'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3',
-    );
-    // Where an earlier connection of this worker still has it, nobody takes its calls over either.
-    await client.query(lockOf('pg_try_advisory_lock', 'held'), [this.#queue.locks, this.#id]);
-    this.#client = client;
+    const client = this.#client ?? (await this.#pool.connect());
+    if (!this.#client) {
+      this.#client = client;
+      client.on('error', () => undefined);
+      // So that the server notices within 11 s when this machine has vanished.
+      await client.query(
+        'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3',
+      );
+    }
+    // As long as an earlier connection of this worker still has the lock, nobody takes its calls over either.
+    if (!this.#isHeld) this.#isHeld = await this.#tryLock(client, this.#id);
     return client;
+  }
+
+  async #tryLock(client: PoolClient, id: string): Promise<boolean> {
+    const { rows } = await client.query<{ held: boolean }>(
+      'select pg_try_advisory_lock($1, hashtext($2)) as held',
+      [this.#queue.locks, id],
+    );
+    return rows[0]?.held === true;
+  }
+
+  #drop(): void {
+    this.#client?.release(true);
+    this.#client = null;
+    this.#isHeld = false;
   }
 
   async #watch(): Promise<void> {
     while (!this.#ended.signal.aborted) {
       try {
-        const client = this.#client ?? (await this.#hold());
-        await this.#lookAfterOthers(client);
+        await this.#lookAfterOthers(await this.#hold());
       } catch {
-        this.#client?.release(true);
-        this.#client = null;
+        this.#drop();
         this.#freeSince.clear();
       }
       await after(intervalMs, undefined, { signal: this.#ended.signal }).catch(() => null);
@@ -114,11 +130,7 @@ export class Presence {
   }
 
   async #lookAfter(client: PoolClient, id: string): Promise<void> {
-    const { rows } = await client.query<{ free: boolean }>(lockOf('pg_try_advisory_lock', 'free'), [
-      this.#queue.locks,
-      id,
-    ]);
-    if (rows[0]?.free !== true) {
+    if (!(await this.#tryLock(client, id))) {
       this.#freeSince.delete(id);
       return;
     }
@@ -130,7 +142,7 @@ export class Presence {
       await this.#takeOver(id);
       this.#freeSince.delete(id);
     } finally {
-      await client.query(lockOf('pg_advisory_unlock', 'done'), [this.#queue.locks, id]);
+      await client.query('select pg_advisory_unlock($1, hashtext($2))', [this.#queue.locks, id]);
     }
   }
 }
@@ -143,8 +155,4 @@ export async function hasWorkers(pool: Pool, { locks }: CallQueue): Promise<bool
     [locks],
   );
   return rows[0]?.found === true;
-}
-
-function lockOf(call: string, name: string): string {
-  return `select ${call}($1, hashtext($2)) as ${name}`;
 }

@@ -117,3 +117,33 @@ test('an erasure reaches the calls of a user that wait in the database', async (
   expect(await waiting.ended).not.toBe(0);
   await nothingHeld(one, [home]);
 }, 120_000);
+
+test('a worker whose connections the server ends takes its lock again, and its call goes on', async () => {
+  const one = await teamOn(database);
+  const { environment, home, file, standIn } = one;
+  const step = '{ id: one, type: ai_processing, config: { prompt: "@stand-in:gate", max_tokens: 20 } }';
+  const path = file('one.yaml', `name: One\nsteps:\n  - ${step}\n`);
+  const workerHome = temporaryFolder();
+  const worker = await startWorker(workerHome, environment);
+  const run = start(['--json', 'workflow', 'run', path, ...reason, '--on', 'postgres'], home, environment);
+  await asked(one, 1, 0);
+  const [lock] = await workerLocks();
+  await query(
+    database.port,
+    'select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()',
+  );
+  let locks = await workerLocks();
+  while (locks.length === 0 || locks[0]?.['pid'] === lock?.['pid']) locks = await workerLocks();
+  expect(locks.map(({ objid }) => objid)).toEqual([lock?.['objid']]);
+  standIn.openGate();
+  expect(await run.ended, run.said()).toBe(0);
+  expect(await exactCosts(one, [workerHome], documentIn(run.said()))).toMatchObject({ lost: 0, bounded: 0 });
+  worker.child.kill('SIGTERM');
+  expect(await worker.ended).toBe(0);
+}, 120_000);
+
+/** The locks of workers, with the connections that hold them. */
+function workerLocks(): Promise<Record<string, unknown>[]> {
+  const tidl = 0x7469646c;
+  return query(database.port, `select objid, pid from pg_locks where classid = ${tidl} and granted`);
+}
