@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { readRecords, verifyLedger } from '../../src/ledger/readJournal.ts';
+import { readRecords } from '../../src/ledger/readJournal.ts';
+import { verifyLedger } from '../../src/ledger/verifyLedger.ts';
 import { hostEnvironment } from '../workbench/harness/hostEnvironment.ts';
 import { environmentOf, startOnStandIn } from '../workbench/harness/standIn.ts';
 
