@@ -66,7 +66,9 @@ export function costLimitExceeded(worstCase: bigint, left: bigint): GatewayError
   return new GatewayError(
     'cost_limit_exceeded',
     `The call may cost ${formatUsd(worstCase)}, and ${formatUsd(left)} of what its agreement reserved is left.`,
-    { hint: 'Raise cost_limit_usd of the agreement, or reduce its work.' },
+    {
+      hint: 'Raise cost_limit_usd of the agreement or workflow and run it anew, or reduce its work: a run keeps the limit it began with.',
+    },
   );
 }
 

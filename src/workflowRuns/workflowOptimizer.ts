@@ -463,7 +463,9 @@ export class WorkflowOptimizer {
     throw new GatewayError(
       'cost_limit_exceeded',
       `The workflow may cost ${formatUsd(workflow.costLimit)}, and its agreements can cost more than is left of that.`,
-      { hint: 'Raise cost_limit_usd of the workflow, or reduce the work of its agreements.' },
+      {
+        hint: 'Raise cost_limit_usd of the workflow and run it anew, or reduce the work of its agreements: a run keeps the limit it began with.',
+      },
     );
   }
 
