@@ -47,6 +47,7 @@ export const commandIds = [
   'tidyllm.openFlowFile',
   'tidyllm.showFlowReport',
   'tidyllm.stopFlow',
+  'tidyllm.newWorkflow',
   'tidyllm.runWorkflow',
   'tidyllm.resumeWorkflow',
   'tidyllm.analyzeWorkflow',

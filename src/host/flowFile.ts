@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { createFile } from '../createFile.ts';
-import { localFolders } from './configuration.ts';
+import { pickFolder } from './pickFolder.ts';
 
 /** A place in an agreement file, from 1. */
 export interface FlowPlace {
@@ -26,23 +26,12 @@ export async function openFlowFile(place?: FlowPlace): Promise<void> {
 }
 
 async function fileOfWorkspace(): Promise<string | undefined> {
-  const [first, ...others] = localFolders();
-  if (!first) {
-    void vscode.window.showInformationMessage(
-      vscode.l10n.t('Workspace agreements need an open folder on the gateway’s machine.'),
-    );
-    return undefined;
-  }
-  const items = [first, ...others].map((folder) => ({
-    label: folder.name,
-    description: folder.uri.fsPath,
-    folder,
-  }));
-  const placeHolder = vscode.l10n.t('Select the folder of the agreements');
-  const chosen =
-    others.length === 0 ? { folder: first } : await vscode.window.showQuickPick(items, { placeHolder });
-  if (!chosen) return undefined;
-  const path = join(chosen.folder.uri.fsPath, name);
+  const folder = await pickFolder({
+    none: vscode.l10n.t('Workspace agreements need an open folder on the gateway’s machine.'),
+    placeHolder: vscode.l10n.t('Select the folder of the agreements'),
+  });
+  if (folder === undefined) return undefined;
+  const path = join(folder, name);
   if (!existsSync(path)) {
     const { flowTemplate } = await import('../flow/flowTemplate.ts');
     createFile(path, flowTemplate);

@@ -15,6 +15,7 @@ const inPicture = {
   'Make a First Call': 'JIRA-123',
   'See the Record': '#3',
   'Run a FLOW Agreement': '[Cost Analysis]',
+  'Run a Workflow': 'notes',
 };
 const titles = Object.keys(inPicture);
 
@@ -136,6 +137,19 @@ describe('the walkthrough', () => {
     await window.page.getByRole('tab', { name: 'Cost Analysis' }).waitFor();
     await window.palette('View: Close Editor');
     await completed('Run a FLOW Agreement').waitFor();
+  });
+
+  test('creates a workflow that is right, and runs from the link above it', async () => {
+    await open();
+    await step('Run a Workflow').click();
+    await step('Run a Workflow').getByRole('button', { name: 'New Workflow' }).click();
+    await window.textLine('name: Release notes').waitFor();
+    await window.page.locator('.codelens-decoration').getByText('Run', { exact: true }).click();
+    await window.answer('The button is blue.');
+    await window.page.locator('.quick-input-title', { hasText: 'Audit reason' }).waitFor();
+    await window.page.keyboard.press('Escape');
+    await window.closeEditors();
+    await completed('Run a Workflow').waitFor();
   });
 
   test.each(['dark', 'light', 'highContrast'] as const)('looks right: %s', async (theme) => {

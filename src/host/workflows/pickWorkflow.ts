@@ -11,13 +11,19 @@ export async function pickWorkflow(files: WorkflowFiles, title: string): Promise
     detail: detailOf(file),
     path: file.path,
   }));
+  const create = { label: `$(add) ${vscode.l10n.t('New Workflow')}`, path: undefined };
   const another = { label: `$(folder-opened) ${vscode.l10n.t('Select Another File…')}`, path: null };
-  const chosen = await vscode.window.showQuickPick([...items, another], {
+  const chosen = await vscode.window.showQuickPick([...items, create, another], {
     title,
     placeHolder: vscode.l10n.t('Select a workflow'),
     matchOnDescription: true,
   });
   if (!chosen) return undefined;
+  if (chosen === create) {
+    const { newWorkflow } = await import('./newWorkflow.ts');
+    await newWorkflow();
+    return undefined;
+  }
   if (chosen.path !== null) return chosen.path;
   const filters = { [vscode.l10n.t('Workflows')]: ['yaml', 'yml', 'json'] };
   const [uri] = (await vscode.window.showOpenDialog({ title, filters })) ?? [];

@@ -30,7 +30,7 @@ interface Asked {
 
 /** Workflows: their files in the editor, runs from the Command Palette, and their graphs. */
 export function contributeWorkflows(dependencies: WorkflowContributionDependencies) {
-  const { holder, log, storage } = dependencies;
+  const { holder, storage } = dependencies;
   const store = new DisposableStore();
   const files = store.add(new WorkflowFiles());
   const runs = store.add(new WorkflowRuns(holder));
@@ -66,17 +66,7 @@ export function contributeWorkflows(dependencies: WorkflowContributionDependenci
     files.name(path);
     return open({ file: path });
   };
-  // The parts of the language load the schemas, which the gateway's first start has loaded anyway.
-  const first = store.add(
-    holder.onDidChange(() => {
-      first.dispose();
-      const load = async (): Promise<void> => {
-        const { WorkflowLanguage } = await import('../../host/workflows/workflowLanguage.ts');
-        store.add(new WorkflowLanguage(holder, files, log));
-      };
-      inBackground(log, load());
-    }),
-  );
+  addLanguage(store, files, dependencies);
   store.add(
     vscode.window.registerWebviewPanelSerializer('tidyllm.workflow', {
       deserializeWebviewPanel: async (panel, state) => (await panels()).restore(panel, state),
@@ -84,6 +74,7 @@ export function contributeWorkflows(dependencies: WorkflowContributionDependenci
   );
   return {
     commands: {
+      'tidyllm.newWorkflow': async () => (await import('../../host/workflows/newWorkflow.ts')).newWorkflow(),
       'tidyllm.runWorkflow': run,
       'tidyllm.resumeWorkflow': resume,
       'tidyllm.analyzeWorkflow': async ({ file }: Asked = {}) =>
@@ -97,4 +88,22 @@ export function contributeWorkflows(dependencies: WorkflowContributionDependenci
     runs,
     dispose: () => store.dispose(),
   } satisfies Contribution & { files: unknown; runs: unknown };
+}
+
+/** The parts of the language load the schemas, which the gateway's first start has loaded anyway. */
+function addLanguage(
+  store: DisposableStore,
+  files: WorkflowFiles,
+  { holder, log }: WorkflowContributionDependencies,
+): void {
+  const first = store.add(
+    holder.onDidChange(() => {
+      first.dispose();
+      const load = async (): Promise<void> => {
+        const { WorkflowLanguage } = await import('../../host/workflows/workflowLanguage.ts');
+        store.add(new WorkflowLanguage(holder, files, log));
+      };
+      inBackground(log, load());
+    }),
+  );
 }
