@@ -148,7 +148,7 @@ describe('the walkthrough', () => {
     await window.answer('The button is blue.');
     await window.page.locator('.quick-input-title', { hasText: 'Audit reason' }).waitFor();
     await window.page.keyboard.press('Escape');
-    await window.closeEditors();
+    await window.palette('View: Close Editor');
     await completed('Run a Workflow').waitFor();
   });
 

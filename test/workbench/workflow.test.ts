@@ -4,9 +4,10 @@ import type { FrameLocator } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { manySteps, review, writeWorkflow } from '../support/editorWorkflows.ts';
+import { tidyllm } from '../support/commandLine.ts';
 import type { Editor } from './harness/editor.ts';
 import type { EditorWindow } from './harness/editorWindow.ts';
-import { startOnStandIn } from './harness/standIn.ts';
+import { environmentOf, startOnStandIn } from './harness/standIn.ts';
 
 const themes = ['dark', 'light', 'highContrast', 'highContrastLight'] as const;
 
@@ -159,6 +160,45 @@ steps:
       .click();
     await view.getByText('4 of 4 steps done').waitFor();
     await window.page.keyboard.press('Control+B');
+  });
+
+  test('that another process runs are listed, and followed in their graph until they end', async () => {
+    const elsewhere = `name: Elsewhere
+steps:
+  - { id: asked, type: ai_processing, config: { prompt: "Is it done? @stand-in:gate", max_tokens: 20 } }
+`;
+    const path = writeWorkflow(editor.workspace, 'elsewhere.yaml', elsewhere);
+    const environment = { TIDYLLM_HOME: editor.home, ...environmentOf(standIn) };
+    const ended = tidyllm(['workflow', 'run', path, '--reason', 'JIRA-19 in the terminal'], {
+      environment,
+      cwd: editor.workspace,
+    });
+    await window.showContainer();
+    const line = window.treeItem('FLOW', /^Elsewhere, running/);
+    await line.waitFor();
+    await line.locator('.monaco-tl-twistie').click();
+    await window
+      .treeItem('FLOW', /^.*, running · 0 of 1 steps/)
+      .first()
+      .click();
+    await box(/^asked .*, running/).waitFor();
+    standIn.openGate();
+    expect((await ended).code).toBe(0);
+    await view.getByText('1 of 1 steps done').waitFor();
+    await window.page.keyboard.press('Control+B');
+  });
+
+  test('in JSON have diagnostics and lenses too', async () => {
+    const workflow = {
+      name: 'In JSON',
+      steps: [{ id: 'one', type: 'transfrom', config: { template: 'One' } }],
+    };
+    const path = writeWorkflow(editor.workspace, 'injson.json', JSON.stringify(workflow, null, 2));
+    await open('injson.json');
+    const lenses = window.page.locator('.codelens-decoration');
+    await lenses.getByText('1 problem').waitFor();
+    writeFileSync(path, JSON.stringify(workflow, null, 2).replace('transfrom', 'transform'));
+    await lenses.getByText('Run', { exact: true }).waitFor();
   });
 
   test('have diagnostics, lenses, and one fix for all that can be mended', async () => {
