@@ -54,6 +54,7 @@ export const commandIds = [
   'tidyllm.optimizeWorkflow',
   'tidyllm.showWorkflow',
   'tidyllm.stopWorkflow',
+  'tidyllm.startWorker',
   'tidyllm.refreshFlow',
   'tidyllm.runPerformanceTest',
   'tidyllm.runCostAnalysis',

@@ -3,7 +3,8 @@ import { GatewayError, messageOf } from '../errors.ts';
 import type { ComposeOptions, Core } from '../core/core.ts';
 import { gatewayUnavailable } from '../gateways/registry.ts';
 import { Repeated } from '../repeated.ts';
-import { composeOptions } from './configuration.ts';
+import { changeStamp } from '../changeStamp.ts';
+import { composeOptions, settingsFilesInUse } from './configuration.ts';
 import { errorText } from './errorText.ts';
 
 export type CoreState =
@@ -12,6 +13,12 @@ export type CoreState =
   | { kind: 'ready'; core: Core; settingsError: GatewayError | null }
   /** The error stays until the next attempt, so that every view can show it with its fix. */
   | { kind: 'failed'; error: GatewayError };
+
+function settingsStamp(): string {
+  return settingsFilesInUse()
+    .map(({ path }) => changeStamp(path))
+    .join();
+}
 
 /** Holds the one core of this window: composes it, replaces it when the configuration changes, closes it. */
 export class CoreHolder {
@@ -28,6 +35,8 @@ export class CoreHolder {
   readonly #closing = new Set<Promise<void>>();
   readonly #attempts = new Repeated(async () => this.#setState(await this.#composeOnce()));
   #state: CoreState = { kind: 'starting' };
+  /** Of the settings files when they were read last. */
+  #read = '';
   #stopLedger = (): void => undefined;
 
   readonly onDidChange = this.#changed.event;
@@ -52,6 +61,8 @@ export class CoreHolder {
   async whenReady(): Promise<Core> {
     const { running } = this.#attempts;
     await (this.#state.kind === 'starting' ? (running ?? this.reconnect()) : running);
+    // The editor tells of a changed file late, and not at all of one that changed before it began to watch.
+    if (this.#read !== settingsStamp()) await this.reconnect();
     if (this.#state.kind === 'ready') return this.#state.core;
     throw gatewayUnavailable('corporate_llm', this.#state.kind === 'failed' ? this.#state.error : undefined);
   }
@@ -82,6 +93,7 @@ export class CoreHolder {
 
   async #composeOnce(): Promise<CoreState> {
     try {
+      this.#read = settingsStamp();
       const core = await this.#compose(composeOptions());
       this.#log.info(
         `Gateway composed: ${core.backend.id} (${core.backend.location}), ledger ${core.journal.directory}`,

@@ -82,6 +82,8 @@ export function contributeWorkflows(dependencies: WorkflowContributionDependenci
       'tidyllm.optimizeWorkflow': async ({ file }: Asked = {}) =>
         (await improver()).optimizeWorkflow(file, services),
       'tidyllm.showWorkflow': show,
+      'tidyllm.startWorker': async () =>
+        (await import('../../host/workflows/startWorker.ts')).startWorker(dependencies),
       'tidyllm.stopWorkflow': ({ runId }: { runId: string }) => runs.stop(runId),
     },
     files,
