@@ -21,7 +21,7 @@ import { ReportStore } from '../flow/reportStore.ts';
 import { AiProcessingGateway } from '../gateways/aiProcessing/aiProcessingGateway.ts';
 import { MachineSlots } from '../gateways/aiProcessing/machineSlots.ts';
 import { systemPacing } from '../gateways/aiProcessing/pacing.ts';
-import { screenedForPreview } from '../gateways/corporateLlm/screenRequest.ts';
+import { screenedForPreview, screenRequest } from '../gateways/corporateLlm/screenRequest.ts';
 import type { AdmissionPolicy } from '../gateways/corporateLlm/admission.ts';
 import { CorporateLlmGateway } from '../gateways/corporateLlm/corporateLlmGateway.ts';
 import { WorkflowOptimizerGateway } from '../gateways/workflowOptimizer/workflowOptimizerGateway.ts';
@@ -385,7 +385,9 @@ function workflowsOn(
     journal,
     catalogue,
     backend,
+    content,
     screening,
+    approvals: exceptions,
     tracking,
     sessions,
     workflowRuns,
@@ -402,6 +404,7 @@ function workflowsOn(
     catalogue,
     backend,
     screening,
+    screened: (request, userId) => screenRequest(request, userId, { content, screening, exceptions }),
     tracker: tracking.tracker,
     objects: () => sessions.objects(),
     denied: deniedPathsOf(loaded),

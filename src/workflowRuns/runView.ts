@@ -1,7 +1,8 @@
 import type { ApprovalRequest } from '../flow/flowAgreementManager.ts';
 import type { CallOrigin } from '../gateways/callOrigin.ts';
-import type { ModelCalls } from '../gateways/modelCalls.ts';
+import type { LlmRequest, ModelCalls } from '../gateways/modelCalls.ts';
 import type { BackendInfo } from '../gateways/ports.ts';
+import type { Outgoing } from './outgoing.ts';
 import type { RunLine, LineOf, RecordedFault } from './runLine.ts';
 
 export type StepStatus = 'waiting' | 'running' | 'success' | 'failed' | 'cancelled';
@@ -107,6 +108,8 @@ export interface RunElsewhere {
   /** Tells the person who follows the run. */
   warn: (message: string) => void;
   calls: Pick<ModelCalls, 'worstCase'>;
+  /** What may leave of a request by this machine's policy. Throws `compliance_blocked`. */
+  outgoing: (request: LlmRequest) => Promise<Outgoing>;
   backend: Pick<BackendInfo, 'id' | 'simulated'>;
 }
 

@@ -1,4 +1,5 @@
 import { hash, randomUUID } from 'node:crypto';
+import type { Screened } from '../compliance/found.ts';
 import type { Screening } from '../compliance/screening.ts';
 import type { JsonObject } from '../content/messages.ts';
 import { GatewayError } from '../errors.ts';
@@ -6,7 +7,7 @@ import { refusalError, type FlowAgreementManager } from '../flow/flowAgreementMa
 import { formatFlowEncoding } from '../flow/flowEncoding.ts';
 import { notMatched } from '../flow/notMatched.ts';
 import { recordedOrigin } from '../gateways/callOrigin.ts';
-import type { AgreementContext, GatewayId } from '../gateways/gateway.ts';
+import type { GatewayId } from '../gateways/gateway.ts';
 import type { BackendInfo, CallTracker } from '../gateways/ports.ts';
 import type { CallOptions, LlmRequest, LlmResponse, ModelCalls } from '../gateways/modelCalls.ts';
 import type { GatewayRegistry } from '../gateways/registry.ts';
@@ -34,6 +35,7 @@ import type { ConfigOf } from '../workflow/stepConfig.ts';
 import { TaskGraph } from '../workflow/taskGraph.ts';
 import { allSteps, type Step, type Workflow } from '../workflow/workflow.ts';
 import { parseWorkflow, textsOf, type ParsedWorkflow } from '../workflow/workflowDocument.ts';
+import { outgoing, recordedRefusal } from './outgoing.ts';
 import { runCosts } from './runCosts.ts';
 import type { OpenRun, RunFiles } from './runFiles.ts';
 import { mostMeasuredRuns, stepHistories } from './runHistory.ts';
@@ -70,6 +72,8 @@ export interface WorkflowDependencies {
   catalogue: ModelCatalogue;
   backend: Pick<BackendInfo, 'id' | 'simulated' | 'region'>;
   screening: Pick<Screening, 'find' | 'recordable'>;
+  /** The content of a request as it may leave. Throws `compliance_blocked`. */
+  screened: (request: LlmRequest, user: string) => Promise<Screened>;
   tracker: Pick<CallTracker, 'run'>;
   objects: () => Promise<ObjectStore>;
   denied: readonly DeniedPath[];
@@ -500,22 +504,10 @@ export class WorkflowOptimizer {
     };
     const validations = await registry.validateAgreement(context);
     const refused = validations.find(({ error }) => error)?.error;
-    if (refused?.code === 'compliance_blocked') await this.#recordKeptBack(context, prepared.runId);
+    // So that an exception can be asked for.
+    if (refused?.code === 'compliance_blocked') await recordedRefusal(context, prepared.runId, registry);
     if (refused) throw refused;
     return validations.filter(({ state }) => state === 'approved').map(({ gateway }) => gateway);
-  }
-
-  /** What policy keeps back is recorded as a refused call, so that an exception can be asked for. */
-  async #recordKeptBack(context: AgreementContext, runId: string): Promise<void> {
-    const { registry } = this.#dependencies;
-    // Should policy allow it by then, nothing is left to pay for it.
-    const flow = { runId, agreement: context.agreement, costLimit: 0n };
-    for (const request of context.requests) {
-      const validations = await registry.validateAgreement({ ...context, requests: [request] });
-      if (!validations.some(({ error }) => error?.code === 'compliance_blocked')) continue;
-      await registry.calls().execute({ ...request, flow });
-      return;
-    }
   }
 
   /** Holds the money; the result says why it can't be held. */
@@ -561,6 +553,7 @@ export class WorkflowOptimizer {
       services: {
         calls: await this.#callsOf(
           { runId, workflow: workflow.name, left: held.amount },
+          { agreement: flow.agreement, reason, user },
           { options, open: held.open },
         ),
         agreements,
@@ -592,6 +585,7 @@ export class WorkflowOptimizer {
   /** What makes the calls of a run: this machine's gateways, or others. */
   async #callsOf(
     run: Pick<RunElsewhere, 'runId' | 'workflow' | 'left'>,
+    asked: { agreement: string; reason: string; user: string },
     { options, open }: { options: RunOptions; open: OpenRun },
   ): Promise<() => ModelCalls> {
     const { registry, backend } = this.#dependencies;
@@ -602,6 +596,7 @@ export class WorkflowOptimizer {
       append: (line) => open.append(line),
       warn: (message) => warn(message, { options, open }),
       calls: registry.calls(),
+      outgoing: (request) => outgoing(request, asked, this.#dependencies),
       backend,
     });
     return () => calls;

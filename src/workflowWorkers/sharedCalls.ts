@@ -106,17 +106,20 @@ class SharedCalls implements ModelCalls {
     let attempts = 0;
     let cost = 0n;
     try {
+      const leaving = await this.#run.outgoing(request);
+      if (leaving.refused) return leaving.refused;
       for (;;) {
-        const sent = this.#sent(request);
-        const answer = await this.#answer(sent, request, until);
+        const sent = this.#sent(leaving.request);
+        const answer = await this.#answer(sent, leaving.request, until);
         attempts += answer.attempts;
         cost += BigInt(answer.cost);
+        const text = leaving.restored(answer.text);
         // First the answer: a run that ends here takes its cost from the database when it is resumed.
-        if (answer.text !== '' && !answer.lost) onEvent?.({ type: 'text', index: 0, text: answer.text });
+        if (text !== '' && !answer.lost) onEvent?.({ type: 'text', index: 0, text });
         if (answer.stop_reason !== null) onEvent?.({ type: 'stop', reason: answer.stop_reason });
         this.#returned(sent, answer.cost);
         await this.#table.remove([sent.call]).catch(() => this.#unremoved.push(sent.call));
-        if (!answer.lost) return this.#response(request, { ...answer, attempts, cost });
+        if (!answer.lost) return this.#response(request, { ...answer, text, attempts, cost });
       }
     } catch (error) {
       if (!GatewayError.is(error)) throw error;

@@ -10,6 +10,7 @@ import { recordsIn } from '../support/workflowRuns.ts';
 import {
   documentIn,
   ledgerOf,
+  linesOfRun,
   query,
   start,
   startWorker,
@@ -26,6 +27,9 @@ afterAll(() => database.kill());
 interface Bench {
   standIn: BedrockStandIn;
   environment: Record<string, string>;
+  /** Where runs are started. */
+  home: string;
+  file: (name: string, text: string) => void;
   /** Where the worker has its settings and its ledger. */
   workerHome: string;
   worker: () => Promise<Started>;
@@ -50,6 +54,8 @@ async function bench(settings = '', runnerSettings = ''): Promise<Bench> {
   return {
     standIn,
     environment,
+    home,
+    file: (name, text) => writeFileSync(join(home, name), text),
     workerHome,
     worker: async () => {
       const worker = await startWorker(workerHome, environment);
@@ -69,6 +75,13 @@ async function bench(settings = '', runnerSettings = ''): Promise<Bench> {
 }
 
 const oneStep = '  - { id: one, type: ai_processing, config: { prompt: "Hello @stand-in:text=there" } }\n';
+
+/** A step that works on a file. */
+function readThen(file: string, prompt: string): string {
+  return `  - { id: read, type: data_input, config: { source: ${file} } }
+  - { id: ask, type: ai_processing, depends_on: [read], config: { prompt: "${prompt} {{read}}" } }
+`;
+}
 
 function ofKind<Kind extends LedgerRecord['kind']>(
   records: readonly LedgerRecord[],
@@ -123,6 +136,40 @@ it('the worker’s policy keeps a call back, whatever that of who asked says', a
   expect(document).toMatchObject({ status: 'failed', cost_usd: '0' });
   expect((document['error'] as { code: string }).code).toMatch(/^(compliance_blocked|model_)/);
   expect(standIn.calls).toEqual([]);
+});
+
+it('what the policy of who asked keeps back never reaches the database or a worker that allows it', async () => {
+  const allowing = 'compliance: { secrets: allow }\n';
+  const { worker, run, standIn, file, home } = await bench(
+    allowing,
+    'compliance: { models_denied: [claude-haiku] }\n',
+  );
+  await worker();
+  const model = 'inputs: { model: claude-haiku }\n';
+  const denied = await run(
+    '  - { id: one, type: ai_processing, config: { prompt: "Hello", model: "{{inputs.model}}" } }\n',
+    model,
+  );
+  expect(denied).toMatchObject({ status: 'failed', cost_usd: '0', error: { code: 'compliance_blocked' } });
+  file('keys.txt', 'The login is AKIAQ3EGSDF7ZXCVB2LM.');
+  const secret = await run(readThen('keys.txt', 'Sum up'));
+  expect(secret).toMatchObject({ status: 'failed', cost_usd: '0', error: { code: 'compliance_blocked' } });
+  expect(standIn.calls).toEqual([]);
+  for (const { run_id: runId } of [denied, secret])
+    expect((await linesOfRun(home, runId as string)).filter(({ kind }) => kind === 'sent')).toEqual([]);
+  const refused = ofKind(await recordsIn(ledgerOf(home)), 'REFUSE');
+  expect(refused.map(({ error_code: code }) => code)).toEqual(['compliance_blocked', 'compliance_blocked']);
+});
+
+it('what the policy of who asked redacts reaches no worker, and is in the answer', async () => {
+  const { worker, run, standIn, file } = await bench('compliance: { personal_data: allow }\n');
+  await worker();
+  file('people.txt', 'bob.jones@corp-example.org');
+  expect(await run(readThen('people.txt', '@stand-in:text=To'))).toMatchObject({
+    status: 'success',
+    outputs: { ask: 'To bob.jones@corp-example.org' },
+  });
+  expect(JSON.stringify(standIn.calls.map(({ body }) => body))).not.toContain('bob.jones');
 });
 
 it('what a workflow is used for is known where its calls are made', async () => {
