@@ -236,7 +236,7 @@ function explain(
     return failedService(
       'postgres',
       `PostgreSQL at ${address} refuses it to ${user ?? 'this user'}: ${messageOf(error)}.`,
-      `An administrator of the database can allow it: grant create on database ${database ?? 'NAME'} to ${user ?? 'USER'};`,
+      `An administrator of the database can allow it: ${grantFor(messageOf(error), database ?? 'NAME', user ?? 'USER')}`,
       error,
     );
   }
@@ -264,4 +264,13 @@ function explain(
     );
   }
   return unreachable('postgres', 'PostgreSQL', address, 'postgres.host and postgres.port', error);
+}
+
+/** The statement that gives the right which a refusal names. */
+function grantFor(refusal: string, database: string, user: string): string {
+  if (refusal.includes('temporary')) return `grant temporary on database ${database} to ${user};`;
+  if (refusal.includes('database')) return `grant create on database ${database} to ${user};`;
+  // What the first worker has made belongs to its user.
+  const tables = 'select, insert, update, delete on all tables in schema dbos, tidyllm';
+  return `grant usage on schema dbos, tidyllm to ${user}; grant ${tables} to ${user};`;
 }

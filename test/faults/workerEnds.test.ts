@@ -55,6 +55,14 @@ test('a worker whose start fails ends with what is wrong and how it is mended', 
       expect(worker.said()).toContain(message);
     }),
   );
+  await query(
+    strict.port,
+    'grant create on database tidyllm to tidyllm; create schema tidyllm; revoke all on schema tidyllm from tidyllm',
+  );
+  const port = { TIDYLLM_POSTGRES_PORT: String(strict.port) };
+  const foreign = start(['worker'], temporaryFolder(), { ...environment, ...port });
+  expect(await foreign.ended).not.toBe(0);
+  expect(foreign.said()).toContain('grant usage on schema dbos, tidyllm to tidyllm;');
 }, 120_000);
 
 test('a worker that is stopped ends its calls, or gives them back when it is interrupted again', async () => {
