@@ -30,7 +30,10 @@ export const stepSchema = z.strictObject({
 });
 
 const common = {
-  name: text.max(120).describe('Name of the workflow.'),
+  name: text
+    .max(120)
+    .refine((name) => name.isWellFormed(), 'has half of a surrogate pair, which the ledger can’t record')
+    .describe('Name of the workflow.'),
   description: z.string().default('').describe('For people.'),
   inputs: z
     .record(stepId, z.union([z.string(), z.number(), z.boolean(), z.null()]))

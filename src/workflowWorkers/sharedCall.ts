@@ -10,10 +10,18 @@ import { GatewayError } from '../errors.ts';
 
 const micro = z.string().check(z.regex(/^\d{1,15}$/));
 
+/** As in a workflow's file: the ledger records it. */
+const workflowName = z.string().check(
+  z.maxLength(120),
+  z.refine((name) => name.isWellFormed()),
+);
+/** With those of the steps around it, as a workflow's file has them. */
+const stepId = z.string().check(z.regex(/^[A-Za-z0-9_.-]+$/));
+
 const callSchema = z.object({
-  workflow: z.string(),
+  workflow: workflowName,
   run_id: z.uuid(),
-  step: z.string(),
+  step: stepId,
   user: z.string(),
   reason: z.string(),
   /** The most that the call may cost. */
