@@ -27,7 +27,7 @@ export async function worker(core: Core, terminal: Terminal): Promise<number> {
   note(terminal, 'Waiting for calls of workflows; interrupt to stop.');
   const ending = (): void => {
     if (running.underWay === 0) return;
-    process.once('SIGINT', () => running.giveBack());
+    stopSignal().signal.addEventListener('abort', () => running.giveBack());
     note(terminal, `Ending ${running.underWay} call(s); interrupt again to give them back.`);
   };
   stop.signal.addEventListener('abort', ending);

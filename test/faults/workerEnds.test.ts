@@ -88,9 +88,9 @@ test('a worker that is stopped ends its calls, or gives them back when it is int
   standIn.behave = (_call, index) => (index === 1 ? { firstTokenDelayMs: 3_600_000 } : {});
   const again = start(oneStep('Take your time'), home, environment);
   await asked(one, 2, 0);
-  hurried.child.kill('SIGINT');
+  hurried.child.kill('SIGTERM');
   await hurried.says('interrupt again');
-  hurried.child.kill('SIGINT');
+  hurried.child.kill('SIGTERM');
   expect(await hurried.ended, hurried.said()).toBe(0);
   expect(hurried.said()).toContain('one: given back');
   const next = await startWorker(second, environment);
