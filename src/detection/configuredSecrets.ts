@@ -11,7 +11,8 @@ const forms: readonly Rule[] = [
   ),
   secret('putty-private-key', 'PRIVATE_KEY', /^Private-Lines: \d+\r?\n((?:[A-Za-z0-9+/=]+\r?\n?)+)/dgm),
   secret('aws-key', 'AWS_KEY', /(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])/dg),
-  secret('json-web-token', 'TOKEN', /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/dg),
+  // Looked for from its first dot: from each "eyJ" on, a long word with many of them would take the square of its length.
+  secret('json-web-token', 'TOKEN', /\.(?=[\w-]{8,}\.)(?<=(?=([\w-]+\.[\w-]+\.[\w-]*))\beyJ[\w-]{8,}\.)/dg),
   secret(
     'service-token',
     'TOKEN',

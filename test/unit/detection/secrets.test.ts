@@ -108,4 +108,10 @@ describe('secrets', () => {
   ])('are not found in %s', (text) => {
     expect(secretsOf(text)).toEqual([]);
   });
+
+  // With the square of its length this takes half a minute.
+  it('are found beside a long text of what a token begins with', { timeout: 15_000 }, () => {
+    const token = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl';
+    expect(secretsOf(`${'-eyJ'.repeat(50_000)} ${token}`)).toEqual([token]);
+  });
 });
