@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../src/workflowRuns/runView.ts';
 import { recordsOf } from '../support/records.ts';
 import { startS3, type Server } from '../support/servers.ts';
@@ -25,6 +25,7 @@ describe('the workflows of the product’s description, as written', () => {
     s3 = await startS3('bucket');
     await fetch(`${s3.url}/finance-data`, { method: 'PUT' });
   }, 120_000);
+  afterAll(() => s3.kill());
 
   it('run from an object of S3 to another one', async () => {
     const { run, prompts, core } = await workflowBench({ TIDYLLM_S3_ENDPOINT: s3.url });
