@@ -7,7 +7,7 @@ import { CallTable } from './callTable.ts';
 
 /** The name under which DBOS runs a call. */
 export const workName = 'call';
-/** The application in DBOS; its version says which workers can make a call. */
+/** The application in DBOS; its version, a number, says which workers can make a call. */
 export const application = { name: 'tidyllm', version: '1' } as const;
 
 /** DBOS says nothing: what a person should know is said by the commands. */
@@ -31,15 +31,18 @@ export interface CallQueue {
 /** "tidl" as a number. */
 const lockSpace = 0x7469646c;
 
-/** Calls for real and for simulated money have workers of their own: neither may get the other's answers. */
+/**
+ * Calls for real and for simulated money have workers of their own: neither may get the other's answers. So have versions:
+ * a run must not wait for workers that can't make its calls.
+ */
 export function queueOf({ simulated }: { simulated: boolean }): CallQueue {
-  return simulated
-    ? { name: 'tidyllm-simulated-calls', locks: lockSpace + 1 }
-    : { name: 'tidyllm-calls', locks: lockSpace };
+  const kind = simulated ? 'simulated-calls' : 'calls';
+  const locks = lockSpace + 10 * Number(application.version) + (simulated ? 1 : 0);
+  return { name: `tidyllm-${kind}-${application.version}`, locks };
 }
 
 /** The lock under which tables are made. */
-const tablesLock = { space: lockSpace + 2, id: 0 };
+const tablesLock = { space: lockSpace, id: 0 };
 const againAfterMs = 100;
 
 /** DBOS without a worker: puts calls into the queue, and looks after those of others. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { queueOf } from '../../src/workflowWorkers/sharedDatabase.ts';
 import { tidyllmJson } from '../support/commandLine.ts';
 import { startPostgres, type Server } from '../support/servers.ts';
 import { asked, exactCosts, nothingHeld, reason, teamOn, width, workflow } from '../support/sharedRuns.ts';
@@ -152,6 +153,6 @@ test('a worker whose connections the server ends takes its lock again, and its c
 
 /** The locks of workers, with the connections that hold them. */
 function workerLocks(): Promise<Record<string, unknown>[]> {
-  const tidl = 0x7469646c;
-  return query(database.port, `select objid, pid from pg_locks where classid = ${tidl} and granted`);
+  const { locks } = queueOf({ simulated: false });
+  return query(database.port, `select objid, pid from pg_locks where classid = ${locks} and granted`);
 }

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
+import { queueOf } from '../../src/workflowWorkers/sharedDatabase.ts';
 import { startBedrockStandIn, type BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { tidyllmJson } from './commandLine.ts';
 import type { Server } from './servers.ts';
@@ -122,8 +123,8 @@ export async function nothingLeft(one: Team, workers: WorkerGroup): Promise<void
   await nothingHeld(one, [...workers.homes, one.home]);
   expect(await query(one.database.port, 'select call from tidyllm.calls')).toEqual([]);
   // What a dead worker had begun waits for the next worker, with nothing but its id.
-  const entries =
-    "select workflow_uuid from dbos.workflow_status where queue_name = 'tidyllm-calls' and status <> 'PENDING'";
+  const { name } = queueOf({ simulated: false });
+  const entries = `select workflow_uuid from dbos.workflow_status where queue_name = '${name}' and status <> 'PENDING'`;
   expect(await query(one.database.port, entries)).toEqual([]);
 }
 

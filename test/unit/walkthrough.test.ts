@@ -22,7 +22,7 @@ const links = steps.flatMap(({ description }) =>
 
 describe('the walkthrough', () => {
   it('has a few steps, each with a picture and a button', () => {
-    expect(steps.map(({ id }) => id)).toEqual(['connect', 'budget', 'call', 'audit', 'flow']);
+    expect(steps.map(({ id }) => id)).toEqual(['connect', 'budget', 'call', 'audit', 'flow', 'workflow']);
     expect(steps.filter(({ media }) => !existsSync(media.svg))).toEqual([]);
     expect(links.length).toBeGreaterThanOrEqual(steps.length);
   });
