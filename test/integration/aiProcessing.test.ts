@@ -203,7 +203,8 @@ describe('the limit of calls at once', () => {
   });
 
   test('drops a call that was stopped while it waited, and records it', async () => {
-    const { core, standIn } = await gatewayOnStandIn(one);
+    // The call at the gate may stand there for as long as a busy machine takes.
+    const { core, standIn } = await gatewayOnStandIn({ ...one, TIDYLLM_RETRY_IDLE_TIMEOUT_MS: '60000' });
     const running = ask(core, { prompt: '@stand-in:gate' });
     await expect.poll(() => standIn.calls).toHaveLength(1);
     const stop = new AbortController();
