@@ -46,8 +46,9 @@ export interface BedrockStandIn {
   clockAheadMs: number;
   /** From now on this access key counts as expired. */
   refuseKey: (accessKeyId: string) => void;
-  /** Opens the gate of calls whose prompt says `@stand-in:gate`. */
+  /** Opens the gate of calls whose prompt says `@stand-in:gate`, until it is closed. */
   openGate: () => void;
+  closeGate: () => void;
   /** What calls without a directive get: the call, its place in `calls`, and how many are under way with it. */
   behave: ((call: SeenCall, index: number, underWay: number) => Behaviour) | null;
   /** So many calls are answered at the same time; others wait for their turn. */
@@ -125,12 +126,9 @@ export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
     ...{ behave: null, underWay: 0, served: new Turns(), profiles: null, asked: [], headers: {} },
   };
   const sockets = new Set<Socket>();
-  let openGate = (): void => undefined;
-  const gate = new Promise<void>((resolve) => {
-    openGate = resolve;
-  });
+  let gate = Promise.withResolvers<undefined>();
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    answer(request, response, seen, gate).catch(() => {
+    answer(request, response, seen, gate.promise).catch(() => {
       request.socket.destroy();
     });
   };
@@ -176,7 +174,10 @@ export async function startBedrockStandIn(port = 0): Promise<BedrockStandIn> {
       seen.clockAheadMs = ms;
     },
     refuseKey: (accessKeyId) => seen.expiredKeys.add(accessKeyId),
-    openGate,
+    openGate: () => gate.resolve(undefined),
+    closeGate: () => {
+      gate = Promise.withResolvers();
+    },
     get behave() {
       return seen.behave;
     },
@@ -232,7 +233,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   seen: Seen,
-  gate: Promise<void>,
+  gate: Promise<unknown>,
 ): Promise<void> {
   const now = Date.now() + seen.clockAheadMs;
   response.setHeader('date', new Date(now).toUTCString());
@@ -457,7 +458,7 @@ async function stream(
   { name: mode, value }: Directive,
   words: string[],
   report: Omit<Reply, 'words' | 'blocks'>,
-  until: { gate: Promise<void>; pause: () => Promise<unknown> },
+  until: { gate: Promise<unknown>; pause: () => Promise<unknown> },
 ): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
   const start = eventFrame('messageStart', { role: 'assistant' });

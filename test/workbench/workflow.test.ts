@@ -6,7 +6,7 @@ import type { BedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { manySteps, review, writeWorkflow } from '../support/editorWorkflows.ts';
 import { tidyllm } from '../support/commandLine.ts';
 import type { Editor } from './harness/editor.ts';
-import type { EditorWindow } from './harness/editorWindow.ts';
+import { appears, type EditorWindow } from './harness/editorWindow.ts';
 import { environmentOf, startOnStandIn } from './harness/standIn.ts';
 
 const themes = ['dark', 'light', 'highContrast', 'highContrastLight'] as const;
@@ -59,8 +59,12 @@ describe('workflows in the editor', () => {
   }
 
   async function open(file: string): Promise<void> {
-    await window.palette('Go to File...');
-    await window.page.locator('.quick-input-widget:visible input.input').fill(file);
+    // A list that was made before the file was doesn't get it.
+    do {
+      await window.clear();
+      await window.palette('Go to File...');
+      await window.page.locator('.quick-input-widget:visible input.input').fill(file);
+    } while (!(await appears(window.quickPick(file).first())));
     await window.choose(file);
     await window.page.getByRole('tab', { name: file }).waitFor();
   }
@@ -108,6 +112,7 @@ steps:
   - { id: asked, type: ai_processing, depends_on: [first], config: { prompt: "About {{first}}. @stand-in:gate", max_tokens: 20 } }
 `;
     writeWorkflow(editor.workspace, 'waits.yaml', gated);
+    standIn.closeGate();
     await window.palette('TidyLLM: Run Workflow…');
     await window.choose('Waits');
     await confirmRun();
@@ -168,6 +173,7 @@ steps:
   - { id: asked, type: ai_processing, config: { prompt: "Is it done? @stand-in:gate", max_tokens: 20 } }
 `;
     const path = writeWorkflow(editor.workspace, 'elsewhere.yaml', elsewhere);
+    standIn.closeGate();
     const environment = { TIDYLLM_HOME: editor.home, ...environmentOf(standIn) };
     const ended = tidyllm(['workflow', 'run', path, '--reason', 'JIRA-19 in the terminal'], {
       environment,
