@@ -7,11 +7,12 @@ import type { LedgerRecord } from '../../src/ledger/records.ts';
 import { startBedrockStandIn } from '../standIn/bedrockStandIn.ts';
 import { isolatedEnvironment } from '../support/gateways.ts';
 import { installedKeys, openLedger } from '../support/ledgers.ts';
+import { times } from '../support/nightly.ts';
 import { seededRandom } from '../support/random.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { bundleCaller, startCaller, type Acknowledged } from './callers.ts';
 
-const kills = 200;
+const kills = times(100, 2_000);
 const processesAtOnce = 4;
 const longestLifeMs = 25;
 
