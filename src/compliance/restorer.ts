@@ -48,6 +48,13 @@ export function restored(text: string, values: ReadonlyMap<string, string>): str
   return text.replace(patternOf([...values.keys()]), (placeholder) => values.get(placeholder) ?? placeholder);
 }
 
+/** The values as they stand in a string of JSON. */
+export function insideJson(values: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map(
+    [...values].map(([placeholder, value]) => [placeholder, JSON.stringify(value).slice(1, -1)]),
+  );
+}
+
 /** Matches one of the texts, the longest first; none if there are none. */
 export function patternOf(texts: readonly string[]): RegExp {
   const sources = texts

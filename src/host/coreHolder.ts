@@ -14,10 +14,15 @@ export type CoreState =
   /** The error stays until the next attempt, so that every view can show it with its fix. */
   | { kind: 'failed'; error: GatewayError };
 
+/** Changes with any settings file. Where there can be none, composing says why. */
 function settingsStamp(): string {
-  return settingsFilesInUse()
-    .map(({ path }) => changeStamp(path))
-    .join();
+  try {
+    return settingsFilesInUse()
+      .map(({ path }) => changeStamp(path))
+      .join();
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /** Holds the one core of this window: composes it, replaces it when the configuration changes, closes it. */

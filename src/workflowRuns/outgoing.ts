@@ -1,4 +1,4 @@
-import { restored } from '../compliance/restorer.ts';
+import { insideJson, restored } from '../compliance/restorer.ts';
 import type { Screened } from '../compliance/found.ts';
 import type { AgreementContext } from '../gateways/gateway.ts';
 import type { LlmRequest, LlmResponse } from '../gateways/modelCalls.ts';
@@ -42,7 +42,8 @@ export async function outgoing(
     ...(system !== null && { system }),
     ...(outputSchema && { outputSchema }),
   };
-  return { refused: null, request: sent, restored: (text) => restored(text, placeholders) };
+  const values = outputSchema ? insideJson(placeholders) : placeholders;
+  return { refused: null, request: sent, restored: (text) => restored(text, values) };
 }
 
 /** The first request that this machine's gateways refuse, as a refused call on the ledger; null if they refuse none. */

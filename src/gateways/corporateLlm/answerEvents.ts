@@ -1,5 +1,6 @@
 import { mapTexts, type JsonObject } from '../../content/messages.ts';
-import { restored, Restorer } from '../../compliance/restorer.ts';
+import type { Screened } from '../../compliance/found.ts';
+import { insideJson, restored, Restorer } from '../../compliance/restorer.ts';
 import type { AnswerEvent } from '../modelCalls.ts';
 import type { ModelEvent } from '../ports.ts';
 import { emptyAnswer, finishedBlock, take, type Answer } from './answer.ts';
@@ -8,15 +9,20 @@ import { emptyAnswer, finishedBlock, take, type Answer } from './answer.ts';
 export class AnswerEvents {
   readonly #onEvent: (event: AnswerEvent) => void;
   readonly #values: ReadonlyMap<string, string>;
+  /** With a schema the text is JSON. */
+  readonly #textIsJson: boolean;
   readonly #answer = emptyAnswer();
   /** By block: its text, with what may be the beginning of a placeholder held back. */
   readonly #restorers = new Map<number, { type: 'text' | 'tool_use_input'; restorer: Restorer }>();
   /** The first half of a surrogate pair whose second half hasn't arrived, by block. */
   readonly #halves = new Map<number, { type: 'text' | 'thinking'; half: string }>();
 
-  /** `values` by placeholder. */
-  constructor(values: ReadonlyMap<string, string>, onEvent: (event: AnswerEvent) => void) {
-    this.#values = values;
+  constructor(
+    { content, placeholders }: Pick<Screened, 'content' | 'placeholders'>,
+    onEvent: (event: AnswerEvent) => void,
+  ) {
+    this.#values = placeholders;
+    this.#textIsJson = content.output_schema !== undefined;
     this.#onEvent = onEvent;
   }
 
@@ -65,7 +71,9 @@ export class AnswerEvents {
   #restorerOf(index: number, type: 'text' | 'tool_use_input'): Restorer {
     const present = this.#restorers.get(index);
     if (present) return present.restorer;
-    const restorer = new Restorer(type === 'text' ? this.#values : insideJson(this.#values));
+    const restorer = new Restorer(
+      type === 'text' && !this.#textIsJson ? this.#values : insideJson(this.#values),
+    );
     this.#restorers.set(index, { type, restorer });
     return restorer;
   }
@@ -137,11 +145,4 @@ export class AnswerEvents {
 function pieces(event: Extract<ModelEvent, { type: 'text' | 'tool_use_input' }>, next: string): ModelEvent[] {
   if (next === '') return [];
   return [event.type === 'text' ? { ...event, text: next } : { ...event, json: next }];
-}
-
-/** The values as they stand in a string of JSON. */
-function insideJson(values: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  return new Map(
-    [...values].map(([placeholder, value]) => [placeholder, JSON.stringify(value).slice(1, -1)]),
-  );
 }

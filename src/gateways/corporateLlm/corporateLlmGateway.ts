@@ -223,7 +223,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
       if (!recorded.granted) return this.#overBudget(attempt, admitted, recorded);
       attempt.day = recorded.day;
       const answer = emptyAnswer();
-      const events = new AnswerEvents(admitted.screened.placeholders, (event) => onEvent?.(event));
+      const events = new AnswerEvents(admitted.screened, (event) => onEvent?.(event));
       for (const event of eventsOfAnswer(cached)) {
         const elapsedMs = performance.now() - attempt.startedAt;
         take(answer, event, elapsedMs);
@@ -405,7 +405,7 @@ export class CorporateLlmGateway implements Gateway, GovernedCalls {
   ): Promise<GovernedResponse> {
     const answer = emptyAnswer();
     let error: GatewayError | null;
-    const events = new AnswerEvents(reserved.screened.placeholders, (event) => onEvent?.(event));
+    const events = new AnswerEvents(reserved.screened, (event) => onEvent?.(event));
     try {
       // Stopped while the reservation was written: nothing was sent.
       signal.throwIfAborted();

@@ -6,7 +6,8 @@ import type { ModelEvent } from '../../../src/gateways/ports.ts';
 
 function taken(events: readonly ModelEvent[]): { answer: Answer; told: AnswerEvent[] } {
   const told: AnswerEvent[] = [];
-  const hand = new AnswerEvents(new Map(), (event) => told.push(event));
+  const content = { system: null, messages: [] };
+  const hand = new AnswerEvents({ content, placeholders: new Map() }, (event) => told.push(event));
   for (const event of events) hand.take(event, 0);
   return { answer: hand.answer, told };
 }
@@ -95,4 +96,16 @@ describe('an answer in blocks', () => {
       { type: 'redacted_thinking', data: Buffer.from([1, 2, 3]).toString('base64') },
     ]);
   });
+});
+
+it('keeps an answer by a schema JSON when a value with quotes is put back', () => {
+  const content = { system: null, messages: [], output_schema: { name: 'answer', schema: {} } };
+  const placeholders = new Map([['[NICKNAME-1]', 'Ada "the\\first"']]);
+  let text = '';
+  const hand = new AnswerEvents({ content, placeholders }, (event) => {
+    if (event.type === 'text') text += event.text;
+  });
+  for (const piece of ['{"who": "[NICK', 'NAME-1]"}']) hand.take({ type: 'text', index: 0, text: piece }, 0);
+  hand.end();
+  expect(JSON.parse(text)).toEqual({ who: 'Ada "the\\first"' });
 });
